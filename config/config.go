@@ -1,0 +1,73 @@
+// Package config holds the typed settings of both halves of VideoCloud Webhooks, their defaults,
+// their validation, and the constants that the documentation promises: the retry table, the event
+// catalogue and the header names.
+//
+// Everything else may import it; it imports nothing else of this module. A zero value of every
+// settings type is usable once [Sender.SetDefaults], [Receiver.SetDefaults] or [Redis.SetDefaults]
+// ran; Validate says what is wrong in words that name the option of the Caddyfile:
+//
+//	s := config.Sender{Concurrency: 64}
+//	s.SetDefaults()
+//	if err := s.Validate(); err != nil { ... }
+package config
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// DefaultRetry is the documented retry table: the delay before each attempt, counted from the end of
+// the attempt before it. Its length is the number of attempts.
+func DefaultRetry() []time.Duration {
+	return []time.Duration{0, time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute}
+}
+
+// Limits that the API documents.
+const (
+	MaxEnvelopeSize  = 256 << 10 // an event with its envelope, in bytes
+	MaxBatchEvents   = 1000      // events in one POST /events/batch
+	MaxBatchSize     = 8 << 20   // bytes of one POST /events/batch
+	MaxWebhooks      = 1000      // webhooks in one account
+	MinSecretSize    = 16        // bytes of a signing secret
+	MaxSecretSize    = 256       // bytes of a signing secret
+	MaxJSONDepth     = 1000      // nesting of a published document
+	DefaultPageLimit = 50        // items of one page
+	MaxPageLimit     = 100       // items of one page
+	MaxEventID       = 128       // characters of an event ID
+
+	// EventIDLifetime is how long the same event ID is recognised as the same event.
+	EventIDLifetime = 72 * time.Hour
+	// MaxRetryAfter bounds how far a Retry-After header can delay the next attempt.
+	MaxRetryAfter = time.Hour
+	// NoticeInterval is the least time between two notices about one webhook.
+	NoticeInterval = time.Hour
+)
+
+// DefaultKeyPrefix starts every key in Redis.
+const DefaultKeyPrefix = "webhooks"
+
+// DefaultShards is the number of hash tags that accounts are spread over. It is stored in Redis at
+// first use and never changes afterwards.
+const DefaultShards = 16
+
+// DefaultAccount owns what is published and registered without an account.
+const DefaultAccount = "default"
+
+// retryTable checks a retry table given by the user under the option's name.
+func retryTable(option string, table []time.Duration) error {
+	if len(table) == 0 {
+		return fmt.Errorf("%s: give at least one delay, such as 0s", option)
+	}
+	if len(table) > 50 {
+		return fmt.Errorf("%s: at most 50 attempts, got %d", option, len(table))
+	}
+	for _, d := range table {
+		if d < 0 {
+			return fmt.Errorf("%s: a delay can't be negative: %s", option, d)
+		}
+	}
+	return nil
+}
+
+var errNegative = errors.New("must not be negative")

@@ -1,0 +1,39 @@
+package config
+
+// Header names of a delivery that do not depend on the brand (Standard Webhooks, W3C Trace Context).
+const (
+	HeaderWebhookID        = "webhook-id"
+	HeaderWebhookTimestamp = "webhook-timestamp"
+	HeaderWebhookSignature = "webhook-signature"
+	HeaderTraceparent      = "traceparent"
+	HeaderTracestate       = "tracestate"
+)
+
+// Headers that the gateway sets for the app behind it.
+const (
+	HeaderVerified  = "X-Webhook-Verified"
+	HeaderID        = "X-Webhook-Id"
+	HeaderEvent     = "X-Webhook-Event"
+	HeaderTimestamp = "X-Webhook-Timestamp"
+	HeaderAttempt   = "X-Webhook-Attempt"
+	HeaderDuplicate = "X-Webhook-Duplicate" // in the gateway's own answer
+)
+
+// DefaultBrand is the word in the sender's header names and User-Agent.
+const DefaultBrand = "VideoCloud"
+
+// BrandHeaders are the header names of a delivery that carry the brand.
+type BrandHeaders struct {
+	Signature, Event, EventID, Attempt, UserAgent string
+}
+
+// HeadersFor returns the header names for a brand: X-<Brand>-Signature and so on.
+func HeadersFor(brand string) BrandHeaders {
+	return BrandHeaders{
+		Signature: "X-" + brand + "-Signature",
+		Event:     "X-" + brand + "-Event",
+		EventID:   "X-" + brand + "-Event-Id",
+		Attempt:   "X-" + brand + "-Attempt",
+		UserAgent: brand + "-Webhooks",
+	}
+}

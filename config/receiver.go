@@ -1,0 +1,154 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"time"
+)
+
+// Receiver are the settings of one gateway. Every value is resolved: no placeholders.
+type Receiver struct {
+	// Name scopes claims, queue and metrics: the same on every gateway of one app, another for another app.
+	// Required where the store is Redis.
+	Name string
+	// Scheme is the signature scheme. Default: videocloud.
+	Scheme string
+	// SchemeOptions are the scheme's own options, by name.
+	SchemeOptions map[string]string
+	// Secrets are tried in turn (rotation). At least one is needed.
+	Secrets []string
+	// Tolerance is the accepted age, either way, of a signed timestamp. Default: the scheme's, mostly 5m.
+	Tolerance time.Duration
+	// ToleranceOff accepts any age.
+	ToleranceOff bool
+	// RequireTimestamp refuses videocloud deliveries without the Standard Webhooks headers.
+	RequireTimestamp bool
+	// URL is the public URL, for schemes that sign it.
+	URL string
+	// Allow are the addresses that may send. Default: any.
+	Allow []netip.Prefix
+	// MaxSize bounds the body, in bytes. Default: 5 MiB.
+	MaxSize int64
+	// Methods that are let in. Default: POST.
+	Methods []string
+	// Challenge is the token that a provider's set-up request must show.
+	Challenge string
+	// Dedup lets each event through once.
+	Dedup Dedup
+	// Queue answers at once and delivers later; nil forwards directly.
+	Queue *Queue
+	// DryRun verifies, counts and logs, but refuses and drops nothing.
+	DryRun bool
+}
+
+// What a receiver does while its store is down.
+const (
+	OnStoreErrorLocal  = "local"
+	OnStoreErrorReject = "reject"
+)
+
+// Dedup are the settings of the once-only rule.
+type Dedup struct {
+	// Off lets every copy through.
+	Off bool
+	// IDHeader names the header with the event ID, instead of the scheme's own place.
+	IDHeader string
+	// IDPointer is the JSON pointer (RFC 6901) of the event ID in the body, instead of the scheme's own place.
+	IDPointer string
+	// DigestOff drops the alias by the body's digest.
+	DigestOff bool
+	// TTL is how long an event is remembered. Default: 72h.
+	TTL time.Duration
+	// Lease is how long a claim lives without being renewed. Default: 2m.
+	Lease time.Duration
+	// Timeout is the longest the app may take. Default: 5m.
+	Timeout time.Duration
+	// OnStoreError is local or reject. Default: local.
+	OnStoreError string
+}
+
+// Queue are the settings of deferred delivery.
+type Queue struct {
+	// Retry is the delay before each attempt. Default: 0s 1m 5m 15m 30m.
+	Retry []time.Duration
+	// Timeout bounds one attempt. Default: 30s.
+	Timeout time.Duration
+	// Concurrency is how many attempts this process has in flight. Default: 64.
+	Concurrency int
+	// MaxLength is how many events may wait. Default: 100000.
+	MaxLength int
+}
+
+// SetDefaults fills in what was not given.
+func (r *Receiver) SetDefaults() {
+	setDefault(&r.Scheme, "videocloud")
+	setDefault(&r.MaxSize, 5<<20)
+	if len(r.Methods) == 0 {
+		r.Methods = []string{"POST"}
+	}
+	setDefault(&r.Dedup.TTL, 72*time.Hour)
+	setDefault(&r.Dedup.Lease, 2*time.Minute)
+	setDefault(&r.Dedup.Timeout, 5*time.Minute)
+	setDefault(&r.Dedup.OnStoreError, OnStoreErrorLocal)
+	if q := r.Queue; q != nil {
+		if len(q.Retry) == 0 {
+			q.Retry = DefaultRetry()
+		}
+		setDefault(&q.Timeout, 30*time.Second)
+		setDefault(&q.Concurrency, 64)
+		setDefault(&q.MaxLength, 100_000)
+	}
+}
+
+var receiverName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// Validate reports the first setting that can't work, naming its option. No error contains a secret.
+// What only the scheme can judge (its options, the form of a secret) is checked by the receiver itself.
+func (r *Receiver) Validate() error {
+	if r.Name != "" && !receiverName.MatchString(r.Name) {
+		return fmt.Errorf("name: %q is not a name; use letters, digits, dots, dashes and underscores, 64 at most", r.Name)
+	}
+	if len(r.Secrets) == 0 {
+		return errors.New("secret: give at least one; without it nothing can be verified")
+	}
+	for i, s := range r.Secrets {
+		if s == "" {
+			return fmt.Errorf("secret: number %d is empty", i+1)
+		}
+	}
+	if r.Tolerance < 0 {
+		return fmt.Errorf("tolerance: %w; write off to accept any age", errNegative)
+	}
+	if r.MaxSize <= 0 {
+		return errors.New("max_size: must be more than zero")
+	}
+	if r.Dedup.IDHeader != "" && r.Dedup.IDPointer != "" {
+		return errors.New("dedup: id: give a header or a json pointer, not both")
+	}
+	if p := r.Dedup.IDPointer; p != "" && p[0] != '/' {
+		return fmt.Errorf("dedup: id json: a pointer starts with a slash, such as /id; got %q", p)
+	}
+	if r.Dedup.TTL <= 0 || r.Dedup.Timeout <= 0 {
+		return errors.New("dedup: ttl and timeout must be more than zero")
+	}
+	if r.Dedup.Lease < time.Second {
+		return errors.New("dedup: lease: at least 1s")
+	}
+	if o := r.Dedup.OnStoreError; o != OnStoreErrorLocal && o != OnStoreErrorReject {
+		return fmt.Errorf("dedup: on_store_error: local or reject, not %q", o)
+	}
+	if q := r.Queue; q != nil {
+		if r.Name == "" {
+			return errors.New("name: a receiver with a queue needs a name")
+		}
+		if err := retryTable("queue: retry", q.Retry); err != nil {
+			return err
+		}
+		if q.Timeout <= 0 || q.Concurrency <= 0 || q.MaxLength <= 0 {
+			return errors.New("queue: timeout, concurrency and max_length must be more than zero")
+		}
+	}
+	return nil
+}

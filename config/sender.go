@@ -1,0 +1,162 @@
+package config
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"time"
+)
+
+// Sender are the settings of the sending half. Every value is resolved: no placeholders.
+type Sender struct {
+	// Retry is the delay before each attempt, counted from the end of the one before. Default: 0s 1m 5m 15m 30m.
+	Retry []time.Duration
+	// Timeout bounds one attempt, reading the answer included. Default: 15s.
+	Timeout time.Duration
+	// Concurrency is how many attempts this process has in flight. Default: 256.
+	Concurrency int
+	// PerWebhook is how many attempts may be in flight to one webhook, in all processes. Default: 16.
+	PerWebhook int
+	// MaxPending is how many deliveries of one webhook may wait. Default: 100000.
+	MaxPending int
+	// MaxAge is how long a delivery may wait before it fails as expired. Default: 24h.
+	MaxAge time.Duration
+	// DeliverOff makes this process serve the API only.
+	DeliverOff bool
+	// AllowHTTP permits http:// destinations.
+	AllowHTTP bool
+	// AllowNetworks are destinations permitted although they are not public: CIDRs, or the word
+	// private_ranges, which holds neither loopback nor link-local addresses. Default: none.
+	AllowNetworks []string
+	// Proxy is the URL of an egress proxy. Default: none; the environment's proxies are not used.
+	Proxy string
+	// EncryptionKeys are base64 of 32 bytes each: the first encrypts signing secrets and custom header
+	// values at rest, the others still decrypt. Default: none, with a warning.
+	EncryptionKeys []string
+	// EventTypes is the catalogue. Default: DefaultEventTypes.
+	EventTypes []EventType
+	// RetentionSucceeded is how long a payload is kept after its last delivery succeeded. Default: 1h.
+	RetentionSucceeded time.Duration
+	// RetentionFailed is how long a payload is kept after its last delivery ended, where one failed. Default: 720h.
+	RetentionFailed time.Duration
+	// HistoryEntries is how many attempts are kept for each webhook. Default: 1000.
+	HistoryEntries int
+	// HistoryAge is how long attempts are kept. Default: 72h.
+	HistoryAge time.Duration
+	// NotifyURL also gets every notice, signed with NotifySecret. Default: none.
+	NotifyURL string
+	// NotifySecret signs notices to NotifyURL.
+	NotifySecret string
+	// GoneDisable makes an answer of 410 end the delivery and disable the webhook.
+	GoneDisable bool
+	// PropagateTrace sends traceparent and tracestate to webhooks.
+	PropagateTrace bool
+	// Brand is the word in the header names and the User-Agent. Default: VideoCloud.
+	Brand string
+}
+
+// SetDefaults fills in what was not given.
+func (s *Sender) SetDefaults() {
+	if len(s.Retry) == 0 {
+		s.Retry = DefaultRetry()
+	}
+	setDefault(&s.Timeout, 15*time.Second)
+	setDefault(&s.Concurrency, 256)
+	setDefault(&s.PerWebhook, 16)
+	setDefault(&s.MaxPending, 100_000)
+	setDefault(&s.MaxAge, 24*time.Hour)
+	if len(s.EventTypes) == 0 {
+		s.EventTypes = DefaultEventTypes()
+	}
+	setDefault(&s.RetentionSucceeded, time.Hour)
+	setDefault(&s.RetentionFailed, 720*time.Hour)
+	setDefault(&s.HistoryEntries, 1000)
+	setDefault(&s.HistoryAge, 72*time.Hour)
+	setDefault(&s.Brand, DefaultBrand)
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+var brandWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,31}$`)
+
+// Validate reports the first setting that can't work, naming its option. No error contains a secret.
+func (s *Sender) Validate() error {
+	if err := retryTable("retry", s.Retry); err != nil {
+		return err
+	}
+	for _, o := range []struct {
+		name  string
+		value int64
+	}{
+		{"timeout", int64(s.Timeout)}, {"concurrency", int64(s.Concurrency)}, {"per_webhook", int64(s.PerWebhook)},
+		{"max_pending", int64(s.MaxPending)}, {"max_age", int64(s.MaxAge)},
+		{"retention_succeeded", int64(s.RetentionSucceeded)}, {"retention_failed", int64(s.RetentionFailed)},
+		{"history", int64(s.HistoryEntries)}, {"history", int64(s.HistoryAge)},
+	} {
+		if o.value <= 0 {
+			return fmt.Errorf("%s: must be more than zero", o.name)
+		}
+	}
+	if _, _, err := s.Networks(); err != nil {
+		return err
+	}
+	if s.Proxy != "" {
+		u, err := url.Parse(s.Proxy)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5") {
+			return errors.New("proxy: write http://, https:// or socks5:// and a host")
+		}
+	}
+	if _, err := s.Keys(); err != nil {
+		return err
+	}
+	if s.NotifyURL != "" {
+		u, err := url.Parse(s.NotifyURL)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return errors.New("notify_url: write https:// and a host")
+		}
+		if len(s.NotifySecret) < MinSecretSize {
+			return fmt.Errorf("notify_url: its secret needs at least %d bytes", MinSecretSize)
+		}
+	}
+	if !brandWord.MatchString(s.Brand) {
+		return fmt.Errorf("brand: %q can't stand in a header name; use letters, digits and dashes", s.Brand)
+	}
+	return nil
+}
+
+// Networks parses AllowNetworks: the CIDRs, and whether private_ranges was among them.
+func (s *Sender) Networks() (cidrs []netip.Prefix, privateRanges bool, err error) {
+	for _, n := range s.AllowNetworks {
+		if n == "private_ranges" {
+			privateRanges = true
+			continue
+		}
+		p, err := netip.ParsePrefix(n)
+		if err != nil {
+			return nil, false, fmt.Errorf("allow_networks: %q is neither a CIDR such as 10.0.0.0/8 nor private_ranges", n)
+		}
+		cidrs = append(cidrs, p.Masked())
+	}
+	return cidrs, privateRanges, nil
+}
+
+// Keys decodes EncryptionKeys, the encrypting one first.
+func (s *Sender) Keys() ([][]byte, error) {
+	keys := make([][]byte, 0, len(s.EncryptionKeys))
+	for i, text := range s.EncryptionKeys {
+		key, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(key) != 32 {
+			return nil, fmt.Errorf("encryption_key: key %d is not base64 of 32 bytes; make one with: openssl rand -base64 32", i+1)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}

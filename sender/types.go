@@ -1,0 +1,171 @@
+package sender
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Status of a webhook.
+type Status string
+
+// The statuses that the contract names. Only the owner ends StatusPaused and StatusDisabled.
+const (
+	StatusActive   Status = "active"
+	StatusFailed   Status = "failed"
+	StatusPaused   Status = "paused"
+	StatusDisabled Status = "disabled"
+)
+
+// State of a delivery.
+type State string
+
+// The states of a delivery.
+const (
+	StatePending   State = "pending"   // not attempted yet
+	StateRetrying  State = "retrying"  // attempted, and waiting for the next attempt
+	StateSucceeded State = "succeeded" // answered 2xx
+	StateFailed    State = "failed"    // ended without success; kept and resendable
+	StateCancelled State = "cancelled" // its webhook was deleted
+)
+
+// Reasons of a failed delivery that ended without using up its retry table.
+const (
+	ReasonBacklog  = "backlog"  // the webhook had max_pending deliveries waiting
+	ReasonDisabled = "disabled" // the webhook was disabled
+	ReasonExpired  = "expired"  // it waited longer than max_age
+	ReasonGone     = "gone"     // the endpoint answered 410, with gone disable
+	ReasonPoison   = "poison"   // three processes in a row died while attempting it
+)
+
+// Webhook is a registered endpoint. Secrets are never part of it.
+type Webhook struct {
+	ID           string        `json:"id"`
+	URL          string        `json:"url"`
+	Events       []string      `json:"events"`
+	Status       Status        `json:"status"`
+	CreatedAt    time.Time     `json:"createdAt"`
+	LastDelivery *LastDelivery `json:"lastDelivery,omitempty"`
+	Description  string        `json:"description,omitempty"`
+	HeaderNames  []string      `json:"headers,omitempty"` // names only; values are secret
+	RateLimit    int           `json:"rateLimit,omitempty"`
+	MaxInFlight  int           `json:"maxInFlight,omitempty"`
+}
+
+// LastDelivery is the outcome of the latest attempt to a webhook.
+type LastDelivery struct {
+	Success   bool      `json:"success"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// NewWebhook is what registers a webhook.
+type NewWebhook struct {
+	URL         string
+	Events      []string          // event types, groups such as video.*, or *
+	Secret      string            // 16 to 256 bytes; empty makes one
+	Description string            // at most 1,024 bytes
+	Headers     map[string]string // custom headers of every delivery
+	RateLimit   int               // attempts a second; 0 is no limit
+	MaxInFlight int               // attempts in flight; 0 is the sender's per_webhook
+}
+
+// WebhookUpdate changes the fields that are not nil.
+type WebhookUpdate struct {
+	URL           *string
+	Events        *[]string
+	Secret        *string
+	SecretOverlap time.Duration // how long the old secret still signs as a second value
+	Description   *string
+	Headers       *map[string]string
+	RateLimit     *int
+	MaxInFlight   *int
+	Status        *Status // active or paused
+}
+
+// Event is what a publisher hands in.
+type Event struct {
+	Type      string          // one of the catalogue
+	Data      json.RawMessage // a JSON object; delivered byte for byte
+	ID        string          // optional; [A-Za-z0-9_-]{1,128}
+	Timestamp time.Time       // optional; the time of publishing otherwise
+}
+
+// Published is the answer to a publish.
+type Published struct {
+	ID         string        `json:"id"`
+	Type       string        `json:"event"`
+	Timestamp  time.Time     `json:"timestamp"`
+	Deliveries []DeliveryRef `json:"deliveries"`
+	Duplicate  bool          `json:"duplicate"`
+}
+
+// DeliveryRef names one delivery of an event.
+type DeliveryRef struct {
+	ID        string `json:"id"`
+	WebhookID string `json:"webhookId"`
+}
+
+// PublishResult is one item of a batch: either Published or Err.
+type PublishResult struct {
+	Published Published
+	Err       error
+}
+
+// EventRecord is a published event and how its deliveries stand.
+type EventRecord struct {
+	ID         string          `json:"id"`
+	Type       string          `json:"event"`
+	Timestamp  time.Time       `json:"timestamp"`
+	Data       json.RawMessage `json:"data,omitempty"` // absent once the payload expired
+	Deliveries []Delivery      `json:"deliveries"`
+}
+
+// Delivery is one event on its way to one webhook. Listings leave Attempts out only where there were none.
+type Delivery struct {
+	ID            string     `json:"id"`
+	EventID       string     `json:"eventId"`
+	Type          string     `json:"event"`
+	WebhookID     string     `json:"webhookId"`
+	State         State      `json:"state"`
+	Reason        string     `json:"reason,omitempty"`
+	CreatedAt     time.Time  `json:"createdAt"`
+	NextAttemptAt *time.Time `json:"nextAttemptAt,omitempty"`
+	Attempts      []Attempt  `json:"attempts"`
+}
+
+// Attempt is one HTTP request of a delivery.
+type Attempt struct {
+	Number       int       `json:"number"`
+	At           time.Time `json:"at"`
+	DurationMS   int64     `json:"durationMs"`
+	StatusCode   int       `json:"statusCode,omitempty"`
+	Error        string    `json:"error,omitempty"`
+	ResponseBody string    `json:"responseBody,omitempty"` // at most 1 KiB
+}
+
+// DeliveryFilter selects deliveries of a webhook.
+type DeliveryFilter struct {
+	State  State     // empty: any
+	Since  time.Time // zero: all that are kept
+	Limit  int
+	Cursor string
+}
+
+// ReplayRequest selects deliveries of a webhook to send again.
+type ReplayRequest struct {
+	Since  time.Time
+	Until  time.Time // zero: now
+	Events []string  // empty: any
+	State  string    // "failed" (default) or "all"
+	DryRun bool
+}
+
+// Replay is a durable job that sends deliveries again.
+type Replay struct {
+	ID          string    `json:"id,omitempty"` // empty for a dry run
+	WebhookID   string    `json:"webhookId"`
+	State       string    `json:"state"` // running, done or cancelled; "dry_run"
+	Matched     int       `json:"matched"`
+	Unavailable int       `json:"unavailable"` // their payload has expired
+	Sent        int       `json:"sent"`        // queued again so far
+	CreatedAt   time.Time `json:"createdAt"`
+}
