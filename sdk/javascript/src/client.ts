@@ -1,0 +1,59 @@
+import { Deliveries } from './deliveries.js';
+import { Events } from './events.js';
+import type { EventTypeInfo, Replay } from './models.js';
+import { pathWith, Transport, type CallOptions, type VideoCloudOptions } from './transport.js';
+import { Webhooks } from './webhooks.js';
+
+/**
+ * A client of the VideoCloud Webhooks API.
+ *
+ * ```ts
+ * const client = new VideoCloud({ apiKey: 'your_api_key' });
+ * await client.events.publish({ event: 'video.published', data: { videoId: 'vid_123456' } });
+ * ```
+ */
+export class VideoCloud {
+  readonly webhooks: Webhooks;
+  readonly events: Events;
+  readonly deliveries: Deliveries;
+  readonly replays: Replays;
+  readonly eventTypes: EventTypes;
+
+  constructor(options: VideoCloudOptions = {}) {
+    const transport = new Transport(options);
+    this.webhooks = new Webhooks(transport);
+    this.events = new Events(transport);
+    this.deliveries = new Deliveries(transport);
+    this.replays = new Replays(transport);
+    this.eventTypes = new EventTypes(transport);
+  }
+}
+
+/** Jobs that send deliveries again; `webhooks.replay` starts one. */
+export class Replays {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Gets a replay's progress. */
+  get(id: string, options: CallOptions = {}): Promise<Replay> {
+    return this.#transport.send({ ...options, method: 'GET', path: pathWith('/replays', id) });
+  }
+}
+
+/** The event catalogue. */
+export class EventTypes {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Lists the event types that can be subscribed to. */
+  async list(options: CallOptions = {}): Promise<EventTypeInfo[]> {
+    const { items } = await this.#transport.send<{ items: EventTypeInfo[] }>({ ...options, method: 'GET', path: '/event-types' });
+    return items;
+  }
+}

@@ -1,0 +1,34 @@
+import { newEventId } from './ids.js';
+import type { EventInput, EventRecord, PublishedEvent, PublishResult } from './models.js';
+import { pathWith, timestamp, type CallOptions, type Transport } from './transport.js';
+
+/** Publishing. */
+export class Events {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Publishes an event; it is stored once this resolves. Retried safely: every event has an ID, made here if need be. */
+  publish<T extends string>(event: EventInput<T>, options: CallOptions = {}): Promise<PublishedEvent> {
+    return this.#transport.send({ ...options, method: 'POST', path: '/events', body: wire(event), repeatable: true });
+  }
+
+  /** Publishes up to 1,000 events at once. The answers are in the events' order, each an event or an `error`. */
+  async publishBatch(events: readonly EventInput[], options: CallOptions = {}): Promise<PublishResult[]> {
+    const body = { events: events.map(wire) };
+    const path = '/events/batch';
+    const { items } = await this.#transport.send<{ items: PublishResult[] }>({ ...options, method: 'POST', path, body, repeatable: true });
+    return items;
+  }
+
+  /** Gets a published event, with its deliveries. */
+  get(id: string, options: CallOptions = {}): Promise<EventRecord> {
+    return this.#transport.send({ ...options, method: 'GET', path: pathWith('/events', id) });
+  }
+}
+
+function wire(event: EventInput): object {
+  return { event: event.event, data: event.data, id: event.id ?? newEventId(), timestamp: timestamp(event.timestamp) };
+}

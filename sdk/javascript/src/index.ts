@@ -1,0 +1,15 @@
+/**
+ * VideoCloud Webhooks: register webhooks, publish events, verify deliveries.
+ *
+ * @packageDocumentation
+ */
+export { EventTypes, Replays, VideoCloud } from './client.js';
+export { Deliveries, type DeliveryListOptions } from './deliveries.js';
+export * from './errors.js';
+export { Events } from './events.js';
+export * from './models.js';
+export { List, type Page, type PageOptions } from './pages.js';
+export * from './payloads.js';
+export * from './signature.js';
+export type { CallOptions, VideoCloudOptions } from './transport.js';
+export { Webhooks } from './webhooks.js';

@@ -1,0 +1,155 @@
+import type { EventData, EventType, JsonObject, Subscription } from './payloads.js';
+
+/** Only its owner ends `paused` and `disabled`. */
+export type WebhookStatus = 'active' | 'failed' | 'paused' | 'disabled';
+
+/** A registered endpoint. */
+export interface Webhook {
+  id: string;
+  url: string;
+  events: string[];
+  status: WebhookStatus;
+  createdAt: string;
+  /** The latest attempt, once there was one. */
+  lastDelivery?: { success: boolean; timestamp: string };
+  description?: string;
+  /** The names of the custom headers; their values are never shown. */
+  headers?: string[];
+  /** Attempts a second. */
+  rateLimit?: number;
+  /** Attempts in flight. */
+  maxInFlight?: number;
+}
+
+/** The answer to a registration: the only one with a secret, and only where the API made it. Keep it. */
+export interface RegisteredWebhook extends Webhook {
+  secret?: string;
+}
+
+/** What registers a webhook. */
+export interface WebhookInput {
+  url: string;
+  events: readonly Subscription[];
+  /** 16 to 256 bytes. Without it the API makes one and shows it once, in the answer. */
+  secret?: string;
+  description?: string;
+  /** Sent with every delivery, such as `Authorization`. */
+  headers?: Record<string, string>;
+  /** Attempts a second. */
+  rateLimit?: number;
+  /** Attempts in flight. */
+  maxInFlight?: number;
+}
+
+/** What changes a webhook; fields that are not given stay. */
+export interface WebhookUpdate extends Partial<WebhookInput> {
+  /** With a new `secret`: how long the old one still signs too, in `webhook-signature`. Such as `24h`. */
+  secretOverlap?: string;
+  status?: 'active' | 'paused';
+}
+
+/** An event to publish. */
+export interface EventInput<T extends string = string> {
+  event: T;
+  data: T extends EventType ? EventData[T] : JsonObject;
+  /** Yours, to publish the same event once whatever happens; the SDK makes one otherwise. `[A-Za-z0-9_-]{1,128}`. */
+  id?: string;
+  /** When it happened. Default: now. */
+  timestamp?: string | Date;
+}
+
+/** Names one delivery of an event. */
+export interface DeliveryRef {
+  id: string;
+  webhookId: string;
+}
+
+/** The answer to a publish: the event is stored. */
+export interface PublishedEvent {
+  id: string;
+  event: string;
+  timestamp: string;
+  deliveries: DeliveryRef[];
+  /** The API knew this ID: nothing was published again. Also where the SDK's own retry met its first try. */
+  duplicate: boolean;
+}
+
+/** One event of a batch that was refused. */
+export interface PublishFailure {
+  error: { code: string; message: string; field?: string };
+}
+
+/** One answer of a batch, in the order of its events. */
+export type PublishResult = (PublishedEvent & { error?: undefined }) | PublishFailure;
+
+/** A published event and how its deliveries stand. */
+export interface EventRecord {
+  id: string;
+  event: string;
+  timestamp: string;
+  /** Absent once it has expired. */
+  data?: JsonObject;
+  deliveries: Delivery[];
+}
+
+/** Where a delivery stands. */
+export type DeliveryState = 'pending' | 'retrying' | 'succeeded' | 'failed' | 'cancelled';
+
+/** One HTTP request of a delivery. */
+export interface Attempt {
+  number: number;
+  at: string;
+  durationMs: number;
+  statusCode?: number;
+  error?: string;
+  /** At most 1 KiB of it. */
+  responseBody?: string;
+}
+
+/** One event on its way to one webhook. */
+export interface Delivery {
+  id: string;
+  eventId: string;
+  event: string;
+  webhookId: string;
+  state: DeliveryState;
+  /** Why it failed without using up its attempts: `backlog`, `disabled`, `expired`, … */
+  reason?: string;
+  createdAt: string;
+  nextAttemptAt?: string;
+  attempts: Attempt[];
+}
+
+/** What a replay sends again. */
+export interface ReplayInput {
+  since: string | Date;
+  /** Default: now. */
+  until?: string | Date;
+  /** Default: all. */
+  events?: readonly Subscription[];
+  /** Default: `failed`. */
+  state?: 'failed' | 'all';
+  /** Count only. */
+  dryRun?: boolean;
+}
+
+/** A durable job that sends deliveries again. */
+export interface Replay {
+  /** Absent after a dry run. */
+  id?: string;
+  webhookId: string;
+  state: 'running' | 'done' | 'cancelled' | 'dry_run' | (string & {});
+  matched: number;
+  /** Those whose payload has expired. */
+  unavailable: number;
+  /** Those queued again so far. */
+  sent: number;
+  createdAt: string;
+}
+
+/** One entry of the event catalogue. */
+export interface EventTypeInfo {
+  name: string;
+  description: string;
+  group: string;
+}

@@ -1,0 +1,98 @@
+import { VideoCloudError } from './errors.js';
+import { listDeliveries, type DeliveryListOptions } from './deliveries.js';
+import type {
+  Delivery, PublishedEvent, RegisteredWebhook, Replay, ReplayInput, Webhook, WebhookInput, WebhookUpdate,
+} from './models.js';
+import { List, type Page, type PageOptions } from './pages.js';
+import * as signatures from './signature.js';
+import { pathWith, timestamp, type CallOptions, type Transport } from './transport.js';
+
+/** Registered endpoints, and the verification of what they get. */
+export class Webhooks {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Registers an endpoint. Not retried: a second try could register it twice. */
+  register(input: WebhookInput, options: CallOptions = {}): Promise<RegisteredWebhook> {
+    return this.#transport.send({ ...options, method: 'POST', path: '/webhooks', body: input });
+  }
+
+  /** Lists the webhooks, oldest first. */
+  list(options: PageOptions & CallOptions = {}): List<Webhook> {
+    const { limit, signal } = options;
+    return new List(
+      (cursor) => this.#transport.send<Page<Webhook>>({ method: 'GET', path: '/webhooks', query: { limit, cursor }, signal }),
+      options.cursor,
+    );
+  }
+
+  /** Gets one webhook. */
+  get(id: string, options: CallOptions = {}): Promise<Webhook> {
+    return this.#transport.send({ ...options, method: 'GET', path: pathWith('/webhooks', id) });
+  }
+
+  /** Changes the fields given. */
+  update(id: string, update: WebhookUpdate, options: CallOptions = {}): Promise<Webhook> {
+    // Rotating a secret twice would take the new one for the old one.
+    const repeatable = update.secretOverlap === undefined;
+    return this.#transport.send({ ...options, method: 'PUT', path: pathWith('/webhooks', id), body: update, repeatable });
+  }
+
+  /** Deletes a webhook; its waiting deliveries are cancelled. */
+  async delete(id: string, options: CallOptions = {}): Promise<void> {
+    const tries = { count: 0 };
+    try {
+      await this.#transport.send({ ...options, method: 'DELETE', path: pathWith('/webhooks', id) }, tries);
+    } catch (error) {
+      // An earlier try deleted it, and only its answer was lost.
+      if (error instanceof VideoCloudError && error.code === 'not_found' && tries.count > 1) return;
+      throw error;
+    }
+  }
+
+  /** Sends a `webhook.test` event to this webhook only. */
+  test(id: string, options: CallOptions = {}): Promise<PublishedEvent> {
+    return this.#transport.send({ ...options, method: 'POST', path: pathWith('/webhooks', id, '/test') });
+  }
+
+  /** Holds new events back until {@link resume}. */
+  pause(id: string, options: CallOptions = {}): Promise<Webhook> {
+    return this.update(id, { status: 'paused' }, options);
+  }
+
+  /** Ends a pause; what waited goes out. Also makes a failed or disabled webhook active again. */
+  resume(id: string, options: CallOptions = {}): Promise<Webhook> {
+    return this.update(id, { status: 'active' }, options);
+  }
+
+  /** Sends past deliveries again; see {@link Replays.get} for its progress. Only a dry run is retried. */
+  replay(id: string, input: ReplayInput, options: CallOptions = {}): Promise<Replay> {
+    const body = { ...input, since: timestamp(input.since), until: timestamp(input.until) };
+    const repeatable = input.dryRun === true;
+    return this.#transport.send({ ...options, method: 'POST', path: pathWith('/webhooks', id, '/replay'), body, repeatable });
+  }
+
+  /** Lists a webhook's deliveries, newest first. */
+  deliveries(id: string, options: DeliveryListOptions = {}): List<Delivery> {
+    return listDeliveries(this.#transport, id, options);
+  }
+
+  /** {@link signatures.verifySignature} */
+  verifySignature(payload: signatures.Payload, signature: signatures.HeaderValue, secret: string): boolean {
+    return signatures.verifySignature(payload, signature, secret);
+  }
+
+  /** {@link signatures.verifySignatureAsync} */
+  verifySignatureAsync(payload: signatures.Payload, signature: signatures.HeaderValue, secret: string): Promise<boolean> {
+    return signatures.verifySignatureAsync(payload, signature, secret);
+  }
+
+  /** {@link signatures.verify} */
+  readonly verify: typeof signatures.verify = signatures.verify;
+
+  /** {@link signatures.verifyAsync} */
+  readonly verifyAsync: typeof signatures.verifyAsync = signatures.verifyAsync;
+}

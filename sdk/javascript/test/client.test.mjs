@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { VideoCloud, VideoCloudError } from '@videocloud/sdk';
+import { ok, refused, stub, unavailable } from './stub.mjs';
+
+const webhook = {
+  id: 'whk_123456', url: 'https://your-server.com/webhooks', events: ['video.uploaded'], status: 'active', createdAt: '2024-03-31T12:00:00Z',
+};
+const published = { id: 'evt_1', event: 'video.deleted', timestamp: '2024-03-31T12:00:00Z', deliveries: [], duplicate: false };
+const since = '2024-03-31T12:00:00.000Z';
+
+describe('every call', () => {
+  const cases = {
+    'webhooks.register': ['POST', '/webhooks', (c) => c.webhooks.register({ url: webhook.url, events: ['video.*'], secret: 'your_webhook_secret' }),
+      { url: webhook.url, events: ['video.*'], secret: 'your_webhook_secret' }],
+    'webhooks.list': ['GET', '/webhooks?limit=2&cursor=a%26b', (c) => c.webhooks.list({ limit: 2, cursor: 'a&b' })],
+    'webhooks.get': ['GET', '/webhooks/whk_1', (c) => c.webhooks.get('whk_1')],
+    'webhooks.update': ['PUT', '/webhooks/whk_1', (c) => c.webhooks.update('whk_1', { secret: 'new_webhook_secret', secretOverlap: '24h' }),
+      { secret: 'new_webhook_secret', secretOverlap: '24h' }],
+    'webhooks.delete': ['DELETE', '/webhooks/whk_1', (c) => c.webhooks.delete('whk_1')],
+    'webhooks.test': ['POST', '/webhooks/whk_1/test', (c) => c.webhooks.test('whk_1')],
+    'webhooks.pause': ['PUT', '/webhooks/whk_1', (c) => c.webhooks.pause('whk_1'), { status: 'paused' }],
+    'webhooks.resume': ['PUT', '/webhooks/whk_1', (c) => c.webhooks.resume('whk_1'), { status: 'active' }],
+    'webhooks.replay': ['POST', '/webhooks/whk_1/replay', (c) => c.webhooks.replay('whk_1', { since: new Date(since), state: 'all' }), { since, state: 'all' }],
+    'webhooks.deliveries': ['GET', '/webhooks/whk_1/deliveries?state=failed&since=2024-03-31T12%3A00%3A00.000Z',
+      (c) => c.webhooks.deliveries('whk_1', { state: 'failed', since: new Date(since) })],
+    'events.publish': ['POST', '/events', (c) => c.events.publish({ event: 'video.deleted', data: { videoId: 'vid_1' }, id: 'evt_1', timestamp: new Date(since) }),
+      { event: 'video.deleted', data: { videoId: 'vid_1' }, id: 'evt_1', timestamp: since }],
+    'events.publishBatch': ['POST', '/events/batch', (c) => c.events.publishBatch([{ event: 'video.deleted', data: {}, id: 'a' }]),
+      { events: [{ event: 'video.deleted', data: {}, id: 'a' }] }],
+    'events.get': ['GET', '/events/evt_1', (c) => c.events.get('evt_1')],
+    'deliveries.get': ['GET', '/deliveries/dlv_1', (c) => c.deliveries.get('dlv_1')],
+    'deliveries.retry': ['POST', '/deliveries/dlv_1/retry', (c) => c.deliveries.retry('dlv_1')],
+    'deliveries.list': ['GET', '/webhooks/whk_1/deliveries', (c) => c.deliveries.list('whk_1')],
+    'replays.get': ['GET', '/replays/rpl_1', (c) => c.replays.get('rpl_1')],
+    'eventTypes.list': ['GET', '/event-types', (c) => c.eventTypes.list()],
+  };
+  for (const [name, [method, url, call, body]] of Object.entries(cases)) {
+    test(name, async (t) => {
+      const api = await stub(t, ok({ items: [] }));
+      await call(api.client());
+      const [request] = api.requests;
+      assert.deepEqual([request.method, request.url], [method, url]);
+      assert.deepEqual(request.text === '' ? undefined : request.body, body);
+      assert.equal(request.headers.authorization, 'Bearer test-key');
+      assert.equal(request.headers['content-type'], body ? 'application/json' : undefined);
+      assert.match(request.headers['user-agent'], /^videocloud-js\//);
+    });
+  }
+
+  test('the operations listed for all SDKs are these', async () => {
+    const { readFileSync } = await import('node:fs');
+    const { operations } = JSON.parse(readFileSync(new URL('../../testdata/operations.json', import.meta.url)));
+    for (const { method, path, javascript } of operations) {
+      assert.ok(cases[javascript], `${javascript} is tested`);
+      const [caseMethod, url] = cases[javascript];
+      assert.equal(`${caseMethod} ${url.split('?')[0].replace(/\/(whk|evt|dlv|rpl)_1/, '/{id}')}`, `${method} ${path}`);
+    }
+  });
+});
+
+describe('answers', () => {
+  test("the guide's registration", async (t) => {
+    const api = await stub(t, ok(webhook, 201));
+    assert.deepEqual(await api.client().webhooks.register({ url: webhook.url, events: webhook.events }), webhook);
+  });
+
+  test('a batch keeps its order, errors included', async (t) => {
+    const failure = { error: { code: 'invalid_field', message: 'data must be an object', field: 'data' } };
+    const api = await stub(t, ok({ items: [published, failure] }, 202));
+    const [first, second] = await api.client().events.publishBatch([{ event: 'video.deleted', data: {} }, { event: 'video.deleted', data: {} }]);
+    assert.equal(first.id, 'evt_1');
+    assert.equal(second.error.code, 'invalid_field');
+    const ids = api.requests[0].body.events.map((e) => e.id);
+    assert.equal(new Set(ids).size, 2);
+  });
+
+  test('await gives a page, for await every item', async (t) => {
+    const api = await stub(t, ({ url }) => ok(url.includes('cursor=next') ? { items: [{ id: 'c' }] } : { items: [{ id: 'a' }, { id: 'b' }], nextCursor: 'next' }));
+    const client = api.client();
+    assert.deepEqual(await client.webhooks.list(), { items: [{ id: 'a' }, { id: 'b' }], nextCursor: 'next' });
+    const ids = [];
+    for await (const { id } of client.webhooks.deliveries('whk_1', { limit: 2, state: 'failed' })) ids.push(id);
+    assert.deepEqual(ids, ['a', 'b', 'c']);
+    assert.equal(api.requests.at(-1).url, '/webhooks/whk_1/deliveries?state=failed&limit=2&cursor=next');
+  });
+
+  test('a list that nobody uses asks for nothing, and awaited twice asks once', async (t) => {
+    const api = await stub(t, ok({ items: [] }));
+    const list = api.client().webhooks.list();
+    assert.equal(api.requests.length, 0);
+    await list;
+    await list;
+    assert.equal(api.requests.length, 1);
+  });
+});
+
+describe('errors', () => {
+  test('say code, status, field, message and request ID', async (t) => {
+    const api = await stub(t, refused(422, { code: 'unsafe_url', message: 'use https', field: 'url' }, { 'X-Request-Id': 'req_1' }));
+    const error = await api.client().webhooks.register({ url: 'http://x', events: ['*'] }).catch((e) => e);
+    assert.ok(error instanceof VideoCloudError && error instanceof Error);
+    const { name, code, status, field, message, requestId } = error;
+    assert.deepEqual({ name, code, status, field, message, requestId },
+      { name: 'VideoCloudError', code: 'unsafe_url', status: 422, field: 'url', message: 'use https', requestId: 'req_1' });
+  });
+
+  for (const [name, answer] of Object.entries({
+    'a page of HTML': { status: 404, raw: '<html>' },
+    'HTML with 200': { status: 200, raw: '<html>' },
+    'JSON that is not the envelope': { status: 200, raw: '[]' },
+    'null': { status: 200, raw: 'null' },
+    'a redirect': { status: 302, headers: { Location: 'http://127.0.0.1:1/' }, raw: '' },
+  })) {
+    test(`an answer that is not the API's: ${name}`, async (t) => {
+      const api = await stub(t, answer);
+      await assert.rejects(api.client().webhooks.get('whk_1'), { code: 'unexpected_response', status: answer.status });
+      assert.equal(api.requests.length, 1);
+    });
+  }
+
+  test('no server', async (t) => {
+    const api = await stub(t, ok({}));
+    const client = api.client({ baseUrl: 'http://127.0.0.1:1', maxRetries: 0 });
+    await assert.rejects(client.webhooks.get('whk_1'), { code: 'connection_error', status: 0 });
+  });
+
+  test('no answer in time, in the body too', async (t) => {
+    const api = await stub(t, { hang: true });
+    await assert.rejects(api.client({ timeoutMs: 20, maxRetries: 0 }).webhooks.get('whk_1'), { code: 'timeout', status: 0 });
+    const slow = async (_url, { signal }) => ({ text: () => new Promise((_, no) => signal.addEventListener('abort', () => no(new Error('aborted')))) });
+    await assert.rejects(api.client({ timeoutMs: 20, maxRetries: 0, fetch: slow }).webhooks.get('whk_1'), { code: 'timeout' });
+  });
+
+  test('wrong settings and missing IDs are told before anything is sent', async (t) => {
+    assert.throws(() => new VideoCloud({ apiKey: '' }), /apiKey is missing/);
+    assert.throws(() => new VideoCloud({ apiKey: 'k', baseUrl: 'localhost:8080' }), /baseUrl/);
+    const api = await stub(t, ok({}));
+    for (const id of ['', '..', '.', undefined]) await assert.rejects(async () => api.client().webhooks.delete(id), TypeError);
+    await api.client().webhooks.get('a/../b?c');
+    assert.deepEqual(api.requests.map((r) => r.url), ['/webhooks/a%2F..%2Fb%3Fc']);
+  });
+});
+
+describe('retries', () => {
+  test('publish repeats the very same event, with the ID made for it', async (t) => {
+    const api = await stub(t, unavailable, { drop: true }, refused(429, { code: 'limit_reached', message: '' }, { 'Retry-After': '0' }), ok({ ...published, duplicate: true }, 202));
+    const answer = await api.client().events.publish({ event: 'video.deleted', data: { videoId: 'vid_1' } });
+    assert.equal(answer.duplicate, true);
+    assert.equal(api.requests.length, 4);
+    assert.equal(new Set(api.requests.map((r) => r.text)).size, 1);
+    assert.match(api.requests[0].body.id, /^evt_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$/);
+  });
+
+  test('a new publish gets a new ID', async (t) => {
+    const api = await stub(t, ok(published, 202));
+    const client = api.client();
+    for (let i = 0; i < 2; i++) await client.events.publish({ event: 'video.deleted', data: {} });
+    assert.notEqual(api.requests[0].body.id, api.requests[1].body.id);
+  });
+
+  const repeated = {
+    get: (c) => c.webhooks.get('whk_1'),
+    list: (c) => c.webhooks.list(),
+    update: (c) => c.webhooks.update('whk_1', { description: 'x' }),
+    delete: (c) => c.webhooks.delete('whk_1'),
+    'publish a batch': (c) => c.events.publishBatch([{ event: 'video.deleted', data: {} }]),
+    'dry run': (c) => c.webhooks.replay('whk_1', { since, dryRun: true }),
+  };
+  for (const [name, call] of Object.entries(repeated)) {
+    test(`${name} is repeated`, async (t) => {
+      const api = await stub(t, unavailable, ok({ items: [] }));
+      await call(api.client());
+      assert.equal(api.requests.length, 2);
+    });
+  }
+
+  const once = {
+    register: (c) => c.webhooks.register({ url: 'https://x', events: ['*'] }),
+    test: (c) => c.webhooks.test('whk_1'),
+    'retry a delivery': (c) => c.deliveries.retry('dlv_1'),
+    replay: (c) => c.webhooks.replay('whk_1', { since }),
+    'rotate a secret with an overlap': (c) => c.webhooks.update('whk_1', { secret: 'new_webhook_secret', secretOverlap: '1h' }),
+  };
+  for (const [name, call] of Object.entries(once)) {
+    test(`${name} is not repeated`, async (t) => {
+      const api = await stub(t, unavailable);
+      await assert.rejects(call(api.client()), { code: 'unavailable', status: 503, retryAfterSeconds: 0 });
+      assert.equal(api.requests.length, 1);
+    });
+  }
+
+  test('a refusal is not repeated', async (t) => {
+    const api = await stub(t, refused(404, { code: 'not_found', message: '' }));
+    await assert.rejects(api.client().webhooks.delete('whk_1'), { code: 'not_found' });
+    assert.equal(api.requests.length, 1);
+  });
+
+  test('a delete whose first answer was lost has worked', async (t) => {
+    const api = await stub(t, { drop: true }, refused(404, { code: 'not_found', message: '' }));
+    await api.client().webhooks.delete('whk_1');
+    assert.equal(api.requests.length, 2);
+  });
+
+  test('end after maxRetries', async (t) => {
+    const api = await stub(t, unavailable);
+    await assert.rejects(api.client({ maxRetries: 2 }).webhooks.get('whk_1'), { status: 503 });
+    assert.equal(api.requests.length, 3);
+  });
+
+  test('do not wait for a server that asks for an hour', async (t) => {
+    const api = await stub(t, refused(503, { code: 'unavailable', message: '' }, { 'Retry-After': '3600' }));
+    await assert.rejects(api.client().webhooks.get('whk_1'), { retryAfterSeconds: 3600 });
+    assert.equal(api.requests.length, 1);
+  });
+});
+
+describe('AbortSignal', () => {
+  test('ends a request that hangs', async (t) => {
+    const api = await stub(t, { hang: true });
+    const abort = new AbortController();
+    const call = api.client().webhooks.get('whk_1', { signal: abort.signal });
+    setTimeout(() => abort.abort(), 10);
+    await assert.rejects(call, { name: 'AbortError' });
+    assert.ok(api.requests.length <= 1);
+  });
+
+  test('ends the wait between tries', async (t) => {
+    const api = await stub(t, refused(503, { code: 'unavailable', message: '' }, { 'Retry-After': '60' }));
+    const abort = new AbortController();
+    const fetch = async (...args) => {
+      const response = await globalThis.fetch(...args);
+      setTimeout(() => abort.abort(new Error('enough')), 10);
+      return response;
+    };
+    await assert.rejects(api.client({ fetch }).webhooks.get('whk_1', { signal: abort.signal }), { message: 'enough' });
+    assert.equal(api.requests.length, 1);
+  });
+
+  test('that is over beforehand sends nothing', async (t) => {
+    const api = await stub(t, ok({}));
+    await assert.rejects(api.client().events.publish({ event: 'video.deleted', data: {} }, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+    await assert.rejects(async () => api.client().webhooks.list({ signal: AbortSignal.abort() }), { name: 'AbortError' });
+    assert.equal(api.requests.length, 0);
+  });
+});
+
+test('settings: base URL with a path, account, environment', async (t) => {
+  const api = await stub(t, ok({ items: [] }));
+  await api.client({ baseUrl: `${api.baseUrl}/v1/`, account: 'acme' }).eventTypes.list();
+  assert.equal(api.requests[0].url, '/v1/event-types');
+  assert.equal(api.requests[0].headers['x-videocloud-account'], 'acme');
+  const before = { ...process.env };
+  t.after(() => {
+    for (const name of ['VIDEOCLOUD_BASE_URL', 'VIDEOCLOUD_API_KEY']) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
+  });
+  process.env.VIDEOCLOUD_BASE_URL = api.baseUrl;
+  process.env.VIDEOCLOUD_API_KEY = 'env-key';
+  await new VideoCloud().eventTypes.list();
+  assert.equal(api.requests[1].headers.authorization, 'Bearer env-key');
+});

@@ -1,0 +1,59 @@
+// Compiled, never run: what the types must and must not accept.
+import { VideoCloud, VideoCloudError, verify, type WebhookEvent } from '@videocloud/sdk';
+
+const client = new VideoCloud({ apiKey: 'your_api_key', baseUrl: 'http://localhost:8080' });
+
+export function handle(event: WebhookEvent): string | number | null | undefined {
+  switch (event.event) {
+    case 'video.uploaded':
+      return event.data.duration;
+    case 'video.processed':
+      return event.data.formats[0]?.quality;
+    case 'user.registered':
+      return event.data.email;
+    case 'comment.created':
+      return event.data.parentId;
+    case 'system.error':
+      return event.data.kind === 'webhook_failed' ? event.data.failedDeliveries : undefined;
+    case 'system.warning':
+      return event.data.kind === 'webhook_recovered' ? event.data.webhookId : undefined;
+    case 'video.deleted':
+      // @ts-expect-error not documented, so not known
+      return event.data.videoId;
+    // @ts-expect-error no such event
+    case 'video.burned':
+      return undefined;
+    default:
+      return event.timestamp;
+  }
+}
+
+export async function calls(body: Uint8Array, headers: Headers): Promise<void> {
+  const verified = verify(body, headers, ['new_webhook_secret', 'your_webhook_secret'], { toleranceSeconds: 60 });
+  handle(verified);
+  verified.id.toUpperCase();
+  verify<{ event: 'order.paid'; data: { total: number } }>(body, headers, 'your_webhook_secret').data.total.toFixed();
+
+  await client.events.publish({
+    event: 'comment.created',
+    data: { commentId: 'com_1', videoId: 'vid_1', userId: 'usr_1', content: 'Hi', parentId: null, createdAt: '2024-03-31T12:00:00Z' },
+  });
+  await client.events.publish({ event: 'order.paid', data: { total: 3 } });
+  await client.events.publish({ event: 'system.error', data: { disk: 'full' } });
+  // @ts-expect-error the documented payload has a content
+  await client.events.publish({ event: 'comment.created', data: { commentId: 'com_1' } });
+  // @ts-expect-error data is an object
+  await client.events.publish({ event: 'order.paid', data: 'paid' });
+
+  for await (const webhook of client.webhooks.list({ limit: 10 })) {
+    if (webhook.status === 'failed') console.log(webhook.lastDelivery?.timestamp);
+  }
+  const { items, nextCursor } = await client.webhooks.deliveries('whk_1', { state: 'failed', signal: AbortSignal.timeout(1000) });
+  console.log(items[0]?.attempts[0]?.durationMs, nextCursor?.length);
+  const [first] = await client.events.publishBatch([{ event: 'video.deleted', data: {} }]);
+  console.log(first?.error ? first.error.code : first?.id);
+  await client.webhooks.get('whk_1').catch((error: unknown) => {
+    if (error instanceof VideoCloudError && error.code === 'not_found') return;
+    throw error;
+  });
+}
