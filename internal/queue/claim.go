@@ -1,0 +1,207 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/redisstore"
+)
+
+// Job is one claimed job: what a [Handler] attempts.
+type Job struct {
+	Shard    int
+	Lane     string
+	ID       string // see NewJobID
+	Meta     string // the lane's settings, as of this claim
+	Attempts int    // attempts made before
+	Expiries int    // leases in a row that ran out: processes that died with it, most likely
+	Payload  string // "" where it has expired
+
+	token string
+	began time.Time
+	slow  bool // counted among the attempts that take long
+}
+
+func (j *Job) lease() string { return j.Lane + ":" + j.ID + ":" + j.token }
+
+// Kind says how an attempt ended.
+type Kind string
+
+// Kinds of outcomes.
+const (
+	Succeeded Kind = "ok"
+	Retry     Kind = "retry" // try again after Delay
+	Failed    Kind = "fail"  // end it as failed, with Reason
+	Gone      Kind = "gone"  // Failed, and disable the lane
+	Back      Kind = "back"  // not attempted: hand it back
+)
+
+// ReasonExpired as an outcome's reason says that nothing was attempted, so the lane's flow and last outcome stay.
+const ReasonExpired = "expired"
+
+// Outcome is what a [Handler] made of a job.
+type Outcome struct {
+	Kind   Kind
+	Delay  time.Duration // until the next attempt, of Retry
+	Reason string        // of Failed
+	Slow   bool          // the lane gets less to do at once
+	Log    string        // entry for the lane's log; "" for none
+	Detail string        // for the notice to the lane's owner; "" for none
+}
+
+// outcome is an Outcome on its way to Redis.
+type outcome struct {
+	*Job
+	Outcome
+	ended time.Time
+}
+
+func (q *Queue) settleCall(shard int, outcomes []*outcome) redisstore.Call {
+	args := make([]any, 0, len(q.limits)+1+11*len(outcomes))
+	args = append(append(args, q.limits...), len(outcomes))
+	for _, o := range outcomes {
+		attempts, reason := o.Attempts+1, o.Reason
+		switch {
+		case o.Kind == Back || o.Reason == ReasonExpired:
+			attempts--
+		case o.Kind == Succeeded && (o.Attempts > 0 || o.Expiries > 0):
+			reason = "record"
+		}
+		args = append(args, o.Lane, o.ID, o.token, string(o.Kind), attempts, o.Delay.Milliseconds(), reason, flag(o.Slow),
+			time.Since(o.began).Milliseconds(), o.Log, o.Detail)
+	}
+	return q.call(shard, settleScript, args)
+}
+
+// settled reads the answer to a settleCall: how many notices wait, and how many leases were lost.
+func settled(cmd *redis.Cmd) (notices int64, lost int, err error) {
+	r := newReply(cmd.Result())
+	notices = r.number()
+	for len(r.values) > 0 {
+		if r.number() == 0 {
+			lost++
+		}
+	}
+	return notices, lost, r.err
+}
+
+func (q *Queue) claimCall(shard, most, quantum int, lease time.Duration, token string, skip []string) redisstore.Call {
+	args := make([]any, 0, len(q.limits)+5+len(skip))
+	args = append(append(args, q.limits...), most, claimBytes, lease.Milliseconds(), token, quantum)
+	for _, lane := range skip {
+		args = append(args, lane)
+	}
+	return q.call(shard, claimScript, args)
+}
+
+// claimBytes bounds the payloads of one claim.
+const claimBytes = 1 << 20
+
+// claimed is the answer to a claimCall.
+type claimed struct {
+	wait    time.Duration // until there is something to do; negative: nothing known
+	notices int64
+	jobs    []*Job
+}
+
+func readClaimed(cmd *redis.Cmd, shard int, token string) (claimed, error) {
+	r := newReply(cmd.Result())
+	c := claimed{wait: time.Duration(r.number()) * time.Millisecond}
+	r.number() // the time in Redis
+	c.notices = r.number()
+	lanes, jobs := int(r.number()), int(r.number())
+	if r.err != nil {
+		return c, r.err
+	}
+	type lane struct{ name, meta string }
+	named := make([]lane, 0, lanes)
+	for range lanes {
+		named = append(named, lane{r.text(), r.text()})
+	}
+	began := time.Now()
+	c.jobs = make([]*Job, 0, jobs)
+	for range jobs {
+		index := int(r.number()) - 1
+		j := &Job{Shard: shard, ID: r.text(), Attempts: int(r.number()), Expiries: int(r.number()), Payload: r.text(), token: token, began: began}
+		if r.err != nil || index < 0 || index >= len(named) {
+			return c, errNoAnswer
+		}
+		j.Lane, j.Meta = named[index].name, named[index].meta
+		c.jobs = append(c.jobs, j)
+	}
+	return c, r.err
+}
+
+func (q *Queue) renewCall(shard int, lease time.Duration, jobs []*Job) redisstore.Call {
+	args := make([]any, 0, len(q.limits)+1+len(jobs))
+	args = append(append(args, q.limits...), lease.Milliseconds())
+	for _, j := range jobs {
+		args = append(args, j.lease())
+	}
+	return q.call(shard, renewScript, args)
+}
+
+// Resent says what became of a job that was to be sent again.
+type Resent string
+
+// Outcomes of [Queue.Resend].
+const (
+	ResentQueued      Resent = "queued"
+	ResentUnderWay    Resent = "under way"
+	ResentUnavailable Resent = "unavailable" // its payload has expired
+	ResentUnknown     Resent = "unknown"
+	ResentBacklog     Resent = "backlog"
+)
+
+// Resend makes jobs of one lane due now, with a fresh retry table.
+func (q *Queue) Resend(ctx context.Context, shard int, lane string, jobs ...string) ([]Resent, error) {
+	r := newReply(q.Run(ctx, shard, resendScript, lanesArgs(lane, jobs)...))
+	out := make([]Resent, 0, len(jobs))
+	for range jobs {
+		out = append(out, Resent(r.text()))
+	}
+	return out, r.err
+}
+
+// Standing is how a job stands.
+type Standing struct {
+	State    string // waiting, leased, dead, gone, done or unknown
+	Due      time.Time
+	Attempts int
+	Reason   string
+
+	Account   string
+	EventID   string // "" where it follows from the job
+	Type      string
+	Timestamp int64
+	Created   time.Time
+	Payload   bool // it is still there
+}
+
+// Inspect says how jobs of one lane stand.
+func (q *Queue) Inspect(ctx context.Context, shard int, lane string, jobs ...string) ([]Standing, error) {
+	r := newReply(q.Run(ctx, shard, inspectScript, lanesArgs(lane, jobs)...))
+	out := make([]Standing, 0, len(jobs))
+	for range jobs {
+		s := Standing{State: r.text()}
+		if due := r.number(); due > 0 {
+			s.Due = time.UnixMilli(due)
+		}
+		s.Attempts, s.Reason = int(r.number()), r.text()
+		s.Account, s.EventID, s.Type = r.text(), r.text(), r.text()
+		s.Timestamp, s.Created, s.Payload = r.number(), time.UnixMilli(r.number()), r.text() == "1"
+		out = append(out, s)
+	}
+	return out, r.err
+}
+
+func lanesArgs(lane string, jobs []string) []any {
+	args := make([]any, 0, 1+len(jobs))
+	args = append(args, lane)
+	for _, j := range jobs {
+		args = append(args, j)
+	}
+	return args
+}

@@ -1,0 +1,349 @@
+package queue
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/redisstore"
+)
+
+// Handler attempts one job. It must return when ctx ends, then with Back unless the attempt was made.
+type Handler func(ctx context.Context, j *Job) Outcome
+
+// Options of a [Dispatcher].
+type Options struct {
+	Queue       *Queue
+	Store       *redisstore.Store
+	Shards      func(context.Context) (int, error) // how many shards there are; asked until it answers
+	Handler     Handler
+	Concurrency int           // attempts in flight
+	PerLane     int           // attempts in flight to one lane
+	Lease       time.Duration // how long a claim outlives its process; renewed while an attempt goes on. Default: 10s
+	Grace       time.Duration // how long a stop waits for attempts in flight. Default: 10s
+	OnNotices   func(shard int)
+	Logger      *slog.Logger
+}
+
+const (
+	defaultLease = 10 * time.Second
+	defaultGrace = 10 * time.Second
+
+	// poll is the safety net below pushes and due times.
+	poll = 15 * time.Second
+	// slowAfter is when an attempt counts as one that takes long.
+	slowAfter = time.Second
+	// laneShare is the part of the free slots that one lane may take: 1/laneShare. With it slots are left for others
+	// however many lanes hang at once (dynamic thresholds, as in shared packet buffers).
+	laneShare = 4
+	// settleBatch bounds the outcomes of one call.
+	settleBatch = 256
+)
+
+// Dispatcher claims jobs, runs a handler over them and settles their outcomes. One goroutine does the claiming and the
+// settling, for all shards in one round trip; while it waits for Redis the next outcomes gather, so batches grow with
+// the load. It claims only what idle workers start at once.
+//
+// Failure policy: an outcome that can't be settled is tried again until it is; if its lease runs out first, the job is
+// attempted again by whoever claims it, and the late settle does nothing.
+type Dispatcher struct {
+	o Options
+
+	mu   sync.Mutex
+	done []*outcome // ended attempts, not settled
+
+	kick  chan struct{}
+	woken sync.Map // shard → struct{}: has something to do
+	all   atomic.Bool
+
+	work    chan *Job
+	workers int
+
+	// Owned by the loop.
+	shards   []shardState
+	inFlight map[*Job]struct{}
+	lanes    map[string]*laneLoad
+	settling [][]*outcome // by shard
+	unsent   int
+	failing  int // rounds in a row that Redis refused
+	lookSlow time.Time
+	slow     int
+	renewed  time.Time
+
+	lastRound atomic.Int64
+	busy      atomic.Int64
+}
+
+type shardState struct {
+	next time.Time // when to claim from it; zero: now
+}
+
+// laneLoad is what this process has in flight to one lane.
+type laneLoad struct {
+	shard, inFlight, slow int
+}
+
+// NewDispatcher returns a dispatcher; [Dispatcher.Run] starts it.
+func NewDispatcher(o Options) *Dispatcher {
+	if o.Lease == 0 {
+		o.Lease = defaultLease
+	}
+	if o.Grace == 0 {
+		o.Grace = defaultGrace
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	d := &Dispatcher{
+		o: o, kick: make(chan struct{}, 1), work: make(chan *Job),
+		inFlight: map[*Job]struct{}{}, lanes: map[string]*laneLoad{},
+	}
+	o.Queue.onPush = d.Wake
+	return d
+}
+
+// Wake makes the dispatcher look at a shard at once.
+func (d *Dispatcher) Wake(shard int) {
+	d.woken.Store(shard, struct{}{})
+	d.signal()
+}
+
+func (d *Dispatcher) wakeAll() {
+	d.all.Store(true)
+	d.signal()
+}
+
+func (d *Dispatcher) signal() {
+	select {
+	case d.kick <- struct{}{}:
+	default:
+	}
+}
+
+// InFlight is the number of attempts in flight in this process.
+func (d *Dispatcher) InFlight() int { return int(d.busy.Load()) }
+
+// LastRound is when Redis last answered the dispatcher.
+func (d *Dispatcher) LastRound() time.Time {
+	if n := d.lastRound.Load(); n > 0 {
+		return time.UnixMilli(n)
+	}
+	return time.Time{}
+}
+
+// Run dispatches until ctx ends. Then it claims nothing more, gives attempts in flight their grace, hands back the
+// rest, and returns once everything is settled or Redis has refused it for the length of a lease.
+func (d *Dispatcher) Run(ctx context.Context) {
+	attempts, abort := context.WithCancel(context.WithoutCancel(ctx))
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer abort()
+	defer close(d.work)
+
+	n, ok := d.countShards(ctx)
+	if !ok {
+		return
+	}
+	d.shards = make([]shardState, n)
+	d.settling = make([][]*outcome, n)
+
+	helpers.Add(1)
+	go func() {
+		defer helpers.Done()
+		d.listen(ctx)
+	}()
+
+	for ctx.Err() == nil {
+		d.wait(ctx)
+		d.round(attempts, &helpers, ctx.Err() == nil)
+	}
+	d.drain(attempts, abort, &helpers)
+}
+
+// countShards asks for the number of shards until the store answers.
+func (d *Dispatcher) countShards(ctx context.Context) (int, bool) {
+	for try := 0; ; try++ {
+		n, err := d.o.Shards(ctx)
+		if err == nil {
+			return n, true
+		}
+		if !sleep(ctx, backoff(try)) {
+			return 0, false
+		}
+	}
+}
+
+// wait returns when there is something to do: an outcome, a push, a due time, a lease to renew.
+func (d *Dispatcher) wait(ctx context.Context) {
+	if d.failing > 0 {
+		sleep(ctx, backoff(d.failing))
+		return
+	}
+	next := time.Now().Add(poll)
+	if len(d.inFlight) < d.o.Concurrency {
+		for i := range d.shards {
+			if t := d.shards[i].next; t.Before(next) {
+				next = t
+			}
+		}
+	}
+	if len(d.inFlight) > 0 {
+		if t := d.renewed.Add(d.o.Lease / 3); t.Before(next) {
+			next = t
+		}
+	}
+	if d.unsent > 0 {
+		return
+	}
+	pause := time.Until(next)
+	if pause <= 0 {
+		select {
+		case <-d.kick:
+		default:
+		}
+		return
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-d.kick:
+	case <-timer.C:
+	}
+}
+
+// listen passes on the pushes of other processes.
+func (d *Dispatcher) listen(ctx context.Context) {
+	channels := make([]string, len(d.shards))
+	byName := make(map[string]int, len(d.shards))
+	for i := range d.shards {
+		channels[i] = d.o.Queue.Tag(i) + "wake"
+		byName[channels[i]] = i
+	}
+	sub := d.o.Store.Client().Subscribe(ctx, channels...)
+	defer sub.Close()
+	messages := sub.ChannelWithSubscriptions()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, ok := <-messages:
+			if !ok {
+				return
+			}
+			switch m := m.(type) {
+			case *redis.Message:
+				d.Wake(byName[m.Channel])
+			case *redis.Subscription:
+				d.wakeAll() // subscribed anew: something may have been missed
+			}
+		}
+	}
+}
+
+// run attempts one job in a worker.
+func (d *Dispatcher) run(ctx context.Context, j *Job) (out Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.o.Logger.Error("attempt panicked", "lane", j.Lane, "job", j.ID, "panic", p, "stack", string(debug.Stack()))
+			out = Outcome{Kind: Retry, Delay: time.Minute}
+		}
+	}()
+	return d.o.Handler(ctx, j)
+}
+
+func (d *Dispatcher) worker(ctx context.Context, j *Job) {
+	for ok := true; ok; j, ok = <-d.work {
+		out := d.run(ctx, j)
+		d.mu.Lock()
+		d.done = append(d.done, &outcome{Job: j, Outcome: out, ended: time.Now()})
+		d.mu.Unlock()
+		d.signal()
+	}
+}
+
+// start hands a job to an idle worker, or makes one.
+func (d *Dispatcher) start(ctx context.Context, helpers *sync.WaitGroup, j *Job) {
+	d.inFlight[j] = struct{}{}
+	d.busy.Store(int64(len(d.inFlight)))
+	l := d.lanes[j.Lane]
+	if l == nil {
+		l = &laneLoad{shard: j.Shard}
+		d.lanes[j.Lane] = l
+	}
+	l.inFlight++
+	select {
+	case d.work <- j:
+		return
+	default:
+	}
+	d.workers++
+	helpers.Add(1)
+	go func() {
+		defer helpers.Done()
+		d.worker(ctx, j)
+	}()
+}
+
+// ended takes an attempt off the books of this process.
+func (d *Dispatcher) ended(j *Job) {
+	delete(d.inFlight, j)
+	d.busy.Store(int64(len(d.inFlight)))
+	l := d.lanes[j.Lane]
+	l.inFlight--
+	if j.slow {
+		l.slow--
+		d.slow--
+	}
+	if l.inFlight == 0 {
+		delete(d.lanes, j.Lane)
+	}
+}
+
+// drain ends a run: attempts in flight get their grace, then they are aborted and handed back.
+func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.WaitGroup) {
+	deadline, aborted := time.Now().Add(d.o.Grace), false
+	for len(d.inFlight) > 0 || d.unsent > 0 {
+		if left := time.Until(deadline); left <= 0 && !aborted {
+			abort()
+			deadline, aborted = time.Now().Add(d.o.Lease), true
+		} else if left <= 0 {
+			d.o.Logger.Error("stopping with unsettled attempts; they are made again after their lease", "attempts", len(d.inFlight)+d.unsent)
+			return
+		}
+		detached := context.WithoutCancel(ctx) // the settles go on after the abort
+		switch {
+		case d.failing > 0:
+			sleep(detached, backoff(d.failing))
+		case d.unsent == 0:
+			timer := time.NewTimer(min(time.Until(deadline), d.o.Lease/3))
+			select {
+			case <-d.kick:
+			case <-timer.C:
+			}
+			timer.Stop()
+		}
+		d.round(detached, helpers, false)
+	}
+}
+
+func backoff(try int) time.Duration {
+	d := 20 * time.Millisecond << min(try, 6)
+	return min(d, time.Second)
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,151 @@
+-- lib.lua: what every script of the queue begins with. It is put in front of each of them.
+--
+-- KEYS[1]  the shard's hash tag and a colon, "{webhooks:3}:". All keys of a shard start with it and so live in
+--          one slot; the scripts derive the others from it.
+-- ARGV[1…9] the limits, see C below. A script's own arguments start at ARGV[10].
+--
+-- Keys, under the tag:
+--   ready            zset   lane -> when it may be served next (its earliest due time, or the last time it was served)
+--   lane:<lane>      zset   job -> due time
+--   leases           zset   <lane>:<job>:<token> -> deadline. The token is part of the member, so that only the
+--                           holder of the right one can end a lease (fencing)
+--   job:<lane><job>  hash   what a job has gone through: n attempts, x expired leases in a row, r reason of failure
+--   body:<job>       string the payload, once per event however many lanes it goes to
+--   event:<job>      hash   the event: a account, i ID, y type, t timestamp, g given, h digest, l lanes, c created,
+--                           o deliveries not ended, d failed deliveries kept
+--   id:<account>:<i> string the event's job, for IDs that the publisher gave
+--   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
+--                           fl in flight, w window, s successes of the round, tat rate limiter
+--   idx:<lane>       stream every job of the lane, in order
+--   log:<lane>       stream every attempt
+--   dead:<lane>      zset   failed jobs -> when they failed
+--   gone:<lane>      zset   jobs cancelled with their lane
+--   ages             zset   lane -> when to look at it next for jobs that waited too long. Holds every lane with jobs
+--   notices, outbox  zset, stream: see settle.lua
+--   topic:<t>        set    lanes that subscribe to a topic
+--   stats            hash   waiting
+--
+-- While a cluster moves a slot, a script may be refused between two writes. So a target is written before the pointer
+-- that leads away from it is removed: an abort leaves a job twice rather than nowhere.
+
+local base = KEYS[1]
+local call = redis.call
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local C = {
+  kept = tonumber(ARGV[1]),      -- ms a payload is kept after its last delivery ended
+  kept_dead = tonumber(ARGV[2]), -- ms a payload is kept where a delivery failed
+  id_ttl = tonumber(ARGV[3]),    -- ms an event ID is remembered
+  log_len = tonumber(ARGV[4]),   -- attempts kept for a lane
+  log_ttl = tonumber(ARGV[5]),   -- ms they are kept
+  cap = tonumber(ARGV[6]),       -- attempts in flight to one lane
+  pending = tonumber(ARGV[7]),   -- waiting jobs of one lane
+  age = tonumber(ARGV[8]),       -- ms a job may wait
+  open_ttl = tonumber(ARGV[9]),  -- ms after which even an open job's payload goes: a safety net against leaks
+}
+
+local FIRST_WINDOW = 2
+local SWEEP = 30000
+
+local function int(n) return string.format('%.0f', n) end
+
+-- cap_of is how many attempts a lane may have in flight at most; window_of how many it may have now.
+local function cap_of(cap) return math.min(tonumber(cap) or C.cap, C.cap) end
+local function window_of(w, cap) return math.min(tonumber(w) or FIRST_WINDOW, cap_of(cap)) end
+
+local function served(status) return status == 'active' or status == 'failed' end
+
+-- offer puts a lane into ready where it may be served, and takes it out where it may not.
+-- not_before is the earliest time that it wants to be served (rate limit, fairness).
+local function offer(lane, status, in_flight, window, not_before)
+  if served(status) and in_flight < window then
+    local head = call('ZRANGE', base .. 'lane:' .. lane, 0, 0, 'WITHSCORES')
+    if head[2] then
+      call('ZADD', base .. 'ready', math.max(tonumber(head[2]), not_before), lane)
+      return
+    end
+  end
+  call('ZREM', base .. 'ready', lane)
+end
+
+-- next_look is when a lane's waiting jobs are looked at again: at a common tick, so that many lanes cost one visit.
+local function next_look(oldest)
+  local tick = (math.floor(now / SWEEP) + 1) * SWEEP
+  return math.min(tick, math.max(oldest + C.age, now + 1))
+end
+
+-- wait_in puts a job into its lane's waiting set. The caller sees to ready.
+local function wait_in(lane, job, due)
+  call('ZADD', base .. 'lane:' .. lane, due, job)
+  call('ZADD', base .. 'ages', 'NX', next_look(now), lane)
+end
+
+-- ended counts one delivery of an event as ended, and starts the clock of its payload with the last of them.
+local function ended(job, dead)
+  local event = base .. 'event:' .. job
+  local open = call('HINCRBY', event, 'o', -1)
+  if dead then call('HINCRBY', event, 'd', 1) end
+  if open > 0 then return end
+  local e = call('HMGET', event, 'd', 'c')
+  if not e[2] then -- its record is gone already: HINCRBY made a new one
+    call('DEL', event)
+    call('PEXPIRE', base .. 'body:' .. job, C.kept)
+    return
+  end
+  local ttl = C.kept
+  if (tonumber(e[1]) or 0) > 0 then ttl = C.kept_dead end
+  call('PEXPIRE', base .. 'body:' .. job, ttl)
+  call('PEXPIRE', event, math.max(ttl, tonumber(e[2]) + C.id_ttl - now))
+end
+
+-- forget_dead drops a failed job for good.
+local function forget_dead(lane, job)
+  call('DEL', base .. 'job:' .. lane .. job)
+  local event = base .. 'event:' .. job
+  local e = call('HMGET', event, 'o', 'd')
+  if not e[1] then return end
+  local dead = call('HINCRBY', event, 'd', -1)
+  if dead <= 0 and tonumber(e[1]) <= 0 then call('PEXPIRE', base .. 'body:' .. job, C.kept) end
+end
+
+-- bury_in keeps a failed job, resendable. The number kept is capped: the oldest go first.
+local function bury_in(lane, job, reason, attempts)
+  local record, dead = base .. 'job:' .. lane .. job, base .. 'dead:' .. lane
+  call('HSET', record, 'r', reason, 'n', attempts, 'f', int(now))
+  call('HDEL', record, 'x')
+  call('PEXPIRE', record, C.kept_dead)
+  call('ZADD', dead, now, job)
+  call('PEXPIRE', dead, C.kept_dead)
+  call('ZREMRANGEBYSCORE', dead, '-inf', now - C.kept_dead)
+  local over = call('ZCARD', dead) - C.pending
+  if over > 0 then
+    local old = call('ZPOPMIN', dead, over)
+    for i = 1, #old, 2 do forget_dead(lane, old[i]) end
+  end
+end
+
+-- bury ends a job as failed.
+local function bury(lane, job, reason, attempts)
+  bury_in(lane, job, reason, attempts)
+  ended(job, true)
+end
+
+-- cancel ends a job whose lane is gone.
+local function cancel(lane, job)
+  local gone = base .. 'gone:' .. lane
+  call('ZADD', gone, now, job)
+  call('PEXPIRE', gone, C.id_ttl)
+  call('DEL', base .. 'job:' .. lane .. job)
+  ended(job, false)
+end
+
+-- waiting counts jobs in and out of the lanes, for the metrics.
+local function waiting(delta)
+  if delta ~= 0 then call('HINCRBY', base .. 'stats', 'waiting', delta) end
+end
+
+-- wake tells the dispatchers of all processes that a lane became ready.
+local function wake()
+  call('PUBLISH', base .. 'wake', '1')
+end

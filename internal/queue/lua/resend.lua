@@ -1,0 +1,57 @@
+-- resend: makes jobs of one lane due now, with a fresh retry table.
+--
+-- KEYS[1] the shard
+-- ARGV[10] lane, ARGV[11…] jobs
+-- Returns for each: "queued", "under way" (being attempted right now), "unavailable" (the payload has expired),
+--   "unknown", or "backlog" (the lane takes no more)
+--
+-- Safe to repeat: a job that waits already only becomes due.
+
+local lane = ARGV[10]
+local key, dead, conf = base .. 'lane:' .. lane, base .. 'dead:' .. lane, base .. 'conf:' .. lane
+local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap')
+local reply, added, leased = {}, 0, nil
+
+local function under_way(job)
+  if not leased then
+    leased = {}
+    for _, member in ipairs(call('ZRANGE', base .. 'leases', 0, -1)) do
+      leased[string.match(member, '^(.*):[^:]+$')] = true
+    end
+  end
+  return leased[lane .. ':' .. job]
+end
+
+for i = 11, #ARGV do
+  local job = ARGV[i]
+  local event, body, record = base .. 'event:' .. job, base .. 'body:' .. job, base .. 'job:' .. lane .. job
+  local outcome = 'queued'
+  if not h[1] or h[1] == 'deleted' or call('EXISTS', event) == 0 then
+    outcome = 'unknown'
+  elseif call('EXISTS', body) == 0 then
+    outcome = 'unavailable'
+  elseif call('ZSCORE', key, job) then
+    call('DEL', record)
+    call('ZADD', key, now, job)
+  elseif under_way(job) then
+    outcome = 'under way'
+  elseif call('ZCARD', key) >= C.pending then
+    outcome = 'backlog'
+  else
+    wait_in(lane, job, now)
+    added = added + 1
+    if call('ZREM', dead, job) == 1 then call('HINCRBY', event, 'd', -1) end
+    call('DEL', record)
+    call('HINCRBY', event, 'o', 1)
+    call('PEXPIRE', body, C.open_ttl)
+    call('PEXPIRE', event, math.max(C.open_ttl, C.id_ttl))
+  end
+  reply[#reply + 1] = outcome
+end
+
+if h[1] then
+  offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), 0)
+  wake()
+end
+waiting(added)
+return reply

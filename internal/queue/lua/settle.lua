@@ -1,0 +1,154 @@
+-- settle: records the outcomes of attempts: ends, reschedules or buries each job, logs the attempt, frees its slot,
+-- moves its lane's window, status and notices, and puts the lane back into ready.
+--
+-- KEYS[1] the shard
+-- ARGV[10] number of outcomes, then for each:
+--   lane, job, token, outcome ("ok", "retry", "fail", "gone", "back"), attempts made, ms until the next attempt,
+--   reason (of "fail"; of "ok" the word "record" where the job has one to delete), slow ("1": the window shrinks), ms since the attempt began, log entry ("" for none),
+--   detail of the failure for a notice ("" where none is due)
+-- Returns: number of notices now in the outbox, then for each outcome 1, or 0 where the lease was not ours any more.
+--
+-- "back" hands a job back unattempted. "fail" with a detail marks the lane failed and tells its owner; without one
+-- (expired, poison) it ends the job only.
+-- Safe to repeat: the lease is gone after the first time, so a second time does nothing.
+-- Notices: at once, then at most one per lane and hour, with the count of what came since.
+
+local PER_OUTCOME = 11
+local HOUR = 3600000
+local leases, outbox = base .. 'leases', base .. 'outbox'
+local touched, order, replies, waited = {}, {}, {}, 0
+
+local function lane_of(lane)
+  local t = touched[lane]
+  if t then return t end
+  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix')
+  t = {
+    status = h[1], in_flight = tonumber(h[2]) or 0, cap = cap_of(h[4]), streak = tonumber(h[5]) or 0,
+    failed_since = tonumber(h[6]) or 0, noticed = tonumber(h[7]) or 0, unnoticed = tonumber(h[8]) or 0,
+    announced = h[9] == '1', fixed = h[10] == '1', set = {},
+  }
+  t.window = window_of(h[3], h[4])  -- a fixed lane's w is above any cap
+  touched[lane] = t
+  order[#order + 1] = lane
+  return t
+end
+
+-- notice writes into the outbox in the same step as the failure, so that a crash right after it loses no notice.
+local function notice(lane, kind, detail, since, count)
+  call('XADD', outbox, 'MAXLEN', '~', 100000, '*', 'k', kind, 'l', lane, 'd', detail, 's', int(since), 'n', count)
+end
+
+local function failed(t, lane, detail, status)
+  if t.status == 'active' or (t.status == 'failed' and status == 'disabled') then
+    if t.status == 'active' then
+      t.failed_since = now
+      t.set.fs = int(now)
+    end
+    t.status = status
+    t.set.st = status
+  end
+  t.unnoticed = t.unnoticed + 1
+  if now - t.noticed >= HOUR or status == 'disabled' then
+    notice(lane, status, detail, t.failed_since, t.unnoticed)
+    t.noticed, t.unnoticed, t.announced = now, 0, true
+    t.set.nf = '1'
+    call('ZREM', base .. 'notices', lane)
+  else
+    t.set.nl = detail
+    call('ZADD', base .. 'notices', 'NX', t.noticed + HOUR, lane)
+  end
+  t.set.nt, t.set.nc = int(t.noticed), t.unnoticed
+end
+
+local function succeeded(t, lane, began)
+  if t.status ~= 'failed' or began <= t.failed_since then return end
+  t.status = 'active'
+  t.set.st, t.set.fs = 'active', ''
+  if t.announced then
+    notice(lane, 'recovered', '', t.failed_since, 0)
+    t.announced = false
+    t.set.nf = '0'
+  end
+end
+
+-- flow moves the window: doubles with each full round of successes, halves with a failure or a slow attempt.
+local function flow(t, bad)
+  if t.fixed then return end
+  if bad then
+    t.window, t.streak = math.max(1, math.floor(t.window / 2)), 0
+  else
+    t.streak = t.streak + 1
+    if t.streak >= t.window then t.window, t.streak = math.min(t.window * 2, t.cap), 0 end
+  end
+end
+
+for i = 1, tonumber(ARGV[10]) do
+  local at = 10 + (i - 1) * PER_OUTCOME
+  local lane, job, token, outcome, attempts = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
+  local member = lane .. ':' .. job .. ':' .. token
+  if not call('ZSCORE', leases, member) then
+    replies[i] = 0
+  else
+    replies[i] = 1
+    local t = lane_of(lane)
+    t.in_flight = t.in_flight - 1
+    local record = base .. 'job:' .. lane .. job
+    local began = now - tonumber(ARGV[at + 9])
+    if ARGV[at + 10] ~= '' then
+      call('XADD', base .. 'log:' .. lane, 'MAXLEN', '~', C.log_len, '*', 'j', job, 'd', ARGV[at + 10])
+      t.logged = true
+    end
+    local gone = not t.status or t.status == 'deleted'
+    if outcome == 'ok' then
+      if ARGV[at + 7] == 'record' then call('DEL', record) end
+      ended(job, false)
+      t.set.ls, t.set.lt = 1, int(now)
+      flow(t, ARGV[at + 8] == '1')
+      if not gone then succeeded(t, lane, began) end
+    elseif gone then
+      cancel(lane, job)
+    elseif outcome == 'back' then
+      wait_in(lane, job, now)
+      waited = waited + 1
+    else
+      if ARGV[at + 7] ~= 'expired' then
+        t.set.ls, t.set.lt = 0, int(now)
+        flow(t, true)
+      end
+      if outcome == 'retry' then
+        call('HSET', record, 'n', attempts)
+        call('HDEL', record, 'x')
+        call('PEXPIRE', record, C.open_ttl)
+        wait_in(lane, job, now + tonumber(ARGV[at + 6]))
+        waited = waited + 1
+      else
+        bury(lane, job, ARGV[at + 7], attempts)
+        if ARGV[at + 11] ~= '' then
+          failed(t, lane, ARGV[at + 11], outcome == 'gone' and 'disabled' or 'failed')
+        end
+      end
+    end
+    call('ZREM', leases, member)
+  end
+end
+
+for _, lane in ipairs(order) do
+  local t, conf = touched[lane], base .. 'conf:' .. lane
+  t.in_flight = math.max(t.in_flight, 0)
+  if t.logged then call('PEXPIRE', base .. 'log:' .. lane, C.log_ttl) end
+  if t.status then
+    local set = { 'fl', t.in_flight }
+    if not t.fixed then t.set.w, t.set.s = t.window, t.streak end
+    for k, v in pairs(t.set) do
+      set[#set + 1] = k
+      set[#set + 1] = v
+    end
+    call('HSET', conf, unpack(set))
+    offer(lane, t.status, t.in_flight, t.window, 0)
+  end
+end
+waiting(waited)
+
+local reply = { call('XLEN', outbox) }
+for i = 1, #replies do reply[i + 1] = replies[i] end
+return reply

@@ -1,0 +1,181 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"strings"
+)
+
+// Event is what is pushed: one payload on its way to the lanes that its topics name.
+type Event struct {
+	Account   string
+	ID        string
+	OwnID     bool   // the ID was made for this event, so it can't have been used before
+	IDJob     string // the job that ID stands for, where ID has our own form; "" otherwise
+	Job       string // see NewJobID
+	Type      string
+	Timestamp int64 // unix seconds
+	Given     bool  // the publisher gave the timestamp, so a repetition must give the same
+	Digest    string
+	Lane      string   // the only lane it goes to, whatever the topics
+	Topics    []string // lanes of any of them get it; no white space
+	Payload   string
+}
+
+// PushOutcome says what became of a pushed event.
+type PushOutcome string
+
+// Outcomes of a push.
+const (
+	PushNew   PushOutcome = "new"
+	PushSame  PushOutcome = "same"  // its ID was pushed before with the same content: Pushed is the first answer
+	PushOther PushOutcome = "other" // its ID stands for another content
+	PushTaken PushOutcome = "taken" // its job ID is in use: push again with a new one
+)
+
+// Pushed is the answer to a push.
+type Pushed struct {
+	Outcome   PushOutcome
+	Job       string
+	Timestamp int64
+	Lanes     []string
+}
+
+// Bounds of one call of the push script, so that no call holds Redis for long.
+const (
+	pushEvents = 128
+	pushBytes  = 512 << 10
+)
+
+// pusher collects the events of one shard that are pushed while a call is under way, and sends them as one call.
+// Failure policy: an event is answered only after Redis has it (and its replicas, where configured); on an error the
+// event may be stored or not, and the publisher's retry with the same ID finds out.
+type pusher struct {
+	waiting []*pushed
+	bytes   int
+	calls   int // under way
+}
+
+type pushed struct {
+	event  *Event
+	answer Pushed
+	err    error
+	done   chan struct{}
+}
+
+// pushCalls is how many calls of one shard are under way at once: while Redis works on one, the next is collected.
+const pushCalls = 2
+
+// Push stores an event and queues it in its lanes, in one atomic step.
+func (q *Queue) Push(ctx context.Context, shard int, e *Event) (Pushed, error) {
+	p := &pushed{event: e, done: make(chan struct{})}
+	q.collect(shard, p)
+	select {
+	case <-p.done:
+		return p.answer, p.err
+	case <-ctx.Done():
+		return Pushed{}, ctx.Err()
+	}
+}
+
+// PushAll is [Queue.Push] of several events, in as few calls as the bounds allow. Answers and errors are in order.
+func (q *Queue) PushAll(ctx context.Context, shard int, events []*Event) ([]Pushed, []error) {
+	waiting := make([]*pushed, len(events))
+	for i, e := range events {
+		waiting[i] = &pushed{event: e, done: make(chan struct{})}
+	}
+	q.collect(shard, waiting...)
+	answers, errs := make([]Pushed, len(events)), make([]error, len(events))
+	for i, p := range waiting {
+		select {
+		case <-p.done:
+			answers[i], errs[i] = p.answer, p.err
+		case <-ctx.Done():
+			errs[i] = ctx.Err()
+		}
+	}
+	return answers, errs
+}
+
+func (q *Queue) collect(shard int, ps ...*pushed) {
+	q.pushMu.Lock()
+	defer q.pushMu.Unlock()
+	c := q.pushers[shard]
+	if c == nil {
+		c = &pusher{}
+		q.pushers[shard] = c
+	}
+	c.waiting = append(c.waiting, ps...)
+	if c.calls < pushCalls {
+		c.calls++
+		go q.pushLoop(shard, c)
+	}
+}
+
+// pushLoop sends what waits until nothing does.
+func (q *Queue) pushLoop(shard int, c *pusher) {
+	for {
+		q.pushMu.Lock()
+		batch := c.take()
+		if len(batch) == 0 {
+			c.calls--
+			q.pushMu.Unlock()
+			return
+		}
+		q.pushMu.Unlock()
+		q.send(shard, batch)
+		for _, p := range batch {
+			close(p.done)
+		}
+	}
+}
+
+// take cuts off one call's worth.
+func (c *pusher) take() []*pushed {
+	n, size := 0, 0
+	for n < len(c.waiting) && n < pushEvents && (n == 0 || size+len(c.waiting[n].event.Payload) <= pushBytes) {
+		size += len(c.waiting[n].event.Payload)
+		n++
+	}
+	batch := c.waiting[:n:n]
+	c.waiting = c.waiting[n:]
+	if len(c.waiting) == 0 {
+		c.waiting = nil // let the array go
+	}
+	return batch
+}
+
+// errNoAnswer can only come from a script and a program of different versions.
+var errNoAnswer = errors.New("push: the script's answer does not fit")
+
+func (q *Queue) send(shard int, batch []*pushed) {
+	// Not the context of any one publisher: the call is everybody's.
+	ctx, cancel := context.WithTimeout(context.Background(), q.store.Timeout())
+	defer cancel()
+	args := make([]any, 0, len(q.limits)+1+12*len(batch))
+	args = append(append(args, q.limits...), len(batch))
+	for _, p := range batch {
+		e := p.event
+		args = append(args, e.Account, e.ID, flag(e.OwnID), e.IDJob, e.Job, e.Type, e.Timestamp, flag(e.Given), e.Digest,
+			e.Lane, strings.Join(e.Topics, " "), e.Payload)
+	}
+	v, err := q.store.RunDurable(ctx, pushScript, q.tags(shard), args...)
+	r := newReply(v, err)
+	for _, p := range batch {
+		p.answer = Pushed{Outcome: PushOutcome(r.text()), Job: r.text(), Timestamp: r.number(), Lanes: strings.Fields(r.text())}
+		p.err = r.err
+		if p.err == nil && p.answer.Outcome == "" {
+			p.err = errNoAnswer
+		}
+	}
+	if err == nil && q.onPush != nil {
+		q.onPush(shard)
+	}
+}
+
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return ""
+}

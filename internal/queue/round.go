@@ -1,0 +1,229 @@
+package queue
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/redisstore"
+)
+
+// batch is the script calls of one round trip, each with what to do with its answer.
+type batch struct {
+	calls []redisstore.Call
+	then  []func(*redis.Cmd) error
+}
+
+func (b *batch) add(c redisstore.Call, then func(*redis.Cmd) error) {
+	b.calls = append(b.calls, c)
+	b.then = append(b.then, then)
+}
+
+// round settles what ended, renews what takes long and claims for the idle workers, in one round trip.
+func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim bool) {
+	now := time.Now()
+	d.gather()
+	d.notice()
+	d.findSlow(now)
+
+	var b batch
+	d.addSettles(&b)
+	d.addRenewals(&b, now)
+	if claim {
+		d.addClaims(ctx, &b, helpers, now)
+	}
+	if len(b.calls) == 0 {
+		return
+	}
+	// Not cancelled by the stop of the dispatcher: what was claimed must be known, to be handed back.
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*d.o.Store.Timeout())
+	defer cancel()
+	var failed error
+	for i, cmd := range d.o.Store.RunAll(call, b.calls) {
+		if err := b.then[i](cmd); err != nil {
+			failed = err
+		}
+	}
+	if failed == nil {
+		if d.failing > 0 {
+			d.o.Logger.Info("queue: store answers again", "after_rounds", d.failing)
+		}
+		d.failing = 0
+		d.lastRound.Store(time.Now().UnixMilli())
+		return
+	}
+	if d.failing%64 == 0 {
+		d.o.Logger.Error("queue: store refused a round; trying again", "error", failed, "unsettled", d.unsent)
+	}
+	d.failing++
+}
+
+// gather takes over the attempts that ended.
+func (d *Dispatcher) gather() {
+	d.mu.Lock()
+	done := d.done
+	d.done = nil
+	d.mu.Unlock()
+	for _, o := range done {
+		d.ended(o.Job)
+		d.settling[o.Shard] = append(d.settling[o.Shard], o)
+		d.unsent++
+	}
+}
+
+// notice turns wake-ups into due shards.
+func (d *Dispatcher) notice() {
+	if d.all.Swap(false) {
+		for i := range d.shards {
+			d.shards[i].next = time.Time{}
+		}
+	}
+	d.woken.Range(func(shard, _ any) bool {
+		d.woken.Delete(shard)
+		if i := shard.(int); i < len(d.shards) {
+			d.shards[i].next = time.Time{}
+		}
+		return true
+	})
+}
+
+// lookSlowEvery bounds how often the attempts in flight are looked through.
+const lookSlowEvery = 100 * time.Millisecond
+
+// findSlow marks the attempts that take long, and their lanes.
+func (d *Dispatcher) findSlow(now time.Time) {
+	if now.Sub(d.lookSlow) < lookSlowEvery {
+		return
+	}
+	d.lookSlow = now
+	for j := range d.inFlight {
+		if !j.slow && now.Sub(j.began) >= slowAfter {
+			j.slow = true
+			d.slow++
+			d.lanes[j.Lane].slow++
+		}
+	}
+}
+
+func (d *Dispatcher) addSettles(b *batch) {
+	for shard, outcomes := range d.settling {
+		for len(outcomes) > 0 {
+			n := min(len(outcomes), settleBatch)
+			part := outcomes[:n]
+			outcomes = outcomes[n:]
+			b.add(d.o.Queue.settleCall(shard, part), func(cmd *redis.Cmd) error {
+				notices, lost, err := settled(cmd)
+				if err != nil {
+					d.settling[shard] = append(d.settling[shard], part...)
+					return err
+				}
+				d.unsent -= len(part)
+				if lost > 0 {
+					d.o.Logger.Warn("queue: leases ran out before their attempts were settled; those are made again", "attempts", lost)
+				}
+				d.tell(shard, notices)
+				return nil
+			})
+		}
+		if len(d.settling[shard]) > 0 {
+			d.settling[shard] = nil
+			d.shards[shard].next = time.Time{} // its lanes may be ready again
+		}
+	}
+}
+
+func (d *Dispatcher) tell(shard int, notices int64) {
+	if notices > 0 && d.o.OnNotices != nil {
+		d.o.OnNotices(shard)
+	}
+}
+
+func (d *Dispatcher) addRenewals(b *batch, now time.Time) {
+	if now.Sub(d.renewed) < d.o.Lease/3 {
+		return
+	}
+	d.renewed = now
+	old := make([][]*Job, len(d.shards))
+	for j := range d.inFlight {
+		if now.Sub(j.began) >= d.o.Lease/4 {
+			old[j.Shard] = append(old[j.Shard], j)
+		}
+	}
+	for shard, jobs := range old {
+		if len(jobs) > 0 {
+			b.add(d.o.Queue.renewCall(shard, d.o.Lease, jobs), func(cmd *redis.Cmd) error { return cmd.Err() })
+		}
+	}
+}
+
+// addClaims shares the idle workers out among the shards that have something to do.
+func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.WaitGroup, now time.Time) {
+	free := d.o.Concurrency - len(d.inFlight)
+	if free <= 0 {
+		return
+	}
+	var due []int
+	for i := range d.shards {
+		if !d.shards[i].next.After(now) {
+			due = append(due, i)
+		}
+	}
+	if len(due) == 0 {
+		return
+	}
+	quantum := max(1, free/laneShare)
+	skip := d.passOver(quantum)
+	share := max(1, free/len(due))
+	first := int(now.UnixNano()/1000) % len(due) // where free is less than the shards, each has its turn
+	for k := range due {
+		if free <= 0 {
+			return
+		}
+		shard, most := due[(first+k)%len(due)], min(share, free)
+		free -= most
+		token := newToken()
+		b.add(d.o.Queue.claimCall(shard, most, min(quantum, d.o.PerLane), d.o.Lease, token, skip[shard]), func(cmd *redis.Cmd) error {
+			c, err := readClaimed(cmd, shard, token)
+			if err != nil {
+				return err
+			}
+			d.shards[shard].next = nextClaim(now, c, most)
+			for _, j := range c.jobs {
+				d.start(ctx, helpers, j)
+			}
+			d.tell(shard, c.notices)
+			return nil
+		})
+	}
+}
+
+// nextClaim says when a shard is worth another look.
+func nextClaim(now time.Time, c claimed, most int) time.Time {
+	switch {
+	case len(c.jobs) >= most:
+		return time.Time{} // there may be more
+	case c.wait < 0:
+		return now.Add(poll)
+	case c.wait == 0 && len(c.jobs) == 0:
+		return now.Add(5 * time.Millisecond) // housekeeping goes on
+	}
+	return now.Add(min(c.wait, poll))
+}
+
+// passOver lists, by shard, the lanes that get nothing now: those that hold their share of the free slots, and, once
+// attempts that take long hold half of all slots, those with such attempts.
+func (d *Dispatcher) passOver(quantum int) map[int][]string {
+	manySlow := d.slow*2 >= d.o.Concurrency
+	if !manySlow && quantum >= d.o.PerLane {
+		return nil // no lane can hold more than its share
+	}
+	skip := map[int][]string{}
+	for lane, l := range d.lanes {
+		if l.inFlight >= quantum || manySlow && l.slow > 0 {
+			skip[l.shard] = append(skip[l.shard], lane)
+		}
+	}
+	return skip
+}

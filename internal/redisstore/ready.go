@@ -1,0 +1,162 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/config"
+)
+
+// dataVersion is the layout of the keys. A store written by another version is refused rather than misread.
+const dataVersion = 1
+
+// Errors of [Store.Ready], matched with errors.Is.
+var (
+	// ErrUnreachable means that Redis did not answer.
+	ErrUnreachable = errors.New("redis is unreachable")
+	// ErrUnsafe means that Redis answers but could lose what is written to it.
+	ErrUnsafe = errors.New("redis is not safe to use")
+)
+
+// recheckFailed is how long a failed check stands before it is made again.
+const recheckFailed = time.Second
+
+// Ready reports whether the store can be trusted with events. A success stands until a connection is made
+// anew; a failure is checked again after a second.
+func (s *Store) Ready(ctx context.Context) error {
+	_, err := s.Shards(ctx)
+	return err
+}
+
+// Shards returns the number of shards that the store was laid out with, after the checks of [Store.Ready].
+func (s *Store) Shards(ctx context.Context) (int, error) {
+	if c := s.check.Load(); s.fresh(c) {
+		return c.shards, c.err
+	}
+	s.checkMu.Lock()
+	defer s.checkMu.Unlock()
+	before := s.check.Load()
+	if s.fresh(before) {
+		return before.shards, before.err
+	}
+	c := &checked{}
+	c.shards, c.err = s.examine(ctx)
+	if ctx.Err() != nil {
+		return 0, c.err // the caller gave up: that says nothing about Redis
+	}
+	c.connections, c.at = s.connections.Load(), time.Now()
+	s.check.Store(c)
+	switch {
+	case c.err != nil && (before == nil || before.err == nil || before.err.Error() != c.err.Error()):
+		s.log.Error("store not ready", "error", c.err)
+	case c.err == nil && before != nil && before.err != nil:
+		s.log.Info("store ready again")
+	}
+	return c.shards, c.err
+}
+
+func (s *Store) fresh(c *checked) bool {
+	if c == nil {
+		return false
+	}
+	if c.err != nil {
+		return time.Since(c.at) < recheckFailed
+	}
+	return c.connections == s.connections.Load()
+}
+
+// Lost makes the next Ready check again, after a write was refused.
+func (s *Store) Lost() { s.connections.Add(1) }
+
+func (s *Store) examine(ctx context.Context) (shards int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	if s.memory == nil {
+		if err := s.safe(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return s.layout(ctx)
+}
+
+// safe checks every master: version, eviction policy and role.
+func (s *Store) safe(ctx context.Context) error {
+	if cluster, ok := s.client.(*redis.ClusterClient); ok {
+		err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+			return safeNode(ctx, node)
+		})
+		if err != nil && !errors.Is(err, ErrUnsafe) && !errors.Is(err, ErrUnreachable) {
+			return fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		return err
+	}
+	return safeNode(ctx, s.client)
+}
+
+func safeNode(ctx context.Context, node redis.Cmdable) error {
+	text, err := node.Info(ctx).Result()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	info := map[string]string{}
+	for line := range strings.Lines(text) {
+		if k, v, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			info[k] = v
+		}
+	}
+	if v := info["redis_version"]; !atLeast(v, 6, 2) {
+		return fmt.Errorf("%w: version %s is too old; use Redis 6.2 or newer", ErrUnsafe, v)
+	}
+	if p, ok := info["maxmemory_policy"]; ok && p != "noeviction" {
+		return fmt.Errorf("%w: maxmemory-policy is %s, which could throw events away; set it to noeviction", ErrUnsafe, p)
+	}
+	if info["loading"] == "1" {
+		return fmt.Errorf("%w: it is still loading its data", ErrUnreachable)
+	}
+	if r, ok := info["role"]; ok && r != "master" {
+		return fmt.Errorf("%w: it is a read-only replica; name its master, or use Sentinel (master_name)", ErrUnsafe)
+	}
+	return nil
+}
+
+// layout stores the data version and the shard count at first use, and checks them afterwards.
+func (s *Store) layout(ctx context.Context) (int, error) {
+	key := "{" + s.prefix + "}:meta"
+	pipe := s.client.Pipeline()
+	pipe.HSetNX(ctx, key, "version", dataVersion)
+	pipe.HSetNX(ctx, key, "shards", config.DefaultShards)
+	values := pipe.HMGet(ctx, key, "version", "shards")
+	if _, err := pipe.Exec(ctx); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	var found struct {
+		Version int `redis:"version"`
+		Shards  int `redis:"shards"`
+	}
+	if err := values.Scan(&found); err != nil {
+		return 0, fmt.Errorf("%w: reading %s: %w", ErrUnsafe, key, err)
+	}
+	if found.Version != dataVersion {
+		return 0, fmt.Errorf("%w: its data has version %d and this program writes version %d; use the matching program or another key_prefix", ErrUnsafe, found.Version, dataVersion)
+	}
+	if found.Shards < 1 || found.Shards > 1<<14 {
+		return 0, fmt.Errorf("%w: %s holds an impossible shard count %d", ErrUnsafe, key, found.Shards)
+	}
+	return found.Shards, nil
+}
+
+func atLeast(version string, major, minor int) bool {
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 2 {
+		return false
+	}
+	a, err1 := strconv.Atoi(parts[0])
+	b, err2 := strconv.Atoi(parts[1])
+	return err1 == nil && err2 == nil && (a > major || a == major && b >= minor)
+}

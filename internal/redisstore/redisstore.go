@@ -1,0 +1,186 @@
+// Package redisstore connects to the store: one Redis, Redis Sentinel, Redis Cluster, or an in-memory
+// stand-in that runs the same scripts. It knows nothing of webhooks.
+//
+// [Open] never dials, so that a configuration can be loaded while Redis is down. [Store.Ready] says
+// whether the store is safe to write to: reachable, at least version 6.2, and configured not to evict keys.
+// It is checked again after every reconnection.
+//
+//	s, err := redisstore.Open(config.Redis{URL: "redis://localhost:6379/0"}, "webhooks", log)
+//	...
+//	if err := s.Ready(ctx); err != nil { /* answer 503 */ }
+package redisstore
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/videocloud/webhooks/config"
+)
+
+// Store is a connection to Redis, or the in-memory stand-in.
+type Store struct {
+	client   redis.UniversalClient
+	memory   *memory // nil with a real Redis
+	prefix   string
+	replicas int
+	timeout  time.Duration
+	log      *slog.Logger
+
+	connections atomic.Int64 // counts connections made: a new one makes Ready check again
+	checkMu     sync.Mutex
+	check       atomic.Pointer[checked]
+}
+
+// checked is the outcome of a safety check, and what it was good for.
+type checked struct {
+	connections int64
+	at          time.Time
+	shards      int
+	err         error
+}
+
+// Open prepares a client for c, which must be valid. It does not dial: an unreachable Redis is reported by
+// [Store.Ready]. It fails only on TLS files that can't be read.
+func Open(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
+	c.SetDefaults()
+	if prefix == "" {
+		prefix = config.DefaultKeyPrefix
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{prefix: prefix, replicas: c.Replicas, timeout: c.Timeout, log: log}
+	if c.InMemory() {
+		s.memory = newMemory()
+		s.client = redis.NewClient(s.tune(&redis.UniversalOptions{}, c.Timeout, s.memory.dial).Simple())
+		return s, nil
+	}
+	o, err := options(c)
+	if err != nil {
+		return nil, err
+	}
+	s.tune(o, c.Timeout, nil)
+	switch {
+	case c.MasterName != "":
+		s.client = redis.NewFailoverClient(o.Failover())
+	case c.Cluster || len(o.Addrs) > 1:
+		cluster := o.Cluster()
+		cluster.MaxRedirects = 8
+		s.client = redis.NewClusterClient(cluster)
+	default:
+		s.client = redis.NewClient(o.Simple())
+	}
+	return s, nil
+}
+
+// tune replaces the client's multi-second defaults: no request path may hang on them.
+func (s *Store) tune(o *redis.UniversalOptions, timeout time.Duration, dial func(context.Context, string, string) (net.Conn, error)) *redis.UniversalOptions {
+	o.Dialer = dial
+	o.Protocol = 2
+	o.DisableIdentity = true
+	o.ContextTimeoutEnabled = true
+	o.DialTimeout = timeout
+	o.ReadTimeout = timeout
+	o.WriteTimeout = timeout
+	o.PoolTimeout = timeout
+	o.DialerRetries = 1
+	o.MaxRetries = 2 // every script is safe to repeat
+	o.MinRetryBackoff = 8 * time.Millisecond
+	o.MaxRetryBackoff = 100 * time.Millisecond
+	o.PoolSize = 64
+	o.ConnMaxIdleTime = 5 * time.Minute
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	o.OnConnect = func(context.Context, *redis.Conn) error {
+		s.connections.Add(1)
+		return nil
+	}
+	return o
+}
+
+func options(c config.Redis) (*redis.UniversalOptions, error) {
+	o := &redis.UniversalOptions{
+		Addrs: c.Addresses, MasterName: c.MasterName, SentinelPassword: c.SentinelPassword,
+		Username: c.Username, Password: c.Password, DB: c.DB,
+	}
+	if c.URL != "" {
+		u, err := redis.ParseURL(c.URL)
+		if err != nil {
+			// The library's error repeats the URL, which may hold a password.
+			return nil, errors.New("redis: not a valid URL; write redis://[user:password@]host:6379/0")
+		}
+		o.Addrs, o.Username, o.Password, o.DB, o.TLSConfig = []string{u.Addr}, u.Username, u.Password, u.DB, u.TLSConfig
+	}
+	if t := c.TLS; t != nil {
+		conf, err := tlsConfig(t)
+		if err != nil {
+			return nil, err
+		}
+		o.TLSConfig = conf
+	}
+	return o, nil
+}
+
+func tlsConfig(t *config.RedisTLS) (*tls.Config, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("redis: tls: reading ca: %w", err)
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("redis: tls: ca: %s holds no PEM certificate", t.CA)
+		}
+	}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("redis: tls: loading cert and key: %w", err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	return conf, nil
+}
+
+// Client returns the client. Scripts run through it must name their keys under one hash tag.
+func (s *Store) Client() redis.UniversalClient { return s.client }
+
+// InMemory reports whether the store is the in-memory stand-in.
+func (s *Store) InMemory() bool { return s.memory != nil }
+
+// Prefix starts every key.
+func (s *Store) Prefix() string { return s.prefix }
+
+// Replicas is how many replicas must have a write before it counts.
+func (s *Store) Replicas() int { return s.replicas }
+
+// Timeout bounds one command.
+func (s *Store) Timeout() time.Duration { return s.timeout }
+
+// SetTime stops the clock of the in-memory store at t; the zero time lets it run again. Only for tests.
+func (s *Store) SetTime(t time.Time) {
+	if s.memory != nil {
+		s.memory.server.SetTime(t)
+	}
+}
+
+// Close closes the client and drops an in-memory store.
+func (s *Store) Close() error {
+	err := s.client.Close()
+	if s.memory != nil {
+		s.memory.close()
+	}
+	return err
+}

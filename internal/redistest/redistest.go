@@ -1,0 +1,113 @@
+// Package redistest gives tests a store: the in-memory one, and a redis-server of their own where it is on PATH.
+// With CI=true a missing redis-server is a failure.
+package redistest
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redisstore"
+)
+
+// Server is a redis-server that one test started.
+type Server struct {
+	Port int
+	Args []string
+	dir  string
+	cmd  *exec.Cmd
+	t    testing.TB
+}
+
+// Start starts a redis-server with a directory of its own and further arguments. It ends with the test.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("redis-server is not on PATH: with CI=true it has to be")
+		}
+		t.Skip("redis-server is not on PATH: this test needs it")
+	}
+	s := &Server{Port: freePort(t), Args: args, dir: t.TempDir(), t: t}
+	s.Up()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+func freePort(t testing.TB) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Up starts the server, again after Kill, on its data, and waits until it answers.
+func (s *Server) Up() {
+	s.t.Helper()
+	args := append([]string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--maxmemory-policy", "noeviction"}, s.Args...)
+	s.cmd = exec.Command("redis-server", args...)
+	var out bytes.Buffer
+	s.cmd.Stdout, s.cmd.Stderr = &out, &out
+	require.NoError(s.t, s.cmd.Start())
+	require.Eventually(s.t, s.answers, 20*time.Second, 10*time.Millisecond, "redis-server does not answer: %s", &out)
+}
+
+func (s *Server) answers() bool {
+	c, err := net.DialTimeout("tcp", s.Addr(), time.Second)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Second))
+	fmt.Fprint(c, "PING\r\n")
+	b := make([]byte, 5)
+	n, _ := c.Read(b)
+	return string(b[:n]) == "+PONG"
+}
+
+// Kill ends the server at once, as a crash would.
+func (s *Server) Kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+// Process is the running server's.
+func (s *Server) Process() *os.Process { return s.cmd.Process }
+
+// Addr is host:port.
+func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
+
+// URL is the server's redis:// URL.
+func (s *Server) URL() string { return "redis://" + s.Addr() + "/0" }
+
+// Open opens a store that ends with the test.
+func Open(t testing.TB, c config.Redis) *redisstore.Store {
+	t.Helper()
+	s, err := redisstore.Open(c, "", nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// Each runs a test against both stores: in memory, and on Redis.
+func Each(t *testing.T, test func(t *testing.T, s *redisstore.Store)) {
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		test(t, Open(t, config.Redis{URL: config.Memory}))
+	})
+	t.Run("redis", func(t *testing.T) {
+		t.Parallel()
+		test(t, Open(t, config.Redis{URL: Start(t).URL()}))
+	})
+}
