@@ -1,0 +1,52 @@
+package signature
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Reasons of an [Error]. They are words of the placeholder {http.webhook.error}.
+const (
+	ReasonMissing   = "signature_missing"
+	ReasonMalformed = "signature_malformed"
+	ReasonTimestamp = "timestamp"
+	ReasonMismatch  = "signature_mismatch"
+)
+
+// Errors of configuration and signing; match them with errors.Is.
+var (
+	// ErrSecret is wrapped by [New] for a secret that is missing, empty or not in the scheme's form.
+	ErrSecret = errors.New("unusable secret")
+	// ErrOption is wrapped by [New] for an unknown scheme, an unknown option or a bad value.
+	ErrOption = errors.New("bad option")
+	// ErrCannotSign is returned by [Verifier.Sign] where the held key only verifies, or the signature is part of the body.
+	ErrCannotSign = errors.New("signing is not possible with this scheme and key")
+)
+
+// Error says why a request was refused. Neither its Reason nor its Message holds a secret, a signature or
+// anything else of the request but the names of headers.
+type Error struct {
+	Reason  string
+	Message string
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Reason + ": " + e.Message }
+
+var (
+	errMismatch  = &Error{ReasonMismatch, "no configured secret makes this signature for this request"}
+	errStale     = &Error{ReasonTimestamp, "the timestamp is older than the tolerance allows"}
+	errPremature = &Error{ReasonTimestamp, "the timestamp is further in the future than the tolerance allows"}
+)
+
+func missing(what string) *Error { return &Error{ReasonMissing, what + " is missing"} }
+
+func malformed(what, why string) *Error { return &Error{ReasonMalformed, what + " " + why} }
+
+func badOption(name, format string, args ...any) error {
+	return fmt.Errorf("%s: %s (%w)", name, fmt.Sprintf(format, args...), ErrOption)
+}
+
+func badSecret(number int, why string) error {
+	return fmt.Errorf("secret: number %d: %s (%w)", number+1, why, ErrSecret)
+}

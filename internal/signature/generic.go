@@ -1,0 +1,324 @@
+package signature
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxCandidates bounds the signatures that one header may offer: more than any rotation needs, few enough that an
+// asymmetric check of each stays cheap.
+const maxCandidates = 16
+
+// generic is the scheme that a row describes.
+type generic struct {
+	*row
+	keys    []key
+	payload payload
+	window  window
+	url     string
+
+	// Canonical names of the headers that are looked up.
+	sigHeader, tsHeader string
+	idSigned            bool
+	ids                 []string
+	event               string
+	fixed               []fixedHeader
+}
+
+func newGeneric(r *row, c Config) (scheme, error) {
+	keys, err := r.keys(c)
+	if err != nil {
+		return nil, err
+	}
+	p, err := parsePayload(r.template)
+	if err != nil {
+		return nil, badOption("payload", "%v", err)
+	}
+	if p.signsURL() && c.URL == "" {
+		return nil, badOption("url", "the scheme %s signs the public URL, so it has to be given", r.name)
+	}
+	if c.URL != "" {
+		if err := checkURL(c.URL); err != nil {
+			return nil, err
+		}
+	}
+	g := &generic{
+		row: r, keys: keys, payload: p, window: r.window(c), url: c.URL,
+		sigHeader: textproto.CanonicalMIMEHeaderKey(r.header),
+		tsHeader:  textproto.CanonicalMIMEHeaderKey(r.tsHeader),
+		event:     textproto.CanonicalMIMEHeaderKey(r.eventHeader),
+		idSigned:  p.uses["id"],
+	}
+	for _, name := range r.idHeaders {
+		g.ids = append(g.ids, textproto.CanonicalMIMEHeaderKey(name))
+	}
+	for _, f := range r.fixed {
+		g.fixed = append(g.fixed, fixedHeader{textproto.CanonicalMIMEHeaderKey(f.name), f.value})
+	}
+	return g, nil
+}
+
+// claims are what the headers of a request say, before anything is verified.
+type claims struct {
+	signature string // the header's value without its prefix
+	t, id     string
+	ms        int64 // t as an instant
+	precision int64
+}
+
+func (g *generic) check(h http.Header, now time.Time) error {
+	_, err := g.claims(h, now)
+	return err
+}
+
+// claims reads the headers. What is missing or malformed is found before the clock is asked.
+func (g *generic) claims(h http.Header, now time.Time) (claims, error) {
+	var c claims
+	value, err := one(h, g.sigHeader)
+	if err != nil {
+		return c, err
+	}
+	rest, ok := strings.CutPrefix(value, g.prefix)
+	if !ok {
+		return c, malformed(g.sigHeader, "does not start with "+g.prefix)
+	}
+	c.signature = rest
+	for _, f := range g.fixed {
+		value, err := one(h, f.name)
+		if err != nil {
+			return c, err
+		}
+		if value != f.value {
+			return c, malformed(f.name, "is not "+f.value)
+		}
+	}
+	if err := g.scan(&c); err != nil {
+		return c, err
+	}
+	if g.idSigned {
+		if c.id, err = one(h, g.ids[0]); err != nil {
+			return c, err
+		}
+		if len(c.id) > maxField {
+			return c, malformed(g.ids[0], "is too long")
+		}
+	}
+	return c, g.claimTime(h, &c, now)
+}
+
+// scan walks the signature header: it finds the timestamp of a list and makes sure that there is something to compare.
+func (g *generic) scan(c *claims) error {
+	if g.alg == algToken {
+		return nil
+	}
+	usable, offered, stamps := 0, 0, 0
+	for it := g.walk(c.signature, g.sep); ; {
+		e, more := it.next()
+		if !more {
+			break
+		}
+		if !e.ok {
+			return malformed(g.sigHeader, "is not a list of the scheme's form")
+		}
+		if g.tsKey != "" && e.key == g.tsKey {
+			stamps++
+			c.t = e.value
+			continue
+		}
+		for i := range g.keys {
+			var d decoded
+			if !g.isFor(&g.keys[i], e) {
+				continue
+			}
+			offered++
+			if g.enc.decode(&d, e.value) && g.keys[i].fits(&d) {
+				usable++
+			}
+			break
+		}
+	}
+	switch {
+	case stamps > 1:
+		return malformed(g.sigHeader, "has more than one timestamp")
+	case offered > maxCandidates:
+		return malformed(g.sigHeader, "offers too many signatures")
+	case offered > 1 && !g.multi && g.syntax == list:
+		return malformed(g.sigHeader, "has more than one signature")
+	case usable == 0:
+		return malformed(g.sigHeader, "has no signature of the scheme's form")
+	}
+	return nil
+}
+
+func (g *generic) walk(header string, sep byte) candidates { return g.syntax.walk(header, sep) }
+
+// isFor reports whether a candidate could have been made with the key, by its label alone.
+func (g *generic) isFor(k *key, c candidate) bool {
+	if g.syntax == single {
+		return true
+	}
+	return c.key == k.version || (c.key == "" && g.bare && k.mac != nil)
+}
+
+// claimTime reads the timestamp of a header or a list and holds it against the clock, unless the body may have a better one.
+func (g *generic) claimTime(h http.Header, c *claims, now time.Time) error {
+	switch {
+	case g.row.tsHeader != "" && g.tsJSON != "":
+		c.t = optional(h, g.tsHeader) // the fallback for a body without a timestamp
+		if c.t == "" {
+			return nil
+		}
+	case g.row.tsHeader != "":
+		t, err := one(h, g.tsHeader)
+		if err != nil {
+			return err
+		}
+		c.t = t
+	case g.tsKey != "" && c.t == "":
+		return malformed(g.sigHeader, "has no timestamp")
+	case g.tsKey == "":
+		return nil
+	}
+	var ok bool
+	if c.ms, c.precision, ok = g.unit.parse(c.t); !ok {
+		return malformed("the timestamp", "is not one of the scheme's form")
+	}
+	if g.tsJSON != "" {
+		return nil
+	}
+	return g.window.check(c.ms, c.precision, now)
+}
+
+func (g *generic) verify(r *Request, now time.Time) (Result, error) {
+	c, err := g.claims(r.Header, now)
+	if err != nil {
+		return Result{}, err
+	}
+	m := message{body: r.Body, t: c.t, id: c.id, method: r.Method}
+	urls := g.urls(r)
+	if g.payload.uses["query"] && !parsable(urls[0]) {
+		return Result{}, malformed("the query", "can't be parsed")
+	}
+	matched := -1
+	for i := 0; i < len(g.keys) && matched < 0; i++ {
+		for _, m.url = range urls {
+			if g.matches(&g.keys[i], c.signature, &m) {
+				matched = i
+				break
+			}
+		}
+	}
+	if matched < 0 {
+		return Result{}, errMismatch
+	}
+	t, err := g.bodyTime(c, r.Body, now)
+	if err != nil {
+		return Result{}, err
+	}
+	res := Result{Secret: matched, Timestamp: t, BodySigned: g.payload.signsBody()}
+	if g.payload.signsURL() {
+		res.URLSigned = urls[0]
+	}
+	g.identify(&res, c, r)
+	return res, nil
+}
+
+// urls are the spellings of the public URL to try, the plain one first.
+func (g *generic) urls(r *Request) []string {
+	if !g.payload.signsURL() {
+		return noURL
+	}
+	u := publicURL(g.url, r.URL)
+	if g.row.urls != nil {
+		return g.row.urls(u)
+	}
+	return []string{u}
+}
+
+var noURL = []string{""}
+
+func parsable(u string) bool {
+	_, query, _ := strings.Cut(u, "?")
+	_, err := url.ParseQuery(query)
+	return err == nil
+}
+
+// matches reports whether any candidate is the key's signature of the message.
+func (g *generic) matches(k *key, signature string, m *message) bool {
+	if k.token != nil {
+		sum := sha256.Sum256([]byte(signature))
+		return hmac.Equal(sum[:], k.token[:]) // of the sums, so that the length stays hidden too
+	}
+	check := k.checker(&g.payload, m)
+	defer check.done()
+	for it := g.walk(signature, g.sep); ; {
+		e, more := it.next()
+		if !more {
+			return false
+		}
+		var d decoded
+		if e.ok && g.isFor(k, e) && g.enc.decode(&d, e.value) && check.matches(d.bytes()) {
+			return true
+		}
+	}
+}
+
+// bodyTime holds the timestamp inside the verified body against the clock and returns the one that counts. A header's or
+// list's timestamp that isn't signed counts only where the body has none.
+func (g *generic) bodyTime(c claims, body []byte, now time.Time) (string, error) {
+	if g.tsJSON == "" {
+		return c.t, nil
+	}
+	text, ok := Field(body, g.tsJSON)
+	if !ok {
+		if c.t == "" {
+			if g.window.off {
+				return "", nil
+			}
+			return "", missing("the timestamp " + g.tsJSON + " in the body")
+		}
+		return c.t, g.window.check(c.ms, c.precision, now)
+	}
+	ms, precision, ok := g.jsonUnit.parse(text)
+	if !ok {
+		return "", malformed("the timestamp "+g.tsJSON+" in the body", "is not one of the scheme's form")
+	}
+	if g.tsKey != "" && !sameTime(c.t, ms) {
+		return "", &Error{ReasonMismatch, "the timestamp in " + g.sigHeader + " is not the signed body's"}
+	}
+	return text, g.window.check(ms, precision, now)
+}
+
+// sameTime compares a timestamp in seconds or milliseconds with one in milliseconds, a second apart at most.
+func sameTime(text string, ms int64) bool {
+	n, ok := digits(text)
+	if n < 1e11 {
+		n, ms = n*1000, ms-ms%1000
+	}
+	return ok && n-ms <= 1000 && ms-n <= 1000
+}
+
+// identify fills in the event's ID and type.
+func (g *generic) identify(res *Result, c claims, r *Request) {
+	switch {
+	case g.idSigned:
+		res.ID, res.IDSigned = c.id, true
+	case g.idJSON != "":
+		res.ID, res.IDSigned = Field(r.Body, g.idJSON)
+		res.IDSigned = res.IDSigned && res.BodySigned
+	}
+	for i := 0; res.ID == "" && i < len(g.ids); i++ {
+		res.ID = optional(r.Header, g.ids[i])
+	}
+	for i := 0; res.Event == "" && i < len(g.eventJSON); i++ {
+		res.Event, _ = Field(r.Body, g.eventJSON[i])
+	}
+	if res.Event == "" && g.event != "" {
+		res.Event = optional(r.Header, g.event)
+	}
+}

@@ -1,0 +1,89 @@
+package signature
+
+import "strings"
+
+// candidates walks the signatures of a header without allocating. Every scheme has one of three syntaxes:
+//
+//	single    <prefix><signature>
+//	list      t=<timestamp>,v1=<signature>,v1=<signature>    separator and keys vary
+//	versions  v1,<signature> v1a,<signature>                 Standard Webhooks
+type candidates struct {
+	syntax syntax
+	sep    byte
+	rest   string
+	done   bool
+}
+
+type syntax uint8
+
+const (
+	single syntax = iota
+	list
+	versions
+)
+
+// candidate is one element: a key (or version) and what belongs to it.
+type candidate struct {
+	key, value string
+	ok         bool // the element has the form of its syntax
+}
+
+func (s syntax) walk(header string, sep byte) candidates {
+	return candidates{syntax: s, sep: sep, rest: header}
+}
+
+// next returns the next element, or false at the end.
+func (c *candidates) next() (candidate, bool) {
+	if c.done {
+		return candidate{}, false
+	}
+	switch c.syntax {
+	case list:
+		return c.nextPair()
+	case versions:
+		return c.nextVersion()
+	}
+	c.done = true
+	return candidate{value: c.rest, ok: true}, true
+}
+
+func (c *candidates) nextPair() (candidate, bool) {
+	element := c.rest
+	if i := strings.IndexByte(c.rest, c.sep); i >= 0 {
+		element, c.rest = c.rest[:i], c.rest[i+1:]
+	} else {
+		c.done = true
+	}
+	key, value, ok := strings.Cut(strings.Trim(element, " \t"), "=")
+	return candidate{key, value, ok && key != ""}, true
+}
+
+func (c *candidates) nextVersion() (candidate, bool) {
+	// The separator of this syntax is white space, doubled or not.
+	c.rest = trimLeft(c.rest, c.sep)
+	if c.rest == "" {
+		c.done = true
+		return candidate{}, false
+	}
+	end := 0
+	for end < len(c.rest) && !isSpace(c.rest[end], c.sep) {
+		end++
+	}
+	element := c.rest[:end]
+	c.rest = c.rest[end:]
+	version, value, ok := strings.Cut(element, ",")
+	if !ok {
+		return candidate{"", element, true}, true // unversioned: only OpenAI's scheme looks at these
+	}
+	return candidate{version, value, version != ""}, true
+}
+
+func trimLeft(s string, sep byte) string {
+	for len(s) > 0 && isSpace(s[0], sep) {
+		s = s[1:]
+	}
+	return s
+}
+
+// isSpace takes tabs too where the separator is one (OpenAI splits at any white space).
+func isSpace(c, sep byte) bool { return c == ' ' || (c == sep && sep == '\t') }

@@ -1,0 +1,125 @@
+package signature
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// payload is a parsed template of what is signed, such as "v0:{t}:{body}".
+type payload struct {
+	parts []part
+	uses  map[string]bool
+}
+
+// part is literal text or, with name, a placeholder.
+type part struct{ literal, name string }
+
+// The placeholders of a payload template.
+var placeholders = map[string]string{
+	"body":        "the raw body",
+	"body_sha256": "the 32 bytes of the body's SHA-256",
+	"t":           "the timestamp, as written in its header or list",
+	"id":          "the event ID, as written in its header",
+	"url":         "the public URL with the request's query",
+	"url_path":    "the same without the query",
+	"query":       "the query, sorted by name",
+	"method":      "the request's method",
+	"secret":      "the secret itself (plain hashes only)",
+	"form":        "the form fields, name and value, sorted (Twilio)",
+}
+
+func parsePayload(template string) (payload, error) {
+	p := payload{uses: map[string]bool{}}
+	for template != "" {
+		open := strings.IndexByte(template, '{')
+		if open < 0 {
+			p.parts = append(p.parts, part{literal: template})
+			break
+		}
+		if open > 0 {
+			p.parts = append(p.parts, part{literal: template[:open]})
+		}
+		name, rest, closed := strings.Cut(template[open+1:], "}")
+		if !closed || placeholders[name] == "" {
+			return payload{}, fmt.Errorf("unknown placeholder {%s", template[open+1:])
+		}
+		p.parts = append(p.parts, part{name: name})
+		p.uses[name] = true
+		template = rest
+	}
+	return p, nil
+}
+
+// signsBody reports whether changing a byte of the body changes the payload.
+func (p payload) signsBody() bool { return p.uses["body"] || p.uses["body_sha256"] || p.uses["form"] }
+
+// signsURL reports whether the public URL is part of it.
+func (p payload) signsURL() bool { return p.uses["url"] || p.uses["url_path"] || p.uses["query"] }
+
+// message is what the placeholders of one request stand for.
+type message struct {
+	body        []byte
+	t, id       string
+	method, url string
+	form        string
+}
+
+// write feeds the payload of m to a keyed hash.
+func (p payload) write(s *macState, m *message) {
+	for _, part := range p.parts {
+		switch part.name {
+		case "body":
+			s.write(m.body)
+		case "secret":
+			s.write(s.key)
+		case "body_sha256":
+			sum := sha256.Sum256(m.body)
+			s.write(append(s.scratch[:0], sum[:]...))
+		default:
+			s.writeString(part.text(m))
+		}
+	}
+}
+
+// append builds the payload of m in one piece, as the asymmetric algorithms need it.
+func (p payload) append(dst []byte, m *message) []byte {
+	for _, part := range p.parts {
+		switch part.name {
+		case "body":
+			dst = append(dst, m.body...)
+		case "body_sha256":
+			sum := sha256.Sum256(m.body)
+			dst = append(dst, sum[:]...)
+		default:
+			dst = append(dst, part.text(m)...)
+		}
+	}
+	return dst
+}
+
+func (p part) text(m *message) string {
+	switch p.name {
+	case "":
+		return p.literal
+	case "t":
+		return m.t
+	case "id":
+		return m.id
+	case "method":
+		return m.method
+	case "url":
+		return m.url
+	case "url_path":
+		path, _, _ := strings.Cut(m.url, "?")
+		return path
+	case "query":
+		_, query, _ := strings.Cut(m.url, "?")
+		values, _ := url.ParseQuery(query) // what doesn't parse isn't signed by the provider either
+		return values.Encode()
+	case "form":
+		return m.form
+	}
+	return ""
+}

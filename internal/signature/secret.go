@@ -1,0 +1,65 @@
+package signature
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+)
+
+// secretEncoding is how the text of a secret becomes a key.
+type secretEncoding string
+
+const (
+	secUTF8   secretEncoding = "utf8"   // its bytes
+	secBase64 secretEncoding = "base64" // decoded
+	secHex    secretEncoding = "hex"    // decoded
+	secWhsec  secretEncoding = "whsec"  // base64, after whsec_ where that is there
+	secAuto   secretEncoding = "auto"   // base64 after whsec_ where that is there, otherwise its bytes
+)
+
+const whsec = "whsec_"
+
+// decode returns the key, or why there is none. An empty key never leaves it: whoever signs with the
+// empty key would be let in.
+func (e secretEncoding) decode(secret string) (key []byte, why string) {
+	if secret == "" {
+		return nil, "it is empty"
+	}
+	switch e {
+	case secHex:
+		key, err := hex.DecodeString(secret)
+		if err != nil {
+			return nil, "it is not hexadecimal"
+		}
+		return key, ""
+	case secBase64:
+		return base64Key(secret)
+	case secWhsec:
+		return base64Key(strings.TrimPrefix(secret, whsec))
+	case secAuto:
+		if rest, ok := strings.CutPrefix(secret, whsec); ok {
+			return base64Key(rest)
+		}
+	}
+	return []byte(secret), ""
+}
+
+// base64Key decodes a key as people paste it: with or without padding. Unlike a signature, it comes from the
+// operator, so that spelling it in two ways does no harm.
+func base64Key(text string) (key []byte, why string) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, "it has a line break in its base64"
+	}
+	bare := strings.TrimRight(text, "=")
+	if pad := len(text) - len(bare); pad > 0 && (pad > 2 || len(text)%4 != 0) {
+		return nil, "its base64 has a wrong padding"
+	}
+	key, err := base64.RawStdEncoding.DecodeString(bare)
+	if err != nil {
+		return nil, "it is not base64"
+	}
+	if len(key) == 0 {
+		return nil, "it decodes to an empty key"
+	}
+	return key, ""
+}

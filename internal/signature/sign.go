@@ -1,0 +1,69 @@
+package signature
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
+	"net/http"
+	"time"
+)
+
+// sign makes the headers that the row describes.
+func (g *generic) sign(r *Request, id string, now time.Time) (http.Header, error) {
+	k := &g.keys[0]
+	if k.curve != nil || (k.public != nil && k.private == nil) {
+		return nil, ErrCannotSign
+	}
+	m := message{body: r.Body, method: r.Method, url: g.urls(r)[0]}
+	h := http.Header{}
+	if g.timestamped() {
+		m.t = g.unit.format(now)
+	}
+	if g.tsHeader != "" && g.tsJSON == "" {
+		h.Set(g.tsHeader, m.t)
+	}
+	if len(g.ids) > 0 {
+		if id == "" && g.idSigned {
+			id = randomID()
+		}
+		if id != "" {
+			h.Set(g.ids[0], id)
+		}
+		m.id = id
+	}
+	for _, f := range g.fixed {
+		h.Set(f.name, f.value)
+	}
+	h.Set(g.sigHeader, g.prefix+g.frame(k, g.signature(k, &m), m.t))
+	return h, nil
+}
+
+// signature signs a message with one key and encodes the result.
+func (g *generic) signature(k *key, m *message) string {
+	if k.private != nil {
+		return string(g.enc.encode(nil, ed25519.Sign(k.private, g.payload.append(nil, m))))
+	}
+	s := k.mac.get()
+	defer k.mac.put(s)
+	g.payload.write(s, m)
+	return string(g.enc.encode(nil, s.total()))
+}
+
+// frame puts a signature into the syntax of its header.
+func (g *generic) frame(k *key, signature, t string) string {
+	switch {
+	case g.syntax == versions:
+		return k.version + "," + signature
+	case g.syntax == list && g.tsKey != "":
+		return g.tsKey + "=" + t + string(g.sep) + k.version + "=" + signature
+	case g.syntax == list:
+		return k.version + "=" + signature
+	}
+	return signature
+}
+
+func randomID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return "evt_" + hex.EncodeToString(b[:])
+}

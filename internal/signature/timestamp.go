@@ -1,0 +1,108 @@
+package signature
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// unit is how a timestamp is written.
+type unit string
+
+const (
+	unitSeconds  unit = "s"
+	unitMillis   unit = "ms"
+	unitRFC3339  unit = "rfc3339"
+	unitHTTPDate unit = "http-date"
+)
+
+// maxDigits keeps every count of milliseconds far inside an int64.
+const maxDigits = 15
+
+// parse returns the instant in milliseconds and how many of them the text can tell apart. Signs, leading zeros and fractions
+// of a number are refused: a timestamp that has two spellings would have two signatures.
+func (u unit) parse(text string) (ms, precision int64, ok bool) {
+	switch u {
+	case unitSeconds:
+		n, ok := digits(text)
+		return n * 1000, 1000, ok
+	case unitMillis:
+		n, ok := digits(text)
+		return n, 1, ok
+	case unitRFC3339:
+		// time.Parse is laxer than the format: it takes a one-digit hour and a comma.
+		if len(text) < len("2006-01-02T15:04:05Z") || len(text) > 40 || text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] == ',' {
+			return 0, 0, false
+		}
+		t, err := time.Parse(time.RFC3339Nano, text)
+		return instant(t, err)
+	default:
+		t, err := http.ParseTime(text)
+		if err != nil && len(text) <= 40 {
+			t, err = time.Parse("Mon 02 Jan 2006 15:04:05 MST", text) // Scalr's, without the comma
+		}
+		return instant(t, err)
+	}
+}
+
+func instant(t time.Time, err error) (ms, precision int64, ok bool) {
+	if err != nil {
+		return 0, 0, false
+	}
+	if t.Nanosecond() == 0 {
+		return t.UnixMilli(), 1000, true
+	}
+	return t.UnixMilli(), 1, true
+}
+
+// format is the reverse of parse.
+func (u unit) format(t time.Time) string {
+	switch u {
+	case unitMillis:
+		return strconv.FormatInt(t.UnixMilli(), 10)
+	case unitRFC3339:
+		return t.UTC().Format(time.RFC3339)
+	case unitHTTPDate:
+		return t.UTC().Format(http.TimeFormat)
+	default:
+		return strconv.FormatInt(t.Unix(), 10)
+	}
+}
+
+func digits(text string) (int64, bool) {
+	if len(text) == 0 || len(text) > maxDigits || (text[0] == '0' && len(text) > 1) {
+		return 0, false
+	}
+	var n int64
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, true
+}
+
+// window is the accepted distance of a timestamp from now, the bounds included.
+type window struct {
+	off      bool
+	size     time.Duration
+	pastOnly bool // a timestamp in the future passes, however far
+}
+
+// check compares at the precision of the timestamp: one that counts seconds and is 300.9 s old is 300 s old.
+func (w window) check(ms, precision int64, now time.Time) error {
+	if w.off {
+		return nil
+	}
+	n := now.UnixMilli()
+	n -= n % precision
+	switch age := n - ms; {
+	case age > w.size.Milliseconds():
+		return errStale
+	case -age > w.size.Milliseconds() && !w.pastOnly:
+		return errPremature
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package signature
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// vector is one entry of vectors.json.
+type vector struct {
+	ID           string            `json:"id"`
+	Scheme       string            `json:"scheme"`
+	Secret       string            `json:"secret"`
+	SecretB64    string            `json:"secret_b64"`
+	ExtraSecrets []string          `json:"extra_secrets"`
+	Headers      map[string]any    `json:"headers"`
+	BodyB64      string            `json:"body_b64"`
+	URL          string            `json:"url"`
+	Method       string            `json:"method"`
+	Now          *int64            `json:"now"`
+	Tolerance    *int64            `json:"tolerance"`
+	Valid        bool              `json:"valid"`
+	Fail         string            `json:"fail"`
+	Params       map[string]string `json:"params"`
+	Why          string            `json:"why"`
+}
+
+// unsupported are the schemes of the vectors that we leave out, and why.
+var unsupported = map[string]string{
+	"paypal": "binds the body by nothing better than its CRC-32",
+}
+
+func TestVectors(t *testing.T) {
+	t.Parallel()
+	folder := os.Getenv("WEBHOOK_VECTORS")
+	if folder == "" {
+		t.Skip("skipped: WEBHOOK_VECTORS does not name the folder with vectors.json")
+	}
+	runVectors(t, filepath.Join(folder, "vectors.json"))
+}
+
+// TestOwnVectors runs the vectors that belong to the project: computed ones and those of RFC 4231.
+func TestOwnVectors(t *testing.T) {
+	t.Parallel()
+	runVectors(t, filepath.Join("testdata", "vectors.json"))
+}
+
+func runVectors(t *testing.T, file string) {
+	for _, v := range readVectors(t, file) {
+		t.Run(v.ID, func(t *testing.T) {
+			t.Parallel()
+			if why, ok := unsupported[v.Scheme]; ok {
+				t.Skip("not supported: " + v.Scheme + " " + why)
+			}
+			res, err := v.verify(t)
+			if v.Valid {
+				require.NoError(t, err, v.Why)
+				require.Zero(t, res.Secret)
+				return
+			}
+			require.Error(t, err, v.Why)
+			var refused *Error
+			if !errors.As(err, &refused) {
+				require.Truef(t, errors.Is(err, ErrSecret) || errors.Is(err, ErrOption), "%v", err)
+				require.NotEqual(t, "timestamp", v.Fail, v.Why)
+				return
+			}
+			require.Equal(t, v.Fail == "timestamp", refused.Reason == ReasonTimestamp, "%v: %s", err, v.Why)
+		})
+	}
+}
+
+func readVectors(t testing.TB, file string) []vector {
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var vectors []vector
+	require.NoError(t, json.Unmarshal(text, &vectors))
+	require.NotEmpty(t, vectors)
+	return vectors
+}
+
+func (v *vector) config() Config {
+	c := Config{Scheme: v.Scheme, Options: v.Params, Secrets: append([]string{v.Secret}, v.ExtraSecrets...), URL: v.URL}
+	if v.SecretB64 != "" {
+		c.Options = map[string]string{"secret_encoding": "base64"}
+		c.Secrets[0] = v.SecretB64
+	}
+	if v.Tolerance == nil {
+		c.ToleranceOff = true
+	} else {
+		c.Tolerance = time.Duration(*v.Tolerance) * time.Second
+	}
+	return c
+}
+
+func (v *vector) request(t testing.TB) *Request {
+	body, err := base64.StdEncoding.DecodeString(v.BodyB64)
+	require.NoError(t, err)
+	h := http.Header{}
+	for name, value := range v.Headers {
+		switch value := value.(type) {
+		case string:
+			h.Add(name, value)
+		case []any:
+			for _, one := range value {
+				h.Add(name, one.(string))
+			}
+		}
+	}
+	return &Request{Method: v.Method, URL: v.URL, Header: h, Body: body}
+}
+
+func (v *vector) verify(t testing.TB) (Result, error) {
+	verifier, err := New(v.config())
+	if err != nil {
+		return Result{}, err
+	}
+	now := time.Unix(1_700_000_000, 0)
+	if v.Now != nil {
+		now = time.Unix(*v.Now, 0)
+	}
+	return verifier.Verify(v.request(t), now)
+}

@@ -1,0 +1,152 @@
+package signature
+
+import (
+	"crypto/hmac"
+	"net/http"
+	"net/textproto"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/videocloud/webhooks/config"
+)
+
+// videoCloud is our own scheme: a lower-case hexadecimal HMAC-SHA256 of the body in X-VideoCloud-Signature and, from every
+// sender of today, the headers of Standard Webhooks beside it, which sign the event ID and a timestamp as well.
+// An older sender may leave the latter out; but if one of the three is there, all must be there and right.
+type videoCloud struct {
+	keys    []*macPool
+	names   config.BrandHeaders // canonical
+	std     *generic            // verifies the webhook-* headers
+	require bool
+}
+
+// The canonical names of the Standard Webhooks headers.
+var standardHeaders = [...]string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
+
+var brandName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
+
+func newVideoCloud(r *row, c Config) (scheme, error) {
+	brand := c.Brand
+	if option, ok := c.Options["brand"]; ok {
+		brand = option
+	}
+	setDefault(&brand, config.DefaultBrand)
+	if !brandName.MatchString(brand) {
+		return nil, badOption("brand", "%q can't be part of a header's name", brand)
+	}
+	keys, err := r.keys(c)
+	if err != nil {
+		return nil, err
+	}
+	s := &videoCloud{names: canonicalBrand(brand), require: c.RequireTimestamp}
+	for _, k := range keys {
+		s.keys = append(s.keys, k.mac)
+	}
+	// With an explicit encoding both signatures use that key; otherwise whsec_ means base64 to the standard one only.
+	standard := *table()["standard"]
+	standard.secret = secAuto
+	std, err := newGeneric(&standard, Config{
+		Secrets: c.Secrets, Options: only(c.Options, "secret_encoding"), Tolerance: c.Tolerance, ToleranceOff: c.ToleranceOff,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.std = std.(*generic)
+	return s, nil
+}
+
+func only(options map[string]string, name string) map[string]string {
+	if value, ok := options[name]; ok {
+		return map[string]string{name: value}
+	}
+	return nil
+}
+
+func canonicalBrand(brand string) config.BrandHeaders {
+	names := config.HeadersFor(brand)
+	for _, name := range []*string{&names.Signature, &names.Event, &names.EventID, &names.Attempt} {
+		*name = textproto.CanonicalMIMEHeaderKey(*name)
+	}
+	return names
+}
+
+func (s *videoCloud) check(h http.Header, now time.Time) error {
+	_, _, err := s.claims(h, now)
+	return err
+}
+
+// claims returns the decoded signature and whether the Standard Webhooks headers are there.
+func (s *videoCloud) claims(h http.Header, now time.Time) (decoded, bool, error) {
+	var d decoded
+	value, err := one(h, s.names.Signature)
+	if err != nil {
+		return d, false, err
+	}
+	if !encLowerHex.decode(&d, value) || d.n != s.keys[0].size {
+		return d, false, malformed(s.names.Signature, "is not 64 lower-case hexadecimal digits")
+	}
+	std := s.require
+	for _, name := range standardHeaders {
+		_, there := h[name]
+		std = std || there
+	}
+	if std {
+		err = s.std.check(h, now)
+	}
+	return d, std, err
+}
+
+func (s *videoCloud) verify(r *Request, now time.Time) (Result, error) {
+	d, std, err := s.claims(r.Header, now)
+	if err != nil {
+		return Result{}, err
+	}
+	res := Result{Secret: s.match(d.bytes(), r.Body), BodySigned: true}
+	if res.Secret < 0 {
+		return Result{}, errMismatch
+	}
+	if std {
+		signed, err := s.std.verify(r, now)
+		if err != nil {
+			return Result{}, err
+		}
+		res.ID, res.IDSigned, res.Timestamp = signed.ID, true, signed.Timestamp
+	} else {
+		res.ID = optional(r.Header, s.names.EventID)
+		res.Timestamp, _ = Field(r.Body, "/timestamp")
+	}
+	// The header with the event's type isn't signed; the type in the body is.
+	res.Event, _ = Field(r.Body, "/event")
+	return res, nil
+}
+
+func (s *videoCloud) match(signature, body []byte) int {
+	for i, key := range s.keys {
+		m := key.get()
+		m.write(body)
+		equal := hmac.Equal(m.total(), signature)
+		key.put(m)
+		if equal {
+			return i
+		}
+	}
+	return -1
+}
+
+func (s *videoCloud) sign(r *Request, id string, now time.Time) (http.Header, error) {
+	if id == "" {
+		id = randomID()
+	}
+	signer, standard := VideoCloudSigner{s.keys[0]}, StandardSigner{s.std.keys[0].mac}
+	h := http.Header{}
+	h.Set(s.names.Signature, string(signer.Append(nil, r.Body)))
+	h.Set(s.names.EventID, id)
+	if event, ok := Field(r.Body, "/event"); ok {
+		h.Set(s.names.Event, event)
+	}
+	h.Set(standardHeaders[0], id)
+	h.Set(standardHeaders[1], strconv.FormatInt(now.Unix(), 10))
+	h.Set(standardHeaders[2], string(standard.Append(nil, id, now.Unix(), r.Body)))
+	return h, nil
+}
