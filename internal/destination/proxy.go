@@ -51,12 +51,14 @@ func viaSOCKS5(u *url.URL) func(context.Context, netip.AddrPort) (net.Conn, erro
 		password, _ := u.User.Password()
 		auth = &proxy.Auth{User: u.User.Username(), Password: password}
 	}
-	// Neither fails: the constructor only stores its arguments, and its result takes a context.
 	socks, err := proxy.SOCKS5("tcp", proxyAddr(u), auth, plainDialer())
-	contextual, ok := socks.(proxy.ContextDialer)
 	return func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
-		if err != nil || !ok {
+		if err != nil {
 			return nil, proxyError("setting up SOCKS5 failed", err)
+		}
+		contextual, ok := socks.(proxy.ContextDialer)
+		if !ok { // Documented to be one; without a context a hanging proxy would hold the attempt for ever.
+			return nil, proxyError("setting up SOCKS5 failed", errors.ErrUnsupported)
 		}
 		conn, err := contextual.DialContext(ctx, "tcp", a.String())
 		if err != nil {
@@ -132,8 +134,8 @@ func tunnelError(ctx context.Context, reason string, err error) error {
 	switch {
 	case ctx.Err() == context.Canceled:
 		return ctx.Err()
-	case ctx.Err() != nil:
-		return proxyError("no tunnel in time", ctx.Err())
+	case timedOut(err) || ctx.Err() != nil:
+		return proxyError("no tunnel in time", context.DeadlineExceeded)
 	}
 	return proxyError(reason, err)
 }
