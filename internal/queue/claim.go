@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -157,7 +158,42 @@ const (
 
 // Resend makes jobs of one lane due now, with a fresh retry table.
 func (q *Queue) Resend(ctx context.Context, shard int, lane string, jobs ...string) ([]Resent, error) {
-	r := newReply(q.Run(ctx, shard, resendScript, lanesArgs(lane, jobs)...))
+	return q.resend(ctx, shard, Cursor{}, lane, jobs)
+}
+
+// Cursor is the place of something that resends many jobs, kept in a hash beside them.
+type Cursor struct {
+	Key   string // without the shard's tag
+	From  string // where it must stand
+	To    string // where it stands afterwards
+	Owner string // who moves it
+	Hold  time.Duration
+}
+
+// Errors of [Queue.ResendMoving].
+var (
+	ErrCursorMoved = errors.New("the cursor stands elsewhere, or somebody else moves it")
+	ErrBacklog     = errors.New("the lane has no room for the jobs")
+)
+
+// ResendMoving is [Queue.Resend] that moves a cursor in the same step, or does nothing at all.
+func (q *Queue) ResendMoving(ctx context.Context, shard int, c Cursor, lane string, jobs []string) ([]Resent, error) {
+	return q.resend(ctx, shard, c, lane, jobs)
+}
+
+func (q *Queue) resend(ctx context.Context, shard int, c Cursor, lane string, jobs []string) ([]Resent, error) {
+	args := append(make([]any, 0, 6+len(jobs)), lane, c.Key, c.From, c.To, c.Owner, c.Hold.Milliseconds())
+	for _, j := range jobs {
+		args = append(args, j)
+	}
+	v, err := q.Run(ctx, shard, resendScript, args...)
+	if refusal, ok := v.(string); ok {
+		if refusal == "moved" {
+			return nil, ErrCursorMoved
+		}
+		return nil, ErrBacklog
+	}
+	r := newReply(v, err)
 	out := make([]Resent, 0, len(jobs))
 	for range jobs {
 		out = append(out, Resent(r.text()))

@@ -18,6 +18,7 @@ type Event struct {
 	Given     bool  // the publisher gave the timestamp, so a repetition must give the same
 	Digest    string
 	Lane      string   // the only lane it goes to, whatever the topics
+	Except    string   // a lane that doesn't get it
 	Topics    []string // lanes of any of them get it; no white space
 	Payload   string
 }
@@ -157,7 +158,7 @@ func (q *Queue) send(shard int, batch []*pushed) {
 	for _, p := range batch {
 		e := p.event
 		args = append(args, e.Account, e.ID, flag(e.OwnID), e.IDJob, e.Job, e.Type, e.Timestamp, flag(e.Given), e.Digest,
-			e.Lane, strings.Join(e.Topics, " "), e.Payload)
+			e.target(), strings.Join(e.Topics, " "), e.Payload)
 	}
 	v, err := q.store.RunDurable(ctx, pushScript, q.tags(shard), args...)
 	r := newReply(v, err)
@@ -171,6 +172,14 @@ func (q *Queue) send(shard int, batch []*pushed) {
 	if err == nil && q.onPush != nil {
 		q.onPush(shard)
 	}
+}
+
+// target is how the script takes Lane and Except.
+func (e *Event) target() string {
+	if e.Except != "" {
+		return "!" + e.Except
+	}
+	return e.Lane
 }
 
 func flag(b bool) string {

@@ -115,21 +115,19 @@ func (q *Queue) argv(args []any) []any {
 // idAlphabet is Crockford's base 32 in lower case: its order is the order of the numbers, so IDs sort by time.
 var idAlphabet = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// jobBytes is 48 bits of milliseconds and 40 random bits.
-const jobBytes = 11
+// JobIDLength is the length of every job's ID: 128 bits in base 32.
+const JobIDLength = 26
 
-// JobIDLength is the length of every job's ID: 88 bits in base 32.
-const JobIDLength = 18
+// NewJobID makes a job's ID of something that starts with its time, such as a UUIDv7.
+func NewJobID(b [16]byte) string { return idAlphabet.EncodeToString(b[:]) }
 
-// NewJobID makes a job's ID from the first bytes of something that starts with its time, such as a UUIDv7.
-func NewJobID(b [16]byte) string {
-	// Bytes 0-5 are the time; 6 and 8 carry the version and the variant beside random bits, so take the rest.
-	var id [jobBytes]byte
-	copy(id[:6], b[:6])
-	id[6] = b[6]<<4 | b[7]>>4
-	id[7] = b[7]<<4 | b[8]&0x0f
-	copy(id[8:], b[9:12])
-	return idAlphabet.EncodeToString(id[:])
+// JobBytes is the reverse of [NewJobID].
+func JobBytes(id string) (b [16]byte, ok bool) {
+	if len(id) != JobIDLength {
+		return b, false
+	}
+	n, err := idAlphabet.Decode(b[:], []byte(id))
+	return b, err == nil && n == len(b)
 }
 
 func newToken() string {

@@ -5,7 +5,7 @@
 -- ARGV[10] number of events, then for each:
 --   account, ID, own ("1": the ID was made for this call, so nobody can have used it), the job that an ID of our own
 --   form stands for (or ""), job, type, timestamp, given ("1": the publisher gave the timestamp), digest,
---   lane ("" or the only lane it goes to), topics (joined by spaces), payload
+--   lane ("", the only lane it goes to, or "!" and a lane that doesn't get it), topics (joined by spaces), payload
 -- Returns for each event: outcome, job, timestamp, lanes (joined by spaces).
 --   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another)
 --
@@ -64,13 +64,17 @@ for i = 1, tonumber(ARGV[10]) do
     timestamp = e[3]
   else
     local to
-    if ARGV[at + 10] ~= '' then
-      to = { ARGV[at + 10] }
+    local lane = ARGV[at + 10]
+    if lane ~= '' and string.sub(lane, 1, 1) ~= '!' then
+      to = { lane }
     else
       local topics = {}
       for topic in string.gmatch(ARGV[at + 11], '%S+') do topics[#topics + 1] = base .. 'topic:' .. topic end
       to = call('SUNION', unpack(topics))
       if #to > 1 then table.sort(to) end
+      for i = #to, 1, -1 do
+        if '!' .. to[i] == lane then table.remove(to, i) end
+      end
     end
     if call('EXISTS', base .. 'event:' .. job) == 1 then
       outcome = 'taken'

@@ -1,9 +1,13 @@
 -- resend: makes jobs of one lane due now, with a fresh retry table.
 --
 -- KEYS[1] the shard
--- ARGV[10] lane, ARGV[11…] jobs
+-- ARGV[10] lane, ARGV[11] key of a cursor ("" for none; the tag is put in front), ARGV[12] its value now, ARGV[13] its value
+--   afterwards, ARGV[14] who moves it, ARGV[15] ms for which nobody else may, ARGV[16…] jobs
 -- Returns for each: "queued", "under way" (being attempted right now), "unavailable" (the payload has expired),
---   "unknown", or "backlog" (the lane takes no more)
+--   "unknown", or "backlog" (the lane takes no more). With a cursor, instead of a list and with nothing changed: "moved" (it has another value,
+--   or somebody else moves it), "backlog" (not all jobs fit).
+-- The cursor is a hash: cursor, owner, until, sent. It moves in the same step as the jobs, so a job that goes through its
+-- jobs this way can be resumed anywhere and neither skips nor repeats any.
 --
 -- Safe to repeat: a job that waits already only becomes due.
 
@@ -11,6 +15,13 @@ local lane = ARGV[10]
 local key, dead, conf = base .. 'lane:' .. lane, base .. 'dead:' .. lane, base .. 'conf:' .. lane
 local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap')
 local reply, added, leased = {}, 0, nil
+
+local cursor = ARGV[11] ~= '' and base .. ARGV[11]
+if cursor then
+  local c = call('HMGET', cursor, 'cursor', 'owner', 'until')
+  if c[1] ~= ARGV[12] or (c[2] and c[2] ~= ARGV[14] and (tonumber(c[3]) or 0) > now) then return 'moved' end
+  if call('ZCARD', key) + #ARGV - 15 > C.pending then return 'backlog' end
+end
 
 local function under_way(job)
   if not leased then
@@ -22,7 +33,7 @@ local function under_way(job)
   return leased[lane .. ':' .. job]
 end
 
-for i = 11, #ARGV do
+for i = 16, #ARGV do
   local job = ARGV[i]
   local event, body, record = base .. 'event:' .. job, base .. 'body:' .. job, base .. 'job:' .. lane .. job
   local outcome = 'queued'
@@ -52,6 +63,10 @@ end
 if h[1] then
   offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), 0)
   wake()
+end
+if cursor then
+  call('HINCRBY', cursor, 'sent', added)
+  call('HSET', cursor, 'cursor', ARGV[13], 'owner', ARGV[14], 'until', int(now + tonumber(ARGV[15])))
 end
 waiting(added)
 return reply

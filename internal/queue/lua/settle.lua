@@ -5,7 +5,7 @@
 -- ARGV[10] number of outcomes, then for each:
 --   lane, job, token, outcome ("ok", "retry", "fail", "gone", "back"), attempts made, ms until the next attempt,
 --   reason (of "fail"; of "ok" the word "record" where the job has one to delete), slow ("1": the window shrinks), ms since the attempt began, log entry ("" for none),
---   detail of the failure for a notice ("" where none is due)
+--   detail of the failure for a notice ("" to leave the lane's status alone, "-" to mark it without a notice)
 -- Returns: number of notices now in the outbox, then for each outcome 1, or 0 where the lease was not ours any more.
 --
 -- "back" hands a job back unattempted. "fail" with a detail marks the lane failed and tells its owner; without one
@@ -47,6 +47,7 @@ local function failed(t, lane, detail, status)
     t.status = status
     t.set.st = status
   end
+  if detail == '-' then return end -- a failing notice never makes another notice
   t.unnoticed = t.unnoticed + 1
   if now - t.noticed >= HOUR or status == 'disabled' then
     notice(lane, status, detail, t.failed_since, t.unnoticed)
