@@ -1,0 +1,54 @@
+package receiver
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Enqueuer keeps events until they are delivered. Claim and push are one atomic step: the event is known
+// from then on, and a copy of it is a duplicate.
+type Enqueuer interface {
+	// Enqueue stores the job, unless the claim says that its event is known. The claim is nil for events
+	// without an identity. When it returns Enqueued, the event survives whatever happens to this process.
+	Enqueue(ctx context.Context, c *Claim, j *Job) (EnqueueResult, error)
+}
+
+// EnqueueResult is what became of a job.
+type EnqueueResult uint8
+
+const (
+	Enqueued         EnqueueResult = iota // stored
+	EnqueueDuplicate                      // known; not stored again
+	EnqueueInFlight                       // somebody else is working on it
+	EnqueueFull                           // no room for it
+)
+
+// enqueue hands the event over and answers at once.
+//
+// Failure policy: the 200 goes out only after the store has the event, so nothing accepted is lost. When the
+// store did not answer, the event may be there all the same: then the sender's next try is a duplicate.
+func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
+	ctx, cancel := context.WithTimeout(x.lasting(), enqueueTimeout)
+	defer cancel()
+	ctx, span := x.span(ctx, "webhook.enqueue")
+	result, err := r.queue.Enqueue(ctx, c, newJob(req, &x.Outcome, x.body, r.now()))
+	endSpan(span, err)
+	if err != nil {
+		return refuseFor(http.StatusServiceUnavailable, ReasonStore, "Retry-After", retryStore, err)
+	}
+	switch result {
+	case EnqueueDuplicate:
+		x.known()
+	case EnqueueInFlight:
+		return refuseFor(http.StatusConflict, ReasonInFlight, "Retry-After", retryInFlight, nil)
+	case EnqueueFull:
+		return refuseFor(http.StatusServiceUnavailable, ReasonQueueFull, "Retry-After", retryQueueFull, nil)
+	default:
+		x.Result, x.Status = ResultQueued, http.StatusOK
+	}
+	return nil
+}
+
+// enqueueTimeout bounds how long a sender waits for its event to be stored.
+const enqueueTimeout = time.Second

@@ -1,0 +1,124 @@
+package receiver
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// forward lets the app work on the event, and settles the claim by its answer. The claim is nil for events
+// without an identity and for what only a dry run lets through.
+func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange, c *Claim, next Next) error {
+	ctx, cancel := context.WithTimeout(x.lasting(), r.config.Dedup.Timeout)
+	defer cancel()
+	x.rec = recorder{ResponseWriter: w}
+	if c == nil {
+		err := next(&x.rec, x.request(ctx, req))
+		x.judge(err)
+		return err
+	}
+	k := r.keep(x.lasting(), c)
+	done := false
+	// Deferred, so that a panic of the app gives the event back on its way up.
+	defer func() {
+		k.stop()
+		r.settle(x.lasting(), c, done)
+	}()
+	err := next(&x.rec, x.request(ctx, req))
+	done = x.judge(err)
+	return err
+}
+
+// request returns the request that the app gets: the same headers and Host, the bytes that were verified,
+// and a context that ends with the app's time instead of the sender's connection.
+func (x *exchange) request(ctx context.Context, req *http.Request) *http.Request {
+	out := req.WithContext(ctx)
+	switch {
+	case x.whole:
+		replaceBody(out, x.body)
+	case len(x.body) > 0:
+		out.Body = partlyRead{io.MultiReader(bytes.NewReader(x.body), req.Body), req.Body}
+	}
+	return out
+}
+
+// judge says whether the app is done with the event. Only a 2xx is: a proxy returns no error for a 500.
+func (x *exchange) judge(err error) bool {
+	x.Status = x.rec.status
+	ok := err == nil && x.rec.succeeded()
+	if ok && x.Status == 0 {
+		x.Status = http.StatusOK
+	}
+	if !ok && x.Result == ResultAccepted {
+		x.Result = ResultFailed
+	}
+	return ok
+}
+
+// settle records what became of the event. It waits for the store, within the store's own bound, so that
+// once the sender has its answer every gateway knows the event.
+//
+// Failure policy: if this process dies between the app's answer and the record, the claim ends with its
+// lease and the sender's next try reaches the app a second time. The sender has had no answer then.
+func (r *Receiver) settle(ctx context.Context, c *Claim, done bool) {
+	var err error
+	if done {
+		err = r.store.Done(ctx, c)
+	} else {
+		err = r.store.Release(ctx, c)
+	}
+	if err != nil {
+		r.log.LogAttrs(ctx, slog.LevelError, "webhook not settled", slog.String("webhook_name", r.config.Name),
+			slog.Bool("done", done), slog.Any("error", err))
+	}
+}
+
+// keeper renews a claim each third of its lease while the app works.
+type keeper struct {
+	r     *Receiver
+	ctx   context.Context
+	claim *Claim
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	until   time.Time
+	stopped bool
+}
+
+func (r *Receiver) keep(ctx context.Context, c *Claim) *keeper {
+	k := &keeper{r: r, ctx: ctx, claim: c, until: time.Now().Add(r.config.Dedup.Timeout)}
+	k.mu.Lock()
+	k.timer = time.AfterFunc(c.Lease/3, k.renew)
+	k.mu.Unlock()
+	return k
+}
+
+func (k *keeper) renew() {
+	err := k.r.store.Renew(k.ctx, k.claim)
+	wait := k.claim.Lease / 3
+	if err != nil {
+		// Failure policy: a claim that can't be renewed ends with its lease, after which a copy may reach the
+		// app as well. So try sooner.
+		wait = k.claim.Lease / 12
+		k.r.log.LogAttrs(k.ctx, slog.LevelWarn, "webhook claim not renewed",
+			slog.String("webhook_name", k.r.config.Name), slog.Any("error", err))
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	// A handler that ignores the end of its time must not hold the event for ever.
+	if !k.stopped && time.Now().Before(k.until) {
+		k.timer.Reset(wait)
+	}
+}
+
+// stop ends the renewing. One that is under way does no harm: it renews nothing that was settled.
+func (k *keeper) stop() {
+	k.mu.Lock()
+	k.stopped = true
+	k.timer.Stop()
+	k.mu.Unlock()
+}

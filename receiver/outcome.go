@@ -1,0 +1,97 @@
+package receiver
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// What became of a request: the values of [Outcome.Result]. A refused one's is its Reason.
+const (
+	ResultAccepted  = "accepted"  // the app answered 2xx
+	ResultFailed    = "failed"    // the app answered otherwise, or not at all; the event was given back
+	ResultQueued    = "queued"    // accepted, to be delivered later
+	ResultDuplicate = "duplicate" // finished before
+	ResultChallenge = "challenge" // a provider's set-up request, answered
+)
+
+// Outcome is what the receiver found out about a request. It holds no secret, signature or body.
+type Outcome struct {
+	Name      string // of the receiver
+	Scheme    string
+	ID        string // the event ID, empty where there is none
+	Event     string // the event type, empty where the scheme knows none
+	Timestamp string // as the sender gave it
+	Key       string // what the event is known by in the store
+	// Result is one of the Result constants, or the Reason of a refusal. While the app works, it is
+	// ResultAccepted.
+	Result string
+	// Error is the Reason of a refusal, empty otherwise. In a dry run it says what would have been refused.
+	Error     string
+	Duplicate bool // finished before
+	Verified  bool // the signature is right
+	DryRun    bool
+	Secret    int // index of the secret that matched
+	Status    int // of the answer; 0 where the next handler or the caller decides on it
+	Duration  time.Duration
+}
+
+type outcomeKey struct{}
+
+// FromContext returns what is known so far about the request that a handler behind the receiver works on.
+// It is nil behind no receiver. Don't change it.
+func FromContext(ctx context.Context) *Outcome {
+	o, _ := ctx.Value(outcomeKey{}).(*Outcome)
+	return o
+}
+
+// detached is a request's context without its end, so that a sender that hangs up does not cancel the
+// app's work. It carries the outcome in the same allocation.
+type detached struct {
+	context.Context
+	outcome *Outcome
+}
+
+func (d *detached) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (d *detached) Done() <-chan struct{}       { return nil }
+func (d *detached) Err() error                  { return nil }
+
+func (d *detached) Value(key any) any {
+	if _, ok := key.(outcomeKey); ok {
+		return d.outcome
+	}
+	return d.Context.Value(key)
+}
+
+// report writes the request's one log line and tells the observer. Refusals are warnings: somebody, the
+// sender or a stranger, has to know.
+func (r *Receiver) report(ctx context.Context, o *Outcome, err error) {
+	level := slog.LevelDebug
+	switch {
+	case o.Error == ReasonStore || o.Error == ReasonQueueFull:
+		level = slog.LevelError
+	case o.Error != "" && o.Error != ReasonInFlight:
+		level = slog.LevelWarn
+	}
+	if r.log.Enabled(ctx, level) {
+		attrs := [...]slog.Attr{
+			slog.String("webhook_name", o.Name),
+			slog.String("webhook_outcome", o.Result),
+			slog.String("webhook_id", o.ID),
+			slog.String("event", o.Event),
+			slog.String("scheme", o.Scheme),
+			slog.String("key", o.Key),
+			slog.Bool("dry_run", o.DryRun),
+			slog.Duration("duration", o.Duration),
+			slog.Any("error", err),
+		}
+		n := len(attrs)
+		if err == nil {
+			n--
+		}
+		r.log.LogAttrs(ctx, level, "webhook received", attrs[:n]...)
+	}
+	if r.observe != nil {
+		r.observe(*o)
+	}
+}

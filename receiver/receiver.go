@@ -1,0 +1,148 @@
+// Package receiver is a gateway in front of an app that gets webhooks. It verifies who sent a request,
+// lets each event through once, and leaves the rest of the work to the next handler:
+//
+//	methods → addresses → signature header and timestamp → body → signature → identity → claim → app → settle
+//
+// The first of these that says no is the answer, and nothing is stored before the signature is right.
+// An event is done when the app answered 2xx. Any other answer, none, or a panic gives it back, so that the
+// sender's next try reaches the app again. The app gets the bytes that were signed, and the headers
+// X-Webhook-Verified, X-Webhook-Id, X-Webhook-Event and X-Webhook-Timestamp; whatever a client sends
+// under such names is dropped.
+//
+//	r, err := receiver.New(receiver.Options{Config: config.Receiver{
+//		Scheme:  "github",
+//		Secrets: []string{os.Getenv("WEBHOOK_SECRET")},
+//	}})
+//	if err != nil {
+//		return err
+//	}
+//	defer r.Close()
+//	http.Handle("/webhooks", r.Handler(app))
+//
+// Several gateways in front of one app share what they know through Redis ([NewRedis]) under the same name.
+package receiver
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/videocloud/webhooks/config"
+)
+
+// Options are what a [Receiver] is made of. Only Config.Secrets is required.
+type Options struct {
+	// Config are the settings; what is not given gets its default.
+	Config config.Receiver
+	// Store remembers the events. It is not closed by the receiver. Defaults to a [Memory] of its own.
+	Store Store
+	// Enqueuer takes the events where Config.Queue is set, and only there.
+	Enqueuer Enqueuer
+	// Verifier checks signatures. Defaults to the one that Config.Scheme names.
+	Verifier Verifier
+	// Logger gets one line for each request. Defaults to none.
+	Logger *slog.Logger
+	// ClientIP says which address a request comes from. Defaults to the peer's, whatever headers say.
+	ClientIP func(*http.Request) netip.Addr
+	// Allowed knows further addresses that may send, asked where Config.Allow holds none that matches.
+	// With it set, or with Config.Allow, no other address may.
+	Allowed func(*http.Request, netip.Addr) bool
+	// Observe is called after each request, for metrics.
+	Observe func(Outcome)
+	// Now is the clock for timestamps and durations. Defaults to time.Now.
+	Now func() time.Time
+	// TracerProvider makes the spans. Defaults to that of the span in the request's context.
+	TracerProvider trace.TracerProvider
+}
+
+// Receiver verifies requests and lets each event through once.
+type Receiver struct {
+	config   config.Receiver
+	verifier Verifier
+	store    Store // nil without dedup
+	queue    Enqueuer
+	log      *slog.Logger
+	sources  sources
+	observe  func(Outcome)
+	now      func() time.Time
+	tracing  trace.TracerProvider
+	verified []string // values of X-Webhook-Verified, shared by all requests
+	allow    string   // value of Allow
+	close    func() error
+}
+
+// New returns a receiver for the options, or an error that names the setting that can't work.
+// It starts nothing and connects to nothing.
+func New(o Options) (*Receiver, error) {
+	c := o.Config
+	c.SetDefaults()
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	r := &Receiver{config: c, verifier: o.Verifier, queue: o.Enqueuer, log: o.Logger, observe: o.Observe,
+		now: o.Now, tracing: o.TracerProvider, verified: []string{c.Scheme}, allow: allowHeader(c.Methods)}
+	if c.Queue == nil {
+		r.queue = nil
+	} else if r.queue == nil {
+		return nil, errors.New("queue: there is nothing to keep the events in; give the receiver an Enqueuer")
+	}
+	if r.verifier == nil {
+		v, err := newVerifier(c)
+		if err != nil {
+			return nil, err
+		}
+		r.verifier = v
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	r.sources = newSources(c.Allow, o.ClientIP, o.Allowed)
+	if err := r.useStore(o.Store); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// useStore settles where claims are kept. A foreign store is guarded, so that its outage obeys on_store_error.
+func (r *Receiver) useStore(s Store) error {
+	if r.config.Dedup.Off {
+		return nil
+	}
+	switch s := s.(type) {
+	case nil:
+		r.store = NewMemory(MemoryOptions{Now: r.now})
+	case *Memory, *Guard, *Redis:
+		r.store = s
+	default:
+		g := NewGuard(s, GuardOptions{Logger: r.log})
+		r.store, r.close = g, g.Close
+	}
+	if _, shared := r.store.(*Redis); shared && r.config.Name == "" {
+		return errors.New("name: required where the store is Redis; the same on every gateway of one app, another for another app")
+	}
+	return nil
+}
+
+// Close ends what the receiver started itself. Requests under way are not disturbed.
+func (r *Receiver) Close() error {
+	if r.close == nil {
+		return nil
+	}
+	return r.close()
+}
+
+// Name returns the name that scopes the receiver's events.
+func (r *Receiver) Name() string { return r.config.Name }
+
+// verifierError gives a configuration error of the scheme its place.
+func verifierError(scheme string, err error) error {
+	return fmt.Errorf("scheme %s: %w", scheme, err)
+}

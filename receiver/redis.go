@@ -1,0 +1,176 @@
+package receiver
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"log/slog"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed lua/claim.lua
+	claimLua string
+	//go:embed lua/done.lua
+	doneLua string
+	//go:embed lua/renew.lua
+	renewLua string
+	//go:embed lua/release.lua
+	releaseLua string
+	//go:embed lua/forget.lua
+	forgetLua string
+)
+
+// Keys of the claims of one receiver, which share a hash tag and so a slot of a cluster.
+const (
+	keyID     = "i:"
+	keyDigest = "d:"
+	keyNone   = "-" // stands in for a key that an event doesn't have; never touched
+)
+
+// Redis is a [Store] that several gateways share. While Redis is down it works as its [Guard] says.
+//
+// Calls made at the same time travel together: whatever arrives while a round trip is under way goes out with
+// the next one, as one script call for each kind over all its events. So the number of commands follows the
+// speed of Redis, not the number of requests.
+type Redis struct {
+	*Guard
+	remote *remote
+}
+
+// RedisOptions are the settings of [NewRedis].
+type RedisOptions struct {
+	// Guard says what to do while Redis is down.
+	Guard GuardOptions
+}
+
+// NewRedis returns the store of the receivers of that name. It does not connect. The client stays the
+// caller's; it should honour the deadline of contexts (ContextTimeoutEnabled).
+func NewRedis(client redis.UniversalClient, prefix, name string, o RedisOptions) *Redis {
+	r := newRemote(client, prefix, name, o.Guard.timeout())
+	return &Redis{Guard: NewGuard(r, o.Guard), remote: r}
+}
+
+// Tag returns what every key of a receiver starts with.
+func Tag(prefix, name string) string { return "{" + prefix + ":r:" + name + "}:" }
+
+// RedisKeys returns the claim's two keys under the receiver's [Tag], for scripts that claim by themselves. One
+// that the claim doesn't have is named after a key that nobody uses.
+func (c *Claim) RedisKeys(tag string) (id, digest string) {
+	return redisKey(tag, keyID, c.ID), redisKey(tag, keyDigest, c.Digest)
+}
+
+func redisKey(tag, kind string, k Key) string {
+	if k.IsZero() {
+		return tag + keyNone
+	}
+	return tag + kind + k.String()
+}
+
+// remote is the store proper: what Redis knows, and nothing in its place.
+type remote struct {
+	client redis.UniversalClient
+	tag    string
+	batch  batch
+}
+
+func newRemote(client redis.UniversalClient, prefix, name string, timeout time.Duration) *remote {
+	r := &remote{client: client, tag: Tag(prefix, name)}
+	r.batch = batch{client: client, timeout: timeout}
+	return r
+}
+
+func (r *remote) Claim(_ context.Context, c *Claim) (State, error) {
+	return r.do(opClaim, c, c.Lease)
+}
+
+func (r *remote) Renew(_ context.Context, c *Claim) error {
+	_, err := r.do(opRenew, c, c.Lease)
+	return err
+}
+
+func (r *remote) Done(_ context.Context, c *Claim) error {
+	_, err := r.do(opDone, c, c.TTL)
+	return err
+}
+
+func (r *remote) Release(_ context.Context, c *Claim) error {
+	_, err := r.do(opRelease, c, 0)
+	return err
+}
+
+func (r *remote) do(kind opKind, c *Claim, lifetime time.Duration) (State, error) {
+	o := &op{kind: kind, value: c.Value(), ms: max(1, lifetime.Milliseconds()), at: time.Now(), ready: make(chan struct{}, 1)}
+	o.id, o.digest = c.RedisKeys(r.tag)
+	r.batch.run(o)
+	return o.state, o.err
+}
+
+// probe asks Redis to take a write, which is what a claim needs: a Redis that is full, or a replica, answers
+// a PING all the same.
+func (r *remote) probe(ctx context.Context) error {
+	return r.client.Set(ctx, r.tag+"probe", 1, time.Second).Err()
+}
+
+func (r *remote) Forget(ctx context.Context, k Key) (int, error) {
+	keys := []string{redisKey(r.tag, keyID, k), redisKey(r.tag, keyDigest, k)}
+	return r.forget(ctx, r.client, keys, time.Unix(0, 0))
+}
+
+func (r *remote) forget(ctx context.Context, client redis.Scripter, keys []string, since time.Time) (int, error) {
+	var hex [8]byte
+	putHex(hex[:], uint32(min(max(since.Unix(), 0), math.MaxUint32)))
+	n, err := redis.NewScript(forgetLua).Run(ctx, client, keys, r.tag+keyDigest, string(hex[:])).Int()
+	if err != nil {
+		return 0, fmt.Errorf("forgetting events: %w: %w", ErrStore, err)
+	}
+	return n, nil
+}
+
+// forgetPage is how many keys one step of ForgetSince looks at, so that other clients get their turn.
+const forgetPage = 500
+
+func (r *remote) ForgetSince(ctx context.Context, t time.Time) (int, error) {
+	node := redis.Cmdable(r.client)
+	if cluster, ok := r.client.(*redis.ClusterClient); ok {
+		// A scan goes to one node: the one that has the receiver's slot.
+		master, err := cluster.MasterForKey(ctx, r.tag)
+		if err != nil {
+			return 0, fmt.Errorf("forgetting events: %w: %w", ErrStore, err)
+		}
+		node = master
+	}
+	total, cursor := 0, uint64(0)
+	for {
+		keys, next, err := node.Scan(ctx, cursor, globQuote.Replace(r.tag)+"[id]:*", forgetPage).Result()
+		if err != nil {
+			return total, fmt.Errorf("forgetting events: %w: %w", ErrStore, err)
+		}
+		if len(keys) > 0 {
+			n, err := r.forget(ctx, r.client, keys, t)
+			if err != nil {
+				return total, err
+			}
+			total += n
+		}
+		if cursor = next; cursor == 0 {
+			return total, nil
+		}
+	}
+}
+
+var globQuote = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
+
+var _ Store = (*remote)(nil)
+
+// discard is the logger where none is given.
+func discard(l *slog.Logger) *slog.Logger {
+	if l == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return l
+}

@@ -1,0 +1,82 @@
+package receiver
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/videocloud/webhooks/internal/signature"
+)
+
+// Reasons of a [Refusal]: the words of {http.webhook.error}.
+const (
+	ReasonMethod    = "method"
+	ReasonIP        = "ip"
+	ReasonMissing   = signature.ReasonMissing
+	ReasonMalformed = signature.ReasonMalformed
+	ReasonTimestamp = signature.ReasonTimestamp
+	ReasonTooLarge  = "too_large"
+	ReasonBody      = "body"
+	ReasonMismatch  = signature.ReasonMismatch
+	ReasonInFlight  = "in_flight"
+	ReasonStore     = "store"
+	ReasonQueueFull = "queue_full"
+)
+
+// Values of Retry-After, in seconds: when trying again may help.
+const (
+	retryInFlight  = "5"
+	retryStore     = "5"
+	retryQueueFull = "60"
+)
+
+// StatusClientClosed is what a request counts as whose client left before its body was read.
+const StatusClientClosed = 499
+
+// Refusal is the error that [Receiver.Serve] returns instead of an answer. Nothing was written.
+type Refusal struct {
+	Status int
+	Reason string      // one of the Reason constants
+	Header http.Header // to be set on the answer, nil for none
+	Err    error       // what is behind it, for the log
+}
+
+// Error implements error.
+func (r *Refusal) Error() string {
+	if r.Err == nil {
+		return "refusing the request: " + r.Reason
+	}
+	return fmt.Sprintf("refusing the request: %s: %v", r.Reason, r.Err)
+}
+
+// Unwrap returns what is behind the refusal.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// Write answers the request in plain text, for programs without error pages of their own.
+func (r *Refusal) Write(w http.ResponseWriter) {
+	for name, values := range r.Header {
+		w.Header()[name] = values
+	}
+	http.Error(w, r.Reason, r.Status)
+}
+
+func refuse(status int, reason string, err error) *Refusal {
+	return &Refusal{Status: status, Reason: reason, Err: err}
+}
+
+func refuseFor(status int, reason, header, value string, err error) *Refusal {
+	return &Refusal{Status: status, Reason: reason, Header: http.Header{header: {value}}, Err: err}
+}
+
+// refuseSignature turns a verifier's error into a refusal. An error that isn't one of its own refuses too:
+// what can't be checked isn't right.
+func refuseSignature(err error) *Refusal {
+	var e *signature.Error
+	if errors.As(err, &e) {
+		return refuse(http.StatusUnauthorized, e.Reason, err)
+	}
+	return refuse(http.StatusUnauthorized, ReasonMismatch, err)
+}
+
+func allowHeader(methods []string) string { return strings.Join(methods, ", ") }

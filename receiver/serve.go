@@ -1,0 +1,154 @@
+package receiver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/signature"
+)
+
+// Next is the handler behind the receiver.
+type Next func(http.ResponseWriter, *http.Request) error
+
+// exchange is one request on its way through the receiver, in one allocation.
+type exchange struct {
+	Outcome
+	body     []byte
+	whole    bool // all of the body was read
+	rec      recorder
+	detached detached
+	tracer   trace.Tracer // nil without tracing
+	parent   context.Context
+}
+
+// lasting returns the context of the app's work and of what must end well after the sender hung up.
+func (x *exchange) lasting() context.Context {
+	if x.detached.outcome == nil {
+		x.detached = detached{Context: x.parent, outcome: &x.Outcome}
+	}
+	return &x.detached
+}
+
+// Serve judges the request, and answers it or calls next. A refusal is returned as a [*Refusal], with nothing
+// written; other errors are next's own. The request's headers are changed in place: nobody behind the
+// receiver, an error page included, gets to see a forged X-Webhook-* header.
+func (r *Receiver) Serve(w http.ResponseWriter, req *http.Request, next Next) (out Outcome, err error) {
+	start := r.now()
+	x := &exchange{parent: req.Context()}
+	x.Name, x.Scheme, x.DryRun, x.Result = r.config.Name, r.config.Scheme, r.config.DryRun, ResultAccepted
+	span := r.startSpan(x)
+	finished := false
+	defer func() {
+		if !finished {
+			x.Result = ResultFailed // a panic behind us, on its way up
+		}
+		x.Duration = r.now().Sub(start)
+		endReceive(span, &x.Outcome)
+		r.report(x.parent, &x.Outcome, err)
+		out = x.Outcome
+	}()
+	err = r.serve(w, req, x, next, start)
+	finished = true
+
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		x.Result, x.Error, x.Status = refusal.Reason, refusal.Reason, refusal.Status
+		dropOwn(req.Header)
+	}
+	return x.Outcome, err
+}
+
+func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, next Next, now time.Time) error {
+	v, refusal := r.admit(req, x, now)
+	if refusal != nil {
+		if !x.DryRun {
+			return refusal
+		}
+		x.note(refusal)
+		dropOwn(req.Header)
+		return r.forward(w, req, x, nil, next)
+	}
+	x.Verified, x.Secret, x.Event, x.Timestamp = true, v.Secret, v.Event, v.Timestamp
+	claim := r.identify(&x.Outcome, req.Header, x.body, v)
+	dropOwn(req.Header)
+	r.setOwn(req.Header, &x.Outcome)
+	if r.queue != nil {
+		refusal = r.enqueue(req, x, claim)
+	} else if claim != nil {
+		refusal = r.take(x, claim)
+	}
+	switch {
+	case x.DryRun && (refusal != nil || x.Duplicate):
+		x.note(refusal)
+		return r.forward(w, req, x, nil, next)
+	case refusal != nil:
+		return refusal
+	case x.Duplicate:
+		w.Header()[config.HeaderDuplicate] = []string{"true"}
+		w.WriteHeader(x.Status)
+		return nil
+	case r.queue != nil:
+		w.WriteHeader(x.Status)
+		return nil
+	}
+	return r.forward(w, req, x, claim, next)
+}
+
+// note records what a dry run lets through.
+func (x *exchange) note(r *Refusal) {
+	if r != nil {
+		x.Result, x.Error = r.Reason, r.Reason
+	}
+}
+
+// known records that the event was finished before.
+func (x *exchange) known() {
+	x.Result, x.Duplicate, x.Status = ResultDuplicate, true, http.StatusOK
+}
+
+// admit is everything before the identity, cheapest first.
+func (r *Receiver) admit(req *http.Request, x *exchange, now time.Time) (*signature.Result, *Refusal) {
+	if !slices.Contains(r.config.Methods, req.Method) {
+		return nil, refuseFor(http.StatusMethodNotAllowed, ReasonMethod, "Allow", r.allow, nil)
+	}
+	if _, ok := r.sources.allow(req); !ok {
+		return nil, refuse(http.StatusForbidden, ReasonIP, nil)
+	}
+	if err := r.verifier.Check(req.Header, now); err != nil {
+		return nil, refuseSignature(err)
+	}
+	body, err := readBody(req, r.config.MaxSize)
+	x.body, x.whole = body, err == nil
+	if err != nil {
+		return nil, refuseBody(req, err)
+	}
+	_, span := x.span(x.parent, "webhook.verify")
+	v, err := r.verifier.Verify(&signature.Request{Method: req.Method, URL: req.RequestURI, Header: req.Header, Body: body}, now)
+	endSpan(span, err)
+	if err != nil {
+		return nil, refuseSignature(err)
+	}
+	return &v, nil
+}
+
+// take claims the event. Without a refusal it is ours, or a duplicate.
+func (r *Receiver) take(x *exchange, c *Claim) *Refusal {
+	ctx, span := x.span(x.lasting(), "webhook.dedup")
+	state, err := r.store.Claim(ctx, c)
+	endSpan(span, err)
+	switch {
+	case err != nil:
+		return refuseFor(http.StatusServiceUnavailable, ReasonStore, "Retry-After", retryStore, err)
+	case state == Duplicate:
+		x.known()
+	case state == InFlight:
+		return refuseFor(http.StatusConflict, ReasonInFlight, "Retry-After", retryInFlight, nil)
+	}
+	return nil
+}
