@@ -1,0 +1,89 @@
+package client
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// State of a delivery.
+type State string
+
+// The states of a delivery.
+const (
+	StatePending   State = "pending"   // not attempted yet
+	StateRetrying  State = "retrying"  // attempted, and waiting for the next attempt
+	StateSucceeded State = "succeeded" // answered 2xx
+	StateFailed    State = "failed"    // ended without success; kept and resendable
+	StateCancelled State = "cancelled" // its webhook was deleted
+)
+
+// Delivery is one event on its way to one webhook.
+type Delivery struct {
+	ID            string     `json:"id"`
+	EventID       string     `json:"eventId"`
+	Type          string     `json:"event"`
+	WebhookID     string     `json:"webhookId"`
+	State         State      `json:"state"`
+	Reason        string     `json:"reason,omitempty"` // why it failed before its last attempt: backlog, disabled, expired, …
+	CreatedAt     time.Time  `json:"createdAt"`
+	NextAttemptAt *time.Time `json:"nextAttemptAt,omitempty"`
+	Attempts      []Attempt  `json:"attempts"`
+}
+
+// Done reports whether there will be no further attempt, unless it is sent again.
+func (d Delivery) Done() bool { return d.State != StatePending && d.State != StateRetrying }
+
+// Attempt is one HTTP request of a delivery.
+type Attempt struct {
+	Number       int       `json:"number"`
+	At           time.Time `json:"at"`
+	DurationMS   int64     `json:"durationMs"`
+	StatusCode   int       `json:"statusCode,omitempty"`
+	Error        string    `json:"error,omitempty"`
+	ResponseBody string    `json:"responseBody,omitempty"` // at most 1 KiB of it
+}
+
+// DeliveryListOptions say which deliveries.
+type DeliveryListOptions struct {
+	ListOptions
+	State State     // empty: any
+	Since time.Time // zero: all that are kept
+}
+
+// Deliveries are events on their way to webhooks. Get them from [Client.Deliveries].
+type Deliveries struct{ c *Client }
+
+// Get returns one delivery, with its attempts.
+func (d *Deliveries) Get(ctx context.Context, id string) (Delivery, error) {
+	return get[Delivery](ctx, d.c, "/deliveries", id)
+}
+
+// Retry sends a delivery again, now and with fresh attempts. It is sent once.
+func (d *Deliveries) Retry(ctx context.Context, id string) (Delivery, error) {
+	return post[Delivery](ctx, d.c, "/deliveries", id, "/retry")
+}
+
+// List returns one page of a webhook's deliveries, newest first.
+func (d *Deliveries) List(ctx context.Context, webhookID string, o DeliveryListOptions) (Page[Delivery], error) {
+	path, err := pathWith("/webhooks", webhookID, "/deliveries")
+	if err != nil {
+		return Page[Delivery]{}, err
+	}
+	q := o.query()
+	if o.State != "" {
+		q.Set("state", string(o.State))
+	}
+	if !o.Since.IsZero() {
+		q.Set("since", o.Since.UTC().Format(time.RFC3339Nano))
+	}
+	return list[Delivery](ctx, d.c, path, q)
+}
+
+// All yields every delivery of a webhook that o selects, newest first.
+func (d *Deliveries) All(ctx context.Context, webhookID string, o DeliveryListOptions) iter.Seq2[Delivery, error] {
+	return all(func(cursor string) (Page[Delivery], error) {
+		o.Cursor = cursor
+		return d.List(ctx, webhookID, o)
+	}, o.Cursor)
+}

@@ -1,0 +1,49 @@
+package client
+
+import (
+	"fmt"
+	"time"
+)
+
+// Code says why the API refused a request, in a word that does not change.
+type Code string
+
+// The codes of the API.
+const (
+	CodeInvalidJSON      Code = "invalid_json"
+	CodeUnauthorized     Code = "unauthorized"
+	CodeForbidden        Code = "forbidden"
+	CodeNotFound         Code = "not_found"
+	CodeMethodNotAllowed Code = "method_not_allowed"
+	CodeConflict         Code = "conflict"
+	CodePayloadTooLarge  Code = "payload_too_large"
+	CodeUnsupportedMedia Code = "unsupported_media_type"
+	CodeInvalidField     Code = "invalid_field"
+	CodeUnknownField     Code = "unknown_field"
+	CodeUnknownEventType Code = "unknown_event_type"
+	CodeUnsafeURL        Code = "unsafe_url"
+	CodeLimitReached     Code = "limit_reached"
+	CodeUnavailable      Code = "unavailable"
+
+	// CodeUnexpectedResponse is an answer that is not the API's, as of a proxy in front of it.
+	CodeUnexpectedResponse Code = "unexpected_response"
+)
+
+// Error is a request that the API refused. Match it with errors.As. A request that got no answer has another
+// error: that of net/http, or of its context.
+type Error struct {
+	Code       Code
+	Status     int           // the HTTP status; 0 for an event of a batch
+	Field      string        // the field at fault, where there is one
+	Message    string        // what to do about it
+	RequestID  string        // where the server or a proxy names it
+	RetryAfter time.Duration // when to try again, where the server says so; -1 otherwise
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Field != "" {
+		return fmt.Sprintf("%s: %s (%s)", e.Code, e.Message, e.Field)
+	}
+	return fmt.Sprintf("%s: %s", e.Code, e.Message)
+}

@@ -1,0 +1,159 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Event is an event to publish.
+type Event struct {
+	// Type is one of the catalogue, such as video.uploaded.
+	Type string
+	// Data is what happened: anything that encodes to a JSON object. A json.RawMessage is delivered byte for byte.
+	Data any
+	// ID is yours, to publish the same event once whatever happens; one is made otherwise. [A-Za-z0-9_-]{1,128}.
+	ID string
+	// Timestamp is when it happened. Default: now, by the API's clock.
+	Timestamp time.Time
+}
+
+// Published is the answer to a publish: the event is stored.
+type Published struct {
+	ID         string        `json:"id"`
+	Type       string        `json:"event"`
+	Timestamp  time.Time     `json:"timestamp"`
+	Deliveries []DeliveryRef `json:"deliveries"`
+
+	// Duplicate says that the API knew this ID, and published nothing again. It is also set where a retry of
+	// this client met its own first try.
+	Duplicate bool `json:"duplicate"`
+}
+
+// DeliveryRef names one delivery of an event.
+type DeliveryRef struct {
+	ID        string `json:"id"`
+	WebhookID string `json:"webhookId"`
+}
+
+// PublishResult is one answer of a batch: either Published or Err.
+type PublishResult struct {
+	Published Published
+	Err       *Error
+}
+
+// UnmarshalJSON tells the two forms of an answer apart.
+func (r *PublishResult) UnmarshalJSON(b []byte) error {
+	var failure struct {
+		Error *errorBody `json:"error"`
+	}
+	if err := json.Unmarshal(b, &failure); err != nil {
+		return err
+	}
+	if e := failure.Error; e != nil {
+		r.Err = &Error{Code: e.Code, Message: e.Message, Field: e.Field, RetryAfter: -1}
+		return nil
+	}
+	return json.Unmarshal(b, &r.Published)
+}
+
+// EventRecord is a published event and how its deliveries stand.
+type EventRecord struct {
+	ID         string          `json:"id"`
+	Type       string          `json:"event"`
+	Timestamp  time.Time       `json:"timestamp"`
+	Data       json.RawMessage `json:"data,omitempty"` // absent once it has expired
+	Deliveries []Delivery      `json:"deliveries"`
+}
+
+// Events publishes. Get it from [Client.Events].
+type Events struct{ c *Client }
+
+// Publish publishes an event; it is stored once this returns without error. It is retried safely: every event
+// carries an ID, made here if need be.
+func (e *Events) Publish(ctx context.Context, in Event) (Published, error) {
+	var out Published
+	body, err := in.encode()
+	if err != nil {
+		return out, err
+	}
+	_, err = e.c.do(ctx, request{method: "POST", path: "/events", body: body, repeat: true}, &out)
+	return out, err
+}
+
+// PublishBatch publishes up to 1,000 events at once. The answers are in the events' order.
+func (e *Events) PublishBatch(ctx context.Context, in []Event) ([]PublishResult, error) {
+	body := []byte(`{"events":[`)
+	for i, event := range in {
+		b, err := event.encode()
+		if err != nil {
+			return nil, fmt.Errorf("event %d: %w", i, err)
+		}
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, b...)
+	}
+	body = append(body, "]}"...)
+	var out Page[PublishResult]
+	if _, err := e.c.do(ctx, request{method: "POST", path: "/events/batch", body: body, repeat: true}, &out); err != nil {
+		return nil, err
+	}
+	if len(out.Items) != len(in) {
+		return nil, fmt.Errorf("publishing a batch: %d answers to %d events", len(out.Items), len(in))
+	}
+	return out.Items, nil
+}
+
+// Get returns a published event, with its deliveries.
+func (e *Events) Get(ctx context.Context, id string) (EventRecord, error) {
+	return get[EventRecord](ctx, e.c, "/events", id)
+}
+
+// encode writes the event by hand: encoding/json would compact and escape raw data.
+func (e Event) encode() ([]byte, error) {
+	data, ok := e.Data.(json.RawMessage)
+	if !ok {
+		b, err := encode(e.Data)
+		if err != nil {
+			return nil, fmt.Errorf("encoding data: %w", err)
+		}
+		data = b
+	}
+	// Broken data could otherwise close its place and add members of its own.
+	if !json.Valid(data) || !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
+		return nil, errors.New("data: must be a JSON object")
+	}
+	if e.ID == "" {
+		e.ID = newEventID(time.Now())
+	}
+	head, err := encode(struct {
+		Type      string    `json:"event"`
+		ID        string    `json:"id"`
+		Timestamp time.Time `json:"timestamp,omitzero"`
+	}{e.Type, e.ID, e.Timestamp.UTC()})
+	if err != nil {
+		return nil, err
+	}
+	body := append(head[:len(head)-1], `,"data":`...)
+	body = append(body, data...)
+	return append(body, '}'), nil
+}
+
+// newEventID returns an ID in the API's own form: evt_ and a UUIDv7 without dashes.
+func newEventID(now time.Time) string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
+	copy(b[:6], ms[2:])
+	b[6] = b[6]&0x0f | 0x70
+	b[8] = b[8]&0x3f | 0x80
+	return "evt_" + hex.EncodeToString(b[:])
+}

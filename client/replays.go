@@ -1,0 +1,50 @@
+package client
+
+import (
+	"context"
+	"time"
+)
+
+// ReplayRequest selects deliveries of a webhook to send again.
+type ReplayRequest struct {
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until,omitzero"`   // zero: now
+	Events []string  `json:"events,omitempty"` // empty: any
+	State  string    `json:"state,omitempty"`  // "failed" (default) or "all"
+	DryRun bool      `json:"dryRun,omitempty"` // count only
+}
+
+// Replay is a durable job that sends deliveries again.
+type Replay struct {
+	ID          string    `json:"id,omitempty"` // empty after a dry run
+	WebhookID   string    `json:"webhookId"`
+	State       string    `json:"state"` // running, done or cancelled; dry_run
+	Matched     int       `json:"matched"`
+	Unavailable int       `json:"unavailable"` // their payload has expired
+	Sent        int       `json:"sent"`        // queued again so far
+	CreatedAt   time.Time `json:"createdAt"`
+}
+
+// Replays are jobs that send deliveries again; [Webhooks.Replay] starts one.
+type Replays struct{ c *Client }
+
+// Get returns a replay's progress.
+func (r *Replays) Get(ctx context.Context, id string) (Replay, error) {
+	return get[Replay](ctx, r.c, "/replays", id)
+}
+
+// EventType is one entry of the event catalogue.
+type EventType struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Group       string `json:"group"`
+}
+
+// EventTypes is the event catalogue. Get it from [Client.EventTypes].
+type EventTypes struct{ c *Client }
+
+// List returns the event types that can be subscribed to.
+func (e *EventTypes) List(ctx context.Context) ([]EventType, error) {
+	p, err := list[EventType](ctx, e.c, "/event-types", nil)
+	return p.Items, err
+}

@@ -1,0 +1,197 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+const (
+	firstDelay   = 250 * time.Millisecond
+	longestDelay = 8 * time.Second
+	// longestRetryAfter bounds a server's Retry-After; one that asks for more gets its error passed on instead.
+	longestRetryAfter = time.Minute
+	// maxAnswer bounds what is read of an answer: a page of deliveries with all their attempts fits in easily.
+	maxAnswer = 64 << 20
+)
+
+// request is one call of the API.
+type request struct {
+	method string
+	path   string
+	query  url.Values
+	body   []byte // nil for none
+	repeat bool   // sent twice it does what it does once
+}
+
+// envelope is the form of every answer.
+type envelope struct {
+	Success bool            `json:"success"`
+	Data    json.RawMessage `json:"data"`
+	Error   *errorBody      `json:"error"`
+}
+
+type errorBody struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+	Field   string `json:"field"`
+}
+
+// do sends r until it is answered, and decodes the answer's data into out unless that is nil. It returns the
+// number of tries.
+func (c *Client) do(ctx context.Context, r request, out any) (tries int, err error) {
+	for {
+		tries++
+		err = c.once(ctx, r, out)
+		if err == nil || !r.repeat || tries > c.retries || ctx.Err() != nil {
+			break
+		}
+		wait, ok := retryDelay(err, tries)
+		if !ok {
+			break
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+			continue
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		break
+	}
+	if err != nil {
+		return tries, fmt.Errorf("sending %s %s: %w", r.method, r.path, err)
+	}
+	return tries, nil
+}
+
+func (c *Client) once(ctx context.Context, r request, out any) error {
+	if c.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
+	u := c.baseURL + r.path
+	if len(r.query) > 0 {
+		u += "?" + r.query.Encode()
+	}
+	var body io.Reader
+	if r.body != nil {
+		body = bytes.NewReader(r.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, u, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Authorization", "Bearer "+c.apiKey)
+	req.Header.Set("User-Agent", c.userAgent)
+	if r.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.account != "" {
+		req.Header.Set("X-VideoCloud-Account", c.account)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return &networkError{err}
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return &networkError{err}
+	}
+	if len(text) > maxAnswer {
+		return fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+	}
+	return unwrap(resp, text, out)
+}
+
+func unwrap(resp *http.Response, text []byte, out any) error {
+	var e envelope
+	if json.Unmarshal(text, &e) == nil && e.Success && resp.StatusCode/100 == 2 {
+		if out == nil {
+			return nil
+		}
+		if err := json.Unmarshal(e.Data, out); err != nil {
+			return fmt.Errorf("decoding the answer: %w", err)
+		}
+		return nil
+	}
+	failure := &Error{
+		Code:       CodeUnexpectedResponse,
+		Status:     resp.StatusCode,
+		Message:    fmt.Sprintf("status %d, and the answer is not the API's; is the base URL right?", resp.StatusCode),
+		RequestID:  resp.Header.Get("X-Request-Id"),
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+	}
+	if e.Error != nil && e.Error.Code != "" {
+		failure.Code, failure.Message, failure.Field = e.Error.Code, e.Error.Message, e.Error.Field
+	}
+	return failure
+}
+
+// networkError marks what net/http could not do.
+type networkError struct{ err error }
+
+func (e *networkError) Error() string { return e.err.Error() }
+func (e *networkError) Unwrap() error { return e.err }
+
+// retryDelay says how long to wait before the next try: what the server says, else doubling with jitter. It
+// reports false where another try is of no use.
+func retryDelay(err error, tries int) (time.Duration, bool) {
+	wait := time.Duration(-1)
+	if e, ok := errors.AsType[*Error](err); ok {
+		switch e.Status {
+		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+			wait = e.RetryAfter
+		default:
+			return 0, false
+		}
+	} else if _, ok := errors.AsType[*networkError](err); !ok {
+		return 0, false
+	}
+	if wait < 0 {
+		d := min(longestDelay, firstDelay<<min(tries-1, 16))
+		return d/2 + rand.N(d/2), true
+	}
+	return wait, wait <= longestRetryAfter
+}
+
+// retryAfter reads a Retry-After header: seconds or a date. -1 is none.
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(0, date.Sub(now))
+	}
+	return -1
+}
+
+// pathWith puts an ID into a path. An empty one, or one that a server takes for a folder, would name another resource.
+func pathWith(prefix, id, suffix string) (string, error) {
+	if id == "" || id == "." || id == ".." {
+		return "", fmt.Errorf("%s: an ID is needed, got %q", prefix, id)
+	}
+	return prefix + "/" + url.PathEscape(id) + suffix, nil
+}
+
+// encode is json.Marshal without its escapes for HTML, which a receiver would see in the delivered bytes.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,173 @@
+package client
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// SignatureHeader carries the signature of the body.
+const SignatureHeader = "X-VideoCloud-Signature"
+
+// DefaultTolerance is how old, or how far ahead, a delivery's timestamp may be for [Verify].
+const DefaultTolerance = 5 * time.Minute
+
+// Why [Verify] refuses a delivery. Match with errors.Is, and answer 401.
+var (
+	ErrSignatureMissing   = errors.New("a webhook-* header is missing")
+	ErrSignatureMalformed = errors.New("a webhook-* header is malformed")
+	ErrTimestamp          = errors.New("webhook-timestamp is too old or too far ahead; is the clock right?")
+	ErrSignatureMismatch  = errors.New("the signature is not that of this body and this secret")
+	ErrInvalidPayload     = errors.New("the body is signed, but it is not an event in JSON")
+)
+
+// VerifySignature reports whether signature is the X-VideoCloud-Signature of body, the raw bytes as they came. It
+// is false for anything else: a missing or short signature, one in upper case, an empty secret. It compares in
+// constant time.
+func VerifySignature(body []byte, signature, secret string) bool {
+	mac, err := hex.DecodeString(signature)
+	if err != nil || len(mac) != sha256.Size || secret == "" || strings.ToLower(signature) != signature {
+		return false
+	}
+	h := hmac.New(sha256.New, []byte(secret))
+	h.Write(body)
+	return hmac.Equal(mac, h.Sum(nil))
+}
+
+// VerifyOptions change what [Verify] accepts. The zero value is good.
+type VerifyOptions struct {
+	// Tolerance is how old, or how far ahead, the timestamp may be. Default: [DefaultTolerance].
+	Tolerance time.Duration
+	// ToleranceOff accepts any age.
+	ToleranceOff bool
+	// OtherSecrets are accepted too, while a secret is rotated.
+	OtherSecrets []string
+	// Now is the time to judge by. Default: the clock.
+	Now time.Time
+}
+
+// Verify checks a delivery by its Standard Webhooks headers (webhook-id, webhook-timestamp, webhook-signature),
+// which sign the event's ID and the time of the attempt as well as the body, and returns the event.
+func Verify(body []byte, header http.Header, secret string, o VerifyOptions) (WebhookEvent, error) {
+	var keys [][]byte
+	for _, s := range append([]string{secret}, o.OtherSecrets...) {
+		key, err := standardKey(s)
+		if err != nil {
+			return WebhookEvent{}, err
+		}
+		keys = append(keys, key)
+	}
+	id, timestamp, macs, err := standardHeaders(header)
+	if err != nil {
+		return WebhookEvent{}, err
+	}
+	if err := o.checkAge(timestamp); err != nil {
+		return WebhookEvent{}, err
+	}
+	if !matches(keys, macs, id+"."+timestamp+".", body) {
+		return WebhookEvent{}, ErrSignatureMismatch
+	}
+	e := WebhookEvent{ID: id}
+	if err := json.Unmarshal(body, &e); err != nil || e.Type == "" {
+		return WebhookEvent{}, ErrInvalidPayload
+	}
+	return e, nil
+}
+
+// standardKey is base64 after whsec_, else the secret's own bytes.
+func standardKey(secret string) ([]byte, error) {
+	if secret == "" {
+		return nil, errors.New("the secret is empty")
+	}
+	text, ok := strings.CutPrefix(secret, "whsec_")
+	if !ok {
+		return []byte(secret), nil
+	}
+	key, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+	if err != nil || len(key) == 0 {
+		return nil, errors.New("the secret is not base64 after whsec_")
+	}
+	return key, nil
+}
+
+// standardHeaders reads the three headers, and the v1 signatures among those given.
+func standardHeaders(h http.Header) (id, timestamp string, macs [][]byte, err error) {
+	names := [3]string{"webhook-id", "webhook-timestamp", "webhook-signature"}
+	var values [3]string
+	repeated := ""
+	for i, name := range names {
+		all := h.Values(name)
+		if strings.Join(all, "") == "" {
+			return "", "", nil, fmt.Errorf("%s: %w", name, ErrSignatureMissing)
+		}
+		if len(all) > 1 {
+			repeated = name
+		}
+		values[i] = all[0]
+	}
+	if repeated != "" {
+		return "", "", nil, fmt.Errorf("%s is there more than once: %w", repeated, ErrSignatureMalformed)
+	}
+	// A number has one spelling here, since its text is what was signed.
+	seconds, err := strconv.ParseInt(values[1], 10, 64)
+	if err != nil || seconds < 0 || strconv.FormatInt(seconds, 10) != values[1] {
+		return "", "", nil, fmt.Errorf("webhook-timestamp is not in unix seconds: %w", ErrSignatureMalformed)
+	}
+	for s := range strings.SplitSeq(values[2], " ") {
+		text, ok := strings.CutPrefix(s, "v1,")
+		if !ok {
+			continue
+		}
+		mac, err := base64.StdEncoding.Strict().DecodeString(text)
+		if err == nil && len(mac) == sha256.Size {
+			macs = append(macs, mac)
+		}
+	}
+	if len(macs) == 0 {
+		return "", "", nil, fmt.Errorf("webhook-signature holds no v1 signature: %w", ErrSignatureMalformed)
+	}
+	return values[0], values[1], macs, nil
+}
+
+func (o VerifyOptions) checkAge(timestamp string) error {
+	if o.ToleranceOff {
+		return nil
+	}
+	tolerance, now := o.Tolerance, o.Now
+	if tolerance == 0 {
+		tolerance = DefaultTolerance
+	}
+	if now.IsZero() {
+		now = time.Now()
+	}
+	seconds, _ := strconv.ParseInt(timestamp, 10, 64) // read before
+	// In whole seconds, as it was sent: 300 s old is inside 300 s.
+	if age := now.Unix() - seconds; max(age, -age) > int64(tolerance/time.Second) {
+		return ErrTimestamp
+	}
+	return nil
+}
+
+// matches compares each signature with each key's.
+func matches(keys, macs [][]byte, head string, body []byte) bool {
+	for _, key := range keys {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(head))
+		h.Write(body)
+		expected := h.Sum(nil)
+		for _, mac := range macs {
+			if hmac.Equal(mac, expected) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,201 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"time"
+)
+
+// Status of a webhook.
+type Status string
+
+// The statuses. Only the owner ends StatusPaused and StatusDisabled.
+const (
+	StatusActive   Status = "active"
+	StatusFailed   Status = "failed"
+	StatusPaused   Status = "paused"
+	StatusDisabled Status = "disabled"
+)
+
+// Webhook is a registered endpoint.
+type Webhook struct {
+	ID           string        `json:"id"`
+	URL          string        `json:"url"`
+	Events       []string      `json:"events"`
+	Status       Status        `json:"status"`
+	CreatedAt    time.Time     `json:"createdAt"`
+	LastDelivery *LastDelivery `json:"lastDelivery,omitempty"` // the latest attempt, once there was one
+	Description  string        `json:"description,omitempty"`
+	HeaderNames  []string      `json:"headers,omitempty"` // of the custom headers; their values are never shown
+	RateLimit    int           `json:"rateLimit,omitempty"`
+	MaxInFlight  int           `json:"maxInFlight,omitempty"`
+
+	// Secret is set by [Webhooks.Register] only, and only where the API made it. Keep it: it is never shown again.
+	Secret string `json:"secret,omitempty"`
+}
+
+// LastDelivery is the outcome of the latest attempt to a webhook.
+type LastDelivery struct {
+	Success   bool      `json:"success"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// NewWebhook is what registers a webhook.
+type NewWebhook struct {
+	URL         string            `json:"url"`
+	Events      []string          `json:"events"`           // event types, groups such as video.*, or *
+	Secret      string            `json:"secret,omitempty"` // 16 to 256 bytes; without it the API makes one
+	Description string            `json:"description,omitempty"`
+	Headers     map[string]string `json:"headers,omitempty"`     // sent with every delivery
+	RateLimit   int               `json:"rateLimit,omitempty"`   // attempts a second
+	MaxInFlight int               `json:"maxInFlight,omitempty"` // attempts in flight
+}
+
+// WebhookUpdate changes the fields that are given: pointers, slices and maps that are not nil.
+type WebhookUpdate struct {
+	URL         *string           `json:"url,omitempty"`
+	Events      []string          `json:"events,omitzero"`
+	Secret      *string           `json:"secret,omitempty"`
+	Description *string           `json:"description,omitempty"`
+	Headers     map[string]string `json:"headers,omitzero"`
+	RateLimit   *int              `json:"rateLimit,omitempty"`
+	MaxInFlight *int              `json:"maxInFlight,omitempty"`
+	Status      Status            `json:"status,omitempty"` // StatusActive or StatusPaused
+
+	// SecretOverlap is how long the old secret still signs as well, in webhook-signature, beside a new Secret.
+	SecretOverlap time.Duration `json:"-"`
+}
+
+// MarshalJSON writes the overlap in words, as the API reads it.
+func (u WebhookUpdate) MarshalJSON() ([]byte, error) {
+	type plain WebhookUpdate
+	overlap := ""
+	if u.SecretOverlap != 0 {
+		overlap = u.SecretOverlap.String()
+	}
+	return json.Marshal(struct {
+		plain
+		SecretOverlap string `json:"secretOverlap,omitempty"`
+	}{plain(u), overlap})
+}
+
+// Webhooks are registered endpoints. Get them from [Client.Webhooks].
+type Webhooks struct{ c *Client }
+
+// Register registers an endpoint. It is not retried: a second try could register it twice.
+func (w *Webhooks) Register(ctx context.Context, in NewWebhook) (Webhook, error) {
+	var out Webhook
+	body, err := encode(in)
+	if err != nil {
+		return out, err
+	}
+	_, err = w.c.do(ctx, request{method: "POST", path: "/webhooks", body: body}, &out)
+	return out, err
+}
+
+// List returns one page of webhooks, oldest first.
+func (w *Webhooks) List(ctx context.Context, o ListOptions) (Page[Webhook], error) {
+	return list[Webhook](ctx, w.c, "/webhooks", o.query())
+}
+
+// All yields every webhook, oldest first.
+func (w *Webhooks) All(ctx context.Context) iter.Seq2[Webhook, error] {
+	return all(func(cursor string) (Page[Webhook], error) {
+		return w.List(ctx, ListOptions{Limit: 100, Cursor: cursor})
+	}, "")
+}
+
+// Get returns one webhook.
+func (w *Webhooks) Get(ctx context.Context, id string) (Webhook, error) {
+	return get[Webhook](ctx, w.c, "/webhooks", id)
+}
+
+// Update changes the fields given.
+func (w *Webhooks) Update(ctx context.Context, id string, u WebhookUpdate) (Webhook, error) {
+	var out Webhook
+	path, err := pathWith("/webhooks", id, "")
+	if err != nil {
+		return out, err
+	}
+	body, err := encode(u)
+	if err != nil {
+		return out, err
+	}
+	// Rotating a secret twice would take the new one for the old one.
+	repeat := u.SecretOverlap == 0
+	_, err = w.c.do(ctx, request{method: "PUT", path: path, body: body, repeat: repeat}, &out)
+	return out, err
+}
+
+// Delete deletes a webhook; its waiting deliveries are cancelled.
+func (w *Webhooks) Delete(ctx context.Context, id string) error {
+	path, err := pathWith("/webhooks", id, "")
+	if err != nil {
+		return err
+	}
+	tries, err := w.c.do(ctx, request{method: "DELETE", path: path, repeat: true}, nil)
+	// An earlier try deleted it, and only its answer was lost.
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeNotFound && tries > 1 {
+		return nil
+	}
+	return err
+}
+
+// Test sends a webhook.test event to this webhook only.
+func (w *Webhooks) Test(ctx context.Context, id string) (Published, error) {
+	return post[Published](ctx, w.c, "/webhooks", id, "/test")
+}
+
+// Pause holds new events back until [Webhooks.Resume].
+func (w *Webhooks) Pause(ctx context.Context, id string) (Webhook, error) {
+	return w.Update(ctx, id, WebhookUpdate{Status: StatusPaused})
+}
+
+// Resume ends a pause; what waited goes out. It also makes a failed or disabled webhook active again.
+func (w *Webhooks) Resume(ctx context.Context, id string) (Webhook, error) {
+	return w.Update(ctx, id, WebhookUpdate{Status: StatusActive})
+}
+
+// Deliveries returns one page of a webhook's deliveries, newest first.
+func (w *Webhooks) Deliveries(ctx context.Context, id string, o DeliveryListOptions) (Page[Delivery], error) {
+	return w.c.Deliveries.List(ctx, id, o)
+}
+
+// Replay sends past deliveries again; [Replays.Get] tells how far it is. Only a dry run is retried.
+func (w *Webhooks) Replay(ctx context.Context, id string, r ReplayRequest) (Replay, error) {
+	var out Replay
+	path, err := pathWith("/webhooks", id, "/replay")
+	if err != nil {
+		return out, err
+	}
+	body, err := encode(r)
+	if err != nil {
+		return out, err
+	}
+	_, err = w.c.do(ctx, request{method: "POST", path: path, body: body, repeat: r.DryRun}, &out)
+	return out, err
+}
+
+// get reads one object by its ID.
+func get[T any](ctx context.Context, c *Client, prefix, id string) (T, error) {
+	var out T
+	path, err := pathWith(prefix, id, "")
+	if err != nil {
+		return out, err
+	}
+	_, err = c.do(ctx, request{method: "GET", path: path, repeat: true}, &out)
+	return out, err
+}
+
+// post asks for something to be done with an object, once.
+func post[T any](ctx context.Context, c *Client, prefix, id, suffix string) (T, error) {
+	var out T
+	path, err := pathWith(prefix, id, suffix)
+	if err != nil {
+		return out, err
+	}
+	_, err = c.do(ctx, request{method: "POST", path: path}, &out)
+	return out, err
+}
