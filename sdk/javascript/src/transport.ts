@@ -36,6 +36,8 @@ export interface ApiRequest extends CallOptions {
 const defaultBaseUrl = 'https://api.videocloud.com';
 const firstDelayMs = 250;
 const longestDelayMs = 8_000;
+/** setTimeout takes anything longer for no time at all. */
+const longestTimerMs = 2 ** 31 - 1;
 /** A server that asks for more patience than this gets its error passed on instead. */
 const longestRetryAfterSeconds = 60;
 
@@ -91,7 +93,7 @@ export class Transport {
     const timer = setTimeout(() => {
       timedOut = true;
       abort.abort();
-    }, this.#timeoutMs);
+    }, Math.min(this.#timeoutMs, longestTimerMs));
     try {
       const response = await this.#fetch(this.#url(request), {
         method: request.method,
