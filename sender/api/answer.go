@@ -1,0 +1,215 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/videocloud/webhooks/sender"
+)
+
+// retryAfter is how many seconds a caller of a service that is down should wait.
+const retryAfter = "5"
+
+// statuses are the HTTP statuses of the errors' codes.
+var statuses = map[sender.Code]int{
+	sender.CodeInvalidJSON:      http.StatusBadRequest,
+	sender.CodeUnauthorized:     http.StatusUnauthorized,
+	sender.CodeForbidden:        http.StatusForbidden,
+	sender.CodeNotFound:         http.StatusNotFound,
+	sender.CodeMethodNotAllowed: http.StatusMethodNotAllowed,
+	sender.CodeConflict:         http.StatusConflict,
+	sender.CodePayloadTooLarge:  http.StatusRequestEntityTooLarge,
+	sender.CodeUnsupportedMedia: http.StatusUnsupportedMediaType,
+	sender.CodeInvalidField:     http.StatusUnprocessableEntity,
+	sender.CodeUnknownField:     http.StatusUnprocessableEntity,
+	sender.CodeUnknownEventType: http.StatusUnprocessableEntity,
+	sender.CodeUnsafeURL:        http.StatusUnprocessableEntity,
+	sender.CodeLimitReached:     http.StatusTooManyRequests,
+	sender.CodeUnavailable:      http.StatusServiceUnavailable,
+}
+
+// apiError is the error of an answer.
+type apiError struct {
+	Code    sender.Code `json:"code" doc:"What kind of error it is."`
+	Message string      `json:"message" doc:"What is wrong and what to do about it."`
+	Field   string      `json:"field,omitempty" doc:"The field, parameter or header at fault, where there is one."`
+}
+
+// jsonAppender is an answer that writes itself: because it holds JSON that must not be reformatted, or
+// because it is answered often.
+type jsonAppender interface {
+	appendJSON(b []byte) ([]byte, error)
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// answer sends what a route returned.
+func (h *Handler) answer(c *call, data any) {
+	buf := buffers.Get().(*bytes.Buffer)
+	defer release(buf)
+	buf.Reset()
+	if raw, ok := data.(rawAnswer); ok {
+		buf.Write(raw)
+		h.send(c, c.route.status, buf.Bytes())
+		return
+	}
+	buf.WriteString(`{"success":true,"data":`)
+	if err := encode(buf, data); err != nil {
+		h.refuse(c, err)
+		return
+	}
+	buf.WriteString("}\n")
+	if c.location != "" {
+		c.w.Header().Set("Location", c.basePath+c.location)
+	}
+	h.send(c, c.route.status, buf.Bytes())
+}
+
+// rawAnswer is a whole answer that needs no envelope.
+type rawAnswer []byte
+
+func encode(buf *bytes.Buffer, data any) error {
+	if a, ok := data.(jsonAppender); ok {
+		b, err := a.appendJSON(buf.AvailableBuffer())
+		if err != nil {
+			return err
+		}
+		buf.Write(b)
+		return nil
+	}
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(data); err != nil {
+		return err
+	}
+	buf.Truncate(buf.Len() - 1) // the line feed that Encode adds
+	return nil
+}
+
+// release keeps a buffer for the next answer, unless one large answer has made it large for ever.
+func release(buf *bytes.Buffer) {
+	if buf.Cap() <= 256<<10 {
+		buffers.Put(buf)
+	}
+}
+
+// errorOf is the error as the caller may see it: ours as they are, any other without its text.
+func errorOf(err error) apiError {
+	if e := (*sender.Error)(nil); errors.As(err, &e) && statuses[e.Code] != 0 {
+		return apiError{Code: e.Code, Message: e.Message, Field: e.Field}
+	}
+	return apiError{Code: sender.CodeUnavailable, Message: "the service can't do this at the moment; try again in a few seconds"}
+}
+
+// refuse sends an error.
+func (h *Handler) refuse(c *call, err error) {
+	e := errorOf(err)
+	status := statuses[e.Code]
+	h.logRefusal(c, status, e, err)
+	switch status {
+	case http.StatusUnauthorized:
+		c.w.Header().Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable:
+		c.w.Header().Set("Retry-After", retryAfter)
+	}
+	var buf bytes.Buffer
+	buf.WriteString(`{"success":false,"error":`)
+	_ = encode(&buf, e) // three strings always encode
+	buf.WriteString("}\n")
+	h.send(c, status, buf.Bytes())
+}
+
+func (h *Handler) logRefusal(c *call, status int, e apiError, err error) {
+	level := slog.LevelDebug
+	switch {
+	case status >= 500 && c.r.Context().Err() == nil:
+		level = slog.LevelError
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		level = slog.LevelInfo
+	}
+	ctx := c.r.Context()
+	if !h.log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.Int("status", status), slog.String("code", string(e.Code)), slog.String("reason", e.Message),
+		slog.String("method", c.r.Method), slog.String("remote", c.r.RemoteAddr),
+	}
+	if c.route != nil {
+		attrs = append(attrs, slog.String("route", c.route.path), slog.String("account", c.account))
+	}
+	if e.Field != "" {
+		attrs = append(attrs, slog.String("field", e.Field))
+	}
+	if status >= 500 {
+		attrs = append(attrs, slog.Any("error", causeOf(err)))
+	}
+	h.log.LogAttrs(ctx, level, "request refused", attrs...)
+}
+
+// causeOf is what an operator needs to know: the cause that the caller was not told.
+func causeOf(err error) error {
+	if e := (*sender.Error)(nil); errors.As(err, &e) && e.Err != nil {
+		return e.Err
+	}
+	return err
+}
+
+func (h *Handler) send(c *call, status int, body []byte) {
+	header := c.w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	c.w.WriteHeader(status)
+	if c.r.Method == http.MethodHead {
+		return
+	}
+	_, _ = c.w.Write(body) // a caller that is gone has no use for an error
+}
+
+// seconds is a time in answers: RFC 3339, UTC, whole seconds, as the guide writes it.
+type seconds time.Time
+
+// MarshalJSON implements json.Marshaler.
+func (t seconds) MarshalJSON() ([]byte, error) { return t.append(nil), nil }
+
+func (t seconds) append(b []byte) []byte {
+	return time.Time(t).UTC().AppendFormat(b, `"2006-01-02T15:04:05Z"`)
+}
+
+// millis is a time with its milliseconds, for what is about attempts.
+type millis time.Time
+
+// MarshalJSON implements json.Marshaler.
+func (t millis) MarshalJSON() ([]byte, error) {
+	return time.Time(t).UTC().AppendFormat(nil, `"2006-01-02T15:04:05.000Z"`), nil
+}
+
+// appendString writes a string; those of IDs and event types need no escapes.
+func appendString(b []byte, s string) ([]byte, error) {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c > '~' || c == '"' || c == '\\' {
+			return appendMarshalled(b, s)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"'), nil
+}
+
+func appendMarshalled(b []byte, v any) ([]byte, error) {
+	buf := bytes.NewBuffer(b)
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return b, err
+	}
+	return buf.Bytes()[:buf.Len()-1], nil
+}

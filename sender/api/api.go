@@ -1,0 +1,135 @@
+// Package api is the REST API of the sender: registering webhooks, publishing events, and looking at
+// what became of them. It does the transport's part - keys and roles, routing, strict JSON, the
+// envelope and the status codes - and leaves every rule about webhooks and events to a [Service],
+// which [github.com/videocloud/webhooks/sender.Sender] is.
+//
+//	h, err := api.New(api.Options{
+//		Service: s,
+//		Keys:    []api.Key{{Value: key, Account: "default", Role: api.RoleAll}},
+//	})
+//	http.Handle("/", h)
+//
+// A request passes these stages, and the first that objects answers:
+//
+//	route → key → role → account → query → body → Service → envelope
+//
+// Every answer is {"success":true,"data":…} or {"success":false,"error":{"code","message","field"}}.
+// The routes are one table (routes.go); the OpenAPI document at GET /openapi.json is made from that
+// table and from the same Go types that requests are decoded into and answers are encoded from.
+package api
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+
+	"github.com/videocloud/webhooks/config"
+)
+
+// Options are the settings of the API.
+type Options struct {
+	// Service does the work. Required.
+	Service Service
+	// Keys are the API keys that are let in. At least one, unless Anonymous is set.
+	Keys []Key
+	// Anonymous lets everybody in, as the default account with every right. It excludes Keys.
+	Anonymous bool
+	// Brand is the word in the name of the account header, X-VideoCloud-Account. Defaults to VideoCloud.
+	Brand string
+	// BasePath is the path below which the API is served, such as /api/v1. Defaults to none.
+	BasePath string
+	// Version is the version that the OpenAPI document shows. Defaults to "dev".
+	Version string
+	// Logger gets refused keys and failures. Defaults to no log.
+	Logger *slog.Logger
+}
+
+var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
+
+// Handler serves the API.
+type Handler struct {
+	service       Service
+	keys          []hashedKey
+	anonymous     bool
+	accountHeader string
+	basePath      string
+	openAPI       []byte
+	log           *slog.Logger
+}
+
+// New makes the API's handler. An error names the option of the Caddyfile at fault and never holds a key.
+func New(o Options) (http.Handler, error) {
+	if o.Service == nil {
+		return nil, errors.New("making the API: it needs a service")
+	}
+	keys, err := hashKeys(o.Keys, o.Anonymous)
+	if err != nil {
+		return nil, err
+	}
+	if !basePath.MatchString(o.BasePath) {
+		return nil, fmt.Errorf("base_path: %q is not a path; write it like /api/v1, without a slash at the end", o.BasePath)
+	}
+	if o.Brand == "" {
+		o.Brand = config.DefaultBrand
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	h := &Handler{
+		service:       o.Service,
+		keys:          keys,
+		anonymous:     o.Anonymous,
+		accountHeader: "X-" + o.Brand + "-Account",
+		basePath:      o.BasePath,
+		log:           o.Logger,
+	}
+	h.openAPI, err = openAPIDocument(o.Version, o.BasePath, h.accountHeader, o.Anonymous)
+	if err != nil {
+		return nil, fmt.Errorf("making the OpenAPI document: %w", err)
+	}
+	return h, nil
+}
+
+// call is one request on its way through a route.
+type call struct {
+	*Handler
+	w        http.ResponseWriter
+	r        *http.Request
+	route    *route
+	id       string // the {id} of the path
+	account  string
+	query    query
+	location string // of what was made, for the Location header
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := call{Handler: h, w: w, r: r}
+	data, err := c.serve()
+	if err != nil {
+		h.refuse(&c, err)
+		return
+	}
+	h.answer(&c, data)
+}
+
+func (c *call) serve() (data any, err error) {
+	if err := c.match(); err != nil {
+		return nil, err
+	}
+	if err := c.authorize(); err != nil {
+		return nil, err
+	}
+	if c.query, err = parseQuery(c.r.URL.RawQuery, c.route.query); err != nil {
+		return nil, err
+	}
+	return c.route.serve(c)
+}
+
+// Interface guard.
+var _ http.Handler = (*Handler)(nil)

@@ -1,0 +1,176 @@
+package apitest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/sender/api"
+)
+
+// operation is one row of the table of who may do what.
+type operation struct {
+	name    string // as the OpenAPI document has it
+	roles   []api.Role
+	body    string
+	status  int
+	private bool // its {id} is of one account
+}
+
+var (
+	everybody  = []api.Role{api.RolePublish, api.RoleManage, api.RoleAll}
+	publishers = []api.Role{api.RolePublish, api.RoleAll}
+	managers   = []api.Role{api.RoleManage, api.RoleAll}
+)
+
+var operations = []operation{
+	{"POST /webhooks", managers, newWebhook, 201, false},
+	{"GET /webhooks", managers, "", 200, false},
+	{"GET /webhooks/{webhook}", managers, "", 200, true},
+	{"PUT /webhooks/{webhook}", managers, `{"description":"new"}`, 200, true},
+	{"PATCH /webhooks/{webhook}", managers, `{"description":"new"}`, 200, true},
+	{"DELETE /webhooks/{webhook}", managers, "", 200, true},
+	{"POST /webhooks/{webhook}/test", managers, "", 202, true},
+	{"GET /webhooks/{webhook}/deliveries", managers, "", 200, true},
+	{"POST /webhooks/{webhook}/replay", managers, `{"since":"2024-03-31T12:00:00Z","state":"all"}`, 202, true},
+	{"GET /replays/{replay}", managers, "", 200, true},
+	{"POST /events", publishers, `{"event":"video.uploaded","data":{}}`, 202, false},
+	{"POST /events/batch", publishers, `{"events":[{"event":"video.uploaded","data":{}}]}`, 202, false},
+	{"GET /events/{event}", everybody, "", 200, true},
+	{"GET /event-types", everybody, "", 200, false},
+	{"GET /deliveries/{delivery}", managers, "", 200, true},
+	{"POST /deliveries/{delivery}/retry", managers, "", 202, true},
+	{"GET /openapi.json", nil, "", 200, false},
+}
+
+// testAccess is the table of three roles in two accounts and every route: everything belongs to account-a.
+func testAccess(t *testing.T, c *client) {
+	documentedEverywhere(t, c)
+	for _, o := range operations {
+		for _, k := range keys[:6] {
+			t.Run(fmt.Sprintf("%s as %s for %s", o.name, k.Account, k.Role), func(t *testing.T) {
+				c := c.in(t)
+				webhook := c.webhook()
+				event, delivery := c.event()
+				path := o.name
+				for name, id := range map[string]string{"webhook": webhook, "event": event, "delivery": delivery} {
+					path = strings.ReplaceAll(path, "{"+name+"}", id)
+				}
+				if strings.Contains(path, "{replay}") {
+					r := c.do("POST", "/webhooks/"+webhook+"/replay", `{"since":"2024-03-31T12:00:00Z"}`).ok(202)
+					path = strings.ReplaceAll(path, "{replay}", r["id"].(string))
+				}
+				method, path, _ := strings.Cut(path, " ")
+				res := c.as(k.Value).do(method, path, o.body)
+				switch {
+				case o.roles != nil && !slices.Contains(o.roles, k.Role):
+					code, _ := res.failure(http.StatusForbidden)
+					require.Equal(t, "forbidden", code)
+				case o.private && k.Account != "account-a":
+					code, _ := res.failure(http.StatusNotFound)
+					require.Equal(t, "not_found", code)
+				default:
+					require.Equal(t, o.status, res.status, res.body)
+				}
+				if k.Account != "account-a" {
+					for _, id := range []string{webhook, event, delivery} {
+						require.NotContains(t, res.body, id, "another account's ID leaks")
+					}
+					require.Equal(t, 200, c.do("GET", "/webhooks/"+webhook, "").status, "another account's key has changed it")
+				}
+				c.do("DELETE", "/webhooks/"+webhook, "")
+			})
+		}
+	}
+}
+
+// documentedEverywhere makes sure that the table has every operation of the document.
+func documentedEverywhere(t *testing.T, c *client) {
+	d, err := parseDocument([]byte(c.as("").do("GET", "/openapi.json", "").body))
+	require.NoError(t, err)
+	var tested []string
+	for _, o := range operations {
+		name := o.name
+		for _, id := range []string{"{webhook}", "{event}", "{delivery}", "{replay}"} {
+			name = strings.ReplaceAll(name, id, "{id}")
+		}
+		tested = append(tested, name)
+	}
+	slices.Sort(tested)
+	require.Equal(t, d.operations(), tested)
+}
+
+func testKeys(t *testing.T, c *client) {
+	for name, headers := range map[string][]string{
+		"no key":                    nil,
+		"unknown key":               {"Authorization: Bearer nobody-knows-this-key"},
+		"unknown X-API-Key":         {"X-API-Key: nobody-knows-this-key"},
+		"start of a key":            {"Authorization: Bearer " + keyA[:len(keyA)-1]},
+		"key in another case":       {"Authorization: Bearer " + strings.ToUpper(keyA)},
+		"another scheme":            {"Authorization: Basic " + keyA},
+		"the key alone":             {"Authorization: " + keyA},
+		"empty bearer":              {"Authorization: Bearer "},
+		"two different keys":        {"Authorization: Bearer " + keyA, "X-API-Key: " + keyB},
+		"a right and a wrong key":   {"Authorization: Bearer " + keyA, "X-API-Key: wrong"},
+		"the key twice":             {"Authorization: Bearer " + keyA, "Authorization: Bearer " + keyA},
+		"X-API-Key twice":           {"X-API-Key: " + keyA, "X-API-Key: " + keyB},
+		"keys in a list":            {"X-API-Key: " + keyA + "," + keyB},
+		"key with something behind": {"Authorization: Bearer " + keyA + " x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, o := range operations {
+				if o.roles == nil {
+					continue
+				}
+				method, path, _ := strings.Cut(o.name, " ")
+				path = strings.NewReplacer("{webhook}", "whk_1", "{event}", "evt_1", "{delivery}", "dlv_1", "{replay}", "rpl_1").Replace(path)
+				res := c.in(t).as("").do(method, path, o.body, headers...)
+				code, _ := res.failure(http.StatusUnauthorized)
+				require.Equal(t, "unauthorized", code)
+				require.Equal(t, "Bearer", res.header.Get("WWW-Authenticate"))
+				require.NotContains(t, res.body, keyA[:12], "an answer shows a key")
+			}
+		})
+	}
+	for name, headers := range map[string][]string{
+		"bearer":                        {"Authorization: Bearer " + keyA},
+		"bearer in another letter case": {"Authorization: bearer " + keyA},
+		"X-API-Key":                     {"X-API-Key: " + keyA},
+		"both the same":                 {"Authorization: Bearer " + keyA, "X-API-Key: " + keyA},
+		"a proxy's own Authorization":   {"Authorization: Basic dXNlcjpwYXNz", "X-API-Key: " + keyA},
+		"its own account named":         {"X-API-Key: " + keyA, "X-VideoCloud-Account: account-a"},
+		"any account":                   {"X-API-Key: " + keyAny, "X-VideoCloud-Account: account-a"},
+	} {
+		t.Run(name, func(t *testing.T) { c.in(t).as("").do("GET", "/webhooks", "", headers...).items() })
+	}
+	testAccounts(t, c)
+}
+
+func testAccounts(t *testing.T, c *client) {
+	id := c.webhook()
+	require.Len(t, c.as(keyAny).do("GET", "/webhooks", "", "X-VideoCloud-Account: account-a").items(), 1)
+	require.Empty(t, c.as(keyAny).do("GET", "/webhooks", "", "X-VideoCloud-Account: account-b").items())
+	c.as(keyAny).do("GET", "/webhooks/"+id, "", "X-VideoCloud-Account: account-b").failure(404)
+
+	code, _ := c.as(keyB).do("GET", "/webhooks", "", "X-VideoCloud-Account: account-a").failure(403)
+	require.Equal(t, "forbidden", code)
+	for name, headers := range map[string][]string{
+		"none":     nil,
+		"two":      {"X-VideoCloud-Account: account-a", "X-VideoCloud-Account: account-b"},
+		"every":    {"X-VideoCloud-Account: *"},
+		"a colon":  {"X-VideoCloud-Account: a:b"},
+		"a brace":  {"X-VideoCloud-Account: a}b"},
+		"too long": {"X-VideoCloud-Account: " + strings.Repeat("a", 65)},
+	} {
+		t.Run("account: "+name, func(t *testing.T) {
+			code, field := c.in(t).as(keyAny).do("GET", "/webhooks", "", headers...).failure(422)
+			require.Equal(t, "invalid_field", code)
+			require.Equal(t, "X-VideoCloud-Account", field)
+		})
+	}
+	require.NotEmpty(t, c.as(keyAny).do("GET", "/event-types", "").items(), "event types concern no account")
+}

@@ -1,0 +1,287 @@
+package apitest
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// bad is a request that must be refused with nothing done.
+type bad struct {
+	body   string
+	status int
+	code   string
+	field  string
+}
+
+const eventID = "evt_never_stored"
+
+// nested is an object that nests as deeply.
+func nested(depth int) string {
+	return `{"a":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}`
+}
+
+// testBadRequests is about the transport: paths, methods, media types, sizes, queries.
+func testBadRequests(t *testing.T, c *client) {
+	for _, path := range []string{
+		"/", "/webhooks/", "//webhooks", "/webhooks//", "/Webhooks", "/webhook", "/webhooks/whk_1/", "/webhooks/whk_1/tests",
+		"/webhooks/%77hk_1", "/webhooks/whk%2F1", "/webhooks/../webhooks", "/webhooks/a.b", "/webhooks/a:b", "/webhooks/" + strings.Repeat("a", 129),
+		"/openapi.json/", "/v1/webhooks", "/events/batch/x", "/webhooks/whk_1/deliveries/x",
+	} {
+		t.Run("path "+path, func(t *testing.T) {
+			code, _ := c.in(t).do("GET", path, "").failure(http.StatusNotFound)
+			require.Equal(t, "not_found", code)
+		})
+	}
+	for request, allow := range map[string]string{
+		"DELETE /webhooks":       "POST, GET, HEAD",
+		"OPTIONS /webhooks":      "POST, GET, HEAD",
+		"POST /webhooks/whk_1":   "GET, HEAD, PUT, PATCH, DELETE",
+		"GET /events":            "POST",
+		"PUT /events/batch":      "POST, GET, HEAD",
+		"POST /event-types":      "GET, HEAD",
+		"GET /webhooks/w/replay": "POST",
+		"POST /openapi.json":     "GET, HEAD",
+		"post /webhooks":         "POST, GET, HEAD",
+	} {
+		t.Run("method "+request, func(t *testing.T) {
+			method, path, _ := strings.Cut(request, " ")
+			res := c.in(t).do(method, path, "")
+			code, _ := res.failure(http.StatusMethodNotAllowed)
+			require.Equal(t, "method_not_allowed", code)
+			require.Equal(t, allow, res.header.Get("Allow"))
+		})
+	}
+	for query, want := range map[string]bad{
+		"limit=0":                {code: "invalid_field", field: "limit"},
+		"limit=101":              {code: "invalid_field", field: "limit"},
+		"limit=-1":               {code: "invalid_field", field: "limit"},
+		"limit=x":                {code: "invalid_field", field: "limit"},
+		"limit=1.5":              {code: "invalid_field", field: "limit"},
+		"limit=10&limit=10":      {code: "invalid_field", field: "limit"},
+		"cursor=not-a-cursor":    {code: "invalid_field", field: "cursor"},
+		"cursor=%00%ff":          {code: "invalid_field", field: "cursor"},
+		"Limit=10":               {code: "unknown_field", field: "Limit"},
+		"page=2":                 {code: "unknown_field", field: "page"},
+		"state=failed":           {code: "unknown_field", field: "state"}, // of webhooks
+		"limit=10;cursor=x":      {code: "invalid_field", field: "query"},
+		"limit=%zz":              {code: "invalid_field", field: "query"},
+		"cursor=" + long("x"):    {code: "invalid_field", field: "cursor"},
+		long("unknown") + "=yes": {code: "unknown_field", field: long("unknown")[:64] + "…"},
+	} {
+		t.Run("query "+query[:min(30, len(query))], func(t *testing.T) {
+			code, field := c.in(t).do("GET", "/webhooks?"+query, "").failure(422)
+			require.Equal(t, want.code, code)
+			require.Equal(t, want.field, field)
+		})
+	}
+	testMediaTypes(t, c)
+	testSizes(t, c)
+	require.Empty(t, c.do("GET", "/webhooks", "").items(), "something was stored")
+}
+
+func long(s string) string { return strings.Repeat(s, 2000/len(s)) }
+
+func testMediaTypes(t *testing.T, c *client) {
+	for name, headers := range map[string][]string{
+		"none":       {"Content-Type: "},
+		"text":       {"Content-Type: text/plain"},
+		"form":       {"Content-Type: application/x-www-form-urlencoded"},
+		"like JSON":  {"Content-Type: application/json5"},
+		"JSON patch": {"Content-Type: application/merge-patch+json"},
+		"Latin 1":    {"Content-Type: application/json; charset=iso-8859-1"},
+		"UTF-16":     {"Content-Type: application/json;charset=utf-16"},
+		"two":        {"Content-Type: application/json", "Content-Type: application/json"},
+		"compressed": {"Content-Encoding: gzip"},
+	} {
+		t.Run("media type "+name, func(t *testing.T) {
+			for _, o := range operations {
+				if method, path, _ := strings.Cut(o.name, " "); o.body != "" {
+					code, _ := c.in(t).do(method, strings.ReplaceAll(path, "{webhook}", "whk_1"), o.body, headers...).failure(415)
+					require.Equal(t, "unsupported_media_type", code)
+				}
+			}
+		})
+	}
+	for _, mediaType := range []string{
+		"application/json", "Application/JSON", "application/json;charset=utf-8", `application/json; charset="UTF-8"`, "application/json;",
+	} {
+		t.Run("media type "+mediaType, func(t *testing.T) {
+			c.in(t).do("POST", "/events", `{"event":"video.uploaded","data":{}}`, "Content-Type: "+mediaType).ok(202)
+		})
+	}
+}
+
+// chunked hides the length of a body.
+type chunked struct{ io.Reader }
+
+func testSizes(t *testing.T, c *client) {
+	of := func(size int) string {
+		return `{"event":"video.uploaded","id":"` + eventID + `","data":{"a":"` + strings.Repeat("a", size) + `"}}`
+	}
+	for name, request := range map[string]struct{ path, body string }{
+		"event":   {"/events", of(300 << 10)},
+		"webhook": {"/webhooks", strings.Replace(newWebhook, "{", `{"description":"`+strings.Repeat("a", 300<<10)+`",`, 1)},
+		"batch":   {"/events/batch", `{"events":[` + strings.TrimSuffix(strings.Repeat(of(200<<10)+",", 42), ",") + `]}`},
+		"just":    {"/events", of(256 << 10)},
+	} {
+		t.Run("too large: "+name, func(t *testing.T) {
+			c := c.in(t)
+			code, _ := c.do("POST", request.path, request.body).failure(413)
+			require.Equal(t, "payload_too_large", code)
+			code, _ = c.send("POST", request.path, chunked{strings.NewReader(request.body)}).failure(413)
+			require.Equal(t, "payload_too_large", code)
+			c.do("GET", "/events/"+eventID, "").failure(404)
+		})
+	}
+	t.Run("large enough", func(t *testing.T) {
+		c.in(t).do("POST", "/events", strings.Replace(of(255<<10), eventID, "evt_255_KiB", 1)).ok(202)
+		c.in(t).send("POST", "/events", chunked{strings.NewReader(strings.Replace(of(255<<10), eventID, "evt_chunked", 1))}).ok(202)
+	})
+	t.Run("too large for one, in a batch", func(t *testing.T) {
+		data := c.in(t).do("POST", "/events/batch", `{"events":[`+of(300<<10)+`,{"event":"video.uploaded","data":{}}]}`).ok(202)
+		items := data["items"].([]any)
+		require.Equal(t, "payload_too_large", items[0].(map[string]any)["error"].(map[string]any)["code"])
+		require.NotEmpty(t, items[1].(map[string]any)["id"])
+	})
+}
+
+func testBadWebhooks(t *testing.T, c *client) {
+	with := func(members string) string {
+		return `{"url":"https://your-server.com/webhooks","events":["video.uploaded"],` + members + `}`
+	}
+	to := func(url string) string { return `{"url":"` + url + `","events":["video.uploaded"]}` }
+	rows := map[string]bad{
+		"no url":                {`{"events":["*"]}`, 422, "invalid_field", "url"},
+		"no events":             {`{"url":"https://your-server.com/"}`, 422, "invalid_field", "events"},
+		"null url":              {`{"url":null,"events":["*"]}`, 422, "invalid_field", "url"},
+		"empty events":          {`{"url":"https://your-server.com/","events":[]}`, 422, "invalid_field", "events"},
+		"events is a string":    {`{"url":"https://your-server.com/","events":"*"}`, 422, "invalid_field", "events"},
+		"an event is a number":  {`{"url":"https://your-server.com/","events":["*",1]}`, 422, "invalid_field", "events"},
+		"unknown event type":    {`{"url":"https://your-server.com/","events":["video.eaten"]}`, 422, "unknown_event_type", "events"},
+		"url is a number":       {`{"url":1,"events":["*"]}`, 422, "invalid_field", "url"},
+		"unknown field":         {with(`"colour":"red"`), 422, "unknown_field", "colour"},
+		"Field in another case": {with(`"Secret":"your_webhook_secret"`), 422, "unknown_field", "Secret"},
+		"read-only field":       {with(`"id":"whk_1"`), 422, "unknown_field", "id"},
+		"short secret":          {with(`"secret":"short"`), 422, "invalid_field", "secret"},
+		"empty secret":          {with(`"secret":""`), 422, "invalid_field", "secret"},
+		"long secret":           {with(`"secret":"` + strings.Repeat("s", 257) + `"`), 422, "invalid_field", "secret"},
+		"half a surrogate pair": {with(`"secret":"your_webhook_secret\ud800"`), 422, "invalid_field", "secret"},
+		"headers is a list":     {with(`"headers":["a"]`), 422, "invalid_field", "headers"},
+		"a header is a number":  {with(`"headers":{"a":1}`), 422, "invalid_field", "headers"},
+		"rate is a string":      {with(`"rateLimit":"10"`), 422, "invalid_field", "rateLimit"},
+		"rate is a fraction":    {with(`"rateLimit":1.5`), 422, "invalid_field", "rateLimit"},
+		"rate is negative":      {with(`"rateLimit":-1`), 422, "invalid_field", "rateLimit"},
+		"rate is enormous":      {with(`"rateLimit":1e300`), 422, "invalid_field", "rateLimit"},
+		"rate is too large":     {with(`"rateLimit":99999999999`), 422, "invalid_field", "rateLimit"},
+		"repeated name":         {with(`"secret":"your_webhook_secret","secret":"your_webhook_secre2"`), 400, "invalid_json", "secret"},
+		"repeated escaped name": {with(`"secret":"your_webhook_secret","\u0073ecret":"your_webhook_secre2"`), 400, "invalid_json", "secret"},
+	}
+	for name, url := range map[string]string{
+		"http":            "http://your-server.com/webhooks",
+		"empty":           "",
+		"no scheme":       "your-server.com/webhooks",
+		"another scheme":  "ftp://your-server.com/webhooks",
+		"loopback":        "https://127.0.0.1/webhooks",
+		"private":         "https://10.0.0.1/webhooks",
+		"metadata":        "https://169.254.169.254/latest/meta-data",
+		"IPv6 loopback":   "https://[::1]/webhooks",
+		"IPv4 in IPv6":    "https://[::ffff:10.0.0.1]/webhooks",
+		"user info":       "https://user:password@your-server.com/webhooks",
+		"decimal address": "https://2130706433/webhooks",
+	} {
+		rows["url: "+name] = bad{to(url), 422, "unsafe_url", "url"}
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			res := c.in(t).do("POST", "/webhooks", row.body)
+			code, field := res.failure(row.status)
+			if code == "invalid_field" && strings.HasPrefix(name, "url: ") {
+				code = "unsafe_url" // the contract allows either
+			}
+			require.Equal(t, row.code, code, res.body)
+			require.Equal(t, row.field, field, res.body)
+			require.NotContains(t, res.body, "your_webhook_secret")
+		})
+	}
+	require.Empty(t, c.do("GET", "/webhooks", "").items(), "something was stored")
+}
+
+func testBadEvents(t *testing.T, c *client) {
+	with := func(members string) string {
+		return `{"id":"` + eventID + `","event":"video.uploaded",` + members + `}`
+	}
+	for name, row := range map[string]bad{
+		"empty":                    {" ", 400, "invalid_json", ""},
+		"not JSON":                 {"event=video.uploaded", 400, "invalid_json", ""},
+		"cut off":                  {`{"event":"video.uploaded","data":{`, 400, "invalid_json", ""},
+		"cut off in a string":      {`{"event":"video.up`, 400, "invalid_json", ""},
+		"trailing comma":           {with(`"data":{},`), 400, "invalid_json", ""},
+		"comment":                  {with(`"data":{/**/}`), 400, "invalid_json", ""},
+		"single quotes":            {`{'event':'video.uploaded','data':{}}`, 400, "invalid_json", ""},
+		"control character":        {with("\"data\":{\"a\":\"\n\"}"), 400, "invalid_json", ""},
+		"leading zero":             {with(`"data":{"a":01}`), 400, "invalid_json", ""},
+		"not a number":             {with(`"data":{"a":NaN}`), 400, "invalid_json", ""},
+		"bad escape":               {with(`"data":{"a":"\x41"}`), 400, "invalid_json", ""},
+		"two documents":            {with(`"data":{}`) + `{}`, 400, "invalid_json", ""},
+		"something behind":         {with(`"data":{}`) + ` x`, 400, "invalid_json", ""},
+		"zero byte behind":         {with(`"data":{}`) + "\x00", 400, "invalid_json", ""},
+		"byte order mark":          {"\ufeff" + with(`"data":{}`), 400, "invalid_json", ""},
+		"invalid UTF-8":            {with("\"data\":{\"a\":\"\xff\"}"), 400, "invalid_json", ""},
+		"overlong UTF-8":           {with("\"data\":{\"a\":\"\xc0\xaf\"}"), 400, "invalid_json", ""},
+		"surrogate in UTF-8":       {with("\"data\":{\"a\":\"\xed\xa0\x80\"}"), 400, "invalid_json", ""},
+		"UTF-16":                   {"{\x00}\x00", 400, "invalid_json", ""},
+		"a list":                   {`[{"event":"video.uploaded","data":{}}]`, 400, "invalid_json", ""},
+		"null":                     {`null`, 400, "invalid_json", ""},
+		"a string":                 {`"video.uploaded"`, 400, "invalid_json", ""},
+		"repeated name":            {with(`"data":{},"event":"video.deleted"`), 400, "invalid_json", "event"},
+		"repeated escaped name":    {with(`"data":{},"\u0065vent":"video.deleted"`), 400, "invalid_json", "event"},
+		"repeated name in data":    {with(`"data":{"a":1,"b":2,"a":3}`), 400, "invalid_json", "data"},
+		"repeated unknown":         {with(`"data":{},"x":1,"x":2`), 422, "unknown_field", "x"},
+		"too deep":                 {with(`"data":` + nested(1000)), 400, "invalid_json", ""},
+		"far too deep":             {with(`"data":` + nested(100_000)), 400, "invalid_json", ""},
+		"deep and cut off":         {with(`"data":{"a":` + strings.Repeat("[", 100_000)), 400, "invalid_json", ""},
+		"unknown field":            {with(`"data":{},"userId":1`), 422, "unknown_field", "userId"},
+		"unknown field and broken": {with(`"userId":1,"data":{`), 400, "invalid_json", ""},
+		"field in another case":    {with(`"Data":{}`), 422, "unknown_field", "Data"},
+		"no event":                 {`{"data":{}}`, 422, "invalid_field", "event"},
+		"no data":                  {`{"event":"video.uploaded"}`, 422, "invalid_field", "data"},
+		"null data":                {with(`"data":null`), 422, "invalid_field", "data"},
+		"data is a list":           {with(`"data":[]`), 422, "invalid_field", "data"},
+		"data is a string":         {with(`"data":"{}"`), 422, "invalid_field", "data"},
+		"event is a number":        {`{"event":1,"data":{}}`, 422, "invalid_field", "event"},
+		"unknown event type":       {`{"event":"video.eaten","data":{}}`, 422, "unknown_event_type", "event"},
+		"a group":                  {`{"event":"video.*","data":{}}`, 422, "unknown_event_type", "event"},
+		"empty id":                 {`{"id":"","event":"video.uploaded","data":{}}`, 422, "invalid_field", "id"},
+		"odd id":                   {`{"id":"a b","event":"video.uploaded","data":{}}`, 422, "invalid_field", "id"},
+		"long id":                  {`{"id":"` + strings.Repeat("a", 129) + `","event":"video.uploaded","data":{}}`, 422, "invalid_field", "id"},
+		"timestamp without zone":   {with(`"data":{},"timestamp":"2024-03-31T12:00:00"`), 422, "invalid_field", "timestamp"},
+		"timestamp as a number":    {with(`"data":{},"timestamp":1711886400`), 422, "invalid_field", "timestamp"},
+		"timestamp of no day":      {with(`"data":{},"timestamp":"2024-02-30T12:00:00Z"`), 422, "invalid_field", "timestamp"},
+		"timestamp of year 1":      {with(`"data":{},"timestamp":"0001-01-01T00:00:00Z"`), 422, "invalid_field", "timestamp"},
+		"timestamp beyond 9999":    {with(`"data":{},"timestamp":"9999-12-31T23:59:59-01:00"`), 422, "invalid_field", "timestamp"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := c.in(t)
+			res := c.do("POST", "/events", row.body)
+			code, field := res.failure(row.status)
+			require.Equal(t, row.code, code, res.body)
+			require.Equal(t, row.field, field, res.body)
+			c.do("GET", "/events/"+eventID, "").failure(404)
+		})
+	}
+	for name, headers := range map[string][]string{
+		"odd":   {"Idempotency-Key: a b"},
+		"two":   {"Idempotency-Key: evt_1", "Idempotency-Key: evt_2"},
+		"slash": {"Idempotency-Key: a/b"},
+	} {
+		t.Run("idempotency key: "+name, func(t *testing.T) {
+			code, field := c.in(t).do("POST", "/events", `{"event":"video.uploaded","data":{}}`, headers...).failure(422)
+			require.Equal(t, "invalid_field", code)
+			require.Equal(t, "Idempotency-Key", field)
+		})
+	}
+}

@@ -1,0 +1,181 @@
+package apitest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Checked returns the handler with every answer checked against the OpenAPI document that the handler
+// itself serves below basePath; what an answer has wrong fails the test. Requests that were accepted are
+// checked too: what the API takes, its document must allow.
+func Checked(t testing.TB, h http.Handler, basePath string) http.Handler {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, basePath+"/openapi.json", nil))
+	require.Equal(t, http.StatusOK, rec.Code)
+	d, err := parseDocument(rec.Body.Bytes())
+	require.NoError(t, err)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var sent bytes.Buffer
+		if r.Body != nil {
+			r.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.TeeReader(r.Body, &sent), r.Body}
+		}
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		if err := d.check(r, basePath, sent.Bytes(), rec); err != nil {
+			t.Errorf("%s %s answered %d %s\nagainst the OpenAPI document: %v", r.Method, r.URL, rec.Code, rec.Body, err)
+		}
+		for name, values := range rec.Header() {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(rec.Code)
+		_, _ = w.Write(rec.Body.Bytes())
+	})
+}
+
+func (d *document) check(r *http.Request, basePath string, sent []byte, rec *httptest.ResponseRecorder) error {
+	for name, want := range map[string]string{
+		"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+		"Content-Length": strconv.Itoa(rec.Body.Len()),
+	} {
+		if got := rec.Header().Get(name); got != want && r.Method != http.MethodHead {
+			return fmt.Errorf("header %s is %q, not %q", name, got, want)
+		}
+	}
+	if r.Method == http.MethodHead {
+		if rec.Body.Len() > 0 {
+			return fmt.Errorf("HEAD has a body")
+		}
+		return nil
+	}
+	body, err := parse(rec.Body.Bytes())
+	if err != nil {
+		return err
+	}
+	operation := d.operation(r.Method, strings.TrimPrefix(r.URL.Path, basePath))
+	if operation == nil {
+		if rec.Code != http.StatusNotFound && rec.Code != http.StatusMethodNotAllowed {
+			return fmt.Errorf("status %d of an operation that is not documented", rec.Code)
+		}
+		return d.validate(d.at("components", "schemas", "ErrorAnswer"), body, "answer")
+	}
+	responses := operation["responses"].(map[string]any)
+	response, ok := responses[strconv.Itoa(rec.Code)].(map[string]any)
+	if !ok {
+		return fmt.Errorf("status %d is not documented", rec.Code)
+	}
+	if err := d.validate(schemaIn(response), body, "answer"); err != nil {
+		return err
+	}
+	if err := checkHeaders(response, rec.Header()); err != nil {
+		return err
+	}
+	if err := checkCode(response, body); err != nil {
+		return err
+	}
+	return d.checkRequest(operation, rec.Code, sent)
+}
+
+// checkHeaders makes sure that a header which is not optional is there.
+func checkHeaders(response map[string]any, h http.Header) error {
+	headers, _ := response["headers"].(map[string]any)
+	for _, name := range []string{"WWW-Authenticate", "Retry-After"} {
+		if _, documented := headers[name]; documented != (h.Get(name) != "") {
+			return fmt.Errorf("header %s: documented %t, sent %q", name, documented, h.Get(name))
+		}
+	}
+	if _, documented := headers["Location"]; !documented && h.Get("Location") != "" {
+		return fmt.Errorf("header Location is not documented")
+	}
+	return nil
+}
+
+// checkCode makes sure that an error's code is among those that the response's description names.
+func checkCode(response map[string]any, body any) error {
+	answer, _ := body.(map[string]any)
+	failure, ok := answer["error"].(map[string]any)
+	if !ok {
+		return nil
+	}
+	if !strings.Contains(response["description"].(string), "`"+failure["code"].(string)+"`") {
+		return fmt.Errorf("error code %v is not documented for it", failure["code"])
+	}
+	return nil
+}
+
+func (d *document) checkRequest(operation map[string]any, status int, sent []byte) error {
+	requestBody, takes := operation["requestBody"].(map[string]any)
+	if status >= 300 || !takes || len(operation["tags"].([]any)) == 0 {
+		return nil
+	}
+	if operation["operationId"] == "publishBatch" {
+		return nil // it is accepted with items that are not
+	}
+	body, err := parse(sent)
+	if err != nil {
+		return err
+	}
+	return d.validate(schemaIn(requestBody), body, "request")
+}
+
+func schemaIn(v map[string]any) any {
+	content, _ := v["content"].(map[string]any)
+	json, _ := content["application/json"].(map[string]any)
+	return json["schema"]
+}
+
+// operation finds the operation of a request; paths without variables come first.
+func (d *document) operation(method, path string) map[string]any {
+	paths := d.at("paths").(map[string]any)
+	templates := make([]string, 0, len(paths))
+	for template := range paths {
+		templates = append(templates, template)
+	}
+	slices.Sort(templates) // { sorts after every letter
+	for _, template := range templates {
+		if !matches(template, path) {
+			continue
+		}
+		if o, ok := paths[template].(map[string]any)[strings.ToLower(method)].(map[string]any); ok && method == strings.ToUpper(method) {
+			return o
+		}
+	}
+	return nil
+}
+
+func matches(template, path string) bool {
+	want, got := strings.Split(template, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return false
+	}
+	for i := range want {
+		if want[i] != got[i] && (want[i] != "{id}" || got[i] == "") {
+			return false
+		}
+	}
+	return true
+}
+
+// operations lists every operation as "METHOD /path".
+func (d *document) operations() []string {
+	var list []string
+	for path, methods := range d.at("paths").(map[string]any) {
+		for method := range methods.(map[string]any) {
+			list = append(list, strings.ToUpper(method)+" "+path)
+		}
+	}
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,198 @@
+package apitest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// document is an OpenAPI document, as it was served.
+type document struct {
+	root map[string]any
+}
+
+func parseDocument(b []byte) (*document, error) {
+	v, err := parse(b)
+	if err != nil {
+		return nil, err
+	}
+	root, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("parsing the OpenAPI document: not an object")
+	}
+	return &document{root: root}, nil
+}
+
+func parse(b []byte) (v any, err error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		return nil, fmt.Errorf("parsing JSON: %w", err)
+	}
+	return v, nil
+}
+
+// at follows a path of names from the document's root; nil if there is nothing.
+func (d *document) at(names ...string) any {
+	var v any = d.root
+	for _, name := range names {
+		object, _ := v.(map[string]any)
+		v = object[name]
+	}
+	return v
+}
+
+func (d *document) resolve(v any) map[string]any {
+	object, _ := v.(map[string]any)
+	if ref, ok := object["$ref"].(string); ok {
+		return d.resolve(d.at(strings.Split(strings.TrimPrefix(ref, "#/"), "/")...))
+	}
+	return object
+}
+
+// validate checks a value against a schema. It knows the keywords that the document uses and fails on any
+// other, so that none can go unchecked. An object that says nothing of additional members may have none:
+// the document must name everything that is answered.
+func (d *document) validate(schema, value any, at string) error {
+	s := d.resolve(schema)
+	if s == nil {
+		return fmt.Errorf("%s: no schema: %v", at, schema)
+	}
+	for keyword, v := range s {
+		if err := d.keyword(s, keyword, v, value, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *document) keyword(s map[string]any, keyword string, v, value any, at string) error {
+	wrong := fmt.Errorf("%s: %v does not satisfy %s %v", at, value, keyword, v)
+	ok := true
+	switch keyword {
+	case "description", "examples", "default", "additionalProperties":
+		return nil
+	case "properties":
+		return d.properties(s, value, at)
+	case "type":
+		ok = hasType(v, value)
+	case "const":
+		ok = v == value
+	case "enum":
+		ok = slices.Contains(v.([]any), value)
+	case "required":
+		object, isObject := value.(map[string]any)
+		for _, name := range v.([]any) {
+			if _, there := object[name.(string)]; isObject && !there {
+				return fmt.Errorf("%s: %v is missing", at, name)
+			}
+		}
+	case "items":
+		list, _ := value.([]any)
+		for i, item := range list {
+			if err := d.validate(v, item, fmt.Sprintf("%s[%d]", at, i)); err != nil {
+				return err
+			}
+		}
+	case "oneOf":
+		matches := 0
+		for _, one := range v.([]any) {
+			if d.validate(one, value, at) == nil {
+				matches++
+			}
+		}
+		ok = matches == 1
+	case "pattern":
+		text, isString := value.(string)
+		ok = !isString || regexp.MustCompile(v.(string)).MatchString(text)
+	case "format":
+		text, isString := value.(string)
+		ok = !isString || hasFormat(v.(string), text)
+	case "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems":
+		ok = inBound(keyword, v.(json.Number), value)
+	default:
+		return fmt.Errorf("%s: the schema has a keyword that this test does not know: %s", at, keyword)
+	}
+	if !ok {
+		return wrong
+	}
+	return nil
+}
+
+func (d *document) properties(s map[string]any, value any, at string) error {
+	object, isObject := value.(map[string]any)
+	if !isObject {
+		return nil
+	}
+	properties := s["properties"].(map[string]any)
+	for name, member := range object {
+		schema, known := properties[name]
+		if !known {
+			return fmt.Errorf("%s: %s is not documented", at, name)
+		}
+		if err := d.validate(schema, member, at+"."+name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hasType(types, value any) bool {
+	if list, ok := types.([]any); ok {
+		return slices.ContainsFunc(list, func(t any) bool { return hasType(t, value) })
+	}
+	switch v := value.(type) {
+	case nil:
+		return types == "null"
+	case string:
+		return types == "string"
+	case bool:
+		return types == "boolean"
+	case json.Number:
+		n, err := v.Float64()
+		return types == "number" || types == "integer" && err == nil && n == math.Trunc(n)
+	case []any:
+		return types == "array"
+	case map[string]any:
+		return types == "object"
+	}
+	return false
+}
+
+func hasFormat(format, text string) bool {
+	switch format {
+	case "date-time":
+		_, err := time.Parse(time.RFC3339, text)
+		return err == nil
+	case "uri":
+		u, err := url.Parse(text)
+		return err == nil && u.IsAbs()
+	}
+	return false
+}
+
+func inBound(keyword string, bound json.Number, value any) bool {
+	limit, _ := bound.Float64()
+	var n float64
+	switch v := value.(type) {
+	case string:
+		n = float64(utf8.RuneCountInString(v))
+	case []any:
+		n = float64(len(v))
+	case json.Number:
+		n, _ = v.Float64()
+	default:
+		return true
+	}
+	if strings.HasPrefix(keyword, "min") {
+		return n >= limit
+	}
+	return n <= limit
+}

@@ -1,0 +1,146 @@
+package apitest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// testWebhooks is about registering and changing webhooks.
+func testWebhooks(t *testing.T, c *client) {
+	t.Run("a secret is made and shown once", func(t *testing.T) {
+		c := c.in(t)
+		w := c.do("POST", "/webhooks", `{"url":"https://your-server.com/webhooks","events":["*"],"secret":null}`).ok(201)
+		require.Regexp(t, `^whsec_[A-Za-z0-9+/]{32}$`, w["secret"])
+		for _, path := range []string{"/webhooks", "/webhooks/" + w["id"].(string)} {
+			require.NotContains(t, c.do("GET", path, "").body, w["secret"])
+		}
+		require.NotContains(t, c.do("PUT", "/webhooks/"+w["id"].(string), `{"description":"x"}`).body, "secret")
+	})
+	t.Run("a given secret is never shown", func(t *testing.T) {
+		require.NotContains(t, c.in(t).do("POST", "/webhooks", newWebhook).body, "secret")
+	})
+	t.Run("other fields come after the guide's, header values never", func(t *testing.T) {
+		c := c.in(t)
+		res := c.do("POST", "/webhooks", `{"url":"https://your-server.com/a?b=<c>&d","events":["video.*"],"secret":"your_webhook_secret",`+
+			`"description":"<b>&\u00e9\u2028","headers":{"Authorization":"Bearer a-value-to-hide"},"rateLimit":10,"maxInFlight":1e0}`)
+		id := res.ok(201)["id"].(string)
+		require.Regexp(t, `^\{"success":true,"data":\{"id":"`+id+`","url":"https://your-server.com/a\?b=<c>&d","events":\["video.\*"\],"status":"active",`+
+			`"createdAt":"[^"]*","description":"<b>&é(\x{2028}|\\u2028)","headers":\["Authorization"\],"rateLimit":10,"maxInFlight":1\}\}\n$`, res.body)
+		require.NotContains(t, c.do("GET", "/webhooks/"+id, "").body, "a-value-to-hide")
+	})
+	t.Run("changes only what is given", func(t *testing.T) {
+		c := c.in(t)
+		w := c.do("POST", "/webhooks", `{"url":"https://your-server.com/webhooks","events":["video.*"],"description":"first","headers":{"X-A":"1"},"rateLimit":5}`).ok(201)
+		id := w["id"].(string)
+		delete(w, "secret")
+		for _, step := range []struct{ method, body, field string }{
+			{"PUT", `{}`, ""},
+			{"PUT", `{"description":"second"}`, "description"},
+			{"PATCH", `{"events":["user.*","*"]}`, "events"},
+			{"PATCH", `{"url":"https://your-server.com/other"}`, "url"},
+			{"PUT", `{"secret":"new_webhook_secret","secretOverlap":"24h"}`, ""},
+			{"PUT", `{"status":"paused"}`, "status"},
+			{"PATCH", `{"status":"active"}`, "status"},
+			{"PATCH", `{"description":null}`, "description"},
+			{"PATCH", `{"headers":null}`, "headers"},
+			{"PATCH", `{"rateLimit":null}`, "rateLimit"},
+		} {
+			changed := c.do(step.method, "/webhooks/"+id, step.body).ok(http.StatusOK)
+			if step.field != "" {
+				require.NotEqual(t, w[step.field], changed[step.field], "%s %s", step.method, step.body)
+				w[step.field] = changed[step.field]
+				if changed[step.field] == nil {
+					delete(w, step.field)
+				}
+			}
+			require.Equal(t, w, changed, "%s %s", step.method, step.body)
+			require.Equal(t, w, c.do("GET", "/webhooks/"+id, "").ok(http.StatusOK))
+		}
+	})
+	t.Run("bad changes change nothing", func(t *testing.T) {
+		c := c.in(t)
+		id := c.webhook()
+		before := c.do("GET", "/webhooks/"+id, "").body
+		for _, row := range []bad{
+			{`{"url":"http://your-server.com/"}`, 422, "", "url"},
+			{`{"url":"https://127.0.0.1/"}`, 422, "", "url"},
+			{`{"url":null}`, 422, "invalid_field", "url"},
+			{`{"events":null}`, 422, "invalid_field", "events"},
+			{`{"events":[]}`, 422, "invalid_field", "events"},
+			{`{"events":["video.eaten"]}`, 422, "unknown_event_type", "events"},
+			{`{"secret":""}`, 422, "invalid_field", "secret"},
+			{`{"secret":"short"}`, 422, "invalid_field", "secret"},
+			{`{"secretOverlap":"24h"}`, 422, "invalid_field", "secretOverlap"},
+			{`{"secret":"new_webhook_secret","secretOverlap":"721h"}`, 422, "invalid_field", "secretOverlap"},
+			{`{"secret":"new_webhook_secret","secretOverlap":"-1h"}`, 422, "invalid_field", "secretOverlap"},
+			{`{"secret":"new_webhook_secret","secretOverlap":24}`, 422, "invalid_field", "secretOverlap"},
+			{`{"secret":"new_webhook_secret","secretOverlap":"1 day"}`, 422, "invalid_field", "secretOverlap"},
+			{`{"status":"failed"}`, 422, "invalid_field", "status"},
+			{`{"status":"disabled"}`, 422, "invalid_field", "status"},
+			{`{"status":null}`, 422, "invalid_field", "status"},
+			{`{"description":"x","createdAt":"2024-03-31T12:00:00Z"}`, 422, "unknown_field", "createdAt"},
+			{`{"description":"x","id":"whk_1"}`, 422, "unknown_field", "id"},
+			{`{"description":"x"`, 400, "invalid_json", ""},
+		} {
+			res := c.do("PUT", "/webhooks/"+id, row.body)
+			code, field := res.failure(row.status)
+			if row.code != "" {
+				require.Equal(t, row.code, code, res.body)
+			}
+			require.Equal(t, row.field, field, res.body)
+			require.Equal(t, before, c.do("GET", "/webhooks/"+id, "").body)
+		}
+	})
+	t.Run("HEAD is GET without a body", func(t *testing.T) {
+		c := c.in(t)
+		id := c.webhook()
+		get, head := c.do("GET", "/webhooks/"+id, ""), c.do("HEAD", "/webhooks/"+id, "")
+		require.Equal(t, http.StatusOK, head.status)
+		require.Empty(t, head.body)
+		require.Equal(t, get.header.Get("Content-Length"), head.header.Get("Content-Length"))
+		require.Equal(t, http.StatusNotFound, c.do("HEAD", "/webhooks/whk_none", "").status)
+	})
+	t.Run("a test event needs no body", func(t *testing.T) {
+		c := c.in(t)
+		path := "/webhooks/" + c.webhook() + "/test"
+		for _, body := range []string{"", "{}"} {
+			p := c.do("POST", path, body).ok(http.StatusAccepted)
+			require.Equal(t, "webhook.test", p["event"])
+			require.Len(t, p["deliveries"], 1)
+		}
+		code, field := c.do("POST", path, `{"event":"video.uploaded"}`).failure(422)
+		require.Equal(t, []string{"unknown_field", "event"}, []string{code, field})
+		c.do("POST", path, `[]`).failure(400)
+		c.do("POST", path, `{}`, "Content-Type: text/plain").failure(415)
+		c.do("POST", "/webhooks/whk_none/test", "").failure(404)
+	})
+}
+
+// testPages walks a list in pages, each webhook once, oldest first.
+func testPages(t *testing.T, c *client) {
+	var want, got []string
+	for i := range 7 {
+		w := c.do("POST", "/webhooks", strings.Replace(newWebhook, "{", fmt.Sprintf(`{"description":"number %d",`, i), 1)).ok(201)
+		want = append(want, w["id"].(string))
+	}
+	for cursor, pages := "", 1; ; pages++ {
+		page := c.do("GET", "/webhooks?limit=3&cursor="+cursor, "").ok(http.StatusOK)
+		for _, item := range page["items"].([]any) {
+			got = append(got, item.(map[string]any)["id"].(string))
+		}
+		next, more := page["nextCursor"].(string)
+		require.Equal(t, pages < 3, more)
+		if !more {
+			break
+		}
+		cursor = next
+	}
+	require.Equal(t, want, got)
+	require.Len(t, c.do("GET", "/webhooks?limit=100", "").items(), 7)
+	require.Len(t, c.do("GET", "/webhooks?limit=&cursor=", "").items(), 7)
+	require.Empty(t, c.as(keyB).do("GET", "/webhooks?limit=100", "").items())
+}

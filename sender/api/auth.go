@@ -1,0 +1,212 @@
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/sender"
+)
+
+// Role is what a key may do.
+type Role string
+
+// The roles of the Caddyfile's api_key option.
+const (
+	RolePublish Role = "publish" // publish, and read event types and the events it can name
+	RoleManage  Role = "manage"  // everything but publish
+	RoleAll     Role = "all"     // both
+)
+
+// AnyAccount is the account of a key that names its account with each request, in a header.
+const AnyAccount = "*"
+
+// Key lets a caller in.
+type Key struct {
+	// Value is the secret that the caller shows.
+	Value string
+	// Account is the account that the key acts for, or AnyAccount. Defaults to "default".
+	Account string
+	// Role is what it may do. Defaults to all.
+	Role Role
+}
+
+// String names the key without its value, so that printing one gives nothing away.
+func (k Key) String() string { return fmt.Sprintf("key of account %q for %s", k.Account, k.Role) }
+
+// GoString does for %#v what String does for %v.
+func (k Key) GoString() string { return k.String() }
+
+// hashedKey is a key as it is kept: its value can't be read back, and all are equally long.
+type hashedKey struct {
+	sum     [sha256.Size]byte
+	account string
+	role    Role
+}
+
+var (
+	accountName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	keyValue    = regexp.MustCompile(`^[!-~]{1,512}$`)
+)
+
+func hashKeys(keys []Key, anonymous bool) ([]hashedKey, error) {
+	if anonymous && len(keys) > 0 {
+		return nil, errors.New("anonymous: it excludes api_key; write one or the other")
+	}
+	if !anonymous && len(keys) == 0 {
+		return nil, errors.New("api_key: give at least one, or write anonymous to let everybody in")
+	}
+	hashed := make([]hashedKey, 0, len(keys))
+	for i, k := range keys {
+		if k.Account == "" {
+			k.Account = config.DefaultAccount
+		}
+		if k.Role == "" {
+			k.Role = RoleAll
+		}
+		if k.Value == "" {
+			return nil, fmt.Errorf("api_key: number %d is empty", i+1)
+		}
+		if !keyValue.MatchString(k.Value) {
+			return nil, fmt.Errorf("api_key: number %d can't stand in a header; use up to 512 visible ASCII characters without spaces", i+1)
+		}
+		if k.Account != AnyAccount && !accountName.MatchString(k.Account) {
+			return nil, fmt.Errorf("api_key: number %d: %q is not an account; use up to 64 letters, digits, dots, dashes and underscores, or *", i+1, k.Account)
+		}
+		if k.Role != RolePublish && k.Role != RoleManage && k.Role != RoleAll {
+			return nil, fmt.Errorf("api_key: number %d: unknown role %q; it is publish, manage or all", i+1, k.Role)
+		}
+		sum := sha256.Sum256([]byte(k.Value))
+		for j := range hashed {
+			if hashed[j].sum == sum {
+				return nil, fmt.Errorf("api_key: number %d is the same key as number %d; a key has one account and one role", i+1, j+1)
+			}
+		}
+		hashed = append(hashed, hashedKey{sum: sum, account: k.Account, role: k.Role})
+	}
+	return hashed, nil
+}
+
+// access says which roles a route is for.
+type access int
+
+const (
+	accessOpen    access = iota // no key needed
+	accessAny                   // any role
+	accessPublish               // publish, all
+	accessManage                // manage, all
+)
+
+func (a access) permits(r Role) bool {
+	switch a {
+	case accessPublish:
+		return r != RoleManage
+	case accessManage:
+		return r != RolePublish
+	}
+	return true
+}
+
+var (
+	errNoKey      = &sender.Error{Code: sender.CodeUnauthorized, Message: "send an API key: Authorization: Bearer <key>, or X-API-Key: <key>"}
+	errUnknownKey = &sender.Error{Code: sender.CodeUnauthorized, Message: "this API key is not known here; check the key and the server"}
+	errTwoKeys    = &sender.Error{Code: sender.CodeUnauthorized, Message: "the request carries different API keys; send one"}
+)
+
+// authorize lets the caller into the route, or not, and settles the account that the call acts for.
+func (c *call) authorize() error {
+	if c.route.access == accessOpen {
+		return nil
+	}
+	key := hashedKey{account: config.DefaultAccount, role: RoleAll}
+	if !c.anonymous {
+		value, err := keyOf(c.r.Header)
+		if err != nil {
+			return err
+		}
+		k := c.findKey(value)
+		if k == nil {
+			return errUnknownKey
+		}
+		key = *k
+	}
+	if !c.route.access.permits(key.role) {
+		return &sender.Error{Code: sender.CodeForbidden, Message: fmt.Sprintf("a key for %s may not do this; use another", key.role)}
+	}
+	return c.chooseAccount(key.account)
+}
+
+// findKey compares every key, whatever it finds, so that the time taken tells nothing.
+func (h *Handler) findKey(value string) *hashedKey {
+	sum := sha256.Sum256([]byte(value))
+	var found *hashedKey
+	for i := range h.keys {
+		if subtle.ConstantTimeCompare(h.keys[i].sum[:], sum[:]) == 1 {
+			found = &h.keys[i]
+		}
+	}
+	return found
+}
+
+// keyOf takes the API key out of the headers. An Authorization of another scheme is none of ours: a
+// proxy in front may have its own.
+func keyOf(h http.Header) (string, error) {
+	bearer, err := bearerOf(h["Authorization"])
+	if err != nil {
+		return "", err
+	}
+	plain := h["X-Api-Key"]
+	switch {
+	case len(plain) > 1:
+		return "", errTwoKeys
+	case len(plain) == 0 && bearer == "":
+		return "", errNoKey
+	case len(plain) == 0:
+		return bearer, nil
+	case bearer != "" && bearer != plain[0]:
+		return "", errTwoKeys
+	}
+	return plain[0], nil
+}
+
+func bearerOf(values []string) (string, error) {
+	if len(values) > 1 {
+		return "", errTwoKeys
+	}
+	if len(values) == 0 {
+		return "", nil
+	}
+	scheme, value, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", nil
+	}
+	return strings.TrimSpace(value), nil
+}
+
+// chooseAccount settles the account: the key's own, or the one that the header names for a key of any account.
+func (c *call) chooseAccount(ofKey string) error {
+	named := c.r.Header.Values(c.accountHeader)
+	if len(named) > 1 {
+		return invalid(c.accountHeader, "send it once")
+	}
+	if len(named) == 1 && !accountName.MatchString(named[0]) {
+		return invalid(c.accountHeader, "is not an account; use up to 64 letters, digits, dots, dashes and underscores")
+	}
+	switch {
+	case ofKey != AnyAccount && (len(named) == 0 || named[0] == ofKey):
+		c.account = ofKey
+	case ofKey != AnyAccount:
+		return &sender.Error{Code: sender.CodeForbidden, Field: c.accountHeader, Message: "this key acts for its own account only; leave the header out"}
+	case len(named) == 1:
+		c.account = named[0]
+	case c.route.accountless:
+	default:
+		return invalid(c.accountHeader, "is required with this key; name the account to act for")
+	}
+	return nil
+}

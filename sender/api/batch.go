@@ -1,0 +1,136 @@
+package api
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/sender"
+)
+
+// batchItem is one event of a batch, or what is wrong with it.
+type batchItem struct {
+	event   newEvent
+	refused *sender.Error
+}
+
+// readBatch reads {"events":[…]}. A document that can't be read fails as a whole; an event that is
+// readable and wrong fails alone.
+func readBatch(body []byte) ([]batchItem, error) {
+	s, err := newScanner(body)
+	if err != nil {
+		return nil, err
+	}
+	var items []batchItem
+	given := false
+	each := func(n int) error {
+		item := batchItem{}
+		outer := s.refused
+		s.refused = nil
+		err := newEventPlan.read(s, reflect.ValueOf(&item.event).Elem())
+		item.refused, s.refused = s.refused, outer
+		if n < config.MaxBatchEvents {
+			items = append(items, item)
+		} else {
+			s.refuse(invalid("events", "holds more than %d events; send several batches", config.MaxBatchEvents))
+		}
+		return err
+	}
+	if s.space() != '{' {
+		s.refuse(&sender.Error{Code: sender.CodeInvalidJSON, Message: "must be a JSON object"})
+		err = s.skip()
+	} else {
+		err = s.object("", func(name []byte) error {
+			if string(name) != "events" {
+				s.refuse(unknownField(name))
+				return s.skip()
+			}
+			given = true
+			if s.space() != '[' {
+				s.refuse(invalid("events", "must be a list of events"))
+				return s.skip()
+			}
+			items = items[:0] // of a repeated member, which is refused anyway
+			return s.array(each)
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.end(); err != nil {
+		return nil, err
+	}
+	if !given {
+		s.refuse(invalid("events", "is required"))
+	}
+	if s.refused != nil {
+		return nil, s.refused
+	}
+	return items, nil
+}
+
+func (c *call) publishBatch() (any, error) {
+	body, err := c.body(maxBatchBody)
+	if err != nil {
+		return nil, err
+	}
+	items, err := readBatch(body)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]sender.Event, 0, len(items))
+	for i := range items {
+		if items[i].refused == nil {
+			events = append(events, items[i].event.event())
+		}
+	}
+	var results []sender.PublishResult
+	if len(events) > 0 {
+		results = c.service.PublishBatch(c.r.Context(), c.account, events)
+	}
+	if len(results) != len(events) {
+		return nil, fmt.Errorf("publishing a batch: %d results for %d events", len(results), len(events))
+	}
+	if err := allUnavailable(results); err != nil {
+		return nil, err
+	}
+	return batchAnswers(items, results), nil
+}
+
+// allUnavailable returns an error where nothing was stored because the store is down: the caller then
+// needs no look at each item to know that the whole batch is to be sent again.
+func allUnavailable(results []sender.PublishResult) error {
+	var first error
+	for _, r := range results {
+		if r.Err == nil || errorOf(r.Err).Code != sender.CodeUnavailable {
+			return nil
+		}
+		if first == nil {
+			first = r.Err
+		}
+	}
+	return first
+}
+
+// batchAnswers puts the results, which are those of the acceptable events, back into the order of all.
+func batchAnswers(items []batchItem, results []sender.PublishResult) publishedBatch {
+	a := publishedBatch{Items: make([]batchAnswer, len(items))}
+	next := 0
+	for i := range items {
+		err := error(nil)
+		if refused := items[i].refused; refused != nil {
+			err = refused
+		} else {
+			err = results[next].Err
+			if err == nil {
+				a.Items[i].published = publishedOf(results[next].Published)
+			}
+			next++
+		}
+		if err != nil {
+			e := errorOf(err)
+			a.Items[i].refused = &e
+		}
+	}
+	return a
+}

@@ -1,0 +1,129 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/sender"
+)
+
+// Bounds of the request bodies, in bytes. That of one event leaves room for what is not in its envelope
+// (its ID, white space between its members); the envelope itself is measured by the Service.
+const (
+	maxEventBody  = config.MaxEnvelopeSize + 2<<10
+	maxBatchBody  = config.MaxBatchSize
+	maxConfigBody = 64 << 10 // webhooks and replays
+)
+
+// decode reads the request's body into a struct, by its plan.
+func decode[T any](c *call, p *plan, limit int64) (v T, err error) {
+	body, err := c.body(limit)
+	if err != nil {
+		return v, err
+	}
+	return v, p.decode(body, reflect.ValueOf(&v))
+}
+
+// body returns the whole body, or refuses it. What the headers tell is refused before anything is read.
+func (c *call) body(limit int64) ([]byte, error) {
+	if err := checkMediaType(c.r.Header); err != nil {
+		return nil, err
+	}
+	body, err := c.read(limit)
+	if err != nil {
+		return nil, err
+	}
+	if len(body) == 0 {
+		return nil, &sender.Error{Code: sender.CodeInvalidJSON, Message: "the body is empty; send a JSON object"}
+	}
+	return body, nil
+}
+
+var emptyPlan = &plan{}
+
+// noBody makes sure that a request which takes no body carries none, or an empty object: a body that is
+// sent was meant to do something.
+func (c *call) noBody() error {
+	if c.r.Body == nil || c.r.Body == http.NoBody || c.r.ContentLength == 0 {
+		return nil
+	}
+	body, err := c.read(maxConfigBody)
+	if err != nil || len(body) == 0 {
+		return err
+	}
+	if err := checkMediaType(c.r.Header); err != nil {
+		return err
+	}
+	return emptyPlan.decode(body, reflect.ValueOf(&struct{}{}))
+}
+
+// read reads no more than the limit and one byte, whatever the Content-Length says or doesn't.
+func (c *call) read(limit int64) ([]byte, error) {
+	if c.r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	if c.r.Body == nil {
+		return nil, nil
+	}
+	// One byte more than announced, so that the end is seen without growing the buffer.
+	size := c.r.ContentLength + 1
+	if c.r.ContentLength < 0 {
+		size = 4 << 10
+	}
+	body := make([]byte, 0, size)
+	r := http.MaxBytesReader(c.w, c.r.Body, limit)
+	for {
+		n, err := r.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if errors.Is(err, io.EOF) {
+			return body, nil
+		}
+		if tooMany := (*http.MaxBytesError)(nil); errors.As(err, &tooMany) {
+			return nil, tooLarge(limit)
+		}
+		if err != nil {
+			return nil, &sender.Error{Code: sender.CodeInvalidJSON, Message: "the body broke off; send it again", Err: err}
+		}
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
+	}
+}
+
+func tooLarge(limit int64) *sender.Error {
+	return &sender.Error{Code: sender.CodePayloadTooLarge, Message: fmt.Sprintf("the body is larger than %d bytes; send less at a time", limit)}
+}
+
+// checkMediaType lets in JSON in UTF-8, uncompressed.
+func checkMediaType(h http.Header) error {
+	for _, coding := range h.Values("Content-Encoding") {
+		if !strings.EqualFold(coding, "identity") {
+			return &sender.Error{Code: sender.CodeUnsupportedMedia, Message: "send the body uncompressed, without Content-Encoding"}
+		}
+	}
+	types := h["Content-Type"]
+	if len(types) == 1 && isJSON(types[0]) {
+		return nil
+	}
+	return &sender.Error{Code: sender.CodeUnsupportedMedia, Message: "send the header Content-Type: application/json"}
+}
+
+func isJSON(mediaType string) bool {
+	name, rest, parameters := strings.Cut(mediaType, ";")
+	if !strings.EqualFold(strings.TrimSpace(name), "application/json") {
+		return false
+	}
+	if !parameters {
+		return true
+	}
+	key, value, _ := strings.Cut(strings.TrimSpace(rest), "=")
+	if strings.TrimSpace(rest) == "" {
+		return true
+	}
+	return strings.EqualFold(key, "charset") && strings.EqualFold(strings.Trim(value, `"`), "utf-8")
+}

@@ -1,0 +1,83 @@
+package api
+
+import (
+	"github.com/videocloud/webhooks/sender"
+)
+
+// delivery is a delivery in answers.
+type delivery struct {
+	ID            string       `json:"id"`
+	EventID       string       `json:"eventId"`
+	Event         string       `json:"event"`
+	WebhookID     string       `json:"webhookId"`
+	State         sender.State `json:"state" enum:"pending,retrying,succeeded,failed,cancelled"`
+	Reason        string       `json:"reason,omitempty" doc:"Why it ended without using up its attempts: backlog, disabled, expired, gone or poison."`
+	CreatedAt     millis       `json:"createdAt"`
+	NextAttemptAt *millis      `json:"nextAttemptAt,omitempty" doc:"Absent once it has ended."`
+	Attempts      []attempt    `json:"attempts"`
+}
+
+type attempt struct {
+	Number       int    `json:"number" min:"1"`
+	At           millis `json:"at"`
+	DurationMS   int64  `json:"durationMs"`
+	StatusCode   int    `json:"statusCode,omitempty" doc:"Absent where there was no answer."`
+	Error        string `json:"error,omitempty" doc:"Why it failed."`
+	ResponseBody string `json:"responseBody,omitempty" doc:"The first 1 KiB of the answer."`
+}
+
+type deliveryPage struct {
+	Items      []delivery `json:"items"`
+	NextCursor string     `json:"nextCursor,omitempty" doc:"The cursor of the next page, where there is more."`
+}
+
+func deliveryOf(d sender.Delivery) delivery {
+	a := delivery{
+		ID: d.ID, EventID: d.EventID, Event: d.Type, WebhookID: d.WebhookID, State: d.State, Reason: d.Reason,
+		CreatedAt: millis(d.CreatedAt), NextAttemptAt: (*millis)(d.NextAttemptAt), Attempts: make([]attempt, len(d.Attempts)),
+	}
+	for i, t := range d.Attempts {
+		a.Attempts[i] = attempt{
+			Number: t.Number, At: millis(t.At), DurationMS: t.DurationMS,
+			StatusCode: t.StatusCode, Error: t.Error, ResponseBody: t.ResponseBody,
+		}
+	}
+	return a
+}
+
+func deliveriesOf(list []sender.Delivery) []delivery {
+	a := make([]delivery, len(list))
+	for i := range list {
+		a[i] = deliveryOf(list[i])
+	}
+	return a
+}
+
+func (c *call) listDeliveries() (any, error) {
+	items, next, err := c.service.Deliveries(c.r.Context(), c.account, c.id, sender.DeliveryFilter{
+		State: c.query.state, Since: c.query.since, Limit: c.query.limit, Cursor: c.query.cursor,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return deliveryPage{Items: deliveriesOf(items), NextCursor: next}, nil
+}
+
+func (c *call) getDelivery() (any, error) {
+	d, err := c.service.Delivery(c.r.Context(), c.account, c.id)
+	if err != nil {
+		return nil, err
+	}
+	return deliveryOf(d), nil
+}
+
+func (c *call) retryDelivery() (any, error) {
+	if err := c.noBody(); err != nil {
+		return nil, err
+	}
+	d, err := c.service.RetryDelivery(c.r.Context(), c.account, c.id)
+	if err != nil {
+		return nil, err
+	}
+	return deliveryOf(d), nil
+}

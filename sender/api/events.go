@@ -1,0 +1,202 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/sender"
+)
+
+// newEvent is the body of POST /events.
+type newEvent struct {
+	Event     string          `json:"event" required:"true" doc:"The event type." example:"video.uploaded"`
+	Data      json.RawMessage `json:"data" required:"true" doc:"A JSON object, delivered byte for byte; 256 KiB with its envelope. Its own members' names must differ."`
+	ID        *string         `json:"id" min:"1" max:"128" pattern:"^[A-Za-z0-9_-]*$" doc:"The event ID, by which publishing it again is recognised. Left out, one is made."`
+	Timestamp *time.Time      `json:"timestamp" doc:"When it happened. Left out, the time of publishing."`
+}
+
+// eventBatch is the body of POST /events/batch; readBatch reads it.
+type eventBatch struct {
+	Events []newEvent `json:"events" required:"true" max:"1000"`
+}
+
+// published is the answer to a publish.
+type published struct {
+	ID         string        `json:"id" example:"evt_0190a5e4c0de7b2ca7d1f00dcafe0001"`
+	Event      string        `json:"event"`
+	Timestamp  seconds       `json:"timestamp"`
+	Deliveries []deliveryRef `json:"deliveries"`
+	Duplicate  bool          `json:"duplicate" doc:"Whether this ID was published before; the answer is then the first one's."`
+}
+
+type deliveryRef struct {
+	ID        string `json:"id"`
+	WebhookID string `json:"webhookId"`
+}
+
+type publishedBatch struct {
+	Items []batchAnswer `json:"items"`
+}
+
+// batchAnswer is one of published and refusedEvent.
+type batchAnswer struct {
+	published published
+	refused   *apiError
+}
+
+type refusedEvent struct {
+	Error apiError `json:"error"`
+}
+
+// event is an event in answers.
+type event struct {
+	ID         string          `json:"id"`
+	Event      string          `json:"event"`
+	Timestamp  seconds         `json:"timestamp"`
+	Data       json.RawMessage `json:"data,omitempty" doc:"As it was published; absent once the payload has expired."`
+	Deliveries []delivery      `json:"deliveries"`
+}
+
+type eventTypes struct {
+	Items []eventType `json:"items"`
+}
+
+type eventType struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Group       string `json:"group"`
+}
+
+func publishedOf(p sender.Published) published {
+	a := published{
+		ID: p.ID, Event: p.Type, Timestamp: seconds(p.Timestamp), Duplicate: p.Duplicate,
+		Deliveries: make([]deliveryRef, len(p.Deliveries)),
+	}
+	for i, d := range p.Deliveries {
+		a.Deliveries[i] = deliveryRef(d)
+	}
+	return a
+}
+
+// appendJSON implements jsonAppender: this is the answer that is given most.
+func (p published) appendJSON(b []byte) ([]byte, error) {
+	var err error
+	str := func(before, s string) {
+		if err == nil {
+			b, err = appendString(append(b, before...), s)
+		}
+	}
+	str(`{"id":`, p.ID)
+	str(`,"event":`, p.Event)
+	b = append(b, `,"timestamp":`...)
+	b = p.Timestamp.append(b)
+	b = append(b, `,"deliveries":[`...)
+	for i, d := range p.Deliveries {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		str(`{"id":`, d.ID)
+		str(`,"webhookId":`, d.WebhookID)
+		b = append(b, '}')
+	}
+	b = fmt.Appendf(b, `],"duplicate":%t}`, p.Duplicate)
+	return b, err
+}
+
+// appendJSON implements jsonAppender.
+func (p publishedBatch) appendJSON(b []byte) ([]byte, error) {
+	var err error
+	b = append(b, `{"items":[`...)
+	for i, item := range p.Items {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if item.refused != nil {
+			b, err = appendMarshalled(b, refusedEvent{Error: *item.refused})
+		} else {
+			b, err = item.published.appendJSON(b)
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+	return append(b, `]}`...), nil
+}
+
+// appendJSON implements jsonAppender: encoding/json would take the white space out of the data.
+func (e event) appendJSON(b []byte) ([]byte, error) {
+	data := e.Data
+	e.Data = nil
+	b, err := appendMarshalled(b, e)
+	if err != nil || len(data) == 0 {
+		return b, err
+	}
+	b = append(b[:len(b)-1], `,"data":`...)
+	b = append(b, data...)
+	return append(b, '}'), nil
+}
+
+var newEventPlan = planOf(reflect.TypeFor[newEvent]())
+
+func (e *newEvent) event() sender.Event {
+	return sender.Event{Type: e.Event, Data: e.Data, ID: valueOf(e.ID), Timestamp: valueOf(e.Timestamp)}
+}
+
+const idempotencyKey = "Idempotency-Key"
+
+func (c *call) publish() (any, error) {
+	in, err := decode[newEvent](c, newEventPlan, maxEventBody)
+	if err != nil {
+		return nil, err
+	}
+	e := in.event()
+	keys := c.r.Header[idempotencyKey]
+	byHeader := len(keys) > 0 && in.ID == nil
+	if byHeader {
+		if len(keys) > 1 || keys[0] == "" {
+			return nil, invalid(idempotencyKey, "must be one event ID; leave the header out if there is none")
+		}
+		e.ID = keys[0]
+	}
+	p, err := c.service.Publish(c.r.Context(), c.account, e)
+	if refused := (*sender.Error)(nil); byHeader && errors.As(err, &refused) && refused.Field == "id" {
+		named := *refused
+		named.Field = idempotencyKey
+		err = &named
+	}
+	if err != nil {
+		return nil, err
+	}
+	return publishedOf(p), nil
+}
+
+func (c *call) getEvent() (any, error) {
+	e, err := c.service.Event(c.r.Context(), c.account, c.id)
+	if err != nil {
+		return nil, err
+	}
+	return event{
+		ID: e.ID, Event: e.Type, Timestamp: seconds(e.Timestamp), Data: e.Data, Deliveries: deliveriesOf(e.Deliveries),
+	}, nil
+}
+
+func (c *call) listEventTypes() (any, error) {
+	types := c.service.EventTypes()
+	a := eventTypes{Items: make([]eventType, len(types))}
+	for i, t := range types {
+		a.Items[i] = eventType(t)
+	}
+	return a, nil
+}
+
+// Interface guards.
+var (
+	_ jsonAppender = published{}
+	_ jsonAppender = publishedBatch{}
+	_ jsonAppender = event{}
+	_              = eventType(config.EventType{})
+)

@@ -1,0 +1,109 @@
+package api_test
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/sender"
+)
+
+func (f *fake) PublishBatch(ctx context.Context, name string, events []sender.Event) []sender.PublishResult {
+	results := make([]sender.PublishResult, len(events))
+	for i, e := range events {
+		results[i].Published, results[i].Err = f.Publish(ctx, name, e)
+	}
+	return results
+}
+
+func (f *fake) Event(_ context.Context, name, id string) (sender.EventRecord, error) {
+	a, done := f.in(name)
+	defer done()
+	s := a.events[id]
+	if s == nil {
+		return sender.EventRecord{}, errMissing
+	}
+	r := sender.EventRecord{ID: id, Type: s.event.Type, Timestamp: s.event.Timestamp, Data: s.event.Data}
+	for _, d := range a.deliveries {
+		if d.EventID == id {
+			r.Deliveries = append(r.Deliveries, *d)
+		}
+	}
+	return r, nil
+}
+
+func (f *fake) EventTypes() []config.EventType { return config.DefaultEventTypes() }
+
+func (f *fake) Deliveries(_ context.Context, name, webhook string, filter sender.DeliveryFilter) ([]sender.Delivery, string, error) {
+	a, done := f.in(name)
+	defer done()
+	if _, err := a.webhook(webhook); err != nil {
+		return nil, "", err
+	}
+	items := []sender.Delivery{}
+	for _, d := range slices.Backward(a.deliveries) {
+		if d.WebhookID == webhook && (filter.State == "" || filter.State == d.State) && !d.CreatedAt.Before(filter.Since) {
+			items = append(items, *d)
+		}
+	}
+	return page(items, filter.Cursor, filter.Limit)
+}
+
+func (a *account) delivery(id string) (*sender.Delivery, error) {
+	for _, d := range a.deliveries {
+		if d.ID == id {
+			return d, nil
+		}
+	}
+	return nil, errMissing
+}
+
+func (f *fake) Delivery(_ context.Context, name, id string) (sender.Delivery, error) {
+	a, done := f.in(name)
+	defer done()
+	d, err := a.delivery(id)
+	if err != nil {
+		return sender.Delivery{}, err
+	}
+	return *d, nil
+}
+
+func (f *fake) RetryDelivery(ctx context.Context, name, id string) (sender.Delivery, error) {
+	return f.Delivery(ctx, name, id)
+}
+
+func (f *fake) StartReplay(_ context.Context, name, webhook string, in sender.ReplayRequest) (none sender.Replay, err error) {
+	a, done := f.in(name)
+	defer done()
+	if _, err := a.webhook(webhook); err != nil {
+		return none, err
+	}
+	if !in.Until.IsZero() && in.Until.Before(in.Since) {
+		return none, refuse(sender.CodeInvalidField, "until", "must be after since")
+	}
+	if in.State != "" && in.State != "failed" && in.State != "all" {
+		return none, refuse(sender.CodeInvalidField, "state", "is failed or all")
+	}
+	r := sender.Replay{WebhookID: webhook, State: "dry_run", CreatedAt: time.Now()}
+	for _, d := range a.deliveries {
+		if d.WebhookID == webhook && (in.State == "all" || d.State == sender.StateFailed) {
+			r.Matched++
+		}
+	}
+	if !in.DryRun {
+		r.ID, r.State = f.id("rpl"), "running"
+		a.replays[r.ID] = r
+	}
+	return r, nil
+}
+
+func (f *fake) Replay(_ context.Context, name, id string) (sender.Replay, error) {
+	a, done := f.in(name)
+	defer done()
+	r, ok := a.replays[id]
+	if !ok {
+		return r, errMissing
+	}
+	return r, nil
+}

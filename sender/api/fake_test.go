@@ -1,0 +1,288 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/sender"
+	"github.com/videocloud/webhooks/sender/api"
+)
+
+// fake is a Service in memory. It keeps the rules simply, and delivers nothing.
+type fake struct {
+	mu       sync.Mutex
+	accounts map[string]*account
+	last     int
+	down     error // answers everything, where it is set
+}
+
+type account struct {
+	webhooks   []*sender.Webhook
+	events     map[string]*stored
+	deliveries []*sender.Delivery
+	replays    map[string]sender.Replay
+}
+
+type stored struct {
+	event     sender.Event
+	published sender.Published
+}
+
+func newFake() *fake { return &fake{accounts: map[string]*account{}} }
+
+// in locks the fake and finds the account; done unlocks it.
+func (f *fake) in(name string) (a *account, done func()) {
+	f.mu.Lock()
+	a = f.accounts[name]
+	if a == nil {
+		a = &account{events: map[string]*stored{}, replays: map[string]sender.Replay{}}
+		f.accounts[name] = a
+	}
+	return a, f.mu.Unlock
+}
+
+func (f *fake) id(kind string) string {
+	f.last++
+	return fmt.Sprintf("%s_%032x", kind, f.last)
+}
+
+func refuse(code sender.Code, field, message string) error {
+	return &sender.Error{Code: code, Field: field, Message: message}
+}
+
+var errMissing = refuse(sender.CodeNotFound, "", "there is none of this ID")
+
+func checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "https" || u.User != nil || !strings.Contains(u.Hostname(), ".") && !strings.Contains(u.Hostname(), ":") {
+		return refuse(sender.CodeUnsafeURL, "url", "must be https with a public host")
+	}
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil && (!a.Unmap().IsGlobalUnicast() || a.Unmap().IsPrivate()) {
+		return refuse(sender.CodeUnsafeURL, "url", "must be public")
+	}
+	return nil
+}
+
+func checkEvents(patterns []string) error {
+	if len(patterns) == 0 {
+		return refuse(sender.CodeInvalidField, "events", "must name at least one")
+	}
+	for _, p := range patterns {
+		if !slices.ContainsFunc(config.DefaultEventTypes(), func(t config.EventType) bool { return slices.Contains(config.Patterns(t.Name), p) }) {
+			return refuse(sender.CodeUnknownEventType, "events", "is not known")
+		}
+	}
+	return nil
+}
+
+func checkSecret(secret string) error {
+	if len(secret) < config.MinSecretSize || len(secret) > config.MaxSecretSize {
+		return refuse(sender.CodeInvalidField, "secret", "must have 16 to 256 bytes")
+	}
+	return nil
+}
+
+func (f *fake) CreateWebhook(_ context.Context, name string, in sender.NewWebhook) (w sender.Webhook, secret string, err error) {
+	a, done := f.in(name)
+	defer done()
+	if f.down != nil {
+		return w, "", f.down
+	}
+	if in.Secret == "" {
+		secret = "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 24))
+		in.Secret = secret
+	}
+	for _, err := range []error{checkURL(in.URL), checkEvents(in.Events), checkSecret(in.Secret)} {
+		if err != nil {
+			return w, "", err
+		}
+	}
+	w = sender.Webhook{
+		ID: strings.ReplaceAll(f.id("whk"), "-", ""), URL: in.URL, Events: in.Events, Status: sender.StatusActive, CreatedAt: time.Now(),
+		Description: in.Description, HeaderNames: namesOf(in.Headers), RateLimit: in.RateLimit, MaxInFlight: in.MaxInFlight,
+	}
+	a.webhooks = append(a.webhooks, &w)
+	return w, secret, nil
+}
+
+func namesOf(headers map[string]string) (names []string) {
+	for n := range headers {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (f *fake) ListWebhooks(_ context.Context, name, cursor string, limit int) ([]sender.Webhook, string, error) {
+	a, done := f.in(name)
+	defer done()
+	if f.down != nil {
+		return nil, "", f.down
+	}
+	items := []sender.Webhook{}
+	for _, w := range a.webhooks {
+		items = append(items, *w)
+	}
+	return page(items, cursor, limit)
+}
+
+// page cuts one page out of a list. Its cursor is the number of the first item.
+func page[T any](items []T, cursor string, limit int) ([]T, string, error) {
+	start := 0
+	if cursor != "" {
+		n, err := strconv.Atoi(cursor)
+		if err != nil || n < 0 || n > len(items) {
+			return nil, "", refuse(sender.CodeInvalidField, "cursor", "is not a cursor of ours")
+		}
+		start = n
+	}
+	items = items[start:]
+	if len(items) <= limit {
+		return items, "", nil
+	}
+	return items[:limit], strconv.Itoa(start + limit), nil
+}
+
+func (a *account) webhook(id string) (*sender.Webhook, error) {
+	for _, w := range a.webhooks {
+		if w.ID == id {
+			return w, nil
+		}
+	}
+	return nil, errMissing
+}
+
+func (f *fake) Webhook(_ context.Context, name, id string) (sender.Webhook, error) {
+	a, done := f.in(name)
+	defer done()
+	w, err := a.webhook(id)
+	if err != nil {
+		return sender.Webhook{}, err
+	}
+	return *w, nil
+}
+
+func (f *fake) UpdateWebhook(_ context.Context, name, id string, u sender.WebhookUpdate) (none sender.Webhook, err error) {
+	a, done := f.in(name)
+	defer done()
+	w, err := a.webhook(id)
+	if err != nil {
+		return none, err
+	}
+	changed := *w
+	if u.URL != nil {
+		changed.URL, err = *u.URL, checkURL(*u.URL)
+	}
+	if u.Events != nil && err == nil {
+		changed.Events, err = *u.Events, checkEvents(*u.Events)
+	}
+	if u.Secret != nil && err == nil {
+		err = checkSecret(*u.Secret)
+	}
+	if u.Status != nil {
+		if changed.Status = *u.Status; changed.Status != sender.StatusActive && changed.Status != sender.StatusPaused && err == nil {
+			err = refuse(sender.CodeInvalidField, "status", "is active or paused")
+		}
+	}
+	if err != nil {
+		return none, err
+	}
+	if u.Description != nil {
+		changed.Description = *u.Description
+	}
+	if u.Headers != nil {
+		changed.HeaderNames = namesOf(*u.Headers)
+	}
+	if u.RateLimit != nil {
+		changed.RateLimit = *u.RateLimit
+	}
+	if u.MaxInFlight != nil {
+		changed.MaxInFlight = *u.MaxInFlight
+	}
+	*w = changed
+	return *w, nil
+}
+
+func (f *fake) DeleteWebhook(_ context.Context, name, id string) error {
+	a, done := f.in(name)
+	defer done()
+	if _, err := a.webhook(id); err != nil {
+		return err
+	}
+	a.webhooks = slices.DeleteFunc(a.webhooks, func(w *sender.Webhook) bool { return w.ID == id })
+	return nil
+}
+
+func (f *fake) TestWebhook(_ context.Context, name, id string) (sender.Published, error) {
+	a, done := f.in(name)
+	defer done()
+	w, err := a.webhook(id)
+	if err != nil {
+		return sender.Published{}, err
+	}
+	return f.store(a, sender.Event{Type: config.EventTest, Data: []byte(`{}`)}, []*sender.Webhook{w}), nil
+}
+
+var eventID = regexp.MustCompile(`^[A-Za-z0-9_-]{0,128}$`)
+
+func (f *fake) Publish(_ context.Context, name string, e sender.Event) (none sender.Published, err error) {
+	a, done := f.in(name)
+	defer done()
+	switch {
+	case f.down != nil:
+		return none, f.down
+	case !slices.ContainsFunc(f.EventTypes(), func(t config.EventType) bool { return t.Name == e.Type }):
+		return none, refuse(sender.CodeUnknownEventType, "event", "is not known")
+	case !eventID.MatchString(e.ID):
+		return none, refuse(sender.CodeInvalidField, "id", "is not an ID")
+	case len(e.Data)+len(e.Type)+60 > config.MaxEnvelopeSize:
+		return none, refuse(sender.CodePayloadTooLarge, "data", "is too large")
+	}
+	if s := a.events[e.ID]; s != nil {
+		if s.event.Type != e.Type || !bytes.Equal(s.event.Data, e.Data) {
+			return none, refuse(sender.CodeConflict, "id", "is another event's")
+		}
+		p := s.published
+		p.Duplicate = true
+		return p, nil
+	}
+	var to []*sender.Webhook
+	for _, w := range a.webhooks {
+		if slices.ContainsFunc(config.Patterns(e.Type), func(p string) bool { return slices.Contains(w.Events, p) }) {
+			to = append(to, w)
+		}
+	}
+	return f.store(a, e, to), nil
+}
+
+func (f *fake) store(a *account, e sender.Event, to []*sender.Webhook) sender.Published {
+	if e.ID == "" {
+		e.ID = f.id("evt")
+	}
+	if e.Timestamp.IsZero() {
+		e.Timestamp = time.Now()
+	}
+	p := sender.Published{ID: e.ID, Type: e.Type, Timestamp: e.Timestamp}
+	for _, w := range to {
+		now := time.Now()
+		d := &sender.Delivery{ID: f.id("dlv"), EventID: e.ID, Type: e.Type, WebhookID: w.ID, State: sender.StatePending, CreatedAt: now, NextAttemptAt: &now}
+		a.deliveries = append(a.deliveries, d)
+		p.Deliveries = append(p.Deliveries, sender.DeliveryRef{ID: d.ID, WebhookID: w.ID})
+	}
+	a.events[e.ID] = &stored{event: e, published: p}
+	return p
+}
+
+// Interface guard.
+var _ api.Service = (*fake)(nil)

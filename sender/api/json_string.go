@@ -1,0 +1,114 @@
+package api
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// names remembers the names of one object. The usual few are compared one by one; a map takes over where
+// there are so many that this would cost an attacker nothing and us a lot.
+type names struct {
+	few  [24][]byte
+	n    int
+	many map[string]struct{}
+}
+
+// add reports whether the name is new.
+func (s *names) add(name []byte) bool {
+	if s.many != nil {
+		if _, ok := s.many[string(name)]; ok {
+			return false
+		}
+		s.many[string(name)] = struct{}{}
+		return true
+	}
+	for _, other := range s.few[:s.n] {
+		if bytes.Equal(other, name) {
+			return false
+		}
+	}
+	if s.n < len(s.few) {
+		s.few[s.n] = name
+		s.n++
+		return true
+	}
+	s.many = make(map[string]struct{}, 4*len(s.few))
+	for _, other := range s.few {
+		s.many[string(other)] = struct{}{}
+	}
+	s.many[string(name)] = struct{}{}
+	return true
+}
+
+// unescape decodes what is between a string's quotes; the scanner has checked its form. Half a surrogate
+// pair, which JSON allows and UTF-8 does not, is kept apart from every other in three bytes, and reported.
+func unescape(raw []byte) (text []byte, valid bool) {
+	valid = true
+	text = make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); {
+		if raw[i] != '\\' {
+			next := bytes.IndexByte(raw[i:], '\\')
+			if next < 0 {
+				next = len(raw) - i
+			}
+			text = append(text, raw[i:i+next]...)
+			i += next
+			continue
+		}
+		if raw[i+1] != 'u' {
+			text = append(text, escapes[raw[i+1]])
+			i += 2
+			continue
+		}
+		r := codeUnit(raw[i+2:])
+		i += 6
+		if utf16.IsSurrogate(r) && i+6 <= len(raw) && raw[i] == '\\' && raw[i+1] == 'u' {
+			if pair := utf16.DecodeRune(r, codeUnit(raw[i+2:])); pair != utf8.RuneError {
+				text = utf8.AppendRune(text, pair)
+				i += 6
+				continue
+			}
+		}
+		if utf16.IsSurrogate(r) {
+			valid = false
+			text = append(text, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0x3f, 0x80|byte(r)&0x3f)
+			continue
+		}
+		text = utf8.AppendRune(text, r)
+	}
+	return text, valid
+}
+
+var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// codeUnit reads the four digits of an escape.
+func codeUnit(b []byte) rune {
+	var r rune
+	for _, c := range b[:4] {
+		r = r<<4 | rune(hex(c))
+	}
+	return r
+}
+
+// hex returns the value of a hexadecimal digit, -1 if it is none.
+func hex(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+// shorten makes a name that a caller chose fit to be shown in an error.
+func shorten(name []byte) string {
+	const most = 64
+	if len(name) <= most {
+		return string(bytes.ToValidUTF8(name, []byte("\ufffd")))
+	}
+	return string(bytes.ToValidUTF8(name[:most], nil)) + "…"
+}

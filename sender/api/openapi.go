@@ -1,0 +1,215 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/sender"
+)
+
+// codes are all that an error can carry, in the order of their statuses.
+var codes = []sender.Code{
+	sender.CodeInvalidJSON, sender.CodeUnauthorized, sender.CodeForbidden, sender.CodeNotFound,
+	sender.CodeMethodNotAllowed, sender.CodeConflict, sender.CodePayloadTooLarge, sender.CodeUnsupportedMedia,
+	sender.CodeInvalidField, sender.CodeUnknownField, sender.CodeUnknownEventType, sender.CodeUnsafeURL,
+	sender.CodeLimitReached, sender.CodeUnavailable,
+}
+
+// openAPIDocument makes the OpenAPI 3.1 document out of the routes and the Go types that they take and give.
+func openAPIDocument(version, basePath, accountHeader string, anonymous bool) ([]byte, error) {
+	s := &schemas{made: map[reflect.Type]bool{}}
+	errorAnswer := doc{
+		{"type", "object"},
+		{"properties", doc{{"success", doc{{"const", false}}}, {"error", s.of(reflect.TypeFor[apiError](), false)}}},
+		{"required", []string{"success", "error"}},
+	}
+	paths := pathsOf(s)
+	s.list = append(s.list, member{"ErrorAnswer", errorAnswer})
+
+	server := basePath
+	if server == "" {
+		server = "/"
+	}
+	d := doc{
+		{"openapi", "3.1.0"},
+		{"info", doc{
+			{"title", "VideoCloud Webhooks"},
+			{"version", version},
+			{"description", "Register webhooks, publish events, and see what became of them. Delivery is at least once, in no promised order."},
+			{"license", doc{{"name", "Apache 2.0"}, {"identifier", "Apache-2.0"}}},
+		}},
+		{"servers", []doc{{{"url", server}}}},
+	}
+	components := doc{
+		{"schemas", s.list},
+		{"parameters", doc{{"account", doc{
+			{"name", accountHeader}, {"in", "header"},
+			{"description", "The account to act for. Only a key of every account needs it."},
+			{"schema", doc{{"type", "string"}, {"pattern", accountName.String()}}},
+		}}}},
+	}
+	if !anonymous {
+		d = append(d, member{"security", []doc{{{"bearer", []string{}}}, {{"apiKey", []string{}}}}})
+		components = append(components, member{"securitySchemes", doc{
+			{"bearer", doc{{"type", "http"}, {"scheme", "bearer"}}},
+			{"apiKey", doc{{"type", "apiKey"}, {"in", "header"}, {"name", "X-API-Key"}}},
+		}})
+	}
+	d = append(d,
+		member{"tags", []doc{
+			{{"name", tagWebhooks}, {"description", "Registered endpoints"}},
+			{{"name", tagEvents}, {"description", "What happened"}},
+			{{"name", tagDeliveries}, {"description", "One event on its way to one webhook"}},
+			{{"name", tagReplays}, {"description", "Sending past deliveries again"}},
+			{{"name", tagMeta}, {"description", "This document"}},
+		}},
+		member{"paths", paths},
+		member{"components", components},
+	)
+	var buf bytes.Buffer
+	err := encode(&buf, d)
+	return append(buf.Bytes(), '\n'), err
+}
+
+func pathsOf(s *schemas) (paths doc) {
+	var order []string
+	methods := map[string]doc{}
+	for i := range routes {
+		r := &routes[i]
+		if !slices.Contains(order, r.path) {
+			order = append(order, r.path)
+		}
+		methods[r.path] = append(methods[r.path], member{strings.ToLower(r.method), operationOf(s, r)})
+	}
+	for _, path := range order {
+		paths = append(paths, member{path, methods[path]})
+	}
+	return paths
+}
+
+func operationOf(s *schemas, r *route) doc {
+	description := strings.TrimSpace(r.description + " " + map[access]string{
+		accessOpen:    "Needs no key.",
+		accessAny:     "Takes any key.",
+		accessPublish: "Takes a key for `publish` or `all`.",
+		accessManage:  "Takes a key for `manage` or `all`.",
+	}[r.access])
+	d := doc{
+		{"operationId", r.operation},
+		{"tags", []string{r.tag}},
+		{"summary", r.summary},
+		{"description", description},
+	}
+	if parameters := parametersOf(r); len(parameters) > 0 {
+		d = append(d, member{"parameters", parameters})
+	}
+	if r.request != nil {
+		d = append(d, member{"requestBody", doc{{"required", true}, {"content", content(s.of(r.request, true))}}})
+	}
+	d = append(d, member{"responses", responsesOf(s, r)})
+	if r.access == accessOpen {
+		d = append(d, member{"security", []doc{}})
+	}
+	return d
+}
+
+func parametersOf(r *route) (list []doc) {
+	if strings.Contains(r.path, "{id}") {
+		list = append(list, doc{{"name", "id"}, {"in", "path"}, {"required", true},
+			{"schema", doc{{"type", "string"}, {"pattern", "^[A-Za-z0-9_-]{1,128}$"}}}})
+	}
+	for _, name := range r.query {
+		list = append(list, queryParameter(name))
+	}
+	if r.idempotent {
+		list = append(list, doc{{"name", idempotencyKey}, {"in", "header"},
+			{"description", "The event's ID where the body has none."},
+			{"schema", doc{{"type", "string"}, {"pattern", "^[A-Za-z0-9_-]{1,128}$"}}}})
+	}
+	if r.access != accessOpen {
+		list = append(list, doc{{"$ref", "#/components/parameters/account"}})
+	}
+	return list
+}
+
+func queryParameter(name string) doc {
+	schema, text := doc{{"type", "string"}}, ""
+	switch name {
+	case paramLimit:
+		text = "How many items a page has at most."
+		schema = doc{{"type", "integer"}, {"minimum", 1}, {"maximum", config.MaxPageLimit}, {"default", config.DefaultPageLimit}}
+	case paramCursor:
+		text = "Where to go on: nextCursor of the page before."
+	case paramState:
+		text = "Only deliveries in this state."
+		schema = append(schema, member{"enum", states})
+	case paramSince:
+		text = "Only deliveries made from then on."
+		schema = append(schema, member{"format", "date-time"})
+	}
+	return doc{{"name", name}, {"in", "query"}, {"description", text}, {"schema", schema}}
+}
+
+func content(schema doc) doc {
+	return doc{{"application/json", doc{{"schema", schema}}}}
+}
+
+func responsesOf(s *schemas, r *route) doc {
+	schema := doc{{"type", "object"}} // the document itself
+	if r.answer != nil {
+		schema = doc{
+			{"type", "object"},
+			{"properties", doc{{"success", doc{{"const", true}}}, {"data", s.of(r.answer, false)}}},
+			{"required", []string{"success", "data"}},
+		}
+	}
+	success := doc{{"description", http.StatusText(r.status)}}
+	if r.location != "" {
+		success = append(success, member{"headers", header("Location", "The path of "+r.location+".")})
+	}
+	responses := doc{{strconv.Itoa(r.status), append(success, member{"content", content(schema)})}}
+
+	byStatus := map[int][]string{}
+	possible := r.possibleErrors()
+	for _, code := range codes {
+		if slices.Contains(possible, code) {
+			byStatus[statuses[code]] = append(byStatus[statuses[code]], "`"+string(code)+"`")
+		}
+	}
+	for _, code := range codes {
+		status := statuses[code]
+		if byStatus[status] == nil {
+			continue
+		}
+		answer := doc{{"description", fmt.Sprintf("%s: %s", http.StatusText(status), strings.Join(byStatus[status], ", "))}}
+		switch status {
+		case http.StatusUnauthorized:
+			answer = append(answer, member{"headers", header("WWW-Authenticate", "Bearer.")})
+		case http.StatusServiceUnavailable:
+			answer = append(answer, member{"headers", header("Retry-After", "Seconds to wait.")})
+		}
+		answer = append(answer, member{"content", content(doc{{"$ref", "#/components/schemas/ErrorAnswer"}})})
+		responses = append(responses, member{strconv.Itoa(status), answer})
+		delete(byStatus, status)
+	}
+	return responses
+}
+
+func header(name, text string) doc {
+	return doc{{name, doc{{"description", text}, {"schema", doc{{"type", "string"}}}}}}
+}
+
+// possibleErrors are the codes that a route can answer, but for those of requests that reach no route.
+func (r *route) possibleErrors() []sender.Code {
+	list := append([]sender.Code{sender.CodeInvalidField, sender.CodeUnknownField}, r.errors...) // the query's
+	if r.access != accessOpen {
+		list = append(list, sender.CodeUnauthorized, sender.CodeForbidden, sender.CodeUnavailable)
+	}
+	return list
+}

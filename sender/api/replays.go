@@ -1,0 +1,62 @@
+package api
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/videocloud/webhooks/sender"
+)
+
+// newReplay is the body of POST /webhooks/{id}/replay.
+type newReplay struct {
+	Since  time.Time  `json:"since" required:"true" doc:"Deliveries made from then on."`
+	Until  *time.Time `json:"until" doc:"Deliveries made before then. Left out, now."`
+	Events []string   `json:"events" doc:"Event types, groups such as video.*, or *. Left out, all."`
+	State  string     `json:"state" min:"1" enum:"failed,all" doc:"Left out, failed."`
+	DryRun bool       `json:"dryRun" doc:"Only count what would be sent."`
+}
+
+// replay is a replay in answers.
+type replay struct {
+	ID          string  `json:"id,omitempty" doc:"Absent for a dry run." example:"rpl_123456"`
+	WebhookID   string  `json:"webhookId"`
+	State       string  `json:"state" enum:"running,done,cancelled,dry_run"`
+	Matched     int     `json:"matched" doc:"Deliveries that the request selected."`
+	Unavailable int     `json:"unavailable" doc:"Of these, the ones whose payload has expired."`
+	Sent        int     `json:"sent" doc:"Of these, the ones queued again so far."`
+	CreatedAt   seconds `json:"createdAt"`
+}
+
+func replayOf(r sender.Replay) replay {
+	return replay{
+		ID: r.ID, WebhookID: r.WebhookID, State: r.State, Matched: r.Matched,
+		Unavailable: r.Unavailable, Sent: r.Sent, CreatedAt: seconds(r.CreatedAt),
+	}
+}
+
+var newReplayPlan = planOf(reflect.TypeFor[newReplay]())
+
+func (c *call) startReplay() (any, error) {
+	in, err := decode[newReplay](c, newReplayPlan, maxConfigBody)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.service.StartReplay(c.r.Context(), c.account, c.id, sender.ReplayRequest{
+		Since: in.Since, Until: valueOf(in.Until), Events: in.Events, State: in.State, DryRun: in.DryRun,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.ID != "" {
+		c.location = "/replays/" + r.ID
+	}
+	return replayOf(r), nil
+}
+
+func (c *call) getReplay() (any, error) {
+	r, err := c.service.Replay(c.r.Context(), c.account, c.id)
+	if err != nil {
+		return nil, err
+	}
+	return replayOf(r), nil
+}

@@ -1,0 +1,249 @@
+package api
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/sender"
+)
+
+// route is one operation: how it is reached, who may use it, what it takes and gives. The OpenAPI
+// document is made from nothing else.
+type route struct {
+	method      string
+	path        string // with {id} for one segment
+	operation   string // operationId
+	tag         string
+	summary     string
+	description string
+	access      access
+	accountless bool     // it concerns no account
+	query       []string // the parameters it takes
+	idempotent  bool     // it takes Idempotency-Key
+	request     reflect.Type
+	status      int
+	answer      reflect.Type
+	location    string        // what the Location header points at, where it is sent
+	errors      []sender.Code // besides those that every route can give
+	serve       func(c *call) (any, error)
+}
+
+// Tags of the OpenAPI document.
+const (
+	tagWebhooks   = "webhooks"
+	tagEvents     = "events"
+	tagDeliveries = "deliveries"
+	tagReplays    = "replays"
+	tagMeta       = "meta"
+)
+
+var bodyErrors = []sender.Code{
+	sender.CodeInvalidJSON, sender.CodePayloadTooLarge, sender.CodeUnsupportedMedia,
+	sender.CodeInvalidField, sender.CodeUnknownField,
+}
+
+func bodyErrorsAnd(more ...sender.Code) []sender.Code {
+	return append(append([]sender.Code{}, bodyErrors...), more...)
+}
+
+var notFound = []sender.Code{sender.CodeNotFound}
+
+// routes is the whole API, in the order in which the OpenAPI document lists it.
+var routes = []route{
+	{
+		method: http.MethodPost, path: "/webhooks", operation: "createWebhook", tag: tagWebhooks, access: accessManage,
+		summary:     "Register a webhook",
+		description: "Without a secret one is made and shown in this answer only; a secret is never shown again.",
+		request:     reflect.TypeFor[newWebhook](), status: http.StatusCreated, answer: reflect.TypeFor[createdWebhook](),
+		location: "the webhook",
+		errors:   bodyErrorsAnd(sender.CodeUnknownEventType, sender.CodeUnsafeURL, sender.CodeLimitReached, sender.CodeConflict),
+		serve:    (*call).createWebhook,
+	},
+	{
+		method: http.MethodGet, path: "/webhooks", operation: "listWebhooks", tag: tagWebhooks, access: accessManage,
+		summary: "List the webhooks, oldest first",
+		query:   []string{paramLimit, paramCursor}, status: http.StatusOK, answer: reflect.TypeFor[webhookPage](),
+		serve: (*call).listWebhooks,
+	},
+	{
+		method: http.MethodGet, path: "/webhooks/{id}", operation: "getWebhook", tag: tagWebhooks, access: accessManage,
+		summary: "Get a webhook",
+		status:  http.StatusOK, answer: reflect.TypeFor[webhook](), errors: notFound,
+		serve: (*call).getWebhook,
+	},
+	updateRoute(http.MethodPut, "updateWebhook"),
+	updateRoute(http.MethodPatch, "patchWebhook"),
+	{
+		method: http.MethodDelete, path: "/webhooks/{id}", operation: "deleteWebhook", tag: tagWebhooks, access: accessManage,
+		summary:     "Delete a webhook",
+		description: "Its waiting deliveries are cancelled.",
+		status:      http.StatusOK, answer: reflect.TypeFor[deletedWebhook](), errors: notFound,
+		serve: (*call).deleteWebhook,
+	},
+	{
+		method: http.MethodPost, path: "/webhooks/{id}/test", operation: "testWebhook", tag: tagWebhooks, access: accessManage,
+		summary:     "Send a test event",
+		description: "Publishes one webhook.test event to this webhook only.",
+		status:      http.StatusAccepted, answer: reflect.TypeFor[published](),
+		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict),
+		serve:  (*call).testWebhook,
+	},
+	{
+		method: http.MethodGet, path: "/webhooks/{id}/deliveries", operation: "listDeliveries", tag: tagDeliveries, access: accessManage,
+		summary: "List a webhook's deliveries, newest first",
+		query:   []string{paramState, paramSince, paramLimit, paramCursor},
+		status:  http.StatusOK, answer: reflect.TypeFor[deliveryPage](), errors: notFound,
+		serve: (*call).listDeliveries,
+	},
+	{
+		method: http.MethodPost, path: "/webhooks/{id}/replay", operation: "startReplay", tag: tagReplays, access: accessManage,
+		summary: "Send past deliveries again",
+		description: "Starts a durable job that sends at most 100 deliveries a second. A dry run only counts. " +
+			"`unavailable` counts the deliveries whose payload has expired.",
+		request: reflect.TypeFor[newReplay](), status: http.StatusAccepted, answer: reflect.TypeFor[replay](),
+		location: "the job, unless it is a dry run",
+		errors:   bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeLimitReached),
+		serve:    (*call).startReplay,
+	},
+	{
+		method: http.MethodGet, path: "/replays/{id}", operation: "getReplay", tag: tagReplays, access: accessManage,
+		summary: "Get a replay's progress",
+		status:  http.StatusOK, answer: reflect.TypeFor[replay](), errors: notFound,
+		serve: (*call).getReplay,
+	},
+	{
+		method: http.MethodPost, path: "/events", operation: "publishEvent", tag: tagEvents, access: accessPublish,
+		summary: "Publish an event",
+		description: "Answered only once the event is stored. The same ID again within 72 hours, with the same event, data and " +
+			"(if given) timestamp, gets the first answer and `duplicate: true`; with others it is a conflict.",
+		idempotent: true, request: reflect.TypeFor[newEvent](), status: http.StatusAccepted, answer: reflect.TypeFor[published](),
+		errors: bodyErrorsAnd(sender.CodeUnknownEventType, sender.CodeConflict, sender.CodeLimitReached),
+		serve:  (*call).publish,
+	},
+	{
+		method: http.MethodPost, path: "/events/batch", operation: "publishBatch", tag: tagEvents, access: accessPublish,
+		summary: "Publish up to 1,000 events",
+		description: "`items` are in the order of `events`: each the event's answer, or what is wrong with it. " +
+			"An Idempotency-Key has no meaning here; give each event its own `id`.",
+		request: reflect.TypeFor[eventBatch](), status: http.StatusAccepted, answer: reflect.TypeFor[publishedBatch](),
+		errors: bodyErrors,
+		serve:  (*call).publishBatch,
+	},
+	{
+		method: http.MethodGet, path: "/events/{id}", operation: "getEvent", tag: tagEvents, access: accessAny,
+		summary: "Get an event and its deliveries",
+		status:  http.StatusOK, answer: reflect.TypeFor[event](), errors: notFound,
+		serve: (*call).getEvent,
+	},
+	{
+		method: http.MethodGet, path: "/event-types", operation: "listEventTypes", tag: tagEvents, access: accessAny, accountless: true,
+		summary: "List the event types",
+		status:  http.StatusOK, answer: reflect.TypeFor[eventTypes](),
+		serve: (*call).listEventTypes,
+	},
+	{
+		method: http.MethodGet, path: "/deliveries/{id}", operation: "getDelivery", tag: tagDeliveries, access: accessManage,
+		summary: "Get a delivery and its attempts",
+		status:  http.StatusOK, answer: reflect.TypeFor[delivery](), errors: notFound,
+		serve: (*call).getDelivery,
+	},
+	{
+		method: http.MethodPost, path: "/deliveries/{id}/retry", operation: "retryDelivery", tag: tagDeliveries, access: accessManage,
+		summary:     "Send a delivery again",
+		description: "It is due now, with a fresh retry table. A conflict where its payload has expired.",
+		status:      http.StatusAccepted, answer: reflect.TypeFor[delivery](),
+		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict),
+		serve:  (*call).retryDelivery,
+	},
+	{
+		method: http.MethodGet, path: "/openapi.json", operation: "getOpenAPI", tag: tagMeta, access: accessOpen, accountless: true,
+		summary: "Get this document",
+		status:  http.StatusOK,
+		serve:   func(c *call) (any, error) { return rawAnswer(c.openAPI), nil },
+	},
+}
+
+func updateRoute(method, operation string) route {
+	return route{
+		method: method, path: "/webhooks/{id}", operation: operation, tag: tagWebhooks, access: accessManage,
+		summary: "Change a webhook",
+		description: "Changes only the fields given. A new secret signs from the next attempt on, also of what waits; " +
+			"`secretOverlap` keeps the old one as a second value in `webhook-signature` that long.",
+		request: reflect.TypeFor[webhookUpdate](), status: http.StatusOK, answer: reflect.TypeFor[webhook](),
+		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeUnsafeURL),
+		serve:  (*call).updateWebhook,
+	}
+}
+
+// patterns are the paths of the routes, taken apart once.
+var patterns = func() []pattern {
+	list := make([]pattern, len(routes))
+	for i, r := range routes {
+		p := &list[i]
+		p.before, p.after, p.variable = strings.Cut(r.path, "{id}")
+	}
+	return list
+}()
+
+type pattern struct {
+	before, after string
+	variable      bool
+}
+
+// match finds the call's route. Only the exact spelling of a path is one of ours: nothing is cleaned,
+// redirected or decoded, so there is one name for each thing.
+func (c *call) match() error {
+	path, below := strings.CutPrefix(c.r.URL.Path, c.basePath)
+	if !below || c.r.URL.RawPath != "" && c.r.URL.RawPath != c.r.URL.Path {
+		return errNoSuchPath
+	}
+	var allow []string
+	for i := range routes {
+		r := &routes[i]
+		id, ok := patterns[i].matches(path)
+		if !ok {
+			continue
+		}
+		if r.method == c.r.Method || r.method == http.MethodGet && c.r.Method == http.MethodHead {
+			c.route, c.id = r, id
+			return nil
+		}
+		if allow = append(allow, r.method); r.method == http.MethodGet {
+			allow = append(allow, http.MethodHead)
+		}
+	}
+	if allow == nil {
+		return errNoSuchPath
+	}
+	c.w.Header().Set("Allow", strings.Join(allow, ", "))
+	return &sender.Error{Code: sender.CodeMethodNotAllowed, Message: "this path takes " + strings.Join(allow, ", ")}
+}
+
+var errNoSuchPath = &sender.Error{Code: sender.CodeNotFound, Message: "there is nothing at this path; GET /openapi.json lists what there is"}
+
+func (p *pattern) matches(path string) (id string, ok bool) {
+	if !p.variable {
+		return "", path == p.before
+	}
+	rest, ok := strings.CutPrefix(path, p.before)
+	if !ok {
+		return "", false
+	}
+	if id, ok = strings.CutSuffix(rest, p.after); !ok {
+		return "", false
+	}
+	return id, isID(id)
+}
+
+// isID reports whether a segment of the path can be an ID: nothing else ever reaches the Service.
+func isID(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= config.MaxEventID
+}

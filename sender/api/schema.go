@@ -1,0 +1,207 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/videocloud/webhooks/sender"
+)
+
+// doc is a JSON object that keeps its members' order, so that the document reads as it was written.
+type doc []member
+
+type member struct {
+	name  string
+	value any
+}
+
+// MarshalJSON implements json.Marshaler.
+func (d doc) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	buf.WriteByte('{')
+	for i, m := range d {
+		if i > 0 {
+			buf.WriteByte(',')
+		}
+		if err := encode(&buf, m.name); err != nil {
+			return nil, err
+		}
+		buf.WriteByte(':')
+		if err := encode(&buf, m.value); err != nil {
+			return nil, err
+		}
+	}
+	buf.WriteByte('}')
+	return buf.Bytes(), nil
+}
+
+// schemas collects the schemas of the structs that the routes take and give, by name.
+type schemas struct {
+	list doc
+	made map[reflect.Type]bool
+}
+
+// choice is an answer that is one of several.
+type choice interface{ choices() []reflect.Type }
+
+func (batchAnswer) choices() []reflect.Type {
+	return []reflect.Type{reflect.TypeFor[published](), reflect.TypeFor[refusedEvent]()}
+}
+
+// of returns the schema of a type; that of a struct is a reference. Requests and answers differ: what is
+// optional in a request may be null there, and a request has no other members.
+func (s *schemas) of(t reflect.Type, request bool) doc {
+	if t.Implements(reflect.TypeFor[choice]()) {
+		var list []doc
+		for _, c := range reflect.Zero(t).Interface().(choice).choices() {
+			list = append(list, s.of(c, request))
+		}
+		return doc{{"oneOf", list}}
+	}
+	switch t {
+	case reflect.TypeFor[seconds]():
+		return doc{{"type", "string"}, {"format", "date-time"}, {"pattern", `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`}}
+	case reflect.TypeFor[millis](), typeTime:
+		return doc{{"type", "string"}, {"format", "date-time"}}
+	case typeDuration:
+		return doc{{"type", "string"}, {"examples", []string{"24h"}}}
+	case typeRaw:
+		return doc{{"type", "object"}}
+	case reflect.TypeFor[sender.Code]():
+		return doc{{"type", "string"}, {"enum", codes}}
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return s.of(t.Elem(), request)
+	case reflect.Slice:
+		return doc{{"type", "array"}, {"items", s.of(t.Elem(), request)}}
+	case reflect.Map:
+		return doc{{"type", "object"}, {"additionalProperties", s.of(t.Elem(), request)}}
+	case reflect.Struct:
+		return s.ref(t, request)
+	case reflect.Int, reflect.Int64:
+		return doc{{"type", "integer"}}
+	case reflect.Bool:
+		return doc{{"type", "boolean"}}
+	case reflect.String:
+		return doc{{"type", "string"}}
+	}
+	panic("no schema for " + t.String())
+}
+
+// ref makes the schema of a struct, where it isn't made yet, and returns a reference to it.
+func (s *schemas) ref(t reflect.Type, request bool) doc {
+	name := strings.TrimPrefix(t.Name(), "api")
+	name = strings.ToUpper(name[:1]) + name[1:]
+	if !s.made[t] {
+		s.made[t] = true
+		at := len(s.list)
+		s.list = append(s.list, member{name: name})
+		s.list[at].value = s.object(t, request)
+	}
+	return doc{{"$ref", "#/components/schemas/" + name}}
+}
+
+func (s *schemas) object(t reflect.Type, request bool) doc {
+	properties, required := s.properties(t, request)
+	d := doc{{"type", "object"}, {"properties", properties}}
+	if len(required) > 0 {
+		d = append(d, member{"required", required})
+	}
+	if request {
+		d = append(d, member{"additionalProperties", false})
+	}
+	return d
+}
+
+func (s *schemas) properties(t reflect.Type, request bool) (properties doc, required []string) {
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		if sf.Anonymous {
+			p, r := s.properties(sf.Type, request)
+			properties, required = append(properties, p...), append(required, r...)
+			continue
+		}
+		name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		must := sf.Tag.Get("required") == "true"
+		if !request {
+			must = options != "omitempty"
+		}
+		if must {
+			required = append(required, name)
+		}
+		property := s.constrained(sf, request)
+		if request && !must && sf.Tag.Get("null") != "no" {
+			property = nullable(property)
+		}
+		properties = append(properties, member{name, property})
+	}
+	return properties, required
+}
+
+// constrained is the schema of a field with what its tags say about it.
+func (s *schemas) constrained(sf reflect.StructField, request bool) doc {
+	d := s.of(sf.Type, request)
+	tag := sf.Tag
+	kind, _ := d.get("type").(string)
+	bounds := map[string][2]string{
+		"string": {"minLength", "maxLength"}, "integer": {"minimum", "maximum"}, "array": {"minItems", "maxItems"},
+	}[kind]
+	for i, key := range []string{"min", "max"} {
+		if n, err := strconv.Atoi(tag.Get(key)); err == nil {
+			d = append(d, member{bounds[i], n})
+		}
+	}
+	if f := tag.Get("format"); f != "" {
+		d = append(d, member{"format", f})
+	}
+	if p := tag.Get("pattern"); p != "" {
+		d = append(d, member{"pattern", p})
+	}
+	if e := tag.Get("enum"); e != "" {
+		d = append(d, member{"enum", strings.Split(e, ",")})
+	}
+	if text := tag.Get("doc"); text != "" {
+		d = append(d, member{"description", text})
+	}
+	if e := tag.Get("example"); e != "" {
+		example := any(e)
+		if kind == "array" {
+			example = []string{e}
+		}
+		d = append(d, member{"examples", []any{example}})
+	}
+	return d
+}
+
+func (d doc) get(name string) any {
+	for _, m := range d {
+		if m.name == name {
+			return m.value
+		}
+	}
+	return nil
+}
+
+// nullable allows null as well. An enum names it too.
+func nullable(d doc) doc {
+	for i, m := range d {
+		switch m.name {
+		case "type":
+			d[i].value = []any{m.value, "null"}
+		case "enum":
+			values := []any{}
+			for _, v := range m.value.([]string) {
+				values = append(values, v)
+			}
+			d[i].value = append(values, nil)
+		}
+	}
+	return d
+}
+
+// Interface guard.
+var _ json.Marshaler = doc{}

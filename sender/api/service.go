@@ -1,0 +1,31 @@
+package api
+
+import (
+	"context"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/sender"
+)
+
+// Service is what the API serves. *[sender.Sender] is one. Every method acts for one account and sees
+// nothing of another's. Its refusals are *[sender.Error]; any other error is answered 503 without its text.
+type Service interface {
+	CreateWebhook(ctx context.Context, account string, in sender.NewWebhook) (w sender.Webhook, secret string, err error)
+	ListWebhooks(ctx context.Context, account, cursor string, limit int) (items []sender.Webhook, next string, err error)
+	Webhook(ctx context.Context, account, id string) (sender.Webhook, error)
+	UpdateWebhook(ctx context.Context, account, id string, u sender.WebhookUpdate) (sender.Webhook, error)
+	DeleteWebhook(ctx context.Context, account, id string) error
+	TestWebhook(ctx context.Context, account, id string) (sender.Published, error)
+
+	Publish(ctx context.Context, account string, e sender.Event) (sender.Published, error)
+	PublishBatch(ctx context.Context, account string, events []sender.Event) []sender.PublishResult
+	Event(ctx context.Context, account, id string) (sender.EventRecord, error)
+	EventTypes() []config.EventType
+
+	Deliveries(ctx context.Context, account, webhookID string, f sender.DeliveryFilter) (items []sender.Delivery, next string, err error)
+	Delivery(ctx context.Context, account, id string) (sender.Delivery, error)
+	RetryDelivery(ctx context.Context, account, id string) (sender.Delivery, error)
+
+	StartReplay(ctx context.Context, account, webhookID string, r sender.ReplayRequest) (sender.Replay, error)
+	Replay(ctx context.Context, account, id string) (sender.Replay, error)
+}
