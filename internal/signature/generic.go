@@ -147,7 +147,7 @@ func (g *generic) scan(c *claims) error {
 		return malformed(g.sigHeader, "has more than one timestamp")
 	case offered > maxCandidates:
 		return malformed(g.sigHeader, "offers too many signatures")
-	case offered > 1 && !g.multi && g.syntax == list:
+	case offered > 1 && !g.multi && g.syntax != versions:
 		return malformed(g.sigHeader, "has more than one signature")
 	case usable == 0:
 		return malformed(g.sigHeader, "has no signature of the scheme's form")
@@ -159,7 +159,7 @@ func (g *generic) walk(header string, sep byte) candidates { return g.syntax.wal
 
 // isFor reports whether a candidate could have been made with the key, by its label alone.
 func (g *generic) isFor(k *key, c candidate) bool {
-	if g.syntax == single {
+	if g.syntax == single || g.syntax == values {
 		return true
 	}
 	return c.key == k.version || (c.key == "" && g.bare && k.mac != nil)
@@ -169,10 +169,12 @@ func (g *generic) isFor(k *key, c candidate) bool {
 func (g *generic) claimTime(h http.Header, c *claims, now time.Time) error {
 	switch {
 	case g.row.tsHeader != "" && g.tsJSON != "":
-		c.t = optional(h, g.tsHeader) // the fallback for a body without a timestamp
-		if c.t == "" {
-			return nil
+		// Not signed, and only for a body without a timestamp: nothing about it matters before that is known.
+		text := optional(h, g.tsHeader)
+		if ms, precision, ok := g.unit.parse(text); ok {
+			c.t, c.ms, c.precision = text, ms, precision
 		}
+		return nil
 	case g.row.tsHeader != "":
 		t, err := one(h, g.tsHeader)
 		if err != nil {
@@ -204,6 +206,11 @@ func (g *generic) verify(r *Request, now time.Time) (Result, error) {
 	if g.payload.uses["query"] && !parsable(urls[0]) {
 		return Result{}, malformed("the query", "can't be parsed")
 	}
+	if g.form != nil {
+		if m.form, err = g.form(r, urls[0]); err != nil {
+			return Result{}, err
+		}
+	}
 	matched := -1
 	for i := 0; i < len(g.keys) && matched < 0; i++ {
 		for _, m.url = range urls {
@@ -223,6 +230,9 @@ func (g *generic) verify(r *Request, now time.Time) (Result, error) {
 	res := Result{Secret: matched, Timestamp: t, BodySigned: g.payload.signsBody()}
 	if g.payload.signsURL() {
 		res.URLSigned = urls[0]
+	}
+	if g.form != nil {
+		res.Content = []byte(urls[0] + m.form)
 	}
 	g.identify(&res, c, r)
 	return res, nil
@@ -250,9 +260,9 @@ func parsable(u string) bool {
 
 // matches reports whether any candidate is the key's signature of the message.
 func (g *generic) matches(k *key, signature string, m *message) bool {
-	if k.token != nil {
-		sum := sha256.Sum256([]byte(signature))
-		return hmac.Equal(sum[:], k.token[:]) // of the sums, so that the length stays hidden too
+	if k.token != "" {
+		got, want := sha256.Sum256([]byte(signature)), sha256.Sum256([]byte(k.token))
+		return hmac.Equal(got[:], want[:]) // of the sums, so that the length stays hidden too
 	}
 	check := k.checker(&g.payload, m)
 	defer check.done()
@@ -288,19 +298,17 @@ func (g *generic) bodyTime(c claims, body []byte, now time.Time) (string, error)
 	if !ok {
 		return "", malformed("the timestamp "+g.tsJSON+" in the body", "is not one of the scheme's form")
 	}
-	if g.tsKey != "" && !sameTime(c.t, ms) {
+	if g.tsKey != "" && !sameTime(c, ms, precision) {
 		return "", &Error{ReasonMismatch, "the timestamp in " + g.sigHeader + " is not the signed body's"}
 	}
 	return text, g.window.check(ms, precision, now)
 }
 
-// sameTime compares a timestamp in seconds or milliseconds with one in milliseconds, a second apart at most.
-func sameTime(text string, ms int64) bool {
-	n, ok := digits(text)
-	if n < 1e11 {
-		n, ms = n*1000, ms-ms%1000
-	}
-	return ok && n-ms <= 1000 && ms-n <= 1000
+// sameTime compares the list's timestamp with the body's: a second apart at most, for one may be in seconds.
+func sameTime(c claims, ms, precision int64) bool {
+	coarse := max(c.precision, precision)
+	d := c.ms/coarse - ms/coarse
+	return d*coarse <= 1000 && d*coarse >= -1000
 }
 
 // identify fills in the event's ID and type.

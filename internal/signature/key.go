@@ -11,7 +11,7 @@ import (
 type key struct {
 	version string // list key or version of the signatures that it makes
 	mac     *macPool
-	token   *[sha256.Size]byte
+	token   string // compared as it is
 	public  ed25519.PublicKey
 	private ed25519.PrivateKey // where the secret is one
 	curve   *ecdsa.PublicKey
@@ -49,8 +49,7 @@ func (r *row) key(enc secretEncoding, secret string) (k key, why string) {
 	case secret == "":
 		return key{}, "it is empty"
 	case r.alg == algToken:
-		sum := sha256.Sum256([]byte(secret))
-		return key{token: &sum}, ""
+		return key{token: secret}, ""
 	case r.alg == algEd25519 || (r.syntax == versions && r.secret == secWhsec && asymmetric(secret)):
 		return ed25519Key(r.syntax == versions, secret)
 	case r.alg == algECDSA:

@@ -2,9 +2,10 @@ package signature
 
 import "strings"
 
-// candidates walks the signatures of a header without allocating. Every scheme has one of three syntaxes:
+// candidates walks the signatures of a header without allocating. Every scheme has one of four syntaxes:
 //
 //	single    <prefix><signature>
+//	values    <signature>,<signature>
 //	list      t=<timestamp>,v1=<signature>,v1=<signature>    separator and keys vary
 //	versions  v1,<signature> v1a,<signature>                 Standard Webhooks
 type candidates struct {
@@ -18,6 +19,7 @@ type syntax uint8
 
 const (
 	single syntax = iota
+	values
 	list
 	versions
 )
@@ -42,20 +44,27 @@ func (c *candidates) next() (candidate, bool) {
 		return c.nextPair()
 	case versions:
 		return c.nextVersion()
+	case values:
+		return candidate{value: c.cut(), ok: true}, true
 	}
 	c.done = true
 	return candidate{value: c.rest, ok: true}, true
 }
 
 func (c *candidates) nextPair() (candidate, bool) {
+	key, value, ok := strings.Cut(c.cut(), "=")
+	return candidate{key, value, ok && key != ""}, true
+}
+
+// cut takes the text up to the next separator, without the white space around it.
+func (c *candidates) cut() string {
 	element := c.rest
 	if i := strings.IndexByte(c.rest, c.sep); i >= 0 {
 		element, c.rest = c.rest[:i], c.rest[i+1:]
 	} else {
 		c.done = true
 	}
-	key, value, ok := strings.Cut(strings.Trim(element, " \t"), "=")
-	return candidate{key, value, ok && key != ""}, true
+	return strings.Trim(element, " \t")
 }
 
 func (c *candidates) nextVersion() (candidate, bool) {

@@ -27,8 +27,11 @@ var placeholders = map[string]string{
 	"query":       "the query, sorted by name",
 	"method":      "the request's method",
 	"secret":      "the secret itself (plain hashes only)",
-	"form":        "the form fields, name and value, sorted (Twilio)",
+	"form":        "the form fields, as the provider joins them (presets only)",
 }
+
+// shorthands are what Caddy makes of two placeholders in a Caddyfile, where {method} is short for a longer name.
+var shorthands = map[string]string{"http.request.method": "method", "http.request.uri.query": "query"}
 
 func parsePayload(template string) (payload, error) {
 	p := payload{uses: map[string]bool{}}
@@ -42,6 +45,9 @@ func parsePayload(template string) (payload, error) {
 			p.parts = append(p.parts, part{literal: template[:open]})
 		}
 		name, rest, closed := strings.Cut(template[open+1:], "}")
+		if long, ok := shorthands[name]; ok {
+			name = long
+		}
 		if !closed || placeholders[name] == "" {
 			return payload{}, fmt.Errorf("unknown placeholder {%s", template[open+1:])
 		}
@@ -56,7 +62,9 @@ func parsePayload(template string) (payload, error) {
 func (p payload) signsBody() bool { return p.uses["body"] || p.uses["body_sha256"] || p.uses["form"] }
 
 // signsURL reports whether the public URL is part of it.
-func (p payload) signsURL() bool { return p.uses["url"] || p.uses["url_path"] || p.uses["query"] }
+func (p payload) signsURL() bool {
+	return p.uses["url"] || p.uses["url_path"] || p.uses["query"] || p.uses["form"]
+}
 
 // message is what the placeholders of one request stand for.
 type message struct {

@@ -1,52 +1,126 @@
 package signature
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
 
-// presets is the table of schemes. A scheme that the parameters can express is one row here and nothing else.
-// Evidence for each is its provider's documentation or official library; what no library does (exactly one signature
-// where no rotation is documented, a window in both directions) is on the safe side.
-var presets = []row{
+// The table of schemes is this file and the other presets_*.go. A scheme that the parameters of a row can express is one
+// row and nothing else; [Info] and the documentation are made from it.
+//
+// Evidence for each row is its provider's documentation or official library. What those leave open (how many
+// signatures one header may hold, how far ahead a clock may be) is decided on the safe side: exactly one where no
+// rotation is documented, and a window in both directions.
+
+// presetsBasic are our own scheme, the standard one, its relatives, and the scheme whose row is written by the user.
+var presetsBasic = []row{
 	{
-		name: "videocloud", provider: "VideoCloud", header: "X-VideoCloud-Signature", enc: encLowerHex,
-		idHeaders: []string{"webhook-id", "X-VideoCloud-Event-Id"}, eventJSON: []string{"/event"}, tsHeader: "webhook-timestamp",
-		options: []string{"brand"},
-		how:     "body; with the Standard Webhooks headers also `{id}.{t}.{body}`",
-		note:    "A sender without the `webhook-*` headers gives neither a timestamp nor a signed ID; `require_timestamp` refuses it.",
+		name: "videocloud", provider: "VideoCloud", header: "X-VideoCloud-Signature", enc: encLowerHex, tsHeader: "webhook-timestamp",
+		idHeaders: []string{"webhook-id", "X-VideoCloud-Event-Id"}, eventJSON: []string{"/event"},
+		options: []string{"brand"}, how: "the body; beside it, where the sender adds them, the `webhook-*` headers sign ID, timestamp and body",
+		note: "Without the `webhook-*` headers there is neither a timestamp nor a signed ID; `require_timestamp` refuses such deliveries.",
 	},
 	{
 		name: "standard", provider: "Standard Webhooks", aliases: []string{"standard-webhooks"}, header: "webhook-signature",
-		syntax: versions, sigKey: "v1", multi: true, enc: encBase64, secret: secWhsec, template: "{id}.{t}.{body}", tsHeader: "webhook-timestamp",
-		idHeaders: []string{"webhook-id"}, eventJSON: []string{"/type"},
+		syntax: versions, sigKey: "v1", enc: encBase64, secret: secWhsec, template: "{id}.{t}.{body}",
+		tsHeader: "webhook-timestamp", idHeaders: []string{"webhook-id"}, eventJSON: []string{"/type"},
 		secretIs: "`whsec_` and base64 (v1), or `whpk_` and the public key in base64 (v1a)",
 	},
 	{
 		name: "standard-v1a", provider: "Standard Webhooks, asymmetric only", aliases: []string{"standard-webhooks-v1a"}, header: "webhook-signature",
-		syntax: versions, sigKey: "v1a", multi: true, alg: algEd25519, enc: encBase64, template: "{id}.{t}.{body}", tsHeader: "webhook-timestamp",
-		idHeaders: []string{"webhook-id"}, eventJSON: []string{"/type"},
+		syntax: versions, sigKey: versionAsymmetric, alg: algEd25519, enc: encBase64, template: "{id}.{t}.{body}",
+		tsHeader: "webhook-timestamp", idHeaders: []string{"webhook-id"}, eventJSON: []string{"/type"},
 		secretIs: "`whpk_` and the public key in base64",
 	},
+	{
+		name: "svix", provider: "Svix, and who sends with it (Clerk, Resend, Brex)", header: "svix-signature",
+		syntax: versions, sigKey: "v1", enc: encBase64, secret: secWhsec, template: "{id}.{t}.{body}",
+		tsHeader: "svix-timestamp", idHeaders: []string{"svix-id"}, eventJSON: []string{"/type"},
+		secretIs: "`whsec_` and base64",
+	},
+	{
+		name: "openai", provider: "OpenAI", header: "webhook-signature",
+		syntax: versions, sep: '\t', sigKey: "v1", bare: true, enc: encBase64, secret: secAuto, template: "{id}.{t}.{body}",
+		tsHeader: "webhook-timestamp", idHeaders: []string{"webhook-id"}, eventJSON: []string{"/type"},
+		secretIs: "`whsec_` and base64, or any other text as it is",
+	},
+	{
+		name: "hmac", provider: "any provider, described by options", aliases: []string{"hmac-generic"}, header: "X-Signature",
+		options: hmacOptions, how: "what `payload` says",
+		note: "Only what `payload` holds is protected: without `{t}` nothing ages, without `{id}` the ID header is unsigned.",
+	},
+}
+
+// presetsCode are platforms for code and its operation.
+var presetsCode = []row{
 	{
 		name: "github", provider: "GitHub", header: "X-Hub-Signature-256", prefix: "sha256=",
 		idHeaders: []string{"X-GitHub-Delivery"}, eventHeader: "X-GitHub-Event",
 	},
 	{
-		name: "stripe", provider: "Stripe", header: "Stripe-Signature",
-		syntax: list, sep: ',', tsKey: "t", sigKey: "v1", multi: true, template: "{t}.{body}",
-		idJSON: "/id", eventJSON: []string{"/type"}, secretIs: "the whole text, `whsec_` included",
+		name: "github-sha1", provider: "GitHub, legacy", header: "X-Hub-Signature", prefix: "sha1=", alg: algSHA1,
+		idHeaders: []string{"X-GitHub-Delivery"}, eventHeader: "X-GitHub-Event",
 	},
 	{
-		name: "paddle", provider: "Paddle", header: "Paddle-Signature",
-		syntax: list, sep: ';', tsKey: "ts", sigKey: "h1", multi: true, template: "{t}:{body}", tolerance: 5 * time.Second,
-		idJSON: "/event_id", eventJSON: []string{"/event_type"},
+		name: "gitlab", provider: "GitLab (secret token; signing tokens are the scheme standard)", header: "X-Gitlab-Token", alg: algToken,
+		idHeaders: []string{"Idempotency-Key", "X-Gitlab-Event-UUID"}, eventHeader: "X-Gitlab-Event", secretIs: "the secret token",
+	},
+	{
+		name: "bitbucket", provider: "Bitbucket Cloud, Jira", header: "X-Hub-Signature", prefix: "sha256=",
+		idHeaders: []string{"X-Request-UUID"}, eventHeader: "X-Event-Key",
+	},
+	{
+		name: "bitbucket-server", provider: "Bitbucket Server", header: "X-Hub-Signature", prefix: "sha256=",
+		idHeaders: []string{"X-Request-Id"}, eventHeader: "X-Event-Key",
+	},
+	{
+		name: "gitea", provider: "Gitea, Forgejo", header: "X-Gitea-Signature",
+		idHeaders: []string{"X-Gitea-Delivery"}, eventHeader: "X-Gitea-Event",
+	},
+	{
+		name: "gogs", provider: "Gogs", header: "X-Gogs-Signature",
+		idHeaders: []string{"X-Gogs-Delivery"}, eventHeader: "X-Gogs-Event",
+	},
+	{
+		name: "linear", provider: "Linear", header: "Linear-Signature",
+		tsJSON: "/webhookTimestamp", jsonUnit: unitMillis, tsHeader: "Linear-Timestamp", unit: unitMillis, tolerance: time.Minute,
+		idHeaders: []string{"Linear-Delivery"}, eventJSON: []string{"/type"},
+		note: "The timestamp in the body counts; the header `Linear-Timestamp` is not signed and is looked at only where the body has none.",
+	},
+	{
+		name: "pagerduty", provider: "PagerDuty", header: "X-PagerDuty-Signature",
+		syntax: list, sep: ',', sigKey: "v1", multi: true, idJSON: "/event/id", eventJSON: []string{"/event/event_type"},
+	},
+	{name: "vercel", provider: "Vercel", header: "x-vercel-signature", alg: algSHA1, idJSON: "/id", eventJSON: []string{"/type"}},
+	{
+		name: "scalr", provider: "Scalr", header: "X-Signature", alg: algSHA1, template: "{body}{t}",
+		tsHeader: "Date", unit: unitHTTPDate,
+	},
+	{
+		name: "workos", provider: "WorkOS", header: "WorkOS-Signature",
+		syntax: list, sep: ',', tsKey: "t", sigKey: "v1", template: "{t}.{body}", unit: unitMillis, tolerance: 3 * time.Minute,
+		idJSON: "/id", eventJSON: []string{"/event"}, secretIs: "the whole text, any `whsec_` included",
+	},
+	{
+		name: "sanity", provider: "Sanity", header: "sanity-webhook-signature", enc: encBase64URL,
+		syntax: list, sep: ',', tsKey: "t", sigKey: "v1", template: "{t}.{body}", unit: unitMillis,
+		idHeaders: []string{"idempotency-key"},
 	},
 }
 
+// presets is the whole table.
+var presets = slices.Concat(presetsBasic, presetsCode, presetsVideo, presetsTrade, presetsTalk)
+
 // specials are the schemes that need more than their row says.
 var specials = map[string]func(*row, Config) (scheme, error){
-	"videocloud": newVideoCloud,
+	"videocloud":     newVideoCloud,
+	"hmac":           newHMAC,
+	"box":            newBox,
+	"cloudinary":     newCloudinary,
+	"livekit":        newLiveKit,
+	"mailgun":        newMailgun,
+	"adyen-standard": newAdyen,
 }
 
 // table finds presets by name and alias.

@@ -45,13 +45,14 @@ type row struct {
 	eventJSON   []string
 	eventHeader string
 
-	fixed     []fixedHeader         // further headers that must have this value
-	urls      func(string) []string // spellings of the URL that the provider may have signed
-	handshake handshake             // which set-up requests are answered
-	options   []string              // of this scheme, beside secret_encoding
-	secretIs  string                // what the secret is called at the provider
-	note      string                // what the signature doesn't protect, beyond what the row says by itself
-	how       string                // what is signed, where the template can't say it
+	fixed     []fixedHeader                                // further headers that must have this value
+	urls      func(string) []string                        // spellings of the URL that the provider may have signed
+	form      func(r *Request, url string) (string, error) // what {form} stands for
+	handshake handshake                                    // which set-up requests are answered
+	options   []string                                     // of this scheme, beside secret_encoding
+	secretIs  string                                       // what the secret is called at the provider
+	note      string                                       // what the signature doesn't protect, beyond what the row says by itself
+	how       string                                       // what is signed, where the template can't say it
 }
 
 type fixedHeader struct{ name, value string }
@@ -62,7 +63,9 @@ const defaultTolerance = 5 * time.Minute
 func (r row) complete() *row {
 	setDefault(&r.alg, algSHA256)
 	setDefault(&r.secret, secUTF8)
-	setDefault(&r.template, "{body}")
+	if r.alg != algToken {
+		setDefault(&r.template, "{body}")
+	}
 	setDefault(&r.unit, unitSeconds)
 	setDefault(&r.jsonUnit, unitSeconds)
 	setDefault(&r.tolerance, defaultTolerance)

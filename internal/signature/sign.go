@@ -15,6 +15,13 @@ func (g *generic) sign(r *Request, id string, now time.Time) (http.Header, error
 		return nil, ErrCannotSign
 	}
 	m := message{body: r.Body, method: r.Method, url: g.urls(r)[0]}
+	if g.form != nil {
+		form, err := g.form(r, m.url)
+		if err != nil {
+			return nil, err
+		}
+		m.form = form
+	}
 	h := http.Header{}
 	if g.timestamped() {
 		m.t = g.unit.format(now)
@@ -40,6 +47,9 @@ func (g *generic) sign(r *Request, id string, now time.Time) (http.Header, error
 
 // signature signs a message with one key and encodes the result.
 func (g *generic) signature(k *key, m *message) string {
+	if k.token != "" {
+		return k.token
+	}
 	if k.private != nil {
 		return string(g.enc.encode(nil, ed25519.Sign(k.private, g.payload.append(nil, m))))
 	}

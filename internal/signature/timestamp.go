@@ -14,6 +14,7 @@ const (
 	unitMillis   unit = "ms"
 	unitRFC3339  unit = "rfc3339"
 	unitHTTPDate unit = "http-date"
+	unitEither   unit = "s or ms" // by its length
 )
 
 // maxDigits keeps every count of milliseconds far inside an int64.
@@ -29,6 +30,11 @@ func (u unit) parse(text string) (ms, precision int64, ok bool) {
 	case unitMillis:
 		n, ok := digits(text)
 		return n, 1, ok
+	case unitEither:
+		if len(text) > 11 {
+			return unitMillis.parse(text)
+		}
+		return unitSeconds.parse(text)
 	case unitRFC3339:
 		// time.Parse is laxer than the format: it takes a one-digit hour and a comma.
 		if len(text) < len("2006-01-02T15:04:05Z") || len(text) > 40 || text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] == ',' {

@@ -1,0 +1,91 @@
+package signature
+
+import (
+	"net/http"
+	"time"
+)
+
+// box checks the two signatures of a Box webhook. Each of its two keys signs its own header, and one of them being
+// right is enough, so that a key can be replaced while the other holds. The keys are not interchangeable.
+type box struct {
+	headers []*generic // by secret: primary, secondary
+}
+
+func newBox(r *row, c Config) (scheme, error) {
+	if len(c.Secrets) > 2 {
+		return nil, badSecret(2, "the scheme box has a primary key and a secondary one, no more")
+	}
+	if len(c.Secrets) == 0 {
+		return nil, badSecret(0, "there is none")
+	}
+	s := &box{}
+	for i, secret := range c.Secrets {
+		own := *r
+		if i == 1 {
+			own.header = "box-signature-secondary"
+		}
+		one := c
+		one.Secrets = []string{secret}
+		g, err := newGeneric(&own, one)
+		if err != nil {
+			return nil, err
+		}
+		s.headers = append(s.headers, g.(*generic))
+	}
+	return s, nil
+}
+
+func (s *box) check(h http.Header, now time.Time) error {
+	var first error
+	for _, g := range s.headers {
+		err := g.check(h, now)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (s *box) verify(r *Request, now time.Time) (Result, error) {
+	var first error
+	for i, g := range s.headers {
+		res, err := g.verify(r, now)
+		if err == nil {
+			res.Secret = i
+			return res, nil
+		}
+		if first == nil || first.(*Error).Reason == ReasonMissing {
+			first = err
+		}
+	}
+	return Result{}, first
+}
+
+func (s *box) sign(r *Request, id string, now time.Time) (http.Header, error) {
+	h := http.Header{}
+	for _, g := range s.headers {
+		own, err := g.sign(r, id, now)
+		if err != nil {
+			return nil, err
+		}
+		for name, values := range own {
+			h[name] = values
+		}
+	}
+	return h, nil
+}
+
+// newCloudinary builds a plain hash whose algorithm is an option.
+func newCloudinary(preset *row, c Config) (scheme, error) {
+	r := *preset
+	if alg, ok := c.Options["alg"]; ok {
+		r.alg = algorithm(alg)
+		if r.alg != algSHA1 && r.alg != algSHA256 {
+			return nil, badOption("alg", "%q is not one of sha1, sha256", alg)
+		}
+	}
+	return newGeneric(&r, c)
+}

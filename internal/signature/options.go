@@ -1,0 +1,184 @@
+package signature
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// hmacOptions are the options of the scheme hmac, which describe a row.
+var hmacOptions = []string{
+	"alg", "encoding", "header", "prefix", "payload",
+	"separator", "signature_key", "timestamp_key", "signatures",
+	"timestamp_header", "timestamp_json", "timestamp_unit", "timestamp_window",
+	"id_header", "id_json", "event_header", "event_json",
+}
+
+// option is a documented option of a scheme.
+type option struct{ name, values, help string }
+
+// optionHelp documents every option there is.
+var optionHelp = []option{
+	{"secret_encoding", "utf8, base64, hex, whsec or auto", "how the text of a secret becomes the key: its bytes; decoded; `whsec` is base64 after an optional `whsec_`; `auto` is that only where `whsec_` is there"},
+	{"brand", "a word", "in the header names, instead of VideoCloud"},
+	{"api_key", "a name", "the issuer that tokens must have"},
+	{"alg", "sha1, sha256, sha384 or sha512", "the hash; default sha256 (cloudinary: sha1 or sha256, default sha1)"},
+	{"encoding", "hex, base64 or base64url", "of the signature; default hex"},
+	{"header", "a header", "with the signature; default X-Signature"},
+	{"prefix", "any text", "in front of a single signature, such as sha256="},
+	{"payload", "a template", "what is signed, from {body}, {body_sha256}, {t}, {id}, {url}, {url_path}, {query} and {method}; default {body}"},
+	{"separator", "one character, space or tab", "between the elements of a list; default a comma"},
+	{"signature_key", "a word", "makes the header a list such as t=…,v1=… and names the signatures' key"},
+	{"timestamp_key", "a word", "the timestamp's key in that list"},
+	{"signatures", "one or any", "whether a list has exactly one signature (default), or several, of which one must be right (rotation)"},
+	{"timestamp_header", "a header", "with the timestamp"},
+	{"timestamp_json", "a JSON pointer", "of the timestamp in the body"},
+	{"timestamp_unit", "s, ms, rfc3339 or http-date", "how the timestamp is written; default s"},
+	{"timestamp_window", "both or past", "whether a timestamp may be too far in the future too (default), or only too old"},
+	{"id_header", "a header", "with the event's ID; signed if the payload has {id}"},
+	{"id_json", "a JSON pointer", "of the event's ID in the body"},
+	{"event_header", "a header", "with the event's type"},
+	{"event_json", "a JSON pointer", "of the event's type in the body"},
+}
+
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")
+
+// newHMAC builds the scheme that the options describe.
+func newHMAC(preset *row, c Config) (scheme, error) {
+	r := *preset
+	o := hmacReader{options: c.Options}
+	r.alg = algorithm(o.choice("alg", string(r.alg), string(algSHA1), string(algSHA256), string(algSHA384), string(algSHA512)))
+	switch o.choice("encoding", "hex", "hex", "base64", "base64url") {
+	case "base64":
+		r.enc = encBase64
+	case "base64url":
+		r.enc = encBase64URL
+	}
+	r.header = o.header("header", r.header)
+	r.prefix = c.Options["prefix"]
+	r.template = o.text("payload", r.template)
+	if r.sigKey = o.word("signature_key"); r.sigKey != "" {
+		r.syntax = list
+		r.sep = o.separator()
+	}
+	r.tsKey = o.word("timestamp_key")
+	r.multi = o.choice("signatures", "one", "one", "any") == "any"
+	r.tsHeader, r.tsJSON = o.header("timestamp_header", ""), o.pointer("timestamp_json")
+	r.unit = unit(o.choice("timestamp_unit", "s", string(unitSeconds), string(unitMillis), string(unitRFC3339), string(unitHTTPDate)))
+	r.jsonUnit = r.unit
+	r.pastOnly = o.choice("timestamp_window", "both", "both", "past") == "past"
+	if name := o.header("id_header", ""); name != "" {
+		r.idHeaders = []string{name}
+	}
+	r.idJSON = o.pointer("id_json")
+	r.eventHeader = o.header("event_header", "")
+	if pointer := o.pointer("event_json"); pointer != "" {
+		r.eventJSON = []string{pointer}
+	}
+	if o.err != nil {
+		return nil, o.err
+	}
+	if err := r.coherent(c); err != nil {
+		return nil, err
+	}
+	return newGeneric(&r, c)
+}
+
+// coherent refuses combinations that would look safe without being so.
+func (r *row) coherent(c Config) error {
+	p, err := parsePayload(r.template)
+	switch {
+	case err != nil:
+		return badOption("payload", "%v", err)
+	case !p.signsBody():
+		return badOption("payload", "without {body} or {body_sha256} anyone could change the body")
+	case p.uses["secret"] || p.uses["form"]:
+		return badOption("payload", "{secret} and {form} are for presets only")
+	case p.uses["t"] && r.tsHeader == "" && r.tsKey == "":
+		return badOption("payload", "{t} needs timestamp_header or timestamp_key")
+	case !p.uses["t"] && (r.tsHeader != "" || r.tsKey != "") && r.tsJSON == "":
+		return badOption("payload", "without {t} the timestamp is not signed, and protects nothing")
+	case r.tsHeader != "" && r.tsKey != "":
+		return badOption("timestamp_key", "the timestamp is in the list or in timestamp_header, not in both")
+	case p.uses["t"] && r.tsJSON != "":
+		return badOption("timestamp_json", "the timestamp is in the body or in the payload's {t}, not in both")
+	case p.uses["id"] && len(r.idHeaders) == 0:
+		return badOption("payload", "{id} needs id_header")
+	case r.sigKey == "" && (r.tsKey != "" || c.Options["signatures"] != "" || c.Options["separator"] != ""):
+		return badOption("signature_key", "timestamp_key, separator and signatures are for lists, which need it")
+	case r.sigKey != "" && r.sigKey == r.tsKey:
+		return badOption("timestamp_key", "must differ from signature_key")
+	case r.sigKey != "" && r.prefix != "":
+		return badOption("prefix", "a list has keys instead")
+	}
+	return nil
+}
+
+// hmacReader reads options and keeps the first error.
+type hmacReader struct {
+	options map[string]string
+	err     error
+}
+
+func (o *hmacReader) fail(name, format string, args ...any) {
+	if o.err == nil {
+		o.err = badOption(name, format, args...)
+	}
+}
+
+func (o *hmacReader) text(name, fallback string) string {
+	value, ok := o.options[name]
+	if !ok {
+		return fallback
+	}
+	if value == "" {
+		o.fail(name, "it is empty")
+	}
+	return value
+}
+
+func (o *hmacReader) choice(name, fallback string, values ...string) string {
+	value := o.text(name, fallback)
+	if !slices.Contains(values, value) {
+		o.fail(name, "%q is not one of %s", value, strings.Join(values, ", "))
+	}
+	return value
+}
+
+func (o *hmacReader) header(name, fallback string) string {
+	value := o.text(name, fallback)
+	if value != "" && !headerName.MatchString(value) {
+		o.fail(name, "%q is not the name of a header", value)
+	}
+	return value
+}
+
+func (o *hmacReader) word(name string) string {
+	value := o.text(name, "")
+	if strings.ContainsAny(value, "=,; \t") {
+		o.fail(name, "%q is not a key of a list", value)
+	}
+	return value
+}
+
+func (o *hmacReader) pointer(name string) string {
+	value := o.text(name, "")
+	if value != "" && value[0] != '/' {
+		o.fail(name, "a JSON pointer starts with a slash, such as /id")
+	}
+	return value
+}
+
+func (o *hmacReader) separator() byte {
+	switch value := o.text("separator", ","); {
+	case value == "space":
+		return ' '
+	case value == "tab":
+		return '\t'
+	case len(value) == 1 && value != "=":
+		return value[0]
+	default:
+		o.fail("separator", "%q is not one character", value)
+		return 0
+	}
+}
