@@ -24,7 +24,7 @@ func readBody(req *http.Request, limit int64) ([]byte, error) {
 	if req.ContentLength == 0 || req.Body == nil || req.Body == http.NoBody {
 		return nil, nil
 	}
-	size := int64(firstRead)
+	size := min(int64(firstRead), limit+1)
 	if req.ContentLength > 0 && req.ContentLength < size {
 		size = req.ContentLength + 1 // room to see the end without growing
 	}
