@@ -98,6 +98,9 @@ func (r *Receiver) keep(ctx context.Context, c *Claim) *keeper {
 }
 
 func (k *keeper) renew() {
+	if !time.Now().Before(k.until) {
+		return // a handler that ignores the end of its time must not hold the event for ever
+	}
 	err := k.r.store.Renew(k.ctx, k.claim)
 	wait := k.claim.Lease / 3
 	if err != nil {
@@ -109,8 +112,7 @@ func (k *keeper) renew() {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	// A handler that ignores the end of its time must not hold the event for ever.
-	if !k.stopped && time.Now().Before(k.until) {
+	if !k.stopped {
 		k.timer.Reset(wait)
 	}
 }
