@@ -1,0 +1,45 @@
+"""VideoCloud Webhooks: register webhooks, publish events, verify deliveries.
+
+    from videocloud import VideoCloud
+
+    client = VideoCloud(api_key='your_api_key')
+    client.events.publish('video.published', {'videoId': 'vid_123456'})
+"""
+
+from ._client import VideoCloud
+from ._errors import VideoCloudError, WebhookVerificationError
+from ._models import (
+    Attempt,
+    Delivery,
+    DeliveryRef,
+    EventRecord,
+    EventType,
+    LastDelivery,
+    PublishedEvent,
+    Replay,
+    Webhook,
+)
+from ._pages import Page
+from ._signature import verify, verify_signature
+from .payloads import WebhookEvent
+
+__version__ = '0.1.0'
+
+__all__ = [
+    'Attempt',
+    'Delivery',
+    'DeliveryRef',
+    'EventRecord',
+    'EventType',
+    'LastDelivery',
+    'Page',
+    'PublishedEvent',
+    'Replay',
+    'VideoCloud',
+    'VideoCloudError',
+    'Webhook',
+    'WebhookEvent',
+    'WebhookVerificationError',
+    'verify',
+    'verify_signature',
+]

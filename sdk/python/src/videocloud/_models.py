@@ -1,0 +1,189 @@
+"""What the API answers, as objects."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
+from typing import Any, Dict, List, Mapping, Optional, Type, TypeVar
+
+from ._errors import VideoCloudError
+
+T = TypeVar('T')
+
+
+def build(model: Type[T], raw: Mapping[str, Any]) -> T:
+    """Makes an object of a JSON one. Members that this version doesn't know are left out."""
+    values = {}
+    try:
+        for f in fields(model):  # type: ignore[arg-type]
+            value = raw.get(camel(f.name))
+            if value is not None:
+                convert = f.metadata.get('convert')
+                values[f.name] = convert(value) if convert else value
+        return model(**values)
+    except (AttributeError, TypeError, ValueError) as error:
+        message = f'the answer is no {model.__name__}: {error}'
+        raise VideoCloudError(message, code='unexpected_response', status=200) from error
+
+
+def items(raw: Any) -> List[Any]:
+    """The items of a list's answer."""
+    found = raw.get('items') if isinstance(raw, dict) else None
+    if not isinstance(found, list):
+        raise VideoCloudError('the answer is no list', code='unexpected_response', status=200)
+    return found
+
+
+def camel(name: str) -> str:
+    """created_at becomes createdAt."""
+    return re.sub(r'_([a-z])', lambda m: m.group(1).upper(), name)
+
+
+def parse_time(text: str) -> datetime:
+    """Reads RFC 3339. Python keeps microseconds, so digits beyond them are cut off."""
+    match = re.fullmatch(r'(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)', text)
+    if match is None:
+        raise ValueError(f'not a time: {text!r}')
+    day, clock, fraction, zone = match.groups()
+    micro = (fraction or '').ljust(6, '0')[:6]
+    return datetime.fromisoformat(f'{day}T{clock}.{micro}{"+00:00" if zone in "Zz" else zone}')
+
+
+def format_time(value: Any) -> Any:
+    """Writes RFC 3339, in UTC. A datetime without a zone is taken as UTC; text stays as it is."""
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=timezone.utc)
+    return value.astimezone(timezone.utc).replace(tzinfo=None).isoformat() + 'Z'
+
+
+def _time(**options: Any) -> Any:
+    return field(metadata={'convert': parse_time}, **options)
+
+
+def _object(model: str, **options: Any) -> Any:
+    return field(metadata={'convert': lambda raw: build(globals()[model], raw)}, **options)
+
+
+def _list(model: str) -> Any:
+    return field(metadata={'convert': lambda raw: [build(globals()[model], r) for r in raw]}, default_factory=list)
+
+
+@dataclass(frozen=True)
+class LastDelivery:
+    """The latest attempt to a webhook."""
+
+    success: bool
+    timestamp: datetime = _time()
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A registered endpoint."""
+
+    id: str
+    url: str
+    events: List[str]
+    #: active, failed, paused or disabled. Only its owner ends the last two.
+    status: str
+    created_at: datetime = _time()
+    last_delivery: Optional[LastDelivery] = _object('LastDelivery', default=None)
+    description: Optional[str] = None
+    #: The names of the custom headers; their values are never shown.
+    headers: Optional[List[str]] = None
+    #: Attempts a second.
+    rate_limit: Optional[int] = None
+    #: Attempts in flight.
+    max_in_flight: Optional[int] = None
+    #: Only after a registration, and only where the API made it. Keep it: it is never shown again.
+    secret: Optional[str] = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class DeliveryRef:
+    """Names one delivery of an event."""
+
+    id: str
+    webhook_id: str
+
+
+@dataclass(frozen=True)
+class PublishedEvent:
+    """The answer to a publish: the event is stored."""
+
+    id: str
+    event: str
+    timestamp: datetime = _time()
+    deliveries: List[DeliveryRef] = _list('DeliveryRef')
+    #: The API knew this ID: nothing was published again. Also where the SDK's own retry met its first try.
+    duplicate: bool = False
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One HTTP request of a delivery."""
+
+    number: int
+    at: datetime = _time()
+    duration_ms: int = 0
+    status_code: Optional[int] = None
+    error: Optional[str] = None
+    #: At most 1 KiB of it.
+    response_body: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One event on its way to one webhook."""
+
+    id: str
+    event_id: str
+    event: str
+    webhook_id: str
+    #: pending, retrying, succeeded, failed or cancelled.
+    state: str
+    created_at: datetime = _time()
+    #: Why it failed without using up its attempts: backlog, disabled, expired, …
+    reason: Optional[str] = None
+    next_attempt_at: Optional[datetime] = _time(default=None)
+    attempts: List[Attempt] = _list('Attempt')
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """A published event and how its deliveries stand."""
+
+    id: str
+    event: str
+    timestamp: datetime = _time()
+    #: None once it has expired.
+    data: Optional[Dict[str, Any]] = None
+    deliveries: List[Delivery] = _list('Delivery')
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A durable job that sends deliveries again."""
+
+    webhook_id: str
+    #: running, done or cancelled; dry_run.
+    state: str
+    matched: int
+    #: Those whose payload has expired.
+    unavailable: int = 0
+    #: Those queued again so far.
+    sent: int = 0
+    created_at: Optional[datetime] = _time(default=None)
+    #: None after a dry run.
+    id: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class EventType:
+    """One entry of the event catalogue."""
+
+    name: str
+    description: str = ''
+    group: str = ''

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from typing import Callable, Generic, Iterator, List, Optional, Tuple, TypeVar
+
+T = TypeVar('T')
+
+Load = Callable[[Optional[str]], Tuple[List[T], Optional[str]]]
+
+
+class Page(Generic[T]):
+    """One page of a list. Iterating goes on through all pages that follow::
+
+        page = client.webhooks.list(limit=10)
+        print(page.items, page.next_cursor)
+        for webhook in client.webhooks.list():
+            print(webhook.id)
+    """
+
+    def __init__(self, load: Load[T], cursor: Optional[str]) -> None:
+        self._load = load
+        #: The items of this page.
+        self.items: List[T]
+        #: Where the next page starts; None on the last one.
+        self.next_cursor: Optional[str]
+        self.items, self.next_cursor = load(cursor)
+
+    def __iter__(self) -> Iterator[T]:
+        items, cursor = self.items, self.next_cursor
+        while True:
+            yield from items
+            if not cursor:
+                return
+            items, cursor = self._load(cursor)
+
+    def __repr__(self) -> str:
+        return f'Page(items={self.items!r}, next_cursor={self.next_cursor!r})'

@@ -1,0 +1,167 @@
+"""Sends requests: authentication, envelope, time-outs and retries."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import os
+import platform
+import random
+import socket
+import ssl
+import time
+from email.utils import parsedate_to_datetime
+from typing import Any, Dict, Mapping, Optional
+from urllib.parse import quote, urlencode, urlsplit
+
+from ._connections import Connections, Stale
+from ._errors import VideoCloudError
+
+_FIRST_DELAY = 0.25
+_LONGEST_DELAY = 8.0
+# A server that asks for more patience than this gets its error passed on instead.
+_LONGEST_RETRY_AFTER = 60.0
+# No answer, or one that says to come back; 502 and 504 are a proxy's words for no answer.
+_TRANSIENT = (0, 429, 502, 503, 504)
+
+
+class Tries:
+    """Counts the requests of one call, for the caller."""
+
+    count = 0
+
+
+class Transport:
+    def __init__(
+        self,
+        api_key: Optional[str],
+        base_url: Optional[str],
+        account: Optional[str],
+        timeout: float,
+        max_retries: int,
+        ssl_context: Optional[ssl.SSLContext],
+    ) -> None:
+        api_key = api_key or os.environ.get('VIDEOCLOUD_API_KEY')
+        if not api_key:
+            raise ValueError('api_key is missing: VideoCloud(api_key=…), or set VIDEOCLOUD_API_KEY')
+        if not all('!' <= c <= '~' for c in api_key + (account or '')):
+            raise ValueError("api_key and account can't hold spaces, line breaks or anything but ASCII")
+        base_url = base_url or os.environ.get('VIDEOCLOUD_BASE_URL') or 'https://api.videocloud.com'
+        parts = urlsplit(base_url)
+        if parts.scheme not in ('http', 'https') or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(f'base_url must start with https:// or http:// and name a host, got {base_url!r}')
+        self._path = parts.path.rstrip('/')
+        self._max_retries = max_retries
+        self._connections = Connections(parts.scheme, parts.hostname, parts.port, timeout, ssl_context)
+        self._headers = {
+            'Accept': 'application/json',
+            'Authorization': f'Bearer {api_key}',
+            'User-Agent': f'videocloud-python/0.1.0 python/{platform.python_version()}',
+        }
+        if account is not None:
+            self._headers['X-VideoCloud-Account'] = account
+
+    def close(self) -> None:
+        self._connections.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Optional[Mapping[str, Any]] = None,
+        body: Any = None,
+        repeatable: Optional[bool] = None,
+        tries: Optional[Tries] = None,
+    ) -> Any:
+        """Sends a request and returns the answer's data. It is sent again only where that can't do anything twice."""
+        if repeatable is None:
+            repeatable = method != 'POST'
+        target = self._path + path
+        given = {k: v for k, v in (query or {}).items() if v is not None}
+        if given:
+            target += '?' + urlencode(given)
+        content = None if body is None else encode(body)  # once: a repeated request is the same request
+        tries = tries or Tries()
+        while True:
+            tries.count += 1
+            try:
+                return self._once(method, target, content, repeatable)
+            except VideoCloudError as error:
+                if not repeatable or tries.count > self._max_retries or error.status not in _TRANSIENT:
+                    raise
+                delay = _delay(tries.count, error.retry_after)
+                if delay is None:
+                    raise
+            time.sleep(delay)
+
+    def _once(self, method: str, target: str, content: Optional[bytes], repeatable: bool) -> Any:
+        headers = dict(self._headers)
+        if content is not None:
+            headers['Content-Type'] = 'application/json'
+        try:
+            try:
+                # A kept connection may have been closed by the server: no place for what may be sent but once.
+                answer = self._connections.exchange(method, target, content, headers, reuse=repeatable)
+            except Stale:
+                answer = self._connections.exchange(method, target, content, headers, reuse=False)
+        except (TimeoutError, socket.timeout) as error:  # one and the same since Python 3.10
+            raise VideoCloudError(f'{method} {target}: no answer in time', code='timeout') from error
+        except (OSError, http.client.HTTPException) as error:
+            why = str(error) or type(error).__name__
+            raise VideoCloudError(f'{method} {target}: {why}', code='connection_error') from error
+        return _unwrap(*answer)
+
+
+def path_with(prefix: str, id: str, suffix: str = '') -> str:
+    """A path with an ID in it. An empty one, or one that a server takes for a folder, would name another resource."""
+    if not isinstance(id, str) or id in ('', '.', '..'):
+        raise ValueError(f'{prefix}: an ID is needed, got {id!r}')
+    return f'{prefix}/{quote(id, safe="")}{suffix}'
+
+
+def encode(body: Any) -> bytes:
+    """JSON as receivers will see it: compact, and letters as they are."""
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(',', ':')).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair can only be escaped
+        return json.dumps(body, allow_nan=False, separators=(',', ':')).encode()
+
+
+def _unwrap(status: int, headers: Mapping[str, str], content: bytes) -> Any:
+    try:
+        envelope = json.loads(content)
+    except (ValueError, RecursionError):
+        envelope = None
+    if not isinstance(envelope, dict):
+        envelope = {}
+    if 200 <= status < 300 and envelope.get('success') is True:
+        return envelope.get('data')
+    error: Dict[str, Any] = envelope.get('error') or {}
+    raise VideoCloudError(
+        error.get('message') or f"status {status}, and the answer is not the API's; is base_url right?",
+        code=error.get('code') or 'unexpected_response',
+        status=status,
+        field=error.get('field'),
+        request_id=headers.get('X-Request-Id'),
+        retry_after=_retry_after(headers.get('Retry-After')),
+    )
+
+
+def _retry_after(value: Optional[str]) -> Optional[float]:
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+def _delay(tries: int, retry_after: Optional[float]) -> Optional[float]:
+    """How long to wait before the next try: what the server says, else doubling with jitter."""
+    if retry_after is not None:
+        return retry_after if retry_after <= _LONGEST_RETRY_AFTER else None
+    return min(_LONGEST_DELAY, _FIRST_DELAY * math.pow(2, min(tries - 1, 16))) * random.uniform(0.5, 1)

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Dict, Mapping, Optional, Sequence, Union
+
+from ._errors import VideoCloudError
+from ._models import Delivery, PublishedEvent, Replay, Webhook, build, format_time, items
+from ._pages import Page
+from ._signature import Payload, verify, verify_signature
+from ._transport import Transport, Tries, path_with
+from .payloads import WebhookEvent
+
+
+class Webhooks:
+    """Registered endpoints, and the verification of what they get."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def register(
+        self,
+        url: str,
+        events: Sequence[str],
+        secret: Optional[str] = None,
+        *,
+        description: Optional[str] = None,
+        headers: Optional[Mapping[str, str]] = None,
+        rate_limit: Optional[int] = None,
+        max_in_flight: Optional[int] = None,
+    ) -> Webhook:
+        """Registers an endpoint. Not retried: a second try could register it twice.
+
+        :param events: event types, groups such as ``video.*``, or ``*``
+        :param secret: 16 to 256 bytes; without it the API makes one and shows it once, as ``webhook.secret``
+        :param headers: sent with every delivery, such as ``Authorization``
+        :param rate_limit: attempts a second
+        :param max_in_flight: attempts in flight
+        """
+        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight)
+        return build(Webhook, self._transport.send('POST', '/webhooks', body=body))
+
+    def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Webhook]:
+        """Lists the webhooks, oldest first. Iterating over the answer goes through all pages."""
+
+        def load(cursor: Optional[str]) -> Any:
+            data = self._transport.send('GET', '/webhooks', query={'limit': limit, 'cursor': cursor})
+            return [build(Webhook, raw) for raw in items(data)], data.get('nextCursor')
+
+        return Page(load, cursor)
+
+    def get(self, id: str) -> Webhook:
+        """Gets one webhook."""
+        return build(Webhook, self._transport.send('GET', path_with('/webhooks', id)))
+
+    def update(
+        self,
+        id: str,
+        *,
+        url: Optional[str] = None,
+        events: Optional[Sequence[str]] = None,
+        secret: Optional[str] = None,
+        secret_overlap: Union[str, timedelta, None] = None,
+        description: Optional[str] = None,
+        headers: Optional[Mapping[str, str]] = None,
+        rate_limit: Optional[int] = None,
+        max_in_flight: Optional[int] = None,
+        status: Optional[str] = None,
+    ) -> Webhook:
+        """Changes the fields given.
+
+        :param secret_overlap: with a new secret: how long the old one still signs too, in ``webhook-signature``
+        :param status: ``active`` or ``paused``
+        """
+        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight)
+        if isinstance(secret_overlap, timedelta):
+            secret_overlap = f'{int(secret_overlap.total_seconds())}s'
+        if secret_overlap is not None:
+            body['secretOverlap'] = secret_overlap
+        if status is not None:
+            body['status'] = status
+        # Rotating a secret twice would take the new one for the old one.
+        repeatable = secret_overlap is None
+        return build(Webhook, self._transport.send('PUT', path_with('/webhooks', id), body=body, repeatable=repeatable))
+
+    def delete(self, id: str) -> None:
+        """Deletes a webhook; its waiting deliveries are cancelled."""
+        tries = Tries()
+        try:
+            self._transport.send('DELETE', path_with('/webhooks', id), tries=tries)
+        except VideoCloudError as error:
+            # An earlier try deleted it, and only its answer was lost.
+            if error.code != 'not_found' or tries.count == 1:
+                raise
+
+    def test(self, id: str) -> PublishedEvent:
+        """Sends a ``webhook.test`` event to this webhook only."""
+        return build(PublishedEvent, self._transport.send('POST', path_with('/webhooks', id, '/test')))
+
+    def pause(self, id: str) -> Webhook:
+        """Holds new events back until :meth:`resume`."""
+        return self.update(id, status='paused')
+
+    def resume(self, id: str) -> Webhook:
+        """Ends a pause; what waited goes out. Also makes a failed or disabled webhook active again."""
+        return self.update(id, status='active')
+
+    def replay(
+        self,
+        id: str,
+        *,
+        since: Union[str, datetime],
+        until: Union[str, datetime, None] = None,
+        events: Optional[Sequence[str]] = None,
+        state: Optional[str] = None,
+        dry_run: bool = False,
+    ) -> Replay:
+        """Sends past deliveries again; ``client.replays.get`` tells how far it is. Only a dry run is retried.
+
+        :param state: ``failed`` (the default) or ``all``
+        """
+        body: Dict[str, Any] = {'since': format_time(since)}
+        if until is not None:
+            body['until'] = format_time(until)
+        if events is not None:
+            body['events'] = _names(events)
+        if state is not None:
+            body['state'] = state
+        if dry_run:
+            body['dryRun'] = True
+        path = path_with('/webhooks', id, '/replay')
+        return build(Replay, self._transport.send('POST', path, body=body, repeatable=dry_run))
+
+    def deliveries(
+        self,
+        id: str,
+        *,
+        state: Optional[str] = None,
+        since: Union[str, datetime, None] = None,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> Page[Delivery]:
+        """Lists a webhook's deliveries, newest first. Iterating over the answer goes through all pages."""
+        path = path_with('/webhooks', id, '/deliveries')
+
+        def load(cursor: Optional[str]) -> Any:
+            query = {'state': state, 'since': format_time(since), 'limit': limit, 'cursor': cursor}
+            data = self._transport.send('GET', path, query=query)
+            return [build(Delivery, raw) for raw in items(data)], data.get('nextCursor')
+
+        return Page(load, cursor)
+
+    @staticmethod
+    def verify_signature(payload: Payload, signature: Optional[str], secret: str) -> bool:
+        """See :func:`videocloud.verify_signature`."""
+        return verify_signature(payload, signature, secret)
+
+    @staticmethod
+    def verify(
+        payload: Payload,
+        headers: Mapping[str, Any],
+        secret: Union[str, Sequence[str]],
+        *,
+        tolerance_seconds: Optional[float] = 300,
+        now: Optional[float] = None,
+    ) -> WebhookEvent:
+        """See :func:`videocloud.verify`."""
+        return verify(payload, headers, secret, tolerance_seconds=tolerance_seconds, now=now)
+
+
+def _fields(
+    url: Optional[str],
+    events: Optional[Sequence[str]],
+    secret: Optional[str],
+    description: Optional[str],
+    headers: Optional[Mapping[str, str]],
+    rate_limit: Optional[int],
+    max_in_flight: Optional[int],
+) -> Dict[str, Any]:
+    fields = {
+        'url': url,
+        'events': None if events is None else _names(events),
+        'secret': secret,
+        'description': description,
+        'headers': None if headers is None else dict(headers),
+        'rateLimit': rate_limit,
+        'maxInFlight': max_in_flight,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _names(events: Sequence[str]) -> Any:
+    """A str is a sequence too: its letters are no event types."""
+    if isinstance(events, str):
+        raise TypeError(f'events: a list is needed, such as [{events!r}]')
+    return [*events]

@@ -1,0 +1,100 @@
+import base64
+import json
+import time
+import unittest
+from email.message import Message
+from pathlib import Path
+
+import videocloud
+from videocloud import VideoCloud, WebhookVerificationError, verify, verify_signature
+
+VECTORS = json.loads((Path(__file__).parents[2] / 'testdata' / 'vectors.json').read_text())
+
+
+class VerifySignature(unittest.TestCase):
+    def test_vectors(self):
+        webhooks = VideoCloud(api_key='test-key').webhooks
+        for v in VECTORS['videocloud']:
+            with self.subTest(v['name']):
+                body = base64.b64decode(v['body_b64'])
+                for payload in (body, bytearray(body), memoryview(body)):
+                    self.assertIs(webhooks.verify_signature(payload, v['signature'], v['secret']), v['valid'])
+                try:
+                    self.assertIs(verify_signature(body.decode(), v['signature'], v['secret']), v['valid'])
+                except UnicodeDecodeError:
+                    pass
+
+    def test_what_a_framework_may_hand_over_instead_is_false_never_an_exception(self):
+        v = VECTORS['videocloud'][0]
+        body = base64.b64decode(v['body_b64'])
+        self.assertTrue(verify_signature(body, v['signature'], v['secret']))
+        for signature in (None, 0, [], [v['signature']], {}, v['signature'].encode(), '\udc80' * 64):
+            self.assertFalse(verify_signature(body, signature, v['secret']))
+        for payload in (None, {}, {'event': 'video.uploaded'}, [], 7, '\ud800'):
+            self.assertFalse(verify_signature(payload, v['signature'], v['secret']))
+        for secret in (None, '', b'', 7, [], '\ud800'):
+            self.assertFalse(verify_signature(body, v['signature'], secret))
+
+
+class Verify(unittest.TestCase):
+    good = VECTORS['standard'][0]
+    body = base64.b64decode(good['body_b64'])
+
+    def test_vectors(self):
+        for v in VECTORS['standard']:
+            with self.subTest(v['name']):
+                body = base64.b64decode(v['body_b64'])
+                options = {'tolerance_seconds': v['tolerance_seconds'], 'now': v['now'] + 0.9}
+                if v['valid']:
+                    event = verify(body, v['headers'], v['secret'], **options)
+                    ids = [value for name, value in v['headers'].items() if name.lower() == 'webhook-id']
+                    self.assertEqual(event, {**json.loads(body), 'id': ids[0]})
+                    continue
+                with self.assertRaises(WebhookVerificationError) as caught:
+                    verify(body, v['headers'], v['secret'], **options)
+                self.assertEqual(caught.exception.code, v['reason'])
+
+    def test_a_header_that_is_there_twice_in_a_multi_dict(self):
+        headers = Message()
+        for name, value in self.good['headers'].items():
+            headers[name] = value
+        self.assertEqual(verify(self.body, headers, self.good['secret'], now=self.good['now'])['event'], 'video.uploaded')
+        headers['Webhook-Id'] = 'evt_other'
+        with self.assertRaises(WebhookVerificationError):
+            verify(self.body, headers, self.good['secret'], now=self.good['now'])
+
+    def test_any_of_several_secrets(self):
+        verify(self.body, self.good['headers'], ['old_webhook_secret', self.good['secret']], now=self.good['now'])
+
+    def test_judges_by_the_clock(self):
+        with self.assertRaises(WebhookVerificationError) as caught:
+            VideoCloud(api_key='k').webhooks.verify(self.body, self.good['headers'], self.good['secret'])
+        self.assertEqual(caught.exception.code, 'timestamp')
+        self.assertGreater(time.time(), self.good['now'])
+
+    def test_a_tolerance_that_is_not_a_number_accepts_nothing(self):
+        with self.assertRaises(WebhookVerificationError):
+            verify(self.body, self.good['headers'], self.good['secret'], now=self.good['now'], tolerance_seconds=float('nan'))
+
+    def test_a_secret_that_can_verify_nothing_is_a_mistake_to_mend(self):
+        for secret in ('', [], ['', self.good['secret']], None, 'whsec_', 'whsec_***', 'whsec_é'):
+            with self.subTest(secret), self.assertRaises((ValueError, TypeError)):
+                verify(self.body, self.good['headers'], secret, now=self.good['now'])
+
+    def test_a_parsed_body_is_refused(self):
+        with self.assertRaises(WebhookVerificationError) as caught:
+            verify(json.loads(self.body), self.good['headers'], self.good['secret'], now=self.good['now'])
+        self.assertEqual(caught.exception.code, 'invalid_payload')
+
+
+class Package(unittest.TestCase):
+    def test_exports_what_it_says(self):
+        for name in videocloud.__all__:
+            self.assertTrue(hasattr(videocloud, name), name)
+
+    def test_is_typed(self):
+        self.assertTrue((Path(videocloud.__file__).parent / 'py.typed').is_file())
+
+
+if __name__ == '__main__':
+    unittest.main()
