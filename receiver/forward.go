@@ -17,7 +17,7 @@ func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange
 	defer cancel()
 	x.rec = recorder{ResponseWriter: w}
 	if c == nil {
-		err := next(&x.rec, x.request(ctx, req))
+		err := next(&x.rec, x.forApp(ctx, req))
 		x.judge(err)
 		return err
 	}
@@ -28,14 +28,14 @@ func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange
 		k.stop()
 		r.settle(x.lasting(), c, done)
 	}()
-	err := next(&x.rec, x.request(ctx, req))
+	err := next(&x.rec, x.forApp(ctx, req))
 	done = x.judge(err)
 	return err
 }
 
-// request returns the request that the app gets: the same headers and Host, the bytes that were verified,
+// forApp returns the request that the app gets: the same headers and Host, the bytes that were verified,
 // and a context that ends with the app's time instead of the sender's connection.
-func (x *exchange) request(ctx context.Context, req *http.Request) *http.Request {
+func (x *exchange) forApp(ctx context.Context, req *http.Request) *http.Request {
 	out := req.WithContext(ctx)
 	switch {
 	case x.whole:

@@ -19,12 +19,14 @@ type Next func(http.ResponseWriter, *http.Request) error
 // exchange is one request on its way through the receiver, in one allocation.
 type exchange struct {
 	Outcome
-	body     []byte
-	whole    bool // all of the body was read
-	rec      recorder
-	detached detached
-	tracer   trace.Tracer // nil without tracing
-	parent   context.Context
+	body      []byte
+	whole     bool // all of the body was read
+	request   signature.Request
+	challenge *signature.Answer // of a set-up request
+	rec       recorder
+	detached  detached
+	tracer    trace.Tracer // nil without tracing
+	parent    context.Context
 }
 
 // lasting returns the context of the app's work and of what must end well after the sender hung up.
@@ -74,6 +76,10 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 		dropOwn(req.Header)
 		return r.forward(w, req, x, nil, next)
 	}
+	if x.challenge != nil {
+		writeChallenge(w, x.challenge)
+		return nil
+	}
 	x.Verified, x.Secret, x.Event, x.Timestamp = true, v.Secret, v.Event, v.Timestamp
 	claim := r.identify(&x.Outcome, req.Header, x.body, v)
 	dropOwn(req.Header)
@@ -112,13 +118,19 @@ func (x *exchange) known() {
 	x.Result, x.Duplicate, x.Status = ResultDuplicate, true, http.StatusOK
 }
 
-// admit is everything before the identity, cheapest first.
+// admit is everything before the identity, cheapest first. A set-up request is admitted with its answer and without a
+// result.
 func (r *Receiver) admit(req *http.Request, x *exchange, now time.Time) (*signature.Result, *Refusal) {
-	if !slices.Contains(r.config.Methods, req.Method) {
+	x.request = signature.Request{Method: req.Method, URL: req.RequestURI, Header: req.Header}
+	setup, asked := r.unsignedChallenge(x)
+	if !asked && !slices.Contains(r.config.Methods, req.Method) {
 		return nil, refuseFor(http.StatusMethodNotAllowed, ReasonMethod, "Allow", r.allow, nil)
 	}
 	if _, ok := r.sources.allow(req); !ok {
 		return nil, refuse(http.StatusForbidden, ReasonIP, nil)
+	}
+	if asked {
+		return nil, x.answer(setup)
 	}
 	if err := r.verifier.Check(req.Header, now); err != nil {
 		return nil, refuseSignature(err)
@@ -128,13 +140,31 @@ func (r *Receiver) admit(req *http.Request, x *exchange, now time.Time) (*signat
 	if err != nil {
 		return nil, refuseBody(req, err)
 	}
+	x.request.Body = body
 	_, span := x.span(x.parent, "webhook.verify")
-	v, err := r.verifier.Verify(&signature.Request{Method: req.Method, URL: req.RequestURI, Header: req.Header, Body: body}, now)
+	v, err := r.verifier.Verify(&x.request, now)
 	endSpan(span, err)
 	if err != nil {
 		return nil, refuseSignature(err)
 	}
+	// Before the identity: providers repeat some of these for ever, with the same body.
+	if c, ok := r.verifier.(challenger); ok && !x.DryRun {
+		if a, ok := c.Challenge(&x.request, r.config.Challenge); ok {
+			return &v, x.answer(a)
+		}
+	}
 	return &v, nil
+}
+
+// unsignedChallenge looks for a set-up request that needs no signature. A dry run leaves it to the app.
+func (r *Receiver) unsignedChallenge(x *exchange) (*signature.Answer, bool) {
+	if x.DryRun || x.request.Method != http.MethodGet {
+		return nil, false
+	}
+	if c, ok := r.verifier.(challenger); ok {
+		return c.UnsignedChallenge(&x.request, r.config.Challenge)
+	}
+	return nil, false
 }
 
 // take claims the event. Without a refusal it is ours, or a duplicate.

@@ -1,6 +1,8 @@
 package receiver
 
 import (
+	"errors"
+	"maps"
 	"net/http"
 	"time"
 
@@ -14,6 +16,32 @@ type Verifier interface {
 	Check(h http.Header, now time.Time) error
 	// Verify is the whole check.
 	Verify(r *signature.Request, now time.Time) (signature.Result, error)
+}
+
+// challenger is a [Verifier] of a scheme whose provider sends set-up requests.
+type challenger interface {
+	// UnsignedChallenge answers those that are not signed, by GET whatever methods are let in.
+	UnsignedChallenge(r *signature.Request, token string) (*signature.Answer, bool)
+	// Challenge answers those that are, once they were verified.
+	Challenge(r *signature.Request, token string) (*signature.Answer, bool)
+}
+
+// answer is the gateway's own answer to a set-up request. A wrong token is refused, as everything else that is.
+func (x *exchange) answer(a *signature.Answer) *Refusal {
+	if a.Status >= http.StatusBadRequest {
+		return refuse(a.Status, ReasonMismatch, errChallenge)
+	}
+	x.Result, x.Status, x.challenge = ResultChallenge, a.Status, a
+	return nil
+}
+
+var errChallenge = errors.New("the token of the set-up request is not the one configured as challenge")
+
+// writeChallenge sends it. What is echoed came from outside; the scheme bounds it and says that it is no web page.
+func writeChallenge(w http.ResponseWriter, a *signature.Answer) {
+	maps.Copy(w.Header(), a.Header)
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(a.Body)
 }
 
 func newVerifier(c config.Receiver) (Verifier, error) {
