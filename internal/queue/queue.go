@@ -103,6 +103,11 @@ func (q *Queue) Run(ctx context.Context, shard int, script *redisstore.Script, a
 	return q.store.Run(ctx, script, q.tags(shard), q.argv(args)...)
 }
 
+// RunDurable is [Queue.Run] that succeeds only once the configured replicas have the write.
+func (q *Queue) RunDurable(ctx context.Context, shard int, script *redisstore.Script, args ...any) (any, error) {
+	return q.store.RunDurable(ctx, script, q.tags(shard), q.argv(args)...)
+}
+
 func (q *Queue) call(shard int, script *redisstore.Script, args []any) redisstore.Call {
 	return redisstore.Call{Script: script, Key: q.tags(shard), Args: args}
 }

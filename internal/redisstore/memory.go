@@ -31,7 +31,11 @@ func (m *memory) dial(context.Context, string, string) (net.Conn, error) {
 		m.done.Add(1)
 		go m.expire()
 	})
-	return m.server.Dial()
+	c, err := m.server.Dial()
+	if err != nil {
+		return nil, err
+	}
+	return newBuffered(c), nil
 }
 
 func (m *memory) expire() {
@@ -55,4 +59,74 @@ func (m *memory) close() {
 	close(m.stop)
 	m.done.Wait()
 	m.server.Close()
+}
+
+// buffered is a pipe whose writes don't wait for the reader. Redis clients write a whole pipeline before they read the
+// first answer; on a bare net.Pipe client and server would then wait for each other.
+type buffered struct {
+	net.Conn
+	mu      sync.Mutex
+	more    *sync.Cond
+	pending []byte
+	err     error // of a write, or net.ErrClosed
+}
+
+func newBuffered(c net.Conn) *buffered {
+	b := &buffered{Conn: c}
+	b.more = sync.NewCond(&b.mu)
+	go b.flush()
+	return b
+}
+
+// Write implements net.Conn.
+func (b *buffered) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return 0, b.err
+	}
+	b.pending = append(b.pending, p...)
+	b.more.Signal()
+	return len(p), nil
+}
+
+// SetDeadline implements net.Conn. Writes never wait, so only reads have one.
+func (b *buffered) SetDeadline(t time.Time) error { return b.SetReadDeadline(t) }
+
+// SetWriteDeadline implements net.Conn.
+func (b *buffered) SetWriteDeadline(time.Time) error { return nil }
+
+// Close implements net.Conn.
+func (b *buffered) Close() error {
+	b.fail(net.ErrClosed)
+	return b.Conn.Close()
+}
+
+func (b *buffered) fail(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil {
+		b.err = err
+	}
+	b.more.Signal()
+}
+
+func (b *buffered) flush() {
+	for {
+		b.mu.Lock()
+		for len(b.pending) == 0 && b.err == nil {
+			b.more.Wait()
+		}
+		if b.err != nil {
+			b.mu.Unlock()
+			return
+		}
+		out := b.pending
+		b.pending = nil
+		b.mu.Unlock()
+		if _, err := b.Conn.Write(out); err != nil {
+			b.fail(err)
+			return
+		}
+	}
 }

@@ -1,0 +1,358 @@
+package sender
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/destination"
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+const (
+	// maxResponse is how much of an answer is kept to be shown.
+	maxResponse = 1 << 10
+	// maxDrain is how much of an answer is read so that its connection can be used again. What is longer costs its
+	// connection, not our memory; the status counts all the same.
+	maxDrain = 64 << 10
+	// poisonAfter is how many processes in a row have to die with a job before that counts as a failed attempt.
+	poisonAfter = 3
+	// slowAttempt is when a successful attempt makes its webhook's window smaller.
+	slowAttempt = time.Second
+)
+
+// Outcomes of an attempt, as the metrics name them, beside the kinds of package destination.
+const (
+	outcomeSuccess  = "success"
+	outcomeStatus   = "status"
+	outcomeRedirect = "redirect"
+	outcomeRead     = "read"
+	outcomeInternal = "internal"
+	outcomePoison   = "poison"
+)
+
+// result is what came of one HTTP request.
+type result struct {
+	outcome    string
+	status     int
+	err        string // for the owner: holds no address of ours and no secret
+	body       string
+	retryAfter time.Duration
+	took       time.Duration
+	cause      error // for the operator
+}
+
+func (r *result) success() bool { return r.outcome == outcomeSuccess }
+
+// attempt makes one attempt of a delivery. It is the dispatcher's handler.
+func (s *Sender) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
+	p, ok := decodePayload(j.Payload)
+	if !ok {
+		s.ended(ctx, j, &p, StateFailed, ReasonExpired, nil)
+		return queue.Outcome{Kind: queue.Failed, Reason: ReasonExpired}
+	}
+	number := j.Attempts + 1
+	began := time.Now()
+	var r result
+	if j.Expiries >= poisonAfter {
+		r = result{outcome: outcomePoison, err: "the sender stopped three times in a row while making this attempt"}
+	} else {
+		r = s.request(ctx, j, &p, number, began)
+	}
+	if ctx.Err() != nil && !r.success() && r.status == 0 {
+		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt
+	}
+	s.o.Observer.Attempt(r.outcome, r.took)
+	return s.judge(ctx, j, &p, number, began, &r)
+}
+
+// request makes the HTTP request, and reads the answer within the same timeout.
+func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number int, began time.Time) (r result) {
+	e, err := s.endpointOf(j)
+	if err != nil {
+		return result{outcome: outcomeInternal, err: "the sender could not prepare this attempt; its operator's log says why", cause: err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
+	defer cancel()
+	ctx, span := s.startAttempt(ctx, e, j, p, number)
+	defer span.End()
+	defer func() {
+		r.took = time.Since(began)
+		endAttempt(span, &r)
+	}()
+	answer, err := e.via.RoundTrip(s.newRequest(ctx, e, p, number, began))
+	if err != nil {
+		kind := string(destination.KindOf(err))
+		if kind == "" {
+			kind = outcomeRead
+		}
+		return result{outcome: kind, err: destination.Describe(err), cause: err}
+	}
+	defer answer.Body.Close()
+	r.status = answer.StatusCode
+	if r.body, err = readAnswer(answer.Body); err != nil {
+		r.outcome, r.err, r.cause = outcomeRead, destination.Describe(err), err
+		if destination.KindOf(err) == destination.KindTimeout {
+			r.outcome = string(destination.KindTimeout)
+		}
+		return r
+	}
+	switch c := answer.StatusCode; {
+	case c >= 200 && c < 300:
+		r.outcome = outcomeSuccess
+	case c >= 300 && c < 400:
+		r.outcome, r.err = outcomeRedirect, fmt.Sprintf("answered %d; redirects are not followed, register the final URL", c)
+	default:
+		r.outcome, r.err = outcomeStatus, fmt.Sprintf("answered %d", c)
+		if c == http.StatusTooManyRequests || c == http.StatusServiceUnavailable {
+			r.retryAfter = retryAfter(answer.Header.Get("Retry-After"), time.Now())
+		}
+	}
+	return r
+}
+
+func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number int, now time.Time) *http.Request {
+	body := []byte(p.body)
+	h := make(http.Header, 12+len(e.headers))
+	for name, values := range e.headers {
+		h[name] = values
+	}
+	// One buffer for all signatures: a delivery should not cost a dozen allocations.
+	buf := make([]byte, 0, 256)
+	buf = e.body.Append(buf, body)
+	signature := len(buf)
+	buf = e.standard.Append(buf, p.eventID, now.Unix(), body)
+	if e.old != nil && now.Before(e.oldUntil) {
+		buf = append(buf, ' ')
+		buf = e.old.Append(buf, p.eventID, now.Unix(), body)
+	}
+	values := string(buf)
+	// Names are written as documented; net/http leaves them as they are.
+	h["Content-Type"] = []string{"application/json"}
+	h["User-Agent"] = []string{s.names.UserAgent + "/" + s.o.Version}
+	h[s.names.Signature] = []string{values[:signature]}
+	h[s.names.Event] = []string{p.kind}
+	h[s.names.EventID] = []string{p.eventID}
+	h[s.names.Attempt] = []string{strconv.Itoa(number)}
+	h[config.HeaderWebhookID] = []string{p.eventID}
+	h[config.HeaderWebhookTimestamp] = []string{strconv.FormatInt(now.Unix(), 10)}
+	h[config.HeaderWebhookSignature] = []string{values[signature:]}
+	if s.c.PropagateTrace {
+		traceContext.Inject(ctx, lowerCarrier(h))
+	}
+	return (&http.Request{
+		Method: http.MethodPost, URL: e.url, Host: e.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h,
+		Body: io.NopCloser(strings.NewReader(p.body)), ContentLength: int64(len(body)),
+		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(p.body)), nil },
+	}).WithContext(ctx)
+}
+
+// lowerCarrier writes traceparent and tracestate as they are spelt in the standard.
+type lowerCarrier http.Header
+
+func (c lowerCarrier) Get(key string) string { return http.Header(c).Get(key) }
+func (c lowerCarrier) Set(key, value string) { c[key] = []string{value} }
+func (c lowerCarrier) Keys() []string        { return nil }
+
+// readAnswer reads an answer to its end, or as far as is worth it, and returns its beginning.
+func readAnswer(body io.Reader) (string, error) {
+	if body == http.NoBody {
+		return "", nil
+	}
+	head, n := make([]byte, maxResponse), 0
+	for n < len(head) {
+		m, err := body.Read(head[n:])
+		n += m
+		if err == io.EOF {
+			return text(head[:n]), nil
+		}
+		if err != nil {
+			return text(head[:n]), err
+		}
+	}
+	_, err := io.CopyN(io.Discard, body, maxDrain)
+	if err == io.EOF {
+		err = nil
+	}
+	return text(head[:n]), err
+}
+
+func text(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
+
+// retryAfter reads a Retry-After header (RFC 9110 section 10.2.3), bounded by MaxRetryAfter.
+func retryAfter(value string, now time.Time) time.Duration {
+	if value == "" {
+		return 0
+	}
+	var d time.Duration
+	if seconds, err := strconv.Atoi(value); err == nil {
+		d = time.Duration(min(seconds, int(config.MaxRetryAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), config.MaxRetryAfter)
+}
+
+// judge turns a result into what becomes of the delivery.
+func (s *Sender) judge(ctx context.Context, j *queue.Job, p *payload, number int, began time.Time, r *result) queue.Outcome {
+	o := queue.Outcome{Log: logEntry(number, began, r), Slow: r.took >= slowAttempt}
+	state := StateRetrying
+	switch {
+	case r.success():
+		o.Kind, state = queue.Succeeded, StateSucceeded
+	case r.status == http.StatusGone && s.c.GoneDisable:
+		o.Kind, o.Reason, state = queue.Gone, ReasonGone, StateFailed
+	case number < len(s.c.Retry):
+		o.Kind, o.Delay = queue.Retry, max(s.c.Retry[number], r.retryAfter)
+	default:
+		o.Kind, state = queue.Failed, StateFailed
+		if r.outcome == outcomePoison {
+			o.Reason = ReasonPoison
+		}
+	}
+	if state == StateFailed {
+		o.Detail = failureDetail(j, p, number, r)
+	}
+	s.attempted(ctx, j, p, number, r, state, o.Delay)
+	if state != StateRetrying {
+		s.ended(ctx, j, p, state, o.Reason, r)
+	}
+	return o
+}
+
+// logEntry is an attempt as the history keeps it.
+func logEntry(number int, at time.Time, r *result) string {
+	b, _ := json.Marshal(Attempt{ // strings and numbers only
+		Number: number, At: at.UTC().Truncate(time.Millisecond), DurationMS: r.took.Milliseconds(), StatusCode: r.status, Error: r.err,
+		ResponseBody: clip(r.body, maxResponse),
+	})
+	return string(b)
+}
+
+// clip shortens text to at most n bytes without cutting a character.
+func clip(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
+
+// detail is what a notice says of the failure that caused it.
+type detail struct {
+	EventID        string `json:"eventId"`
+	DeliveryID     string `json:"deliveryId"`
+	Attempts       int    `json:"attempts"`
+	LastStatusCode int    `json:"lastStatusCode"`
+	LastError      string `json:"lastError"`
+}
+
+// failureDetail is the detail of a failure, or the mark for one that must not cause a notice.
+func failureDetail(j *queue.Job, p *payload, number int, r *result) string {
+	switch {
+	case j.Lane == notifyLane:
+		return ""
+	case p.notice:
+		return "-" // a failing notice never makes another notice
+	}
+	b, _ := json.Marshal(detail{p.eventID, deliveryID(j.Lane, j.ID), number, r.status, r.err})
+	return string(b)
+}
+
+// startAttempt starts the span of an attempt, in the trace of the event's publisher.
+func (s *Sender) startAttempt(ctx context.Context, e *endpoint, j *queue.Job, p *payload, number int) (context.Context, trace.Span) {
+	if p.traceparent != "" {
+		ctx = traceContext.Extract(ctx, propagation.MapCarrier{config.HeaderTraceparent: p.traceparent, config.HeaderTracestate: p.tracestate})
+	}
+	ctx, span := s.tracer.Start(ctx, "webhook.attempt", trace.WithSpanKind(trace.SpanKindClient))
+	if span.IsRecording() {
+		span.SetAttributes(
+			attribute.String("http.request.method", http.MethodPost),
+			attribute.String("server.address", e.url.Hostname()),
+			attribute.String("url.full", e.url.Scheme+"://"+e.host+e.url.EscapedPath()), // a query may hold a token
+			attribute.Int("http.request.resend_count", number-1),
+			attribute.String("webhook.id", webhookPrefix+j.Lane),
+			attribute.String("webhook.delivery.id", deliveryID(j.Lane, j.ID)),
+			attribute.String("webhook.event.id", p.eventID),
+			attribute.String("webhook.event.type", p.kind),
+			attribute.Int("webhook.attempt", number),
+		)
+	}
+	return ctx, span
+}
+
+func endAttempt(span trace.Span, r *result) {
+	if !span.IsRecording() {
+		return
+	}
+	if r.status != 0 {
+		span.SetAttributes(attribute.Int("http.response.status_code", r.status))
+	}
+	if !r.success() {
+		span.SetAttributes(attribute.String("error.type", r.outcome))
+		span.SetStatus(codes.Error, r.err)
+	}
+}
+
+// attempted writes the one log line of an attempt.
+func (s *Sender) attempted(ctx context.Context, j *queue.Job, p *payload, number int, r *result, state State, delay time.Duration) {
+	level := slog.LevelInfo
+	if r.success() {
+		level = slog.LevelDebug
+	}
+	if !s.log.Enabled(ctx, level) {
+		return
+	}
+	attrs := append(s.about(j, p), slog.Int("attempt", number), slog.String("outcome", r.outcome), slog.Int("status", r.status),
+		slog.Duration("duration", r.took), slog.String("state", string(state)))
+	if r.err != "" {
+		attrs = append(attrs, slog.String("error", r.err))
+	}
+	if r.cause != nil {
+		attrs = append(attrs, slog.Any("cause", r.cause))
+	}
+	if state == StateRetrying {
+		attrs = append(attrs, slog.Duration("next_attempt_in", delay))
+	}
+	s.log.LogAttrs(ctx, level, "delivery.attempted", attrs...)
+}
+
+// ended counts a delivery that ended, and logs a failed one.
+func (s *Sender) ended(ctx context.Context, j *queue.Job, p *payload, state State, reason string, r *result) {
+	s.o.Observer.Delivery(state)
+	if state != StateFailed {
+		return
+	}
+	attrs := append(s.about(j, p), slog.Int("attempts", j.Attempts+1), slog.String("reason", reason))
+	if r != nil {
+		attrs = append(attrs, slog.String("last_error", r.err), slog.Int("last_status", r.status))
+	}
+	s.log.LogAttrs(ctx, slog.LevelWarn, "delivery.failed", attrs...)
+}
+
+func (s *Sender) about(j *queue.Job, p *payload) []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("webhook_id", webhookPrefix+j.Lane), slog.String("delivery_id", deliveryID(j.Lane, j.ID)),
+		slog.String("event_id", p.eventID), slog.String("event", p.kind),
+	}
+	// The trace ID is the second field of a traceparent.
+	if parts := strings.Split(p.traceparent, "-"); len(parts) == 4 {
+		attrs = append(attrs, slog.String("trace_id", parts[1]))
+	}
+	return attrs
+}

@@ -1,0 +1,122 @@
+package sender
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	_ "embed"
+
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+var (
+	//go:embed lua/cancel.lua
+	cancelLua string
+
+	cancelScript = queue.Script(cancelLua)
+)
+
+// choreEvery is how often all shards are looked over for work that another process left behind.
+const choreEvery = time.Minute
+
+// look has a shard's outbox and chores looked at soon. It never blocks: what it drops is found within a minute.
+func (s *Sender) look(shard int) {
+	select {
+	case s.chores <- shard:
+	default:
+	}
+}
+
+// doChores sends notices, ends deliveries of deleted webhooks and works off replays, until ctx ends. Each is written
+// down in the store before it begins, so whichever process comes next goes on with it.
+func (s *Sender) doChores(ctx context.Context) {
+	tick := time.NewTimer(0)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case shard := <-s.chores:
+			s.doShard(ctx, shard)
+		case <-tick.C:
+			if n, err := s.store.Shards(ctx); err == nil {
+				s.findChores(ctx, n)
+			}
+			tick.Reset(choreEvery)
+		}
+	}
+}
+
+// findChores asks all shards in one round trip.
+func (s *Sender) findChores(ctx context.Context, shards int) {
+	pipe := s.store.Client().Pipeline()
+	for i := range shards {
+		pipe.SCard(ctx, s.queue.Tag(i)+"chores")
+	}
+	cmds, err := pipe.Exec(ctx)
+	if err != nil {
+		s.o.Observer.StoreError("chores")
+		return
+	}
+	for i, cmd := range cmds {
+		if n, _ := cmd.(interface{ Result() (int64, error) }).Result(); n > 0 {
+			s.doShard(ctx, i)
+		}
+	}
+}
+
+// doShard does what there is to do in one shard. Errors are logged: the chore stays written down, and is tried again.
+func (s *Sender) doShard(ctx context.Context, shard int) {
+	if err := s.sendNotices(ctx, shard); err != nil && ctx.Err() == nil {
+		s.log.Error("sending notices; trying again", "error", err)
+		s.o.Observer.StoreError("notices")
+		s.lookLater(ctx, shard)
+	}
+	chores, err := s.store.Client().SMembers(ctx, s.queue.Tag(shard)+"chores").Result()
+	if err != nil {
+		s.o.Observer.StoreError("chores")
+		return
+	}
+	for _, chore := range chores {
+		kind, what, _ := strings.Cut(chore, ":")
+		switch kind {
+		case "cancel":
+			if err := s.cancelWaiting(ctx, shard, what, -1); err != nil && ctx.Err() == nil {
+				s.log.Error("cancelling deliveries of a deleted webhook; trying again", "webhook_id", webhookPrefix+what, "error", err)
+				s.lookLater(ctx, shard)
+			}
+		case "replay":
+			s.replays.run(ctx, s, shard, what)
+		}
+	}
+}
+
+// retryChores is how long a chore that failed waits.
+const retryChores = time.Second
+
+func (s *Sender) lookLater(ctx context.Context, shard int) {
+	time.AfterFunc(retryChores, func() {
+		if ctx.Err() == nil {
+			s.look(shard)
+		}
+	})
+}
+
+// cancelBatch bounds one step of cancelling, so that it never holds Redis for long.
+const cancelBatch = 500
+
+// cancelWaiting ends a deleted webhook's waiting deliveries in so many steps, or all of them where steps is negative.
+func (s *Sender) cancelWaiting(ctx context.Context, shard int, lane string, steps int) error {
+	for ; steps != 0; steps-- {
+		left, err := s.queue.Run(ctx, shard, cancelScript, lane, cancelBatch)
+		if err != nil {
+			return err
+		}
+		if left == int64(0) {
+			return nil
+		}
+	}
+	s.look(shard)
+	return nil
+}

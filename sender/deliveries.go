@@ -1,0 +1,290 @@
+package sender
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+// scanPerPage bounds how many deliveries one page looks at while it filters by state.
+const scanPerPage = 2000
+
+// inspectBatch is how many deliveries one look at the store covers.
+const inspectBatch = 200
+
+// Delivery returns a delivery of an account with its attempts.
+func (s *Sender) Delivery(ctx context.Context, account, id string) (Delivery, error) {
+	shard, lane, job, st, err := s.delivery(ctx, account, id)
+	if err != nil {
+		return Delivery{}, err
+	}
+	ds := []Delivery{newDelivery(lane, job, st)}
+	if err := s.addAttempts(ctx, shard, lane, ds); err != nil {
+		return Delivery{}, err
+	}
+	return ds[0], nil
+}
+
+// delivery finds a delivery; another account's is not found.
+func (s *Sender) delivery(ctx context.Context, account, id string) (shard int, lane, job string, st queue.Standing, err error) {
+	lane, job, ok := deliveryParts(id)
+	if !ok {
+		return 0, "", "", st, errNotFound
+	}
+	if shard, err = s.shard(ctx, account); err != nil {
+		return 0, "", "", st, err
+	}
+	all, err := s.queue.Inspect(ctx, shard, lane, job)
+	if err != nil {
+		return 0, "", "", st, s.unavailable("read", err)
+	}
+	st = all[0]
+	if st.Account != account || st.State == "unknown" {
+		return 0, "", "", st, errNotFound
+	}
+	return shard, lane, job, st, nil
+}
+
+// newDelivery says in the API's words how a job stands.
+func newDelivery(lane, job string, st queue.Standing) Delivery {
+	d := Delivery{
+		ID: deliveryID(lane, job), EventID: eventIDOf(st.EventID, job), Type: st.Type, WebhookID: webhookPrefix + lane,
+		CreatedAt: st.Created.UTC(), Attempts: []Attempt{},
+	}
+	switch st.State {
+	case "waiting", "leased":
+		d.State = StatePending
+		if st.Attempts > 0 {
+			d.State = StateRetrying
+		}
+		if st.State == "waiting" {
+			due := st.Due.UTC()
+			d.NextAttemptAt = &due
+		}
+	case "dead":
+		d.State, d.Reason = StateFailed, st.Reason
+	case "gone":
+		d.State = StateCancelled
+	default:
+		d.State = StateSucceeded
+	}
+	return d
+}
+
+// addAttempts adds to deliveries of one lane what its history still holds of them.
+func (s *Sender) addAttempts(ctx context.Context, shard int, lane string, ds []Delivery) error {
+	if len(ds) == 0 {
+		return nil
+	}
+	byJob := make(map[string]*Delivery, len(ds))
+	oldest := ds[0].CreatedAt
+	for i := range ds {
+		_, job, _ := deliveryParts(ds[i].ID)
+		byJob[job] = &ds[i]
+		if ds[i].CreatedAt.Before(oldest) {
+			oldest = ds[i].CreatedAt
+		}
+	}
+	if kept := time.Now().Add(-s.c.HistoryAge); oldest.Before(kept) {
+		oldest = kept
+	}
+	entries, err := s.store.Client().XRange(ctx, s.queue.Tag(shard)+"log:"+lane, strconv.FormatInt(oldest.UnixMilli(), 10), "+").Result()
+	if err != nil {
+		return s.unavailable("read", err)
+	}
+	for _, e := range entries {
+		job, _ := e.Values["j"].(string)
+		d := byJob[job]
+		if d == nil {
+			continue
+		}
+		var a Attempt
+		data, _ := e.Values["d"].(string)
+		if err := json.Unmarshal([]byte(data), &a); err == nil {
+			d.Attempts = append(d.Attempts, a)
+		}
+	}
+	return nil
+}
+
+// Deliveries returns a webhook's deliveries, newest first, and the cursor of the next page where there is more. A page
+// that filters by state may be short, or empty, and still have a next one.
+func (s *Sender) Deliveries(ctx context.Context, account, webhookID string, f DeliveryFilter) (items []Delivery, next string, err error) {
+	limit, err := checkLimit(f.Limit)
+	if err != nil {
+		return nil, "", err
+	}
+	switch f.State {
+	case "", StatePending, StateRetrying, StateSucceeded, StateFailed, StateCancelled:
+	default:
+		return nil, "", invalid("state", "state is pending, retrying, succeeded, failed or cancelled")
+	}
+	place, err := readCursor(f.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	from := "+"
+	if place != "" {
+		if !validStreamID(place) {
+			return nil, "", invalid("cursor", "not a cursor; pass on nextCursor of the page before as it is")
+		}
+		from = "(" + place
+	}
+	shard, r, err := s.record(ctx, account, webhookID)
+	if err != nil {
+		return nil, "", err
+	}
+	since := "-"
+	if !f.Since.IsZero() {
+		since = strconv.FormatInt(max(f.Since.UnixMilli(), 0), 10)
+	}
+	items = []Delivery{}
+	for scanned := 0; ; {
+		entries, err := s.store.Client().XRevRangeN(ctx, s.queue.Tag(shard)+"idx:"+r.lane, from, since, inspectBatch).Result()
+		if err != nil {
+			return nil, "", s.unavailable("read", err)
+		}
+		standings, err := s.inspectEntries(ctx, shard, r.lane, entries)
+		if err != nil {
+			return nil, "", err
+		}
+		for i, e := range entries {
+			from = "(" + e.ID
+			if standings[i].State == "unknown" {
+				continue // its record has expired
+			}
+			d := newDelivery(r.lane, e.Values["j"].(string), standings[i])
+			if f.State != "" && d.State != f.State {
+				continue
+			}
+			if items = append(items, d); len(items) == limit {
+				return items, nextIf(i+1 < len(entries) || len(entries) == inspectBatch, e.ID), s.addAttempts(ctx, shard, r.lane, items)
+			}
+		}
+		if scanned += len(entries); len(entries) < inspectBatch || scanned >= scanPerPage {
+			more := len(entries) == inspectBatch
+			return items, nextIf(more, strings.TrimPrefix(from, "(")), s.addAttempts(ctx, shard, r.lane, items)
+		}
+	}
+}
+
+func nextIf(more bool, place string) string {
+	if !more {
+		return ""
+	}
+	return writeCursor(place)
+}
+
+// inspectEntries says how the jobs of index entries stand.
+func (s *Sender) inspectEntries(ctx context.Context, shard int, lane string, entries []redis.XMessage) ([]queue.Standing, error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	jobs := make([]string, len(entries))
+	for i, e := range entries {
+		jobs[i], _ = e.Values["j"].(string)
+	}
+	standings, err := s.queue.Inspect(ctx, shard, lane, jobs...)
+	if err != nil {
+		return nil, s.unavailable("read", err)
+	}
+	return standings, nil
+}
+
+// validStreamID reports whether a cursor's text is an ID of a Redis stream: two numbers and a dash.
+func validStreamID(id string) bool {
+	ms, seq, ok := strings.Cut(id, "-")
+	if !ok {
+		return false
+	}
+	_, err1 := strconv.ParseUint(ms, 10, 64)
+	_, err2 := strconv.ParseUint(seq, 10, 64)
+	return err1 == nil && err2 == nil
+}
+
+// Event returns an event of an account with its deliveries.
+func (s *Sender) Event(ctx context.Context, account, id string) (EventRecord, error) {
+	if !validEventID(id) {
+		return EventRecord{}, errNotFound
+	}
+	shard, err := s.shard(ctx, account)
+	if err != nil {
+		return EventRecord{}, err
+	}
+	tag, c := s.queue.Tag(shard), s.store.Client()
+	job, err := c.Get(ctx, tag+"id:"+account+":"+id).Result()
+	if err == redis.Nil {
+		job = jobOfOwn(id)
+	} else if err != nil {
+		return EventRecord{}, s.unavailable("read", err)
+	}
+	if job == "" {
+		return EventRecord{}, errNotFound
+	}
+	pipe := c.Pipeline()
+	fields := pipe.HMGet(ctx, tag+"event:"+job, "a", "i", "y", "t", "l")
+	body := pipe.Get(ctx, tag+"body:"+job)
+	if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
+		return EventRecord{}, s.unavailable("read", err)
+	}
+	var found struct {
+		Account   string `redis:"a"`
+		ID        string `redis:"i"`
+		Type      string `redis:"y"`
+		Timestamp int64  `redis:"t"`
+		Lanes     string `redis:"l"`
+	}
+	if err := fields.Scan(&found); err != nil || found.Account != account || eventIDOf(found.ID, job) != id {
+		return EventRecord{}, errNotFound
+	}
+	e := EventRecord{ID: id, Type: found.Type, Timestamp: time.Unix(found.Timestamp, 0).UTC(), Deliveries: []Delivery{}}
+	if p, ok := decodePayload(body.Val()); ok {
+		var envelope struct{ Data json.RawMessage }
+		if json.Unmarshal([]byte(p.body), &envelope) == nil {
+			e.Data = envelope.Data
+		}
+	}
+	for _, lane := range strings.Fields(found.Lanes) {
+		standings, err := s.queue.Inspect(ctx, shard, lane, job)
+		if err != nil {
+			return EventRecord{}, s.unavailable("read", err)
+		}
+		ds := []Delivery{newDelivery(lane, job, standings[0])}
+		if err := s.addAttempts(ctx, shard, lane, ds); err != nil {
+			return EventRecord{}, err
+		}
+		e.Deliveries = append(e.Deliveries, ds[0])
+	}
+	return e, nil
+}
+
+// RetryDelivery makes a delivery due now, with a fresh retry table. One that is being attempted right now stays as it is.
+func (s *Sender) RetryDelivery(ctx context.Context, account, id string) (Delivery, error) {
+	shard, lane, job, st, err := s.delivery(ctx, account, id)
+	if err != nil {
+		return Delivery{}, err
+	}
+	if st.State == "gone" {
+		return Delivery{}, &Error{Code: CodeConflict, Message: "its webhook was deleted; there is nowhere to send it"}
+	}
+	outcomes, err := s.queue.Resend(ctx, shard, lane, job)
+	if err != nil {
+		return Delivery{}, s.unavailable("retry", err)
+	}
+	switch outcomes[0] {
+	case queue.ResentUnavailable:
+		return Delivery{}, &Error{Code: CodeConflict, Message: "its payload has expired (retention_succeeded, retention_failed); publish the event again"}
+	case queue.ResentBacklog:
+		return Delivery{}, &Error{Code: CodeLimitReached, Message: "its webhook has max_pending deliveries waiting; try again when there are fewer"}
+	case queue.ResentUnknown:
+		return Delivery{}, errNotFound
+	}
+	s.dispatcher.Wake(shard)
+	return s.Delivery(ctx, account, id)
+}

@@ -1,0 +1,127 @@
+package sender
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/videocloud/webhooks/internal/seal"
+	"github.com/videocloud/webhooks/internal/signature"
+)
+
+// meta is what an attempt needs to know of its webhook. It comes with every claim, so that a change counts from the
+// very next attempt on; secrets and header values in it are sealed.
+type meta struct {
+	URL      string            `json:"u"`
+	Account  string            `json:"a"`
+	Secret   string            `json:"k"`
+	Old      string            `json:"o,omitempty"`  // the secret before, while it overlaps
+	OldUntil int64             `json:"ou,omitempty"` // unix seconds
+	Headers  map[string]string `json:"h,omitempty"`
+}
+
+// endpoint is a webhook ready to be delivered to.
+type endpoint struct {
+	meta     string // what it was made from
+	account  string
+	url      *url.URL
+	host     string
+	via      http.RoundTripper
+	body     *signature.VideoCloudSigner
+	standard *signature.StandardSigner
+	old      *signature.StandardSigner // nil without an overlap
+	oldUntil time.Time
+	headers  http.Header
+}
+
+// maxEndpoints bounds the ready-made endpoints of a process.
+const maxEndpoints = 20_000
+
+// endpoints keeps ready-made endpoints. It is no cache of settings: an entry is used only while the claim's own meta
+// is, byte for byte, the one that it was made from.
+type endpoints struct {
+	mu     sync.RWMutex
+	byLane map[string]*endpoint
+}
+
+func (s *Sender) endpoint(lane, text string) (*endpoint, error) {
+	s.endpoints.mu.RLock()
+	e := s.endpoints.byLane[lane]
+	s.endpoints.mu.RUnlock()
+	if e != nil && e.meta == text {
+		return e, nil
+	}
+	e, err := s.newEndpoint(lane, text)
+	if err != nil {
+		return nil, err
+	}
+	s.endpoints.mu.Lock()
+	defer s.endpoints.mu.Unlock()
+	if s.endpoints.byLane == nil || len(s.endpoints.byLane) >= maxEndpoints {
+		s.endpoints.byLane = make(map[string]*endpoint)
+	}
+	s.endpoints.byLane[lane] = e
+	return e, nil
+}
+
+func (s *Sender) newEndpoint(lane, text string) (*endpoint, error) {
+	var m meta
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		return nil, fmt.Errorf("reading the webhook's settings: %w", err)
+	}
+	u, err := url.Parse(m.URL)
+	if err != nil {
+		return nil, fmt.Errorf("reading the webhook's URL: %w", err)
+	}
+	e := &endpoint{meta: text, account: m.Account, url: u, host: u.Host, via: s.transport, headers: http.Header{}}
+	if lane == notifyLane {
+		e.via = s.notify.transport
+	}
+	secret, err := s.open(m.Account, lane, m.Secret)
+	if err != nil {
+		return nil, err
+	}
+	if e.body, err = signature.NewVideoCloudSigner(secret); err != nil {
+		return nil, err
+	}
+	if e.standard, err = signature.NewStandardSigner(secret); err != nil {
+		return nil, err
+	}
+	if m.Old != "" {
+		old, err := s.open(m.Account, lane, m.Old)
+		if err != nil {
+			return nil, err
+		}
+		if e.old, err = signature.NewStandardSigner(old); err != nil {
+			return nil, err
+		}
+		e.oldUntil = time.Unix(m.OldUntil, 0)
+	}
+	for name, sealed := range m.Headers {
+		value, err := s.open(m.Account, lane, sealed)
+		if err != nil {
+			return nil, err
+		}
+		e.headers[http.CanonicalHeaderKey(name)] = []string{value}
+	}
+	return e, nil
+}
+
+func (s *Sender) seal(account, lane, value string) (string, error) {
+	sealed, err := s.sealer.Seal([]byte(value), seal.AssociatedData(account, lane))
+	if err != nil {
+		return "", fmt.Errorf("sealing: %w", err)
+	}
+	return sealed, nil
+}
+
+func (s *Sender) open(account, lane, sealed string) (string, error) {
+	value, _, err := s.sealer.Open(sealed, seal.AssociatedData(account, lane))
+	if err != nil {
+		return "", fmt.Errorf("opening a secret (is its key still among encryption_key?): %w", err)
+	}
+	return string(value), nil
+}

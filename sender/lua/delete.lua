@@ -1,0 +1,21 @@
+-- delete: takes a webhook out of its account. Its waiting deliveries are cancelled afterwards, by cancel.lua.
+--
+-- KEYS[1] the shard
+-- ARGV[10] lane, ARGV[11] account, ARGV[12…] subscriptions
+-- Returns 1, or 0 where there is no such webhook.
+--
+-- Safe to repeat: the chore is written before the webhook goes, so a crash in between leaves it to be done.
+
+local lane, account = ARGV[10], ARGV[11]
+local conf = base .. 'conf:' .. lane
+local h = call('HMGET', conf, 'a', 'st')
+if h[1] ~= account or h[2] == 'deleted' then return 0 end
+call('SADD', base .. 'chores', 'cancel:' .. lane)
+for i = 12, #ARGV do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
+call('HSET', conf, 'st', 'deleted')
+call('HDEL', conf, 'meta', 'pub', 'nl')
+call('PEXPIRE', conf, math.max(C.id_ttl, C.kept_dead))
+call('ZREM', base .. 'ready', lane)
+call('ZREM', base .. 'notices', lane)
+call('ZREM', base .. 'hooks:' .. account, lane)
+return 1

@@ -1,0 +1,17 @@
+-- register: adds a webhook to its account.
+--
+-- KEYS[1] the shard
+-- ARGV[10] lane, ARGV[11] account, ARGV[12] most webhooks of an account, ARGV[13] what is shown of it, ARGV[14] what an
+--   attempt needs, ARGV[15] rate, ARGV[16] cap, ARGV[17…] subscriptions
+-- Returns ms of its creation, or "limit" where the account has too many, or "taken" where the lane exists.
+--
+-- Safe to repeat: the lane of a second call is taken.
+
+local lane, account = ARGV[10], ARGV[11]
+local hooks, conf = base .. 'hooks:' .. account, base .. 'conf:' .. lane
+if call('EXISTS', conf) == 1 then return 'taken' end
+if call('ZCARD', hooks) >= tonumber(ARGV[12]) then return 'limit' end
+call('HSET', conf, 'st', 'active', 'a', account, 'c', int(now), 'v', 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
+for i = 17, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
+call('ZADD', hooks, now, lane)
+return now

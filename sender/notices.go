@@ -1,0 +1,222 @@
+package sender
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/destination"
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+// notifyLane is the lane of each shard whose deliveries go to the operator's notify_url. Lanes of webhooks are longer.
+const notifyLane = "notify"
+
+// notifyAccount owns the events of notifyLane. No account has a name with a tilde.
+const notifyAccount = "~notify"
+
+// notice is one entry of the outbox: it was written in the same step as the failure or the recovery that it tells of.
+type notice struct {
+	id     string // of its entry
+	kind   string // failed, disabled or recovered
+	lane   string
+	detail detail
+	since  time.Time
+	count  int
+}
+
+// outboxBatch is how many notices are sent before looking again.
+const outboxBatch = 50
+
+// sendNotices empties a shard's outbox.
+//
+// Failure policy: an entry is removed after its notice was published. A crash in between has it published again under
+// the same event ID, which the store recognises; the log line and the operator's event may then come twice.
+func (s *Sender) sendNotices(ctx context.Context, shard int) error {
+	outbox := s.queue.Tag(shard) + "outbox"
+	for {
+		entries, err := s.store.Client().XRangeN(ctx, outbox, "-", "+", outboxBatch).Result()
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		for _, e := range entries {
+			if err := s.sendNotice(ctx, shard, readNotice(e)); err != nil {
+				return err
+			}
+			// XDEL says whether we were the one who removed it; another process may have been at it as well.
+			if err := s.store.Client().XDel(ctx, outbox, e.ID).Err(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func readNotice(e redis.XMessage) notice {
+	field := func(name string) string {
+		v, _ := e.Values[name].(string)
+		return v
+	}
+	n := notice{id: e.ID, kind: field("k"), lane: field("l")}
+	_ = json.Unmarshal([]byte(field("d")), &n.detail) // empty for a recovery
+	if ms, err := strconv.ParseInt(field("s"), 10, 64); err == nil {
+		n.since = time.UnixMilli(ms).UTC()
+	}
+	n.count, _ = strconv.Atoi(field("n"))
+	return n
+}
+
+// noticeData is the data of a notice's event, in the contract's order.
+type noticeData struct {
+	Kind      string `json:"kind"`
+	WebhookID string `json:"webhookId"`
+	URL       string `json:"url"`
+	*detail
+	FailedSince      string `json:"failedSince"`
+	FailedDeliveries int    `json:"failedDeliveries,omitempty"`
+	Replay           string `json:"replay"`
+}
+
+func (s *Sender) sendNotice(ctx context.Context, shard int, n notice) error {
+	values, err := s.store.Client().HMGet(ctx, s.queue.Tag(shard)+"conf:"+n.lane, recordFields...).Result()
+	if err != nil {
+		return err
+	}
+	r, err := readRecord(n.lane, values)
+	if err != nil {
+		return nil // deleted in between: its owner knows
+	}
+	id := webhookPrefix + n.lane
+	d := noticeData{
+		Kind: "webhook_" + n.kind, WebhookID: id, URL: r.shown.URL, FailedSince: n.since.Format("2006-01-02T15:04:05Z"),
+		FailedDeliveries: n.count, Replay: "POST /webhooks/" + id + "/replay",
+	}
+	event := config.EventWarning
+	if n.kind != "recovered" {
+		event = config.EventError
+		d.detail = &n.detail
+	}
+	data, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("writing a notice: %w", err)
+	}
+	s.announce(ctx, r, n, d, data)
+	return s.publishNotice(ctx, shard, r, n, event, data)
+}
+
+// announce tells the operator: a log line and an event of the host program.
+func (s *Sender) announce(ctx context.Context, r *record, n notice, d noticeData, data []byte) {
+	attrs := []any{"webhook_id", d.WebhookID, "account", r.account, "failed_since", d.FailedSince}
+	if n.kind == "recovered" {
+		s.log.InfoContext(ctx, "webhook.recovered", attrs...)
+	} else {
+		s.log.WarnContext(ctx, "webhook.failed", append(attrs, "status", n.kind, "event_id", n.detail.EventID, "delivery_id", n.detail.DeliveryID,
+			"attempts", n.detail.Attempts, "last_status", n.detail.LastStatusCode, "last_error", n.detail.LastError, "failed_deliveries", n.count)...)
+	}
+	if s.o.OnEvent == nil {
+		return
+	}
+	name := "webhook_failed"
+	if n.kind == "recovered" {
+		name = "webhook_recovered"
+	}
+	var fields map[string]any
+	_ = json.Unmarshal(data, &fields) // just written
+	fields["account"] = r.account
+	s.o.OnEvent(ctx, name, fields)
+}
+
+// publishNotice publishes a notice to the account's other webhooks, and to the operator's notify_url.
+func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n notice, event string, data []byte) error {
+	job := noticeJob(s.queue.Tag(shard), n)
+	own, _ := queue.JobBytes(job)
+	q := &queue.Event{
+		Account: r.account, ID: ownEventID(own), IDJob: job, Job: job, Type: event, Timestamp: noticeTime(n).Unix(),
+		Digest: digest(event, data), Topics: topics(r.account, event), Except: n.lane,
+	}
+	p := payload{eventID: q.ID, kind: event, notice: true, body: envelope(event, noticeTime(n), data)}
+	q.Payload = p.encode()
+	if _, err := s.queue.Push(ctx, shard, q); err != nil {
+		return err
+	}
+	if s.c.NotifyURL == "" {
+		return nil
+	}
+	// Only so that the lane is served: where it goes is up to the configuration of the process that attempts it.
+	conf := s.queue.Tag(shard) + "conf:" + notifyLane
+	if err := s.store.Client().HSet(ctx, conf, "st", string(StatusActive), "a", notifyAccount).Err(); err != nil {
+		return err
+	}
+	toOperator := *q
+	toOperator.Account, toOperator.IDJob, toOperator.Job, toOperator.Lane, toOperator.Except = notifyAccount, "", queue.NewJobID(newUUID()), notifyLane, ""
+	_, err := s.queue.Push(ctx, shard, &toOperator)
+	return err
+}
+
+// noticeTime is when its entry was written, by Redis' clock.
+func noticeTime(n notice) time.Time {
+	ms, _, _ := strings.Cut(n.id, "-")
+	at, _ := strconv.ParseInt(ms, 10, 64)
+	return time.UnixMilli(at).UTC()
+}
+
+// noticeJob is the job of a notice: always the same for one entry, so that publishing it twice is recognised.
+func noticeJob(tag string, n notice) string {
+	sum := sha256.Sum256([]byte(tag + n.lane + n.id))
+	var b [16]byte
+	ms := uint64(noticeTime(n).UnixMilli())
+	for i := range 6 {
+		b[i] = byte(ms >> (40 - 8*i))
+	}
+	copy(b[6:], sum[:10])
+	b[6], b[8] = b[6]&0x0f|0x70, b[8]&0x3f|0x80 // a UUIDv7, see RFC 9562
+	return queue.NewJobID(b)
+}
+
+// notifier delivers to the operator's notify_url: signed, retried and logged like any webhook, but to wherever the
+// operator says, our own admin endpoint excepted.
+type notifier struct {
+	meta      string
+	transport http.RoundTripper
+}
+
+func (s *Sender) newNotifier() (n notifier, err error) {
+	if s.c.NotifyURL == "" {
+		return n, nil
+	}
+	sealed, err := s.seal(notifyAccount, notifyLane, s.c.NotifySecret)
+	if err != nil {
+		return n, err
+	}
+	b, err := json.Marshal(meta{URL: s.c.NotifyURL, Account: notifyAccount, Secret: sealed})
+	if err != nil {
+		return n, fmt.Errorf("notify_url: %w", err)
+	}
+	n.meta, n.transport = string(b), s.o.Transport
+	if n.transport == nil {
+		anywhere := &destination.Policy{AllowHTTP: true, AllowPrivate: true, Forbidden: s.o.Forbidden,
+			Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}
+		n.transport = destination.NewTransport(anywhere, destination.TransportOptions{})
+	}
+	return n, nil
+}
+
+// endpointOf returns where a job goes.
+func (s *Sender) endpointOf(j *queue.Job) (*endpoint, error) {
+	if j.Lane != notifyLane {
+		return s.endpoint(j.Lane, j.Meta)
+	}
+	if s.notify.meta == "" {
+		return nil, errors.New("this process has no notify_url any more")
+	}
+	return s.endpoint(notifyLane, s.notify.meta)
+}

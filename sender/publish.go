@@ -1,0 +1,274 @@
+package sender
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+// payload is what is stored of an event: the body that is delivered, byte for byte, behind a line with what an attempt
+// needs beside it. It is no JSON, so that nothing on the way can re-encode the body.
+type payload struct {
+	eventID     string
+	kind        string
+	traceparent string
+	tracestate  string
+	notice      bool // a notice of ours: its failure makes no other notice
+	body        string
+}
+
+const (
+	payloadSeparator = "\x1f" // can't stand in any of the parts
+	noticeMark       = "n"
+)
+
+func (p *payload) encode() string {
+	mark := ""
+	if p.notice {
+		mark = noticeMark
+	}
+	return strings.Join([]string{p.eventID, p.kind, p.traceparent, p.tracestate, mark}, payloadSeparator) + "\n" + p.body
+}
+
+func decodePayload(text string) (p payload, ok bool) {
+	head, body, ok := strings.Cut(text, "\n")
+	if !ok {
+		return p, false
+	}
+	p.body = body
+	for _, field := range []*string{&p.eventID, &p.kind, &p.traceparent, &p.tracestate} {
+		if *field, head, ok = strings.Cut(head, payloadSeparator); !ok {
+			return p, false
+		}
+	}
+	p.notice = head == noticeMark
+	return p, true
+}
+
+// envelope is the documented body: compact, keys in this order, data as it was published.
+func envelope(event string, timestamp time.Time, data json.RawMessage) string {
+	const head, middle, tail = `{"event":"`, `","timestamp":"`, `","data":`
+	var b strings.Builder
+	b.Grow(len(head) + len(event) + len(middle) + len(time.RFC3339) + len(tail) + len(data) + 1)
+	b.WriteString(head)
+	b.WriteString(event) // one of the catalogue: needs no escaping
+	b.WriteString(middle)
+	b.WriteString(timestamp.UTC().Format("2006-01-02T15:04:05Z"))
+	b.WriteString(tail)
+	b.Write(data)
+	b.WriteByte('}')
+	return b.String()
+}
+
+// prepare checks an event and makes it ready to be pushed.
+func (s *Sender) prepare(ctx context.Context, account string, e Event) (*queue.Event, error) {
+	if !s.types[e.Type] {
+		return nil, &Error{Code: CodeUnknownEventType, Field: "event", Message: "unknown event type " + quote(e.Type) + "; GET /event-types lists them"}
+	}
+	if e.ID != "" && !validEventID(e.ID) {
+		return nil, invalid("id", "an event ID has 1 to %d letters, digits, dashes and underscores", config.MaxEventID)
+	}
+	if y := e.Timestamp.UTC().Year(); !e.Timestamp.IsZero() && (y < 1 || y > 9999) {
+		return nil, invalid("timestamp", "a timestamp is RFC 3339, such as 2024-03-31T12:00:00Z")
+	}
+	if len(e.Data) > config.MaxEnvelopeSize {
+		return nil, tooLarge()
+	}
+	if err := checkData(e.Data); err != nil {
+		return nil, err
+	}
+	at := e.Timestamp
+	if at.IsZero() {
+		at = time.Now()
+	}
+	u := newUUID()
+	q := &queue.Event{
+		Account: account, ID: e.ID, Job: queue.NewJobID(u), Type: e.Type, Timestamp: at.Unix(), Given: !e.Timestamp.IsZero(),
+		Digest: digest(e.Type, e.Data), Topics: topics(account, e.Type),
+	}
+	if e.ID == "" {
+		q.ID, q.OwnID = ownEventID(u), true
+	} else {
+		q.IDJob = jobOfOwn(e.ID)
+	}
+	p := payload{eventID: q.ID, kind: e.Type, body: envelope(e.Type, at, e.Data)}
+	if len(p.body) > config.MaxEnvelopeSize {
+		return nil, tooLarge()
+	}
+	p.traceparent, p.tracestate = traceOf(ctx)
+	q.Payload = p.encode()
+	return q, nil
+}
+
+func tooLarge() *Error {
+	return &Error{Code: CodePayloadTooLarge, Field: "data", Message: "an event has at most 256 KiB with its envelope; publish a link to what is larger"}
+}
+
+// digest is what an event ID stands for. 16 bytes: nobody gains by a collision but the publisher itself.
+func digest(event string, data []byte) string {
+	h := sha256.New()
+	h.Write([]byte(event))
+	h.Write([]byte{0})
+	h.Write(data)
+	return string(h.Sum(nil)[:16])
+}
+
+// topics names the sets of lanes that subscribe to an event in an account. Account names have no white space.
+func topics(account, event string) []string {
+	patterns := config.Patterns(event)
+	for i, p := range patterns {
+		patterns[i] = account + ":" + p
+	}
+	return patterns
+}
+
+var traceContext = propagation.TraceContext{}
+
+// traceOf returns the W3C trace context of ctx's span, to be stored with the event.
+func traceOf(ctx context.Context) (parent, state string) {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return "", ""
+	}
+	c := propagation.MapCarrier{}
+	traceContext.Inject(ctx, c)
+	return c[config.HeaderTraceparent], c[config.HeaderTracestate]
+}
+
+// Publish stores an event and queues a delivery to each webhook of the account that subscribes to it. When it returns
+// without an error the event is stored. After an error it may be stored or not: publish it again with the same ID, and
+// it is delivered once.
+func (s *Sender) Publish(ctx context.Context, account string, e Event) (Published, error) {
+	ctx, span := s.tracer.Start(ctx, "webhook.publish", trace.WithSpanKind(trace.SpanKindProducer))
+	defer span.End()
+	p, err := s.publish(ctx, account, e)
+	if err != nil {
+		span.SetStatus(codes.Error, errorCode(err))
+		return Published{}, err
+	}
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("webhook.event.id", p.ID), attribute.String("webhook.event.type", p.Type),
+			attribute.String("webhook.account", account), attribute.Int("webhook.deliveries", len(p.Deliveries)))
+	}
+	return p, nil
+}
+
+func (s *Sender) publish(ctx context.Context, account string, e Event) (Published, error) {
+	q, err := s.prepare(ctx, account, e)
+	if err != nil {
+		return Published{}, err
+	}
+	return s.push(ctx, account, q)
+}
+
+// pushTries bounds how often another job ID is tried; one collision in the life of a universe is plenty.
+const pushTries = 3
+
+func (s *Sender) push(ctx context.Context, account string, q *queue.Event) (Published, error) {
+	shard, err := s.shard(ctx, account)
+	if err != nil {
+		return Published{}, err
+	}
+	for range pushTries {
+		answer, err := s.queue.Push(ctx, shard, q)
+		if err != nil {
+			return Published{}, s.unavailable("publish", err)
+		}
+		if answer.Outcome != queue.PushTaken {
+			return s.published(q, answer)
+		}
+		u := newUUID()
+		q.Job = queue.NewJobID(u)
+		if q.OwnID {
+			p, _ := decodePayload(q.Payload)
+			q.ID = ownEventID(u)
+			p.eventID = q.ID
+			q.Payload = p.encode()
+		}
+	}
+	return Published{}, s.unavailable("publish", errNoJob)
+}
+
+var errNoJob = &Error{Code: CodeUnavailable, Message: "no free job ID was found"}
+
+func (s *Sender) published(q *queue.Event, a queue.Pushed) (Published, error) {
+	if a.Outcome == queue.PushOther {
+		return Published{}, &Error{Code: CodeConflict, Field: "id", Message: "this ID was used in the last 72 h for another event, other data or another timestamp; choose a new ID for a new event"}
+	}
+	p := Published{
+		ID: q.ID, Type: q.Type, Timestamp: time.Unix(a.Timestamp, 0).UTC(), Duplicate: a.Outcome == queue.PushSame,
+		Deliveries: make([]DeliveryRef, len(a.Lanes)),
+	}
+	for i, lane := range a.Lanes {
+		p.Deliveries[i] = DeliveryRef{ID: deliveryID(lane, a.Job), WebhookID: webhookPrefix + lane}
+	}
+	return p, nil
+}
+
+// PublishBatch publishes several events in few round trips. Each has an answer or an error of its own, in order.
+func (s *Sender) PublishBatch(ctx context.Context, account string, events []Event) []PublishResult {
+	ctx, span := s.tracer.Start(ctx, "webhook.publish", trace.WithSpanKind(trace.SpanKindProducer),
+		trace.WithAttributes(attribute.Int("messaging.batch.message_count", len(events)), attribute.String("webhook.account", account)))
+	defer span.End()
+	results := make([]PublishResult, len(events))
+	var ready []*queue.Event
+	var places []int
+	for i, e := range events {
+		q, err := s.prepare(ctx, account, e)
+		if err != nil {
+			results[i].Err = err
+			continue
+		}
+		ready, places = append(ready, q), append(places, i)
+	}
+	shard, err := s.shard(ctx, account)
+	if err != nil {
+		for _, i := range places {
+			results[i].Err = err
+		}
+		return results
+	}
+	answers, errs := s.queue.PushAll(ctx, shard, ready)
+	for k, i := range places {
+		switch {
+		case errs[k] != nil:
+			results[i].Err = s.unavailable("publish", errs[k])
+		case answers[k].Outcome == queue.PushTaken:
+			results[i].Published, results[i].Err = s.push(ctx, account, ready[k])
+		default:
+			results[i].Published, results[i].Err = s.published(ready[k], answers[k])
+		}
+	}
+	return results
+}
+
+// TestWebhook sends one webhook.test event to this webhook only.
+func (s *Sender) TestWebhook(ctx context.Context, account, id string) (Published, error) {
+	_, r, err := s.record(ctx, account, id)
+	if err != nil {
+		return Published{}, err
+	}
+	data, _ := json.Marshal(map[string]string{"webhookId": id, "message": "This is a test event."})
+	q, err := s.prepare(ctx, account, Event{Type: config.EventTest, Data: data})
+	if err != nil {
+		return Published{}, err
+	}
+	q.Lane = r.lane
+	return s.push(ctx, account, q)
+}
+
+func errorCode(err error) string {
+	if e, ok := err.(*Error); ok {
+		return string(e.Code)
+	}
+	return "error"
+}

@@ -1,0 +1,258 @@
+// Package sender delivers a platform's events to its customers' webhooks: it keeps their registrations, takes events
+// in, signs and delivers them, retries by the documented table, marks a webhook failed after the last attempt and tells
+// its owner. It needs Redis (or the in-memory store) and nothing else; it knows nothing of Caddy.
+//
+//	Publish ──► one script: remember the ID, find the webhooks, queue a delivery for each
+//	                                   │
+//	        dispatcher: claim ──► attempt ──► settle      (internal/queue)
+//	                     ▲                      │
+//	                     └── 1, 5, 15, 30 min ──┤ failed
+//	                                            └─► outbox ──► notices to the owner
+//
+// A sender that has not been started takes registrations and events all the same; they are delivered by whichever
+// process runs one.
+//
+//	s, err := sender.New(sender.Options{Store: store})
+//	...
+//	if err := s.Start(ctx); err != nil { ... }
+//	defer s.Stop(context.Background())
+//	_, err = s.Publish(ctx, "default", sender.Event{Type: "video.uploaded", Data: json.RawMessage(`{"videoId":"vid_123456"}`)})
+package sender
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/destination"
+	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/internal/seal"
+)
+
+// Options of a [Sender].
+type Options struct {
+	// Config are the settings; what is zero gets its default.
+	Config config.Sender
+	// Store keeps everything. Required. It must outlive the sender.
+	Store *Store
+	// Logger gets one line for each outcome. Defaults to none.
+	Logger *slog.Logger
+	// Version is shown in the User-Agent. Defaults to "dev".
+	Version string
+	// OnEvent is told of webhook_failed and webhook_recovered, with the data of the notice. Defaults to nothing.
+	OnEvent func(ctx context.Context, name string, data map[string]any)
+	// Forbidden returns the addresses of our own admin endpoints, which are never delivered to. Defaults to none.
+	Forbidden func() []netip.AddrPort
+	// TracerProvider makes the spans. Defaults to none.
+	TracerProvider trace.TracerProvider
+	// Observer is told of attempts and ended deliveries, for metrics. Defaults to nothing.
+	Observer Observer
+	// Transport replaces the guarded transport in tests. Defaults to one that obeys Config.
+	Transport http.RoundTripper
+}
+
+// Store is where a sender keeps everything. See [OpenStore].
+type Store = redisstore.Store
+
+// OpenStore prepares a store. It does not dial: while Redis is down, publishing is refused as unavailable.
+func OpenStore(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return redisstore.Open(c, prefix, log)
+}
+
+// Observer is told what happens, for metrics. Its methods must not block.
+type Observer interface {
+	// Attempt is one HTTP request that ended: outcome is success, or the kind of the failure.
+	Attempt(outcome string, took time.Duration)
+	// Delivery is one delivery that reached a state.
+	Delivery(state State)
+	// StoreError is an operation that the store refused.
+	StoreError(operation string)
+}
+
+type noObserver struct{}
+
+func (noObserver) Attempt(string, time.Duration) {}
+func (noObserver) Delivery(State)                {}
+func (noObserver) StoreError(string)             {}
+
+// Sender is the sending half. It is safe for concurrent use.
+type Sender struct {
+	c         config.Sender
+	o         Options
+	log       *slog.Logger
+	store     *Store
+	queue     *queue.Queue
+	policy    *destination.Policy
+	transport http.RoundTripper
+	sealer    *seal.Sealer
+	tracer    trace.Tracer
+	names     config.BrandHeaders
+	types     map[string]bool
+	endpoints endpoints
+	replays   replays
+	notify    notifier
+
+	dispatcher *queue.Dispatcher
+	chores     chan int // shards with notices or chores to look at
+	stop       context.CancelFunc
+	running    sync.WaitGroup
+}
+
+// New prepares a sender. It does not dial and starts nothing.
+func New(o Options) (*Sender, error) {
+	if o.Store == nil {
+		return nil, errors.New("sender: Options.Store is required")
+	}
+	o.Config.SetDefaults()
+	if err := o.Config.Validate(); err != nil {
+		return nil, err
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	if o.Observer == nil {
+		o.Observer = noObserver{}
+	}
+	if o.TracerProvider == nil {
+		o.TracerProvider = noop.NewTracerProvider()
+	}
+	c := o.Config
+	s := &Sender{
+		c: c, o: o, log: o.Logger, store: o.Store, names: config.HeadersFor(c.Brand), types: map[string]bool{config.EventTest: true},
+		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64),
+	}
+	for _, t := range c.EventTypes {
+		s.types[t.Name] = true
+	}
+	cidrs, private, err := c.Networks()
+	if err != nil {
+		return nil, err
+	}
+	s.policy = &destination.Policy{AllowHTTP: c.AllowHTTP, Allow: cidrs, AllowPrivate: private, Forbidden: o.Forbidden}
+	if s.transport = o.Transport; s.transport == nil {
+		t := destination.TransportOptions{MaxIdleConnsPerHost: max(c.PerWebhook, 256)}
+		if c.Proxy != "" {
+			if t.Proxy, err = url.Parse(c.Proxy); err != nil {
+				return nil, errors.New("proxy: not a valid URL")
+			}
+		}
+		s.transport = destination.NewTransport(s.policy, t)
+	}
+	keys, err := c.Keys()
+	if err != nil {
+		return nil, err
+	}
+	if s.sealer, err = seal.New(keys); err != nil {
+		return nil, fmt.Errorf("encryption_key: %w", err)
+	}
+	if s.notify, err = s.newNotifier(); err != nil {
+		return nil, err
+	}
+	s.queue = queue.New(o.Store, s.limits(), queue.ShardTags(o.Store.Prefix()))
+	s.dispatcher = queue.NewDispatcher(queue.Options{
+		Queue: s.queue, Store: o.Store, Shards: o.Store.Shards, Handler: s.attempt,
+		Concurrency: c.Concurrency, PerLane: c.PerWebhook, OnNotices: s.look, Logger: s.log,
+	})
+	return s, nil
+}
+
+func (s *Sender) limits() queue.Limits {
+	var span time.Duration
+	for _, d := range s.c.Retry {
+		span += max(d, config.MaxRetryAfter) + s.c.Timeout
+	}
+	return queue.Limits{
+		Kept: s.c.RetentionSucceeded, KeptDead: s.c.RetentionFailed, IDLifetime: config.EventIDLifetime,
+		LogLength: s.c.HistoryEntries, LogAge: s.c.HistoryAge, InFlight: s.c.PerWebhook, Pending: s.c.MaxPending,
+		MaxAge: s.c.MaxAge, RetrySpan: span,
+	}
+}
+
+// Start begins to deliver, unless the configuration says that this process does not. It returns at once; while Redis
+// is down it goes on trying.
+func (s *Sender) Start(ctx context.Context) error {
+	if s.stop != nil {
+		return errors.New("sender: already started")
+	}
+	if !s.sealer.Encrypts() {
+		s.log.Warn("signing secrets are stored unencrypted; set encryption_key (openssl rand -base64 32)")
+	}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx)) // ends with Stop, not with the caller's context
+	if s.c.DeliverOff {
+		return nil
+	}
+	s.running.Add(2)
+	go func() {
+		defer s.running.Done()
+		s.dispatcher.Run(ctx)
+	}()
+	go func() {
+		defer s.running.Done()
+		s.doChores(ctx)
+		s.replays.wait.Wait()
+	}()
+	return nil
+}
+
+// Stop ends deliveries: nothing more is claimed, attempts in flight get up to 10 s, and what is left is handed back.
+// It returns when that is done or ctx ends.
+func (s *Sender) Stop(ctx context.Context) error {
+	if s.stop == nil {
+		return nil
+	}
+	s.stop()
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return fmt.Errorf("stopping the sender: %w", ctx.Err())
+	}
+	if t, ok := s.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+	return nil
+}
+
+// EventTypes is the catalogue.
+func (s *Sender) EventTypes() []config.EventType { return s.c.EventTypes }
+
+// shard returns where an account lives, or an unavailable [Error] while the store can't be trusted.
+func (s *Sender) shard(ctx context.Context, account string) (int, error) {
+	n, err := s.store.Shards(ctx)
+	if err != nil {
+		return 0, s.unavailable("check", err)
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(account))
+	return int(h.Sum32() % uint32(n)), nil
+}
+
+// unavailable turns a store's failure into what the caller may see. The cause stays in Err.
+func (s *Sender) unavailable(operation string, err error) error {
+	s.o.Observer.StoreError(operation)
+	return &Error{Code: CodeUnavailable, Message: "the store can't be reached or refuses writes right now; try again shortly", Err: err}
+}
+
+var errNotFound = &Error{Code: CodeNotFound, Message: "there is no such thing in this account; check the ID"}

@@ -1,0 +1,229 @@
+package sender
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/destination"
+	"github.com/videocloud/webhooks/internal/signature"
+)
+
+// Bounds of a webhook's fields.
+const (
+	maxDescription = 1024
+	maxHeaders     = 20
+	maxHeaderValue = 4096
+	maxRateLimit   = 100_000
+	maxOverlap     = 30 * 24 * time.Hour
+)
+
+func (s *Sender) checkURL(raw string) error {
+	if raw == "" {
+		return invalid("url", "url is missing; give the https:// address that gets the events")
+	}
+	_, err := s.policy.CheckURL(raw)
+	var refused *destination.Error
+	if errors.As(err, &refused) {
+		return &Error{Code: Code(refused.Code), Field: "url", Message: refused.Message}
+	}
+	return err
+}
+
+// checkEvents checks a webhook's subscriptions: known types, groups of known types, or *.
+func (s *Sender) checkEvents(events []string) error {
+	if len(events) == 0 {
+		return invalid("events", "give at least one event type, a group such as video.*, or *")
+	}
+	seen := map[string]bool{}
+	for _, e := range events {
+		if seen[e] {
+			return invalid("events", "%q is given twice", e)
+		}
+		seen[e] = true
+		if e != "*" && !s.subscribable(e) {
+			return &Error{Code: CodeUnknownEventType, Field: "events", Message: "unknown event type " + quote(e) + "; GET /event-types lists them, and a group such as video.* or * works too"}
+		}
+	}
+	return nil
+}
+
+func (s *Sender) subscribable(name string) bool {
+	group, isGroup := strings.CutSuffix(name, ".*")
+	for _, t := range s.c.EventTypes {
+		if t.Name == name || isGroup && strings.HasPrefix(t.Name, group+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// quote shortens what a caller sent for use in a message.
+func quote(v string) string {
+	if len(v) > 64 {
+		v = v[:64] + "…"
+	}
+	return `"` + strings.ToValidUTF8(v, "?") + `"`
+}
+
+// checkSecret never says anything of the secret but its length.
+func checkSecret(secret string) error {
+	if len(secret) < config.MinSecretSize || len(secret) > config.MaxSecretSize {
+		return invalid("secret", "a secret has %d to %d bytes; leave it out to have one made", config.MinSecretSize, config.MaxSecretSize)
+	}
+	if !utf8.ValidString(secret) {
+		return invalid("secret", "a secret is valid UTF-8")
+	}
+	if _, err := signature.NewStandardSigner(secret); err != nil {
+		return invalid("secret", "a secret that starts with whsec_ goes on with base64; this one doesn't decode")
+	}
+	return nil
+}
+
+// hopByHop are the headers of RFC 9110 section 7.6.1 and those that net/http sets or reads itself.
+var hopByHop = map[string]bool{
+	"connection": true, "keep-alive": true, "proxy-connection": true, "proxy-authenticate": true, "proxy-authorization": true,
+	"te": true, "trailer": true, "transfer-encoding": true, "upgrade": true, "expect": true,
+	"host": true, "content-length": true, "content-type": true, "user-agent": true,
+	config.HeaderWebhookID: true, config.HeaderWebhookTimestamp: true, config.HeaderWebhookSignature: true,
+	config.HeaderTraceparent: true, config.HeaderTracestate: true,
+}
+
+// reserved reports whether a header belongs to the sender, in any letter case. With _ for - it would become the same
+// header behind a server that maps names to variables.
+func (s *Sender) reserved(name string) bool {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	if hopByHop[name] {
+		return true
+	}
+	for _, own := range []string{s.names.Signature, s.names.Event, s.names.EventID, s.names.Attempt} {
+		if name == strings.ToLower(own) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Sender) checkHeaders(headers map[string]string) error {
+	if len(headers) > maxHeaders {
+		return invalid("headers", "at most %d custom headers", maxHeaders)
+	}
+	seen := map[string]bool{}
+	for name, value := range headers {
+		if !validHeaderName(name) {
+			return invalid("headers", "%s is not a header name", quote(name))
+		}
+		if s.reserved(name) {
+			return invalid("headers", "%s is set by the sender itself; choose another name", quote(name))
+		}
+		if key := http.CanonicalHeaderKey(name); seen[key] {
+			return invalid("headers", "%s is given twice", quote(name))
+		} else {
+			seen[key] = true
+		}
+		if len(value) > maxHeaderValue || !validHeaderValue(value) {
+			return invalid("headers", "the value of %s holds a control character or is longer than %d bytes", quote(name), maxHeaderValue)
+		}
+	}
+	return nil
+}
+
+// validHeaderName is the token of RFC 9110 section 5.6.2.
+func validHeaderName(name string) bool {
+	if name == "" || len(name) > 128 {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return true
+}
+
+func validHeaderValue(value string) bool {
+	for _, c := range []byte(value) {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func checkDescription(d string) error {
+	if len(d) > maxDescription || !utf8.ValidString(d) {
+		return invalid("description", "a description has at most %d bytes of UTF-8", maxDescription)
+	}
+	return nil
+}
+
+func checkFlow(rate, inFlight int) error {
+	if rate < 0 || rate > maxRateLimit {
+		return invalid("rateLimit", "attempts a second: 1 to %d, or 0 for no limit", maxRateLimit)
+	}
+	if inFlight < 0 || inFlight > 10_000 {
+		return invalid("maxInFlight", "attempts in flight: 1 to 10000, or 0 for the sender's default")
+	}
+	return nil
+}
+
+// checkData checks that data is one JSON object: valid UTF-8, no repeated names at its top level, no absurd nesting.
+// What passes is delivered byte for byte, so it must be what every parser reads the same way.
+func checkData(data json.RawMessage) error {
+	if len(data) == 0 || data[0] != '{' || !json.Valid(data) {
+		return invalid("data", "data is a JSON object")
+	}
+	if !utf8.Valid(data) {
+		return &Error{Code: CodeInvalidJSON, Field: "data", Message: "data is not valid UTF-8"}
+	}
+	depth, name := 0, true
+	var names map[string]bool
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '{', '[':
+			if depth++; depth > config.MaxJSONDepth {
+				return &Error{Code: CodeInvalidJSON, Field: "data", Message: "data is nested too deeply"}
+			}
+			name = depth == 1
+		case '}', ']':
+			depth--
+		case ',':
+			name = depth == 1
+		case '"':
+			start := i
+			for i++; data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+			if depth != 1 || !name {
+				continue
+			}
+			name = false
+			var key string
+			_ = json.Unmarshal(data[start:i+1], &key) // valid: checked above
+			if names[key] {
+				return &Error{Code: CodeInvalidJSON, Field: "data", Message: "data has the member " + quote(key) + " twice"}
+			}
+			if names == nil {
+				names = make(map[string]bool, 8)
+			}
+			names[key] = true
+		}
+	}
+	return nil
+}
+
+func checkLimit(limit int) (int, error) {
+	if limit == 0 {
+		return config.DefaultPageLimit, nil
+	}
+	if limit < 1 || limit > config.MaxPageLimit {
+		return 0, invalid("limit", "limit is 1 to %d", config.MaxPageLimit)
+	}
+	return limit, nil
+}

@@ -1,0 +1,433 @@
+package sender
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	_ "embed"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+var (
+	//go:embed lua/register.lua
+	registerLua string
+	//go:embed lua/update.lua
+	updateLua string
+	//go:embed lua/delete.lua
+	deleteLua string
+
+	registerScript = queue.Script(registerLua)
+	updateScript   = queue.Script(updateLua)
+	deleteScript   = queue.Script(deleteLua)
+)
+
+// shown is what is stored of a webhook to be shown again: nothing secret.
+type shown struct {
+	URL         string   `json:"url"`
+	Events      []string `json:"events"`
+	Description string   `json:"description,omitempty"`
+	HeaderNames []string `json:"headers,omitempty"`
+	RateLimit   int      `json:"rateLimit,omitempty"`
+	MaxInFlight int      `json:"maxInFlight,omitempty"`
+}
+
+// record is a webhook as it stands in the store.
+type record struct {
+	lane    string
+	account string
+	version string
+	status  Status
+	created int64
+	shown   shown
+	meta    string
+	last    *LastDelivery
+}
+
+func (r *record) webhook() Webhook {
+	return Webhook{
+		ID: webhookPrefix + r.lane, URL: r.shown.URL, Events: r.shown.Events, Status: r.status, CreatedAt: time.UnixMilli(r.created).UTC(),
+		LastDelivery: r.last, Description: r.shown.Description, HeaderNames: r.shown.HeaderNames,
+		RateLimit: r.shown.RateLimit, MaxInFlight: r.shown.MaxInFlight,
+	}
+}
+
+// newSecret makes a secret of 24 random bytes in the form of Standard Webhooks.
+func newSecret() string {
+	var b [24]byte
+	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	return "whsec_" + base64.StdEncoding.EncodeToString(b[:])
+}
+
+// CreateWebhook registers a webhook. The secret is returned only where in has none and one was made: it is not shown again.
+func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhook) (w Webhook, secret string, err error) {
+	if err := s.checkNew(in); err != nil {
+		return Webhook{}, "", err
+	}
+	shard, err := s.shard(ctx, account)
+	if err != nil {
+		return Webhook{}, "", err
+	}
+	if in.Secret == "" {
+		secret = newSecret()
+		in.Secret = secret
+	}
+	r := record{lane: newLane(), account: account, status: StatusActive, shown: shown{
+		URL: in.URL, Events: in.Events, Description: in.Description, HeaderNames: slices.Sorted(maps.Keys(in.Headers)),
+		RateLimit: in.RateLimit, MaxInFlight: in.MaxInFlight,
+	}}
+	m := meta{URL: in.URL, Account: account}
+	if m.Secret, err = s.seal(account, r.lane, in.Secret); err != nil {
+		return Webhook{}, "", err
+	}
+	if m.Headers, err = s.sealHeaders(account, r.lane, in.Headers); err != nil {
+		return Webhook{}, "", err
+	}
+	args := append([]any{r.lane, account, config.MaxWebhooks}, r.stored(m)...)
+	for _, e := range in.Events {
+		args = append(args, e)
+	}
+	v, err := s.queue.RunDurable(ctx, shard, registerScript, args...)
+	if err != nil {
+		return Webhook{}, "", s.unavailable("register", err)
+	}
+	switch v := v.(type) {
+	case int64:
+		r.created = v
+	case string:
+		if v == "limit" {
+			return Webhook{}, "", &Error{Code: CodeLimitReached, Message: fmt.Sprintf("this account has %d webhooks, the most there may be; delete one first", config.MaxWebhooks)}
+		}
+		return Webhook{}, "", s.unavailable("register", fmt.Errorf("lane %s", v))
+	}
+	return r.webhook(), secret, nil
+}
+
+func (s *Sender) checkNew(in NewWebhook) error {
+	if err := s.checkURL(in.URL); err != nil {
+		return err
+	}
+	if err := s.checkEvents(in.Events); err != nil {
+		return err
+	}
+	if in.Secret != "" {
+		if err := checkSecret(in.Secret); err != nil {
+			return err
+		}
+	}
+	if err := checkDescription(in.Description); err != nil {
+		return err
+	}
+	if err := s.checkHeaders(in.Headers); err != nil {
+		return err
+	}
+	return checkFlow(in.RateLimit, in.MaxInFlight)
+}
+
+func (s *Sender) sealHeaders(account, lane string, headers map[string]string) (map[string]string, error) {
+	sealed := make(map[string]string, len(headers))
+	for name, value := range headers {
+		v, err := s.seal(account, lane, value)
+		if err != nil {
+			return nil, err
+		}
+		sealed[name] = v
+	}
+	return sealed, nil
+}
+
+// stored is the part of a webhook that register.lua and update.lua write.
+func (r *record) stored(m meta) []any {
+	pub, _ := json.Marshal(r.shown) // strings and numbers only
+	private, _ := json.Marshal(m)
+	limit := func(n int) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.Itoa(n)
+	}
+	r.meta = string(private)
+	return []any{string(pub), r.meta, limit(r.shown.RateLimit), limit(r.shown.MaxInFlight)}
+}
+
+// fields of a webhook's conf that a record is read from.
+var recordFields = []string{"a", "st", "v", "c", "pub", "meta", "ls", "lt"}
+
+func readRecord(lane string, values []any) (*record, error) {
+	field := func(i int) string {
+		v, _ := values[i].(string)
+		return v
+	}
+	r := &record{lane: lane, account: field(0), status: Status(field(1)), version: field(2), meta: field(5)}
+	if r.account == "" || field(1) == "deleted" {
+		return nil, errNotFound
+	}
+	r.created, _ = strconv.ParseInt(field(3), 10, 64)
+	if err := json.Unmarshal([]byte(field(4)), &r.shown); err != nil {
+		return nil, fmt.Errorf("reading webhook %s: %w", lane, err)
+	}
+	if at, err := strconv.ParseInt(field(7), 10, 64); err == nil {
+		r.last = &LastDelivery{Success: field(6) == "1", Timestamp: time.UnixMilli(at).UTC()}
+	}
+	return r, nil
+}
+
+// record reads a webhook of an account; another account's is not found.
+func (s *Sender) record(ctx context.Context, account, id string) (shard int, r *record, err error) {
+	lane := laneOf(id)
+	if lane == "" {
+		return 0, nil, errNotFound
+	}
+	if shard, err = s.shard(ctx, account); err != nil {
+		return 0, nil, err
+	}
+	values, err := s.store.Client().HMGet(ctx, s.queue.Tag(shard)+"conf:"+lane, recordFields...).Result()
+	if err != nil {
+		return 0, nil, s.unavailable("read", err)
+	}
+	if r, err = readRecord(lane, values); err != nil {
+		return 0, nil, err
+	}
+	if r.account != account {
+		return 0, nil, errNotFound
+	}
+	return shard, r, nil
+}
+
+// Webhook returns a webhook of an account.
+func (s *Sender) Webhook(ctx context.Context, account, id string) (Webhook, error) {
+	_, r, err := s.record(ctx, account, id)
+	if err != nil {
+		return Webhook{}, err
+	}
+	return r.webhook(), nil
+}
+
+// ListWebhooks returns an account's webhooks, oldest first, and the cursor of the next page where there is more.
+func (s *Sender) ListWebhooks(ctx context.Context, account, cursor string, limit int) (items []Webhook, next string, err error) {
+	if limit, err = checkLimit(limit); err != nil {
+		return nil, "", err
+	}
+	after, err := readCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	shard, err := s.shard(ctx, account)
+	if err != nil {
+		return nil, "", err
+	}
+	tag := s.queue.Tag(shard)
+	// An account has a thousand webhooks at most, so their IDs are read as a whole.
+	all, err := s.store.Client().ZRangeWithScores(ctx, tag+"hooks:"+account, 0, -1).Result()
+	if err != nil {
+		return nil, "", s.unavailable("list", err)
+	}
+	type place struct{ lane, cursor string }
+	var page []place
+	for _, z := range all {
+		lane := z.Member.(string)
+		// Creation times have 13 digits, so their text sorts as they do.
+		at := strconv.FormatInt(int64(z.Score), 10) + lane
+		if at <= after {
+			continue
+		}
+		page = append(page, place{lane, at})
+		if len(page) > limit {
+			break
+		}
+	}
+	if len(page) > limit {
+		page = page[:limit]
+		next = writeCursor(page[limit-1].cursor)
+	}
+	pipe := s.store.Client().Pipeline()
+	for _, p := range page {
+		pipe.HMGet(ctx, tag+"conf:"+p.lane, recordFields...)
+	}
+	items = make([]Webhook, 0, len(page))
+	if len(page) == 0 {
+		return items, "", nil
+	}
+	cmds, err := pipe.Exec(ctx)
+	if err != nil {
+		return nil, "", s.unavailable("list", err)
+	}
+	for i, cmd := range cmds {
+		values, _ := cmd.(interface{ Result() ([]any, error) }).Result()
+		r, err := readRecord(page[i].lane, values)
+		if err != nil {
+			continue // deleted in between
+		}
+		items = append(items, r.webhook())
+	}
+	return items, next, nil
+}
+
+// updateTries bounds how often an update is made again because somebody else's came first.
+const updateTries = 10
+
+// UpdateWebhook changes the given fields of a webhook. A new secret or URL counts from the next attempt on, also of
+// what waits already.
+func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u WebhookUpdate) (Webhook, error) {
+	if err := s.checkUpdate(u); err != nil {
+		return Webhook{}, err
+	}
+	for range updateTries {
+		shard, r, err := s.record(ctx, account, id)
+		if err != nil {
+			return Webhook{}, err
+		}
+		old := r.shown.Events
+		m, err := s.apply(r, u)
+		if err != nil {
+			return Webhook{}, err
+		}
+		status := ""
+		if u.Status != nil {
+			status = string(*u.Status)
+		}
+		args := append([]any{r.lane, account, r.version}, r.stored(m)...)
+		args = append(args, status, len(old))
+		for _, e := range slices.Concat(old, r.shown.Events) {
+			args = append(args, e)
+		}
+		v, err := s.queue.RunDurable(ctx, shard, updateScript, args...)
+		switch {
+		case err != nil:
+			return Webhook{}, s.unavailable("update", err)
+		case v == "gone":
+			return Webhook{}, errNotFound
+		case v == "ok":
+			if status != "" {
+				r.status = Status(status)
+			}
+			return r.webhook(), nil
+		}
+	}
+	return Webhook{}, &Error{Code: CodeConflict, Message: "the webhook is being changed by others all the time; try again"}
+}
+
+func (s *Sender) checkUpdate(u WebhookUpdate) error {
+	var errs []error
+	if u.URL != nil {
+		errs = append(errs, s.checkURL(*u.URL))
+	}
+	if u.Events != nil {
+		errs = append(errs, s.checkEvents(*u.Events))
+	}
+	if u.Secret != nil {
+		errs = append(errs, checkSecret(*u.Secret))
+	}
+	if u.Description != nil {
+		errs = append(errs, checkDescription(*u.Description))
+	}
+	if u.Headers != nil {
+		errs = append(errs, s.checkHeaders(*u.Headers))
+	}
+	if u.RateLimit != nil {
+		errs = append(errs, checkFlow(*u.RateLimit, 0))
+	}
+	if u.MaxInFlight != nil {
+		errs = append(errs, checkFlow(0, *u.MaxInFlight))
+	}
+	if u.Status != nil && *u.Status != StatusActive && *u.Status != StatusPaused {
+		errs = append(errs, invalid("status", "status takes active or paused"))
+	}
+	if u.SecretOverlap < 0 || u.SecretOverlap > maxOverlap {
+		errs = append(errs, invalid("secretOverlap", "an overlap is a duration up to %s, such as 24h", "720h"))
+	}
+	if u.SecretOverlap > 0 && u.Secret == nil {
+		errs = append(errs, invalid("secretOverlap", "an overlap goes with a new secret"))
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply changes r as u says and returns what an attempt will need.
+func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
+	var m meta
+	if err := json.Unmarshal([]byte(r.meta), &m); err != nil {
+		return m, fmt.Errorf("reading webhook %s: %w", r.lane, err)
+	}
+	set(&r.shown.URL, u.URL)
+	set(&m.URL, u.URL)
+	set(&r.shown.Events, u.Events)
+	set(&r.shown.Description, u.Description)
+	set(&r.shown.RateLimit, u.RateLimit)
+	set(&r.shown.MaxInFlight, u.MaxInFlight)
+	if u.Secret != nil {
+		sealed, err := s.seal(r.account, r.lane, *u.Secret)
+		if err != nil {
+			return m, err
+		}
+		m.Old, m.OldUntil = "", 0
+		if u.SecretOverlap > 0 {
+			m.Old, m.OldUntil = m.Secret, time.Now().Add(u.SecretOverlap).Unix()
+		}
+		m.Secret = sealed
+	}
+	if u.Headers != nil {
+		sealed, err := s.sealHeaders(r.account, r.lane, *u.Headers)
+		if err != nil {
+			return m, err
+		}
+		m.Headers = sealed
+		r.shown.HeaderNames = slices.Sorted(maps.Keys(*u.Headers))
+	}
+	return m, nil
+}
+
+func set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// DeleteWebhook removes a webhook. Its waiting deliveries are cancelled; attempts under way finish.
+func (s *Sender) DeleteWebhook(ctx context.Context, account, id string) error {
+	shard, r, err := s.record(ctx, account, id)
+	if err != nil {
+		return err
+	}
+	args := []any{r.lane, account}
+	for _, e := range r.shown.Events {
+		args = append(args, e)
+	}
+	v, err := s.queue.RunDurable(ctx, shard, deleteScript, args...)
+	if err != nil {
+		return s.unavailable("delete", err)
+	}
+	if v == int64(0) {
+		return errNotFound
+	}
+	// The first thousand at once, so that few deliveries show as cancelled by the time of the answer; a long backlog
+	// is left to the chores.
+	if err := s.cancelWaiting(ctx, shard, r.lane, 2); err != nil {
+		s.log.Warn("cancelling deliveries of a deleted webhook; going on later", "webhook_id", id, "error", err)
+	}
+	return nil
+}
+
+// Cursors are opaque to callers: base64 of where the page ended.
+func writeCursor(place string) string { return base64.RawURLEncoding.EncodeToString([]byte(place)) }
+
+func readCursor(cursor string) (string, error) {
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(b) > 128 || strings.ContainsAny(string(b), "\r\n ") {
+		return "", invalid("cursor", "not a cursor; pass on nextCursor of the page before as it is")
+	}
+	return string(b), nil
+}
