@@ -1,0 +1,154 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/videocloud/webhooks/sender/api"
+)
+
+func init() {
+	caddy.RegisterModule(new(API))
+	httpcaddyfile.RegisterHandlerDirective("webhook_api", parseAPI)
+	httpcaddyfile.RegisterDirectiveOrder("webhook_api", httpcaddyfile.Before, "reverse_proxy")
+}
+
+// API is the REST API for those who own webhooks and publish events. It answers every request that reaches it.
+// Below a path of its own, put it into handle_path.
+type API struct {
+	// Keys are let in. At least one is required, unless anonymous is set.
+	Keys []APIKey `json:"keys,omitempty"`
+
+	// Anonymous lets everybody in, with every right in the account default. It excludes keys. Default: false.
+	Anonymous bool `json:"anonymous,omitempty"`
+
+	handler http.Handler
+	logger  *zap.Logger
+}
+
+// APIKey lets a caller in.
+type APIKey struct {
+	// Key is the secret that the caller shows. Write a placeholder.
+	Key string `json:"key,omitempty"`
+
+	// Account is the account that the key acts for. With * each request names one in the header
+	// X-VideoCloud-Account. Takes placeholders. Default: default.
+	Account string `json:"account,omitempty"`
+
+	// Role is publish, manage or all. Default: all.
+	Role string `json:"role,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*API) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.webhook_api", New: func() caddy.Module { return new(API) }}
+}
+
+// Provision sets the API up.
+func (a *API) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	app, err := appOf(ctx)
+	if err != nil {
+		return err
+	}
+	service, err := app.service()
+	if err != nil {
+		return err
+	}
+	values := &resolver{repl: caddy.NewReplacer()}
+	options := api.Options{
+		Service:   service,
+		Anonymous: a.Anonymous,
+		Brand:     app.sender.Brand,
+		Version:   Version(),
+		Logger:    ctx.Slogger(),
+	}
+	for i, k := range a.Keys {
+		options.Keys = append(options.Keys, api.Key{
+			Value:   values.secret(fmt.Sprintf("api_key: number %d", i+1), k.Key),
+			Account: values.one("api_key: account", k.Account),
+			Role:    api.Role(k.Role),
+		})
+	}
+	if values.err != nil {
+		return values.err
+	}
+	if a.handler, err = api.New(options); err != nil {
+		return err
+	}
+	if a.Anonymous {
+		a.logger.Warn("the API lets everybody in, without a key")
+	}
+	reportLiteral(a.logger, values.literal)
+	return nil
+}
+
+// ServeHTTP implements caddyhttp.MiddlewareHandler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	a.handler.ServeHTTP(w, r)
+	return nil
+}
+
+// parseAPI reads the directive. Syntax:
+//
+//	webhook_api [<matcher>] {
+//		api_key   <key> [<account> [publish|manage|all]]
+//		anonymous
+//	}
+func parseAPI(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	directive := newOption(caddyfile.Segment{h.Token()})
+	a := new(API)
+	if h.CountRemainingArgs() > 0 {
+		return nil, h.Err("webhook_api takes a block, and no argument but a matcher")
+	}
+	err := parseBlock(h.Dispenser, func(o option) error {
+		switch o.name {
+		case "api_key":
+			return a.readKey(o)
+		case "anonymous":
+			return o.flag(&a.Anonymous)
+		default:
+			return o.unknown()
+		}
+	}, "api_key")
+	switch {
+	case err != nil:
+		return nil, err
+	case a.Anonymous && len(a.Keys) > 0:
+		return nil, directive.Err("anonymous: it excludes api_key; write one or the other")
+	case !a.Anonymous && len(a.Keys) == 0:
+		return nil, directive.Err("api_key: give at least one, or write anonymous to let everybody in")
+	}
+	return a, nil
+}
+
+func (a *API) readKey(o option) error {
+	var k APIKey
+	if err := o.word(&k.Key); err != nil {
+		return err
+	}
+	if o.NextArg() {
+		k.Account = o.Val()
+	}
+	if o.CountRemainingArgs() > 0 {
+		if err := o.choice(&k.Role, string(api.RolePublish), string(api.RoleManage), string(api.RoleAll)); err != nil {
+			return err
+		}
+	}
+	a.Keys = append(a.Keys, k)
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*API)(nil)
+	_ caddyhttp.MiddlewareHandler = (*API)(nil)
+)

@@ -1,0 +1,275 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/sender"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+	httpcaddyfile.RegisterGlobalOption("webhooks", parseApp)
+}
+
+// App holds what the webhook handlers of one configuration share: the store, the sender and the tracer.
+// Without it in the configuration, a handler runs on an in-memory store.
+type App struct {
+	// Redis is the store. Default: in memory, lost at exit, with a warning in the log.
+	Redis *Redis `json:"redis,omitempty"`
+
+	// KeyPrefix starts every key in the store. Default: webhooks.
+	KeyPrefix string `json:"key_prefix,omitempty"`
+
+	// Tracing exports spans by OTLP, as the OTEL_* environment variables say. Default: false.
+	Tracing bool `json:"tracing,omitempty"`
+
+	// Sender configures deliveries; they run only where it is given.
+	Sender *Sender `json:"sender,omitempty"`
+
+	ctx     caddy.Context
+	logger  *zap.Logger
+	redis   config.Redis
+	sender  config.Sender
+	literal []string // options with a literal secret
+
+	leases   leases
+	store    *redisstore.Store
+	tracer   *tracer // nil without tracing
+	running  *sender.Sender
+	nameless map[string]int // receivers without a name, by their settings
+
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "webhooks", New: func() caddy.Module { return new(App) }}
+}
+
+var keyPrefix = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
+
+// Provision resolves the settings and takes the store. It dials nothing and starts nothing: it also runs for
+// `caddy validate`, and a Redis that is down must not keep Caddy from starting.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx, a.logger = ctx, ctx.Logger()
+	if err := a.resolve(); err != nil {
+		return err
+	}
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	var err error
+	if a.store, err = a.leases.store(a.redis, a.KeyPrefix); err != nil {
+		return err
+	}
+	if a.Tracing {
+		if a.tracer, err = a.leases.tracer(); err != nil {
+			return err
+		}
+	}
+	if a.Sender != nil {
+		_, err = a.service()
+	}
+	return err
+}
+
+func (a *App) resolve() error {
+	values := &resolver{repl: caddy.NewReplacer()}
+	a.redis = a.Redis.convert(values)
+	if values.err != nil {
+		return values.err
+	}
+	if err := a.redis.Validate(); err != nil {
+		return err
+	}
+	if a.redis.InMemory() {
+		a.redis.URL = config.Memory
+	}
+	if a.KeyPrefix == "" {
+		a.KeyPrefix = config.DefaultKeyPrefix
+	}
+	if err := checkKeyPrefix(a.KeyPrefix); err != nil {
+		return err
+	}
+	settings := a.Sender
+	if settings == nil {
+		settings = &Sender{DeliverOff: true}
+	}
+	var err error
+	if a.sender, err = settings.settings(values); err != nil {
+		return fmt.Errorf("sender: %w", err)
+	}
+	a.literal = values.literal
+	return nil
+}
+
+func checkKeyPrefix(prefix string) error {
+	if !keyPrefix.MatchString(prefix) {
+		return fmt.Errorf("key_prefix: %q can't start a key; use letters, digits and . _ : -, 64 at most", prefix)
+	}
+	return nil
+}
+
+// Start runs what works in the background.
+func (a *App) Start() error {
+	if err := a.tracer.export(a.ctx); err != nil {
+		return err
+	}
+	if a.Redis.omitted() {
+		a.logger.Warn("NO STORE IS CONFIGURED: webhooks, events and the memory of duplicates are kept in this process and are LOST when it exits; " +
+			"write `redis redis://host:6379/0` into the global option webhooks, or `redis memory` if this is meant")
+	}
+	reportLiteral(a.logger, a.literal)
+	ctx, cancel := context.WithCancel(a.ctx)
+	a.cancel = cancel
+	a.work.Go(func() {
+		// Ready logs its own failure: an unreachable Redis is said at once, not at the first event.
+		_ = a.store.Ready(ctx)
+	})
+	if err := a.startSender(ctx); err != nil {
+		cancel() // an app that fails to start is not stopped
+		return err
+	}
+	running.add(a)
+	return nil
+}
+
+// Stop ends what Start began.
+func (a *App) Stop() error {
+	running.remove(a)
+	if a.cancel != nil {
+		a.cancel()
+	}
+	a.stopSender()
+	a.work.Wait()
+	return nil
+}
+
+// Cleanup gives back what Provision took, also where it took only a part.
+func (a *App) Cleanup() error { return a.leases.release() }
+
+// appOf returns the App of the configuration that is being loaded, an empty one where none is written.
+func appOf(ctx caddy.Context) (*App, error) {
+	app, err := ctx.App("webhooks")
+	if err != nil {
+		return nil, err
+	}
+	return app.(*App), nil
+}
+
+// reportLiteral says once which options hold a secret that GET /config/ shows.
+func reportLiteral(logger *zap.Logger, options []string) {
+	if len(options) == 0 {
+		return
+	}
+	logger.Info("secrets are written out in the configuration, where GET /config/ shows them; {env.NAME} or {file./path} hide them",
+		zap.Strings("options", options))
+}
+
+// parseApp reads the global option webhooks.
+func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
+	d.Next()
+	if existing != nil {
+		return nil, d.Err("webhooks is given twice")
+	}
+	app := new(App)
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "webhooks", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// UnmarshalCaddyfile reads the block of the global option; the dispenser stands on its name. Syntax:
+//
+//	webhooks {
+//		redis <url>|memory|{ <options> }
+//		key_prefix <name>
+//		tracing
+//		sender [{ <options> }]
+//	}
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	if d.CountRemainingArgs() > 0 {
+		return d.Err("webhooks takes a block and no argument")
+	}
+	return parseBlock(d, func(o option) error {
+		switch o.name {
+		case "redis":
+			a.Redis = new(Redis)
+			return a.Redis.unmarshalCaddyfile(o)
+		case "key_prefix":
+			if err := o.word(&a.KeyPrefix); err != nil {
+				return err
+			}
+			if err := checkKeyPrefix(a.KeyPrefix); err != nil {
+				return o.wrap(err)
+			}
+			return nil
+		case "tracing":
+			return o.flag(&a.Tracing)
+		case "sender":
+			a.Sender = new(Sender)
+			return a.Sender.unmarshalCaddyfile(o)
+		default:
+			return o.unknown()
+		}
+	})
+}
+
+var errNotRunning = errors.New("webhooks are not configured here")
+
+// running are the apps that were started and not stopped, the newest last: during a reload there are two.
+var running runningApps
+
+type runningApps struct {
+	mu   sync.Mutex
+	apps []*App
+}
+
+func (r *runningApps) add(a *App) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.apps = append(r.apps, a)
+}
+
+func (r *runningApps) remove(a *App) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, app := range r.apps {
+		if app == a {
+			r.apps = append(r.apps[:i:i], r.apps[i+1:]...)
+			return
+		}
+	}
+}
+
+// newest returns the app that was started last.
+func (r *runningApps) newest() (*App, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.apps) == 0 {
+		return nil, errNotRunning
+	}
+	return r.apps[len(r.apps)-1], nil
+}
+
+// Interface guards
+var (
+	_ caddy.App             = (*App)(nil)
+	_ caddy.Provisioner     = (*App)(nil)
+	_ caddy.CleanerUpper    = (*App)(nil)
+	_ caddyfile.Unmarshaler = (*App)(nil)
+)

@@ -1,0 +1,186 @@
+package caddymodule
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// option is one line of a block, with its sub-block if it has one: a dispenser of its own that can't run into
+// the next option, standing on the option's name.
+type option struct {
+	*caddyfile.Dispenser
+	name   string
+	tokens caddyfile.Segment
+}
+
+func newOption(tokens caddyfile.Segment) option {
+	o := option{caddyfile.NewDispenser(tokens), tokens.Directive(), tokens}
+	o.Next()
+	return o
+}
+
+// unread returns the option's tokens from before its name, as parsers of directives and modules want them.
+func (o option) unread() *caddyfile.Dispenser { return caddyfile.NewDispenser(o.tokens) }
+
+// again returns the same option with nothing but its name read.
+func (o option) again() option { return newOption(o.tokens) }
+
+// wrap adds the file and the line where the option begins.
+func (o option) wrap(err error) error { return o.again().WrapErr(err) }
+
+// parseBlock walks the options of the block that opens on the current line and lets read take each. An option
+// given twice is an error unless it is repeatable; so are arguments or a block that read left over.
+func parseBlock(d *caddyfile.Dispenser, read func(o option) error, repeatable ...string) error {
+	lines := map[string]int{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		o := newOption(d.NextSegment())
+		if line, twice := lines[o.name]; twice && !slices.Contains(repeatable, o.name) {
+			return o.Errf("%s is given twice, first on line %d", o.name, line)
+		}
+		lines[o.name] = o.Line()
+		if err := read(o); err != nil {
+			return err
+		}
+		if o.Next() {
+			if o.Val() == "{" {
+				return o.Errf("%s takes no block", o.name)
+			}
+			return o.argErr()
+		}
+	}
+	return nil
+}
+
+// argErr reports a wrong number of arguments. Unlike the dispenser's own, it repeats no argument: one may be a secret.
+func (o option) argErr() error { return o.Errf("wrong argument count for %s", o.name) }
+
+// noArgs reports arguments before a block.
+func (o option) noArgs() error {
+	if o.CountRemainingArgs() > 0 {
+		return o.argErr()
+	}
+	return nil
+}
+
+func (o option) unknown() error { return o.Errf("unknown option %q", o.name) }
+
+// flag reads an option without arguments.
+func (o option) flag(field *bool) error {
+	*field = true
+	return nil
+}
+
+// word reads one argument.
+func (o option) word(fields ...*string) error {
+	if !o.Args(fields...) {
+		return o.argErr()
+	}
+	return nil
+}
+
+// words adds one argument or more.
+func (o option) words(field *[]string) error {
+	args := o.RemainingArgs()
+	if len(args) == 0 {
+		return o.argErr()
+	}
+	*field = append(*field, args...)
+	return nil
+}
+
+// choice reads one argument out of a few.
+func (o option) choice(field *string, choices ...string) error {
+	if err := o.word(field); err != nil {
+		return err
+	}
+	if !slices.Contains(choices, *field) {
+		return o.Errf("%s takes %s, not %q", o.name, strings.Join(choices, " or "), *field)
+	}
+	return nil
+}
+
+// number reads a whole number.
+func (o option) number(field *int, least int) error {
+	var text string
+	if err := o.word(&text); err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return o.Errf("%s: %q is not a whole number", o.name, text)
+	}
+	if n < least {
+		return o.Errf("%s: at least %d, not %d", o.name, least, n)
+	}
+	*field = n
+	return nil
+}
+
+// size reads a number of bytes, such as 5MiB.
+func (o option) size(field *int64) error {
+	var text string
+	if err := o.word(&text); err != nil {
+		return err
+	}
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n == 0 || int64(n) < 0 {
+		return o.Errf("%s: %q is not a size such as 5MiB", o.name, text)
+	}
+	*field = int64(n)
+	return nil
+}
+
+// duration reads a duration of more than zero.
+func (o option) duration(field *caddy.Duration) error {
+	var text string
+	if err := o.word(&text); err != nil {
+		return err
+	}
+	return o.parseDuration(text, 1, field)
+}
+
+// durations reads a list of durations, zero among them.
+func (o option) durations(field *[]caddy.Duration) error {
+	var texts []string
+	if err := o.words(&texts); err != nil {
+		return err
+	}
+	*field = make([]caddy.Duration, len(texts))
+	for i, text := range texts {
+		if err := o.parseDuration(text, 0, &(*field)[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o option) parseDuration(text string, least time.Duration, field *caddy.Duration) error {
+	d, err := caddy.ParseDuration(text)
+	if err != nil {
+		return o.Errf("%s: %q is not a duration such as 15s or 5m", o.name, text)
+	}
+	if d < least {
+		return o.Errf("%s: %q is too short", o.name, text)
+	}
+	*field = caddy.Duration(d)
+	return nil
+}
+
+// durationsOf turns Caddy's durations into plain ones.
+func durationsOf(list []caddy.Duration) []time.Duration {
+	if list == nil {
+		return nil
+	}
+	plain := make([]time.Duration, len(list))
+	for i, d := range list {
+		plain[i] = time.Duration(d)
+	}
+	return plain
+}

@@ -1,0 +1,104 @@
+// Package command is `caddy webhook`: the tools for making, checking and watching webhooks from a shell.
+//
+//	keygen   make a secret
+//	sign     print the headers that sign a body
+//	verify   check a body and its headers
+//	send     send a signed test delivery
+//	listen   print and check what arrives
+//
+// Each command is in a file of its name and joins the tree by a line in newRoot. What a command was asked for goes to
+// standard output, what is wrong with the asking to standard error. The exit status is 0 for yes, 1 for no,
+// and 2 for a command line that can't be carried out.
+package command
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:      "webhook",
+		Usage:     "<command>",
+		Short:     "Makes, checks and watches webhooks",
+		Long:      long,
+		CobraFunc: build,
+	})
+}
+
+const long = `
+Makes, checks and watches webhooks.
+
+Secrets are given as text, as @file, as @- for standard input, or as env:NAME.
+Text ends up in the shell's history and in the list of processes: prefer the
+others for real ones. From a file or standard input one trailing line break is
+dropped.
+
+The exit status is 0 for yes, 1 for no, and 2 for a command line that can't be
+carried out.`
+
+const example = `  $ caddy webhook keygen
+  $ caddy webhook sign --secret @secret.txt < body.json
+  $ caddy webhook verify --scheme github --secret env:SECRET \
+      --header 'X-Hub-Signature-256: sha256=...' < body.json
+  $ caddy webhook listen --secret your_webhook_secret
+  $ caddy webhook send --url http://localhost:9000/webhooks \
+      --secret your_webhook_secret --event video.uploaded`
+
+// build hangs the commands under `caddy webhook`.
+func build(root *cobra.Command) {
+	root.Example = example
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return finish(cmd, usage(err)) })
+	root.Args = cobra.ArbitraryArgs // to be answered below, with exit status 2
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 || args[0] == "help" {
+			return cmd.Help()
+		}
+		return finish(cmd, usagef("there is no command %q; see caddy webhook --help", args[0]))
+	}
+	root.AddCommand(newKeygen(), newSign(), newVerify(), newSend(), newListen())
+}
+
+// runner makes a function that takes no arguments but flags into what cobra runs.
+func runner(run func(cmd *cobra.Command) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return finish(cmd, usagef("unexpected argument %q; see --help", args[0]))
+		}
+		return finish(cmd, run(cmd))
+	}
+}
+
+// errNo is the answer no: exit status 1. It was printed already.
+var errNo = errors.New("no")
+
+// usageError is a command line that can't be carried out: exit status 2.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usage(err error) error { return &usageError{err} }
+
+func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }
+
+// finish prints an error and turns it into Caddy's way of saying an exit status.
+func finish(cmd *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	if !errors.Is(err, errNo) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", cmd.CommandPath(), err)
+	}
+	var u *usageError
+	if !errors.As(err, &u) {
+		return err // exit status 1
+	}
+	status := func(caddycmd.Flags) (int, error) { return 2, nil }
+	return errors.Join(err, caddycmd.WrapCommandFuncForCobra(status)(cmd, nil))
+}

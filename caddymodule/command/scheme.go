@@ -1,0 +1,120 @@
+package command
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/internal/signature"
+)
+
+const defaultScheme = "videocloud"
+
+// schemeFlags say how something is signed.
+type schemeFlags struct {
+	scheme    string
+	secrets   []string
+	options   []string
+	url       string
+	tolerance string
+	now       string
+}
+
+// add defines the flags that every command with signatures has.
+func (f *schemeFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.scheme, "scheme", defaultScheme, "signature scheme")
+	flags.StringArrayVar(&f.secrets, "secret", nil, "secret: text, @file, @- or env:NAME (repeatable)")
+	flags.StringArrayVar(&f.options, "option", nil, "option of the scheme, as name=value (repeatable)")
+}
+
+func (f *schemeFlags) addNow(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.now, "now", "", "time to take for now, in unix seconds (default: the clock's)")
+}
+
+func (f *schemeFlags) addTolerance(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.tolerance, "tolerance", "", "accepted age of a timestamp, in seconds, or off (default: the scheme's)")
+}
+
+// config resolves the flags. Its errors are usage errors.
+func (f *schemeFlags) config(in *input) (signature.Config, error) {
+	c := signature.Config{Scheme: f.scheme, URL: f.url}
+	var err error
+	if c.Secrets, err = in.secrets(f.secrets); err != nil {
+		return c, err
+	}
+	for _, option := range f.options {
+		name, value, ok := strings.Cut(option, "=")
+		if !ok || name == "" {
+			return c, usagef("option: %q is not name=value", option)
+		}
+		if c.Options == nil {
+			c.Options = map[string]string{}
+		}
+		if _, twice := c.Options[name]; twice {
+			return c, usagef("option: %s is given twice", name)
+		}
+		c.Options[name] = value
+	}
+	switch {
+	case f.tolerance == "off":
+		c.ToleranceOff = true
+	case f.tolerance != "":
+		if c.Tolerance, err = parseTolerance(f.tolerance); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+func parseTolerance(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if seconds, err2 := strconv.ParseInt(text, 10, 32); err2 == nil {
+		d, err = time.Duration(seconds)*time.Second, nil
+	}
+	if err != nil || d <= 0 {
+		return 0, usagef("tolerance: %q is neither a number of seconds above zero nor off", text)
+	}
+	return d, nil
+}
+
+// verifier builds the scheme. Its errors are usage errors.
+func (f *schemeFlags) verifier(in *input) (*signature.Verifier, error) {
+	c, err := f.config(in)
+	if err != nil {
+		return nil, err
+	}
+	v, err := signature.New(c)
+	if err != nil {
+		return nil, usage(err)
+	}
+	return v, nil
+}
+
+// time returns what --now says.
+func (f *schemeFlags) time() (time.Time, error) {
+	if f.now == "" {
+		return time.Now(), nil
+	}
+	seconds, err := strconv.ParseInt(f.now, 10, 64)
+	if err != nil {
+		return time.Time{}, usagef("now: %q is not a number of unix seconds", f.now)
+	}
+	return time.Unix(seconds, 0), nil
+}
+
+// parseHeaders reads headers given as 'Name: value'.
+func parseHeaders(lines []string) (http.Header, error) {
+	h := http.Header{}
+	for _, line := range lines {
+		name, value, ok := strings.Cut(line, ":")
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			return nil, usagef("header: give it as 'Name: value'")
+		}
+		h.Add(name, strings.Trim(value, " \t"))
+	}
+	return h, nil
+}

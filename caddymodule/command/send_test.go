@@ -1,0 +1,138 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/signature"
+)
+
+// capture is an endpoint that keeps what it gets.
+type capture struct {
+	*httptest.Server
+	request *http.Request
+	body    []byte
+}
+
+func newCapture(t *testing.T, status int) *capture {
+	c := new(capture)
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.request = r
+		c.body, _ = io.ReadAll(r.Body)
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "the \x1b[31manswer")
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+func TestSend(t *testing.T) {
+	t.Parallel()
+	c := newCapture(t, http.StatusOK)
+	r := call(t, "", "send", "--url", c.URL+"/webhooks", "--secret", testSecret, "--event", "video.uploaded")
+	require.Zero(t, r.status, r.stderr)
+	require.Contains(t, r.stdout, "200 OK")
+	require.Contains(t, r.stdout, "the \ufffd[31manswer", "an answer must not talk to the terminal")
+	require.NotContains(t, r.stdout, testSecret)
+
+	v, err := signature.New(signature.Config{Scheme: "videocloud", Secrets: []string{testSecret}, RequireTimestamp: true})
+	require.NoError(t, err)
+	_, err = v.Verify(&signature.Request{Method: "POST", Header: c.request.Header, Body: c.body}, time.Now())
+	require.NoError(t, err)
+	require.Equal(t, "application/json", c.request.Header.Get("Content-Type"))
+	require.Equal(t, "video.uploaded", c.request.Header.Get("X-VideoCloud-Event"))
+	require.Regexp(t, "^evt_[0-9a-f]{32}$", c.request.Header.Get("X-VideoCloud-Event-Id"))
+	require.Equal(t, c.request.Header.Get("X-VideoCloud-Event-Id"), c.request.Header.Get("webhook-id"))
+	require.Equal(t, "1", c.request.Header.Get("X-VideoCloud-Attempt"))
+
+	require.Regexp(t, `^\{"event":"video\.uploaded","timestamp":"[0-9T:-]+Z","data":\{"videoId":"vid_123456","title":"My Video",`, string(c.body))
+}
+
+func TestSendGivesTheDataUnchanged(t *testing.T) {
+	t.Parallel()
+	c := newCapture(t, http.StatusOK)
+	data := `{"n": 12345678901234567890, "a":"\u00e4"}`
+	r := call(t, data, "send", "--url", c.URL, "--secret", testSecret, "--event", "order.paid", "--data", "@-",
+		"--id", "evt_1", "--now", "1700000000", "--brand", "Acme", "--header", "X-Extra: 1")
+	require.Zero(t, r.status, r.stderr)
+	require.Equal(t, `{"event":"order.paid","timestamp":"2023-11-14T22:13:20Z","data":`+data+`}`, string(c.body))
+	require.Equal(t, "evt_1", c.request.Header.Get("X-Acme-Event-Id"))
+	require.NotEmpty(t, c.request.Header.Get("X-Acme-Signature"))
+	require.Equal(t, "1", c.request.Header.Get("X-Extra"))
+}
+
+func TestSendOtherScheme(t *testing.T) {
+	t.Parallel()
+	c := newCapture(t, http.StatusOK)
+	r := call(t, "", "send", "--url", c.URL, "--scheme", "github", "--secret", testSecret, "--data", `{"zen":1}`)
+	require.Zero(t, r.status, r.stderr)
+	require.Equal(t, `{"zen":1}`, string(c.body))
+	require.Regexp(t, "^sha256=", c.request.Header.Get("X-Hub-Signature-256"))
+	require.Equal(t, 2, call(t, "", "send", "--url", c.URL, "--scheme", "github", "--secret", testSecret).status)
+}
+
+func TestSendFails(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{302, 401, 500} {
+		r := call(t, "", "send", "--url", newCapture(t, status).URL, "--secret", testSecret)
+		require.Equal(t, 1, r.status)
+		require.Contains(t, r.stdout, http.StatusText(status))
+	}
+	c := newCapture(t, 200)
+	c.Close()
+	r := call(t, "", "send", "--url", c.URL, "--secret", testSecret)
+	require.Equal(t, 1, r.status)
+	require.Contains(t, r.stdout, "no answer")
+}
+
+func TestEverySampleIsJSON(t *testing.T) {
+	t.Parallel()
+	for _, event := range []string{"video.uploaded", "video.processed", "user.registered", "comment.created",
+		"video.deleted", "user.created", "engagement.like", "system.error", "order.paid"} {
+		require.True(t, json.Valid([]byte(sample(event))), event)
+	}
+}
+
+func TestListen(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	reader, writer := io.Pipe()
+	status := make(chan int, 1)
+	go func() {
+		status <- callIO(ctx, strings.NewReader(""), writer, io.Discard, "listen", "--address", "127.0.0.1:0", "--secret", testSecret)
+		_ = writer.Close()
+	}()
+	out := bufio.NewScanner(reader)
+	lines := make(chan string, 100)
+	require.True(t, out.Scan())
+	url := strings.TrimSuffix(strings.TrimPrefix(out.Text(), "listening on "), ", press Ctrl-C to stop")
+	go func() {
+		defer close(lines)
+		for out.Scan() {
+			lines <- out.Text()
+		}
+	}()
+
+	require.Zero(t, call(t, "", "send", "--url", url+"/in", "--secret", testSecret, "--data", `{"esc":"`+"\u009b"+`"}`).status)
+	require.Equal(t, 1, call(t, "", "send", "--url", url+"/in", "--secret", "a_wrong_secret_16").status)
+	stop()
+	require.Zero(t, <-status)
+	var all strings.Builder
+	for line := range lines {
+		all.WriteString(line + "\n")
+	}
+	require.Regexp(t, `POST /in, \d+ bytes: verified by secret 1`, all.String())
+	require.Regexp(t, `POST /in, \d+ bytes: signature_mismatch`, all.String())
+	require.Contains(t, all.String(), `"event":"video.uploaded"`)
+	require.NotContains(t, all.String(), "\u009b")
+}

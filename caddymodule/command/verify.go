@@ -1,0 +1,132 @@
+package command
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/internal/signature"
+)
+
+// schemeAuto stands for whatever the headers look like.
+const schemeAuto = "auto"
+
+func newVerify() *cobra.Command {
+	var f verifyFlags
+	cmd := &cobra.Command{
+		Use:   "verify --secret <secret> --header <header>",
+		Short: "Checks the signature of a body on standard input",
+		Long: `
+Checks the signature of a body on standard input, as a gateway with the same
+settings would, and says which secret made it. Otherwise it exits with status 1
+and says why, beginning with the word of {http.webhook.error}.
+
+With --scheme auto it tries the schemes that the headers look like.`,
+		Example: `  $ caddy webhook verify --secret your_webhook_secret \
+      --header 'X-VideoCloud-Signature: 5f2b...' < body.json`,
+		RunE: runner(func(cmd *cobra.Command) error { return f.run(cmd) }),
+	}
+	f.add(cmd)
+	f.addNow(cmd)
+	f.addTolerance(cmd)
+	cmd.Flags().StringArrayVar(&f.headers, "header", nil, "header of the request, as 'Name: value' (repeatable)")
+	cmd.Flags().StringVar(&f.url, "url", "", "public URL of the request, for schemes that sign it")
+	cmd.Flags().StringVar(&f.method, "method", "POST", "method of the request")
+	return cmd
+}
+
+type verifyFlags struct {
+	schemeFlags
+	headers []string
+	method  string
+}
+
+func (f *verifyFlags) run(cmd *cobra.Command) error {
+	in := &input{reader: cmd.InOrStdin()}
+	c, err := f.config(in)
+	if err != nil {
+		return err
+	}
+	headers, err := parseHeaders(f.headers)
+	if err != nil {
+		return err
+	}
+	now, err := f.time()
+	if err != nil {
+		return err
+	}
+	verify := verifyAs
+	if f.scheme == schemeAuto {
+		verify = verifyAny
+	}
+	// Settings are judged before standard input is waited for.
+	check, err := verify(c, headers)
+	if err != nil {
+		return err
+	}
+	body, err := in.read("the body")
+	if err != nil {
+		return err
+	}
+	scheme, result, err := check(&signature.Request{Method: f.method, URL: f.url, Header: headers, Body: body}, now)
+	if err != nil {
+		var refused *signature.Error
+		if !errors.As(err, &refused) {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), refused)
+		return errNo
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "verified: secret %d of %d matched (%s)\n", result.Secret+1, len(f.secrets), scheme)
+	return nil
+}
+
+// check judges a request and says by which scheme.
+type check func(r *signature.Request, now time.Time) (scheme string, result signature.Result, err error)
+
+func verifyAs(c signature.Config, _ http.Header) (check, error) {
+	v, err := signature.New(c)
+	if err != nil {
+		return nil, usage(err)
+	}
+	return func(r *signature.Request, now time.Time) (string, signature.Result, error) {
+		result, err := v.Verify(r, now)
+		return v.Scheme(), result, err
+	}, nil
+}
+
+// verifyAny takes the schemes that the headers look like, the likeliest first. If none says yes, that one's no counts.
+func verifyAny(c signature.Config, headers http.Header) (check, error) {
+	var checks []check
+	var unusable error
+	for _, name := range signature.SchemeOf(headers) {
+		c.Scheme = name
+		one, err := verifyAs(c, headers)
+		if err != nil {
+			unusable = cmp.Or(unusable, err)
+			continue
+		}
+		checks = append(checks, one)
+	}
+	if len(checks) == 0 {
+		if unusable == nil {
+			unusable = usagef("scheme: the headers look like none that is known; name it with --scheme")
+		}
+		return nil, unusable
+	}
+	return func(r *signature.Request, now time.Time) (string, signature.Result, error) {
+		var first error
+		for _, one := range checks {
+			scheme, result, err := one(r, now)
+			if err == nil {
+				return scheme, result, nil
+			}
+			first = cmp.Or(first, err)
+		}
+		return "", signature.Result{}, first
+	}, nil
+}

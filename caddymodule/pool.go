@@ -1,0 +1,114 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"log/slog"
+
+	"go.uber.org/zap/exp/zapslog"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redisstore"
+)
+
+// pool keeps what outlives a configuration: connections to Redis, the in-memory store and the tracer. It is
+// keyed by resolved settings, so that a reload that leaves them alone finds the same value.
+var pool = caddy.NewUsagePool()
+
+// leases are what one configuration took from the pool. Only that is given back: a module whose
+// Provision failed half-way is cleaned up too.
+type leases struct{ keys []string }
+
+// take gets a value from the pool, making it if need be.
+func take[V caddy.Destructor](l *leases, kind string, settings any, make func() (V, error)) (V, error) {
+	key, err := poolKey(kind, settings)
+	if err != nil {
+		var none V
+		return none, err
+	}
+	value, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) { return make() })
+	if err != nil {
+		var none V
+		return none, err
+	}
+	l.keys = append(l.keys, key)
+	return value.(V), nil
+}
+
+// poolKey is a digest, because settings hold passwords and a pool prints its keys when it is misused.
+func poolKey(kind string, settings any) (string, error) {
+	text, err := json.Marshal(settings)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return kind + ":" + hex.EncodeToString(sum[:]), nil
+}
+
+// release gives everything back.
+func (l *leases) release() error {
+	var errs []error
+	for _, key := range l.keys {
+		_, err := pool.Delete(key)
+		errs = append(errs, err)
+	}
+	l.keys = nil
+	return errors.Join(errs...)
+}
+
+// pooledStore closes the store with its last user.
+type pooledStore struct{ *redisstore.Store }
+
+func (s pooledStore) Destruct() error { return s.Close() }
+
+func (l *leases) store(settings config.Redis, prefix string) (*redisstore.Store, error) {
+	s, err := take(l, "store", struct {
+		Redis  config.Redis
+		Prefix string
+	}{settings, prefix}, func() (pooledStore, error) {
+		store, err := redisstore.Open(settings, prefix, slog.New(liveLog{name: "webhooks.store"}))
+		return pooledStore{store}, err
+	})
+	return s.Store, err
+}
+
+// liveLog logs to whatever Caddy's default logger is at that moment: what lives in the pool outlives the
+// loggers of the configuration that made it.
+type liveLog struct {
+	name string
+	with []func(slog.Handler) slog.Handler
+}
+
+func (l liveLog) handler() slog.Handler {
+	var h slog.Handler = zapslog.NewHandler(caddy.Log().Core(), zapslog.WithName(l.name), zapslog.AddStacktraceAt(slog.Level(127)))
+	for _, with := range l.with {
+		h = with(h)
+	}
+	return h
+}
+
+func (l liveLog) Enabled(ctx context.Context, level slog.Level) bool {
+	return l.handler().Enabled(ctx, level)
+}
+
+func (l liveLog) Handle(ctx context.Context, r slog.Record) error { return l.handler().Handle(ctx, r) }
+
+func (l liveLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return l.add(func(h slog.Handler) slog.Handler { return h.WithAttrs(attrs) })
+}
+
+func (l liveLog) WithGroup(name string) slog.Handler {
+	return l.add(func(h slog.Handler) slog.Handler { return h.WithGroup(name) })
+}
+
+func (l liveLog) add(with func(slog.Handler) slog.Handler) slog.Handler {
+	return liveLog{l.name, append(l.with[:len(l.with):len(l.with)], with)}
+}
+
+// Interface guard
+var _ slog.Handler = liveLog{}

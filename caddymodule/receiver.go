@@ -1,0 +1,245 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/signature"
+	"github.com/videocloud/webhooks/receiver"
+)
+
+func init() { caddy.RegisterModule(new(Receiver)) }
+
+// Receiver is a gateway in front of an app that gets webhooks: it lets in only requests that are signed right, and
+// each event once. An event is done when the handlers behind it answered 2xx; any other answer gives it back,
+// so that the sender's retry reaches the app.
+//
+// It sets the placeholders {http.webhook.name}, .scheme, .id, .event, .timestamp, .key, .duplicate and
+// .error, and adds webhook_name, webhook_id and webhook_outcome to the access log. A refusal is an error
+// that handle_errors can shape.
+type Receiver struct {
+	// Name is what this receiver's claims, queue and metrics go by: the same on every gateway of one app, another for
+	// another app. Required where the store is Redis.
+	Name string `json:"name,omitempty"`
+
+	// SchemeRaw is the signature scheme and its options. Default: videocloud.
+	SchemeRaw json.RawMessage `json:"scheme,omitempty" caddy:"namespace=http.webhook_receiver.schemes inline_key=name"`
+
+	// Secrets are tried in turn, for rotation. Write placeholders. At least one is required.
+	Secrets []string `json:"secrets,omitempty"`
+
+	// Tolerance is how far a signed timestamp may be from now, either way. Default: 5m for most schemes.
+	Tolerance caddy.Duration `json:"tolerance,omitempty"`
+
+	// ToleranceOff accepts timestamps of any age. Default: false.
+	ToleranceOff bool `json:"tolerance_off,omitempty"`
+
+	// RequireTimestamp refuses videocloud deliveries without the Standard Webhooks headers. Default: false.
+	RequireTimestamp bool `json:"require_timestamp,omitempty"`
+
+	// URL is the public URL, for schemes that sign it.
+	URL string `json:"url,omitempty"`
+
+	// Allow are the IP addresses and CIDRs that may send. Takes placeholders. Default: any.
+	Allow []string `json:"allow,omitempty"`
+
+	// AllowSourcesRaw are modules that know further addresses that may send.
+	AllowSourcesRaw []json.RawMessage `json:"allow_sources,omitempty" caddy:"namespace=http.ip_sources inline_key=source"`
+
+	// MaxSize bounds the body, in bytes. Default: 5 MiB.
+	MaxSize int64 `json:"max_size,omitempty"`
+
+	// Methods are let in. Default: POST.
+	Methods []string `json:"methods,omitempty"`
+
+	// Challenge is the token that a provider's set-up request must show. Write a placeholder.
+	Challenge string `json:"challenge,omitempty"`
+
+	// Dedup lets each event through once. Default: on, with its defaults.
+	Dedup *Dedup `json:"dedup,omitempty"`
+
+	// Queue answers at once and delivers later. Default: forward directly.
+	Queue *Queue `json:"queue,omitempty"`
+
+	// DryRun verifies, counts and logs, but refuses and drops nothing. Default: false.
+	DryRun bool `json:"dry_run,omitempty"`
+
+	receiver *receiver.Receiver
+	sources  []caddyhttp.IPRangeSource
+	logger   *zap.Logger
+	literal  []string
+	leases   leases
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Receiver) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.webhook_receiver", New: func() caddy.Module { return new(Receiver) }}
+}
+
+// Provision sets the receiver up. It connects to nothing.
+func (r *Receiver) Provision(ctx caddy.Context) error {
+	r.logger = ctx.Logger()
+	identity, err := json.Marshal(r) // before loading modules empties the raw fields
+	if err != nil {
+		return err
+	}
+	scheme, err := r.loadScheme(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.loadSources(ctx); err != nil {
+		return err
+	}
+	app, err := appOf(ctx)
+	if err != nil {
+		return err
+	}
+	values := &resolver{repl: caddy.NewReplacer()}
+	c, err := r.convert(values, scheme)
+	if err != nil {
+		return err
+	}
+	if err := checkStore(&c, app.redis.InMemory(), app.Redis.omitted()); err != nil {
+		return err
+	}
+	store, err := app.claims(&r.leases, &c, identity)
+	if err != nil {
+		return err
+	}
+	if r.Queue != nil {
+		if err := r.Queue.Deliver.Provision(ctx); err != nil {
+			return fmt.Errorf("queue: deliver: %w", err)
+		}
+	}
+	options := receiver.Options{
+		Config:   c,
+		Store:    store,
+		Logger:   ctx.Slogger(),
+		ClientIP: clientIP,
+		Observe:  observeReceiver,
+	}
+	if len(r.sources) > 0 {
+		options.Allowed = r.allowed
+	}
+	if r.receiver, err = receiver.New(options); err != nil {
+		return err
+	}
+	reportLiteral(r.logger, values.literal)
+	return nil
+}
+
+func (r *Receiver) loadScheme(ctx caddy.Context) (Scheme, error) {
+	var module any
+	var err error
+	if r.SchemeRaw == nil {
+		module, err = ctx.LoadModuleByID(schemeNamespace+"."+defaultScheme, nil)
+	} else {
+		module, err = ctx.LoadModule(r, "SchemeRaw")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("scheme: %w", err)
+	}
+	scheme, ok := module.(Scheme)
+	if !ok {
+		return nil, fmt.Errorf("scheme: module %T is no signature scheme", module)
+	}
+	return scheme, nil
+}
+
+func (r *Receiver) loadSources(ctx caddy.Context) error {
+	if len(r.AllowSourcesRaw) == 0 {
+		return nil
+	}
+	modules, err := ctx.LoadModule(r, "AllowSourcesRaw")
+	if err != nil {
+		return fmt.Errorf("allow: %w", err)
+	}
+	for _, module := range modules.([]any) {
+		source, ok := module.(caddyhttp.IPRangeSource)
+		if !ok {
+			return fmt.Errorf("allow: module %T is no source of IP ranges", module)
+		}
+		r.sources = append(r.sources, source)
+	}
+	return nil
+}
+
+// Cleanup gives back what Provision took, also where it took only a part.
+func (r *Receiver) Cleanup() error {
+	var err error
+	if r.receiver != nil {
+		err = r.receiver.Close()
+	}
+	return errors.Join(err, r.leases.release())
+}
+
+// ServeHTTP implements caddyhttp.MiddlewareHandler.
+func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler) error {
+	shown := showOutcome(req)
+	outcome, err := r.receiver.Serve(w, req, func(w http.ResponseWriter, req *http.Request) error {
+		shown.set(receiver.FromContext(req.Context()))
+		return next.ServeHTTP(w, req)
+	})
+	shown.set(&outcome)
+	logOutcome(req, &outcome)
+
+	var refusal *receiver.Refusal
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	for name, values := range refusal.Header {
+		w.Header()[name] = values
+	}
+	return caddyhttp.Error(refusal.Status, refusal)
+}
+
+// allowed asks the modules that know addresses.
+func (r *Receiver) allowed(req *http.Request, client netip.Addr) bool {
+	for _, source := range r.sources {
+		for _, network := range source.GetIPRanges(req) {
+			if network.Contains(client) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// clientIP is the address that Caddy takes for the client's, with trusted_proxies honoured.
+func clientIP(req *http.Request) netip.Addr {
+	text, _ := caddyhttp.GetVar(req.Context(), caddyhttp.ClientIPVarKey).(string)
+	address, _ := netip.ParseAddr(text)
+	return address
+}
+
+func observeReceiver(o receiver.Outcome) {
+	receiverRequests.WithLabelValues(o.Name, o.Scheme, o.Result).Inc()
+	receiverDuration.WithLabelValues(o.Name).Observe(o.Duration.Seconds())
+	if o.Error == receiver.ReasonStore {
+		storeErrors.WithLabelValues("claim").Inc()
+	}
+}
+
+// signatureConfig is what the scheme itself judges of the settings.
+func signatureConfig(c *config.Receiver) signature.Config {
+	return signature.Config{
+		Scheme: c.Scheme, Options: c.SchemeOptions, Secrets: c.Secrets, Tolerance: c.Tolerance,
+		ToleranceOff: c.ToleranceOff, RequireTimestamp: c.RequireTimestamp, URL: c.URL,
+	}
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Receiver)(nil)
+	_ caddy.CleanerUpper          = (*Receiver)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Receiver)(nil)
+)

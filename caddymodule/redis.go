@@ -1,0 +1,159 @@
+package caddymodule
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/videocloud/webhooks/config"
+)
+
+// Redis says where webhooks, events and claims are stored. All strings take placeholders.
+type Redis struct {
+	// URL is redis://[user:password@]host:port/db, the same with rediss:// for TLS, or the word memory for a store in
+	// this process that is lost at exit. It excludes addresses.
+	URL string `json:"url,omitempty"`
+
+	// Addresses are host:port pairs. Several select Redis Cluster, unless master_name makes them Sentinels.
+	Addresses []string `json:"addresses,omitempty"`
+
+	// Cluster selects Redis Cluster, also behind a single address. Default: false.
+	Cluster bool `json:"cluster,omitempty"`
+
+	// MasterName selects Redis Sentinel and names the master.
+	MasterName string `json:"master_name,omitempty"`
+
+	// SentinelPassword authenticates with the Sentinels. Write a placeholder.
+	SentinelPassword string `json:"sentinel_password,omitempty"`
+
+	// Username authenticates with Redis' ACLs.
+	Username string `json:"username,omitempty"`
+
+	// Password authenticates with Redis. Write a placeholder.
+	Password string `json:"password,omitempty"`
+
+	// DB is the number of the database. Default: 0.
+	DB int `json:"db,omitempty"`
+
+	// TLS enables and configures TLS. Default: as the URL says.
+	TLS *RedisTLS `json:"tls,omitempty"`
+
+	// Timeout bounds dialling and every command. Default: 3s.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// Replicas is how many replicas must have an event before its publish is answered. Default: 0.
+	Replicas int `json:"replicas,omitempty"`
+}
+
+// RedisTLS are the files of a TLS connection to Redis.
+type RedisTLS struct {
+	// CA is a PEM file with the authorities to trust. Default: the system's.
+	CA string `json:"ca,omitempty"`
+
+	// Cert is a PEM file with the client's certificate; it needs key.
+	Cert string `json:"cert,omitempty"`
+
+	// Key is a PEM file with the client's private key.
+	Key string `json:"key,omitempty"`
+
+	// ServerName is the name expected in the server's certificate. Default: the host that is dialled.
+	ServerName string `json:"server_name,omitempty"`
+}
+
+// omitted reports whether nothing says where the store is.
+func (r *Redis) omitted() bool { return r == nil || r.URL == "" && len(r.Addresses) == 0 }
+
+// convert resolves r. A nil r is the in-memory store.
+func (r *Redis) convert(values *resolver) config.Redis {
+	if r == nil {
+		return config.Redis{}
+	}
+	s := config.Redis{
+		URL:              values.one("redis", r.URL),
+		Addresses:        values.all("redis: address", r.Addresses),
+		Cluster:          r.Cluster,
+		MasterName:       values.one("redis: master_name", r.MasterName),
+		SentinelPassword: values.secret("redis: sentinel_password", r.SentinelPassword),
+		Username:         values.one("redis: username", r.Username),
+		Password:         values.secret("redis: password", r.Password),
+		DB:               r.DB,
+		Timeout:          time.Duration(r.Timeout),
+		Replicas:         r.Replicas,
+	}
+	if t := r.TLS; t != nil {
+		s.TLS = &config.RedisTLS{
+			CA:         values.one("redis: tls: ca", t.CA),
+			Cert:       values.one("redis: tls: cert", t.Cert),
+			Key:        values.one("redis: tls: key", t.Key),
+			ServerName: values.one("redis: tls: server_name", t.ServerName),
+		}
+	}
+	return s
+}
+
+// unmarshalCaddyfile reads the option redis: a URL or a block.
+func (r *Redis) unmarshalCaddyfile(o option) error {
+	if o.NextArg() {
+		r.URL = o.Val()
+	} else if err := parseBlock(o.Dispenser, r.readOption); err != nil {
+		return err
+	}
+	if r.omitted() {
+		return o.wrap(errors.New("redis: give a URL, the word memory, or a block with address"))
+	}
+	values := new(resolver)
+	if s := r.convert(values); !values.deferred && !slices.ContainsFunc(r.Addresses, hasPlaceholder) {
+		if err := s.Validate(); err != nil {
+			return o.wrap(err)
+		}
+	}
+	return nil
+}
+
+func (r *Redis) readOption(o option) error {
+	switch o.name {
+	case "address":
+		return o.words(&r.Addresses)
+	case "cluster":
+		return o.flag(&r.Cluster)
+	case "master_name":
+		return o.word(&r.MasterName)
+	case "sentinel_password":
+		return o.word(&r.SentinelPassword)
+	case "username":
+		return o.word(&r.Username)
+	case "password":
+		return o.word(&r.Password)
+	case "db":
+		return o.number(&r.DB, 0)
+	case "tls":
+		r.TLS = new(RedisTLS)
+		if err := o.noArgs(); err != nil {
+			return err
+		}
+		return parseBlock(o.Dispenser, r.TLS.readOption)
+	case "timeout":
+		return o.duration(&r.Timeout)
+	case "replicas":
+		return o.number(&r.Replicas, 0)
+	default:
+		return o.unknown()
+	}
+}
+
+func (t *RedisTLS) readOption(o option) error {
+	switch o.name {
+	case "ca":
+		return o.word(&t.CA)
+	case "cert":
+		return o.word(&t.Cert)
+	case "key":
+		return o.word(&t.Key)
+	case "server_name":
+		return o.word(&t.ServerName)
+	default:
+		return o.unknown()
+	}
+}

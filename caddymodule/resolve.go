@@ -1,0 +1,85 @@
+package caddymodule
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// resolver replaces the placeholders of settings while they are turned into their config types. The first
+// error sticks, so that a conversion can be written without a check on every line.
+//
+// Without a replacer it serves the Caddyfile adapter, which must not resolve anything, yet should report bad
+// literal values: placeholders in lists are left out, and one in a single value is noted in deferred.
+type resolver struct {
+	repl     *caddy.Replacer
+	deferred bool
+	literal  []string // options with a secret that is written out literally
+	err      error
+}
+
+// one resolves a single value of the named option.
+func (r *resolver) one(option, value string) string {
+	if !hasPlaceholder(value) || r.err != nil {
+		return value
+	}
+	if r.repl == nil {
+		r.deferred = true
+		return ""
+	}
+	resolved, err := r.repl.ReplaceOrErr(value, true, true)
+	if err != nil {
+		r.err = fmt.Errorf("%s: %w", option, err)
+	}
+	return resolved
+}
+
+// secret is one for a value that must not be shown.
+func (r *resolver) secret(option, value string) string {
+	if value != "" && !hasPlaceholder(value) {
+		r.literal = append(r.literal, option)
+	}
+	return r.one(option, value)
+}
+
+// template is one for a value in which braces also have a meaning of their own: what Caddy doesn't know stays.
+func (r *resolver) template(option, value string) string {
+	if !strings.Contains(value, "{env.") && !strings.Contains(value, "{file.") || r.err != nil {
+		return value
+	}
+	if r.repl == nil {
+		r.deferred = true
+		return ""
+	}
+	resolved, err := r.repl.ReplaceOrErr(value, true, false)
+	if err != nil {
+		r.err = fmt.Errorf("%s: %w", option, err)
+	}
+	return resolved
+}
+
+// all resolves a list.
+func (r *resolver) all(option string, values []string) []string {
+	var resolved []string
+	for _, value := range values {
+		if r.repl == nil && hasPlaceholder(value) {
+			continue
+		}
+		resolved = append(resolved, r.one(option, value))
+	}
+	return resolved
+}
+
+// secrets is all for values that must not be shown.
+func (r *resolver) secrets(option string, values []string) []string {
+	for _, value := range values {
+		if value != "" && !hasPlaceholder(value) {
+			r.literal = append(r.literal, option)
+			break
+		}
+	}
+	return r.all(option, values)
+}
+
+func hasPlaceholder(value string) bool { return strings.Contains(value, "{") }

@@ -1,0 +1,186 @@
+package caddymodule
+
+import (
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/videocloud/webhooks/config"
+)
+
+// Sender are the settings of the sending half. Deliveries run only where they are given.
+type Sender struct {
+	// Retry is the delay before each attempt, counted from the end of the attempt before it; its length is the number of
+	// attempts. Default: 0s 1m 5m 15m 30m.
+	Retry []caddy.Duration `json:"retry,omitempty"`
+
+	// Timeout bounds one attempt, the reading of the answer included. Default: 15s.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// Concurrency is how many attempts this process has in flight. Default: 256.
+	Concurrency int `json:"concurrency,omitempty"`
+
+	// PerWebhook is how many attempts may be in flight to one webhook. Default: 16.
+	PerWebhook int `json:"per_webhook,omitempty"`
+
+	// MaxPending is how many deliveries of one webhook may wait. Default: 100000.
+	MaxPending int `json:"max_pending,omitempty"`
+
+	// MaxAge is how long a delivery may wait before it fails as expired. Default: 24h.
+	MaxAge caddy.Duration `json:"max_age,omitempty"`
+
+	// DeliverOff makes this process serve the API only. Default: false.
+	DeliverOff bool `json:"deliver_off,omitempty"`
+
+	// AllowHTTP permits http:// destinations. Default: false.
+	AllowHTTP bool `json:"allow_http,omitempty"`
+
+	// AllowNetworks are networks, as CIDRs, that may be delivered to although they are not public. The word private_ranges
+	// stands for the private ones, without loopback and link-local. Takes placeholders. Default: none.
+	AllowNetworks []string `json:"allow_networks,omitempty"`
+
+	// Proxy is the URL of an egress proxy. Takes placeholders. Default: none.
+	Proxy string `json:"proxy,omitempty"`
+
+	// EncryptionKeys encrypt signing secrets and custom headers in the store: each is base64 of 32 bytes; the first
+	// encrypts, all decrypt. Write placeholders. Default: none.
+	EncryptionKeys []string `json:"encryption_keys,omitempty"`
+
+	// EventTypes replaces the catalogue of event types. Default: the documented ones.
+	EventTypes []string `json:"event_types,omitempty"`
+
+	// RetentionSucceeded is how long a payload is kept after its last delivery succeeded. Default: 1h.
+	RetentionSucceeded caddy.Duration `json:"retention_succeeded,omitempty"`
+
+	// RetentionFailed is how long a payload is kept after its last delivery ended, where one failed. Default: 720h.
+	RetentionFailed caddy.Duration `json:"retention_failed,omitempty"`
+
+	// HistoryEntries is how many attempts are kept for each webhook. Default: 1000.
+	HistoryEntries int `json:"history_entries,omitempty"`
+
+	// HistoryAge is how long attempts are kept. Default: 72h.
+	HistoryAge caddy.Duration `json:"history_age,omitempty"`
+
+	// NotifyURL gets every notice as well. Takes placeholders. Default: none.
+	NotifyURL string `json:"notify_url,omitempty"`
+
+	// NotifySecret signs the notices to notify_url. Write a placeholder.
+	NotifySecret string `json:"notify_secret,omitempty"`
+
+	// GoneDisable makes an answer of 410 disable the webhook. Default: false.
+	GoneDisable bool `json:"gone_disable,omitempty"`
+
+	// PropagateTrace sends traceparent and tracestate to webhooks. Default: false.
+	PropagateTrace bool `json:"propagate_trace,omitempty"`
+
+	// Brand is the word in the header names and the User-Agent. Default: VideoCloud.
+	Brand string `json:"brand,omitempty"`
+}
+
+// settings resolves s, fills in the defaults and checks the result.
+func (s *Sender) settings(values *resolver) (config.Sender, error) {
+	c := config.Sender{
+		Retry:              durationsOf(s.Retry),
+		Timeout:            time.Duration(s.Timeout),
+		Concurrency:        s.Concurrency,
+		PerWebhook:         s.PerWebhook,
+		MaxPending:         s.MaxPending,
+		MaxAge:             time.Duration(s.MaxAge),
+		DeliverOff:         s.DeliverOff,
+		AllowHTTP:          s.AllowHTTP,
+		AllowNetworks:      values.all("allow_networks", s.AllowNetworks),
+		Proxy:              values.one("proxy", s.Proxy),
+		EncryptionKeys:     values.secrets("encryption_key", s.EncryptionKeys),
+		RetentionSucceeded: time.Duration(s.RetentionSucceeded),
+		RetentionFailed:    time.Duration(s.RetentionFailed),
+		HistoryEntries:     s.HistoryEntries,
+		HistoryAge:         time.Duration(s.HistoryAge),
+		NotifyURL:          values.one("notify_url", s.NotifyURL),
+		NotifySecret:       values.secret("notify_url", s.NotifySecret),
+		GoneDisable:        s.GoneDisable,
+		PropagateTrace:     s.PropagateTrace,
+		Brand:              s.Brand,
+	}
+	if values.err != nil || values.deferred {
+		return c, values.err
+	}
+	if len(s.EventTypes) > 0 {
+		var err error
+		if c.EventTypes, err = config.EventTypesFromNames(s.EventTypes); err != nil {
+			return c, err
+		}
+	}
+	c.SetDefaults()
+	return c, c.Validate()
+}
+
+// unmarshalCaddyfile reads the block of the option sender.
+func (s *Sender) unmarshalCaddyfile(o option) error {
+	if err := o.noArgs(); err != nil {
+		return err
+	}
+	return parseBlock(o.Dispenser, func(o option) error {
+		if err := s.readOption(o); err != nil {
+			return err
+		}
+		// Alone on fresh settings, whatever can't work is the fault of this option and this line.
+		alone := new(Sender)
+		if err := alone.readOption(o.again()); err != nil {
+			return err
+		}
+		if _, err := alone.settings(new(resolver)); err != nil {
+			return o.wrap(err)
+		}
+		return nil
+	})
+}
+
+func (s *Sender) readOption(o option) error {
+	switch o.name {
+	case "retry":
+		return o.durations(&s.Retry)
+	case "timeout":
+		return o.duration(&s.Timeout)
+	case "concurrency":
+		return o.number(&s.Concurrency, 1)
+	case "per_webhook":
+		return o.number(&s.PerWebhook, 1)
+	case "max_pending":
+		return o.number(&s.MaxPending, 1)
+	case "max_age":
+		return o.duration(&s.MaxAge)
+	case "deliver":
+		s.DeliverOff = true
+		return o.choice(new(string), "off")
+	case "allow_http":
+		return o.flag(&s.AllowHTTP)
+	case "allow_networks":
+		return o.words(&s.AllowNetworks)
+	case "proxy":
+		return o.word(&s.Proxy)
+	case "encryption_key":
+		return o.words(&s.EncryptionKeys)
+	case "event_types":
+		return o.words(&s.EventTypes)
+	case "retention_succeeded":
+		return o.duration(&s.RetentionSucceeded)
+	case "retention_failed":
+		return o.duration(&s.RetentionFailed)
+	case "history":
+		if err := o.number(&s.HistoryEntries, 1); err != nil {
+			return err
+		}
+		return o.duration(&s.HistoryAge)
+	case "notify_url":
+		return o.word(&s.NotifyURL, &s.NotifySecret)
+	case "gone":
+		s.GoneDisable = true
+		return o.choice(new(string), "disable")
+	case "propagate_trace":
+		return o.flag(&s.PropagateTrace)
+	case "brand":
+		return o.word(&s.Brand)
+	default:
+		return o.unknown()
+	}
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Builds ./caddy, a Caddy with the modules of this folder, by xcaddy at the version that tools/go.mod pins.
+#
+#   ./xcaddy.sh         build
+#   ./xcaddy.sh run     build, then run Caddyfile.example
+#
+# It needs Go and nothing else.
+set -eu
+cd "$(dirname "$0")"
+
+say() { printf 'xcaddy.sh: %s\n' "$*" >&2; }
+fail() {
+	say "$*"
+	exit 1
+}
+
+# used PORT: does anybody listen on that port of this machine?
+used() {
+	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || (exec 3<>"/dev/tcp/::1/$1") 2>/dev/null
+}
+
+check_go() {
+	command -v go >/dev/null 2>&1 ||
+		fail "Go is missing; install Go $1 or newer from https://go.dev/dl/ and run this again"
+	# Older versions of Go fetch the one they need, where they may.
+	go env GOVERSION >/dev/null 2>&1 ||
+		fail "$(GOTOOLCHAIN=local go version | cut -d ' ' -f 3) is too old and could not fetch a newer one; install Go $1 or newer from https://go.dev/dl/"
+	newest=$(printf '%s\n%s\n' "$1" "$(go env GOVERSION | sed 's/^go//; s/[^0-9.].*//')" | sort -t . -k 1,1n -k 2,2n -k 3,3n | tail -n 1)
+	[ "$newest" != "$1" ] || [ "$(go env GOVERSION)" = "go$1" ] ||
+		fail "$(go env GOVERSION) is too old; install Go $1 or newer from https://go.dev/dl/"
+}
+
+check_ports() {
+	for port in "$@"; do
+		if used "$port"; then
+			fail "port $port is in use; stop what listens there (another Caddy?) and run this again"
+		fi
+	done
+}
+
+case "${1-}" in
+'' | run) ;;
+*) fail "usage: ./xcaddy.sh [run]" ;;
+esac
+[ $# -le 1 ] || fail "usage: ./xcaddy.sh [run]"
+
+check_go "$(sed -n 's/^go //p' go.mod)"
+if [ "${1-}" = run ]; then
+	# The ports of Caddyfile.example: the API, the gateway, the app behind it, and Caddy's admin endpoint.
+	check_ports 8080 8090 8091 2019
+fi
+
+caddy=$(sed -n 's,.*github.com/caddyserver/caddy/v2 \(v[^ ]*\).*,\1,p' go.mod)
+xcaddy=$(sed -n 's,.*github.com/caddyserver/xcaddy \(v[^ ]*\).*,\1,p' tools/go.mod)
+
+say "building xcaddy $xcaddy"
+go build -C tools -o bin/xcaddy github.com/caddyserver/xcaddy/cmd/xcaddy ||
+	fail "building xcaddy failed; see above"
+
+say "building ./caddy: Caddy $caddy with the modules of this folder (a few minutes the first time)"
+# A version behind @ keeps Go from asking a module proxy which ones there are.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+tools/bin/xcaddy build "$caddy" --with github.com/videocloud/webhooks@v0.0.0=. --output ./caddy >"$log" 2>&1 || {
+	cat "$log" >&2
+	fail "building ./caddy failed; see above"
+}
+say "built ./caddy $(./caddy version | cut -d ' ' -f 1)"
+
+if [ "${1-}" = run ]; then
+	say "running Caddyfile.example; press Ctrl-C to stop"
+	rm -f "$log"
+	exec ./caddy run --config Caddyfile.example --adapter caddyfile
+fi
