@@ -50,7 +50,7 @@ type jsonAppender interface {
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // answer sends what a route returned.
-func (h *Handler) answer(c *call, data any) {
+func (h *handler) answer(c *call, data any) {
 	buf := buffers.Get().(*bytes.Buffer)
 	defer release(buf)
 	buf.Reset()
@@ -108,7 +108,7 @@ func errorOf(err error) apiError {
 }
 
 // refuse sends an error.
-func (h *Handler) refuse(c *call, err error) {
+func (h *handler) refuse(c *call, err error) {
 	e := errorOf(err)
 	status := statuses[e.Code]
 	h.logRefusal(c, status, e, err)
@@ -125,7 +125,7 @@ func (h *Handler) refuse(c *call, err error) {
 	h.send(c, status, buf.Bytes())
 }
 
-func (h *Handler) logRefusal(c *call, status int, e apiError, err error) {
+func (h *handler) logRefusal(c *call, status int, e apiError, err error) {
 	level := slog.LevelDebug
 	switch {
 	case status >= 500 && c.r.Context().Err() == nil:
@@ -161,7 +161,7 @@ func causeOf(err error) error {
 	return err
 }
 
-func (h *Handler) send(c *call, status int, body []byte) {
+func (h *handler) send(c *call, status int, body []byte) {
 	header := c.w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("Content-Length", strconv.Itoa(len(body)))

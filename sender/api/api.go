@@ -48,8 +48,8 @@ type Options struct {
 
 var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
 
-// Handler serves the API.
-type Handler struct {
+// handler serves the API.
+type handler struct {
 	service       Service
 	keys          []hashedKey
 	anonymous     bool
@@ -80,7 +80,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{
+	h := &handler{
 		service:       o.Service,
 		keys:          keys,
 		anonymous:     o.Anonymous,
@@ -97,7 +97,7 @@ func New(o Options) (http.Handler, error) {
 
 // call is one request on its way through a route.
 type call struct {
-	*Handler
+	*handler
 	w        http.ResponseWriter
 	r        *http.Request
 	route    *route
@@ -108,8 +108,8 @@ type call struct {
 }
 
 // ServeHTTP implements http.Handler.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := call{Handler: h, w: w, r: r}
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := call{handler: h, w: w, r: r}
 	data, err := c.serve()
 	if err != nil {
 		h.refuse(&c, err)
@@ -132,4 +132,4 @@ func (c *call) serve() (data any, err error) {
 }
 
 // Interface guard.
-var _ http.Handler = (*Handler)(nil)
+var _ http.Handler = (*handler)(nil)

@@ -142,7 +142,7 @@ func (c *call) authorize() error {
 }
 
 // findKey compares every key, whatever it finds, so that the time taken tells nothing.
-func (h *Handler) findKey(value string) *hashedKey {
+func (h *handler) findKey(value string) *hashedKey {
 	sum := sha256.Sum256([]byte(value))
 	var found *hashedKey
 	for i := range h.keys {
@@ -192,7 +192,7 @@ func bearerOf(values []string) (string, error) {
 func (c *call) chooseAccount(ofKey string) error {
 	named := c.r.Header.Values(c.accountHeader)
 	if len(named) > 1 {
-		return invalid(c.accountHeader, "send it once")
+		return invalid(c.accountHeader, "is given more than once; send it once")
 	}
 	if len(named) == 1 && !accountName.MatchString(named[0]) {
 		return invalid(c.accountHeader, "is not an account; use up to 64 letters, digits, dots, dashes and underscores")

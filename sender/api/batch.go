@@ -25,8 +25,7 @@ func readBatch(body []byte) ([]batchItem, error) {
 	given := false
 	each := func(n int) error {
 		item := batchItem{}
-		outer := s.refused
-		s.refused = nil
+		outer := s.refused // of the batch; where it is set, no item counts
 		err := newEventPlan.read(s, reflect.ValueOf(&item.event).Elem())
 		item.refused, s.refused = s.refused, outer
 		if n < config.MaxBatchEvents {
@@ -37,7 +36,7 @@ func readBatch(body []byte) ([]batchItem, error) {
 		return err
 	}
 	if s.space() != '{' {
-		s.refuse(&sender.Error{Code: sender.CodeInvalidJSON, Message: "must be a JSON object"})
+		s.refuse(&sender.Error{Code: sender.CodeInvalidJSON, Message: "this must be a JSON object"})
 		err = s.skip()
 	} else {
 		err = s.object("", func(name []byte) error {

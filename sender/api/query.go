@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -41,11 +42,11 @@ func parseQuery(raw string, takes []string) (query, error) {
 	}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return q, invalid("query", "the part of the URL after the question mark is malformed; encode it")
+		return q, invalid("query", "(the part of the URL after the question mark) is malformed; encode it")
 	}
 	for name, given := range values {
 		if !slices.Contains(takes, name) {
-			return q, &sender.Error{Code: sender.CodeUnknownField, Field: shorten([]byte(name)), Message: "there is no such parameter here; remove it"}
+			return q, &sender.Error{Code: sender.CodeUnknownField, Field: shorten([]byte(name)), Message: fmt.Sprintf("there is no parameter %q here; remove it", shorten([]byte(name)))}
 		}
 		if len(given) > 1 {
 			return q, invalid(name, "is given more than once; give it once")

@@ -13,7 +13,7 @@ const maxSecretOverlap = 30 * 24 * time.Hour
 // newWebhook is the body of POST /webhooks.
 type newWebhook struct {
 	URL         string            `json:"url" required:"true" format:"uri" doc:"Where deliveries go: https, a public host, no user info." example:"https://your-server.com/webhooks"`
-	Events      []string          `json:"events" required:"true" doc:"Event types, groups such as video.*, or * for all." example:"video.uploaded"`
+	Events      []string          `json:"events" required:"true" min:"1" doc:"Event types, groups such as video.*, or * for all." example:"video.uploaded"`
 	Secret      *string           `json:"secret" min:"1" max:"256" doc:"What deliveries are signed with, 16 to 256 bytes. Left out, one is made and shown in the answer."`
 	Description string            `json:"description" doc:"A note of yours."`
 	Headers     map[string]string `json:"headers" doc:"Custom headers of every delivery. Their values are never shown again."`
@@ -24,7 +24,7 @@ type newWebhook struct {
 // webhookUpdate is the body of PUT and PATCH /webhooks/{id}.
 type webhookUpdate struct {
 	URL           *string            `json:"url" null:"no" format:"uri" doc:"Where deliveries go: https, a public host, no user info."`
-	Events        *[]string          `json:"events" null:"no" doc:"Event types, groups such as video.*, or * for all."`
+	Events        *[]string          `json:"events" null:"no" min:"1" doc:"Event types, groups such as video.*, or * for all."`
 	Secret        *string            `json:"secret" null:"no" min:"1" max:"256" doc:"Signs from the next attempt on, 16 to 256 bytes."`
 	SecretOverlap *time.Duration     `json:"secretOverlap" doc:"How long the old secret keeps signing as a second value in webhook-signature, such as 24h; 720h at most. Goes with a new secret."`
 	Description   *string            `json:"description" null:"clear" doc:"A note of yours."`

@@ -64,7 +64,11 @@ func (d *document) check(r *http.Request, basePath string, sent []byte, rec *htt
 	if err != nil {
 		return err
 	}
-	operation := d.operation(r.Method, strings.TrimPrefix(r.URL.Path, basePath))
+	path, below := strings.CutPrefix(r.URL.Path, basePath)
+	if !below {
+		path = ""
+	}
+	operation := d.operation(r.Method, path)
 	if operation == nil {
 		if rec.Code != http.StatusNotFound && rec.Code != http.StatusMethodNotAllowed {
 			return fmt.Errorf("status %d of an operation that is not documented", rec.Code)

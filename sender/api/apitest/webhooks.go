@@ -104,6 +104,13 @@ func testWebhooks(t *testing.T, c *client) {
 		require.Equal(t, get.header.Get("Content-Length"), head.header.Get("Content-Length"))
 		require.Equal(t, http.StatusNotFound, c.do("HEAD", "/webhooks/whk_none", "").status)
 	})
+	t.Run("a webhook has one path", func(t *testing.T) {
+		c := c.in(t)
+		id := c.webhook()
+		for _, path := range []string{"/webhooks/%77" + id[1:], "//webhooks/" + id, "/webhooks/" + id + "/", "/webhooks//" + id, "/webhooks/./" + id, "/webhooks%2F" + id} {
+			c.do("GET", path, "").failure(http.StatusNotFound)
+		}
+	})
 	t.Run("a test event needs no body", func(t *testing.T) {
 		c := c.in(t)
 		path := "/webhooks/" + c.webhook() + "/test"

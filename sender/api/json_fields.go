@@ -1,0 +1,190 @@
+package api
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"strconv"
+	"time"
+
+	"github.com/videocloud/webhooks/sender"
+)
+
+// reader reads a value, which is known to be well-formed and not null, into v.
+type reader func(f *field, raw []byte, v reflect.Value) *sender.Error
+
+var (
+	typeRaw      = reflect.TypeFor[json.RawMessage]()
+	typeTime     = reflect.TypeFor[time.Time]()
+	typeDuration = reflect.TypeFor[time.Duration]()
+	typeStrings  = reflect.TypeFor[[]string]()
+	typeHeaders  = reflect.TypeFor[map[string]string]()
+)
+
+func readerOf(t reflect.Type) reader {
+	switch {
+	case t == typeRaw:
+		return readObject
+	case t == typeTime:
+		return readTime
+	case t == typeDuration:
+		return readDuration
+	case t == typeStrings:
+		return readStrings
+	case t == typeHeaders:
+		return readHeaders
+	case t.Kind() == reflect.String:
+		return readString
+	case t.Kind() == reflect.Int:
+		return readInt
+	case t.Kind() == reflect.Bool:
+		return readBool
+	}
+	panic("no reader for " + t.String())
+}
+
+func readObject(f *field, raw []byte, v reflect.Value) *sender.Error {
+	if raw[0] != '{' {
+		return invalid(f.name, "must be an object")
+	}
+	v.SetBytes(raw[:len(raw):len(raw)])
+	return nil
+}
+
+func readString(f *field, raw []byte, v reflect.Value) *sender.Error {
+	text, problem := textOf(raw)
+	if problem != "" {
+		return invalid(f.name, "%s", problem)
+	}
+	if f.hasMin && int64(len(text)) < f.min {
+		return invalid(f.name, "must not be empty; leave it out if there is none")
+	}
+	v.SetString(text)
+	return nil
+}
+
+// textOf decodes a string. Half a surrogate pair is refused: replacing it would silently make another secret or ID.
+func textOf(raw []byte) (text, problem string) {
+	if raw[0] != '"' {
+		return "", "must be a string"
+	}
+	for _, c := range raw {
+		if c == '\\' {
+			text, valid := unescape(raw[1 : len(raw)-1])
+			if !valid {
+				return "", "has half a surrogate pair, which is no character"
+			}
+			return string(text), ""
+		}
+	}
+	return string(raw[1 : len(raw)-1]), ""
+}
+
+func readInt(f *field, raw []byte, v reflect.Value) *sender.Error {
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil {
+		// 10.0 and 1e1 are the whole number 10 as well.
+		x, err := strconv.ParseFloat(string(raw), 64)
+		if err != nil || x != math.Trunc(x) || math.Abs(x) >= 1<<31 {
+			return invalid(f.name, "must be a whole number")
+		}
+		n = int64(x)
+	}
+	if n >= 1<<31 || n <= -1<<31 {
+		return invalid(f.name, "is too large a number")
+	}
+	if f.hasMin && n < f.min {
+		return invalid(f.name, "must be at least %d", f.min)
+	}
+	v.SetInt(n)
+	return nil
+}
+
+func readBool(f *field, raw []byte, v reflect.Value) *sender.Error {
+	if raw[0] != 't' && raw[0] != 'f' {
+		return invalid(f.name, "must be true or false")
+	}
+	v.SetBool(raw[0] == 't')
+	return nil
+}
+
+func readTime(f *field, raw []byte, v reflect.Value) *sender.Error {
+	text, problem := textOf(raw)
+	if problem != "" {
+		return invalid(f.name, "%s", problem)
+	}
+	t, err := timeOf(f.name, text)
+	if err != nil {
+		return err
+	}
+	v.Set(reflect.ValueOf(t))
+	return nil
+}
+
+// timeOf reads a point in time. The year 1 is left out because the zero time means that none was given.
+func timeOf(field, text string) (time.Time, *sender.Error) {
+	var t time.Time
+	if t.UnmarshalText([]byte(text)) != nil {
+		return t, invalid(field, "must be a time by RFC 3339, such as 2024-03-31T12:00:00Z")
+	}
+	t = t.UTC()
+	if t.Year() < 2 || t.Year() > 9999 {
+		return t, invalid(field, "must be a time between the years 2 and 9999")
+	}
+	return t, nil
+}
+
+func readDuration(f *field, raw []byte, v reflect.Value) *sender.Error {
+	text, problem := textOf(raw)
+	if problem != "" {
+		return invalid(f.name, "%s", problem)
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 || d > maxSecretOverlap {
+		return invalid(f.name, "must be a duration such as 24h or 90m, of %d hours at most", int(maxSecretOverlap.Hours()))
+	}
+	v.SetInt(int64(d))
+	return nil
+}
+
+func readStrings(f *field, raw []byte, v reflect.Value) *sender.Error {
+	if raw[0] != '[' {
+		return invalid(f.name, "must be a list of strings")
+	}
+	s := scanner{b: raw}
+	list := []string{}
+	var refused *sender.Error
+	_ = s.array(func(n int) error { // its form was checked before
+		start := s.i
+		_ = s.skip()
+		text, problem := textOf(raw[start:s.i])
+		if problem != "" && refused == nil {
+			refused = invalid(f.name, "must be a list of strings; number %d %s", n+1, problem)
+		}
+		list = append(list, text)
+		return nil
+	})
+	v.Set(reflect.ValueOf(list))
+	return refused
+}
+
+func readHeaders(f *field, raw []byte, v reflect.Value) *sender.Error {
+	if raw[0] != '{' {
+		return invalid(f.name, "must be an object of header names and values")
+	}
+	s := scanner{b: raw}
+	headers := map[string]string{}
+	_ = s.object(f.name, func(name []byte) error { // its form was checked before
+		key := string(name)
+		start := s.i
+		_ = s.skip()
+		text, problem := textOf(raw[start:s.i])
+		if problem != "" {
+			s.refuse(invalid(f.name, "must have strings as values; that of %q %s", shorten(name), problem))
+		}
+		headers[key] = text
+		return nil
+	})
+	v.Set(reflect.ValueOf(headers))
+	return s.refused
+}
