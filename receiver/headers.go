@@ -19,13 +19,16 @@ func dropOwn(h http.Header) {
 		}
 	}
 	// "Connection: X-Webhook-Id" would make a proxy behind us strip the header that we set.
-	for i, v := range h["Connection"] {
-		if mentionsOwn(v) {
-			if i == 0 || len(h["Connection"]) > 0 {
-				h["Connection"] = withoutOwn(h["Connection"])
-			}
-			break
+	for _, v := range h["Connection"] {
+		if !mentionsOwn(v) {
+			continue
 		}
+		if kept := withoutOwn(h["Connection"]); kept != nil {
+			h["Connection"] = kept
+		} else {
+			delete(h, "Connection")
+		}
+		break
 	}
 }
 
