@@ -9,9 +9,13 @@ import (
 	"unicode"
 )
 
-const maxDepth = 1000
+// Bounds of what is parsed before its signature can be known.
+const (
+	maxDepth = 100
+	maxNames = 10_000
+)
 
-var errNames = errors.New("a name is repeated")
+var errNames = errors.New("a name is repeated, or there are too many")
 
 // distinctNames refuses JSON in which an object has a name twice, in any letter case: where only some fields are signed, we and the
 // app could otherwise read different ones.
@@ -19,6 +23,7 @@ func distinctNames(doc []byte) error {
 	d := json.NewDecoder(bytes.NewReader(doc))
 	var open []map[string]bool // names of each open object, nil for arrays
 	name := false              // whether the next string is a name
+	total := 0
 	for {
 		t, err := d.Token()
 		if err == io.EOF {
@@ -45,7 +50,7 @@ func distinctNames(doc []byte) error {
 		case string:
 			if name {
 				names, folded := open[len(open)-1], strings.Map(fold, t)
-				if names[folded] {
+				if total++; names[folded] || total > maxNames {
 					return errNames
 				}
 				names[folded] = true

@@ -30,9 +30,6 @@ var placeholders = map[string]string{
 	"form":        "the form fields, as the provider joins them (presets only)",
 }
 
-// shorthands are what Caddy makes of two placeholders in a Caddyfile, where {method} is short for a longer name.
-var shorthands = map[string]string{"http.request.method": "method", "http.request.uri.query": "query"}
-
 func parsePayload(template string) (payload, error) {
 	p := payload{uses: map[string]bool{}}
 	for template != "" {
@@ -45,9 +42,6 @@ func parsePayload(template string) (payload, error) {
 			p.parts = append(p.parts, part{literal: template[:open]})
 		}
 		name, rest, closed := strings.Cut(template[open+1:], "}")
-		if long, ok := shorthands[name]; ok {
-			name = long
-		}
 		if !closed || placeholders[name] == "" {
 			return payload{}, fmt.Errorf("unknown placeholder {%s", template[open+1:])
 		}

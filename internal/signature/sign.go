@@ -26,6 +26,9 @@ func (g *generic) sign(r *Request, id string, now time.Time) (http.Header, error
 	if g.timestamped() {
 		m.t = g.unit.format(now)
 	}
+	if t, ok := Field(r.Body, g.tsJSON); ok && g.tsJSON != "" {
+		m.t = t // the list repeats what the body says
+	}
 	if g.tsHeader != "" && g.tsJSON == "" {
 		h.Set(g.tsHeader, m.t)
 	}

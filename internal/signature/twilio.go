@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"mime"
@@ -12,6 +13,12 @@ import (
 
 // Twilio signs the URL it was given and, appended to it, every form field: name and value, sorted, repeated values once.
 // Any other body is signed by its SHA-256 in the URL's parameter bodySHA256.
+
+// Bounds of a form, which is parsed before its signature can be known: far more than any provider sends.
+const (
+	maxForm   = 1 << 20
+	maxFields = 1000
+)
 
 // twilioURLs are the spellings that Twilio signs: with and without the port, whichever was configured, and with an
 // apostrophe in the query as it is or escaped, as WHATWG URLs have it.
@@ -110,7 +117,7 @@ func plivoForm(r *Request, u string) (string, error) {
 func queryOf(u string) (url.Values, error) {
 	_, query, _ := strings.Cut(u, "?")
 	values, err := url.ParseQuery(query)
-	if err != nil {
+	if err != nil || strings.Count(query, "&") >= maxFields {
 		return nil, malformed("the query", "can't be parsed")
 	}
 	return values, nil
@@ -124,6 +131,9 @@ func formOf(r *Request) (url.Values, error) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" {
 		return nil, &Error{ReasonMismatch, "the body is not a form, so nothing signs it"}
+	}
+	if len(r.Body) > maxForm || bytes.Count(r.Body, []byte{'&'}) >= maxFields {
+		return nil, malformed("the form", "is too large")
 	}
 	fields, err := url.ParseQuery(string(r.Body))
 	if err != nil {

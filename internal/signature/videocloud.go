@@ -16,6 +16,7 @@ import (
 // An older sender may leave the latter out; but if one of the three is there, all must be there and right.
 type videoCloud struct {
 	keys    []*macPool
+	brand   string
 	names   config.BrandHeaders // canonical
 	std     *generic            // verifies the webhook-* headers
 	require bool
@@ -39,7 +40,7 @@ func newVideoCloud(r *row, c Config) (scheme, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &videoCloud{names: canonicalBrand(brand), require: c.RequireTimestamp}
+	s := &videoCloud{brand: brand, names: canonicalBrand(brand), require: c.RequireTimestamp}
 	for _, k := range keys {
 		s.keys = append(s.keys, k.mac)
 	}
@@ -149,4 +150,10 @@ func (s *videoCloud) sign(r *Request, id string, now time.Time) (http.Header, er
 	h.Set(standardHeaders[1], strconv.FormatInt(now.Unix(), 10))
 	h.Set(standardHeaders[2], string(standard.Append(nil, id, now.Unix(), r.Body)))
 	return h, nil
+}
+
+// spelled are the names of the headers as documented, rather than as Go's maps have them.
+func (s *videoCloud) spelled() []string {
+	names := config.HeadersFor(s.brand)
+	return []string{names.Signature, names.Event, names.EventID, config.HeaderWebhookID, config.HeaderWebhookTimestamp, config.HeaderWebhookSignature}
 }

@@ -1,0 +1,222 @@
+package signature
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Info describes a scheme, for documentation and for what registers schemes by name.
+type Info struct {
+	Name     string
+	Aliases  []string
+	Provider string
+	// Header has the signature; empty where the body has it.
+	Header string
+	// Algorithm and encoding of the signature, in words.
+	Algorithm string
+	// Signed is what is signed, as a template in backquotes or in words.
+	Signed string
+	// SignsBody and SignsURL say what a signature covers. SignsURL needs the URL to be configured.
+	SignsBody, SignsURL bool
+	// Timestamp is where the timestamp is and how it is written, in words; empty if there is none.
+	Timestamp string
+	// Tolerance is the scheme's own; zero without a timestamp.
+	Tolerance time.Duration
+	// PastOnly says that a timestamp may be in the future.
+	PastOnly bool
+	// ID is where the event's ID is, in words; empty if there is none.
+	ID string
+	// IDSigned says that the first place of ID is covered by the signature.
+	IDSigned bool
+	// Event is where the event's type is, in words; empty if nowhere.
+	Event string
+	// Secret is what to configure as the secret.
+	Secret string
+	// Handshake is the set-up request that the gateway answers, in words; empty if there is none.
+	Handshake string
+	// HandshakeUnsigned says that it comes without a signature, as a GET request.
+	HandshakeUnsigned bool
+	// Unprotected lists what the signature does not protect.
+	Unprotected []string
+	// Options of the scheme.
+	Options []Option
+	// CanSign says that requests can be signed with the scheme, given the right kind of key.
+	CanSign bool
+}
+
+// Option is one option of a scheme.
+type Option struct {
+	Name   string
+	Values string // in words
+	Help   string
+}
+
+// Schemes lists every scheme in the order of the documentation.
+func Schemes() []Info {
+	infos := make([]Info, 0, len(presets))
+	for i := range presets {
+		infos = append(infos, table()[presets[i].name].info())
+	}
+	return infos
+}
+
+func (r *row) info() Info {
+	p, _ := parsePayload(r.template)
+	i := Info{
+		Name: r.name, Aliases: r.aliases, Provider: r.provider, Header: r.header,
+		Algorithm: r.algorithm(), Signed: r.how, Secret: r.secretIs,
+		SignsBody: p.signsBody() && r.name != "mailgun", SignsURL: p.signsURL(),
+		PastOnly: r.pastOnly, CanSign: r.header != "" && (r.alg != algECDSA && (r.alg != algEd25519 || r.syntax == versions)),
+	}
+	setDefault(&i.Secret, "the secret's text")
+	if r.alg == algToken {
+		i.Signed = "nothing"
+	}
+	setDefault(&i.Signed, "`"+strings.ReplaceAll(r.template, "\n", "␤")+"`")
+	if r.timestamped() {
+		i.Tolerance = r.tolerance
+		i.Timestamp = r.timestamp()
+	}
+	if r.name == "livekit" {
+		i.Timestamp = "`nbf` and `exp` of the token"
+	}
+	i.ID, i.IDSigned = r.identity(p)
+	i.Event = strings.Join(append(pointers(r.eventJSON), quoted(r.eventHeader)...), ", else ")
+	i.Handshake, i.HandshakeUnsigned = r.handshake.describe()
+	i.Unprotected = r.unprotected(i)
+	for _, o := range optionHelp {
+		if r.known(o.name) {
+			i.Options = append(i.Options, Option{o.name, o.values, o.help})
+		}
+	}
+	return i
+}
+
+func (r *row) algorithm() string {
+	switch r.alg {
+	case algToken:
+		return "none: a shared token"
+	case algSHA256:
+		if r.name == "livekit" {
+			return "HMAC-SHA256, in a JWT"
+		}
+	case algEd25519:
+		return "Ed25519, " + r.enc.String()
+	case algECDSA:
+		return "ECDSA P-256 with SHA-256, " + r.enc.String()
+	}
+	name := strings.ToUpper(string(r.alg))
+	if r.plain {
+		name = "plain " + name
+	} else {
+		name = "HMAC-" + name
+	}
+	if r.prefix != "" {
+		return name + ", `" + r.prefix + "` and " + r.enc.String()
+	}
+	return name + ", " + r.enc.String()
+}
+
+// String names the encoding.
+func (e encoding) String() string {
+	return [...]string{"hex", "lower-case hex", "base64", "base64url"}[e]
+}
+
+func (r *row) timestamp() string {
+	var places []string
+	if r.tsJSON != "" {
+		places = append(places, pointers([]string{r.tsJSON})[0]+" ("+string(r.jsonUnit)+")")
+	}
+	if r.tsHeader != "" {
+		places = append(places, "`"+r.tsHeader+"` ("+string(r.unit)+")")
+	}
+	if r.tsKey != "" {
+		places = append(places, "`"+r.tsKey+"` ("+string(r.unit)+")")
+	}
+	return strings.Join(places, ", else ")
+}
+
+func (r *row) identity(p payload) (place string, signed bool) {
+	if p.uses["id"] || r.name == "videocloud" {
+		return "`" + r.idHeaders[0] + "`", true
+	}
+	places := quoted(r.idHeaders...)
+	if r.idJSON != "" {
+		places = append(pointers([]string{r.idJSON}), places...)
+	}
+	return strings.Join(places, ", else "), r.idJSON != ""
+}
+
+func quoted(headers ...string) (words []string) {
+	for _, name := range headers {
+		if name != "" {
+			words = append(words, "`"+name+"`")
+		}
+	}
+	return words
+}
+
+func pointers(fields []string) (words []string) {
+	for _, pointer := range fields {
+		words = append(words, "`"+pointer+"` of the body")
+	}
+	return words
+}
+
+func (h handshake) describe() (words string, unsigned bool) {
+	switch h {
+	case handshakeZoom:
+		return "`endpoint.url_validation`: signs Zoom's token", false
+	case handshakeSlack:
+		return "`url_verification`: echoes the challenge", false
+	case handshakeTwitch:
+		return "`webhook_callback_verification`: echoes the challenge", false
+	case handshakeDiscord:
+		return "PING: answers PONG, or 204 to that of webhook events", false
+	case handshakeXero:
+		return "intent to receive: an empty 200", false
+	case handshakeDropbox:
+		return "GET with `challenge`: echoes it", true
+	case handshakeMeta:
+		return "GET with `hub.challenge`: echoes it if `hub.verify_token` is the option `challenge`", true
+	case handshakeCRC:
+		return "GET with `crc_token`: signs it", true
+	}
+	return "", false
+}
+
+// unprotected says what everyone should know who relies on the scheme.
+func (r *row) unprotected(i Info) []string {
+	var notes []string
+	if r.alg == algToken {
+		notes = append(notes, "Nothing is signed: whoever sees one request has the token, and can send any other. Keep the header out of access logs.")
+	} else if i.Timestamp == "" && r.name != "hmac" {
+		notes = append(notes, "There is no timestamp: a captured request stays right for ever, and only `dedup` keeps it out, for its `ttl`.")
+	}
+	if i.ID != "" && !i.IDSigned && r.alg != algToken {
+		notes = append(notes, "The ID header is not signed: a captured request can come under another one. The gateway also goes by what is signed.")
+	}
+	if r.note != "" {
+		notes = append(notes, r.note)
+	}
+	return notes
+}
+
+// HeaderName spells a canonical header name as the scheme's provider does.
+func (v *Verifier) HeaderName(canonical string) string {
+	names := slices.Concat([]string{v.row.header, v.row.tsHeader, v.row.eventHeader}, v.row.idHeaders)
+	for _, f := range v.row.fixed {
+		names = append(names, f.name)
+	}
+	if s, ok := v.scheme.(*videoCloud); ok {
+		names = append(names, s.spelled()...)
+	}
+	for _, name := range names {
+		if http.CanonicalHeaderKey(name) == canonical {
+			return name
+		}
+	}
+	return canonical
+}
