@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/signature"
 )
 
 func init() {
@@ -52,6 +54,9 @@ func parseReceiver(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) 
 		return nil, err
 	}
 	if err := p.check(); err != nil {
+		if at := p.culprit; at != nil {
+			return nil, at.wrap(err)
+		}
 		return nil, directive.wrap(err)
 	}
 	return p.receiver, nil
@@ -62,13 +67,15 @@ type receiverParser struct {
 	receiver *Receiver
 	scheme   string
 	options  map[string]string
+	lines    []option // of the scheme's options
+	culprit  *option  // the option that an error of check is about, where that is known
 }
 
 func (p *receiverParser) readOption(o option) error {
 	r := p.receiver
 	switch o.name {
 	case "name":
-		return o.word(&r.Name)
+		return p.readName(o)
 	case "scheme":
 		return p.readScheme(o)
 	case "secret":
@@ -106,6 +113,21 @@ func (p *receiverParser) readOption(o option) error {
 	}
 }
 
+func (p *receiverParser) readName(o option) error {
+	if err := o.word(&p.receiver.Name); err != nil {
+		return err
+	}
+	if hasPlaceholder(p.receiver.Name) {
+		return nil
+	}
+	c := config.Receiver{Name: p.receiver.Name, Secrets: []string{"-"}}
+	c.SetDefaults()
+	if err := c.Validate(); err != nil {
+		return o.wrap(err)
+	}
+	return nil
+}
+
 func (p *receiverParser) readScheme(o option) error {
 	if p.scheme != "" {
 		return o.Err("scheme is given twice, first on the line of the directive")
@@ -120,6 +142,7 @@ func (p *receiverParser) readScheme(o option) error {
 			return err
 		}
 		p.options[o.name] = schemeTemplate.Replace(value)
+		p.lines = append(p.lines, o)
 		return nil
 	})
 }
@@ -285,7 +308,7 @@ func (p *receiverParser) check() error {
 		return err
 	}
 	if !values.deferred {
-		if err := checkScheme(signatureConfig(&c), len(c.Secrets) == len(r.Secrets)); err != nil {
+		if err := p.checkScheme(signatureConfig(&c), len(c.Secrets) == len(r.Secrets)); err != nil {
 			return err
 		}
 	}
@@ -301,6 +324,25 @@ func (p *receiverParser) check() error {
 		return err
 	}
 	r.SchemeRaw, err = json.Marshal(scheme)
+	return err
+}
+
+// checkScheme reports what the scheme can't work with, and finds the option to blame: the one without which the
+// complaint is another.
+func (p *receiverParser) checkScheme(c signature.Config, secretsKnown bool) error {
+	err := checkScheme(c, secretsKnown)
+	if err == nil {
+		return nil
+	}
+	for i, o := range p.lines {
+		without := c
+		without.Options = maps.Clone(c.Options)
+		delete(without.Options, o.name)
+		if other := checkScheme(without, secretsKnown); other == nil || other.Error() != err.Error() {
+			p.culprit = &p.lines[i]
+			break
+		}
+	}
 	return err
 }
 

@@ -1,0 +1,163 @@
+package caddymodule
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// marked splits a Caddyfile at the line that ends with # here.
+func marked(t *testing.T, text string) (caddyfile string, line int) {
+	t.Helper()
+	before, _, ok := strings.Cut(text, "# here")
+	require.True(t, ok, "no mark")
+	return strings.Replace(text, "# here", "", 1), strings.Count(before, "\n") + 1
+}
+
+func inWebhooks(block string) string { return "{\n\twebhooks {\n" + block + "\n\t}\n}\n" }
+
+func inSender(block string) string { return inWebhooks("sender {\n" + block + "\n}") }
+
+func inSite(block string) string { return "example.com {\n" + block + "\n}\n" }
+
+func inReceiver(block string) string {
+	return inSite("webhook_receiver {\nsecret s\n" + block + "\n}")
+}
+
+func TestBadCaddyfile(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ text, message string }{
+		"unknown option":             {inWebhooks("nonsense # here"), `unknown option "nonsense"`},
+		"global option twice":        {"{\nwebhooks {\n}\nwebhooks {  # here\n}\n}", "webhooks is given twice"},
+		"global option argument":     {"{\nwebhooks on  # here\n}", "takes a block"},
+		"option twice":               {inWebhooks("tracing\ntracing # here"), "tracing is given twice"},
+		"flag with argument":         {inWebhooks("tracing on # here"), "wrong argument count for tracing"},
+		"flag with block":            {inWebhooks("tracing { # here\nmore\n}"), "tracing takes no block"},
+		"key_prefix missing":         {inWebhooks("key_prefix # here"), "wrong argument count for key_prefix"},
+		"key_prefix two":             {inWebhooks("key_prefix a b # here"), "wrong argument count for key_prefix"},
+		"key_prefix braces":          {inWebhooks("key_prefix a{b # here"), "key_prefix"},
+		"redis missing":              {inWebhooks("redis # here"), "redis: give a URL"},
+		"redis twice":                {inWebhooks("redis memory\nredis memory # here"), "redis is given twice"},
+		"redis two URLs":             {inWebhooks("redis memory memory # here"), "wrong argument count for redis"},
+		"redis URL and block":        {inWebhooks("redis memory { # here\nmore\n}"), "redis takes no block"},
+		"redis scheme":               {inWebhooks("redis http://localhost # here"), "redis://"},
+		"redis unknown option":       {inWebhooks("redis {\naddress a:1\nnonsense # here\n}"), `unknown option "nonsense"`},
+		"redis address twice":        {inWebhooks("redis {\naddress a:1\naddress b:1 # here\n}"), "address is given twice"},
+		"redis address without port": {inWebhooks("redis { # here\naddress a\n}"), "needs a port"},
+		"redis db":                   {inWebhooks("redis {\naddress a:1\ndb one # here\n}"), `db: "one" is not a whole number`},
+		"redis negative db":          {inWebhooks("redis {\naddress a:1\ndb -1 # here\n}"), "db: at least 0"},
+		"redis timeout":              {inWebhooks("redis {\naddress a:1\ntimeout soon # here\n}"), `timeout: "soon" is not a duration`},
+		"redis tls unknown":          {inWebhooks("redis {\naddress a:1\ntls {\nnonsense # here\n}\n}"), `unknown option "nonsense"`},
+		"redis tls cert alone":       {inWebhooks("redis { # here\naddress a:1\ntls {\ncert c\n}\n}"), "cert and key"},
+		"redis cluster db":           {inWebhooks("redis { # here\naddress a:1\ncluster\ndb 1\n}"), "cluster"},
+		"replicas in memory":         {inWebhooks("redis { # here\nreplicas 1\n}"), "redis"},
+
+		"sender argument":          {inWebhooks("sender on { # here\n}"), "wrong argument count for sender"},
+		"sender unknown":           {inSender("nonsense # here"), `unknown option "nonsense"`},
+		"sender twice":             {inSender("timeout 1s\ntimeout 2s # here"), "timeout is given twice"},
+		"duration":                 {inSender("timeout 15 # here"), `timeout: "15" is not a duration`},
+		"zero duration":            {inSender("timeout 0s # here"), "timeout"},
+		"negative duration":        {inSender("max_age -1h # here"), "max_age"},
+		"empty retry":              {inSender("retry # here"), "wrong argument count for retry"},
+		"bad retry":                {inSender("retry 0s soon # here"), `retry: "soon"`},
+		"number":                   {inSender("concurrency many # here"), `concurrency: "many" is not a whole number`},
+		"zero number":              {inSender("per_webhook 0 # here"), "per_webhook: at least 1"},
+		"number two":               {inSender("max_pending 1 2 # here"), "wrong argument count for max_pending"},
+		"deliver on":               {inSender("deliver on # here"), `deliver takes off, not "on"`},
+		"gone away":                {inSender("gone away # here"), `gone takes disable, not "away"`},
+		"CIDR":                     {inSender("allow_networks 10.0.0.0/99 # here"), "allow_networks"},
+		"CIDR beside placeholder":  {inSender("allow_networks {env.NET} 10.0.0.0/99 # here"), "allow_networks"},
+		"proxy":                    {inSender("proxy ftp://proxy # here"), "proxy"},
+		"encryption_key":           {inSender("encryption_key dG9vIHNob3J0 # here"), "encryption_key"},
+		"event_types":              {inSender("event_types Order # here"), "event_types"},
+		"event_types twice in one": {inSender("event_types a.b a.b # here"), "twice"},
+		"history without age":      {inSender("history 10 # here"), "wrong argument count for history"},
+		"notify_url no secret":     {inSender("notify_url https://a # here"), "wrong argument count for notify_url"},
+		"notify_url short secret":  {inSender("notify_url https://a short # here"), "notify_url"},
+		"brand":                    {inSender("brand \"A B\" # here"), "brand"},
+
+		"api argument":        {inSite("webhook_api on { # here\nanonymous\n}"), "webhook_api takes a block"},
+		"api nothing":         {inSite("webhook_api # here"), "api_key"},
+		"api both":            {inSite("webhook_api { # here\napi_key k\nanonymous\n}"), "anonymous"},
+		"api unknown":         {inSite("webhook_api {\nnonsense # here\n}"), `unknown option "nonsense"`},
+		"api anonymous twice": {inSite("webhook_api {\nanonymous\nanonymous # here\n}"), "anonymous is given twice"},
+		"api role":            {inSite("webhook_api {\napi_key k acc admin # here\n}"), `api_key takes publish or manage or all, not "admin"`},
+		"api key missing":     {inSite("webhook_api {\napi_key # here\n}"), "wrong argument count for api_key"},
+		"api key too many":    {inSite("webhook_api {\napi_key k acc all more # here\n}"), "wrong argument count for api_key"},
+
+		"receiver nothing":          {inSite("webhook_receiver # here"), "secret"},
+		"receiver scheme alone":     {inSite("webhook_receiver github # here"), "secret"},
+		"receiver empty secret":     {inSite(`webhook_receiver github "" # here`), "secret"},
+		"receiver unknown scheme":   {inSite("webhook_receiver nobody s # here"), `"nobody"`},
+		"receiver unknown option":   {inReceiver("nonsense # here"), `unknown option "nonsense"`},
+		"scheme twice":              {inSite("webhook_receiver github s {\nscheme github # here\n}"), "scheme is given twice"},
+		"scheme in block twice":     {inReceiver("scheme github\nscheme github # here"), "scheme is given twice"},
+		"scheme missing":            {inReceiver("scheme # here"), "wrong argument count for scheme"},
+		"scheme unknown option":     {inReceiver("scheme github {\nnonsense 1 # here\n}"), "nonsense"},
+		"scheme option twice":       {inReceiver("scheme hmac {\nheader a\nheader b # here\n}"), "header is given twice"},
+		"scheme option value":       {inReceiver("scheme hmac {\nheader X\nalg md5 # here\n}"), "alg"},
+		"scheme option no value":    {inReceiver("scheme hmac {\nheader # here\n}"), "wrong argument count for header"},
+		"undecodable secret":        {inSite("webhook_receiver standard whsec_??? # here"), "secret"},
+		"secret decodes to nothing": {inSite("webhook_receiver standard whsec_ # here"), "secret"},
+		"secret missing":            {inReceiver("name a\nsecret # here"), "wrong argument count for secret"},
+		"name":                      {inReceiver("name \"a b\" # here"), "name"},
+		"name twice":                {inReceiver("name a\nname b # here"), "name is given twice"},
+		"tolerance":                 {inReceiver("tolerance 300 # here"), `tolerance: "300" is not a duration`},
+		"tolerance zero":            {inReceiver("tolerance 0s # here"), "tolerance"},
+		"allow nothing":             {inReceiver("allow # here"), "wrong argument count for allow"},
+		"allow address":             {inReceiver("allow 10.0.0.300 # here"), "10.0.0.300"},
+		"allow CIDR":                {inReceiver("allow 10.0.0.0/99 # here"), "10.0.0.0/99"},
+		"allow second":              {inReceiver("allow 10.0.0.1 office # here"), "office"},
+		"allow unknown source":      {inReceiver("allow office # here"), "office"},
+		"max_size":                  {inReceiver("max_size big # here"), `max_size: "big" is not a size`},
+		"max_size zero":             {inReceiver("max_size 0 # here"), "max_size"},
+		"methods":                   {inReceiver("methods post # here"), "methods"},
+		"dedup on":                  {inReceiver("dedup on # here"), `dedup takes off, not "on"`},
+		"dedup twice":               {inReceiver("dedup off\ndedup { # here\n}"), "dedup is given twice"},
+		"dedup off and block":       {inReceiver("dedup off { # here\nmore\n}"), "dedup takes no block"},
+		"dedup unknown":             {inReceiver("dedup {\nnonsense # here\n}"), `unknown option "nonsense"`},
+		"dedup id place":            {inReceiver("dedup {\nid cookie a # here\n}"), "id takes header or json"},
+		"dedup id pointer":          {inReceiver("dedup {\nid json id # here\n}"), "pointer"},
+		"dedup lease":               {inReceiver("dedup {\nttl 1h\nlease 1ms # here\n}"), "lease"},
+		"dedup on_store_error":      {inReceiver("dedup {\non_store_error panic # here\n}"), "on_store_error"},
+		"queue without store":       {inSite("webhook_receiver github s { # here\nname a\nqueue {\ndeliver {\nrespond 200\n}\n}\n}"), "redis"},
+		"queue without deliver":     {inWebhooks("redis memory") + inReceiver("name a\nqueue { # here\n}"), "deliver"},
+		"queue empty deliver":       {inWebhooks("redis memory") + inReceiver("name a\nqueue { # here\ndeliver {\n}\n}"), "deliver"},
+		"queue without name":        {inWebhooks("redis memory") + inSite("webhook_receiver github s { # here\nqueue {\ndeliver {\nrespond 200\n}\n}\n}"), "name"},
+		"queue unknown":             {inReceiver("queue {\nnonsense # here\n}"), `unknown option "nonsense"`},
+		"queue concurrency":         {inReceiver("queue {\nconcurrency 0 # here\n}"), "concurrency"},
+		"redis without name":        {inWebhooks("redis redis://localhost") + inSite("webhook_receiver github s # here"), "name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text, line := marked(t, test.text)
+			_, err := adapt(text)
+			require.Error(t, err)
+			require.ErrorContains(t, err, test.message)
+			require.ErrorContains(t, err, fmt.Sprintf("Caddyfile:%d", line), "%s", text)
+		})
+	}
+}
+
+func TestErrorsRepeatNoSecret(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2-hunter2-hunter2"
+	for name, text := range map[string]string{
+		"password with a space": inWebhooks("redis {\naddress a:1\npassword my " + secret + "\n}"),
+		"password in a URL":     inWebhooks("redis http://:" + secret + "@localhost"),
+		"encryption key":        inSender("encryption_key " + secret),
+		"notify secret":         inSender("notify_url ftp://a " + secret),
+		"api key":               inSite("webhook_api {\napi_key a b all " + secret + "\n}"),
+		"challenge":             inReceiver("challenge my " + secret),
+		"webhook secret":        inSite("webhook_receiver standard whsec_" + secret + "!"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := adapt(text)
+			require.Error(t, err)
+			require.NotContains(t, err.Error(), secret)
+		})
+	}
+}
