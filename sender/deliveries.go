@@ -132,7 +132,7 @@ func (s *Sender) Deliveries(ctx context.Context, account, webhookID string, f De
 	from := "+"
 	if place != "" {
 		if !validStreamID(place) {
-			return nil, "", invalid("cursor", "not a cursor; pass on nextCursor of the page before as it is")
+			return nil, "", errCursor
 		}
 		from = "(" + place
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -221,6 +222,9 @@ func (s *Sender) ListWebhooks(ctx context.Context, account, cursor string, limit
 	if err != nil {
 		return nil, "", err
 	}
+	if after != "" && !webhookPlace.MatchString(after) {
+		return nil, "", errCursor
+	}
 	shard, err := s.shard(ctx, account)
 	if err != nil {
 		return nil, "", err
@@ -421,13 +425,18 @@ func (s *Sender) DeleteWebhook(ctx context.Context, account, id string) error {
 	return nil
 }
 
+// webhookPlace is a cursor's text in the list of webhooks: creation time and lane.
+var webhookPlace = regexp.MustCompile(`^[0-9]{13}[0-9a-z]{12}$`)
+
+var errCursor = invalid("cursor", "not a cursor; pass on nextCursor of the page before as it is")
+
 // Cursors are opaque to callers: base64 of where the page ended.
 func writeCursor(place string) string { return base64.RawURLEncoding.EncodeToString([]byte(place)) }
 
 func readCursor(cursor string) (string, error) {
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || len(b) > 128 || strings.ContainsAny(string(b), "\r\n ") {
-		return "", invalid("cursor", "not a cursor; pass on nextCursor of the page before as it is")
+		return "", errCursor
 	}
 	return string(b), nil
 }

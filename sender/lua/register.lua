@@ -11,7 +11,10 @@ local lane, account = ARGV[10], ARGV[11]
 local hooks, conf = base .. 'hooks:' .. account, base .. 'conf:' .. lane
 if call('EXISTS', conf) == 1 then return 'taken' end
 if call('ZCARD', hooks) >= tonumber(ARGV[12]) then return 'limit' end
-call('HSET', conf, 'st', 'active', 'a', account, 'c', int(now), 'v', 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
+-- No two webhooks of an account have one time, so that the list keeps their order.
+local last = call('ZRANGE', hooks, -1, -1, 'WITHSCORES')
+local created = math.max(now, (tonumber(last[2]) or 0) + 1)
+call('HSET', conf, 'st', 'active', 'a', account, 'c', int(created), 'v', 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
 for i = 17, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
-call('ZADD', hooks, now, lane)
-return now
+call('ZADD', hooks, created, lane)
+return created
