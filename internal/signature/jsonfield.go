@@ -19,8 +19,11 @@ func Field(doc []byte, pointer string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	value, ok := scalar(raw)
-	return value, ok && printable(value)
+	value, _ := scalar(raw)
+	if !printable(value) {
+		return "", false
+	}
+	return value, true
 }
 
 func printable(s string) bool {
@@ -41,8 +44,10 @@ func scalar(raw []byte) (string, bool) {
 		return "", false
 	}
 	if raw[0] != '"' {
-		c := raw[0]
-		return string(raw), c == '-' || (c >= '0' && c <= '9')
+		if c := raw[0]; c != '-' && (c < '0' || c > '9') {
+			return "", false
+		}
+		return string(raw), true
 	}
 	inner := raw[1 : len(raw)-1]
 	if bytes.IndexByte(inner, '\\') < 0 {

@@ -18,7 +18,7 @@ func checkURL(public string) error {
 // the request's own query where it has one, for providers add to it. A configured origin without a path takes the
 // request's path too. target is a request target or a whole URL.
 func publicURL(configured, target string) string {
-	if i := strings.Index(target, "://"); i >= 0 {
+	if i := strings.Index(target, "://"); i > 0 && target[0] != '/' {
 		target = target[i+3:]
 		if i = strings.IndexAny(target, "/?"); i < 0 {
 			return configured

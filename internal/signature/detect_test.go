@@ -1,0 +1,97 @@
+package signature
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestSchemeOf(t *testing.T) {
+	forEachScheme(t, func(t *testing.T, s *sample) {
+		if s.Name == "hmac" {
+			require.NotContains(t, SchemeOf(http.Header{"X-Signature": {"x"}}), "hmac")
+			return
+		}
+		r := s.request(t, noon)
+		for _, name := range s.hints() {
+			r.Header.Set(name, "x")
+		}
+		names := SchemeOf(r.Header)
+		require.Contains(t, names, s.Name)
+		first := s.Name
+		switch s.Name {
+		case "openai":
+			first = "standard" // has those headers too
+		case "meta":
+			first = "github" // nothing tells them apart
+		case "intercom":
+			first = "github-sha1"
+		}
+		require.Equal(t, first, names[0])
+	})
+}
+
+// hints are the headers that tell providers apart who share the one with the signature.
+func (s *sample) hints() []string {
+	switch s.Name {
+	case "github", "github-sha1":
+		return []string{"X-GitHub-Event"}
+	case "bitbucket":
+		return []string{"X-Event-Key", "X-Request-UUID"}
+	case "bitbucket-server":
+		return []string{"X-Event-Key", "X-Request-Id"}
+	}
+	return nil
+}
+
+func TestSchemeOfSharedHeaders(t *testing.T) {
+	t.Parallel()
+	sha256, sha1 := "sha256="+hexSum("key", "{}"), "sha1=b17e04cbb22afa8ffbff8796fc1894ed27badd9e"
+	for name, c := range map[string]struct {
+		headers http.Header
+		want    []string
+	}{
+		"nothing":                {http.Header{"Content-Type": {"application/json"}}, []string{}},
+		"GitHub or Meta":         {http.Header{"X-Hub-Signature-256": {sha256}}, []string{"github", "meta"}},
+		"both GitHub headers":    {http.Header{"X-Hub-Signature-256": {sha256}, "X-Hub-Signature": {sha1}, "X-Github-Event": {"push"}}, []string{"github"}},
+		"GitHub legacy":          {http.Header{"X-Hub-Signature": {sha1}, "X-Github-Event": {"push"}}, []string{"github-sha1"}},
+		"SHA-1 and nothing else": {http.Header{"X-Hub-Signature": {sha1}}, []string{"github-sha1", "intercom"}},
+		"SHA-256 in that header": {http.Header{"X-Hub-Signature": {sha256}}, []string{"bitbucket", "bitbucket-server"}},
+		"X-Signature of 32":      {http.Header{"X-Signature": {sha256[7:]}}, []string{"lemonsqueezy"}},
+		"X-Signature of 20":      {http.Header{"X-Signature": {sha1[5:]}, "Date": {"x"}}, []string{"scalr"}},
+		"ours with the standard": {http.Header{"X-Videocloud-Signature": {sha256[7:]}, "Webhook-Id": {"1"}, "Webhook-Timestamp": {"1"}, "Webhook-Signature": {"v1," + b64Sum("key", "")}}, []string{"videocloud", "standard", "openai"}},
+		"v1a":                    {http.Header{"Webhook-Signature": {"v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="}}, []string{"standard-v1a"}},
+		"basic authentication":   {http.Header{"Authorization": {"Basic YTpi"}}, []string{}},
+		"malformed, yet known":   {http.Header{"Stripe-Signature": {"nonsense"}}, []string{"stripe"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			names := SchemeOf(c.headers)
+			if len(c.want) == 0 {
+				require.Empty(t, names)
+				return
+			}
+			require.GreaterOrEqual(t, len(names), len(c.want))
+			require.Equal(t, c.want, names[:len(c.want)])
+		})
+	}
+}
+
+// TestSchemeOfVectors names the scheme of every vector that has a signature header.
+func TestSchemeOfVectors(t *testing.T) {
+	t.Parallel()
+	folder := os.Getenv("WEBHOOK_VECTORS")
+	if folder == "" {
+		t.Skip("skipped: WEBHOOK_VECTORS does not name the folder with vectors.json")
+	}
+	for _, v := range readVectors(t, filepath.Join(folder, "vectors.json")) {
+		r, ok := find(v.Scheme)
+		if !v.Valid || !ok || r.header == "" || r.name == "hmac" {
+			continue
+		}
+		require.Contains(t, SchemeOf(v.request(t).Header), r.name, v.ID)
+	}
+}
