@@ -1,0 +1,295 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/videocloud/webhooks/config"
+)
+
+// provision does what `caddy validate` does.
+func provision(t *testing.T, text string) error {
+	t.Helper()
+	text = "{\nadmin off\nlog {\noutput discard\n}\n" + strings.TrimPrefix(text, "{\n")
+	raw, err := adapt(text)
+	require.NoError(t, err, text)
+	var c caddy.Config
+	require.NoError(t, caddy.StrictUnmarshalJSON(raw, &c))
+	return caddy.Validate(&c)
+}
+
+// A placeholder that is unknown or empty is an error that names the option. What was taken by then is given back.
+func TestBadPlaceholders(t *testing.T) {
+	t.Setenv("WEBHOOK_TEST_EMPTY", "")
+	t.Setenv("WEBHOOK_TEST_WORD", "non-sense")
+	t.Setenv("WEBHOOK_TEST_HTTP", "http://localhost")
+	none := filepath.Join(t.TempDir(), "none")
+	const unset, empty, word = "{env.WEBHOOK_TEST_UNSET}", "{env.WEBHOOK_TEST_EMPTY}", "{env.WEBHOOK_TEST_WORD}"
+	global := "{\n}\n"
+	for name, test := range map[string]struct{ text, option string }{
+		"redis":               {inWebhooks("redis " + unset), "redis:"},
+		"redis not a URL":     {inWebhooks("redis " + word), "redis:"},
+		"redis other scheme":  {inWebhooks("redis {env.WEBHOOK_TEST_HTTP}"), "redis:"},
+		"redis unknown":       {inWebhooks("redis {nonsense.X}"), "redis:"},
+		"redis password":      {inWebhooks("redis {\naddress a:1\npassword " + empty + "\n}"), "redis: password:"},
+		"redis address":       {inWebhooks("redis {\naddress " + unset + "\n}"), "redis: address:"},
+		"encryption_key":      {inSender("encryption_key " + unset), "encryption_key:"},
+		"encryption_key form": {inSender("encryption_key " + word), "encryption_key:"},
+		"allow_networks":      {inSender("allow_networks " + word), "allow_networks:"},
+		"proxy":               {inSender("proxy " + unset), "proxy:"},
+		"notify_url secret":   {inSender("notify_url https://a " + empty), "notify_url:"},
+		"api_key":             {global + inSite("webhook_api {\napi_key k\napi_key "+unset+"\n}"), "api_key: number 2:"},
+		"secret":              {global + inSite("webhook_receiver github a "+unset), "secret:"},
+		"secret empty":        {global + inSite("webhook_receiver github "+empty), "secret:"},
+		"secret file":         {global + inSite("webhook_receiver github {file."+none+"}"), "secret:"},
+		"secret form":         {global + inSite("webhook_receiver standard "+word), "secret:"},
+		"challenge":           {global + inReceiver("challenge "+unset), "challenge:"},
+		"allow":               {global + inReceiver("allow "+word), "allow:"},
+		"url":                 {global + inReceiver("url "+unset), "url:"},
+		"scheme option":       {global + inReceiver("scheme hmac {\nheader "+unset+"\n}"), "scheme: header:"},
+		"scheme option value": {global + inReceiver("scheme hmac {\nheader X\nalg "+word+"\n}"), "alg:"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := provision(t, test.text)
+			require.ErrorContains(t, err, test.option)
+			require.Zero(t, poolSize())
+		})
+	}
+}
+
+func TestBadJSON(t *testing.T) {
+	for name, test := range map[string]struct{ app, handler, message string }{
+		"unknown field":          {`{"nonsense":1}`, `{"handler":"webhook_api","anonymous":true}`, "nonsense"},
+		"unknown handler field":  {`{}`, `{"handler":"webhook_receiver","secrets":["s"],"nonsense":1}`, "nonsense"},
+		"no secret":              {`{}`, `{"handler":"webhook_receiver"}`, "secret"},
+		"unknown scheme":         {`{}`, `{"handler":"webhook_receiver","secrets":["s"],"scheme":{"name":"nobody"}}`, "nobody"},
+		"scheme option":          {`{}`, `{"handler":"webhook_receiver","secrets":["s"],"scheme":{"name":"github","alg":"md5"}}`, "alg"},
+		"scheme option type":     {`{}`, `{"handler":"webhook_receiver","secrets":["s"],"scheme":{"name":"hmac","header":["X"]}}`, "header"},
+		"negative":               {`{"sender":{"concurrency":-1}}`, `{"handler":"webhook_api","anonymous":true}`, "concurrency"},
+		"key_prefix":             {`{"key_prefix":"{x}"}`, `{"handler":"webhook_api","anonymous":true}`, "key_prefix"},
+		"api without keys":       {`{}`, `{"handler":"webhook_api"}`, "api_key"},
+		"queue without deliver":  {`{"redis":{"url":"memory"}}`, `{"handler":"webhook_receiver","name":"a","secrets":["s"],"queue":{}}`, "deliver"},
+		"queue on omitted redis": {`{}`, `{"handler":"webhook_receiver","name":"a","secrets":["s"],"queue":{"deliver":[{"handle":[{"handler":"static_response"}]}]}}`, "redis"},
+		"redis without name":     {`{"redis":{"url":"redis://localhost"}}`, `{"handler":"webhook_receiver","secrets":["s"]}`, "name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			raw := fmt.Sprintf(`{"admin":{"disabled":true},"logging":{"logs":{"default":{"writer":{"output":"discard"}}}},"apps":{"webhooks":%s,"http":{"servers":{"s":{"routes":[{"handle":[%s]}]}}}}}`, test.app, test.handler)
+			var c caddy.Config
+			require.NoError(t, caddy.StrictUnmarshalJSON([]byte(raw), &c))
+			require.ErrorContains(t, caddy.Validate(&c), test.message)
+			require.Zero(t, poolSize())
+		})
+	}
+}
+
+// The URL is parsed after its placeholders are replaced, and the same settings written in two ways are one store.
+func TestRedisURLFromPlaceholders(t *testing.T) {
+	t.Setenv("WEBHOOK_TEST_PASSWORD", "p@ss")
+	file := filepath.Join(t.TempDir(), "url")
+	require.NoError(t, os.WriteFile(file, []byte("redis://:hunter2@localhost:7/3\r\n"), 0o600))
+	for text, want := range map[string]config.Redis{
+		"redis {file." + file + "}":                             {URL: "redis://:hunter2@localhost:7/3"},
+		"redis redis://{env.WEBHOOK_TEST_PASSWORD}@localhost:7": {URL: "redis://p@ss@localhost:7"},
+		"redis memory": {URL: "memory"},
+		"redis {\naddress a:1\npassword {env.WEBHOOK_TEST_PASSWORD}\n}": {Addresses: []string{"a:1"}, Password: "p@ss"},
+		"": {URL: "memory"},
+	} {
+		app, _ := adapted(t, inWebhooks(text))
+		raw, err := json.Marshal(app)
+		require.NoError(t, err)
+		a := new(App)
+		require.NoError(t, json.Unmarshal(raw, a))
+		require.NoError(t, a.resolve())
+		require.Equal(t, want, a.redis)
+		shown, err := json.Marshal(a)
+		require.NoError(t, err)
+		require.NotContains(t, string(shown), "hunter2")
+		require.NotContains(t, string(shown), "p@ss")
+	}
+}
+
+func TestCleanupTwiceAndBeforeProvision(t *testing.T) {
+	require.NoError(t, new(App).Cleanup())
+	require.NoError(t, new(App).Stop())
+	require.NoError(t, new(Receiver).Cleanup())
+
+	a := new(App)
+	_, err := a.leases.store(config.Redis{URL: "memory"}, "x")
+	require.NoError(t, err)
+	require.Equal(t, 1, poolSize())
+	require.NoError(t, a.Cleanup())
+	require.NoError(t, a.Cleanup())
+	require.Zero(t, poolSize())
+}
+
+func TestMetricsAreRegisteredAgain(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	require.NoError(t, registerMetrics(registry))
+	require.NoError(t, registerMetrics(registry))
+}
+
+// senderSite is the API, the gateway and an app, as in Caddyfile.example.
+func senderSite(app *backend) string {
+	return "handle /in {\nwebhook_receiver videocloud " + testSecret + " {\nname shop\n}\nreverse_proxy " +
+		strings.TrimPrefix(app.URL, "http://") + "\n}\nhandle_path /api/* {\nwebhook_api {\napi_key a_key\n}\n}"
+}
+
+const localSender = "webhooks {\nredis memory\nsender {\nallow_http\nallow_networks 127.0.0.0/8\n}\n}"
+
+// apiCall asks the API and returns the answer's data.
+func apiCall(t *testing.T, s *server, method, path, body string, want int) map[string]any {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.url("/api"+path), strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer a_key")
+	req.Header.Set("Content-Type", "application/json")
+	resp, text := do(t, req)
+	require.Equal(t, want, resp.StatusCode, text)
+	var answer struct{ Data, Error map[string]any }
+	require.NoError(t, json.Unmarshal([]byte(text), &answer))
+	if answer.Data == nil {
+		return answer.Error
+	}
+	return answer.Data
+}
+
+func TestFromAPIToApp(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	s.load(localSender, senderSite(app))
+	apiCall(t, s, "POST", "/webhooks", fmt.Sprintf(`{"url":%q,"events":["video.*"],"secret":%q}`, s.url("/in"), testSecret), 201)
+	event := apiCall(t, s, "POST", "/events", `{"event":"video.uploaded","data":{"n":12345678901234567890}}`, 202)
+	arrived := func(want int) func() bool {
+		return func() bool {
+			n, _, _ := app.seen()
+			return n >= want
+		}
+	}
+	require.Eventually(t, arrived(1), 10*time.Second, 5*time.Millisecond)
+	_, got, body := app.seen()
+	require.Contains(t, body, `"data":{"n":12345678901234567890}}`)
+	require.Equal(t, event["id"], got.Header.Get("X-Webhook-Id"))
+	require.Equal(t, "VideoCloud-Webhooks/dev", got.Header.Get("User-Agent"))
+
+	// The in-memory store survives a reload, and the new configuration delivers.
+	s.load(localSender, senderSite(app)+"\nheader X-Reloaded yes")
+	apiCall(t, s, "POST", "/events", `{"event":"video.deleted","data":{}}`, 202)
+	require.Eventually(t, arrived(2), 10*time.Second, 5*time.Millisecond)
+
+	status, health := s.adminGet("/webhooks/health")
+	require.Equal(t, 200, status)
+	require.JSONEq(t, `{"status":"ok","version":"dev","store":{"kind":"memory","ready":true},"sender":"delivering"}`, health)
+	require.Eventually(t, func() bool {
+		var stats struct {
+			Sender struct{ Attempts, Deliveries map[string]float64 }
+		}
+		_, text := s.adminGet("/webhooks/stats")
+		require.NoError(t, json.Unmarshal([]byte(text), &stats))
+		return stats.Sender.Attempts["success"] >= 2 && stats.Sender.Deliveries["succeeded"] >= 2
+	}, 10*time.Second, 10*time.Millisecond)
+	_, metrics := s.adminGet("/metrics")
+	for _, name := range []string{
+		"caddy_webhook_receiver_requests_total", "caddy_webhook_receiver_duration_seconds", "caddy_webhook_sender_attempts_total",
+		"caddy_webhook_sender_attempt_duration_seconds", "caddy_webhook_sender_deliveries_total",
+	} {
+		require.Contains(t, metrics, "\n"+name, name)
+	}
+	require.NotContains(t, s.logged(), testSecret+`"`, "only as a literal option could it be there")
+}
+
+// Lesson 28: a delivery to our own admin endpoint is refused even where loopback is allowed.
+func TestNoDeliveryToTheAdminEndpoint(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	s.load(localSender, senderSite(app))
+	for _, host := range []string{"127.0.0.1", "127.0.0.2"} {
+		refused := apiCall(t, s, "POST", "/webhooks", fmt.Sprintf(`{"url":"http://%s:%d/load","events":["*"]}`, host, s.admin), 422)
+		require.Equal(t, "unsafe_url", refused["code"])
+	}
+}
+
+func TestAdminPorts(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer cancel()
+	port := func(n uint16) netip.AddrPort { return netip.AddrPortFrom(netip.Addr{}, n) }
+	require.Equal(t, []netip.AddrPort{port(2019)}, adminPorts(ctx)(), "nothing is known")
+	for listen, want := range map[string][]netip.AddrPort{
+		":2020":                 {port(2020)},
+		"localhost:2019":        {port(2019)},
+		"tcp/[::1]:5":           {port(5)},
+		"0.0.0.0:5-6":           {port(5), port(6)},
+		"unix//run/caddy.sock":  nil,
+		"localhost":             {port(2019)},
+		"{env.WEBHOOK_UNSET_X}": nil,
+	} {
+		require.Equal(t, want, portsOf(listen), listen)
+	}
+}
+
+// Redis being down never keeps Caddy from starting: health and the log say it, and the API answers 503.
+func TestRedisIsDown(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	s.load(fmt.Sprintf("webhooks {\nredis redis://127.0.0.1:%d\nsender\n}", freePort(t)), senderSite(app))
+	status, health := s.adminGet("/webhooks/health")
+	require.Equal(t, 503, status)
+	require.Contains(t, health, `"status":"unavailable"`)
+	require.Contains(t, health, "unreachable")
+	require.Equal(t, "unavailable", apiCall(t, s, "POST", "/events", `{"event":"video.uploaded","data":{}}`, 503)["code"])
+	require.Eventually(t, func() bool { return strings.Contains(s.logged(), "redis is unreachable") }, 10*time.Second, 10*time.Millisecond)
+
+	resp, _ := do(t, signed(t, s.url("/in"), "evt_1", testEvent))
+	require.Equal(t, 200, resp.StatusCode, "the gateway goes on with its own memory")
+}
+
+func TestOmittedRedisIsLoud(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	s.load("", senderSite(app))
+	require.Contains(t, s.logged(), "NO STORE IS CONFIGURED")
+	_, health := s.adminGet("/webhooks/health")
+	require.Contains(t, health, `"sender":"api_only"`)
+}
+
+func TestAdminAPI(t *testing.T) {
+	s := newServer(t)
+	s.load("", "respond hello")
+	status, _ := s.adminGet("/webhooks/health")
+	require.Equal(t, 404, status, "no webhooks are configured")
+	s.load("webhooks", "respond hello")
+	status, body := s.adminGet("/webhooks/stats")
+	require.Equal(t, 200, status, body)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d/webhooks/stats", s.admin), nil)
+	require.NoError(t, err)
+	resp, _ := do(t, req)
+	require.Equal(t, 405, resp.StatusCode)
+	require.Equal(t, "GET", resp.Header.Get("Allow"))
+}
+
+func TestAPIKeys(t *testing.T) {
+	s := newServer(t)
+	t.Setenv("WEBHOOK_TEST_KEY", "key_of_the_shop")
+	s.load("webhooks {\nredis memory\n}", "webhook_api {\napi_key {env.WEBHOOK_TEST_KEY} shop publish\n}")
+	for key, want := range map[string]int{"key_of_the_shop": 202, "other": 401, "": 401} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url("/events"), strings.NewReader(`{"event":"video.uploaded","data":{}}`))
+		require.NoError(t, err)
+		req.Header.Set("X-API-Key", key)
+		req.Header.Set("Content-Type", "application/json")
+		resp, body := do(t, req)
+		require.Equal(t, want, resp.StatusCode, body)
+	}
+	_, config := s.adminGet("/config/")
+	require.NotContains(t, config, "key_of_the_shop")
+	s.load("", "webhook_api {\nanonymous\n}")
+	require.Contains(t, s.logged(), "without a key")
+}
