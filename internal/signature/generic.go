@@ -66,6 +66,9 @@ func newGeneric(r *row, c Config) (scheme, error) {
 // claims are what the headers of a request say, before anything is verified.
 type claims struct {
 	signature string // the header's value without its prefix
+	usable    int    // signatures of the right form in it
+	first     decoded
+	firstKey  string
 	t, id     string
 	ms        int64 // t as an instant
 	precision int64
@@ -116,7 +119,7 @@ func (g *generic) scan(c *claims) error {
 	if g.alg == algToken {
 		return nil
 	}
-	usable, offered, stamps := 0, 0, 0
+	offered, stamps := 0, 0
 	for it := g.walk(c.signature, g.sep); ; {
 		e, more := it.next()
 		if !more {
@@ -137,7 +140,9 @@ func (g *generic) scan(c *claims) error {
 			}
 			offered++
 			if g.enc.decode(&d, e.value) && g.keys[i].fits(&d) {
-				usable++
+				if c.usable++; c.usable == 1 {
+					c.first, c.firstKey = d, e.key
+				}
 			}
 			break
 		}
@@ -149,7 +154,7 @@ func (g *generic) scan(c *claims) error {
 		return malformed(g.sigHeader, "offers too many signatures")
 	case offered > 1 && !g.multi && g.syntax != versions:
 		return malformed(g.sigHeader, "has more than one signature")
-	case usable == 0:
+	case c.usable == 0:
 		return malformed(g.sigHeader, "has no signature of the scheme's form")
 	}
 	return nil
@@ -201,6 +206,12 @@ func (g *generic) verify(r *Request, now time.Time) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	return g.prove(&c, r, now)
+}
+
+// prove verifies what the headers claim.
+func (g *generic) prove(c *claims, r *Request, now time.Time) (Result, error) {
+	var err error
 	m := message{body: r.Body, t: c.t, id: c.id, method: r.Method}
 	urls := g.urls(r)
 	if g.payload.uses["query"] && !parsable(urls[0]) {
@@ -214,7 +225,7 @@ func (g *generic) verify(r *Request, now time.Time) (Result, error) {
 	matched := -1
 	for i := 0; i < len(g.keys) && matched < 0; i++ {
 		for _, m.url = range urls {
-			if g.matches(&g.keys[i], c.signature, &m) {
+			if g.matches(&g.keys[i], c, &m) {
 				matched = i
 				break
 			}
@@ -259,14 +270,22 @@ func parsable(u string) bool {
 }
 
 // matches reports whether any candidate is the key's signature of the message.
-func (g *generic) matches(k *key, signature string, m *message) bool {
+func (g *generic) matches(k *key, c *claims, m *message) bool {
 	if k.token != "" {
-		got, want := sha256.Sum256([]byte(signature)), sha256.Sum256([]byte(k.token))
+		got, want := sha256.Sum256([]byte(c.signature)), sha256.Sum256([]byte(k.token))
 		return hmac.Equal(got[:], want[:]) // of the sums, so that the length stays hidden too
+	}
+	if c.usable == 1 { // nearly always: it is decoded already
+		if !g.isFor(k, candidate{key: c.firstKey}) {
+			return false
+		}
+		check := k.checker(&g.payload, m)
+		defer check.done()
+		return check.matches(c.first.bytes())
 	}
 	check := k.checker(&g.payload, m)
 	defer check.done()
-	for it := g.walk(signature, g.sep); ; {
+	for it := g.walk(c.signature, g.sep); ; {
 		e, more := it.next()
 		if !more {
 			return false
@@ -280,7 +299,7 @@ func (g *generic) matches(k *key, signature string, m *message) bool {
 
 // bodyTime holds the timestamp inside the verified body against the clock and returns the one that counts. A header's or
 // list's timestamp that isn't signed counts only where the body has none.
-func (g *generic) bodyTime(c claims, body []byte, now time.Time) (string, error) {
+func (g *generic) bodyTime(c *claims, body []byte, now time.Time) (string, error) {
 	if g.tsJSON == "" {
 		return c.t, nil
 	}
@@ -305,14 +324,14 @@ func (g *generic) bodyTime(c claims, body []byte, now time.Time) (string, error)
 }
 
 // sameTime compares the list's timestamp with the body's: a second apart at most, for one may be in seconds.
-func sameTime(c claims, ms, precision int64) bool {
+func sameTime(c *claims, ms, precision int64) bool {
 	coarse := max(c.precision, precision)
 	d := c.ms/coarse - ms/coarse
 	return d*coarse <= 1000 && d*coarse >= -1000
 }
 
 // identify fills in the event's ID and type.
-func (g *generic) identify(res *Result, c claims, r *Request) {
+func (g *generic) identify(res *Result, c *claims, r *Request) {
 	switch {
 	case g.idSigned:
 		res.ID, res.IDSigned = c.id, true

@@ -177,17 +177,25 @@ func (p *scanner) enterElement(token string) bool {
 	return p.peek() != ']'
 }
 
+// skipString moves behind a string. It looks for the quote once for all escapes before it, so that a string of
+// nothing but escapes costs no more than another.
 func (p *scanner) skipString() bool {
-	for i := p.i + 1; i < len(p.doc); i++ {
-		switch p.doc[i] {
-		case '\\':
-			i++
-		case '"':
-			p.i = i + 1
+	i, quote := p.i+1, -1
+	for {
+		if quote < i {
+			n := bytes.IndexByte(p.doc[min(i, len(p.doc)):], '"')
+			if n < 0 {
+				return false
+			}
+			quote = i + n
+		}
+		escape := bytes.IndexByte(p.doc[i:quote], '\\')
+		if escape < 0 {
+			p.i = quote + 1
 			return true
 		}
+		i += escape + 2
 	}
-	return false
 }
 
 // skip moves behind the value. Nested values are counted, not recursed into, so depth costs nothing.

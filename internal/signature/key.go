@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/hmac"
@@ -55,14 +56,14 @@ func (r *row) key(enc secretEncoding, secret string) (k key, why string) {
 	case r.alg == algECDSA:
 		return ecdsaKey(secret)
 	}
-	bytes, why := enc.decode(secret)
+	own, why := enc.decode(secret)
 	if why != "" {
 		return key{}, why
 	}
 	if r.plain {
-		return key{mac: newPlainHash(r.alg, bytes)}, ""
+		return key{mac: newPlainHash(r.alg, own)}, ""
 	}
-	return key{mac: newMAC(r.alg, bytes)}, ""
+	return key{mac: newMAC(r.alg, own)}, ""
 }
 
 // fits reports whether a decoded signature has this key's length.
@@ -95,21 +96,23 @@ func (k *key) checker(p *payload, m *message) checker {
 		c.whole = p.append(make([]byte, 0, len(m.body)+len(m.t)+len(m.id)+8), m)
 	case k.curve != nil:
 		sum := sha256.Sum256(p.append(make([]byte, 0, len(m.body)+len(m.t)), m))
-		c.whole = sum[:]
+		c.whole = bytes.Clone(sum[:])
 	}
 	return c
 }
 
 func (c *checker) matches(signature []byte) bool {
-	switch {
-	case c.key.mac != nil:
+	if c.key.mac != nil {
 		return hmac.Equal(c.want, signature)
-	case c.key.public != nil:
-		return len(signature) == ed25519.SignatureSize && ed25519.Verify(c.key.public, c.whole, signature)
-	case c.key.curve != nil:
-		return ecdsa.VerifyASN1(c.key.curve, c.whole, signature)
 	}
-	return false
+	return c.verifies(bytes.Clone(signature)) // so that only the costly algorithms put it on the heap
+}
+
+func (c *checker) verifies(signature []byte) bool {
+	if c.key.public != nil {
+		return len(signature) == ed25519.SignatureSize && ed25519.Verify(c.key.public, c.whole, signature)
+	}
+	return c.key.curve != nil && ecdsa.VerifyASN1(c.key.curve, c.whole, signature)
 }
 
 // done gives the state back.

@@ -46,7 +46,7 @@ func newVideoCloud(r *row, c Config) (scheme, error) {
 	}
 	// With an explicit encoding both signatures use that key; otherwise whsec_ means base64 to the standard one only.
 	standard := *table()["standard"]
-	standard.secret = secAuto
+	standard.secret, standard.eventJSON = secAuto, nil
 	std, err := newGeneric(&standard, Config{
 		Secrets: c.Secrets, Options: only(c.Options, "secret_encoding"), Tolerance: c.Tolerance, ToleranceOff: c.ToleranceOff,
 	})
@@ -73,33 +73,34 @@ func canonicalBrand(brand string) config.BrandHeaders {
 }
 
 func (s *videoCloud) check(h http.Header, now time.Time) error {
-	_, _, err := s.claims(h, now)
+	var d decoded
+	_, _, err := s.claims(h, now, &d)
 	return err
 }
 
-// claims returns the decoded signature and whether the Standard Webhooks headers are there.
-func (s *videoCloud) claims(h http.Header, now time.Time) (decoded, bool, error) {
-	var d decoded
+// claims decodes our signature and, where the Standard Webhooks headers are there, reads what they say.
+func (s *videoCloud) claims(h http.Header, now time.Time, d *decoded) (c claims, std bool, err error) {
 	value, err := one(h, s.names.Signature)
 	if err != nil {
-		return d, false, err
+		return c, false, err
 	}
-	if !encLowerHex.decode(&d, value) || d.n != s.keys[0].size {
-		return d, false, malformed(s.names.Signature, "is not 64 lower-case hexadecimal digits")
+	if !encLowerHex.decode(d, value) || d.n != s.keys[0].size {
+		return c, false, malformed(s.names.Signature, "is not 64 lower-case hexadecimal digits")
 	}
-	std := s.require
+	std = s.require
 	for _, name := range standardHeaders {
 		_, there := h[name]
 		std = std || there
 	}
 	if std {
-		err = s.std.check(h, now)
+		c, err = s.std.claims(h, now)
 	}
-	return d, std, err
+	return c, std, err
 }
 
 func (s *videoCloud) verify(r *Request, now time.Time) (Result, error) {
-	d, std, err := s.claims(r.Header, now)
+	var d decoded
+	c, std, err := s.claims(r.Header, now, &d)
 	if err != nil {
 		return Result{}, err
 	}
@@ -108,7 +109,7 @@ func (s *videoCloud) verify(r *Request, now time.Time) (Result, error) {
 		return Result{}, errMismatch
 	}
 	if std {
-		signed, err := s.std.verify(r, now)
+		signed, err := s.std.prove(&c, r, now)
 		if err != nil {
 			return Result{}, err
 		}
