@@ -244,7 +244,7 @@ func (s *Sender) Event(ctx context.Context, account, id string) (EventRecord, er
 		return EventRecord{}, errNotFound
 	}
 	e := EventRecord{ID: id, Type: found.Type, Timestamp: time.Unix(found.Timestamp, 0).UTC(), Deliveries: []Delivery{}}
-	if p, ok := decodePayload(body.Val()); ok {
+	if p, ok := decodePayload(queue.PayloadOf(body.Val())); ok {
 		var envelope struct{ Data json.RawMessage }
 		if json.Unmarshal([]byte(p.body), &envelope) == nil {
 			e.Data = envelope.Data

@@ -20,9 +20,10 @@ type Job struct {
 	Expiries int    // leases in a row that ran out: processes that died with it, most likely
 	Payload  string // "" where it has expired
 
-	token string
-	began time.Time
-	slow  bool // counted among the attempts that take long
+	token  string
+	single bool // its event has no other lane
+	began  time.Time
+	slow   bool // counted among the attempts that take long
 }
 
 func (j *Job) lease() string { return j.Lane + ":" + j.ID + ":" + j.token }
@@ -60,18 +61,18 @@ type outcome struct {
 }
 
 func (q *Queue) settleCall(shard int, outcomes []*outcome) redisstore.Call {
-	args := make([]any, 0, len(q.limits)+1+11*len(outcomes))
+	args := make([]any, 0, len(q.limits)+1+12*len(outcomes))
 	args = append(append(args, q.limits...), len(outcomes))
 	for _, o := range outcomes {
 		attempts, reason := o.Attempts+1, o.Reason
 		switch {
-		case o.Kind == Back || o.Reason == ReasonExpired:
+		case o.Reason == ReasonExpired:
 			attempts--
-		case o.Kind == Succeeded && (o.Attempts > 0 || o.Expiries > 0):
+		case (o.Kind == Succeeded || o.Kind == Back) && (o.Attempts > 0 || o.Expiries > 0):
 			reason = "record"
 		}
 		args = append(args, o.Lane, o.ID, o.token, string(o.Kind), attempts, o.Delay.Milliseconds(), reason, flag(o.Slow),
-			time.Since(o.began).Milliseconds(), o.Log, o.Detail)
+			time.Since(o.began).Milliseconds(), o.Log, flag(o.single), o.Detail)
 	}
 	return q.call(shard, settleScript, args)
 }
@@ -130,6 +131,9 @@ func readClaimed(cmd *redis.Cmd, shard int, token string) (claimed, error) {
 			return c, errNoAnswer
 		}
 		j.Lane, j.Meta = named[index].name, named[index].meta
+		if j.Payload != "" {
+			j.single, j.Payload = j.Payload[0] == '1', PayloadOf(j.Payload)
+		}
 		c.jobs = append(c.jobs, j)
 	}
 	return c, r.err

@@ -188,3 +188,11 @@ func flag(b bool) string {
 	}
 	return ""
 }
+
+// PayloadOf cuts the queue's own mark off a stored payload.
+func PayloadOf(stored string) string {
+	if stored == "" {
+		return ""
+	}
+	return stored[1:]
+}

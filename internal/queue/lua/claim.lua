@@ -11,11 +11,11 @@
 -- Safe to repeat: jobs of a claim whose answer was lost come back when their leases run out. A crash is not an attempt.
 
 local most, bytes, lease, token, quantum = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13], tonumber(ARGV[14])
-local skip, skipped = {}, 0
+local skip, skipped, suffix = {}, 0, ':' .. token
 for i = 15, #ARGV do skip[ARGV[i]] = true; skipped = skipped + 1 end
 
 local ready, leases, ages = base .. 'ready', base .. 'leases', base .. 'ages'
-local moved = 0
+local moved, none = 0, {}
 
 -- Leases that ran out.
 local expired = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 200)
@@ -29,7 +29,7 @@ for _, member in ipairs(expired) do
   else
     call('HINCRBY', base .. 'job:' .. lane .. job, 'x', 1)
     call('PEXPIRE', base .. 'job:' .. lane .. job, C.open_ttl)
-    wait_in(lane, job, now)
+    wait_in(lane, job, now, true)
     moved = moved + 1
     freed[lane] = (freed[lane] or 0) + 1
   end
@@ -53,7 +53,7 @@ for _, lane in ipairs(look) do
   for _, entry in ipairs(old) do
     local job = entry[2][2]
     if h[5] ~= entry[1] and call('ZSCORE', base .. 'lane:' .. lane, job) then
-      bury(lane, job, 'expired', tonumber(call('HGET', base .. 'job:' .. lane .. job, 'n')) or 0)
+      bury(lane, job, 'expired', tonumber(call('HGET', base .. 'job:' .. lane .. job, 'n')) or 0, only_lane(job))
       call('ZREM', base .. 'lane:' .. lane, job)
       moved = moved - 1
     end
@@ -108,11 +108,13 @@ if most > 0 then
       end
       local count = 0
       if take > 0 then
-        local due = call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, take)
+        -- The half of a job with a record must not make it due earlier or later than its time.
+        local due = call('ZRANGEBYSCORE', key, '-inf', now + 0.5, 'WITHSCORES', 'LIMIT', 0, take)
         local held, out = {}, {}
-        for _, job in ipairs(due) do
+        for i = 1, #due, 2 do
+          local job, record = due[i], none
           local body = call('GET', base .. 'body:' .. job) or ''
-          local record = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'x')
+          if string.find(due[i + 1], '.', 1, true) then record = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'x') end
           if count == 0 then
             lanes[#lanes + 1] = lane
             lanes[#lanes + 1] = h[7] or ''
@@ -124,7 +126,7 @@ if most > 0 then
           jobs[#jobs + 1] = body
           count = count + 1
           held[#held + 1] = now + lease
-          held[#held + 1] = lane .. ':' .. job .. ':' .. token
+          held[#held + 1] = lane .. ':' .. job .. suffix
           out[#out + 1] = job
           size = size + #body
           if size >= bytes then break end

@@ -6,13 +6,15 @@
 --
 -- Keys, under the tag:
 --   ready            zset   lane -> when it may be served next (its earliest due time, or the last time it was served)
---   lane:<lane>      zset   job -> due time
+--   lane:<lane>      zset   job -> due time in ms; a half is added where the job has a record, so that a first attempt costs no
+--                           look at one
 --   leases           zset   <lane>:<job>:<token> -> deadline. The token is part of the member, so that only the
 --                           holder of the right one can end a lease (fencing)
 --   job:<lane><job>  hash   what a job has gone through: n attempts, x expired leases in a row, r reason of failure
---   body:<job>       string the payload, once per event however many lanes it goes to
+--   body:<job>       string the payload, once per event however many lanes it goes to, after "1" where there is one lane and "+"
+--                           where there are more
 --   event:<job>      hash   the event: a account, i ID, y type, t timestamp, g given, h digest, l lanes, c created,
---                           o deliveries not ended, d failed deliveries kept
+--                           and where it has several lanes o deliveries not ended, d failed deliveries kept
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
 --   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
 --                           fl in flight, w window, s successes of the round, tat rate limiter
@@ -62,7 +64,7 @@ local function offer(lane, status, in_flight, window, not_before)
   if served(status) and in_flight < window then
     local head = call('ZRANGE', base .. 'lane:' .. lane, 0, 0, 'WITHSCORES')
     if head[2] then
-      call('ZADD', base .. 'ready', math.max(tonumber(head[2]), not_before), lane)
+      call('ZADD', base .. 'ready', math.max(math.floor(tonumber(head[2])), not_before), lane)
       return
     end
   end
@@ -75,38 +77,43 @@ local function next_look(oldest)
   return math.min(tick, math.max(oldest + C.age, now + 1))
 end
 
--- wait_in puts a job into its lane's waiting set. The caller sees to ready.
-local function wait_in(lane, job, due)
-  call('ZADD', base .. 'lane:' .. lane, due, job)
+-- wait_in puts a job into its lane's waiting set, recorded where it has a record. The caller sees to ready.
+local function wait_in(lane, job, due, recorded)
+  call('ZADD', base .. 'lane:' .. lane, recorded and due + 0.5 or due, job)
   call('ZADD', base .. 'ages', 'NX', next_look(now), lane)
 end
 
+-- only_lane reports whether an event has a single lane. Such an event needs no counting.
+local function only_lane(job)
+  local lanes = call('HGET', base .. 'event:' .. job, 'l')
+  return not lanes or not string.find(lanes, ' ', 1, true)
+end
+
 -- ended counts one delivery of an event as ended, and starts the clock of its payload with the last of them.
-local function ended(job, dead)
-  local event = base .. 'event:' .. job
-  local open = call('HINCRBY', event, 'o', -1)
-  if dead then call('HINCRBY', event, 'd', 1) end
-  if open > 0 then return end
-  local e = call('HMGET', event, 'd', 'c')
-  if not e[2] then -- its record is gone already: HINCRBY made a new one
-    call('DEL', event)
-    call('PEXPIRE', base .. 'body:' .. job, C.kept)
-    return
+-- The event's own record outlives an ID anyway, and has to be kept longer only for a failed delivery.
+local function ended(job, dead, single)
+  local event, ttl = base .. 'event:' .. job, dead and C.kept_dead or C.kept
+  if not single then
+    local open = call('HINCRBY', event, 'o', -1)
+    if dead then call('HINCRBY', event, 'd', 1) end
+    if open > 0 then return end
+    local e = call('HMGET', event, 'd', 'c')
+    if (tonumber(e[1]) or 0) > 0 then ttl = C.kept_dead end
+    if not e[2] then call('DEL', event) end -- it was gone already: HINCRBY made a new one
   end
-  local ttl = C.kept
-  if (tonumber(e[1]) or 0) > 0 then ttl = C.kept_dead end
   call('PEXPIRE', base .. 'body:' .. job, ttl)
-  call('PEXPIRE', event, math.max(ttl, tonumber(e[2]) + C.id_ttl - now))
+  if ttl > C.id_ttl then call('PEXPIRE', event, ttl) end
 end
 
 -- forget_dead drops a failed job for good.
 local function forget_dead(lane, job)
   call('DEL', base .. 'job:' .. lane .. job)
-  local event = base .. 'event:' .. job
-  local e = call('HMGET', event, 'o', 'd')
-  if not e[1] then return end
-  local dead = call('HINCRBY', event, 'd', -1)
-  if dead <= 0 and tonumber(e[1]) <= 0 then call('PEXPIRE', base .. 'body:' .. job, C.kept) end
+  if not only_lane(job) then
+    local event = base .. 'event:' .. job
+    local open = tonumber(call('HGET', event, 'o')) or 0
+    if call('HINCRBY', event, 'd', -1) > 0 or open > 0 then return end
+  end
+  call('PEXPIRE', base .. 'body:' .. job, C.kept)
 end
 
 -- bury_in keeps a failed job, resendable. The number kept is capped: the oldest go first.
@@ -126,9 +133,9 @@ local function bury_in(lane, job, reason, attempts)
 end
 
 -- bury ends a job as failed.
-local function bury(lane, job, reason, attempts)
+local function bury(lane, job, reason, attempts, single)
   bury_in(lane, job, reason, attempts)
-  ended(job, true)
+  ended(job, true, single)
 end
 
 -- cancel ends a job whose lane is gone.
@@ -137,7 +144,7 @@ local function cancel(lane, job)
   call('ZADD', gone, now, job)
   call('PEXPIRE', gone, C.id_ttl)
   call('DEL', base .. 'job:' .. lane .. job)
-  ended(job, false)
+  ended(job, false, only_lane(job))
 end
 
 -- waiting counts jobs in and out of the lanes, for the metrics.

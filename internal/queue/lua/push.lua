@@ -80,15 +80,15 @@ for i = 1, tonumber(ARGV[10]) do
       outcome = 'taken'
     else
       local open, dead = 0, 0
-      if #to > 0 then call('SET', base .. 'body:' .. job, ARGV[at + 12], 'PX', C.open_ttl) end
+      if #to > 0 then call('SET', base .. 'body:' .. job, (#to == 1 and '1' or '+') .. ARGV[at + 12], 'PX', C.open_ttl) end
       for _, lane in ipairs(to) do
         if queue(lane, job) == 'open' then open = open + 1 else dead = dead + 1 end
       end
       waited = waited + open
       lanes = table.concat(to, ' ')
       local record = base .. 'event:' .. job
-      call('HSET', record, 'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', int(now), 'o', open)
-      if dead > 0 then call('HSET', record, 'd', dead) end
+      call('HSET', record, 'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', int(now))
+      if #to > 1 then call('HSET', record, 'o', open, 'd', dead) end
       if own ~= '1' and own_job ~= job then
         call('HSET', record, 'i', id)
         call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', math.max(C.id_ttl, C.open_ttl))

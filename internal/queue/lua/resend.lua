@@ -49,11 +49,14 @@ for i = 16, #ARGV do
   elseif call('ZCARD', key) >= C.pending then
     outcome = 'backlog'
   else
-    wait_in(lane, job, now)
+    wait_in(lane, job, now, false)
     added = added + 1
-    if call('ZREM', dead, job) == 1 then call('HINCRBY', event, 'd', -1) end
+    local was_dead = call('ZREM', dead, job) == 1
+    if not only_lane(job) then
+      call('HINCRBY', event, 'o', 1)
+      if was_dead then call('HINCRBY', event, 'd', -1) end
+    end
     call('DEL', record)
-    call('HINCRBY', event, 'o', 1)
     call('PEXPIRE', body, C.open_ttl)
     call('PEXPIRE', event, math.max(C.open_ttl, C.id_ttl))
   end

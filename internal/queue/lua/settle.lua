@@ -4,8 +4,8 @@
 -- KEYS[1] the shard
 -- ARGV[10] number of outcomes, then for each:
 --   lane, job, token, outcome ("ok", "retry", "fail", "gone", "back"), attempts made, ms until the next attempt,
---   reason (of "fail"; of "ok" the word "record" where the job has one to delete), slow ("1": the window shrinks), ms since the attempt began, log entry ("" for none),
---   detail of the failure for a notice ("" to leave the lane's status alone, "-" to mark it without a notice)
+--   reason (of "fail"; of "ok" and "back" the word "record" where the job has one), slow ("1": the window shrinks), ms since the attempt began, log entry ("" for none),
+--   single ("1": its event has no other lane), detail of the failure for a notice ("" to leave the lane's status alone, "-" to mark it without a notice)
 -- Returns: number of notices now in the outbox, then for each outcome 1, or 0 where the lease was not ours any more.
 --
 -- "back" hands a job back unattempted. "fail" with a detail marks the lane failed and tells its owner; without one
@@ -13,7 +13,7 @@
 -- Safe to repeat: the lease is gone after the first time, so a second time does nothing.
 -- Notices: at once, then at most one per lane and hour, with the count of what came since.
 
-local PER_OUTCOME = 11
+local PER_OUTCOME = 12
 local HOUR = 3600000
 local leases, outbox = base .. 'leases', base .. 'outbox'
 local touched, order, replies, waited = {}, {}, {}, 0
@@ -21,11 +21,11 @@ local touched, order, replies, waited = {}, {}, {}, 0
 local function lane_of(lane)
   local t = touched[lane]
   if t then return t end
-  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix')
+  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix', 'lx')
   t = {
     status = h[1], in_flight = tonumber(h[2]) or 0, cap = cap_of(h[4]), streak = tonumber(h[5]) or 0,
     failed_since = tonumber(h[6]) or 0, noticed = tonumber(h[7]) or 0, unnoticed = tonumber(h[8]) or 0,
-    announced = h[9] == '1', fixed = h[10] == '1', set = {},
+    announced = h[9] == '1', fixed = h[10] == '1', log_until = tonumber(h[11]) or 0, set = {},
   }
   t.window = window_of(h[3], h[4])  -- a fixed lane's w is above any cap
   touched[lane] = t
@@ -83,33 +83,40 @@ local function flow(t, bad)
   end
 end
 
-for i = 1, tonumber(ARGV[10]) do
+local count = tonumber(ARGV[10])
+local members, held, ending = {}, {}, {}
+for i = 1, count do
   local at = 10 + (i - 1) * PER_OUTCOME
-  local lane, job, token, outcome, attempts = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
-  local member = lane .. ':' .. job .. ':' .. token
-  if not call('ZSCORE', leases, member) then
+  members[i] = ARGV[at + 1] .. ':' .. ARGV[at + 2] .. ':' .. ARGV[at + 3]
+end
+if count > 0 then held = call('ZMSCORE', leases, unpack(members)) end
+
+for i = 1, count do
+  local at = 10 + (i - 1) * PER_OUTCOME
+  local lane, job, outcome, attempts = ARGV[at + 1], ARGV[at + 2], ARGV[at + 4], ARGV[at + 5]
+  if not held[i] then
     replies[i] = 0
   else
     replies[i] = 1
+    ending[#ending + 1] = members[i]
     local t = lane_of(lane)
     t.in_flight = t.in_flight - 1
-    local record = base .. 'job:' .. lane .. job
-    local began = now - tonumber(ARGV[at + 9])
+    local single = ARGV[at + 11] == '1'
     if ARGV[at + 10] ~= '' then
       call('XADD', base .. 'log:' .. lane, 'MAXLEN', '~', C.log_len, '*', 'j', job, 'd', ARGV[at + 10])
       t.logged = true
     end
     local gone = not t.status or t.status == 'deleted'
     if outcome == 'ok' then
-      if ARGV[at + 7] == 'record' then call('DEL', record) end
-      ended(job, false)
+      if ARGV[at + 7] == 'record' then call('DEL', base .. 'job:' .. lane .. job) end
+      ended(job, false, single)
       t.set.ls, t.set.lt = 1, int(now)
       flow(t, ARGV[at + 8] == '1')
-      if not gone then succeeded(t, lane, began) end
+      if not gone then succeeded(t, lane, now - tonumber(ARGV[at + 9])) end
     elseif gone then
       cancel(lane, job)
     elseif outcome == 'back' then
-      wait_in(lane, job, now)
+      wait_in(lane, job, now, ARGV[at + 7] == 'record')
       waited = waited + 1
     else
       if ARGV[at + 7] ~= 'expired' then
@@ -117,26 +124,32 @@ for i = 1, tonumber(ARGV[10]) do
         flow(t, true)
       end
       if outcome == 'retry' then
+        local record = base .. 'job:' .. lane .. job
         call('HSET', record, 'n', attempts)
         call('HDEL', record, 'x')
         call('PEXPIRE', record, C.open_ttl)
-        wait_in(lane, job, now + tonumber(ARGV[at + 6]))
+        wait_in(lane, job, now + tonumber(ARGV[at + 6]), true)
         waited = waited + 1
       else
-        bury(lane, job, ARGV[at + 7], attempts)
-        if ARGV[at + 11] ~= '' then
-          failed(t, lane, ARGV[at + 11], outcome == 'gone' and 'disabled' or 'failed')
+        bury(lane, job, ARGV[at + 7], attempts, single)
+        if ARGV[at + 12] ~= '' then
+          failed(t, lane, ARGV[at + 12], outcome == 'gone' and 'disabled' or 'failed')
         end
       end
     end
-    call('ZREM', leases, member)
   end
 end
+-- Last, see lib.lua: until here an abort leaves the jobs leased.
+if #ending > 0 then call('ZREM', leases, unpack(ending)) end
 
 for _, lane in ipairs(order) do
   local t, conf = touched[lane], base .. 'conf:' .. lane
   t.in_flight = math.max(t.in_flight, 0)
-  if t.logged then call('PEXPIRE', base .. 'log:' .. lane, C.log_ttl) end
+  -- The log's end is moved once an hour, not with every attempt.
+  if t.logged and now > t.log_until then
+    call('PEXPIRE', base .. 'log:' .. lane, C.log_ttl + HOUR)
+    if t.status then t.set.lx = int(now + HOUR) end
+  end
   if t.status then
     local set = { 'fl', t.in_flight }
     if not t.fixed then t.set.w, t.set.s = t.window, t.streak end
