@@ -53,8 +53,9 @@ type CommentCreated struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// WebhookNotice is the data of system.error with Kind webhook_failed, and of system.warning with Kind
-// webhook_recovered: another webhook of the account does not take its deliveries, or takes them again.
+// WebhookNotice is the data of system.error with Kind webhook_failed or webhook_disabled: another webhook of the
+// account does not take its deliveries, or is gone. With Kind webhook_recovered it is that of system.warning: it takes
+// them again; what is about a single delivery is then empty.
 type WebhookNotice struct {
 	Kind             string    `json:"kind"`
 	WebhookID        string    `json:"webhookId"`
@@ -92,11 +93,13 @@ func (e WebhookEvent) Payload() (any, error) {
 		v = new(CommentCreated)
 	case "system.error", "system.warning":
 		var kind struct{ Kind string }
-		if json.Unmarshal(e.Data, &kind) == nil && (kind.Kind == "webhook_failed" || kind.Kind == "webhook_recovered") {
+		_ = json.Unmarshal(e.Data, &kind) // what is no object is told below
+		switch kind.Kind {
+		case "webhook_failed", "webhook_disabled", "webhook_recovered":
 			v = new(WebhookNotice)
-			break
+		default:
+			v = new(map[string]any)
 		}
-		v = new(map[string]any)
 	default:
 		v = new(map[string]any)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -57,6 +58,43 @@ func TestVerifySignature(t *testing.T) {
 			require.Equal(t, v.Valid, client.VerifySignature(body, signature, v.Secret))
 		})
 	}
+}
+
+// TestProviderVectors runs the vectors that are not part of this repository.
+func TestProviderVectors(t *testing.T) {
+	t.Parallel()
+	folder := os.Getenv("WEBHOOK_VECTORS")
+	if folder == "" {
+		t.Skip("WEBHOOK_VECTORS is not set: name the folder of the provider vectors")
+	}
+	text, err := os.ReadFile(filepath.Join(folder, "vectors.json"))
+	require.NoError(t, err)
+	var all []struct {
+		ID, Scheme, Secret string
+		SecretBytes        []byte `json:"secret_b64"`
+		Headers            map[string]any
+		Body               []byte `json:"body_b64"`
+		Valid              bool
+	}
+	require.NoError(t, json.Unmarshal(text, &all))
+	tested := 0
+	for _, v := range all {
+		signature := v.Headers[client.SignatureHeader]
+		if v.Scheme != "videocloud" || v.Headers["webhook-signature"] != nil {
+			continue
+		}
+		if _, repeated := signature.([]any); repeated {
+			continue // one value is all that VerifySignature takes
+		}
+		secret := v.Secret
+		if v.SecretBytes != nil {
+			secret = string(v.SecretBytes)
+		}
+		text, _ := signature.(string)
+		require.Equal(t, v.Valid, client.VerifySignature(v.Body, text, secret), v.ID)
+		tested++
+	}
+	require.Greater(t, tested, 10)
 }
 
 func TestVerify(t *testing.T) {
@@ -158,6 +196,7 @@ func TestPayload(t *testing.T) {
 		"registered":    {"user.registered", `{"userId":"u","firstName":"John"}`, &client.UserRegistered{UserID: "u", FirstName: "John"}},
 		"comment":       {"comment.created", `{"commentId":"c","parentId":null,"createdAt":"2024-03-31T12:00:00Z"}`, &client.CommentCreated{CommentID: "c", CreatedAt: since}},
 		"notice":        {"system.error", `{"kind":"webhook_failed","webhookId":"w","failedDeliveries":2}`, &client.WebhookNotice{Kind: "webhook_failed", WebhookID: "w", FailedDeliveries: 2}},
+		"disabled":      {"system.error", `{"kind":"webhook_disabled","webhookId":"w"}`, &client.WebhookNotice{Kind: "webhook_disabled", WebhookID: "w"}},
 		"recovery":      {"system.warning", `{"kind":"webhook_recovered","webhookId":"w"}`, &client.WebhookNotice{Kind: "webhook_recovered", WebhookID: "w"}},
 		"other warning": {"system.warning", `{"disk":"full"}`, &map[string]any{"disk": "full"}},
 		"undocumented":  {"video.deleted", `{"a":1}`, &map[string]any{"a": 1.0}},

@@ -26,6 +26,24 @@ func TestPython(t *testing.T) {
 	run(t, dir, env, "python3", "-W", "error", "-m", "unittest", "discover", "-s", "tests", "-t", ".")
 }
 
+// TestPythonPackage builds the package as an installation would, and looks for what would be missing.
+func TestPythonPackage(t *testing.T) {
+	t.Parallel()
+	need(t, "python3")
+	if exec.CommandContext(t.Context(), "python3", "-c", "import setuptools").Run() != nil {
+		t.Skip("setuptools is not installed")
+	}
+	dir := filepath.Join(copied(t, "python"), "python")
+	run(t, dir, os.Environ(), "python3", "-c", "import setuptools; setuptools.setup()", "-q", "build")
+	sources, err := os.ReadDir("python/src/videocloud")
+	require.NoError(t, err)
+	for _, source := range sources {
+		if !source.IsDir() {
+			require.FileExists(t, filepath.Join(dir, "build/lib/videocloud", source.Name()))
+		}
+	}
+}
+
 // TestGo runs the Go client's tests against a running system; without one its own run leaves those out.
 func TestGo(t *testing.T) {
 	t.Parallel()

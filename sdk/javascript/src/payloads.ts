@@ -53,25 +53,28 @@ export type CommentCreatedData = {
   createdAt: string;
 };
 
-type WebhookNotice = {
+/** `system.error`: another webhook of the account does not take its deliveries, or was disabled because it is gone. */
+export type WebhookFailedData = {
+  kind: 'webhook_failed' | 'webhook_disabled';
   webhookId: string;
   url: string;
   eventId: string;
   deliveryId: string;
   attempts: number;
-  lastStatusCode?: number | null;
-  lastError?: string | null;
+  /** 0 where there was no answer. */
+  lastStatusCode: number;
+  lastError: string;
   failedSince: string;
   failedDeliveries: number;
   /** How to send again what failed: `POST /webhooks/{id}/replay`. */
   replay: string;
 };
 
-/** `system.error` of kind `webhook_failed`: another webhook of the account does not take its deliveries. */
-export type WebhookFailedData = WebhookNotice & { kind: 'webhook_failed' };
-
-/** `system.warning` of kind `webhook_recovered`: it takes them again. */
-export type WebhookRecoveredData = Partial<WebhookNotice> & { kind: 'webhook_recovered'; webhookId: string };
+/** `system.warning`: it takes them again. */
+export type WebhookRecoveredData = Pick<WebhookFailedData, 'webhookId' | 'url' | 'failedSince' | 'replay'> & {
+  kind: 'webhook_recovered';
+  failedDeliveries?: number;
+};
 
 /** Any other `system.error` or `system.warning`. */
 export type SystemData = { kind?: undefined; [name: string]: unknown };

@@ -50,14 +50,14 @@ class CommentCreatedData(TypedDict):
 class NoticeData(TypedDict, total=False):
     """Of another webhook of the account; with another ``kind``, or none, any other notice."""
 
-    kind: str  # webhook_failed (system.error) or webhook_recovered (system.warning)
+    kind: str  # webhook_failed or webhook_disabled (system.error), webhook_recovered (system.warning)
     webhookId: str
     url: str
     eventId: str
     deliveryId: str
     attempts: int
-    lastStatusCode: Optional[int]
-    lastError: Optional[str]
+    lastStatusCode: int  # 0 where there was no answer
+    lastError: str
     failedSince: str
     failedDeliveries: int
     replay: str  # how to send again what failed
