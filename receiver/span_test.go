@@ -1,0 +1,61 @@
+package receiver
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+)
+
+func TestSpans(t *testing.T) {
+	t.Parallel()
+	spans := tracetest.NewSpanRecorder()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	g := newGateway(t)
+	var app trace.SpanContext
+	g.app.work = func(_ http.ResponseWriter, r *http.Request) { app = trace.SpanContextFromContext(r.Context()) }
+
+	requireAccepted(t, g.deliver("untraced", ""))
+	require.Empty(t, spans.Ended(), "no span in the request, no provider: no tracing")
+
+	ctx, outer := provider.Tracer("test").Start(t.Context(), "request")
+	requireAccepted(t, g.serve(delivery("a body not to be told", "evt_1").WithContext(ctx)))
+	outer.End()
+	byName := map[string]sdktrace.ReadOnlySpan{}
+	for _, s := range spans.Ended() {
+		byName[s.Name()] = s
+	}
+	require.Len(t, byName, 4)
+	receive := byName["webhook.receive"]
+	require.Equal(t, outer.SpanContext().SpanID(), receive.Parent().SpanID())
+	require.Equal(t, receive.SpanContext().SpanID(), byName["webhook.verify"].Parent().SpanID())
+	require.Equal(t, receive.SpanContext().SpanID(), byName["webhook.dedup"].Parent().SpanID())
+	require.Equal(t, receive.SpanContext().SpanID(), app.SpanID(), "the app's own spans are children of it")
+	for _, s := range spans.Ended() {
+		for _, a := range s.Attributes() {
+			require.NotContains(t, a.Value.String(), "told")
+			require.NotContains(t, a.Value.String(), sign("a body not to be told"))
+			require.NotContains(t, a.Value.String(), testSecret)
+		}
+	}
+}
+
+func TestSpansOfAQueue(t *testing.T) {
+	t.Parallel()
+	spans := tracetest.NewSpanRecorder()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	g := newQueueGateway(t, &fakeQueue{}, func(o *Options) { o.TracerProvider = provider })
+	requireAccepted(t, g.deliver("body", "evt_1"))
+	refused := delivery("body", "evt_1")
+	refused.Header.Set("X-VideoCloud-Signature", strings.Repeat("0", 64))
+	g.serve(refused)
+	var names []string
+	for _, s := range spans.Ended() {
+		names = append(names, s.Name())
+	}
+	require.Equal(t, []string{"webhook.verify", "webhook.enqueue", "webhook.receive", "webhook.verify", "webhook.receive"}, names)
+}
