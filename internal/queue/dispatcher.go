@@ -24,6 +24,7 @@ type Options struct {
 	Handler     Handler
 	Concurrency int           // attempts in flight
 	PerLane     int           // attempts in flight to one lane
+	OneLane     bool          // there is one lane only, which may take every slot
 	Lease       time.Duration // how long a claim outlives its process; renewed while an attempt goes on. Default: 10s
 	Grace       time.Duration // how long a stop waits for attempts in flight. Default: 10s
 	OnNotices   func(shard int)

@@ -48,15 +48,10 @@ const (
 	pushBytes  = 512 << 10
 )
 
-// pusher collects the events of one shard that are pushed while a call is under way, and sends them as one call.
+// pushed is an event on its way to the store.
+//
 // Failure policy: an event is answered only after Redis has it (and its replicas, where configured); on an error the
 // event may be stored or not, and the publisher's retry with the same ID finds out.
-type pusher struct {
-	waiting []*pushed
-	bytes   int
-	calls   int // under way
-}
-
 type pushed struct {
 	event  *Event
 	answer Pushed
@@ -100,50 +95,16 @@ func (q *Queue) PushAll(ctx context.Context, shard int, events []*Event) ([]Push
 
 func (q *Queue) collect(shard int, ps ...*pushed) {
 	q.pushMu.Lock()
-	defer q.pushMu.Unlock()
 	c := q.pushers[shard]
 	if c == nil {
-		c = &pusher{}
+		c = &Combiner[*pushed]{
+			Send: func(batch []*pushed) { q.send(shard, batch) }, Size: func(p *pushed) int { return len(p.event.Payload) },
+			MaxItems: pushEvents, MaxBytes: pushBytes, Calls: pushCalls,
+		}
 		q.pushers[shard] = c
 	}
-	c.waiting = append(c.waiting, ps...)
-	if c.calls < pushCalls {
-		c.calls++
-		go q.pushLoop(shard, c)
-	}
-}
-
-// pushLoop sends what waits until nothing does.
-func (q *Queue) pushLoop(shard int, c *pusher) {
-	for {
-		q.pushMu.Lock()
-		batch := c.take()
-		if len(batch) == 0 {
-			c.calls--
-			q.pushMu.Unlock()
-			return
-		}
-		q.pushMu.Unlock()
-		q.send(shard, batch)
-		for _, p := range batch {
-			close(p.done)
-		}
-	}
-}
-
-// take cuts off one call's worth.
-func (c *pusher) take() []*pushed {
-	n, size := 0, 0
-	for n < len(c.waiting) && n < pushEvents && (n == 0 || size+len(c.waiting[n].event.Payload) <= pushBytes) {
-		size += len(c.waiting[n].event.Payload)
-		n++
-	}
-	batch := c.waiting[:n:n]
-	c.waiting = c.waiting[n:]
-	if len(c.waiting) == 0 {
-		c.waiting = nil // let the array go
-	}
-	return batch
+	q.pushMu.Unlock()
+	c.Add(ps...)
 }
 
 // errNoAnswer can only come from a script and a program of different versions.
@@ -169,7 +130,17 @@ func (q *Queue) send(shard int, batch []*pushed) {
 			p.err = errNoAnswer
 		}
 	}
-	if err == nil && q.onPush != nil {
+	for _, p := range batch {
+		close(p.done)
+	}
+	if err == nil {
+		q.Pushed(shard)
+	}
+}
+
+// Pushed wakes the dispatcher of this process, without a round trip.
+func (q *Queue) Pushed(shard int) {
+	if q.onPush != nil {
 		q.onPush(shard)
 	}
 }

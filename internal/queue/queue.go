@@ -81,13 +81,13 @@ type Queue struct {
 	tags   func(shard int) string
 
 	pushMu  sync.Mutex
-	pushers map[int]*pusher
+	pushers map[int]*Combiner[*pushed]
 	onPush  func(shard int) // wakes the dispatcher of this process without a round trip
 }
 
 // New returns a queue. tags names the hash tag of a shard, such as [ShardTags] gives.
 func New(store *redisstore.Store, limits Limits, tags func(shard int) string) *Queue {
-	return &Queue{store: store, limits: limits.args(), tags: tags, pushers: map[int]*pusher{}}
+	return &Queue{store: store, limits: limits.args(), tags: tags, pushers: map[int]*Combiner[*pushed]{}}
 }
 
 // ShardTags names the sender's shards: "{webhooks:3}:".

@@ -174,6 +174,9 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 		return
 	}
 	quantum := max(1, free/laneShare)
+	if d.o.OneLane {
+		quantum = free
+	}
 	skip := d.passOver(quantum)
 	share := max(1, free/len(due))
 	first := int(now.UnixNano()/1000) % len(due) // where free is less than the shards, each has its turn
@@ -216,7 +219,7 @@ func nextClaim(now time.Time, c claimed, most int) time.Time {
 // attempts that take long hold half of all slots, those with such attempts.
 func (d *Dispatcher) passOver(quantum int) map[int][]string {
 	manySlow := d.slow*2 >= d.o.Concurrency
-	if !manySlow && quantum >= d.o.PerLane {
+	if d.o.OneLane || !manySlow && quantum >= d.o.PerLane {
 		return nil // no lane can hold more than its share
 	}
 	skip := map[int][]string{}

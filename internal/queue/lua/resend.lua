@@ -37,10 +37,10 @@ for i = 16, #ARGV do
   local job = ARGV[i]
   local event, body, record = base .. 'event:' .. job, base .. 'body:' .. job, base .. 'job:' .. lane .. job
   local outcome = 'queued'
-  if not h[1] or h[1] == 'deleted' or call('EXISTS', event) == 0 then
+  if not h[1] or h[1] == 'deleted' then
     outcome = 'unknown'
   elseif call('EXISTS', body) == 0 then
-    outcome = 'unavailable'
+    outcome = call('EXISTS', event) == 1 and 'unavailable' or 'unknown'
   elseif call('ZSCORE', key, job) then
     call('DEL', record)
     call('ZADD', key, now, job)
