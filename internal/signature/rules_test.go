@@ -1,7 +1,10 @@
 package signature
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -138,6 +141,7 @@ func TestRules(t *testing.T) {
 		{name: "version header missing", scheme: "hubspot-v2", url: "https://a.example/", headers: []string{"X-HubSpot-Signature", upper}, body: "{}", reason: ReasonMissing},
 		{name: "encoded URL signed decoded", scheme: "hubspot-v3", method: "POST", url: "https://a.example/h?q=a%3Ab%2Fc%40d%20e", headers: []string{"X-HubSpot-Request-Timestamp", "1700000000000", "X-HubSpot-Signature-v3", b64Sum("key", "POSThttps://a.example/h?q=a:b/c@d%20e{}1700000000000")}, body: "{}"},
 		{name: "encoded URL signed as it is", scheme: "hubspot-v3", method: "POST", url: "https://a.example/h?q=a%3Ab", headers: []string{"X-HubSpot-Request-Timestamp", "1700000000000", "X-HubSpot-Signature-v3", b64Sum("key", "POSThttps://a.example/h?q=a%3Ab{}1700000000000")}, body: "{}"},
+		{name: "the common seven only", scheme: "hubspot-v3", method: "POST", url: "https://a.example/h?q=a%3Ab%21", headers: []string{"X-HubSpot-Request-Timestamp", "1700000000000", "X-HubSpot-Signature-v3", b64Sum("key", "POSThttps://a.example/h?q=a:b%21{}1700000000000")}, body: "{}"},
 		{name: "the further five", scheme: "hubspot-v3", method: "POST", url: "https://a.example/h?q=a%3ab%21%28", headers: []string{"X-HubSpot-Request-Timestamp", "1700000000000", "X-HubSpot-Signature-v3", b64Sum("key", "POSThttps://a.example/h?q=a:b!({}1700000000000")}, body: "{}"},
 
 		{name: "token", scheme: "gitlab", headers: []string{"X-Gitlab-Token", "key"}},
@@ -188,6 +192,8 @@ func TestSecretForms(t *testing.T) {
 
 func TestKeysThatCantBeConfigured(t *testing.T) {
 	t.Parallel()
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
 	for name, c := range map[string]struct{ scheme, secret string }{
 		"discord, not hex":              {"discord", "zz"},
 		"discord, short":                {"discord", strings.Repeat("ab", 31)},
@@ -204,7 +210,7 @@ func TestKeysThatCantBeConfigured(t *testing.T) {
 		"v1a with a symmetric secret":   {"standard-v1a", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
 		"sendgrid, text":                {"sendgrid", "text"},
 		"sendgrid, not a key":           {"sendgrid", "AAAA"},
-		"sendgrid, P-384":               {"sendgrid", "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEqodp0M2SAzqGY3VZpQ9vd3ZzYnl3d2p5"},
+		"sendgrid, P-384":               {"sendgrid", spki(t, p384)},
 		"adyen, text":                   {"adyen-platform", "no digits"},
 		"videocloud, undecodable whsec": {"videocloud", "whsec_!!"},
 	} {

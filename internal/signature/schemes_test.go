@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -351,6 +352,28 @@ func TestNoSecretAndEmptySecretAreErrors(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestVerifiersAreSafeForConcurrentUse is for the race detector.
+func TestVerifiersAreSafeForConcurrentUse(t *testing.T) {
+	forEachScheme(t, func(t *testing.T, s *sample) {
+		v, r := s.verifier(t), s.request(t, noon)
+		other := &Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: append(slices.Clone(r.Body), 'x')}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for range 20 {
+					if _, err := v.Verify(r, noon); err != nil {
+						t.Error(err)
+					}
+					if _, err := v.Verify(other, noon); err == nil && s.SignsBody {
+						t.Error("another body was let in")
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
 }
 
 func TestHeaderNameSpellsAsDocumented(t *testing.T) {

@@ -20,16 +20,81 @@ const (
 	maxFields = 1000
 )
 
-// twilioURLs are the spellings that Twilio signs: with and without the port, whichever was configured, and with an
-// apostrophe in the query as it is or escaped, as WHATWG URLs have it.
+// twilioURLs are the spellings that Twilio signs, as its own libraries try them: with and without the port, whichever was
+// configured, and with the query as it is, escaped as WHATWG URLs have it, or decoded and encoded again.
 func twilioURLs(u string) []string {
-	urls := portVariants(u)
-	if base, query, ok := strings.Cut(u, "?"); ok && strings.Contains(query, "'") {
-		urls = append(urls, portVariants(base+"?"+strings.ReplaceAll(query, "'", "%27"))...)
+	var urls []string
+	add := func(u string) {
+		if !slices.Contains(urls, u) {
+			urls = append(urls, u)
+		}
+	}
+	for _, u := range portVariants(u) {
+		base, query, ok := strings.Cut(u, "?")
+		add(u)
+		if ok {
+			add(base + "?" + whatwgQuery.Replace(query))
+			add(base + "?" + encodedAgain(query))
+		}
 	}
 	return urls
 }
 
+// whatwgQuery escapes what URLs of browsers and Node escape in a query.
+var whatwgQuery = strings.NewReplacer("'", "%27", `"`, "%22", "<", "%3C", ">", "%3E")
+
+// encodedAgain is the query after a round trip through JavaScript's encodeURIComponent. Repeated names move to where the
+// first one is.
+func encodedAgain(query string) string {
+	var names []string
+	values := map[string][]string{}
+	for pair := range strings.SplitSeq(query, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, value = unescaped(name), unescaped(value)
+		if values[name] == nil {
+			names = append(names, name)
+		}
+		values[name] = append(values[name], value)
+	}
+	var b strings.Builder
+	for _, name := range names {
+		for _, value := range values[name] {
+			if b.Len() > 0 {
+				b.WriteByte('&')
+			}
+			b.WriteString(uriComponent(name) + "=" + uriComponent(value))
+		}
+	}
+	return b.String()
+}
+
+func unescaped(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+// uriComponent escapes all but what encodeURIComponent leaves.
+func uriComponent(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.!~*'()", c) >= 0 {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteByte('%')
+		b.WriteString(strings.ToUpper(string(hexDigits[c>>4]) + string(hexDigits[c&15])))
+	}
+	return b.String()
+}
+
+// portVariants are the URL as it is and with the other choice about the port. A URL without a path has one in every
+// request, so it is tried with it too.
 func portVariants(u string) []string {
 	scheme, rest, _ := strings.Cut(u, "://")
 	end := strings.IndexAny(rest, "/?")
@@ -37,14 +102,19 @@ func portVariants(u string) []string {
 		end = len(rest)
 	}
 	host, tail := rest[:end], rest[end:]
+	other := scheme + "://"
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
-		return []string{u, scheme + "://" + host[:i] + tail}
+		other += host[:i]
+	} else if scheme == "http" {
+		other += host + ":80"
+	} else {
+		other += host + ":443"
 	}
-	port := ":443"
-	if scheme == "http" {
-		port = ":80"
+	urls := []string{u, other + tail}
+	if !strings.HasPrefix(tail, "/") {
+		urls = append(urls, scheme+"://"+host+"/"+tail, other+"/"+tail)
 	}
-	return []string{u, scheme + "://" + host + port + tail}
+	return urls
 }
 
 // twilioForm returns the fields as they are signed. A body that is neither a form nor hashed in the URL isn't signed

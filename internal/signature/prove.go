@@ -1,0 +1,158 @@
+package signature
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"net/url"
+	"strings"
+	"time"
+)
+
+func (g *generic) verify(r *Request, now time.Time) (Result, error) {
+	c, err := g.claims(r.Header, now)
+	if err != nil {
+		return Result{}, err
+	}
+	return g.prove(&c, r, now)
+}
+
+// prove verifies what the headers claim.
+func (g *generic) prove(c *claims, r *Request, now time.Time) (Result, error) {
+	var err error
+	m := message{body: r.Body, t: c.t, id: c.id, method: r.Method}
+	urls := g.urls(r)
+	if g.payload.uses["query"] && !parsable(urls[0]) {
+		return Result{}, malformed("the query", "can't be parsed")
+	}
+	if g.form != nil {
+		if m.form, err = g.form(r, urls[0]); err != nil {
+			return Result{}, err
+		}
+	}
+	matched := -1
+	for i := 0; i < len(g.keys) && matched < 0; i++ {
+		for _, m.url = range urls {
+			if g.matches(&g.keys[i], c, &m) {
+				matched = i
+				break
+			}
+		}
+	}
+	if matched < 0 {
+		return Result{}, errMismatch
+	}
+	t, err := g.bodyTime(c, r.Body, now)
+	if err != nil {
+		return Result{}, err
+	}
+	res := Result{Secret: matched, Timestamp: t, BodySigned: g.payload.signsBody()}
+	if g.payload.signsURL() {
+		res.URLSigned = urls[0]
+	}
+	if g.form != nil {
+		res.Content = []byte(urls[0] + m.form)
+	}
+	g.identify(&res, c, r)
+	return res, nil
+}
+
+// urls are the spellings of the public URL to try, the plain one first.
+func (g *generic) urls(r *Request) []string {
+	if !g.payload.signsURL() {
+		return noURL
+	}
+	u := publicURL(g.url, r.URL)
+	if g.row.urls != nil {
+		return g.row.urls(u)
+	}
+	return []string{u}
+}
+
+var noURL = []string{""}
+
+func parsable(u string) bool {
+	_, query, _ := strings.Cut(u, "?")
+	_, err := url.ParseQuery(query)
+	return err == nil
+}
+
+// matches reports whether any candidate is the key's signature of the message.
+func (g *generic) matches(k *key, c *claims, m *message) bool {
+	if k.token != "" {
+		got, want := sha256.Sum256([]byte(c.signature)), sha256.Sum256([]byte(k.token))
+		return hmac.Equal(got[:], want[:]) // of the sums, so that the length stays hidden too
+	}
+	if c.usable == 1 { // nearly always: it is decoded already
+		if !g.isFor(k, candidate{key: c.firstKey}) {
+			return false
+		}
+		check := k.checker(&g.payload, m)
+		defer check.done()
+		return check.matches(c.first.bytes())
+	}
+	check := k.checker(&g.payload, m)
+	defer check.done()
+	for it := g.walk(c.signature, g.sep); ; {
+		e, more := it.next()
+		if !more {
+			return false
+		}
+		var d decoded
+		if e.ok && g.isFor(k, e) && g.enc.decode(&d, e.value) && check.matches(d.bytes()) {
+			return true
+		}
+	}
+}
+
+// bodyTime holds the timestamp inside the verified body against the clock and returns the one that counts. A header's or
+// list's timestamp that isn't signed counts only where the body has none.
+func (g *generic) bodyTime(c *claims, body []byte, now time.Time) (string, error) {
+	if g.tsJSON == "" {
+		return c.t, nil
+	}
+	text, ok := Field(body, g.tsJSON)
+	if !ok {
+		if c.t == "" {
+			if g.window.off {
+				return "", nil
+			}
+			return "", missing("the timestamp " + g.tsJSON + " in the body")
+		}
+		return c.t, g.window.check(c.ms, c.precision, now)
+	}
+	ms, precision, ok := g.jsonUnit.parse(text)
+	if !ok {
+		return "", malformed("the timestamp "+g.tsJSON+" in the body", "is not one of the scheme's form")
+	}
+	if g.tsKey != "" && !sameTime(c, ms, precision) {
+		return "", &Error{ReasonMismatch, "the timestamp in " + g.sigHeader + " is not the signed body's"}
+	}
+	return text, g.window.check(ms, precision, now)
+}
+
+// sameTime compares the list's timestamp with the body's: a second apart at most, for one may be in seconds.
+func sameTime(c *claims, ms, precision int64) bool {
+	coarse := max(c.precision, precision)
+	d := c.ms/coarse - ms/coarse
+	return d*coarse <= 1000 && d*coarse >= -1000
+}
+
+// identify fills in the event's ID and type.
+func (g *generic) identify(res *Result, c *claims, r *Request) {
+	switch {
+	case g.idSigned:
+		res.ID, res.IDSigned = c.id, true
+	case g.idJSON != "":
+		res.ID, res.IDSigned = Field(r.Body, g.idJSON)
+		res.IDSigned = res.IDSigned && res.BodySigned
+	}
+	for i := 0; res.ID == "" && i < len(g.ids); i++ {
+		res.ID = optional(r.Header, g.ids[i])
+	}
+	for i := 0; res.Event == "" && i < len(g.eventJSON); i++ {
+		res.Event, _ = Field(r.Body, g.eventJSON[i])
+	}
+	if res.Event == "" && g.event != "" {
+		res.Event = optional(r.Header, g.event)
+	}
+}
