@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
@@ -292,4 +293,53 @@ func TestAPIKeys(t *testing.T) {
 	require.NotContains(t, config, "key_of_the_shop")
 	s.load("", "webhook_api {\nanonymous\n}")
 	require.Contains(t, s.logged(), "without a key")
+}
+
+// The exporter is made by the start, not by `caddy validate`; one that can't be made is said.
+func TestTracing(t *testing.T) {
+	t.Setenv("OTEL_TRACES_EXPORTER", "nonsense")
+	require.NoError(t, provision(t, inWebhooks("tracing")))
+	s := newServer(t)
+	require.ErrorContains(t, s.tryLoad("webhooks {\ntracing\n}", "respond hello"), "tracing:")
+	require.Zero(t, poolSize())
+
+	t.Setenv("OTEL_TRACES_EXPORTER", "none")
+	s.load("webhooks {\ntracing\nsender\n}", "respond hello")
+	a, err := running.newest()
+	require.NoError(t, err)
+	before := a.tracer
+	require.NotNil(t, before)
+	s.load("webhooks {\ntracing\nsender\n}", "respond again")
+	a, err = running.newest()
+	require.NoError(t, err)
+	require.Same(t, before, a.tracer, "a reload keeps it")
+}
+
+// Lesson 37, and a reload that keeps the connection.
+func TestTwoGatewaysOnOneRedis(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	redis := miniredis.RunT(t)
+	t.Setenv("WEBHOOK_TEST_REDIS", redis.Addr())
+	gateway := func(path, name string) string {
+		return "handle " + path + " {\nwebhook_receiver videocloud " + testSecret + " {\nname " + name + "\n}\nreverse_proxy " +
+			strings.TrimPrefix(app.URL, "http://") + "\n}\n"
+	}
+	options := "webhooks {\nredis redis://{env.WEBHOOK_TEST_REDIS}/0\nkey_prefix test\n}"
+	site := gateway("/a", "shop") + gateway("/b", "shop") + gateway("/c", "other")
+	s.load(options, site)
+	for _, path := range []string{"/a", "/b", "/c"} {
+		resp, _ := do(t, signed(t, s.url(path), "evt_1", testEvent))
+		require.Equal(t, 200, resp.StatusCode)
+	}
+	n, _, _ := app.seen()
+	require.Equal(t, 2, n, "once for each name")
+	require.NotEmpty(t, redis.Keys())
+	for _, key := range redis.Keys() {
+		require.True(t, strings.HasPrefix(key, "{test"), key)
+	}
+	size := poolSize()
+	s.load(options, site+"header X-Reloaded yes")
+	require.Equal(t, size, poolSize(), "a reload keeps what it had and takes nothing else")
+	resp, _ := do(t, signed(t, s.url("/b"), "evt_1", testEvent))
+	require.Equal(t, "true", resp.Header.Get("X-Webhook-Duplicate"))
 }

@@ -104,6 +104,15 @@ func TestSignThenVerify(t *testing.T) {
 	}
 }
 
+func TestSignPrintsTheDocumentedNames(t *testing.T) {
+	t.Parallel()
+	out := call(t, testBody, "sign", "--secret", testSecret, "--id", "evt_1", "--now", "1700000000").stdout
+	require.Regexp(t, `(?m)^X-VideoCloud-Signature: [0-9a-f]{64}$`, out)
+	require.Contains(t, out, "\nwebhook-id: evt_1\nwebhook-signature: v1,")
+	require.Contains(t, out, "\nwebhook-timestamp: 1700000000\n")
+	require.Regexp(t, `^X-Hub-Signature-256: sha256=`, call(t, testBody, "sign", "--scheme", "github", "--secret", testSecret).stdout)
+}
+
 func TestVerifySaysWhichSecretMatched(t *testing.T) {
 	t.Parallel()
 	headers := signedHeaders(t, testBody, "--secret", testSecret)
@@ -175,6 +184,7 @@ func TestUsageErrors(t *testing.T) {
 		"option twice":         {[]string{"verify", "--secret", "s", "--option", "brand=A", "--option", "brand=B"}, "twice"},
 		"bad option value":     {[]string{"verify", "--secret", "s", "--scheme", "hmac", "--option", "header=X", "--option", "alg=md5"}, "alg"},
 		"bad header":           {[]string{"verify", "--secret", "s", "--header", "nonsense"}, "Name: value"},
+		"header of two lines":  {[]string{"verify", "--secret", "s", "--header", "A: b\nC: d"}, "Name: value"},
 		"bad now":              {[]string{"verify", "--secret", "s", "--now", "noon"}, "now"},
 		"bad tolerance":        {[]string{"verify", "--secret", "s", "--tolerance", "never"}, "tolerance"},
 		"negative tolerance":   {[]string{"verify", "--secret", "s", "--tolerance=-5"}, "tolerance"},

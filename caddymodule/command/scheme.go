@@ -111,7 +111,7 @@ func parseHeaders(lines []string) (http.Header, error) {
 	h := http.Header{}
 	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
-		if name = strings.TrimSpace(name); !ok || name == "" {
+		if name = strings.TrimSpace(name); !ok || name == "" || strings.ContainsAny(line, "\r\n") {
 			return nil, usagef("header: give it as 'Name: value'")
 		}
 		h.Add(name, strings.Trim(value, " \t"))

@@ -3,12 +3,14 @@ package command
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
@@ -55,8 +57,28 @@ func (f *signFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return usage(err)
 	}
-	printHeaders(cmd.OutOrStdout(), "", headers)
+	printHeaders(cmd.OutOrStdout(), "", documented(headers))
 	return nil
+}
+
+// documented returns the headers under the names that the providers' documents write.
+func documented(headers http.Header) http.Header {
+	brand := config.HeadersFor(config.DefaultBrand)
+	names := []string{
+		brand.Signature, brand.EventID, config.HeaderWebhookID, config.HeaderWebhookTimestamp, config.HeaderWebhookSignature,
+	}
+	for _, scheme := range signature.Schemes() {
+		names = append(names, scheme.Header)
+	}
+	renamed := maps.Clone(headers)
+	for _, name := range names {
+		canonical := http.CanonicalHeaderKey(name)
+		if values, ok := renamed[canonical]; ok {
+			delete(renamed, canonical)
+			renamed[name] = values
+		}
+	}
+	return renamed
 }
 
 // printHeaders writes headers by name, one a line.
