@@ -48,6 +48,7 @@ func TestTwilio(t *testing.T) {
 		{name: "query encoded again", url: u, target: "/in?Body=It's+amazing&x=%C3%A9&y", headers: []string{"X-Twilio-Signature", sha1B64(u + "?Body=It's%20amazing&x=%C3%A9&y=")}},
 		{name: "query encoded again, names together", url: u, target: "/in?a=1&b=2&a=3", headers: []string{"X-Twilio-Signature", sha1B64(u + "?a=1&a=3&b=2")}},
 		{name: "query in another order", url: u, target: "/in?a=1&b=2", headers: []string{"X-Twilio-Signature", sha1B64(u + "?b=2&a=1")}, reason: ReasonMismatch},
+		{name: "host in upper case", url: "https://A.example/In", headers: []string{"X-Twilio-Signature", sha1B64("https://a.example/In")}},
 		{name: "no path", url: "https://a.example", headers: []string{"X-Twilio-Signature", sha1B64("https://a.example/")}},
 		{name: "no path, with the port", url: "https://a.example", target: "/?a=1", headers: []string{"X-Twilio-Signature", sha1B64("https://a.example:443/?a=1")}},
 		{name: "hash of the body", url: u, target: "/in?bodySHA256=" + hashHex("{}"), headers: []string{"Content-Type", "application/json", "X-Twilio-Signature", sha1B64(u + "?bodySHA256=" + hashHex("{}"))}, body: "{}"},

@@ -29,7 +29,11 @@ func twilioURLs(u string) []string {
 			urls = append(urls, u)
 		}
 	}
-	for _, u := range portVariants(u) {
+	hosts := portVariants(u)
+	if lower := lowerHost(u); lower != u {
+		hosts = append(hosts, portVariants(lower)...)
+	}
+	for _, u := range hosts {
 		base, query, ok := strings.Cut(u, "?")
 		add(u)
 		if ok {
@@ -91,6 +95,15 @@ func uriComponent(s string) string {
 		b.WriteString(strings.ToUpper(string(hexDigits[c>>4]) + string(hexDigits[c&15])))
 	}
 	return b.String()
+}
+
+func lowerHost(u string) string {
+	scheme, rest, _ := strings.Cut(u, "://")
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	return scheme + "://" + strings.ToLower(rest[:end]) + rest[end:]
 }
 
 // portVariants are the URL as it is and with the other choice about the port. A URL without a path has one in every
