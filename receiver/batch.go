@@ -31,7 +31,7 @@ func newLua(source string) luaScript {
 	return luaScript{source, hex.EncodeToString(sum[:])}
 }
 
-var opScripts = [opKinds]luaScript{opDone: newLua(doneLua), opRelease: newLua(releaseLua), opRenew: newLua(renewLua), opClaim: newLua(claimLua)}
+var opScripts = [opKinds]luaScript{opDone: newLua(doneLua), opRelease: newLua(releaseLua), opRenew: newLua(renewLua), opClaim: newLua(keysLua + claimLua)}
 
 // op is one call of a store. Its answer may be read once ready was sent to.
 type op struct {

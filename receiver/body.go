@@ -69,20 +69,19 @@ type verifiedBody struct{ bytes.Reader }
 
 func (*verifiedBody) Close() error { return nil }
 
-// replaceBody makes the request carry the bytes, however they came: chunked ones get a length.
-func replaceBody(req *http.Request, body []byte) {
+// replaceBody makes the request carry the bytes, read through b, however they came: chunked ones get a length.
+func replaceBody(req *http.Request, b *verifiedBody, body []byte) {
 	if len(body) == 0 {
 		req.Body = http.NoBody
 		req.GetBody = func() (io.ReadCloser, error) { return http.NoBody, nil }
 	} else {
-		b := &verifiedBody{}
 		b.Reset(body)
 		req.Body = b
 		// A proxy's transport may have to send it again on another connection.
 		req.GetBody = func() (io.ReadCloser, error) {
-			b := &verifiedBody{}
-			b.Reset(body)
-			return b, nil
+			again := &verifiedBody{}
+			again.Reset(body)
+			return again, nil
 		}
 	}
 	if req.ContentLength != int64(len(body)) || len(req.Header["Content-Length"]) == 0 {

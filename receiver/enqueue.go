@@ -51,4 +51,4 @@ func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
 }
 
 // enqueueTimeout bounds how long a sender waits for its event to be stored.
-const enqueueTimeout = time.Second
+const enqueueTimeout = 450 * time.Millisecond

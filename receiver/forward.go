@@ -21,11 +21,11 @@ func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange
 		x.judge(err)
 		return err
 	}
-	k := r.keep(x.lasting(), c)
+	x.keeper.start(x.lasting(), r, c)
 	done := false
 	// Deferred, so that a panic of the app gives the event back on its way up.
 	defer func() {
-		k.stop()
+		x.keeper.stop()
 		r.settle(x.lasting(), c, done)
 	}()
 	err := next(&x.rec, x.forApp(ctx, req))
@@ -39,7 +39,7 @@ func (x *exchange) forApp(ctx context.Context, req *http.Request) *http.Request 
 	out := req.WithContext(ctx)
 	switch {
 	case x.whole:
-		replaceBody(out, x.body)
+		replaceBody(out, &x.reader, x.body)
 	case len(x.body) > 0:
 		out.Body = partlyRead{io.MultiReader(bytes.NewReader(x.body), req.Body), req.Body}
 	}
@@ -89,12 +89,11 @@ type keeper struct {
 	stopped bool
 }
 
-func (r *Receiver) keep(ctx context.Context, c *Claim) *keeper {
-	k := &keeper{r: r, ctx: ctx, claim: c, until: time.Now().Add(r.config.Dedup.Timeout)}
+func (k *keeper) start(ctx context.Context, r *Receiver, c *Claim) {
+	k.r, k.ctx, k.claim, k.until = r, ctx, c, time.Now().Add(r.config.Dedup.Timeout)
 	k.mu.Lock()
 	k.timer = time.AfterFunc(c.Lease/3, k.renew)
 	k.mu.Unlock()
-	return k
 }
 
 func (k *keeper) renew() {

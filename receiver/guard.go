@@ -77,6 +77,7 @@ func NewGuard(s Store, o GuardOptions) *Guard {
 
 // Claim implements [Store].
 func (g *Guard) Claim(ctx context.Context, c *Claim) (State, error) {
+	c.Value() // remembered by the claim before a renewal and its end may ask for it at the same time
 	// The memory comes first: it knows what this process works on, and what is not written back yet.
 	if state, err := g.memory.Claim(ctx, c); state != Claimed || err != nil {
 		return state, err
@@ -204,7 +205,8 @@ func (g *Guard) failed(operation string, err error) {
 func (g *Guard) releaseLater(c *Claim) {
 	g.mu.Lock()
 	if len(g.releases) < maxReleases {
-		g.releases = append(g.releases, c)
+		kept := *c // the original may be a part of its request
+		g.releases = append(g.releases, &kept)
 	}
 	g.mu.Unlock()
 	g.writeBackLater()

@@ -217,6 +217,7 @@ func TestGuardTellsOfAnOutageOnce(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		m.mood.Store(fine)
 		time.Sleep(3 * time.Second)
+		synctest.Wait()
 		require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("store of claims is down")))
 		require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("store of claims is back")))
 		before := m.calls.Load()

@@ -72,22 +72,26 @@ func withoutOwn(connection []string) []string {
 }
 
 // setOwn tells the app what was verified.
-func (r *Receiver) setOwn(h http.Header, o *Outcome) {
+func (r *Receiver) setOwn(h http.Header, x *exchange) {
 	h[config.HeaderVerified] = r.verified
-	setValue(h, config.HeaderID, o.ID)
-	setValue(h, config.HeaderEvent, o.Event)
-	setValue(h, config.HeaderTimestamp, o.Timestamp)
+	x.values = [3]string{x.ID, x.Event, x.Timestamp}
+	for i, name := range [...]string{config.HeaderID, config.HeaderEvent, config.HeaderTimestamp} {
+		if canStand(x.values[i]) {
+			h[name] = x.values[i : i+1 : i+1]
+		}
+	}
 }
 
-// setValue sets what can stand in a header. The rest comes out of a body or from a foreign verifier.
-func setValue(h http.Header, name, value string) {
+// canStand reports whether a value can stand in a header. Not all can: they come out of a body, or from a foreign
+// verifier.
+func canStand(value string) bool {
 	if value == "" || len(value) > 1024 {
-		return
+		return false
 	}
 	for i := 0; i < len(value); i++ {
 		if c := value[i]; c < ' ' || c == 0x7f {
-			return
+			return false
 		}
 	}
-	h[name] = []string{value}
+	return true
 }

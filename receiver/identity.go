@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash"
 	"net/http"
+	"sync"
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/signature"
@@ -29,27 +30,31 @@ func EventKey(name, id string) Key {
 
 // hashKey hashes the parts with their lengths before them, so that they can't run into each other.
 func hashKey(kind, name, text string, body []byte) Key {
-	h := sha256.New()
-	writePart(h, kind)
-	writePart(h, name)
-	writePart(h, text)
+	h := hashers.Get().(*hasher)
+	defer hashers.Put(h)
+	h.Reset()
+	h.parts = h.parts[:0]
+	for _, part := range [...]string{kind, name, text} {
+		h.parts = binary.BigEndian.AppendUint64(h.parts, uint64(len(part)))
+		h.parts = append(h.parts, part...)
+	}
+	h.Write(h.parts)
 	h.Write(body) // the last part needs no length
-	var sum [sha256.Size]byte
-	var k Key
-	copy(k[:], h.Sum(sum[:0]))
-	return k
+	return Key(h.Sum(h.sum[:0])[:len(Key{})])
 }
 
-func writePart(h hash.Hash, s string) {
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-	h.Write(n[:])
-	h.Write([]byte(s))
+// hasher is reused, for each request needs two.
+type hasher struct {
+	hash.Hash
+	parts []byte
+	sum   [sha256.Size]byte
 }
+
+var hashers = sync.Pool{New: func() any { return &hasher{Hash: sha256.New()} }}
 
 // identify fills in the event's ID and returns the claim that stands for it, nil where the event has no
 // identity and so is let through.
-func (r *Receiver) identify(o *Outcome, h http.Header, body []byte, v *signature.Result) *Claim {
+func (r *Receiver) identify(x *exchange, h http.Header, v *signature.Result) *Claim {
 	id, signed := v.ID, v.IDSigned
 	d := &r.config.Dedup
 	switch {
@@ -58,21 +63,22 @@ func (r *Receiver) identify(o *Outcome, h http.Header, body []byte, v *signature
 		id = h.Get(d.IDHeader)
 		signed = v.IDSigned && id == v.ID
 	case d.IDPointer != "":
-		id, _ = signature.Field(body, d.IDPointer)
+		id, _ = signature.Field(x.body, d.IDPointer)
 		signed = v.BodySigned
 	}
 	if len(id) <= maxShownID {
-		o.ID = id // longer ones identify the event all the same, but stay out of headers and logs
+		x.ID = id // longer ones identify the event all the same, but stay out of headers and logs
 	}
 	if d.Off {
 		return nil
 	}
-	c := Claim{ID: EventKey(r.config.Name, id), Lease: d.Lease, TTL: d.TTL, At: r.now()}
+	c := &x.claim
+	*c = Claim{ID: EventKey(r.config.Name, id), Lease: d.Lease, TTL: d.TTL, At: r.now(), Local: d.OnStoreError != config.OnStoreErrorReject}
 	c.Signed = signed && !c.ID.IsZero()
 	// Lesson 46: where the signature covers no body, a digest would be the client's word, and two events
 	// with equal bodies one.
 	if v.BodySigned && !d.DigestOff {
-		content := body
+		content := x.body
 		if len(v.Content) > 0 {
 			content = v.Content // the same, however the body spells it
 		}
@@ -81,9 +87,8 @@ func (r *Receiver) identify(o *Outcome, h http.Header, body []byte, v *signature
 	if c.ID.IsZero() && c.Digest.IsZero() {
 		return nil
 	}
-	claim := NewClaim(c)
-	claim.Local = d.OnStoreError != config.OnStoreErrorReject
-	primary, _ := claim.keys()
-	o.Key = primary.String()
-	return claim
+	c.mark()
+	primary, _ := c.keys()
+	x.Key = primary.String()
+	return c
 }

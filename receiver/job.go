@@ -77,7 +77,7 @@ func (j *Job) Request(ctx context.Context, attempt int) (*http.Request, error) {
 		req.Header = http.Header{}
 	}
 	req.Header.Set(config.HeaderAttempt, strconv.Itoa(attempt))
-	replaceBody(req, j.Body)
+	replaceBody(req, &verifiedBody{}, j.Body)
 	return req, nil
 }
 

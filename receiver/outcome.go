@@ -4,6 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/videocloud/webhooks/internal/sample"
 )
 
 // What became of a request: the values of [Outcome.Result]. A refused one's is its Reason.
@@ -63,35 +67,64 @@ func (d *detached) Value(key any) any {
 	return d.Context.Value(key)
 }
 
-// report writes the request's one log line and tells the observer. Refusals are warnings: somebody, the
-// sender or a stranger, has to know.
-func (r *Receiver) report(ctx context.Context, o *Outcome, err error) {
-	level := slog.LevelDebug
+// lines thins out a flood of log lines, each level for itself: refusals must not hide an outage.
+type lines struct{ info, warn, err sample.Lines }
+
+func (l *lines) of(level slog.Level) *sample.Lines {
+	switch {
+	case level >= slog.LevelError:
+		return &l.err
+	case level >= slog.LevelWarn:
+		return &l.warn
+	default:
+		return &l.info
+	}
+}
+
+// level of a request's log line. Refusals are warnings: somebody, the sender or a stranger, has to know.
+func (o *Outcome) level() slog.Level {
 	switch {
 	case o.Error == ReasonStore || o.Error == ReasonQueueFull:
-		level = slog.LevelError
-	case o.Error != "" && o.Error != ReasonInFlight:
-		level = slog.LevelWarn
+		return slog.LevelError
+	case o.Error != "" && o.Error != ReasonInFlight, o.Result == ResultFailed:
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
 	}
-	if r.log.Enabled(ctx, level) {
-		attrs := [...]slog.Attr{
-			slog.String("webhook_name", o.Name),
-			slog.String("webhook_outcome", o.Result),
-			slog.String("webhook_id", o.ID),
-			slog.String("event", o.Event),
-			slog.String("scheme", o.Scheme),
-			slog.String("key", o.Key),
-			slog.Bool("dry_run", o.DryRun),
-			slog.Duration("duration", o.Duration),
-			slog.Any("error", err),
+}
+
+// report writes the request's one log line and tells the observer.
+func (r *Receiver) report(ctx context.Context, o *Outcome, err error) {
+	if level := o.level(); r.log.Enabled(ctx, level) {
+		if leftOut, ok := r.lines.of(level).Take(r.now()); ok {
+			r.log.LogAttrs(ctx, level, "webhook.received", o.attrs(ctx, err, leftOut)...)
 		}
-		n := len(attrs)
-		if err == nil {
-			n--
-		}
-		r.log.LogAttrs(ctx, level, "webhook received", attrs[:n]...)
 	}
 	if r.observe != nil {
 		r.observe(*o)
 	}
+}
+
+func (o *Outcome) attrs(ctx context.Context, err error, leftOut int64) []slog.Attr {
+	attrs := append(make([]slog.Attr, 0, 12),
+		slog.String("webhook_name", o.Name),
+		slog.String("webhook_outcome", o.Result),
+		slog.String("webhook_id", o.ID),
+		slog.String("event", o.Event),
+		slog.String("scheme", o.Scheme),
+		slog.String("key", o.Key),
+		slog.Int("status", o.Status),
+		slog.Bool("dry_run", o.DryRun),
+		slog.Duration("duration", o.Duration),
+	)
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()))
+	}
+	if leftOut > 0 {
+		attrs = append(attrs, slog.Int64("left_out", leftOut))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	return attrs
 }

@@ -67,6 +67,7 @@ type Receiver struct {
 	store    Store // nil without dedup
 	queue    Enqueuer
 	log      *slog.Logger
+	lines    lines
 	sources  sources
 	observe  func(Outcome)
 	now      func() time.Time

@@ -13,6 +13,8 @@ import (
 )
 
 var (
+	//go:embed lua/keys.lua
+	keysLua string
 	//go:embed lua/claim.lua
 	claimLua string
 	//go:embed lua/done.lua

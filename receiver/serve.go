@@ -25,6 +25,10 @@ type exchange struct {
 	challenge *signature.Answer // of a set-up request
 	rec       recorder
 	detached  detached
+	claim     Claim
+	keeper    keeper
+	reader    verifiedBody
+	values    [3]string    // of the headers that the app gets
 	tracer    trace.Tracer // nil without tracing
 	parent    context.Context
 }
@@ -81,9 +85,9 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 		return nil
 	}
 	x.Verified, x.Secret, x.Event, x.Timestamp = true, v.Secret, v.Event, v.Timestamp
-	claim := r.identify(&x.Outcome, req.Header, x.body, v)
+	claim := r.identify(x, req.Header, v)
 	dropOwn(req.Header)
-	r.setOwn(req.Header, &x.Outcome)
+	r.setOwn(req.Header, x)
 	if r.queue != nil {
 		refusal = r.enqueue(req, x, claim)
 	} else if claim != nil {

@@ -87,10 +87,14 @@ type Claim struct {
 
 // NewClaim fills in the claim's token.
 func NewClaim(c Claim) *Claim {
+	c.mark()
+	return &c
+}
+
+func (c *Claim) mark() {
 	for c.token == 0 {
 		c.token = rand.Uint64()
 	}
-	return &c
 }
 
 // keys returns the key that names the event and the one that goes along with it.

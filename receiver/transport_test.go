@@ -190,8 +190,8 @@ func TestSenderThatHangsUpDoesNotCancelTheApp(t *testing.T) {
 
 func TestRecorderKeepsWhatTheServerCanDo(t *testing.T) {
 	t.Parallel()
-	var result string
-	g := newGateway(t, func(o *Options) { o.Observe = func(o Outcome) { result = o.Result } })
+	result := make(chan string, 1)
+	g := newGateway(t, func(o *Options) { o.Observe = func(o Outcome) { result <- o.Result } })
 	var informed []int
 	work := map[string]func(*testing.T, http.ResponseWriter){
 		"flush": func(t *testing.T, w http.ResponseWriter) {
@@ -229,8 +229,7 @@ func TestRecorderKeepsWhatTheServerCanDo(t *testing.T) {
 			require.NoError(t, err)
 			_, _ = io.Copy(io.Discard, answer.Body)
 			require.NoError(t, answer.Body.Close())
-			s.Close()
-			require.Equal(t, ResultAccepted, result)
+			require.Equal(t, ResultAccepted, <-result)
 		})
 	}
 	require.Equal(t, []int{http.StatusEarlyHints}, informed)
@@ -248,8 +247,7 @@ func TestRecorderKeepsWhatTheServerCanDo(t *testing.T) {
 		answer, err := client.Do(r)
 		require.NoError(t, err)
 		require.NoError(t, answer.Body.Close())
-		s.Close()
-		require.Equal(t, ResultFailed, result)
+		require.Equal(t, ResultFailed, <-result)
 	})
 }
 

@@ -198,7 +198,7 @@ func (d *Dispatcher) wait(ctx context.Context) {
 			next = t
 		}
 	}
-	if d.unsent > 0 {
+	if d.unsent > 0 || d.all.Load() {
 		return
 	}
 	pause := time.Until(next)

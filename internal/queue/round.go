@@ -41,10 +41,15 @@ func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim b
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*d.o.Store.Timeout())
 	defer cancel()
 	var failed error
+	again := false
 	for i, cmd := range d.o.Store.RunAll(call, b.calls) {
 		if err := b.then[i](cmd); err != nil {
 			failed = err
 		}
+		again = again || redisstore.Again(cmd)
+	}
+	if again {
+		d.all.Store(true) // a settle may have come after the claim of its round, whose answer then says nothing of it
 	}
 	if failed == nil {
 		if d.failing > 0 {

@@ -108,6 +108,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// Again reports whether a command of [Store.RunAll] was refused at first and run again: out of the order of the calls.
+func Again(cmd *redis.Cmd) bool { return cmd.Name() == "eval" }
+
 // ErrReplicas means that a write reached fewer replicas than configured; it may be there all the same.
 var ErrReplicas = errors.New("too few replicas have the write")
 

@@ -1,0 +1,293 @@
+package receiver
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/redisstore"
+)
+
+var (
+	//go:embed lua/accept.lua
+	acceptLua string
+	//go:embed lua/purge.lua
+	purgeLua string
+
+	acceptScript = queue.Script(keysLua + acceptLua)
+	purgeScript  = queue.Script(purgeLua)
+)
+
+// QueueOptions are what a [Queue] is made of. Store, Name and Deliver are required.
+type QueueOptions struct {
+	// Config are the settings; what is not given gets its default.
+	Config config.Queue
+	// Store keeps the events. It must outlive the queue.
+	Store *redisstore.Store
+	// Name is the receiver's.
+	Name string
+	// Deliver brings one event to the app. An error, or an answer other than 2xx, is a failed attempt. The request's
+	// context ends with the attempt's time.
+	Deliver func(http.ResponseWriter, *http.Request) error
+	// Logger gets one line for each failed attempt and each dead event. Defaults to none.
+	Logger *slog.Logger
+	// Observe is called after each attempt with its outcome: succeeded, retrying or failed. Defaults to nothing.
+	Observe func(outcome string, took time.Duration)
+}
+
+// Queue keeps verified events in Redis and delivers them to the app: answered at once, retried by a table, dead after
+// its end, and there all the same after a crash of gateway or Redis. Several gateways of one name share it.
+type Queue struct {
+	o          QueueOptions
+	log        *slog.Logger
+	queue      *queue.Queue
+	accepts    queue.Combiner[*accept]
+	dispatcher *queue.Dispatcher
+	stop       context.CancelFunc
+	running    sync.WaitGroup
+}
+
+// Bounds of one call of the accept script.
+const (
+	acceptEvents = 128
+	acceptBytes  = 512 << 10
+	acceptCalls  = 2
+)
+
+// retention of a dead event, and the longest that one may wait.
+const deadKept = 720 * time.Hour
+
+// NewQueue prepares a queue. It starts nothing and connects to nothing.
+func NewQueue(o QueueOptions) (*Queue, error) {
+	if o.Store == nil || o.Name == "" || o.Deliver == nil {
+		return nil, errors.New("queue: it needs a store, a name and a way to deliver")
+	}
+	c := config.Receiver{Queue: &o.Config}
+	c.SetDefaults()
+	var span time.Duration
+	for _, d := range o.Config.Retry {
+		span += d + o.Config.Timeout
+	}
+	q := &Queue{o: o, log: discard(o.Logger)}
+	q.queue = queue.New(o.Store, queue.Limits{
+		KeptDead: deadKept, IDLifetime: time.Hour, LogLength: 1, LogAge: time.Hour,
+		InFlight: maxInFlight, Pending: o.Config.MaxLength, MaxAge: deadKept, RetrySpan: span,
+	}, func(int) string { return Tag(o.Store.Prefix(), o.Name) })
+	q.accepts = queue.Combiner[*accept]{Send: q.send, Size: func(a *accept) int { return len(a.payload) },
+		MaxItems: acceptEvents, MaxBytes: acceptBytes, Calls: acceptCalls}
+	q.dispatcher = queue.NewDispatcher(queue.Options{
+		Queue: q.queue, Store: o.Store, Shards: func(ctx context.Context) (int, error) { return 1, o.Store.Ready(ctx) },
+		Handler: q.attempt, Concurrency: o.Config.Concurrency, PerLane: o.Config.Concurrency, OneLane: true, Logger: q.log,
+	})
+	return q, nil
+}
+
+// maxInFlight is the cap of the app's lane over all gateways: none, as each has its own.
+const maxInFlight = 1 << 20
+
+// Start begins to deliver. It returns at once; while Redis is down it goes on trying.
+func (q *Queue) Start(ctx context.Context) {
+	ctx, q.stop = context.WithCancel(context.WithoutCancel(ctx)) // ends with Stop, not with the caller's context
+	q.running.Go(func() { q.dispatcher.Run(ctx) })
+}
+
+// Stop ends deliveries: attempts in flight get up to 10 s, and what is left is handed back. It returns when that is
+// done or ctx ends.
+func (q *Queue) Stop(ctx context.Context) error {
+	if q.stop == nil {
+		return nil
+	}
+	q.stop()
+	done := make(chan struct{})
+	go func() {
+		q.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stopping the queue of %s: %w", q.o.Name, ctx.Err())
+	}
+}
+
+// accept is an event on its way into the queue.
+type accept struct {
+	value, id, digest string
+	ttl               int64
+	job, payload      string
+
+	result EnqueueResult
+	err    error
+	done   chan struct{}
+}
+
+// Enqueue implements [Enqueuer].
+func (q *Queue) Enqueue(ctx context.Context, c *Claim, j *Job) (EnqueueResult, error) {
+	u := uuid.Must(uuid.NewV7()) // fails only where crypto/rand would
+	a := &accept{job: queue.NewJobID(u), payload: string(j.Append(nil)), done: make(chan struct{})}
+	tag := q.queue.Tag(0)
+	a.id, a.digest = tag+keyNone, tag+keyNone
+	if c != nil {
+		a.value, a.ttl = c.Value(), max(1, c.TTL.Milliseconds())
+		a.id, a.digest = c.RedisKeys(tag)
+	}
+	q.accepts.Add(a)
+	select {
+	case <-a.done:
+		return a.result, a.err
+	case <-ctx.Done():
+		return 0, errStoreSlow
+	}
+}
+
+func (q *Queue) send(batch []*accept) {
+	// Detached: many requests travel together, and none of them may end the others'.
+	ctx, cancel := context.WithTimeout(context.Background(), enqueueTimeout)
+	defer cancel()
+	args := make([]any, 0, 2+6*len(batch))
+	args = append(args, q.o.Name, len(batch))
+	for _, a := range batch {
+		args = append(args, a.value, a.id, a.digest, a.ttl, a.job, a.payload)
+	}
+	v, err := q.queue.RunDurable(ctx, 0, acceptScript, args...)
+	answers, _ := v.(string)
+	for i, a := range batch {
+		switch {
+		case err != nil:
+			a.err = fmt.Errorf("%w: %w", ErrStore, err)
+		case i >= len(answers):
+			a.err = fmt.Errorf("%w: %w", ErrStore, errAnswer)
+		default:
+			a.result, a.err = readAccepted(answers[i])
+		}
+		close(a.done)
+	}
+	if err == nil {
+		q.queue.Pushed(0)
+	}
+}
+
+func readAccepted(answer byte) (EnqueueResult, error) {
+	switch answer {
+	case '0':
+		return Enqueued, nil
+	case '1':
+		return EnqueueInFlight, nil
+	case '2':
+		return EnqueueDuplicate, nil
+	case '3':
+		return EnqueueFull, nil
+	}
+	return 0, fmt.Errorf("%w: %w", ErrStore, errAnswer)
+}
+
+// poisonAfter is how many gateways in a row have to die with an event before that counts as a failed attempt.
+const poisonAfter = 3
+
+// attempt brings one event to the app. It is the dispatcher's handler.
+func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
+	number, began := j.Attempts+1, time.Now()
+	job, err := DecodeJob([]byte(j.Payload))
+	if err != nil {
+		q.log.Error("webhook.dead", "webhook_name", q.o.Name, "job", j.ID, "error", err)
+		return queue.Outcome{Kind: queue.Failed, Reason: queue.ReasonExpired}
+	}
+	if j.Expiries >= poisonAfter {
+		err = errors.New("the gateway stopped three times in a row while delivering it")
+	} else {
+		err = q.deliver(ctx, job, number)
+	}
+	if err != nil && ctx.Err() != nil {
+		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt
+	}
+	out, outcome := queue.Outcome{Kind: queue.Succeeded}, "succeeded"
+	switch {
+	case err == nil:
+	case number < len(q.o.Config.Retry):
+		out, outcome = queue.Outcome{Kind: queue.Retry, Delay: q.o.Config.Retry[number]}, "retrying"
+	default:
+		out, outcome = queue.Outcome{Kind: queue.Failed, Reason: err.Error()}, "failed"
+	}
+	took := time.Since(began)
+	if err != nil {
+		q.log.Warn("webhook.delivery", "webhook_name", q.o.Name, "webhook_id", job.ID, "event", job.Event, "attempt", number,
+			"outcome", outcome, "error", err, "duration", took)
+	}
+	if q.o.Observe != nil {
+		q.o.Observe(outcome, took)
+	}
+	return out
+}
+
+// deliver makes one attempt. A panic of the app's handlers is its failure.
+func (q *Queue) deliver(ctx context.Context, job *Job, number int) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, q.o.Config.Timeout)
+	defer cancel()
+	req, err := job.Request(ctx, number)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			q.log.Error("delivery panicked", "webhook_name", q.o.Name, "webhook_id", job.ID, "panic", p, "stack", string(debug.Stack()))
+			err = errors.New("the handlers behind the queue panicked")
+		}
+	}()
+	var w answer
+	if err := q.o.Deliver(&w, req); err != nil {
+		return err
+	}
+	switch {
+	case w.status == 0:
+		return errors.New("none of the deliver directives answered")
+	case w.status < 200 || w.status > 299:
+		return fmt.Errorf("the app answered %d", w.status)
+	}
+	return ctx.Err() // an answer after the time counts as none
+}
+
+// answer takes what the app answers: only the status is of use.
+type answer struct {
+	header http.Header
+	status int
+}
+
+// Header implements http.ResponseWriter.
+func (w *answer) Header() http.Header {
+	if w.header == nil {
+		w.header = http.Header{}
+	}
+	return w.header
+}
+
+// WriteHeader implements http.ResponseWriter. Informational answers are not the answer.
+func (w *answer) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *answer) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return len(p), nil
+}
+
+// Flush implements http.Flusher, for proxies that stream.
+func (w *answer) Flush() { w.WriteHeader(http.StatusOK) }
+
+var (
+	_ Enqueuer     = (*Queue)(nil)
+	_ http.Flusher = (*answer)(nil)
+)

@@ -1,0 +1,187 @@
+package receiver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/internal/redistest"
+)
+
+// app is what a queue delivers to.
+type queueApp struct {
+	mu     sync.Mutex
+	status int
+	got    []*http.Request
+	ids    map[string]int
+}
+
+func (a *queueApp) deliver(w http.ResponseWriter, r *http.Request) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.got = append(a.got, r)
+	if a.ids == nil {
+		a.ids = map[string]int{}
+	}
+	a.ids[r.Header.Get(config.HeaderID)]++
+	if a.status != 0 {
+		w.WriteHeader(a.status)
+	}
+	return nil
+}
+
+func (a *queueApp) set(status int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.status = status
+}
+
+func (a *queueApp) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.got)
+}
+
+func newQueue(t *testing.T, s *redisstore.Store, app *queueApp, c config.Queue) *Queue {
+	q, err := NewQueue(QueueOptions{Config: c, Store: s, Name: "app", Deliver: app.deliver})
+	require.NoError(t, err)
+	return q
+}
+
+func startQueue(t *testing.T, q *Queue) {
+	q.Start(t.Context())
+	t.Cleanup(func() { require.NoError(t, q.Stop(context.Background())) })
+}
+
+func queueJob(id string) (*Claim, *Job) {
+	c := NewClaim(Claim{ID: EventKey("app", id), Signed: true, Lease: time.Minute, TTL: time.Hour, At: time.Now()})
+	return c, &Job{Method: "POST", URI: "/webhooks?x=1", Host: "hooks.example.com", Received: time.Now(), ID: id, Event: "video.uploaded",
+		Header: http.Header{"X-Webhook-Id": {id}, "Content-Type": {"application/json"}}, Body: []byte(`{"id":"` + id + `"}`)}
+}
+
+func (q *Queue) put(t *testing.T, id string) EnqueueResult {
+	c, j := queueJob(id)
+	r, err := q.Enqueue(t.Context(), c, j)
+	require.NoError(t, err)
+	return r
+}
+
+func TestQueueDeliversOnce(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		app := &queueApp{status: 204}
+		q := newQueue(t, s, app, config.Queue{})
+		require.Equal(t, Enqueued, q.put(t, "one"))
+		require.Equal(t, EnqueueDuplicate, q.put(t, "one"), "known although not delivered yet")
+		startQueue(t, q)
+		require.Eventually(t, func() bool { return app.count() == 1 }, 10*time.Second, time.Millisecond)
+		require.Equal(t, "1", app.got[0].Header.Get(config.HeaderAttempt))
+		require.Equal(t, "/webhooks", app.got[0].URL.Path)
+		require.Equal(t, "hooks.example.com", app.got[0].Host)
+		var wg sync.WaitGroup
+		for i := range 200 {
+			for range 3 {
+				wg.Go(func() { q.put(t, fmt.Sprint("many", i)) })
+			}
+		}
+		wg.Wait()
+		require.Eventually(t, func() bool { return app.count() == 201 }, 20*time.Second, time.Millisecond)
+		for id, n := range app.ids {
+			require.Equal(t, 1, n, id)
+		}
+		require.Eventually(t, func() bool {
+			d, err := q.Depth(t.Context())
+			return err == nil && d.Waiting == 0 && d.InFlight == 0 && d.Dead == 0
+		}, 10*time.Second, time.Millisecond)
+	})
+}
+
+func TestQueueFull(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		q := newQueue(t, s, &queueApp{}, config.Queue{MaxLength: 2})
+		require.Equal(t, Enqueued, q.put(t, "one"))
+		require.Equal(t, Enqueued, q.put(t, "two"))
+		require.Equal(t, EnqueueFull, q.put(t, "three"))
+		require.Equal(t, EnqueueFull, q.put(t, "three"), "what was refused is not known")
+		require.Equal(t, EnqueueDuplicate, q.put(t, "one"), "what is known needs no room")
+	})
+}
+
+func TestQueueDead(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		app := &queueApp{status: 500}
+		q := newQueue(t, s, app, config.Queue{Retry: []time.Duration{0, time.Millisecond}})
+		startQueue(t, q)
+		for i := range 3 {
+			q.put(t, fmt.Sprint("e", i))
+		}
+		dead := func() []Dead {
+			all, err := q.Dead(t.Context(), 0, 10)
+			require.NoError(t, err)
+			return all
+		}
+		require.Eventually(t, func() bool { return len(dead()) == 3 }, 10*time.Second, time.Millisecond)
+		d := dead()[0]
+		require.Equal(t, 2, d.Attempts)
+		require.Equal(t, "the app answered 500", d.Error)
+		require.Equal(t, "video.uploaded", d.Event)
+		require.NotEmpty(t, d.ID)
+
+		n, err := q.PurgeDead(t.Context(), d.Job)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		app.set(200)
+		n, err = q.RetryDead(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+		require.Eventually(t, func() bool { return app.count() == 8 && len(dead()) == 0 }, 10*time.Second, time.Millisecond)
+		app.set(500)
+		q.put(t, "last")
+		require.Eventually(t, func() bool { return len(dead()) == 1 }, 10*time.Second, time.Millisecond)
+		n, err = q.PurgeDead(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		require.Empty(t, dead())
+	})
+}
+
+// TestQueueNobodyAnswers: deliver directives that match nothing lose no event.
+func TestQueueNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	s := redistest.Open(t, config.Redis{URL: config.Memory})
+	q := newQueue(t, s, &queueApp{}, config.Queue{Retry: []time.Duration{0}})
+	startQueue(t, q)
+	q.put(t, "one")
+	require.Eventually(t, func() bool {
+		all, err := q.Dead(t.Context(), 0, 10)
+		return err == nil && len(all) == 1 && all[0].Error == "none of the deliver directives answered"
+	}, 10*time.Second, time.Millisecond)
+}
+
+// TestQueueSurvivesRedisRestart: what was answered 200 is delivered after a crash of Redis and of the gateway.
+func TestQueueSurvivesRedisRestart(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	s := redistest.Open(t, config.Redis{URL: server.URL()})
+	app := &queueApp{status: 200}
+	first := newQueue(t, s, app, config.Queue{})
+	for i := range 50 {
+		first.put(t, fmt.Sprint("e", i))
+	}
+	server.Kill()
+	c, j := queueJob("while down")
+	_, err := first.Enqueue(t.Context(), c, j)
+	require.ErrorIs(t, err, ErrStore)
+	server.Up()
+	startQueue(t, newQueue(t, s, app, config.Queue{}))
+	require.Eventually(t, func() bool { return app.count() == 50 }, 20*time.Second, time.Millisecond)
+}
