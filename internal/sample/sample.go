@@ -29,8 +29,7 @@ type Lines struct {
 
 // Take reports whether a line is to be written now, and how many were left out since the last one.
 func (l *Lines) Take(now time.Time) (leftOut int64, ok bool) {
-	// Two that begin a second at once may both start from zero: then it has a few lines more.
-	if second := now.Unix(); l.second.Swap(second) != second {
+	if second, was := now.Unix(), l.second.Load(); was != second && l.second.CompareAndSwap(was, second) {
 		l.count.Store(0)
 	}
 	if n := l.count.Add(1); n > First && n%Every != 0 {
