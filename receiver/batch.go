@@ -96,18 +96,18 @@ func (b *batch) work(t *trip) {
 		} else {
 			t.timer.Reset(left)
 		}
-		deadline := t.deadline
+		ops, deadline := t.ops, t.deadline
 		b.mu.Unlock()
 
 		// Detached: the calls of many requests travel together, and none of them may end the others'.
 		ctx, cancel := context.WithDeadline(context.Background(), deadline)
-		call.run(ctx, b.client, t.ops)
+		call.run(ctx, b.client, ops)
 		cancel()
 
 		b.mu.Lock()
 		t.timer.Stop()
 		if !t.abandoned {
-			call.answer(t.ops)
+			call.answer(ops)
 		}
 	}
 	if b.trip == t {
