@@ -50,17 +50,17 @@ func (v *Verifier) UnsignedChallenge(r *Request, token string) (*Answer, bool) {
 	}
 	switch v.row.handshake {
 	case handshakeDropbox:
-		return echo(only1(query, "challenge"))
+		return echo(onlyValue(query, "challenge"))
 	case handshakeMeta:
-		if token == "" || only1(query, "hub.mode") != "subscribe" {
+		if token == "" || onlyValue(query, "hub.mode") != "subscribe" {
 			return nil, false
 		}
-		if !hmac.Equal([]byte(only1(query, "hub.verify_token")), []byte(token)) {
+		if !hmac.Equal([]byte(onlyValue(query, "hub.verify_token")), []byte(token)) {
 			return &Answer{Status: http.StatusForbidden, Header: http.Header{}}, true
 		}
-		return echo(only1(query, "hub.challenge"))
+		return echo(onlyValue(query, "hub.challenge"))
 	case handshakeCRC:
-		return v.crc(only1(query, "crc_token"))
+		return v.crc(onlyValue(query, "crc_token"))
 	}
 	return nil, false
 }
@@ -99,8 +99,8 @@ func isEmptyArray(raw []byte) bool {
 	return len(raw) > 1 && raw[0] == '[' && len(bytes.TrimSpace(raw[1:len(raw)-1])) == 0
 }
 
-// only1 is the value of a parameter that is there once.
-func only1(query url.Values, name string) string {
+// onlyValue is the value of a parameter that is there once.
+func onlyValue(query url.Values, name string) string {
 	if values := query[name]; len(values) == 1 {
 		return values[0]
 	}
