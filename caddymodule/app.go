@@ -49,6 +49,7 @@ type App struct {
 	store    *redisstore.Store
 	tracer   *tracer // nil without tracing
 	running  *sender.Sender
+	queues   []namedQueue
 	nameless map[string]int // receivers without a name, by their settings
 
 	cancel context.CancelFunc
@@ -144,6 +145,7 @@ func (a *App) Start() error {
 		cancel() // an app that fails to start is not stopped
 		return err
 	}
+	a.startQueues(ctx)
 	running.add(a)
 	return nil
 }
@@ -154,6 +156,7 @@ func (a *App) Stop() error {
 	if a.cancel != nil {
 		a.cancel()
 	}
+	a.work.Go(a.stopQueues) // both have attempts to wait for
 	a.stopSender()
 	a.work.Wait()
 	return nil

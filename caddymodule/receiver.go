@@ -115,11 +115,6 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.Queue != nil {
-		if err := r.Queue.Deliver.Provision(ctx); err != nil {
-			return fmt.Errorf("queue: deliver: %w", err)
-		}
-	}
 	options := receiver.Options{
 		Config:   c,
 		Store:    store,
@@ -129,6 +124,11 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 	}
 	if len(r.sources) > 0 {
 		options.Allowed = r.allowed
+	}
+	if r.Queue != nil {
+		if options.Enqueuer, err = app.enqueuer(ctx, r, &c); err != nil {
+			return err
+		}
 	}
 	if r.receiver, err = receiver.New(options); err != nil {
 		return err

@@ -1,0 +1,97 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/receiver"
+)
+
+// namedQueue is the queue of one receiver of a configuration.
+type namedQueue struct {
+	name string
+	*receiver.Queue
+}
+
+// enqueuer makes the queue of r, which the app starts and stops. Its events take the deliver routes as if they had
+// just arrived at the server that r belongs to, so delivery has everything that Caddy's own proxying has.
+func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver) (receiver.Enqueuer, error) {
+	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok {
+		return nil, errors.New("queue: a receiver with a queue belongs into a site's routes")
+	}
+	if err := r.Queue.Deliver.Provision(ctx); err != nil {
+		return nil, fmt.Errorf("queue: deliver: %w", err)
+	}
+	// Routes that leave a request unanswered must not pass for delivery.
+	routes := r.Queue.Deliver.Compile(caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil }))
+	q, err := receiver.NewQueue(receiver.QueueOptions{
+		Config: *c.Queue, Store: a.store, Name: c.Name, Logger: ctx.Slogger(),
+		Deliver: func(w http.ResponseWriter, req *http.Request) error {
+			repl := caddy.NewReplacer()
+			for placeholder, header := range queuedPlaceholders {
+				repl.Set(placeholder, req.Header.Get(header))
+			}
+			repl.Set("http.webhook.name", c.Name)
+			err := routes.ServeHTTP(w, caddyhttp.PrepareRequest(req, repl, w, server))
+			var failed caddyhttp.HandlerError
+			if errors.As(err, &failed) {
+				return fmt.Errorf("status %d: %w", failed.StatusCode, failed.Err) // its own text holds a random ID
+			}
+			return err
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.queues = append(a.queues, namedQueue{c.Name, q})
+	return q, nil
+}
+
+// queuedPlaceholders are those of a request that comes out of a queue, by the header that kept them.
+var queuedPlaceholders = map[string]string{
+	"http.webhook.scheme": config.HeaderVerified, "http.webhook.id": config.HeaderID,
+	"http.webhook.event": config.HeaderEvent, "http.webhook.timestamp": config.HeaderTimestamp,
+}
+
+func (a *App) startQueues(ctx context.Context) {
+	for _, q := range a.queues {
+		q.Start(ctx)
+	}
+}
+
+// stopQueues lets the attempts in flight end, in all queues at once.
+func (a *App) stopQueues() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), stopGrace)
+	defer cancel()
+	stopped := make(chan struct{}, len(a.queues))
+	for _, q := range a.queues {
+		go func() {
+			if err := q.Stop(ctx); err != nil {
+				a.logger.Warn("a queue was cut off; what it was delivering will be delivered again", zap.String("webhook_name", q.name), zap.Error(err))
+			}
+			stopped <- struct{}{}
+		}()
+	}
+	for range a.queues {
+		<-stopped
+	}
+}
+
+// queue returns the queue of the receivers of that name.
+func (a *App) queue(name string) (*receiver.Queue, bool) {
+	for _, q := range a.queues {
+		if q.name == name {
+			return q.Queue, true
+		}
+	}
+	return nil, false
+}

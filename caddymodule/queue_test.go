@@ -1,0 +1,114 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/redistest"
+)
+
+func queueSite(app *backend, retry string) string {
+	return fmt.Sprintf(`handle /webhooks {
+		webhook_receiver videocloud %s {
+			name queued
+			queue {
+				retry %s
+				deliver {
+					reverse_proxy %s
+				}
+			}
+		}
+	}
+	handle {
+		respond 404
+	}`, testSecret, retry, strings.TrimPrefix(app.URL, "http://"))
+}
+
+// stores are the redis options that a queue is tested with.
+func stores(t *testing.T, test func(t *testing.T, redis string)) {
+	t.Run("memory", func(t *testing.T) { test(t, "webhooks {\n redis memory\n}") })
+	t.Run("redis", func(t *testing.T) { test(t, "webhooks {\n redis "+redistest.Start(t).URL()+"\n}") })
+}
+
+func TestQueueAnswersAtOnceAndDelivers(t *testing.T) {
+	stores(t, func(t *testing.T, redis string) {
+		s, app := newServer(t), newBackend(t)
+		app.answer(http.StatusBadGateway)
+		s.load(redis, queueSite(app, "0s 100ms 100ms 100ms"))
+		req := signed(t, s.url("/webhooks?a=b"), "evt_1", testEvent)
+		req.Header.Set("Authorization", "Bearer not for the store")
+		req.Header.Set("X-Webhook-Attempt", "99")
+		resp, body := do(t, req)
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		require.Empty(t, body)
+		require.Eventually(t, func() bool { n, _, _ := app.seen(); return n >= 2 }, 10*time.Second, time.Millisecond)
+		app.answer(http.StatusOK)
+		require.Eventually(t, func() bool {
+			q, ok := must(running.newest()).queue("queued")
+			require.True(t, ok)
+			d, err := q.Depth(t.Context())
+			return err == nil && d.Waiting == 0 && d.InFlight == 0
+		}, 10*time.Second, time.Millisecond)
+		n, last, body := app.seen()
+		require.Equal(t, testEvent, body)
+		require.Equal(t, fmt.Sprint(n), last.Header.Get("X-Webhook-Attempt"))
+		require.Equal(t, "videocloud", last.Header.Get("X-Webhook-Verified"))
+		require.Equal(t, "evt_1", last.Header.Get("X-Webhook-Id"))
+		require.Equal(t, "video.uploaded", last.Header.Get("X-Webhook-Event"))
+		require.Equal(t, "/webhooks?a=b", last.RequestURI)
+		require.Empty(t, last.Header.Get("Authorization"))
+
+		resp, _ = do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		require.Equal(t, "true", resp.Header.Get("X-Webhook-Duplicate"))
+		resp, _ = do(t, signed(t, s.url("/elsewhere"), "evt_2", testEvent))
+		require.Equal(t, http.StatusNotFound, resp.StatusCode)
+	})
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// TestLesson42QueueSurvivesReloads: a reload in mid-flight loses no queued event and doubles none.
+func TestLesson42QueueSurvivesReloads(t *testing.T) {
+	stores(t, func(t *testing.T, redis string) {
+		s, app := newServer(t), newBackend(t)
+		site := queueSite(app, "0s 1s")
+		s.load(redis, site)
+		const events = 60
+		var senders sync.WaitGroup
+		for i := range events {
+			senders.Go(func() {
+				resp, _ := do(t, signed(t, s.url("/webhooks"), fmt.Sprint("evt_", i), strings.Replace(testEvent, "vid_123456", fmt.Sprint("vid_", i), 1)))
+				if resp.StatusCode != http.StatusOK {
+					t.Errorf("event %d: status %d", i, resp.StatusCode)
+				}
+			})
+			if i%20 == 10 {
+				s.load(redis, site+fmt.Sprintf("\nheader X-Reload %d", i))
+			}
+		}
+		senders.Wait()
+		require.Eventually(t, func() bool { n, _, _ := app.seen(); return n >= events }, 20*time.Second, time.Millisecond)
+		app.mu.Lock()
+		defer app.mu.Unlock()
+		seen := map[string]int{}
+		for _, r := range app.requests {
+			seen[r.Header.Get("X-Webhook-Id")]++
+		}
+		require.Len(t, seen, events)
+		for id, n := range seen {
+			require.Equal(t, 1, n, id)
+		}
+	})
+}
