@@ -5,17 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/destination"
@@ -150,7 +144,7 @@ func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number
 	h[config.HeaderWebhookID] = []string{p.eventID}
 	h[config.HeaderWebhookTimestamp] = []string{strconv.FormatInt(now.Unix(), 10)}
 	h[config.HeaderWebhookSignature] = []string{values[signature:]}
-	if s.c.PropagateTrace {
+	if s.propagate {
 		traceContext.Inject(ctx, lowerCarrier(h))
 	}
 	return (&http.Request{
@@ -272,87 +266,4 @@ func failureDetail(j *queue.Job, p *payload, number int, r *result) string {
 	}
 	b, _ := json.Marshal(detail{p.eventID, deliveryID(j.Lane, j.ID), number, r.status, r.err})
 	return string(b)
-}
-
-// startAttempt starts the span of an attempt, in the trace of the event's publisher.
-func (s *Sender) startAttempt(ctx context.Context, e *endpoint, j *queue.Job, p *payload, number int) (context.Context, trace.Span) {
-	if p.traceparent != "" {
-		ctx = traceContext.Extract(ctx, propagation.MapCarrier{config.HeaderTraceparent: p.traceparent, config.HeaderTracestate: p.tracestate})
-	}
-	ctx, span := s.tracer.Start(ctx, "webhook.attempt", trace.WithSpanKind(trace.SpanKindClient))
-	if span.IsRecording() {
-		span.SetAttributes(
-			attribute.String("http.request.method", http.MethodPost),
-			attribute.String("server.address", e.url.Hostname()),
-			attribute.String("url.full", e.url.Scheme+"://"+e.host+e.url.EscapedPath()), // a query may hold a token
-			attribute.Int("http.request.resend_count", number-1),
-			attribute.String("webhook.id", webhookPrefix+j.Lane),
-			attribute.String("webhook.delivery.id", deliveryID(j.Lane, j.ID)),
-			attribute.String("webhook.event.id", p.eventID),
-			attribute.String("webhook.event.type", p.kind),
-			attribute.Int("webhook.attempt", number),
-		)
-	}
-	return ctx, span
-}
-
-func endAttempt(span trace.Span, r *result) {
-	if !span.IsRecording() {
-		return
-	}
-	if r.status != 0 {
-		span.SetAttributes(attribute.Int("http.response.status_code", r.status))
-	}
-	if !r.success() {
-		span.SetAttributes(attribute.String("error.type", r.outcome))
-		span.SetStatus(codes.Error, r.err)
-	}
-}
-
-// attempted writes the one log line of an attempt.
-func (s *Sender) attempted(ctx context.Context, j *queue.Job, p *payload, number int, r *result, state State, delay time.Duration) {
-	level := slog.LevelInfo
-	if r.success() {
-		level = slog.LevelDebug
-	}
-	if !s.log.Enabled(ctx, level) {
-		return
-	}
-	attrs := append(s.about(j, p), slog.Int("attempt", number), slog.String("outcome", r.outcome), slog.Int("status", r.status),
-		slog.Duration("duration", r.took), slog.String("state", string(state)))
-	if r.err != "" {
-		attrs = append(attrs, slog.String("error", r.err))
-	}
-	if r.cause != nil {
-		attrs = append(attrs, slog.Any("cause", r.cause))
-	}
-	if state == StateRetrying {
-		attrs = append(attrs, slog.Duration("next_attempt_in", delay))
-	}
-	s.log.LogAttrs(ctx, level, "delivery.attempted", attrs...)
-}
-
-// ended counts a delivery that ended, and logs a failed one.
-func (s *Sender) ended(ctx context.Context, j *queue.Job, p *payload, state State, reason string, r *result) {
-	s.o.Observer.Delivery(state)
-	if state != StateFailed {
-		return
-	}
-	attrs := append(s.about(j, p), slog.Int("attempts", j.Attempts+1), slog.String("reason", reason))
-	if r != nil {
-		attrs = append(attrs, slog.String("last_error", r.err), slog.Int("last_status", r.status))
-	}
-	s.log.LogAttrs(ctx, slog.LevelWarn, "delivery.failed", attrs...)
-}
-
-func (s *Sender) about(j *queue.Job, p *payload) []slog.Attr {
-	attrs := []slog.Attr{
-		slog.String("webhook_id", webhookPrefix+j.Lane), slog.String("delivery_id", deliveryID(j.Lane, j.ID)),
-		slog.String("event_id", p.eventID), slog.String("event", p.kind),
-	}
-	// The trace ID is the second field of a traceparent.
-	if parts := strings.Split(p.traceparent, "-"); len(parts) == 4 {
-		attrs = append(attrs, slog.String("trace_id", parts[1]))
-	}
-	return attrs
 }

@@ -55,6 +55,14 @@ func decodePayload(text string) (p payload, ok bool) {
 	return p, true
 }
 
+// traceID is that of the event's publisher, "" without one: the second field of a traceparent.
+func (p *payload) traceID() string {
+	if parts := strings.Split(p.traceparent, "-"); len(parts) == 4 {
+		return parts[1]
+	}
+	return ""
+}
+
 // envelope is the documented body: compact, keys in this order, data as it was published.
 func envelope(event string, timestamp time.Time, data json.RawMessage) string {
 	const head, middle, tail = `{"event":"`, `","timestamp":"`, `","data":`

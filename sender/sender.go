@@ -55,10 +55,12 @@ type Options struct {
 	OnEvent func(ctx context.Context, name string, data map[string]any)
 	// Forbidden returns the addresses of our own admin endpoints, which are never delivered to. Defaults to none.
 	Forbidden func() []netip.AddrPort
-	// TracerProvider makes the spans. Defaults to none.
+	// TracerProvider makes the spans. Defaults to none; then no trace leaves with a delivery either.
 	TracerProvider trace.TracerProvider
 	// Observer is told of attempts and ended deliveries, for metrics. Defaults to nothing.
 	Observer Observer
+	// Watcher sees each attempt. Defaults to nobody.
+	Watcher Watcher
 	// Transport replaces the guarded transport in tests. Defaults to one that obeys Config.
 	Transport http.RoundTripper
 }
@@ -103,6 +105,8 @@ type Sender struct {
 	tracer    trace.Tracer
 	names     config.BrandHeaders
 	types     map[string]bool
+	propagate bool // traceparent leaves with a delivery
+	lines     lines
 	endpoints endpoints
 	replays   replays
 	notify    notifier
@@ -131,13 +135,15 @@ func New(o Options) (*Sender, error) {
 	if o.Observer == nil {
 		o.Observer = noObserver{}
 	}
+	c := o.Config
+	propagate := c.PropagateTrace && o.TracerProvider != nil
 	if o.TracerProvider == nil {
 		o.TracerProvider = noop.NewTracerProvider()
 	}
-	c := o.Config
 	s := &Sender{
 		c: c, o: o, log: o.Logger, store: o.Store, names: config.HeadersFor(c.Brand), types: map[string]bool{config.EventTest: true},
 		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64),
+		propagate: propagate,
 	}
 	for _, t := range c.EventTypes {
 		s.types[t.Name] = true

@@ -1,0 +1,82 @@
+package sender
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/sample"
+)
+
+// attempted writes the one log line of an attempt, and shows it to whoever watches.
+func (s *Sender) attempted(ctx context.Context, j *queue.Job, p *payload, number int, r *result, state State, delay time.Duration) {
+	if w := s.o.Watcher; w != nil && w.Watching() {
+		w.Attempted(s.shown(j, p, number, r, state, delay))
+	}
+	level, lines := slog.LevelWarn, &s.lines.failures
+	if r.success() {
+		level, lines = slog.LevelInfo, &s.lines.successes
+	}
+	if !s.log.Enabled(ctx, level) {
+		return
+	}
+	leftOut, ok := lines.Take(time.Now())
+	if !ok {
+		return
+	}
+	attrs := append(s.about(j, p), slog.Int("attempt", number), slog.String("outcome", r.outcome), slog.Int("status", r.status),
+		slog.Duration("duration", r.took), slog.String("state", string(state)))
+	if r.err != "" {
+		attrs = append(attrs, slog.String("error", r.err))
+	}
+	if r.cause != nil {
+		attrs = append(attrs, slog.Any("cause", r.cause))
+	}
+	if state == StateRetrying {
+		attrs = append(attrs, slog.Duration("next_attempt_in", delay))
+	}
+	s.log.LogAttrs(ctx, level, "delivery.attempted", leftOutAttr(attrs, leftOut)...)
+}
+
+// ended counts a delivery that ended, and logs a failed one.
+func (s *Sender) ended(ctx context.Context, j *queue.Job, p *payload, state State, reason string, r *result) {
+	s.o.Observer.Delivery(state)
+	if state != StateFailed {
+		return
+	}
+	leftOut, ok := s.lines.ended.Take(time.Now())
+	if !ok {
+		return
+	}
+	attempts := j.Attempts
+	if r != nil {
+		attempts++
+	}
+	attrs := append(s.about(j, p), slog.Int("attempts", attempts), slog.String("reason", reason))
+	if r != nil {
+		attrs = append(attrs, slog.String("last_error", r.err), slog.Int("last_status", r.status))
+	}
+	s.log.LogAttrs(ctx, slog.LevelWarn, "delivery.failed", leftOutAttr(attrs, leftOut)...)
+}
+
+// lines thins out floods of log lines, each kind by itself.
+type lines struct{ successes, failures, ended sample.Lines }
+
+func leftOutAttr(attrs []slog.Attr, leftOut int64) []slog.Attr {
+	if leftOut > 0 {
+		attrs = append(attrs, slog.Int64("left_out", leftOut))
+	}
+	return attrs
+}
+
+func (s *Sender) about(j *queue.Job, p *payload) []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("webhook_id", webhookPrefix+j.Lane), slog.String("delivery_id", deliveryID(j.Lane, j.ID)),
+		slog.String("event_id", p.eventID), slog.String("event", p.kind),
+	}
+	if id := p.traceID(); id != "" {
+		attrs = append(attrs, slog.String("trace_id", id))
+	}
+	return attrs
+}

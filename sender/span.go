@@ -1,0 +1,50 @@
+package sender
+
+import (
+	"context"
+	"net/http"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+// startAttempt starts the span of an attempt, in the trace of the event's publisher.
+func (s *Sender) startAttempt(ctx context.Context, e *endpoint, j *queue.Job, p *payload, number int) (context.Context, trace.Span) {
+	if p.traceparent != "" {
+		ctx = traceContext.Extract(ctx, propagation.MapCarrier{config.HeaderTraceparent: p.traceparent, config.HeaderTracestate: p.tracestate})
+	}
+	ctx, span := s.tracer.Start(ctx, "webhook.attempt", trace.WithSpanKind(trace.SpanKindClient))
+	if span.IsRecording() {
+		span.SetAttributes(
+			attribute.String("http.request.method", http.MethodPost),
+			attribute.String("server.address", e.url.Hostname()),
+			attribute.Int("server.port", portOf(e.url)),
+			attribute.String("url.full", e.url.Scheme+"://"+e.host+e.url.EscapedPath()), // a query may hold a token
+			attribute.Int("http.request.resend_count", number-1),
+			attribute.String("webhook.id", webhookPrefix+j.Lane),
+			attribute.String("webhook.delivery.id", deliveryID(j.Lane, j.ID)),
+			attribute.String("webhook.event.id", p.eventID),
+			attribute.String("webhook.event.type", p.kind),
+			attribute.Int("webhook.attempt", number),
+		)
+	}
+	return ctx, span
+}
+
+func endAttempt(span trace.Span, r *result) {
+	if !span.IsRecording() {
+		return
+	}
+	if r.status != 0 {
+		span.SetAttributes(attribute.Int("http.response.status_code", r.status))
+	}
+	if !r.success() {
+		span.SetAttributes(attribute.String("error.type", r.outcome))
+		span.SetStatus(codes.Error, r.err)
+	}
+}
