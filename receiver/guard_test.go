@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redistest"
 )
 
 // moody is a store that can hang, fail, and lose answers.
@@ -246,8 +247,8 @@ func TestGuardClosesDuringAnOutage(t *testing.T) {
 
 func TestLesson49_RedisFrozenThawedAndRestarted(t *testing.T) {
 	t.Parallel()
-	server := startRedis(t)
-	client := server.client(t)
+	server := redistest.Start(t)
+	client := openRedis(t, server)
 	stores, gateways := make([]*Redis, 2), make([]*gateway, 2)
 	for i := range stores {
 		stores[i] = NewRedis(client, "test", "videos", RedisOptions{})
@@ -257,7 +258,7 @@ func TestLesson49_RedisFrozenThawedAndRestarted(t *testing.T) {
 	one, two := gateways[0], gateways[1]
 	requireAccepted(t, one.deliver("before", ""))
 
-	server.freeze(t)
+	freeze(t, server)
 	var wg sync.WaitGroup
 	for i := range 100 {
 		wg.Go(func() {
@@ -278,7 +279,7 @@ func TestLesson49_RedisFrozenThawedAndRestarted(t *testing.T) {
 	require.Equal(t, http.StatusInternalServerError, one.deliver("refused", "").Code)
 	one.app.answer(0)
 
-	server.thaw(t)
+	thaw(t, server)
 	back := func() bool {
 		return !stores[0].Down() && !stores[0].Guard.pending.Load() && stores[0].memory.Len() == 0
 	}
@@ -289,10 +290,10 @@ func TestLesson49_RedisFrozenThawedAndRestarted(t *testing.T) {
 	requireAccepted(t, two.deliver("refused", ""))
 	requireDuplicate(t, one.deliver("before", ""))
 
-	server.stop()
+	server.Kill()
 	requireAccepted(t, one.deliver("while it is down", ""))
 	requireDuplicate(t, one.deliver("while it is down", ""))
-	server.start(t, server.cmd.Path)
+	server.Up()
 	require.Eventually(t, back, 10*time.Second, 5*time.Millisecond)
 	requireDuplicate(t, two.deliver("while it is down", ""))
 	requireAccepted(t, two.deliver("after", ""))

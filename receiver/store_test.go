@@ -245,16 +245,17 @@ func TestStores(t *testing.T) {
 			}
 		},
 	}
-	eachBackend(t, func(t *testing.T, b backend) {
+	run := func(t *testing.T, b backend) {
 		for name, test := range tests {
 			t.Run(name, func(t *testing.T) {
 				scope := strings.ReplaceAll(name, " ", "_")
 				test(t, backend{
-					open:   func(t *testing.T, n string) Store { return b.open(t, scope+n) },
-					pass:   b.pass,
-					client: b.client,
+					open: func(t *testing.T, n string) Store { return b.open(t, scope+n) },
+					pass: b.pass,
 				})
 			})
 		}
-	})
+	}
+	eachBackend(t, run)
+	onCluster(t, run)
 }
