@@ -97,6 +97,7 @@ func TestRules(t *testing.T) {
 		{name: "malformed goes before stale", scheme: "stripe", headers: []string{"Stripe-Signature", "t=1,v1=zz"}, body: "{}", reason: ReasonMalformed},
 		{name: "stale goes before mismatch", scheme: "stripe", headers: []string{"Stripe-Signature", "t=1,v1=" + stripe(now)}, body: "{}", reason: ReasonTimestamp},
 		{name: "empty body", scheme: "stripe", headers: []string{"Stripe-Signature", "t=" + now + ",v1=" + hexSum("key", now+".")}},
+		{name: "beginning of the right signature among others", scheme: "stripe", headers: []string{"Stripe-Signature", "t=" + now + ",v1=" + stripe(now)[:8] + strings.Repeat(",v1="+strings.Repeat("0", 64), 2)}, body: "{}", reason: ReasonMismatch},
 		{name: "sixteen signatures", scheme: "stripe", headers: []string{"Stripe-Signature", "t=" + now + strings.Repeat(",v1="+strings.Repeat("0", 64), 15) + ",v1=" + stripe(now)}, body: "{}"},
 		{name: "seventeen signatures", scheme: "stripe", headers: []string{"Stripe-Signature", "t=" + now + strings.Repeat(",v1="+strings.Repeat("0", 64), 16) + ",v1=" + stripe(now)}, body: "{}", reason: ReasonMalformed},
 		{name: "two signatures where no rotation is documented", scheme: "calendly", headers: []string{"Calendly-Webhook-Signature", "t=" + now + ",v1=" + stripe(now) + ",v1=" + stripe(now)}, body: "{}", reason: ReasonMalformed},
