@@ -3,6 +3,7 @@ package sender
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,6 +20,8 @@ import (
 const (
 	// maxResponse is how much of an answer is kept to be shown.
 	maxResponse = 1 << 10
+	// maxError bounds what an endpoint can put into an error, such as the names in its certificate.
+	maxError = 512
 	// maxDrain is how much of an answer is read so that its connection can be used again. What is longer costs its
 	// connection, not our memory; the status counts all the same.
 	maxDrain = 64 << 10
@@ -66,8 +69,8 @@ func (s *Sender) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 	} else {
 		r = s.request(ctx, j, &p, number, began)
 	}
-	if ctx.Err() != nil && !r.success() && r.status == 0 {
-		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt
+	if ctx.Err() != nil && r.cause != nil {
+		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt, wherever it cut it off
 	}
 	s.o.Observer.Attempt(r.outcome, r.took)
 	return s.judge(ctx, j, &p, number, began, &r)
@@ -85,6 +88,7 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 	defer span.End()
 	defer func() {
 		r.took = time.Since(began)
+		r.err = clip(r.err, maxError)
 		endAttempt(span, &r)
 	}()
 	answer, err := e.via.RoundTrip(s.newRequest(ctx, e, p, number, began))
@@ -97,6 +101,11 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 	}
 	defer answer.Body.Close()
 	r.status = answer.StatusCode
+	if answer.StatusCode == http.StatusSwitchingProtocols {
+		// What follows belongs to no answer: reading it would wait for as long as the endpoint likes, whatever the timeout.
+		r.outcome, r.err = outcomeStatus, "answered 101"
+		return r
+	}
 	if r.body, err = readAnswer(answer.Body); err != nil {
 		r.outcome, r.err, r.cause = outcomeRead, destination.Describe(err), err
 		if destination.KindOf(err) == destination.KindTimeout {
@@ -192,8 +201,8 @@ func retryAfter(value string, now time.Time) time.Duration {
 		return 0
 	}
 	var d time.Duration
-	if seconds, err := strconv.Atoi(value); err == nil {
-		d = time.Duration(min(seconds, int(config.MaxRetryAfter/time.Second))) * time.Second
+	if seconds, err := strconv.Atoi(value); err == nil || errors.Is(err, strconv.ErrRange) {
+		d = time.Duration(min(seconds, int(config.MaxRetryAfter/time.Second))) * time.Second // Atoi's out of range is the nearest in it
 	} else if at, err := http.ParseTime(value); err == nil {
 		d = at.Sub(now)
 	}

@@ -75,6 +75,12 @@ func readNotice(e redis.XMessage) notice {
 	return n
 }
 
+// Kinds of notices, and names of the operator's events.
+const (
+	noticeFailed    = "webhook_failed" // or disabled, after a 410
+	noticeRecovered = "webhook_recovered"
+)
+
 // noticeData is the data of a notice's event, in the contract's order.
 type noticeData struct {
 	Kind      string `json:"kind"`
@@ -97,12 +103,12 @@ func (s *Sender) sendNotice(ctx context.Context, shard int, n notice) error {
 	}
 	id := webhookPrefix + n.lane
 	d := noticeData{
-		Kind: "webhook_" + n.kind, WebhookID: id, URL: r.shown.URL, FailedSince: n.since.Format("2006-01-02T15:04:05Z"),
+		Kind: noticeRecovered, WebhookID: id, URL: r.shown.URL, FailedSince: n.since.Format("2006-01-02T15:04:05Z"),
 		FailedDeliveries: n.count, Replay: "POST /webhooks/" + id + "/replay",
 	}
 	event := config.EventWarning
 	if n.kind != "recovered" {
-		event = config.EventError
+		d.Kind, event = noticeFailed, config.EventError
 		d.detail = &n.detail
 	}
 	data, err := json.Marshal(d)
@@ -125,14 +131,10 @@ func (s *Sender) announce(ctx context.Context, r *record, n notice, d noticeData
 	if s.o.OnEvent == nil {
 		return
 	}
-	name := "webhook_failed"
-	if n.kind == "recovered" {
-		name = "webhook_recovered"
-	}
 	var fields map[string]any
 	_ = json.Unmarshal(data, &fields) // just written
 	fields["account"] = r.account
-	s.o.OnEvent(ctx, name, fields)
+	s.o.OnEvent(ctx, d.Kind, fields)
 }
 
 // publishNotice publishes a notice to the account's other webhooks, and to the operator's notify_url.

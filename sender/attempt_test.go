@@ -1,0 +1,514 @@
+package sender
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redistest"
+)
+
+// discardLog takes what a server says of clients that hang up.
+var discardLog = log.New(io.Discard, "", 0)
+
+// once has each delivery attempted once.
+func once(o *Options) { o.Config.Retry = []time.Duration{0} }
+
+// TestLesson09_AnswersAreBounded: whatever an endpoint answers costs bounded time and memory, and what is kept of it is
+// short and readable.
+func TestLesson09_AnswersAreBounded(t *testing.T) {
+	t.Parallel()
+	const timeout = 300 * time.Millisecond
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	_, _ = z.Write(make([]byte, 64<<20))
+	require.NoError(t, z.Close())
+	var sent atomic.Int64 // of the endless answer
+
+	drip := func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = w.Write([]byte("."))
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-r.Context().Done():
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		answer func(w http.ResponseWriter, r *http.Request)
+		url    string
+		state  State
+		status int
+		err    string
+	}{
+		"no answer":    {answer: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, state: StateFailed, err: "no complete answer in time"},
+		"dripped body": {answer: drip, state: StateFailed, status: 200, err: "no complete answer in time"},
+		"a GB": {
+			answer: func(w http.ResponseWriter, r *http.Request) {
+				block := make([]byte, 64<<10)
+				for range 16 << 10 {
+					n, err := w.Write(block)
+					sent.Add(int64(n))
+					if err != nil {
+						return
+					}
+				}
+			},
+			state: StateSucceeded, status: 200,
+		},
+		"a GB of an error": {
+			answer: func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(500)
+				block := bytes.Repeat([]byte("x"), 64<<10)
+				for range 16 << 10 {
+					if _, err := w.Write(block); err != nil {
+						return
+					}
+				}
+			},
+			state: StateFailed, status: 500, err: "answered 500",
+		},
+		"gzip bomb": {
+			answer: func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Accept-Encoding") != "" {
+					w.WriteHeader(500) // it was asked for
+				}
+				w.Header().Set("Content-Encoding", "gzip")
+				_, _ = w.Write(bomb.Bytes())
+			},
+			state: StateSucceeded, status: 200,
+		},
+		"not UTF-8": {
+			answer: func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte{0xff}, 5000)) },
+			state:  StateSucceeded, status: 200,
+		},
+		"a character across the end": {
+			answer: func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write([]byte(strings.Repeat("x", 1022) + strings.Repeat("€", 1000)))
+			},
+			state: StateSucceeded, status: 200,
+		},
+		"headers without end": {
+			url: raw(t, func(c net.Conn) {
+				_, err := c.Write([]byte("HTTP/1.1 200 OK\r\n"))
+				for err == nil {
+					_, err = c.Write([]byte("X-More: " + strings.Repeat("x", 8<<10) + "\r\n"))
+				}
+			}),
+			state: StateFailed, err: "the answer was not valid HTTP",
+		},
+		"early answers without end": {
+			url: raw(t, func(c net.Conn) {
+				var err error
+				for err == nil {
+					_, err = c.Write([]byte("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"))
+				}
+			}),
+			state: StateFailed,
+		},
+		"not HTTP": {
+			url:   raw(t, func(c net.Conn) { _, _ = c.Write([]byte("SSH-2.0-OpenSSH_9.6\r\n\xff\xfe\r\n\r\n")) }),
+			state: StateFailed, err: "the answer was not valid HTTP",
+		},
+		"switching protocols": {
+			url: raw(t, func(c net.Conn) {
+				_, _ = c.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"))
+				_, _ = c.Read(make([]byte, 1))
+			}),
+			state: StateFailed, status: 101,
+		},
+		"broken off": {
+			url:   raw(t, func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")) }),
+			state: StateFailed, status: 200, err: "the connection broke before the answer was complete",
+		},
+		"hung up": {
+			url:   raw(t, func(net.Conn) {}),
+			state: StateFailed, err: "the connection broke before the answer was complete",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(o *Options) {
+				once(o)
+				o.Config.Timeout = timeout
+				if !strings.Contains(c.err, "in time") {
+					o.Config.Timeout = 10 * time.Second
+				}
+			}).start()
+			to := c.url
+			if to == "" {
+				to = newSink(t, func(_ int, w http.ResponseWriter, r *http.Request) { c.answer(w, r) }).URL
+			}
+			b.webhook(to)
+			d := b.reaches(b.publish(guideData), c.state)
+			require.Len(t, d.Attempts, 1)
+			a := d.Attempts[0]
+			require.Equal(t, c.status, a.StatusCode)
+			if c.err != "" {
+				require.Equal(t, c.err, a.Error)
+			}
+			require.Equal(t, c.state == StateFailed, a.Error != "")
+			require.LessOrEqual(t, len(a.ResponseBody), 1<<10)
+			require.True(t, utf8.ValidString(a.ResponseBody))
+			require.Less(t, a.DurationMS, int64(9000), "it ended by itself, or with the timeout")
+			require.Less(t, sent.Load(), int64(64<<20), "an endless answer is not read to its end")
+		})
+	}
+}
+
+// TestLesson10_BodiesAreNotReencoded: what was published is what is signed and sent, byte for byte, on every attempt, and
+// what the API shows of it.
+func TestLesson10_BodiesAreNotReencoded(t *testing.T) {
+	t.Parallel()
+	bodies := []string{
+		`{}`,
+		`{"n":123456789012345678901234567890,"f":1.0,"g":1e400,"z":-0,"h":0.1000000000000000055511151231257827}`,
+		`{"z":1,"a":2,"m":{"b":1,"a":2}}`,
+		"{ \"a\" :\t1,\r\n  \"b\" : [ 1 ,2 ]\n}",
+		`{"esc":"\u00e9\/\u2028\ud83d\ude00\ud800<>&","raw":"é ` + "\u2028" + `😀 <>& \""}`,
+		`{"deep":{"same":1,"same":2},"":"","a\u0062":"ab"}`,
+		"{\"del\":\"\x7f\u0085\ufeff\uffff\"}",
+		`{"sep":"` + "\\u001f\\n" + `|` + "~" + `"}`,
+	}
+	redistest.Each(t, func(t *testing.T, store *Store) {
+		b := newBundle(t, store, func(o *Options) { o.Config.Retry = []time.Duration{0, 0} }).start()
+		to := newSink(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+			if n%2 == 1 {
+				w.WriteHeader(500)
+			}
+		})
+		b.webhook(to.URL)
+		for i, data := range bodies {
+			p := b.publish(data)
+			b.reaches(p, StateSucceeded)
+			got := to.got()
+			require.Len(t, got, 2*(i+1))
+			for _, r := range got[2*i:] {
+				require.Equal(t, `{"event":"video.uploaded","timestamp":"`+p.Timestamp.Format(time.RFC3339)+`","data":`+data+`}`, string(r.body))
+				requireSigned(t, r, "your_webhook_secret")
+			}
+			e, err := b.Event(t.Context(), "default", p.ID)
+			require.NoError(t, err)
+			require.Equal(t, data, string(e.Data))
+		}
+	})
+}
+
+// TestLesson11_RedirectsAreFailures: no 3xx is followed, and none is a success, the last one included.
+func TestLesson11_RedirectsAreFailures(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, store *Store) {
+		b := newBundle(t, store, func(o *Options) { o.Config.Retry = []time.Duration{0, 0} }).start()
+		elsewhere := newSink(t, nil)
+		for _, code := range []int{300, 301, 302, 303, 304, 305, 307, 308, 399} {
+			to := newSink(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Location", elsewhere.URL)
+				w.WriteHeader(code)
+			})
+			w := b.webhook(to.URL)
+			d := b.reaches(b.publish(guideData), StateFailed)
+			require.Len(t, d.Attempts, 2)
+			for _, a := range d.Attempts {
+				require.Equal(t, code, a.StatusCode)
+				require.Contains(t, a.Error, "redirects are not followed")
+			}
+			require.NoError(t, b.DeleteWebhook(t.Context(), "default", w.ID))
+		}
+		require.Empty(t, elsewhere.got())
+	})
+}
+
+// TestStatusCodes: every 2xx is a success, nothing else is.
+func TestStatusCodes(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), once).start()
+	code := answering(200)
+	b.webhook(newSink(t, code.answer).URL)
+	for c, state := range map[int]State{
+		200: StateSucceeded, 201: StateSucceeded, 202: StateSucceeded, 204: StateSucceeded, 206: StateSucceeded, 299: StateSucceeded,
+		400: StateFailed, 401: StateFailed, 404: StateFailed, 409: StateFailed, 410: StateFailed, 429: StateFailed, 500: StateFailed, 503: StateFailed, 599: StateFailed, 999: StateFailed,
+	} {
+		code.set(c)
+		d := b.reaches(b.publish(guideData), state)
+		require.Equal(t, c, d.Attempts[0].StatusCode)
+	}
+}
+
+// TestLesson21_RetryAfterOnlyDelays: never earlier than the table, never more than an hour, and only with 429 and 503.
+func TestLesson21_RetryAfterOnlyDelays(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		code  int
+		value string
+		want  time.Duration
+	}{
+		"delays":           {429, "120", 2 * time.Minute},
+		"503 too":          {503, "90", 90 * time.Second},
+		"not earlier":      {429, "1", time.Minute},
+		"zero":             {503, "0", time.Minute},
+		"at most an hour":  {429, "86400", time.Hour},
+		"a huge number":    {429, strings.Repeat("9", 40), time.Hour},
+		"a far date":       {503, "Fri, 31 Dec 9999 23:59:59 GMT", time.Hour},
+		"a date gone by":   {503, "Fri, 31 Dec 1999 23:59:59 GMT", time.Minute},
+		"negative":         {429, "-3600", time.Minute},
+		"nonsense":         {429, "soon", time.Minute},
+		"not with 500":     {500, "120", time.Minute},
+		"not with 404":     {404, "120", time.Minute},
+		"not with a 3xx":   {302, "120", time.Minute},
+		"nothing":          {429, "", time.Minute},
+		"fraction":         {429, "120.5", time.Minute},
+		"several":          {429, "120, 240", time.Minute},
+		"space around it":  {429, " 120 ", 2 * time.Minute},
+		"infinity by name": {503, "inf", time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
+			at := stopClock(b).at
+			b.start()
+			b.webhook(newSink(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+				if c.value != "" {
+					w.Header().Set("Retry-After", c.value)
+				}
+				w.WriteHeader(c.code)
+			}).URL)
+			d := b.attempts(b.publish(guideData), 1)
+			require.Equal(t, StateRetrying, d.State)
+			require.Equal(t, at.Add(c.want).UTC(), *d.NextAttemptAt)
+		})
+	}
+}
+
+// TestLesson21_RetryAfterDate: a date counts from now.
+func TestLesson21_RetryAfterDate(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
+	require.Equal(t, 10*time.Minute, retryAfter(now.Add(10*time.Minute).Format(http.TimeFormat), now))
+	require.Equal(t, config.MaxRetryAfter, retryAfter(now.Add(2*time.Hour).Format(http.TimeFormat), now))
+	require.Zero(t, retryAfter(now.Add(-time.Second).Format(http.TimeFormat), now))
+}
+
+// TestLesson21_ShutdownIsNotAnAttempt: a delivery whose attempt a stop cuts off is handed back as it was, wherever the
+// attempt stood, and the next sender makes that same attempt.
+func TestLesson21_ShutdownIsNotAnAttempt(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, store *Store) {
+		for name, hang := range map[string]func(w http.ResponseWriter){
+			"before the answer": func(http.ResponseWriter) {},
+			"within the answer": func(w http.ResponseWriter) {
+				_, _ = w.Write([]byte("half"))
+				_ = http.NewResponseController(w).Flush()
+			},
+			"within an error": func(w http.ResponseWriter) {
+				w.WriteHeader(500)
+				_ = http.NewResponseController(w).Flush()
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				a := newBundle(t, store, func(o *Options) { o.Config.Retry = []time.Duration{0, 0, time.Hour} }).quick(10*time.Second, time.Millisecond)
+				require.NoError(t, a.Start(t.Context()))
+				hanging := make(chan struct{}, 1)
+				to := newSink(t, func(n int, w http.ResponseWriter, r *http.Request) {
+					switch n {
+					case 1:
+						w.WriteHeader(500)
+					case 2:
+						hang(w)
+						hanging <- struct{}{}
+						<-r.Context().Done()
+					}
+				})
+				w := a.webhook(to.URL)
+				p := a.publish(guideData)
+				<-hanging
+				require.NoError(t, a.Stop(t.Context()))
+				d := a.delivery(p)
+				require.Equal(t, StateRetrying, d.State)
+				require.Len(t, d.Attempts, 1, "the attempt that was cut off is none")
+				require.NotNil(t, d.NextAttemptAt, "handed back")
+				require.Equal(t, StatusActive, a.hook(w).Status)
+
+				b := newBundle(t, store, nil).start()
+				b.reaches(p, StateSucceeded)
+				got := to.got()
+				require.Len(t, got, 3)
+				require.Equal(t, []string{"1", "2", "2"}, []string{attemptOf(got[0]), attemptOf(got[1]), attemptOf(got[2])})
+				require.NoError(t, a.DeleteWebhook(t.Context(), "default", w.ID))
+			})
+		}
+	})
+}
+
+func attemptOf(r received) string { return r.header.Get("X-VideoCloud-Attempt") }
+
+// TestStopWaitsForAttempts: an attempt that ends within the grace counts.
+func TestStopWaitsForAttempts(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, store *Store) {
+		b := newBundle(t, store, nil)
+		require.NoError(t, b.Start(t.Context()))
+		under, goOn := make(chan struct{}), make(chan struct{})
+		to := newSink(t, func(int, http.ResponseWriter, *http.Request) {
+			under <- struct{}{}
+			<-goOn
+		})
+		b.webhook(to.URL)
+		p := b.publish(guideData)
+		<-under
+		stopped := make(chan error)
+		go func() { stopped <- b.Stop(t.Context()) }()
+		close(goOn)
+		require.NoError(t, <-stopped)
+		require.Equal(t, StateSucceeded, b.delivery(p).State)
+		require.Len(t, to.got(), 1)
+		require.Error(t, b.Start(t.Context()), "a sender starts once")
+	})
+}
+
+// TestDeliverOff: a process that serves the API only takes everything, and delivers nothing.
+func TestDeliverOff(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, store *Store) {
+		api := newBundle(t, store, func(o *Options) { o.Config.DeliverOff = true }).start()
+		to := newSink(t, nil)
+		api.webhook(to.URL)
+		p := api.publish(guideData)
+		worker := newBundle(t, store, nil).start()
+		worker.reaches(p, StateSucceeded)
+		// The worker hears of what the other process publishes at once, not with its next poll.
+		p = api.publish(guideData)
+		worker.reaches(p, StateSucceeded)
+		require.Len(t, to.got(), 2)
+	})
+}
+
+// TestGone: 410 is a failure like any other, unless it disables.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, store *Store) {
+		b := newBundle(t, store, func(o *Options) { o.Config.Retry = []time.Duration{0, time.Hour} }).start()
+		w := b.webhook(newSink(t, status(410)).URL)
+		d := b.attempts(b.publish(guideData), 1)
+		require.Equal(t, StateRetrying, d.State)
+		require.Equal(t, StatusActive, b.hook(w).Status)
+	})
+}
+
+func TestGoneDisables(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, store *Store) {
+		b := newBundle(t, store, func(o *Options) { o.Config.GoneDisable = true }).start()
+		code := answering(410)
+		to, owner := newSink(t, code.answer), newSink(t, nil)
+		w := b.webhook(to.URL, "video.*")
+		b.webhook(owner.URL, "system.error", "system.warning")
+		p := b.publish(guideData)
+		d := b.reaches(p, StateFailed)
+		require.Equal(t, ReasonGone, d.Reason)
+		require.Len(t, d.Attempts, 1)
+		require.Equal(t, StatusDisabled, b.hook(w).Status)
+		eventually(t, "the owner is told", func() bool { return len(owner.got()) == 1 })
+		n := readNoticeBody(t, owner.got()[0])
+		require.Equal(t, "system.error", n.Event)
+		require.Equal(t, "webhook_failed", n.Data["kind"])
+		require.Equal(t, p.ID, n.Data["eventId"])
+		require.Equal(t, 410.0, n.Data["lastStatusCode"])
+
+		late := b.publish(guideData)
+		require.Len(t, late.Deliveries, 1, "kept, and resendable")
+		d = b.delivery(late)
+		require.Equal(t, StateFailed, d.State)
+		require.Equal(t, ReasonDisabled, d.Reason)
+		require.Len(t, to.got(), 1)
+
+		code.set(200)
+		require.Equal(t, StatusActive, b.update(w, WebhookUpdate{Status: ptr(StatusActive)}).Status)
+		_, err := b.RetryDelivery(t.Context(), "default", d.ID)
+		require.NoError(t, err)
+		b.reaches(late, StateSucceeded)
+		_, err = b.RetryDelivery(t.Context(), "default", p.Deliveries[0].ID)
+		require.NoError(t, err)
+		b.reaches(p, StateSucceeded)
+		require.Equal(t, StatusActive, b.hook(w).Status)
+		require.Len(t, owner.got(), 1, "the owner ended it, and need not be told of a recovery")
+	})
+}
+
+// TestPausedAndResumed: what is published meanwhile waits and goes out on resume; attempts under way finish.
+func TestPausedAndResumed(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, store *Store) {
+		b := newBundle(t, store, func(o *Options) { o.Config.MaxPending = 3 }).start()
+		under, goOn := make(chan struct{}), make(chan struct{})
+		to := newSink(t, func(n int, _ http.ResponseWriter, _ *http.Request) {
+			if n == 1 {
+				under <- struct{}{}
+				<-goOn
+			}
+		})
+		w := b.webhook(to.URL)
+		first := b.publish(guideData)
+		<-under
+		require.Equal(t, StatusPaused, b.update(w, WebhookUpdate{Status: ptr(StatusPaused)}).Status)
+		close(goOn)
+		b.reaches(first, StateSucceeded)
+		require.Equal(t, StatusPaused, b.hook(w).Status, "only the owner ends it")
+		var waiting []Published
+		for range 3 {
+			waiting = append(waiting, b.publish(guideData))
+		}
+		over := b.publish(guideData)
+		d := b.delivery(over)
+		require.Equal(t, StateFailed, d.State)
+		require.Equal(t, ReasonBacklog, d.Reason)
+		test, err := b.TestWebhook(t.Context(), "default", w.ID)
+		require.NoError(t, err)
+		require.Equal(t, ReasonBacklog, b.delivery(test).Reason)
+		for _, p := range waiting {
+			require.Equal(t, StatePending, b.delivery(p).State)
+		}
+		require.Len(t, to.got(), 1)
+		b.update(w, WebhookUpdate{Status: ptr(StatusActive)})
+		for _, p := range waiting {
+			b.reaches(p, StateSucceeded)
+		}
+		require.Equal(t, StateFailed, b.delivery(over).State)
+	})
+}
+
+// TestMaxAge: what waits longer than max_age ends as expired.
+func TestMaxAge(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(o *Options) { o.Config.MaxAge = time.Hour })
+	c := stopClock(b)
+	b.start()
+	to := newSink(t, nil)
+	w := b.webhook(to.URL)
+	b.update(w, WebhookUpdate{Status: ptr(StatusPaused)})
+	old := b.publish(guideData)
+	c.advance(59 * time.Minute)
+	young := b.publish(guideData)
+	require.Equal(t, StatePending, b.delivery(old).State)
+	c.advance(time.Minute + time.Second)
+	require.Equal(t, ReasonExpired, b.reaches(old, StateFailed).Reason)
+	require.Equal(t, StatePending, b.delivery(young).State)
+
+	// Sent again it has its time anew, also where that is retried.
+	b.update(w, WebhookUpdate{Status: ptr(StatusActive)})
+	b.reaches(young, StateSucceeded)
+	_, err := b.RetryDelivery(t.Context(), "default", old.Deliveries[0].ID)
+	require.NoError(t, err)
+	b.reaches(old, StateSucceeded)
+}
