@@ -101,6 +101,9 @@ func (s *Sender) newEndpoint(lane, text string) (*endpoint, error) {
 		e.oldUntil = time.Unix(m.OldUntil, 0)
 	}
 	for name, sealed := range m.Headers {
+		if s.reserved(name) {
+			continue // it became one of ours after it was registered: with another brand
+		}
 		value, err := s.open(m.Account, lane, sealed)
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -65,9 +66,9 @@ func (s *Sender) subscribable(name string) bool {
 // quote shortens what a caller sent for use in a message.
 func quote(v string) string {
 	if len(v) > 64 {
-		v = v[:64] + "…"
+		v = clip(v, 64) + "…"
 	}
-	return `"` + strings.ToValidUTF8(v, "?") + `"`
+	return strconv.Quote(strings.ToValidUTF8(v, "?"))
 }
 
 // checkSecret never says anything of the secret but its length.

@@ -373,15 +373,9 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 	set(&r.shown.RateLimit, u.RateLimit)
 	set(&r.shown.MaxInFlight, u.MaxInFlight)
 	if u.Secret != nil {
-		sealed, err := s.seal(r.account, r.lane, *u.Secret)
-		if err != nil {
+		if err := s.rotate(r, &m, *u.Secret, time.Now(), u.SecretOverlap); err != nil {
 			return m, err
 		}
-		m.Old, m.OldUntil = "", 0
-		if u.SecretOverlap > 0 {
-			m.Old, m.OldUntil = m.Secret, time.Now().Add(u.SecretOverlap).Unix()
-		}
-		m.Secret = sealed
 	}
 	if u.Headers != nil {
 		sealed, err := s.sealHeaders(r.account, r.lane, *u.Headers)
@@ -392,6 +386,23 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 		r.shown.HeaderNames = slices.Sorted(maps.Keys(*u.Headers))
 	}
 	return m, nil
+}
+
+// rotate changes the secret in m. Until the overlap ends, the one before signs too. Changing to the secret that it has
+// already is the repetition of a change whose answer was lost: it must not push the one before out.
+func (s *Sender) rotate(r *record, m *meta, secret string, now time.Time, overlap time.Duration) error {
+	until := now.Add(overlap).Unix() + 1 // whole seconds: rather longer than shorter
+	current, err := s.open(r.account, r.lane, m.Secret)
+	switch {
+	case overlap == 0:
+		m.Old, m.OldUntil = "", 0
+	case err != nil || current != secret:
+		m.Old, m.OldUntil = m.Secret, until
+	case now.Unix() < m.OldUntil:
+		m.OldUntil = until
+	}
+	m.Secret, err = s.seal(r.account, r.lane, secret)
+	return err
 }
 
 func set[T any](field, value *T) {
