@@ -70,7 +70,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.resolve(); err != nil {
 		return err
 	}
-	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+	if err := registerMetrics(ctx.GetMetricsRegistry(), queueMetrics{a}); err != nil {
 		return err
 	}
 	var err error
@@ -152,10 +152,11 @@ func (a *App) Start() error {
 
 // Stop ends what Start began.
 func (a *App) Stop() error {
-	running.remove(a)
-	if a.cancel != nil {
-		a.cancel()
+	if a.cancel == nil {
+		return nil
 	}
+	running.remove(a)
+	a.cancel()
 	a.work.Go(a.stopQueues) // both have attempts to wait for
 	a.stopSender()
 	a.work.Wait()

@@ -33,7 +33,7 @@ func (a *App) claims(l *leases, c *config.Receiver, identity []byte) (receiver.S
 	switch {
 	case c.Dedup.Off:
 		return nil, nil
-	case !a.redis.InMemory():
+	case !a.redis.InMemory() || c.Queue != nil: // a queue claims where it keeps its events
 		return a.claimsInRedis(l, c.Name)
 	case c.Name != "":
 		return claimsOf(l, "claims", "")

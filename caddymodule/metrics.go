@@ -42,11 +42,11 @@ var (
 	}, []string{"operation"})
 )
 
-// registerMetrics adds the collectors to the registry of a configuration.
-func registerMetrics(registry *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{
+// registerMetrics adds the process's collectors, and those of the configuration itself, to its registry.
+func registerMetrics(registry *prometheus.Registry, own ...prometheus.Collector) error {
+	for _, c := range append(own,
 		receiverRequests, receiverDuration, senderAttempts, senderAttemptDuration, senderDeliveries, storeErrors,
-	} {
+	) {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return err

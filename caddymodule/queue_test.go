@@ -112,3 +112,20 @@ func TestLesson42QueueSurvivesReloads(t *testing.T) {
 		}
 	})
 }
+
+// TestQueueDeadIsCounted: an event at the end of its table stays, and the depth says so.
+func TestQueueDeadIsCounted(t *testing.T) {
+	stores(t, func(t *testing.T, redis string) {
+		s, app := newServer(t), newBackend(t)
+		app.Close()
+		s.load(redis, queueSite(app, "0s"))
+		resp, _ := do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		require.Eventually(t, func() bool {
+			_, metrics := s.adminGet("/metrics")
+			return strings.Contains(metrics, `caddy_webhook_queue_depth{queue="queued",state="dead"} 1`) &&
+				strings.Contains(metrics, `caddy_webhook_queue_oldest_due_seconds{queue="queued"} 0`)
+		}, 10*time.Second, 10*time.Millisecond)
+		require.Contains(t, s.logged(), "status 502: dial tcp "+strings.TrimPrefix(app.URL, "http://"))
+	})
+}
