@@ -105,7 +105,14 @@ const claimBytes = 1 << 20
 type claimed struct {
 	wait    time.Duration // until there is something to do; negative: nothing known
 	notices int64
+	expired []Expired
 	jobs    []*Job
+}
+
+// Expired is how many jobs of a lane failed because they waited too long.
+type Expired struct {
+	Lane  string
+	Count int
 }
 
 func readClaimed(cmd *redis.Cmd, shard int, token string) (claimed, error) {
@@ -114,6 +121,9 @@ func readClaimed(cmd *redis.Cmd, shard int, token string) (claimed, error) {
 	r.number() // the time in Redis
 	c.notices = r.number()
 	lanes, jobs := int(r.number()), int(r.number())
+	for range r.number() {
+		c.expired = append(c.expired, Expired{r.text(), int(r.number())})
+	}
 	if r.err != nil {
 		return c, r.err
 	}

@@ -28,6 +28,7 @@ type Options struct {
 	Lease       time.Duration // how long a claim outlives its process; renewed while an attempt goes on. Default: 10s
 	Grace       time.Duration // how long a stop waits for attempts in flight. Default: 10s
 	OnNotices   func(shard int)
+	OnExpired   func(Expired) // jobs failed that waited too long
 	Logger      *slog.Logger
 }
 

@@ -40,6 +40,19 @@ type Pushed struct {
 	Job       string
 	Timestamp int64
 	Lanes     []string
+	Refused   []Refused // those of Lanes that did not take it
+}
+
+// Refused is a lane that did not take a job. The job is there, failed.
+type Refused struct{ Lane, Reason string }
+
+func refusals(text string) []Refused {
+	var all []Refused
+	for field := range strings.FieldsSeq(text) {
+		lane, reason, _ := strings.Cut(field, ":")
+		all = append(all, Refused{lane, reason})
+	}
+	return all
 }
 
 // Bounds of one call of the push script, so that no call holds Redis for long.
@@ -124,7 +137,7 @@ func (q *Queue) send(shard int, batch []*pushed) {
 	v, err := q.store.RunDurable(ctx, pushScript, q.tags(shard), args...)
 	r := newReply(v, err)
 	for _, p := range batch {
-		p.answer = Pushed{Outcome: PushOutcome(r.text()), Job: r.text(), Timestamp: r.number(), Lanes: strings.Fields(r.text())}
+		p.answer = Pushed{Outcome: PushOutcome(r.text()), Job: r.text(), Timestamp: r.number(), Lanes: strings.Fields(r.text()), Refused: refusals(r.text())}
 		p.err = r.err
 		if p.err == nil && p.answer.Outcome == "" {
 			p.err = errNoAnswer

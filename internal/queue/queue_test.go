@@ -91,7 +91,7 @@ func TestPushClaimSettle(t *testing.T) {
 		b.lane("two")
 		e := event(1)
 		p := b.push(e)[0]
-		require.Equal(t, Pushed{PushNew, e.Job, 1, []string{"one", "two"}}, p)
+		require.Equal(t, Pushed{PushNew, e.Job, 1, []string{"one", "two"}, nil}, p)
 
 		c := b.claim(10)
 		require.Len(t, c.jobs, 2)
@@ -124,7 +124,7 @@ func TestSameIDIsOneEvent(t *testing.T) {
 		foreign.Account = "b"
 		answers := b.push(first, again, other, foreign)
 		require.Equal(t, PushNew, answers[0].Outcome)
-		require.Equal(t, Pushed{PushSame, first.Job, 1, []string{"one"}}, answers[1])
+		require.Equal(t, Pushed{PushSame, first.Job, 1, []string{"one"}, nil}, answers[1])
 		require.Equal(t, PushOther, answers[2].Outcome)
 		require.Equal(t, PushNew, answers[3].Outcome, "another account's ID is another ID")
 	})

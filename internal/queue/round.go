@@ -202,6 +202,11 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 				d.start(ctx, helpers, j)
 			}
 			d.tell(shard, c.notices)
+			for _, e := range c.expired {
+				if d.o.OnExpired != nil {
+					d.o.OnExpired(e)
+				}
+			}
 			return nil
 		})
 	}

@@ -5,8 +5,8 @@
 -- KEYS[1] the shard
 -- ARGV[10] most jobs, ARGV[11] most payload bytes, ARGV[12] lease in ms, ARGV[13] token of this claim,
 -- ARGV[14] most jobs from one lane, ARGV[15…] lanes to pass over
--- Returns: ms until there is something to do (-1: nothing known), now, notices in the outbox, number of lanes, number of jobs,
---   for each lane: lane, meta; for each job: index of its lane, job, attempts made, leases expired, payload or "" where it is gone
+-- Returns: ms until there is something to do (-1: nothing known), now, notices in the outbox, number of lanes, number of jobs, number of
+--   lanes with jobs that waited too long, for each of these: lane, how many it were, for each lane: lane, meta; for each job: index of its lane, job, attempts made, leases expired, payload or "" where it is gone
 --
 -- Safe to repeat: jobs of a claim whose answer was lost come back when their leases run out. A crash is not an attempt.
 
@@ -44,20 +44,25 @@ for lane, count in pairs(freed) do
 end
 
 -- Jobs that waited too long, old history, and a ready set that lost a lane.
+local overdue = {}
 local look = call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100)
 for _, lane in ipairs(look) do
   local conf, idx = base .. 'conf:' .. lane, base .. 'idx:' .. lane
   local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'xc')
   local from, oldest, more = h[5] or '-', now, true
-  local old = call('XRANGE', idx, from, int(now - C.age), 'COUNT', 200)
+  local old, failed = call('XRANGE', idx, from, int(now - C.age), 'COUNT', 200), 0
   for _, entry in ipairs(old) do
     local job = entry[2][2]
     if h[5] ~= entry[1] and call('ZSCORE', base .. 'lane:' .. lane, job) then
       bury(lane, job, 'expired', tonumber(call('HGET', base .. 'job:' .. lane .. job, 'n')) or 0, only_lane(job))
       call('ZREM', base .. 'lane:' .. lane, job)
-      moved = moved - 1
+      moved, failed = moved - 1, failed + 1
     end
     from = entry[1]
+  end
+  if failed > 0 then
+    overdue[#overdue + 1] = lane
+    overdue[#overdue + 1] = failed
   end
   if #old > 0 and h[1] then call('HSET', conf, 'xc', from) end
   if #old < 200 then
@@ -172,7 +177,8 @@ sooner(leases)
 sooner(ages)
 sooner(base .. 'notices')
 
-local reply = { wait, int(now), call('XLEN', base .. 'outbox'), #lanes / 2, taken }
+local reply = { wait, int(now), call('XLEN', base .. 'outbox'), #lanes / 2, taken, #overdue / 2 }
+for _, v in ipairs(overdue) do reply[#reply + 1] = v end
 for _, v in ipairs(lanes) do reply[#reply + 1] = v end
 for _, v in ipairs(jobs) do reply[#reply + 1] = v end
 return reply

@@ -6,7 +6,8 @@
 --   account, ID, own ("1": the ID was made for this call, so nobody can have used it), the job that an ID of our own
 --   form stands for (or ""), job, type, timestamp, given ("1": the publisher gave the timestamp), digest,
 --   lane ("", the only lane it goes to, or "!" and a lane that doesn't get it), topics (joined by spaces), payload
--- Returns for each event: outcome, job, timestamp, lanes (joined by spaces).
+-- Returns for each event: outcome, job, timestamp, lanes, and of these the ones in which it failed at once, as <lane>:<reason> (both
+--   joined by spaces).
 --   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another)
 --
 -- Safe to repeat: a second call with the same ID finds the first one's event.
@@ -29,33 +30,32 @@ local function known(account, id, own_job)
   return nil
 end
 
--- queue puts one job into one lane and returns "open" or "dead".
+-- queue puts one job into one lane. Where that takes none, it fails the job and returns why.
 local function queue(lane, job)
   local conf = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap')
   call('XADD', base .. 'idx:' .. lane, '*', 'j', job)
   if conf[1] == 'disabled' then
     bury_in(lane, job, 'disabled', 0)
-    return 'dead'
+    return 'disabled'
   end
   local key = base .. 'lane:' .. lane
   local card = call('ZCARD', key)
   if card >= C.pending then
     bury_in(lane, job, 'backlog', 0)
-    return 'dead'
+    return 'backlog'
   end
   call('ZADD', key, now, job)
   if card == 0 then call('ZADD', base .. 'ages', 'NX', next_look(now), lane) end
   if served(conf[1]) and (tonumber(conf[2]) or 0) < window_of(conf[3], conf[4]) then
     if call('ZADD', base .. 'ready', 'LT', 'CH', now, lane) == 1 then woken = true end
   end
-  return 'open'
 end
 
 for i = 1, tonumber(ARGV[10]) do
   local at = 10 + (i - 1) * PER_EVENT
   local account, id, own, own_job, job = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
   local kind, timestamp, given, digest = ARGV[at + 6], ARGV[at + 7], ARGV[at + 8], ARGV[at + 9]
-  local outcome, lanes = 'new', ''
+  local outcome, lanes, refused = 'new', '', ''
   local seen, e
   if own ~= '1' then seen, e = known(account, id, own_job) end
   if seen then
@@ -82,7 +82,13 @@ for i = 1, tonumber(ARGV[10]) do
       local open, dead = 0, 0
       if #to > 0 then call('SET', base .. 'body:' .. job, (#to == 1 and '1' or '+') .. ARGV[at + 12], 'PX', C.open_ttl) end
       for _, lane in ipairs(to) do
-        if queue(lane, job) == 'open' then open = open + 1 else dead = dead + 1 end
+        local why = queue(lane, job)
+        if why then
+          dead = dead + 1
+          refused = refused .. lane .. ':' .. why .. ' '
+        else
+          open = open + 1
+        end
       end
       waited = waited + open
       lanes = table.concat(to, ' ')
@@ -107,6 +113,7 @@ for i = 1, tonumber(ARGV[10]) do
   reply[#reply + 1] = job
   reply[#reply + 1] = timestamp
   reply[#reply + 1] = lanes
+  reply[#reply + 1] = refused
 end
 
 waiting(waited)

@@ -1,0 +1,36 @@
+-- gauges: how much waits, how much is in flight, and for how long the oldest job that could be attempted has been due.
+-- Changes nothing. Looks at a bounded number of lanes.
+--
+-- KEYS[1] a shard
+-- ARGV[10…] further shards of the same node
+-- Returns for each shard: waiting, in flight, ms since the oldest such job became due (0: none is)
+--
+-- With few lanes what waits is counted lane by lane, with more it is the running count, which an aborted script (see
+-- lib.lua) may have put wrong by a little. Only lanes in ready count as late: one that is paused, at its cap or at its
+-- rate waits for its endpoint or its owner, not for us. ready is in the order of service, so those served longest ago
+-- come first.
+
+local COUNTED, LOOKED_AT = 64, 64
+
+local function gauge(tag)
+  local waiting, late = 0, 0
+  local lanes = call('ZCARD', tag .. 'ages')
+  if lanes > COUNTED then
+    waiting = math.max(tonumber(call('HGET', tag .. 'stats', 'waiting')) or 0, 0)
+  elseif lanes > 0 then
+    for _, lane in ipairs(call('ZRANGE', tag .. 'ages', 0, -1)) do waiting = waiting + call('ZCARD', tag .. 'lane:' .. lane) end
+  end
+  if lanes > 0 then
+    for _, lane in ipairs(call('ZRANGEBYSCORE', tag .. 'ready', '-inf', now, 'LIMIT', 0, LOOKED_AT)) do
+      local head = call('ZRANGE', tag .. 'lane:' .. lane, 0, 0, 'WITHSCORES')
+      if head[2] then late = math.max(late, now - math.floor(tonumber(head[2]))) end
+    end
+  end
+  return waiting, call('ZCARD', tag .. 'leases'), late
+end
+
+local reply = { gauge(base) }
+for i = 10, #ARGV do
+  for _, v in ipairs({ gauge(ARGV[i]) }) do reply[#reply + 1] = v end
+end
+return reply
