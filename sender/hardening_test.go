@@ -400,7 +400,7 @@ func TestSecretsAreInNoLog(t *testing.T) {
 	t.Parallel()
 	const secret, next, value, notify = "secret_that_nobody_sees", "next_one_nobody_sees", "Bearer nobody-sees-this", "operators_secret_unseen"
 	redistest.Each(t, func(t *testing.T, store *Store) {
-		var log logged
+		var log logText
 		events := make(chan string, 100)
 		b := newBundle(t, store, func(o *Options) {
 			once(o)

@@ -18,12 +18,19 @@ import (
 // them due and moves the place, all in one script. A replay that was interrupted is gone on with at its place, by any
 // process; none of its deliveries is skipped, and none is made due twice.
 
+// pace is how fast replays go.
+type pace struct {
+	step  int           // deliveries made due by one step
+	pause time.Duration // between steps
+	hold  time.Duration // nobody else works on a replay for so long after a step: how late it goes on after a crash
+}
+
+// replayPace keeps a replay at 100 deliveries a second.
+var replayPace = pace{step: 10, pause: 100 * time.Millisecond, hold: 5 * time.Second}
+
 const (
-	// replayStep and replayPause keep a replay at 100 deliveries a second.
-	replayStep  = 10
-	replayPause = 100 * time.Millisecond
-	// replayHold is for how long nobody else works on a replay after a step: how late it goes on after a crash.
-	replayHold = 5 * time.Second
+	// replayScan bounds how many deliveries one step looks at: where few match, a step still gets on.
+	replayScan = 2000
 	// replayKept is how long a replay that ended can be looked at.
 	replayKept = 72 * time.Hour
 )
@@ -75,7 +82,7 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 	out := Replay{WebhookID: webhookID, State: replayDryRun, CreatedAt: now.UTC()}
 	place := since
 	for place != "" {
-		step, err := s.replayStep(ctx, shard, sel, place, inspectBatch)
+		step, err := s.replayStep(ctx, shard, sel, place, replayScan)
 		if err != nil {
 			return Replay{}, err
 		}
@@ -133,30 +140,40 @@ type step struct {
 	next        string // where the next step begins; "" where this was the last
 }
 
-func (s *Sender) replayStep(ctx context.Context, shard int, sel selection, from string, count int) (step, error) {
-	entries, err := s.store.Client().XRangeN(ctx, s.queue.Tag(shard)+"idx:"+sel.Lane, from, sel.Until, int64(count)).Result()
-	if err != nil {
-		return step{}, s.unavailable("replay", err)
-	}
-	standings, err := s.inspectEntries(ctx, shard, sel.Lane, entries)
-	if err != nil {
-		return step{}, err
-	}
+// replayStep looks for at most so many deliveries that can be sent again, from a place of the index on.
+func (s *Sender) replayStep(ctx context.Context, shard int, sel selection, from string, most int) (step, error) {
 	var st step
-	for i, e := range entries {
-		switch {
-		case !sel.matches(standings[i]):
-		case !standings[i].Payload:
-			st.unavailable++
-		default:
-			job, _ := e.Values["j"].(string)
-			st.jobs = append(st.jobs, job)
+	for scanned, count := 0, min(most, inspectBatch); ; count = inspectBatch {
+		entries, err := s.store.Client().XRangeN(ctx, s.queue.Tag(shard)+"idx:"+sel.Lane, from, sel.Until, int64(count)).Result()
+		if err != nil {
+			return step{}, s.unavailable("replay", err)
+		}
+		standings, err := s.inspectEntries(ctx, shard, sel.Lane, entries)
+		if err != nil {
+			return step{}, err
+		}
+		for i, e := range entries {
+			from = "(" + e.ID
+			switch {
+			case !sel.matches(standings[i]):
+			case !standings[i].Payload:
+				st.unavailable++
+			default:
+				job, _ := e.Values["j"].(string)
+				if st.jobs = append(st.jobs, job); len(st.jobs) == most {
+					st.next = from
+					return st, nil
+				}
+			}
+		}
+		if len(entries) < count {
+			return st, nil
+		}
+		if scanned += count; scanned >= replayScan {
+			st.next = from
+			return st, nil
 		}
 	}
-	if len(entries) == count {
-		st.next = "(" + entries[len(entries)-1].ID
-	}
-	return st, nil
 }
 
 // Replay returns how a replay of an account stands.
@@ -236,7 +253,7 @@ func (rs *replays) run(ctx context.Context, s *Sender, shard int, id string) {
 // one, whoever makes them: each step holds the webhook's place.
 func (s *Sender) runReplay(ctx context.Context, shard int, id string) {
 	owner := id + queue.NewJobID(newUUID())
-	tick := time.NewTicker(replayPause)
+	tick := time.NewTicker(s.pace.pause)
 	defer tick.Stop()
 	for {
 		select {
@@ -249,7 +266,7 @@ func (s *Sender) runReplay(ctx context.Context, shard int, id string) {
 		case done:
 			return
 		case errors.Is(err, queue.ErrCursorMoved), errors.Is(err, queue.ErrBacklog):
-			pause(ctx, replayHold/5) // another process is at it, or the webhook has enough to do
+			pause(ctx, s.pace.hold/5) // another process is at it, or the webhook has enough to do
 		case err != nil && ctx.Err() == nil:
 			s.log.Error("replaying; trying again", "replay_id", id, "error", err)
 			pause(ctx, time.Second)
@@ -268,7 +285,7 @@ func (s *Sender) stepReplay(ctx context.Context, shard int, id, owner string) (d
 	if status, err := s.store.Client().HGet(ctx, s.queue.Tag(shard)+"conf:"+sel.Lane, "st").Result(); err == redis.Nil || status == "deleted" {
 		return true, s.endReplay(ctx, shard, id, replayCancelled)
 	}
-	st, err := s.replayStep(ctx, shard, sel, r.cursor, replayStep)
+	st, err := s.replayStep(ctx, shard, sel, r.cursor, s.pace.step)
 	if err != nil {
 		return false, err
 	}
@@ -277,7 +294,7 @@ func (s *Sender) stepReplay(ctx context.Context, shard int, id, owner string) (d
 		to = "end"
 	}
 	if r.cursor != "end" {
-		c := queue.Cursor{Key: replayKey(id), From: r.cursor, To: to, Owner: owner, Hold: replayHold}
+		c := queue.Cursor{Key: replayKey(id), From: r.cursor, To: to, Owner: owner, Hold: s.pace.hold}
 		if _, err := s.queue.ResendMoving(ctx, shard, c, sel.Lane, st.jobs); err != nil {
 			return false, err
 		}

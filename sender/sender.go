@@ -109,6 +109,7 @@ type Sender struct {
 	lines     lines
 	endpoints endpoints
 	replays   replays
+	pace      pace
 	notify    notifier
 
 	dispatcher *queue.Dispatcher
@@ -143,7 +144,7 @@ func New(o Options) (*Sender, error) {
 	s := &Sender{
 		c: c, o: o, log: o.Logger, store: o.Store, names: config.HeadersFor(c.Brand), types: map[string]bool{config.EventTest: true},
 		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64),
-		propagate: propagate,
+		propagate: propagate, pace: replayPace,
 	}
 	for _, t := range c.EventTypes {
 		s.types[t.Name] = true

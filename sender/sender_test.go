@@ -7,9 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"sync"
 	"testing"
@@ -20,98 +18,6 @@ import (
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redistest"
 )
-
-// received is one request that reached a sink.
-type received struct {
-	header http.Header
-	body   []byte
-	at     time.Time
-}
-
-// sink is an endpoint that answers as told.
-type sink struct {
-	*httptest.Server
-	mu     sync.Mutex
-	all    []received
-	answer func(n int, w http.ResponseWriter, r *http.Request)
-}
-
-func newSink(t *testing.T, answer func(n int, w http.ResponseWriter, r *http.Request)) *sink {
-	s := &sink{answer: answer}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		s.mu.Lock()
-		s.all = append(s.all, received{r.Header.Clone(), body, time.Now()})
-		n := len(s.all)
-		s.mu.Unlock()
-		if s.answer != nil {
-			s.answer(n, w, r)
-		}
-	}))
-	t.Cleanup(s.Close)
-	return s
-}
-
-func (s *sink) got() []received {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]received(nil), s.all...)
-}
-
-func status(code int) func(int, http.ResponseWriter, *http.Request) {
-	return func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
-}
-
-// bundle is a sender and its store.
-type bundle struct {
-	*Sender
-	t *testing.T
-}
-
-func testConfig() config.Sender {
-	return config.Sender{AllowHTTP: true, AllowNetworks: []string{"127.0.0.0/8", "::1/128"}}
-}
-
-func newBundle(t *testing.T, store *Store, change func(*Options)) *bundle {
-	t.Helper()
-	o := Options{Store: store, Config: testConfig(), Version: "1.0.0"}
-	if change != nil {
-		change(&o)
-	}
-	s, err := New(o)
-	require.NoError(t, err)
-	return &bundle{s, t}
-}
-
-func (b *bundle) start() *bundle {
-	require.NoError(b.t, b.Start(b.t.Context()))
-	b.t.Cleanup(func() { require.NoError(b.t, b.Stop(context.Background())) })
-	return b
-}
-
-func (b *bundle) webhook(url string, events ...string) Webhook {
-	b.t.Helper()
-	if len(events) == 0 {
-		events = []string{"*"}
-	}
-	w, _, err := b.CreateWebhook(b.t.Context(), "default", NewWebhook{URL: url, Events: events, Secret: "your_webhook_secret"})
-	require.NoError(b.t, err)
-	return w
-}
-
-const guideData = `{"videoId":"vid_123456","title":"My Video","size":10485760,"duration":120,"format":"mp4","userId":"usr_123456","status":"processing"}`
-
-func (b *bundle) publish(data string) Published {
-	b.t.Helper()
-	p, err := b.Publish(b.t.Context(), "default", Event{Type: "video.uploaded", Data: json.RawMessage(data)})
-	require.NoError(b.t, err)
-	return p
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	require.Eventually(t, ok, 20*time.Second, 2*time.Millisecond, what)
-}
 
 func TestDelivery(t *testing.T) {
 	t.Parallel()
@@ -248,12 +154,6 @@ func TestRetryTable(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	require.Equal(t, []string{"webhook_failed webhook_failed", "webhook_recovered webhook_recovered"}, events)
-}
-
-func mustShard(t *testing.T, b *bundle) int {
-	shard, err := b.shard(t.Context(), "default")
-	require.NoError(t, err)
-	return shard
 }
 
 func TestReplay(t *testing.T) {

@@ -1,0 +1,6 @@
+package sender
+
+import "time"
+
+// fastPace lets tests replay thousands.
+var fastPace = pace{step: 20, pause: time.Millisecond, hold: time.Second}
