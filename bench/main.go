@@ -31,6 +31,7 @@ type options struct {
 	topology string
 	seconds  int
 	profile  string
+	rate     int
 }
 
 // figures are the results of a benchmark, in the order in which people read them.
@@ -72,9 +73,8 @@ type benchmark struct {
 	run   func(ctx context.Context, o options) (*figures, error)
 }
 
-var benchmarks = map[string]benchmark{
-	"sender": {"deliveries a second beside the same requests without a queue", 60_000, 256, benchSender},
-}
+// benchmarks by name; each file registers its own.
+var benchmarks = map[string]benchmark{}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -105,6 +105,7 @@ func main() {
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; the figures are their medians")
 	flags.StringVar(&o.topology, "topology", "single", "chaos: single, sentinel or cluster")
 	flags.IntVar(&o.seconds, "seconds", 0, "chaos: how long (0: its default)")
+	flags.IntVar(&o.rate, "rate", 0, "soak, latency: events a second (0: its default)")
 	flags.StringVar(&o.profile, "profile", "", "folder for CPU profiles of the processes under test")
 	_ = flags.Parse(os.Args[2:]) // exits on an error
 	progress("bench %s: %s", name, b.about)

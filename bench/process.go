@@ -186,6 +186,7 @@ func startRedis(ctx context.Context, aof string, args ...string) (*redisServer, 
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--maxmemory-policy", "noeviction", "--loglevel", "warning",
 	}, durable...), args...)}
 	if err := s.up(ctx); err != nil {
+		s.stop()
 		return nil, err
 	}
 	return s, nil

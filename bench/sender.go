@@ -23,6 +23,7 @@ import (
 func init() {
 	roles["raw"] = runRaw
 	roles["sender"] = runSender
+	benchmarks["sender"] = benchmark{"deliveries a second beside the same requests without a queue", 60_000, 256, benchSender}
 }
 
 const benchSecret = "your_webhook_secret"
