@@ -1,0 +1,43 @@
+package sender_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redistest"
+	"github.com/videocloud/webhooks/sender"
+	"github.com/videocloud/webhooks/sender/api"
+	"github.com/videocloud/webhooks/sender/api/apitest"
+)
+
+// TestREST runs the API's own suite on the real sender. Every answer is checked against the OpenAPI document.
+func TestREST(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]func(*testing.T) string{
+		"memory": func(*testing.T) string { return config.Memory },
+		"redis":  func(t *testing.T) string { return redistest.Start(t).URL() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			redis := config.Redis{URL: url(t)}
+			var parts atomic.Int32
+			apitest.Run(t, func(t *testing.T, o api.Options) http.Handler {
+				// Parts of the suite run side by side: each has keys of its own.
+				store, err := sender.OpenStore(redis, fmt.Sprint("part", parts.Add(1)), nil)
+				require.NoError(t, err)
+				t.Cleanup(func() { _ = store.Close() })
+				s, err := sender.New(sender.Options{Store: store, Config: config.Sender{DeliverOff: true}})
+				require.NoError(t, err)
+				o.Service = s
+				h, err := api.New(o)
+				require.NoError(t, err)
+				return h
+			})
+		})
+	}
+}
