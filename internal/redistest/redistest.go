@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
@@ -90,6 +91,13 @@ func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.It
 
 // URL is the server's redis:// URL.
 func (s *Server) URL() string { return "redis://" + s.Addr() + "/0" }
+
+// Client is a plain client that ends with the test.
+func (s *Server) Client() *redis.Client {
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), DisableIdentity: true, Protocol: 2, PoolSize: 2})
+	s.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
 
 // Open opens a store that ends with the test.
 func Open(t testing.TB, c config.Redis) *redisstore.Store {
