@@ -47,7 +47,7 @@ func (s *Store) Shards(ctx context.Context) (int, error) {
 	}
 	c := &checked{}
 	c.shards, c.err = s.examine(ctx)
-	if ctx.Err() != nil {
+	if c.err != nil && ctx.Err() != nil {
 		return 0, c.err // the caller gave up: that says nothing about Redis
 	}
 	c.connections, c.at = s.connections.Load(), time.Now()
@@ -102,7 +102,7 @@ func (s *Store) safe(ctx context.Context) error {
 func safeNode(ctx context.Context, node redis.Cmdable) error {
 	text, err := node.Info(ctx).Result()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return classify(err)
 	}
 	info := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -125,6 +125,23 @@ func safeNode(ctx context.Context, node redis.Cmdable) error {
 	return nil
 }
 
+// classify says whether an error came from a Redis that refuses what is asked of it, or from the lack of an answer.
+func classify(err error) error {
+	switch {
+	case redis.HasErrorPrefix(err, "OOM"):
+		return fmt.Errorf("%w: it is full; give it more memory (maxmemory): %w", ErrUnsafe, err)
+	case redis.HasErrorPrefix(err, "READONLY"):
+		return fmt.Errorf("%w: it is a read-only replica; name its master, or use Sentinel (master_name): %w", ErrUnsafe, err)
+	case redis.HasErrorPrefix(err, "MISCONF"):
+		return fmt.Errorf("%w: it can't save its data: %w", ErrUnsafe, err)
+	case redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "NOAUTH"), redis.HasErrorPrefix(err, "NOPERM"):
+		return fmt.Errorf("%w: it refuses the username or password: %w", ErrUnsafe, err)
+	case redis.HasErrorPrefix(err, "MOVED"), redis.HasErrorPrefix(err, "CROSSSLOT"):
+		return fmt.Errorf("%w: it is part of a cluster; write cluster: %w", ErrUnsafe, err)
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, err)
+}
+
 // layout stores the data version and the shard count at first use, and checks them afterwards.
 func (s *Store) layout(ctx context.Context) (int, error) {
 	key := "{" + s.prefix + "}:meta"
@@ -133,7 +150,7 @@ func (s *Store) layout(ctx context.Context) (int, error) {
 	pipe.HSetNX(ctx, key, "shards", config.DefaultShards)
 	values := pipe.HMGet(ctx, key, "version", "shards")
 	if _, err := pipe.Exec(ctx); err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return 0, classify(err)
 	}
 	var found struct {
 		Version int `redis:"version"`
