@@ -71,11 +71,14 @@ func (q *Queue) settleCall(shard int, outcomes []*outcome) redisstore.Call {
 		case (o.Kind == Succeeded || o.Kind == Back) && (o.Attempts > 0 || o.Expiries > 0):
 			reason = "record"
 		}
-		args = append(args, o.Lane, o.ID, o.token, string(o.Kind), attempts, o.Delay.Milliseconds(), reason, flag(o.Slow),
+		args = append(args, o.Lane, o.ID, o.token, string(o.Kind), attempts, delay(o.Delay), reason, flag(o.Slow),
 			time.Since(o.began).Milliseconds(), o.Log, flag(o.single), o.Detail)
 	}
 	return q.call(shard, settleScript, args)
 }
+
+// delay is in whole milliseconds, rounded up: never early.
+func delay(d time.Duration) int64 { return (max(d, 0) + time.Millisecond - 1).Milliseconds() }
 
 // settled reads the answer to a settleCall: how many notices wait, and how many leases were lost.
 func settled(cmd *redis.Cmd) (notices int64, lost int, err error) {
@@ -105,6 +108,7 @@ const claimBytes = 1 << 20
 type claimed struct {
 	wait    time.Duration // until there is something to do; negative: nothing known
 	notices int64
+	left    bool // due jobs are left
 	expired []Expired
 	jobs    []*Job
 }
@@ -119,7 +123,7 @@ func readClaimed(cmd *redis.Cmd, shard int, token string) (claimed, error) {
 	r := newReply(cmd.Result())
 	c := claimed{wait: time.Duration(r.number()) * time.Millisecond}
 	r.number() // the time in Redis
-	c.notices = r.number()
+	c.notices, c.left = r.number(), r.number() == 1
 	lanes, jobs := int(r.number()), int(r.number())
 	for range r.number() {
 		c.expired = append(c.expired, Expired{r.text(), int(r.number())})

@@ -30,6 +30,15 @@ func (c *Combiner[T]) Add(items ...T) {
 	}
 }
 
+// Withdraw takes back what waits. It will not be sent.
+func (c *Combiner[T]) Withdraw() []T {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	waiting := c.waiting
+	c.waiting = nil
+	return waiting
+}
+
 // run sends what waits until nothing does.
 func (c *Combiner[T]) run() {
 	for {

@@ -38,6 +38,8 @@ const (
 
 	// poll is the safety net below pushes and due times.
 	poll = 15 * time.Second
+	// healthCheck is how often a silent subscription is tried: a lost wake-up costs no more than a poll anyway.
+	healthCheck = 15 * time.Second
 	// slowAfter is when an attempt counts as one that takes long.
 	slowAfter = time.Second
 	// laneShare is the part of the free slots that one lane may take: 1/laneShare. With it slots are left for others
@@ -59,6 +61,7 @@ type Dispatcher struct {
 	mu   sync.Mutex
 	done []*outcome // ended attempts, not settled
 
+	id    string // marks our own wake-ups of others
 	kick  chan struct{}
 	woken sync.Map // shard → struct{}: has something to do
 	all   atomic.Bool
@@ -76,13 +79,16 @@ type Dispatcher struct {
 	lookSlow time.Time
 	slow     int
 	renewed  time.Time
+	handed   map[int]time.Time // shard → when others were woken for it
+	toOthers []int             // shards that they are to be woken for
 
 	lastRound atomic.Int64
 	busy      atomic.Int64
 }
 
 type shardState struct {
-	next time.Time // when to claim from it; zero: now
+	next  time.Time // when to claim from it; zero: now
+	empty bool      // nothing was left in it, so it is asked whether that is still so before it is claimed from
 }
 
 // laneLoad is what this process has in flight to one lane.
@@ -102,10 +108,10 @@ func NewDispatcher(o Options) *Dispatcher {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &Dispatcher{
-		o: o, kick: make(chan struct{}, 1), work: make(chan *Job),
+		o: o, id: newToken(), kick: make(chan struct{}, 1), work: make(chan *Job), handed: map[int]time.Time{},
 		inFlight: map[*Job]struct{}{}, lanes: map[string]*laneLoad{},
 	}
-	o.Queue.onPush = d.Wake
+	o.Queue.wakes(d.Wake)
 	return d
 }
 
@@ -229,7 +235,7 @@ func (d *Dispatcher) listen(ctx context.Context) {
 	}
 	sub := d.o.Store.Client().Subscribe(ctx, channels...)
 	defer sub.Close()
-	messages := sub.ChannelWithSubscriptions()
+	messages := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(healthCheck))
 	for {
 		select {
 		case <-ctx.Done():
@@ -240,7 +246,9 @@ func (d *Dispatcher) listen(ctx context.Context) {
 			}
 			switch m := m.(type) {
 			case *redis.Message:
-				d.Wake(byName[m.Channel])
+				if m.Payload != d.id {
+					d.Wake(byName[m.Channel])
+				}
 			case *redis.Subscription:
 				d.wakeAll() // subscribed anew: something may have been missed
 			}

@@ -3,7 +3,10 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Event is what is pushed: one payload on its way to the lanes that its topics name.
@@ -146,16 +149,47 @@ func (q *Queue) send(shard int, batch []*pushed) {
 	for _, p := range batch {
 		close(p.done)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		q.Pushed(shard)
+	case !answered(err):
+		q.giveUp(shard, err)
+	}
+}
+
+// answered reports whether an error came from Redis, not from the lack of an answer.
+func answered(err error) bool {
+	_, ok := errors.AsType[redis.Error](err)
+	return ok
+}
+
+// giveUp fails the events that wait behind a call that Redis did not answer: they would only wait for the same, one
+// call's time after the other.
+func (q *Queue) giveUp(shard int, err error) {
+	q.pushMu.Lock()
+	c := q.pushers[shard]
+	q.pushMu.Unlock()
+	for _, p := range c.Withdraw() {
+		p.err = fmt.Errorf("not tried, as the store did not answer: %w", err)
+		close(p.done)
 	}
 }
 
 // Pushed wakes the dispatcher of this process, without a round trip.
 func (q *Queue) Pushed(shard int) {
-	if q.onPush != nil {
-		q.onPush(shard)
+	q.pushMu.Lock()
+	onPush := q.onPush
+	q.pushMu.Unlock()
+	if onPush != nil {
+		onPush(shard)
 	}
+}
+
+// wakes names what is told of each push.
+func (q *Queue) wakes(onPush func(shard int)) {
+	q.pushMu.Lock()
+	defer q.pushMu.Unlock()
+	q.onPush = onPush
 }
 
 // target is how the script takes Lane and Except.

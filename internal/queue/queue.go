@@ -82,7 +82,7 @@ type Queue struct {
 
 	pushMu  sync.Mutex
 	pushers map[int]*Combiner[*pushed]
-	onPush  func(shard int) // wakes the dispatcher of this process without a round trip
+	onPush  func(shard int) // wakes the dispatcher of this process without a round trip; under pushMu
 }
 
 // New returns a queue. tags names the hash tag of a shard, such as [ShardTags] gives.

@@ -2,11 +2,11 @@ package queue
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/internal/redisstore"
@@ -42,9 +42,7 @@ func (b *bundle) lane(name string, fields ...any) {
 }
 
 func event(n int) *Event {
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	return &Event{Account: "a", ID: fmt.Sprint("event", n), Job: NewJobID(b), Type: "t", Timestamp: 1, Digest: "d", Topics: []string{"all"}, Payload: fmt.Sprint("payload ", n)}
+	return &Event{Account: "a", ID: fmt.Sprint("event", n), Job: NewJobID(uuid.Must(uuid.NewV7())), Type: "t", Timestamp: 1, Digest: "d", Topics: []string{"all"}, Payload: fmt.Sprint("payload ", n)}
 }
 
 func (b *bundle) push(events ...*Event) []Pushed {

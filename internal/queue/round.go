@@ -28,26 +28,29 @@ func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim b
 	d.notice()
 	d.findSlow(now)
 
-	var b batch
-	d.addSettles(&b)
-	d.addRenewals(&b, now)
-	if claim {
-		d.addClaims(ctx, &b, helpers, now)
-	}
-	if len(b.calls) == 0 {
-		return
-	}
 	// Not cancelled by the stop of the dispatcher: what was claimed must be known, to be handed back.
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*d.o.Store.Timeout())
 	defer cancel()
+	var b batch
 	var failed error
-	again := false
+	peeked, again := false, false
+	d.toOthers = d.toOthers[:0]
+	d.addSettles(&b)
+	d.addRenewals(&b, now)
+	if claim {
+		peeked, failed = d.peek(call, now)
+		d.addClaims(ctx, &b, helpers, now)
+	}
+	if len(b.calls) == 0 && !peeked {
+		return
+	}
 	for i, cmd := range d.o.Store.RunAll(call, b.calls) {
 		if err := b.then[i](cmd); err != nil {
 			failed = err
 		}
 		again = again || redisstore.Again(cmd)
 	}
+	d.wakeOthers(call)
 	if again {
 		d.all.Store(true) // a settle may have come after the claim of its round, whose answer then says nothing of it
 	}
@@ -81,14 +84,12 @@ func (d *Dispatcher) gather() {
 // notice turns wake-ups into due shards.
 func (d *Dispatcher) notice() {
 	if d.all.Swap(false) {
-		for i := range d.shards {
-			d.shards[i].next = time.Time{}
-		}
+		clear(d.shards)
 	}
 	d.woken.Range(func(shard, _ any) bool {
 		d.woken.Delete(shard)
 		if i := shard.(int); i < len(d.shards) {
-			d.shards[i].next = time.Time{}
+			d.shards[i] = shardState{}
 		}
 		return true
 	})
@@ -134,7 +135,7 @@ func (d *Dispatcher) addSettles(b *batch) {
 		}
 		if len(d.settling[shard]) > 0 {
 			d.settling[shard] = nil
-			d.shards[shard].next = time.Time{} // its lanes may be ready again
+			d.shards[shard] = shardState{} // its lanes may be ready again
 		}
 	}
 }
@@ -163,6 +164,32 @@ func (d *Dispatcher) addRenewals(b *batch, now time.Time) {
 	}
 }
 
+// peek asks the shards in which nothing was left, once their time has come, whether that is still so. It costs Redis
+// one command each, where a claim costs a dozen: most shards are idle most of the time.
+func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err error) {
+	pipe := d.o.Store.Client().Pipeline()
+	found := map[int]*redis.IntCmd{}
+	for i := range d.shards {
+		if s := &d.shards[i]; s.empty && !s.next.After(now) {
+			tag := d.o.Queue.Tag(i)
+			found[i] = pipe.Exists(ctx, tag+"ready", tag+"leases", tag+"ages", tag+"notices", tag+"outbox")
+		}
+	}
+	if len(found) == 0 {
+		return false, nil
+	}
+	_, err = pipe.Exec(ctx)
+	for i, n := range found {
+		if n.Err() == nil {
+			d.shards[i] = shardState{next: now.Add(poll), empty: true}
+		}
+		if n.Val() > 0 {
+			d.shards[i] = shardState{}
+		}
+	}
+	return true, err
+}
+
 // addClaims shares the idle workers out among the shards that have something to do.
 func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.WaitGroup, now time.Time) {
 	free := d.o.Concurrency - len(d.inFlight)
@@ -171,7 +198,7 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 	}
 	var due []int
 	for i := range d.shards {
-		if !d.shards[i].next.After(now) {
+		if s := &d.shards[i]; !s.empty && !s.next.After(now) {
 			due = append(due, i)
 		}
 	}
@@ -192,12 +219,16 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 		shard, most := due[(first+k)%len(due)], min(share, free)
 		free -= most
 		token := newToken()
-		b.add(d.o.Queue.claimCall(shard, most, min(quantum, d.o.PerLane), d.o.Lease, token, skip[shard]), func(cmd *redis.Cmd) error {
+		perLane := quantum
+		if !d.o.OneLane {
+			perLane = min(quantum, max(1, most/laneShare))
+		}
+		b.add(d.o.Queue.claimCall(shard, most, min(perLane, d.o.PerLane), d.o.Lease, token, skip[shard]), func(cmd *redis.Cmd) error {
 			c, err := readClaimed(cmd, shard, token)
 			if err != nil {
 				return err
 			}
-			d.shards[shard].next = nextClaim(now, c, most)
+			d.shards[shard] = shardState{next: nextClaim(now, c, most), empty: c.wait < 0 && len(c.jobs) == 0 && c.notices == 0}
 			for _, j := range c.jobs {
 				d.start(ctx, helpers, j)
 			}
@@ -207,9 +238,36 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 					d.o.OnExpired(e)
 				}
 			}
+			if c.left && (len(d.inFlight) >= d.o.Concurrency || len(skip[shard]) > 0) {
+				d.handOn(shard, now)
+			}
 			return nil
 		})
 	}
+}
+
+// handOnEvery bounds how often other processes are woken for one shard.
+const handOnEvery = 100 * time.Millisecond
+
+// handOn has the other processes look at a shard of which this one leaves due jobs. They may sleep: nobody told them of
+// jobs that came back, or that this process has no room for.
+func (d *Dispatcher) handOn(shard int, now time.Time) {
+	if now.Sub(d.handed[shard]) >= handOnEvery {
+		d.handed[shard] = now
+		d.toOthers = append(d.toOthers, shard)
+	}
+}
+
+// wakeOthers sends what handOn gathered. It may be lost: the others' polls are behind it.
+func (d *Dispatcher) wakeOthers(ctx context.Context) {
+	if len(d.toOthers) == 0 {
+		return
+	}
+	pipe := d.o.Store.Client().Pipeline()
+	for _, shard := range d.toOthers {
+		pipe.Publish(ctx, d.o.Queue.Tag(shard)+"wake", d.id)
+	}
+	_, _ = pipe.Exec(ctx)
 }
 
 // nextClaim says when a shard is worth another look.

@@ -5,8 +5,9 @@
 -- KEYS[1] the shard
 -- ARGV[10] most jobs, ARGV[11] most payload bytes, ARGV[12] lease in ms, ARGV[13] token of this claim,
 -- ARGV[14] most jobs from one lane, ARGV[15…] lanes to pass over
--- Returns: ms until there is something to do (-1: nothing known), now, notices in the outbox, number of lanes, number of jobs, number of
---   lanes with jobs that waited too long, for each of these: lane, how many it were, for each lane: lane, meta; for each job: index of its lane, job, attempts made, leases expired, payload or "" where it is gone
+-- Returns: ms until there is something to do (-1: nothing known), now, notices in the outbox, 1 where due jobs are left, number of
+--   lanes, number of jobs, number of lanes with jobs that waited too long, for each of these: lane, how many it were,
+--   for each lane: lane, meta; for each job: index of its lane, job, attempts made, leases expired, payload or "" where it is gone
 --
 -- Safe to repeat: jobs of a claim whose answer was lost come back when their leases run out. A crash is not an attempt.
 
@@ -16,6 +17,15 @@ for i = 15, #ARGV do skip[ARGV[i]] = true; skipped = skipped + 1 end
 
 local ready, leases, ages = base .. 'ready', base .. 'leases', base .. 'ages'
 local moved, none = 0, {}
+
+-- An empty stream would stay, and look like something to do.
+local outbox = base .. 'outbox'
+local outgoing = call('XLEN', outbox)
+if outgoing == 0 then call('DEL', outbox) else drain() end
+local function notice(lane, kind, detail, since, count)
+  call('XADD', outbox, 'MAXLEN', '~', 100000, '*', 'k', kind, 'l', lane, 'd', detail, 's', since, 'n', count)
+  outgoing = outgoing + 1
+end
 
 -- Leases that ran out.
 local expired = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 200)
@@ -29,7 +39,7 @@ for _, member in ipairs(expired) do
   else
     call('HINCRBY', base .. 'job:' .. lane .. job, 'x', 1)
     call('PEXPIRE', base .. 'job:' .. lane .. job, C.open_ttl)
-    wait_in(lane, job, now, true)
+    wait_again(lane, job, now, true)
     moved = moved + 1
     freed[lane] = (freed[lane] or 0) + 1
   end
@@ -43,55 +53,67 @@ for lane, count in pairs(freed) do
   offer(lane, h[1], in_flight, window_of(h[3], h[4]), now)
 end
 
--- Jobs that waited too long, old history, and a ready set that lost a lane.
+-- Jobs that waited too long, and a ready set that lost a lane. The jobs are found along idx, from where the last look
+-- ended (xc): the first to come are the first to be too old.
+local LOOK = 200
 local overdue = {}
-local look = call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100)
-for _, lane in ipairs(look) do
-  local conf, idx = base .. 'conf:' .. lane, base .. 'idx:' .. lane
+for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100)) do
+  local conf, key, idx, late = base .. 'conf:' .. lane, base .. 'lane:' .. lane, base .. 'idx:' .. lane, base .. 'late:' .. lane
   local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'xc')
-  local from, oldest, more = h[5] or '-', now, true
-  local old, failed = call('XRANGE', idx, from, int(now - C.age), 'COUNT', 200), 0
-  for _, entry in ipairs(old) do
-    local job = entry[2][2]
-    if h[5] ~= entry[1] and call('ZSCORE', base .. 'lane:' .. lane, job) then
-      bury(lane, job, 'expired', tonumber(call('HGET', base .. 'job:' .. lane .. job, 'n')) or 0, only_lane(job))
-      call('ZREM', base .. 'lane:' .. lane, job)
-      moved, failed = moved - 1, failed + 1
+  local failed = 0
+  local function expire(job)
+    if not call('ZSCORE', key, job) then return end
+    bury(lane, job, 'expired', tonumber(call('HGET', base .. 'job:' .. lane .. job, 'n')) or 0, only_lane(job))
+    call('ZREM', key, job)
+    moved, failed = moved - 1, failed + 1
+  end
+  local seen, more, xc = h[5], false, nil
+  if call('ZCARD', key) == 0 then
+    xc = int(now - C.age) -- nobody waits, so the look may skip all of them
+  else
+    local over = call('ZRANGEBYSCORE', late, '-inf', now, 'LIMIT', 0, LOOK)
+    for _, job in ipairs(over) do
+      expire(job)
+      call('ZREM', late, job)
     end
-    from = entry[1]
+    local old = call('XRANGE', idx, seen and '(' .. seen or '-', int(now - C.age), 'COUNT', LOOK)
+    for _, entry in ipairs(old) do
+      local job = entry[2][2]
+      if not call('ZSCORE', late, job) then expire(job) end
+      xc = entry[1]
+    end
+    more = #over == LOOK or #old == LOOK
   end
   if failed > 0 then
     overdue[#overdue + 1] = lane
     overdue[#overdue + 1] = failed
   end
-  if #old > 0 and h[1] then call('HSET', conf, 'xc', from) end
-  if #old < 200 then
-    local first = call('XRANGE', idx, int(now - C.age + 1), '+', 'COUNT', 1)
-    if first[1] then oldest = tonumber(string.match(first[1][1], '^%d+')) end
-    call('XTRIM', idx, 'MINID', '~', int(now - math.max(C.id_ttl, C.age)))
-  else
-    oldest = now - C.age -- more of them: look again at once
-  end
-  if call('ZCARD', base .. 'lane:' .. lane) == 0 then
+  if h[1] and xc then call('HSET', conf, 'xc', xc) end
+  call('XTRIM', idx, 'MINID', '~', int(now - IDX_TTL))
+  call('PEXPIRE', idx, IDX_TTL + SWEEP)
+  if call('ZCARD', key) == 0 then
     call('ZREM', ages, lane)
   else
-    call('ZADD', ages, next_look(oldest), lane)
+    call('ZADD', ages, more and now + 1 or next_look(), lane)
     if not call('ZSCORE', ready, lane) then offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), 0) end
   end
 end
 
--- Notices that an hour held back.
+-- Notices that an hour held back. Where the lane recovered meanwhile, that is told as well: what was told last is how it stands.
 for _, lane in ipairs(call('ZRANGEBYSCORE', base .. 'notices', '-inf', now, 'LIMIT', 0, 50)) do
   local conf = base .. 'conf:' .. lane
-  local h = call('HMGET', conf, 'nc', 'nl', 'fs', 'st')
-  if (tonumber(h[1]) or 0) > 0 and h[2] and h[4] ~= 'deleted' then
-    call('XADD', base .. 'outbox', 'MAXLEN', '~', 100000, '*', 'k', 'failed', 'l', lane, 'd', h[2], 's', h[3] or '', 'n', h[1])
-    call('HSET', conf, 'nt', int(now), 'nc', 0, 'nf', '1')
+  local h = call('HMGET', conf, 'nc', 'nl', 'ns', 'st')
+  if (tonumber(h[1]) or 0) > 0 and h[2] and h[4] and h[4] ~= 'deleted' then
+    notice(lane, 'failed', h[2], h[3] or int(now), h[1])
+    if h[4] == 'active' then notice(lane, 'recovered', '', h[3] or int(now), 0) end
+    call('HSET', conf, 'nt', int(now), 'nc', 0, 'nf', h[4] == 'active' and '0' or '1')
   end
   call('ZREM', base .. 'notices', lane)
 end
 
 -- The claim itself.
+local MOST_AT_ONCE = 1000 -- unpack takes no more than some thousands
+local LANE_SHARE = 4
 local lanes, jobs, taken, size = {}, {}, 0, 0
 if most > 0 then
   for _, lane in ipairs(call('ZRANGEBYSCORE', ready, '-inf', now, 'LIMIT', 0, most + skipped + 16)) do
@@ -100,15 +122,19 @@ if most > 0 then
       local key, conf = base .. 'lane:' .. lane, base .. 'conf:' .. lane
       local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta')
       local in_flight, window = tonumber(h[2]) or 0, window_of(h[3], h[4])
-      local take = math.min(window - in_flight, most - taken, quantum)
+      local take = math.min(window - in_flight, most - taken, quantum, MOST_AT_ONCE)
+      -- Each lane leaves the same share of what is left, so that slots are left for the lanes behind it.
+      if quantum < most then take = math.min(take, math.max(1, math.floor((most - taken) / LANE_SHARE))) end
       if not served(h[1]) then take = 0 end
-      -- Rate limit (GCRA): tat is the time at which the lane would be within its rate again; a tenth of a second of burst.
-      local rate, tat, step, not_before = tonumber(h[5]), nil, nil, now
+      -- Rate limit (GCRA): tat is the time at which the lane would be within its rate again. A few may go at once, as
+      -- many as come in a twentieth of a second, and the others are spread so that no second sees more than the rate.
+      local rate, tat, step, burst, not_before = tonumber(h[5]), nil, nil, nil, now
       if rate and rate > 0 then
-        step = 1000 / rate
-        tat = math.max(tonumber(h[6]) or 0, now)
-        local burst = math.max(100, step)
-        take = math.min(take, math.floor((now + burst - tat) / step + 1e-6))
+        local few = math.max(1, math.floor(rate / 20))
+        step = 1000 / (rate - few + 1)
+        burst = few * step
+        tat = math.max(tonumber(h[6]) or 0, exact)
+        take = math.min(take, math.floor((exact + burst - tat) / step + 1e-6))
         if take < 1 then not_before = math.ceil(tat + step - burst) end
       end
       local count = 0
@@ -144,7 +170,7 @@ if most > 0 then
           if step then
             tat = tat + count * step
             call('HSET', conf, 'fl', in_flight, 'tat', string.format('%.3f', tat))
-            not_before = math.max(now, math.ceil(tat + step - math.max(100, step)))
+            not_before = math.max(now, math.ceil(tat + step - burst))
           else
             call('HSET', conf, 'fl', in_flight)
           end
@@ -177,7 +203,8 @@ sooner(leases)
 sooner(ages)
 sooner(base .. 'notices')
 
-local reply = { wait, int(now), call('XLEN', base .. 'outbox'), #lanes / 2, taken, #overdue / 2 }
+local left = heads[2] and tonumber(heads[2]) <= now and 1 or 0
+local reply = { wait, int(now), outgoing, left, #lanes / 2, taken, #overdue / 2 }
 for _, v in ipairs(overdue) do reply[#reply + 1] = v end
 for _, v in ipairs(lanes) do reply[#reply + 1] = v end
 for _, v in ipairs(jobs) do reply[#reply + 1] = v end

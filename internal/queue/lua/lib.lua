@@ -19,12 +19,15 @@
 --   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
 --                           fl in flight, w window, s successes of the round, tat rate limiter
 --   idx:<lane>       stream every job of the lane, in order
+--   late:<lane>      zset   job -> until when it may wait, where idx does not tell: see wait_again
 --   log:<lane>       stream every attempt
 --   dead:<lane>      zset   failed jobs -> when they failed
 --   gone:<lane>      zset   jobs cancelled with their lane
 --   ages             zset   lane -> when to look at it next for jobs that waited too long. Holds every lane with jobs
 --   notices, outbox  zset, stream: see settle.lua
 --   topic:<t>        set    lanes that subscribe to a topic
+--   hooks:<account>  zset   lanes of an account -> when they were made
+--   accounts         set    accounts that have any
 --   stats            hash   waiting
 --
 -- While a cluster moves a slot, a script may be refused between two writes. So a target is written before the pointer
@@ -33,7 +36,8 @@
 local base = KEYS[1]
 local call = redis.call
 local time = call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local exact = time[1] * 1000 + time[2] / 1000 -- ms, for what must not come early
+local now = math.floor(exact)
 
 local C = {
   kept = tonumber(ARGV[1]),      -- ms a payload is kept after its last delivery ended
@@ -48,7 +52,8 @@ local C = {
 }
 
 local FIRST_WINDOW = 2
-local SWEEP = 30000
+local SWEEP = math.max(math.min(30000, math.floor(C.age / 10)), 100) -- ms between looks for jobs that waited too long
+local IDX_TTL = math.max(C.id_ttl, C.age)
 
 local function int(n) return string.format('%.0f', n) end
 
@@ -58,29 +63,56 @@ local function window_of(w, cap) return math.min(tonumber(w) or FIRST_WINDOW, ca
 
 local function served(status) return status == 'active' or status == 'failed' end
 
+-- drain lets a script write even where Redis is out of memory: it refuses only a script whose first write could need
+-- some. It begins what takes jobs out: else a full Redis could never become less full.
+local function drain() call('DEL', base .. 'nothing') end
+
 -- offer puts a lane into ready where it may be served, and takes it out where it may not.
--- not_before is the earliest time that it wants to be served (rate limit, fairness).
+-- not_before is the earliest time that it wants to be served (rate limit, fairness). With 0 it takes its turn: it keeps
+-- its place among the lanes that can be served now, or goes behind them. The due time of its first job is no place: with
+-- it the longest backlog would come first, always.
 local function offer(lane, status, in_flight, window, not_before)
+  local ready = base .. 'ready'
   if served(status) and in_flight < window then
     local head = call('ZRANGE', base .. 'lane:' .. lane, 0, 0, 'WITHSCORES')
     if head[2] then
-      call('ZADD', base .. 'ready', math.max(math.floor(tonumber(head[2])), not_before), lane)
+      local turn = not_before
+      if turn == 0 then turn = math.min(tonumber(call('ZSCORE', ready, lane) or now), now) end
+      call('ZADD', ready, math.max(math.floor(tonumber(head[2])), turn), lane)
       return
     end
   end
-  call('ZREM', base .. 'ready', lane)
+  call('ZREM', ready, lane)
 end
 
 -- next_look is when a lane's waiting jobs are looked at again: at a common tick, so that many lanes cost one visit.
-local function next_look(oldest)
-  local tick = (math.floor(now / SWEEP) + 1) * SWEEP
-  return math.min(tick, math.max(oldest + C.age, now + 1))
-end
+local function next_look() return (math.floor(now / SWEEP) + 1) * SWEEP end
 
 -- wait_in puts a job into its lane's waiting set, recorded where it has a record. The caller sees to ready.
 local function wait_in(lane, job, due, recorded)
+  call('ZADD', base .. 'ages', 'NX', next_look(), lane)
   call('ZADD', base .. 'lane:' .. lane, recorded and due + 0.5 or due, job)
-  call('ZADD', base .. 'ages', 'NX', next_look(now), lane)
+end
+
+-- wait_until notes until when a job may wait.
+local function wait_until(lane, job, time)
+  local late = base .. 'late:' .. lane
+  call('ZADD', late, time, job)
+  call('PEXPIRE', late, C.open_ttl)
+end
+
+-- wait_again is wait_in for a job that was under way. The look along idx may have gone past it meanwhile.
+local function wait_again(lane, job, due, recorded)
+  local created = tonumber(call('HGET', base .. 'event:' .. job, 'c') or now)
+  if created + C.age < now + 1000 and not call('ZSCORE', base .. 'late:' .. lane, job) then
+    wait_until(lane, job, created + C.age)
+  end
+  wait_in(lane, job, due, recorded)
+end
+
+-- note adds a job to its lane's history, which is trimmed on the way and gets its own end at the next look.
+local function note(lane, job)
+  call('XADD', base .. 'idx:' .. lane, 'MINID', '~', int(now - IDX_TTL), '*', 'j', job)
 end
 
 -- only_lane reports whether an event has a single lane. Such an event needs no counting.
@@ -114,9 +146,12 @@ local function forget_dead(lane, job)
     if call('HINCRBY', event, 'd', -1) > 0 or open > 0 then return end
   end
   call('PEXPIRE', base .. 'body:' .. job, C.kept)
+  local created = call('HGET', base .. 'event:' .. job, 'c')
+  if created then call('PEXPIRE', base .. 'event:' .. job, math.max(C.kept, tonumber(created) + C.id_ttl - now)) end
 end
 
--- bury_in keeps a failed job, resendable. The number kept is capped: the oldest go first.
+-- bury_in keeps a failed job, resendable. The number kept is capped: the oldest go first. It returns false where that
+-- is the job itself.
 local function bury_in(lane, job, reason, attempts)
   local record, dead = base .. 'job:' .. lane .. job, base .. 'dead:' .. lane
   call('HSET', record, 'r', reason, 'n', attempts, 'f', int(now))
@@ -128,21 +163,32 @@ local function bury_in(lane, job, reason, attempts)
   local over = call('ZCARD', dead) - C.pending
   if over > 0 then
     local old = call('ZPOPMIN', dead, over)
-    for i = 1, #old, 2 do forget_dead(lane, old[i]) end
+    for i = 1, #old, 2 do
+      if old[i] == job then
+        call('DEL', record)
+        return false
+      end
+      forget_dead(lane, old[i])
+    end
   end
+  return true
 end
 
 -- bury ends a job as failed.
 local function bury(lane, job, reason, attempts, single)
-  bury_in(lane, job, reason, attempts)
-  ended(job, true, single)
+  ended(job, bury_in(lane, job, reason, attempts), single)
+end
+
+-- cancel_in keeps a job whose lane is gone, to be shown.
+local function cancel_in(lane, job)
+  local gone = base .. 'gone:' .. lane
+  call('ZADD', gone, now, job)
+  call('PEXPIRE', gone, C.id_ttl)
 end
 
 -- cancel ends a job whose lane is gone.
 local function cancel(lane, job)
-  local gone = base .. 'gone:' .. lane
-  call('ZADD', gone, now, job)
-  call('PEXPIRE', gone, C.id_ttl)
+  cancel_in(lane, job)
   call('DEL', base .. 'job:' .. lane .. job)
   ended(job, false, only_lane(job))
 end

@@ -30,22 +30,25 @@ local function known(account, id, own_job)
   return nil
 end
 
--- queue puts one job into one lane. Where that takes none, it fails the job and returns why.
+-- queue puts one job into one lane. Where that takes none, it returns why, and whether it keeps the job as failed.
 local function queue(lane, job)
   local conf = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap')
-  call('XADD', base .. 'idx:' .. lane, '*', 'j', job)
+  if not conf[1] or conf[1] == 'deleted' then -- it went while the event was on its way
+    cancel_in(lane, job)
+    return 'gone', false
+  end
+  note(lane, job)
   if conf[1] == 'disabled' then
-    bury_in(lane, job, 'disabled', 0)
-    return 'disabled'
+    call('PEXPIRE', base .. 'idx:' .. lane, IDX_TTL) -- nobody looks at a lane without waiting jobs
+    return 'disabled', bury_in(lane, job, 'disabled', 0)
   end
   local key = base .. 'lane:' .. lane
   local card = call('ZCARD', key)
   if card >= C.pending then
-    bury_in(lane, job, 'backlog', 0)
-    return 'backlog'
+    return 'backlog', bury_in(lane, job, 'backlog', 0)
   end
+  if card == 0 then call('ZADD', base .. 'ages', 'NX', next_look(), lane) end
   call('ZADD', key, now, job)
-  if card == 0 then call('ZADD', base .. 'ages', 'NX', next_look(now), lane) end
   if served(conf[1]) and (tonumber(conf[2]) or 0) < window_of(conf[3], conf[4]) then
     if call('ZADD', base .. 'ready', 'LT', 'CH', now, lane) == 1 then woken = true end
   end
@@ -70,7 +73,7 @@ for i = 1, tonumber(ARGV[10]) do
     else
       local topics = {}
       for topic in string.gmatch(ARGV[at + 11], '%S+') do topics[#topics + 1] = base .. 'topic:' .. topic end
-      to = call('SUNION', unpack(topics))
+      to = #topics > 0 and call('SUNION', unpack(topics)) or {}
       if #to > 1 then table.sort(to) end
       for i = #to, 1, -1 do
         if '!' .. to[i] == lane then table.remove(to, i) end
@@ -79,34 +82,37 @@ for i = 1, tonumber(ARGV[10]) do
     if call('EXISTS', base .. 'event:' .. job) == 1 then
       outcome = 'taken'
     else
+      lanes = table.concat(to, ' ')
+      local record, body, ttl = base .. 'event:' .. job, base .. 'body:' .. job, math.max(C.id_ttl, C.open_ttl)
+      if #to > 0 then call('SET', body, (#to == 1 and '1' or '+') .. ARGV[at + 12], 'PX', C.open_ttl) end
+      -- Before the lanes: a full one may drop a failed job, and with many of them this one.
+      call('HSET', record, 'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', int(now))
+      if #to > 1 then call('HSET', record, 'o', #to, 'd', 0) end
+      if own ~= '1' and own_job ~= job then
+        call('HSET', record, 'i', id)
+        call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', ttl)
+      end
       local open, dead = 0, 0
-      if #to > 0 then call('SET', base .. 'body:' .. job, (#to == 1 and '1' or '+') .. ARGV[at + 12], 'PX', C.open_ttl) end
       for _, lane in ipairs(to) do
-        local why = queue(lane, job)
-        if why then
-          dead = dead + 1
-          refused = refused .. lane .. ':' .. why .. ' '
-        else
+        local why, kept = queue(lane, job)
+        if kept then dead = dead + 1 end
+        if not why then
           open = open + 1
+        elseif why ~= 'gone' then
+          refused = refused .. lane .. ':' .. why .. ' '
         end
       end
       waited = waited + open
-      lanes = table.concat(to, ' ')
-      local record = base .. 'event:' .. job
-      call('HSET', record, 'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', int(now))
-      if #to > 1 then call('HSET', record, 'o', open, 'd', dead) end
-      if own ~= '1' and own_job ~= job then
-        call('HSET', record, 'i', id)
-        call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', math.max(C.id_ttl, C.open_ttl))
+      if #to > 1 and open < #to then
+        call('HINCRBY', record, 'o', open - #to)
+        dead = call('HINCRBY', record, 'd', dead)
       end
-      if open > 0 then
-        call('PEXPIRE', record, math.max(C.id_ttl, C.open_ttl))
-      elseif dead > 0 then
-        call('PEXPIRE', record, math.max(C.id_ttl, C.kept_dead))
-        call('PEXPIRE', base .. 'body:' .. job, C.kept_dead)
-      else
-        call('PEXPIRE', record, C.id_ttl)
+      if open == 0 then
+        ttl = dead > 0 and C.kept_dead or C.kept
+        call('PEXPIRE', body, ttl)
+        ttl = math.max(C.id_ttl, ttl)
       end
+      call('PEXPIRE', record, ttl)
     end
   end
   reply[#reply + 1] = outcome

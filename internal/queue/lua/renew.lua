@@ -6,6 +6,7 @@
 --
 -- Safe to repeat: it only moves the deadline of leases that exist.
 
+drain()
 local leases, reply = base .. 'leases', {}
 for i = 11, #ARGV do
   if call('ZSCORE', leases, ARGV[i]) then

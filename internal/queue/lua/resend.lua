@@ -33,22 +33,32 @@ local function under_way(job)
   return leased[lane .. ':' .. job]
 end
 
+-- went_here reports whether a job is one of this lane: another lane's payload is not for it.
+local function went_here(event, job)
+  local lanes = call('HGET', event, 'l')
+  if lanes then return string.find(' ' .. lanes .. ' ', ' ' .. lane .. ' ', 1, true) end
+  return call('ZSCORE', dead, job) or call('ZSCORE', key, job)
+end
+
+drain()
 for i = 16, #ARGV do
   local job = ARGV[i]
   local event, body, record = base .. 'event:' .. job, base .. 'body:' .. job, base .. 'job:' .. lane .. job
   local outcome = 'queued'
-  if not h[1] or h[1] == 'deleted' then
+  if not h[1] or h[1] == 'deleted' or not went_here(event, job) then
     outcome = 'unknown'
   elseif call('EXISTS', body) == 0 then
     outcome = call('EXISTS', event) == 1 and 'unavailable' or 'unknown'
   elseif call('ZSCORE', key, job) then
     call('DEL', record)
     call('ZADD', key, now, job)
+    wait_until(lane, job, now + C.age)
   elseif under_way(job) then
     outcome = 'under way'
   elseif call('ZCARD', key) >= C.pending then
     outcome = 'backlog'
   else
+    wait_until(lane, job, now + C.age)
     wait_in(lane, job, now, false)
     added = added + 1
     local was_dead = call('ZREM', dead, job) == 1

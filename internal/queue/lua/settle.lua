@@ -39,23 +39,26 @@ local function notice(lane, kind, detail, since, count)
 end
 
 local function failed(t, lane, detail, status)
-  if t.status == 'active' or (t.status == 'failed' and status == 'disabled') then
-    if t.status == 'active' then
-      t.failed_since = now
-      t.set.fs = int(now)
-    end
+  local before = t.status
+  if before == 'disabled' then return end -- its owner was told; these were under way
+  if before == 'active' then
+    t.failed_since = now
+    t.set.fs = int(now)
+  end
+  if before == 'active' or (before == 'failed' and status == 'disabled') then
     t.status = status
     t.set.st = status
   end
   if detail == '-' then return end -- a failing notice never makes another notice
   t.unnoticed = t.unnoticed + 1
-  if now - t.noticed >= HOUR or status == 'disabled' then
+  if now - t.noticed >= HOUR or t.status == 'disabled' then
     notice(lane, status, detail, t.failed_since, t.unnoticed)
     t.noticed, t.unnoticed, t.announced = now, 0, true
     t.set.nf = '1'
     call('ZREM', base .. 'notices', lane)
   else
     t.set.nl = detail
+    if t.unnoticed == 1 then t.set.ns = int(t.failed_since) end
     call('ZADD', base .. 'notices', 'NX', t.noticed + HOUR, lane)
   end
   t.set.nt, t.set.nc = int(t.noticed), t.unnoticed
@@ -83,6 +86,7 @@ local function flow(t, bad)
   end
 end
 
+drain()
 local count = tonumber(ARGV[10])
 local members, held, ending = {}, {}, {}
 for i = 1, count do
@@ -116,7 +120,7 @@ for i = 1, count do
     elseif gone then
       cancel(lane, job)
     elseif outcome == 'back' then
-      wait_in(lane, job, now, ARGV[at + 7] == 'record')
+      wait_again(lane, job, now, ARGV[at + 7] == 'record')
       waited = waited + 1
     else
       if ARGV[at + 7] ~= 'expired' then
@@ -128,7 +132,7 @@ for i = 1, count do
         call('HSET', record, 'n', attempts)
         call('HDEL', record, 'x')
         call('PEXPIRE', record, C.open_ttl)
-        wait_in(lane, job, now + tonumber(ARGV[at + 6]), true)
+        wait_again(lane, job, math.ceil(exact + tonumber(ARGV[at + 6])), true)
         waited = waited + 1
       else
         bury(lane, job, ARGV[at + 7], attempts, single)

@@ -1,0 +1,102 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/internal/redistest"
+)
+
+// Lesson 26: sixteen hanging endpoints at once do not fill every slot, even with windows that were full before.
+func TestLesson26HangingLanesDoNotFillEverySlot(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		concurrency, perLane int
+		window               []any
+	}{
+		"full windows":              {256, 16, []any{"w", 16}},
+		"new lanes":                 {32, 16, nil},
+		"half as many as the lanes": {64, 8, []any{"w", 8}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+				b := newBundle(t, s, nil)
+				for i := range 16 {
+					lane := fmt.Sprint("hangs", i)
+					b.lane(lane, test.window...)
+					b.push(many(lane, 50)...)
+				}
+				b.lane("healthy", "w", 16)
+				got := make(chan *Job, 1000)
+				d := b.dispatch(Options{Concurrency: test.concurrency, PerLane: test.perLane, Handler: func(ctx context.Context, j *Job) Outcome {
+					if strings.HasPrefix(j.Lane, "hangs") {
+						return hang(ctx, j)
+					}
+					got <- j
+					return Outcome{Kind: Succeeded}
+				}})
+				eventually(t, "the hanging ones hang", func() bool { return d.InFlight() >= 16 })
+				b.quiet(d)
+				require.Less(t, d.InFlight(), test.concurrency)
+				b.push(many("healthy", 40)...)
+				for range 40 {
+					receive(t, got, "a job of the healthy lane")
+				}
+			})
+		})
+	}
+}
+
+// Attempts that take long hold half of the slots at most: beyond that only lanes without such attempts are served.
+func TestSlowLanesHoldHalfOfTheSlots(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		b := newBundle(t, s, nil)
+		const lanes = 6
+		for i := range lanes {
+			b.lane(fmt.Sprint("hangs", i))
+			b.push(to(fmt.Sprint("hangs", i), 0))
+		}
+		b.lane("healthy", "w", 16)
+		got := make(chan *Job, 1000)
+		d := b.dispatch(Options{Concurrency: 12, PerLane: 16, Handler: func(ctx context.Context, j *Job) Outcome {
+			if strings.HasPrefix(j.Lane, "hangs") {
+				return hang(ctx, j)
+			}
+			got <- j
+			return Outcome{Kind: Succeeded}
+		}})
+		eventually(t, "one attempt of each hangs", func() bool { return d.InFlight() == lanes })
+		slow := time.Now().Add(slowAfter + 2*lookSlowEvery)
+		eventually(t, "they count as slow", func() bool { return time.Now().After(slow) })
+		for i := range lanes { // their windows would let another one in
+			b.push(to(fmt.Sprint("hangs", i), 1))
+		}
+		for n := range 30 {
+			b.push(to("healthy", 1000+n))
+			receive(t, got, "a healthy job")
+		}
+		b.quiet(d)
+		require.Equal(t, lanes, d.InFlight())
+		require.EqualValues(t, lanes, b.waitingCount())
+	})
+}
+
+// A dispatcher of one lane gives it every slot, slow or not: there is nobody to leave any for.
+func TestOneLaneGetsEverySlot(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		b := newBundle(t, s, func(l *Limits) { l.InFlight = 20 })
+		b.lane("app", "fix", 1, "w", 1_000_000)
+		b.push(many("app", 40)...)
+		d := b.dispatch(Options{Concurrency: 20, PerLane: 20, OneLane: true, Handler: hang})
+		eventually(t, "every slot", func() bool { return d.InFlight() == 20 })
+	})
+}
