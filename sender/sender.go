@@ -247,6 +247,9 @@ func (s *Sender) EventTypes() []config.EventType { return s.c.EventTypes }
 
 // shard returns where an account lives, or an unavailable [Error] while the store can't be trusted.
 func (s *Sender) shard(ctx context.Context, account string) (int, error) {
+	if err := checkAccount(account); err != nil {
+		return 0, err
+	}
 	n, err := s.store.Shards(ctx)
 	if err != nil {
 		return 0, s.unavailable("check", err)

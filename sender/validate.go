@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 // Bounds of a webhook's fields.
 const (
+	maxAccount     = 64
 	maxDescription = 1024
 	maxHeaders     = 20
 	maxHeaderValue = 4096
@@ -175,7 +177,11 @@ func checkFlow(rate, inFlight int) error {
 // checkData checks that data is one JSON object: valid UTF-8, no repeated names at its top level, no absurd nesting.
 // What passes is delivered byte for byte, so it must be what every parser reads the same way.
 func checkData(data json.RawMessage) error {
-	if len(data) == 0 || data[0] != '{' || !json.Valid(data) {
+	// A cheap look first: the library gives up on deep nesting with the same word as on a wrong comma.
+	if bytes.Count(data, []byte("{"))+bytes.Count(data, []byte("[")) > config.MaxJSONDepth && tooDeep(data) {
+		return &Error{Code: CodeInvalidJSON, Field: "data", Message: "data is nested deeper than 1,000 levels; flatten it"}
+	}
+	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' || !json.Valid(data) {
 		return invalid("data", "data is a JSON object")
 	}
 	if !utf8.Valid(data) {
@@ -186,9 +192,7 @@ func checkData(data json.RawMessage) error {
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
 		case '{', '[':
-			if depth++; depth > config.MaxJSONDepth {
-				return &Error{Code: CodeInvalidJSON, Field: "data", Message: "data is nested too deeply"}
-			}
+			depth++
 			name = depth == 1
 		case '}', ']':
 			depth--
@@ -218,6 +222,43 @@ func checkData(data json.RawMessage) error {
 	}
 	return nil
 }
+
+// tooDeep reports whether data, which need not be JSON, opens too many brackets at once outside of strings.
+func tooDeep(data []byte) bool {
+	depth := 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '{', '[':
+			if depth++; depth > config.MaxJSONDepth {
+				return true
+			}
+		case '}', ']':
+			depth--
+		case '"':
+			for i++; i < len(data) && data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+		}
+	}
+	return false
+}
+
+// checkAccount keeps accounts apart: names become parts of keys and topics.
+func checkAccount(account string) error {
+	if account == "" || len(account) > maxAccount {
+		return errAccount
+	}
+	for _, c := range []byte(account) {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '.' && c != '_' && c != '-' {
+			return errAccount
+		}
+	}
+	return nil
+}
+
+var errAccount = invalid("account", "an account has 1 to %d letters, digits, dots, dashes and underscores", maxAccount)
 
 func checkLimit(limit int) (int, error) {
 	if limit == 0 {

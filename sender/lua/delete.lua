@@ -4,12 +4,13 @@
 -- ARGV[10] lane, ARGV[11] account, ARGV[12…] subscriptions
 -- Returns 1, or 0 where there is no such webhook.
 --
--- Safe to repeat: the chore is written before the webhook goes, so a crash in between leaves it to be done.
+-- Safe to repeat: a second call finds it deleted. The chore is written before the webhook goes, so a crash in between leaves it to be done.
 
 local lane, account = ARGV[10], ARGV[11]
 local conf = base .. 'conf:' .. lane
 local h = call('HMGET', conf, 'a', 'st')
-if h[1] ~= account or h[2] == 'deleted' then return 0 end
+if h[1] ~= account then return 0 end
+if h[2] == 'deleted' then return 1 end
 call('SADD', base .. 'chores', 'cancel:' .. lane)
 for i = 12, #ARGV do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
 call('HSET', conf, 'st', 'deleted')

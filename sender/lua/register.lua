@@ -5,11 +5,13 @@
 --   attempt needs, ARGV[15] rate, ARGV[16] cap, ARGV[17…] subscriptions
 -- Returns ms of its creation, or "limit" where the account has too many, or "taken" where the lane exists.
 --
--- Safe to repeat: the lane of a second call is taken.
+-- Safe to repeat: lanes are random, so one that has these very settings was made by this call, whose answer was lost.
 
 local lane, account = ARGV[10], ARGV[11]
 local hooks, conf = base .. 'hooks:' .. account, base .. 'conf:' .. lane
-if call('EXISTS', conf) == 1 then return 'taken' end
+local there = call('HMGET', conf, 'a', 'meta', 'c')
+if there[1] == account and there[2] == ARGV[14] then return tonumber(there[3]) end
+if there[1] then return 'taken' end
 if call('ZCARD', hooks) >= tonumber(ARGV[12]) then return 'limit' end
 -- No two webhooks of an account have one time, so that the list keeps their order.
 local last = call('ZRANGE', hooks, -1, -1, 'WITHSCORES')

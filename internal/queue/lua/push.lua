@@ -62,7 +62,8 @@ for i = 1, tonumber(ARGV[10]) do
   local seen, e
   if own ~= '1' then seen, e = known(account, id, own_job) end
   if seen then
-    outcome, job, lanes = 'same', seen, e[4] or ''
+    -- The job of this very call: the client lost the answer and made the call again.
+    outcome, job, lanes = seen == job and 'new' or 'same', seen, e[4] or ''
     if e[2] ~= digest or (given == '1' and e[3] ~= timestamp) then outcome = 'other' end
     timestamp = e[3]
   else
@@ -79,7 +80,11 @@ for i = 1, tonumber(ARGV[10]) do
         if '!' .. to[i] == lane then table.remove(to, i) end
       end
     end
-    if call('EXISTS', base .. 'event:' .. job) == 1 then
+    local there = call('HMGET', base .. 'event:' .. job, 'a', 'h', 't', 'l', 'i')
+    if own == '1' and there[1] == account and there[2] == digest and not there[5] then
+      -- As above. Another job would be a second event.
+      timestamp, lanes = there[3], there[4] or ''
+    elseif there[1] then
       outcome = 'taken'
     else
       lanes = table.concat(to, ' ')
