@@ -253,15 +253,11 @@ func waitFor(ctx context.Context, k *child, n int) (c sinkCounts, err error) {
 }
 
 func benchSender(ctx context.Context, o options) (*figures, error) {
-	k, err := start(ctx, "sink", sinkSettings{})
+	k, addr, err := startSink(ctx, sinkSettings{})
 	if err != nil {
 		return nil, err
 	}
 	defer k.stop()
-	var addr string
-	if err := k.hear(&addr); err != nil {
-		return nil, err
-	}
 	var raw, product, ratio, senderCPU, rawCPU, redisCPU, commands []float64
 	lost, duplicates := 0, 0
 	per := func(ms float64) float64 { return ms * 1000 / float64(o.n) }

@@ -16,13 +16,15 @@ func init() { roles["sink"] = runSink }
 
 // sinkSettings of a sink.
 type sinkSettings struct {
-	HangMS int // how long requests to /hang wait for an answer
+	HangMS  int  // how long requests to /hang wait for an answer
+	HangAll bool // all do
 }
 
 // sink is the endpoint of all deliveries: as little HTTP as net/http's client accepts, so that what is measured is the
 // sender. It counts what came, and each event of each path once more than once as a duplicate.
 type sink struct {
 	hang  time.Duration
+	all   bool
 	mu    sync.Mutex
 	conns map[*sinkConn]struct{}
 	past  sinkCounts // of connections that ended
@@ -51,7 +53,7 @@ func runSink(_ context.Context, arg string, t *talk) error {
 	if err := json.Unmarshal([]byte(arg), &settings); err != nil {
 		return err
 	}
-	s := &sink{hang: time.Duration(settings.HangMS) * time.Millisecond, conns: map[*sinkConn]struct{}{}, seen: map[uint64]struct{}{}}
+	s := &sink{hang: time.Duration(settings.HangMS) * time.Millisecond, all: settings.HangAll, conns: map[*sinkConn]struct{}{}, seen: map[uint64]struct{}{}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -73,6 +75,18 @@ func runSink(_ context.Context, arg string, t *talk) error {
 		}
 		t.say(s.counts(question == "reset"))
 	}
+}
+
+// startSink runs a sink and returns its address.
+func startSink(ctx context.Context, o sinkSettings) (c *child, addr string, err error) {
+	if c, err = start(ctx, "sink", o); err != nil {
+		return nil, "", err
+	}
+	if err := c.hear(&addr); err != nil {
+		c.stop()
+		return nil, "", err
+	}
+	return c, addr, nil
 }
 
 // counts sums up, and begins anew where asked to.
@@ -126,7 +140,7 @@ func (s *sink) serve(c net.Conn) {
 		var h maphash.Hash
 		h.SetSeed(sinkSeed)
 		path := bytes.Fields(line)[1]
-		hang := bytes.HasPrefix(path, []byte("/hang"))
+		hang := s.all || bytes.HasPrefix(path, []byte("/hang"))
 		_, _ = h.Write(path)
 		length := 0
 		for {
