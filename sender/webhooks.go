@@ -446,7 +446,7 @@ func writeCursor(place string) string { return base64.RawURLEncoding.EncodeToStr
 
 func readCursor(cursor string) (string, error) {
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(b) > 128 || strings.ContainsAny(string(b), "\r\n ") {
+	if err != nil || len(b) > 128 || strings.ContainsAny(cursor, "\r\n") { // the decoder skips line ends
 		return "", errCursor
 	}
 	return string(b), nil
