@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,8 +14,13 @@ import (
 	"github.com/videocloud/webhooks/config"
 )
 
-// dataVersion is the layout of the keys. A store written by another version is refused rather than misread.
-const dataVersion = 1
+// The layouts of the keys that this program can read and write. A new store gets the newest; an older one keeps its own
+// until its operator raises it, once no older program is left. A store of any other version is refused rather than
+// misread. See docs/scaling.md for how a rolling restart goes from one version to the next.
+const (
+	dataVersion   = 1
+	oldestVersion = 1
+)
 
 // Errors of [Store.Ready], matched with errors.Is.
 var (
@@ -82,21 +88,51 @@ func (s *Store) examine(ctx context.Context) (shards int, err error) {
 			return 0, err
 		}
 	}
-	return s.layout(ctx)
+	shards, err = s.layout(ctx)
+	if known := s.known.Load(); err != nil && known > 0 && !errors.Is(err, ErrUnsafe) && s.spread() {
+		return int(known), nil // the node that holds it is down: that says nothing of the others
+	}
+	if err == nil {
+		s.known.Store(int64(shards))
+	}
+	return shards, err
 }
 
-// safe checks every master: version, eviction policy and role.
+// spread reports whether the store is a cluster, of which a part can be down.
+func (s *Store) spread() bool {
+	_, ok := s.client.(*redis.ClusterClient)
+	return ok
+}
+
+// safe checks every master: version, eviction policy and role. Where a part of a cluster is down, what lives on the rest
+// goes on, and each operation tells for itself.
 func (s *Store) safe(ctx context.Context) error {
-	if cluster, ok := s.client.(*redis.ClusterClient); ok {
-		err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-			return safeNode(ctx, node)
-		})
-		if err != nil && !errors.Is(err, ErrUnsafe) && !errors.Is(err, ErrUnreachable) {
-			return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok {
+		return safeNode(ctx, s.client)
+	}
+	var mu sync.Mutex
+	var unsafe error
+	answered := false
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		err := safeNode(ctx, node)
+		mu.Lock()
+		defer mu.Unlock()
+		answered = answered || err == nil
+		if errors.Is(err, ErrUnsafe) {
+			unsafe = err
 		}
 		return err
+	})
+	switch {
+	case unsafe != nil:
+		return unsafe
+	case err == nil || answered:
+		return nil
+	case errors.Is(err, ErrUnreachable):
+		return err
 	}
-	return safeNode(ctx, s.client)
+	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
 func safeNode(ctx context.Context, node redis.Cmdable) error {
@@ -159,8 +195,11 @@ func (s *Store) layout(ctx context.Context) (int, error) {
 	if err := values.Scan(&found); err != nil {
 		return 0, fmt.Errorf("%w: reading %s: %w", ErrUnsafe, key, err)
 	}
-	if found.Version != dataVersion {
-		return 0, fmt.Errorf("%w: its data has version %d and this program writes version %d; use the matching program or another key_prefix", ErrUnsafe, found.Version, dataVersion)
+	switch {
+	case found.Version > dataVersion:
+		return 0, fmt.Errorf("%w: its data has version %d and this program knows versions up to %d; use a newer program, or another key_prefix", ErrUnsafe, found.Version, dataVersion)
+	case found.Version < oldestVersion:
+		return 0, fmt.Errorf("%w: its data has version %d and this program knows versions from %d on; use an older program to upgrade it, or another key_prefix", ErrUnsafe, found.Version, oldestVersion)
 	}
 	if found.Shards < 1 || found.Shards > 1<<14 {
 		return 0, fmt.Errorf("%w: %s holds an impossible shard count %d", ErrUnsafe, key, found.Shards)

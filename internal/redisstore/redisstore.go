@@ -41,6 +41,7 @@ type Store struct {
 	connections atomic.Int64 // counts connections made: a new one makes Ready check again
 	checkMu     sync.Mutex
 	check       atomic.Pointer[checked]
+	known       atomic.Int64 // shards, as last read
 }
 
 // checked is the outcome of a safety check, and what it was good for.
@@ -78,6 +79,8 @@ func Open(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
 	case c.Cluster || len(o.Addrs) > 1:
 		cluster := o.Cluster()
 		cluster.MaxRedirects = 8
+		cluster.MaxRetries = -1 // of a node's own client: redirections are its tries
+		cluster.ClusterStateReloadInterval = 5 * time.Second
 		s.client = redis.NewClusterClient(cluster)
 	default:
 		s.client = redis.NewClient(o.Simple())

@@ -6,17 +6,26 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// Script is a Lua script that touches the keys of one hash tag, which is its only declared key: the others are
-// derived from it and share its slot.
+// Script is a Lua script that touches the keys of one hash tag. Which ones it finds out as it goes, so they can't be
+// declared; they share the tag's slot.
 type Script struct {
 	source string
 	sha    string
 }
+
+// keys are what a call declares: the hash tag, and a second name under it. Neither is ever a key, and that matters while
+// a cluster moves the slot: the node that it leaves refuses a script whose keys are missing (ASK), the node that it goes
+// to refuses one with several keys of which any is missing (TRYAGAIN). So no script runs from the beginning of the move
+// to its end. One that did would see the keys that moved and take the others for empty, on either node.
+//
+// Failure policy: a move of a slot pauses its shard, and loses nothing.
+func keys(tag string) []string { return []string{tag, tag + "-"} }
 
 // NewScript joins the sources, in order, into one script.
 func NewScript(sources ...string) *Script {
@@ -32,36 +41,71 @@ type Call struct {
 	Args   []any
 }
 
-// scriptTries bounds how often a call is made again while a cluster moves its slot.
-const scriptTries = 20
-
-// Run runs one script. It loads the script where Redis lost it, and repeats it while a cluster moves the slot.
+// Run runs one script. It loads the script where Redis lost it, and waits while a cluster moves the slot, up to the
+// store's timeout.
 func (s *Store) Run(ctx context.Context, script *Script, key string, args ...any) (any, error) {
-	cmds := s.RunAll(ctx, []Call{{Script: script, Key: key, Args: args}})
-	return cmds[0].Result()
+	call := []Call{{Script: script, Key: key, Args: args}}
+	for began, try := time.Now(), 1; ; try++ {
+		cmd := s.RunAll(ctx, call)[0]
+		if !s.waitForMove(ctx, cmd.Err(), began, try) {
+			return cmd.Result()
+		}
+	}
 }
 
-// RunAll runs the calls in one round trip, and answers for each by its own. It returns as many commands as calls.
+// RunAll runs the calls in one round trip to each node, and answers for each by its own. It returns as many commands as
+// calls. It doesn't wait for a slot on the move: see [Moving].
 func (s *Store) RunAll(ctx context.Context, calls []Call) []*redis.Cmd {
 	cmds := make([]*redis.Cmd, len(calls))
-	if len(calls) == 1 {
-		cmds[0] = s.client.EvalSha(ctx, calls[0].Script.sha, []string{calls[0].Key}, calls[0].Args...)
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok {
+		every := make([]int, len(calls))
+		for i := range every {
+			every[i] = i
+		}
+		s.runOn(ctx, s.client, calls, every, cmds)
+		return cmds
+	}
+	// Not by the client's own pipeline: where the first command of a node fails for a while, that repeats all of them,
+	// and a claim that is made twice leaves the jobs of the first to wait for the end of their leases.
+	byNode := map[*redis.Client][]int{}
+	for i, c := range calls {
+		node, err := cluster.MasterForKey(ctx, c.Key)
+		if err != nil {
+			cmds[i] = redis.NewCmd(ctx)
+			cmds[i].SetErr(err)
+			cluster.ReloadState(ctx)
+			continue
+		}
+		byNode[node] = append(byNode[node], i)
+	}
+	var nodes sync.WaitGroup
+	for node, places := range byNode {
+		nodes.Go(func() { s.runOn(ctx, node, calls, places, cmds) })
+	}
+	nodes.Wait()
+	return cmds
+}
+
+// runOn runs the calls of those places on one node.
+func (s *Store) runOn(ctx context.Context, node redis.UniversalClient, calls []Call, places []int, cmds []*redis.Cmd) {
+	if len(places) == 1 {
+		c := calls[places[0]]
+		cmds[places[0]] = node.EvalSha(ctx, c.Script.sha, keys(c.Key), c.Args...)
 	} else {
-		pipe := s.client.Pipeline()
-		for i, c := range calls {
-			cmds[i] = pipe.EvalSha(ctx, c.Script.sha, []string{c.Key}, c.Args...)
+		pipe := node.Pipeline()
+		for _, i := range places {
+			c := calls[i]
+			cmds[i] = pipe.EvalSha(ctx, c.Script.sha, keys(c.Key), c.Args...)
 		}
 		_, _ = pipe.Exec(ctx) // each command carries its own error
 	}
-	for i, c := range calls {
-		for try := 1; again(ctx, cmds[i].Err(), try); try++ {
-			cmds[i] = s.client.Eval(ctx, c.Script.source, []string{c.Key}, c.Args...)
+	for _, i := range places {
+		if redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") {
+			cmds[i] = node.Eval(ctx, calls[i].Script.source, keys(calls[i].Key), calls[i].Args...)
 		}
-		if err := cmds[i].Err(); err != nil && !errors.Is(err, redis.Nil) {
-			s.refused(err)
-		}
+		s.refused(ctx, cmds[i].Err())
 	}
-	return cmds
 }
 
 // master returns the node that holds key: WAIT speaks for one node, so it can't be routed by the client.
@@ -72,28 +116,37 @@ func (s *Store) master(ctx context.Context, key string) (redis.UniversalClient, 
 	return s.client, nil
 }
 
-// again reports whether a script should be run again: it was not loaded, or its slot is on the move. It waits before that.
-func again(ctx context.Context, err error, try int) bool {
-	switch {
-	case err == nil || try >= scriptTries:
-		return false
-	case redis.HasErrorPrefix(err, "NOSCRIPT"):
-		return true
+// waitForMove reports whether a script was refused because its slot is on the move, and is worth another try. It waits
+// before that.
+func (s *Store) waitForMove(ctx context.Context, err error, began time.Time, try int) bool {
+	return Moving(err) && time.Since(began) < s.timeout && pause(ctx, min(time.Duration(try)*5*time.Millisecond, 100*time.Millisecond))
+}
+
+// Moving reports whether a cluster refused a script before it began, because its slot is on the move or its node not
+// known yet: try again soon.
+func Moving(err error) bool {
+	for _, prefix := range []string{"ASK", "TRYAGAIN", "MOVED", "CLUSTERDOWN"} {
+		if redis.HasErrorPrefix(err, prefix) {
+			return true
+		}
 	}
-	return moving(err) && pause(ctx, time.Duration(try)*5*time.Millisecond)
+	return false
 }
 
-// moving reports whether a cluster refused a script because its slot is on the move.
-func moving(err error) bool {
-	return redis.HasErrorPrefix(err, "TRYAGAIN") || redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK") || redis.HasErrorPrefix(err, "CLUSTERDOWN") ||
-		strings.Contains(err.Error(), "attempted to access a non local key")
-}
-
-// refused makes the next Ready look again where Redis stopped taking writes.
-func (s *Store) refused(err error) {
-	if redis.HasErrorPrefix(err, "OOM") || redis.HasErrorPrefix(err, "READONLY") || redis.HasErrorPrefix(err, "LOADING") ||
-		redis.HasErrorPrefix(err, "MISCONF") {
-		s.Lost()
+// refused makes the next Ready look again where Redis stopped taking writes, and a cluster's client where it sent a
+// command to the wrong node or to one that doesn't answer.
+func (s *Store) refused(ctx context.Context, err error) {
+	if err == nil || errors.Is(err, redis.Nil) {
+		return
+	}
+	for _, prefix := range []string{"OOM", "READONLY", "LOADING", "MISCONF"} {
+		if redis.HasErrorPrefix(err, prefix) {
+			s.Lost()
+		}
+	}
+	var answer redis.Error
+	if cluster, ok := s.client.(*redis.ClusterClient); ok && (!errors.As(err, &answer) || Moving(err) || redis.HasErrorPrefix(err, "READONLY")) {
+		cluster.ReloadState(ctx) // in the background, and at most every 200 ms
 	}
 }
 
@@ -119,26 +172,31 @@ func (s *Store) RunDurable(ctx context.Context, script *Script, key string, args
 	if s.replicas == 0 {
 		return s.Run(ctx, script, key, args...)
 	}
-	for try := 0; ; try++ {
+	for began, try, load := time.Now(), 1, false; ; try++ {
 		node, err := s.master(ctx, key)
 		if err != nil {
+			s.refused(ctx, err)
 			return nil, err
 		}
 		pipe := node.Pipeline() // one connection, so that WAIT covers the script
 		var cmd *redis.Cmd
-		if try == 0 {
-			cmd = pipe.EvalSha(ctx, script.sha, []string{key}, args...)
+		if load {
+			cmd = pipe.Eval(ctx, script.source, keys(key), args...)
 		} else {
-			cmd = pipe.Eval(ctx, script.source, []string{key}, args...)
+			cmd = pipe.EvalSha(ctx, script.sha, keys(key), args...)
 		}
 		waited := pipe.Do(ctx, "WAIT", s.replicas, (s.timeout / 2).Milliseconds())
 		_, _ = pipe.Exec(ctx)
 		err = cmd.Err()
-		if again(ctx, err, try+1) {
+		if redis.HasErrorPrefix(err, "NOSCRIPT") && !load {
+			load = true
+			continue
+		}
+		s.refused(ctx, err)
+		if s.waitForMove(ctx, err, began, try) {
 			continue
 		}
 		if err != nil {
-			s.refused(err)
 			return nil, err
 		}
 		if n, err := waited.Int(); err != nil || n < s.replicas {
