@@ -71,6 +71,7 @@ type Dispatcher struct {
 
 	// Owned by the loop.
 	shards   []shardState
+	health   []health // by shard
 	inFlight map[*Job]struct{}
 	lanes    map[string]*laneLoad
 	settling [][]*outcome // by shard
@@ -89,6 +90,12 @@ type Dispatcher struct {
 type shardState struct {
 	next  time.Time // when to claim from it; zero: now
 	empty bool      // nothing was left in it, so it is asked whether that is still so before it is claimed from
+}
+
+// health is how the store answers for one shard. Others may be on nodes that are well.
+type health struct {
+	failing int       // rounds in a row that were refused
+	retry   time.Time // nothing is asked of it before then
 }
 
 // laneLoad is what this process has in flight to one lane.
@@ -158,6 +165,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		return
 	}
 	d.shards = make([]shardState, n)
+	d.health = make([]health, n)
 	d.settling = make([][]*outcome, n)
 
 	helpers.Add(1)
@@ -188,16 +196,10 @@ func (d *Dispatcher) countShards(ctx context.Context) (int, bool) {
 
 // wait returns when there is something to do: an outcome, a push, a due time, a lease to renew.
 func (d *Dispatcher) wait(ctx context.Context) {
-	if d.failing > 0 {
-		sleep(ctx, backoff(d.failing))
-		return
-	}
 	next := time.Now().Add(poll)
-	if len(d.inFlight) < d.o.Concurrency {
-		for i := range d.shards {
-			if t := d.shards[i].next; t.Before(next) {
-				next = t
-			}
+	for i := range d.shards {
+		if at, ok := d.wanted(i); ok && at.Before(next) {
+			next = at
 		}
 	}
 	if len(d.inFlight) > 0 {
@@ -205,7 +207,7 @@ func (d *Dispatcher) wait(ctx context.Context) {
 			next = t
 		}
 	}
-	if d.unsent > 0 || d.all.Load() {
+	if d.failing == 0 && d.all.Load() {
 		return
 	}
 	pause := time.Until(next)
@@ -223,6 +225,20 @@ func (d *Dispatcher) wait(ctx context.Context) {
 	case <-d.kick:
 	case <-timer.C:
 	}
+}
+
+// wanted is when a shard is to be called next, where there is anything to call it for.
+func (d *Dispatcher) wanted(shard int) (at time.Time, ok bool) {
+	if len(d.settling[shard]) == 0 {
+		if len(d.inFlight) >= d.o.Concurrency {
+			return at, false
+		}
+		at = d.shards[shard].next
+	}
+	if retry := d.health[shard].retry; retry.After(at) {
+		at = retry
+	}
+	return at, true
 }
 
 // listen passes on the pushes of other processes.
@@ -327,11 +343,14 @@ func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.Wait
 			return
 		}
 		detached := context.WithoutCancel(ctx) // the settles go on after the abort
-		switch {
-		case d.failing > 0:
-			sleep(detached, backoff(d.failing))
-		case d.unsent == 0:
-			timer := time.NewTimer(min(time.Until(deadline), d.o.Lease/3))
+		next := min(time.Until(deadline), d.o.Lease/3)
+		for i := range d.health {
+			if len(d.settling[i]) > 0 {
+				next = min(next, time.Until(d.health[i].retry))
+			}
+		}
+		if next > 0 {
+			timer := time.NewTimer(next)
 			select {
 			case <-d.kick:
 			case <-timer.C:

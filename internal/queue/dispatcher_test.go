@@ -117,7 +117,7 @@ func TestLesson18IdleCost(t *testing.T) {
 	b.settle(Outcome{Kind: Failed, Reason: "exhausted", Detail: "{}", Log: "{}"}, j...)
 	require.NoError(t, b.redis().XTrimMaxLen(t.Context(), b.key("outbox"), 0).Err(), "the notice was sent")
 	d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, Handler: hang, Concurrency: 8, PerLane: 4})
-	d.shards, d.settling = make([]shardState, 16), make([][]*outcome, 16)
+	d.shards, d.settling, d.health = make([]shardState, 16), make([][]*outcome, 16), make([]health, 16)
 	var helpers sync.WaitGroup
 	asleep := func() bool {
 		d.round(t.Context(), &helpers, true)
@@ -338,7 +338,7 @@ func TestFullProcessHandsOn(t *testing.T) {
 		b.idle(other)
 		b.backlog("one", 3) // told to nobody
 		full := NewDispatcher(Options{Queue: b.Queue, Store: s, Handler: hang, Concurrency: 1, PerLane: 1})
-		full.shards, full.settling = make([]shardState, 1), make([][]*outcome, 1)
+		full.shards, full.settling, full.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		var helpers sync.WaitGroup
 		full.round(ctx, &helpers, true)

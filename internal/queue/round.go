@@ -12,12 +12,14 @@ import (
 
 // batch is the script calls of one round trip, each with what to do with its answer.
 type batch struct {
-	calls []redisstore.Call
-	then  []func(*redis.Cmd) error
+	calls  []redisstore.Call
+	shards []int
+	then   []func(*redis.Cmd) error
 }
 
-func (b *batch) add(c redisstore.Call, then func(*redis.Cmd) error) {
+func (b *batch) add(shard int, c redisstore.Call, then func(*redis.Cmd) error) {
 	b.calls = append(b.calls, c)
+	b.shards = append(b.shards, shard)
 	b.then = append(b.then, then)
 }
 
@@ -35,7 +37,7 @@ func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim b
 	var failed error
 	peeked, again := false, false
 	d.toOthers = d.toOthers[:0]
-	d.addSettles(&b)
+	d.addSettles(&b, now)
 	d.addRenewals(&b, now)
 	if claim {
 		peeked, failed = d.peek(call, now)
@@ -45,7 +47,9 @@ func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim b
 		return
 	}
 	for i, cmd := range d.o.Store.RunAll(call, b.calls) {
-		if err := b.then[i](cmd); err != nil {
+		err := b.then[i](cmd)
+		d.health[b.shards[i]].answered(err, now)
+		if err != nil {
 			failed = err
 		}
 		again = again || redisstore.Again(cmd)
@@ -66,6 +70,18 @@ func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim b
 		d.o.Logger.Error("queue: store refused a round; trying again", "error", failed, "unsettled", d.unsent)
 	}
 	d.failing++
+}
+
+// answered notes one answer of the round that began at now. The first refusal of a round counts.
+func (h *health) answered(err error, now time.Time) {
+	switch {
+	case h.retry.After(now):
+	case err == nil:
+		*h = health{}
+	default:
+		h.failing++
+		h.retry = time.Now().Add(backoff(h.failing))
+	}
 }
 
 // gather takes over the attempts that ended.
@@ -113,13 +129,16 @@ func (d *Dispatcher) findSlow(now time.Time) {
 	}
 }
 
-func (d *Dispatcher) addSettles(b *batch) {
+func (d *Dispatcher) addSettles(b *batch, now time.Time) {
 	for shard, outcomes := range d.settling {
+		if d.health[shard].retry.After(now) {
+			continue
+		}
 		for len(outcomes) > 0 {
 			n := min(len(outcomes), settleBatch)
 			part := outcomes[:n]
 			outcomes = outcomes[n:]
-			b.add(d.o.Queue.settleCall(shard, part), func(cmd *redis.Cmd) error {
+			b.add(shard, d.o.Queue.settleCall(shard, part), func(cmd *redis.Cmd) error {
 				notices, lost, err := settled(cmd)
 				if err != nil {
 					d.settling[shard] = append(d.settling[shard], part...)
@@ -159,7 +178,7 @@ func (d *Dispatcher) addRenewals(b *batch, now time.Time) {
 	}
 	for shard, jobs := range old {
 		if len(jobs) > 0 {
-			b.add(d.o.Queue.renewCall(shard, d.o.Lease, jobs), func(cmd *redis.Cmd) error { return cmd.Err() })
+			b.add(shard, d.o.Queue.renewCall(shard, d.o.Lease, jobs), func(cmd *redis.Cmd) error { return cmd.Err() })
 		}
 	}
 }
@@ -170,7 +189,7 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 	pipe := d.o.Store.Client().Pipeline()
 	found := map[int]*redis.IntCmd{}
 	for i := range d.shards {
-		if s := &d.shards[i]; s.empty && !s.next.After(now) {
+		if s := &d.shards[i]; s.empty && !s.next.After(now) && !d.health[i].retry.After(now) {
 			tag := d.o.Queue.Tag(i)
 			found[i] = pipe.Exists(ctx, tag+"ready", tag+"leases", tag+"ages", tag+"notices", tag+"outbox")
 		}
@@ -180,6 +199,7 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 	}
 	_, err = pipe.Exec(ctx)
 	for i, n := range found {
+		d.health[i].answered(n.Err(), now)
 		if n.Err() == nil {
 			d.shards[i] = shardState{next: now.Add(poll), empty: true}
 		}
@@ -198,7 +218,7 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 	}
 	var due []int
 	for i := range d.shards {
-		if s := &d.shards[i]; !s.empty && !s.next.After(now) {
+		if s := &d.shards[i]; !s.empty && !s.next.After(now) && !d.health[i].retry.After(now) {
 			due = append(due, i)
 		}
 	}
@@ -223,7 +243,7 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 		if !d.o.OneLane {
 			perLane = min(quantum, max(1, most/laneShare))
 		}
-		b.add(d.o.Queue.claimCall(shard, most, min(perLane, d.o.PerLane), d.o.Lease, token, skip[shard]), func(cmd *redis.Cmd) error {
+		b.add(shard, d.o.Queue.claimCall(shard, most, min(perLane, d.o.PerLane), d.o.Lease, token, skip[shard]), func(cmd *redis.Cmd) error {
 			c, err := readClaimed(cmd, shard, token)
 			if err != nil {
 				return err
