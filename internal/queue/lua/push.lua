@@ -66,6 +66,9 @@ for i = 1, tonumber(ARGV[10]) do
     outcome, job, lanes = seen == job and 'new' or 'same', seen, e[4] or ''
     if e[2] ~= digest or (given == '1' and e[3] ~= timestamp) then outcome = 'other' end
     timestamp = e[3]
+    -- A write, for WAIT waits for the replicas to have the writes of its own connection only, and answers at once where there
+    -- are none: the first answer may have failed for want of replicas.
+    call('HINCRBY', base .. 'stats', 'repeated', 1)
   else
     local to
     local lane = ARGV[at + 10]
@@ -93,10 +96,8 @@ for i = 1, tonumber(ARGV[10]) do
       -- Before the lanes: a full one may drop a failed job, and with many of them this one.
       call('HSET', record, 'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', int(now))
       if #to > 1 then call('HSET', record, 'o', #to, 'd', 0) end
-      if own ~= '1' and own_job ~= job then
-        call('HSET', record, 'i', id)
-        call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', ttl)
-      end
+      local named = own ~= '1' and own_job ~= job
+      if named then call('HSET', record, 'i', id) end
       local open, dead = 0, 0
       for _, lane in ipairs(to) do
         local why, kept = queue(lane, job)
@@ -107,6 +108,8 @@ for i = 1, tonumber(ARGV[10]) do
           refused = refused .. lane .. ':' .. why .. ' '
         end
       end
+      -- After the lanes, see lib.lua: an ID that is known must not stand for an event that was queued nowhere.
+      if named then call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', ttl) end
       waited = waited + open
       if #to > 1 and open < #to then
         call('HINCRBY', record, 'o', open - #to)
