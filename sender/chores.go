@@ -2,6 +2,7 @@ package sender
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -106,14 +107,24 @@ func (s *Sender) lookLater(ctx context.Context, shard int) {
 // cancelBatch bounds one step of cancelling, so that it never holds Redis for long.
 const cancelBatch = 500
 
+// errAnswer can only come from a script and a program of different versions.
+var errAnswer = errors.New("a script's answer does not fit")
+
 // cancelWaiting ends a deleted webhook's waiting deliveries in so many steps, or all of them where steps is negative.
 func (s *Sender) cancelWaiting(ctx context.Context, shard int, lane string, steps int) error {
 	for ; steps != 0; steps-- {
-		left, err := s.queue.Run(ctx, shard, cancelScript, lane, cancelBatch)
+		answer, err := s.queue.Run(ctx, shard, cancelScript, lane, cancelBatch)
 		if err != nil {
 			return err
 		}
-		if left == int64(0) {
+		counts, _ := answer.([]any)
+		if len(counts) != 2 {
+			return errAnswer
+		}
+		if n, _ := counts[1].(int64); n > 0 {
+			s.cancelled(ctx, lane, int(n))
+		}
+		if counts[0] == int64(0) {
 			return nil
 		}
 	}

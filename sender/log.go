@@ -60,6 +60,31 @@ func (s *Sender) ended(ctx context.Context, j *queue.Job, p *payload, state Stat
 	s.log.LogAttrs(ctx, slog.LevelWarn, "delivery.failed", leftOutAttr(attrs, leftOut)...)
 }
 
+// refused counts and logs the deliveries of a new event that failed at once, for their webhooks took none.
+func (s *Sender) refused(ctx context.Context, q *queue.Event, a queue.Pushed) {
+	for _, r := range a.Refused {
+		p := payload{eventID: q.ID, kind: q.Type}
+		p.traceparent, _ = traceOf(ctx)
+		s.ended(ctx, &queue.Job{Lane: r.Lane, ID: a.Job}, &p, StateFailed, r.Reason, nil)
+	}
+}
+
+// expired counts and logs deliveries that waited longer than max_age.
+func (s *Sender) expired(e queue.Expired) {
+	for range e.Count {
+		s.o.Observer.Delivery(StateFailed)
+	}
+	s.log.Warn("delivery.failed", "webhook_id", webhookPrefix+e.Lane, "deliveries", e.Count, "reason", ReasonExpired)
+}
+
+// cancelled counts deliveries of a deleted webhook.
+func (s *Sender) cancelled(ctx context.Context, lane string, n int) {
+	for range n {
+		s.o.Observer.Delivery(StateCancelled)
+	}
+	s.log.InfoContext(ctx, "deliveries of a deleted webhook are cancelled", "webhook_id", webhookPrefix+lane, "deliveries", n)
+}
+
 // lines thins out floods of log lines, each kind by itself.
 type lines struct{ successes, failures, ended sample.Lines }
 

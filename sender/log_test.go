@@ -1,13 +1,10 @@
 package sender
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,24 +16,10 @@ import (
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
-// logged is a log that tests read.
-type logged struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-// lines returns the lines with a message.
-func (l *logged) lines(t *testing.T, message string) (found []map[string]any) {
+// lines returns the log lines with a message.
+func (l *logText) lines(t *testing.T, message string) (found []map[string]any) {
 	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for line := range strings.Lines(l.buf.String()) {
+	for line := range strings.Lines(l.String()) {
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal([]byte(line), &fields))
 		if fields["msg"] == message {
@@ -51,12 +34,12 @@ func TestLogAndSpansOfADelivery(t *testing.T) {
 	t.Parallel()
 	spans := tracetest.NewInMemoryExporter()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
-	log := new(logged)
+	log := new(logText)
 	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(o *Options) {
 		o.Config.Retry = []time.Duration{0, time.Millisecond}
 		o.Config.PropagateTrace = true
 		o.TracerProvider = provider
-		o.Logger = slog.New(slog.NewJSONHandler(log, nil))
+		o.Logger = log.logger()
 	}).start()
 	to := newSink(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 		if n != 3 {
@@ -95,9 +78,9 @@ func TestLogAndSpansOfADelivery(t *testing.T) {
 	for _, message := range []string{"webhook.failed", "webhook.recovered"} {
 		require.Equal(t, w.ID, log.lines(t, message)[0]["webhook_id"])
 	}
-	require.NotContains(t, log.buf.String(), "vid_123456", "bodies have no place in a log")
-	require.NotContains(t, log.buf.String(), "kept in the history only")
-	require.NotContains(t, log.buf.String(), "your_webhook_secret")
+	require.NotContains(t, log.String(), "vid_123456", "bodies have no place in a log")
+	require.NotContains(t, log.String(), "kept in the history only")
+	require.NotContains(t, log.String(), "your_webhook_secret")
 
 	byName := map[string]tracetest.SpanStubs{}
 	for _, s := range spans.GetSpans() {

@@ -192,7 +192,7 @@ func (s *Sender) push(ctx context.Context, account string, q *queue.Event) (Publ
 			return Published{}, s.unavailable("publish", err)
 		}
 		if answer.Outcome != queue.PushTaken {
-			return s.published(q, answer)
+			return s.published(ctx, q, answer)
 		}
 		u := newUUID()
 		q.Job = queue.NewJobID(u)
@@ -208,10 +208,11 @@ func (s *Sender) push(ctx context.Context, account string, q *queue.Event) (Publ
 
 var errNoJob = &Error{Code: CodeUnavailable, Message: "no free job ID was found"}
 
-func (s *Sender) published(q *queue.Event, a queue.Pushed) (Published, error) {
+func (s *Sender) published(ctx context.Context, q *queue.Event, a queue.Pushed) (Published, error) {
 	if a.Outcome == queue.PushOther {
 		return Published{}, &Error{Code: CodeConflict, Field: "id", Message: "this ID was used in the last 72 h for another event, other data or another timestamp; choose a new ID for a new event"}
 	}
+	s.refused(ctx, q, a)
 	p := Published{
 		ID: q.ID, Type: q.Type, Timestamp: time.Unix(a.Timestamp, 0).UTC(), Duplicate: a.Outcome == queue.PushSame,
 		Deliveries: make([]DeliveryRef, len(a.Lanes)),
@@ -253,7 +254,7 @@ func (s *Sender) PublishBatch(ctx context.Context, account string, events []Even
 		case answers[k].Outcome == queue.PushTaken:
 			results[i].Published, results[i].Err = s.push(ctx, account, ready[k])
 		default:
-			results[i].Published, results[i].Err = s.published(ready[k], answers[k])
+			results[i].Published, results[i].Err = s.published(ctx, ready[k], answers[k])
 		}
 	}
 	return results

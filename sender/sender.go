@@ -29,6 +29,7 @@ import (
 	"net/netip"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -107,6 +108,8 @@ type Sender struct {
 	types     map[string]bool
 	propagate bool // traceparent leaves with a delivery
 	lines     lines
+	stats     statsCache
+	began     atomic.Int64 // when it began to deliver, in unix ms
 	endpoints endpoints
 	replays   replays
 	pace      pace
@@ -176,7 +179,7 @@ func New(o Options) (*Sender, error) {
 	s.queue = queue.New(o.Store, s.limits(), queue.ShardTags(o.Store.Prefix()))
 	s.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: s.queue, Store: o.Store, Shards: o.Store.Shards, Handler: s.attempt,
-		Concurrency: c.Concurrency, PerLane: c.PerWebhook, OnNotices: s.look, Logger: s.log,
+		Concurrency: c.Concurrency, PerLane: c.PerWebhook, OnNotices: s.look, OnExpired: s.expired, Logger: s.log,
 	})
 	return s, nil
 }
@@ -206,6 +209,7 @@ func (s *Sender) Start(ctx context.Context) error {
 	if s.c.DeliverOff {
 		return nil
 	}
+	s.began.Store(time.Now().UnixMilli())
 	s.running.Add(2)
 	go func() {
 		defer s.running.Done()

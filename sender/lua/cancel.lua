@@ -2,7 +2,7 @@
 --
 -- KEYS[1] the shard
 -- ARGV[10] lane, ARGV[11] most at once
--- Returns how many are left.
+-- Returns how many are left, and how many it ended.
 --
 -- Safe to repeat: each delivery is taken out in the same step.
 
@@ -19,4 +19,4 @@ if left == 0 then
   call('ZREM', base .. 'ages', lane)
   call('SREM', base .. 'chores', 'cancel:' .. lane)
 end
-return left
+return { left, #jobs }

@@ -18,5 +18,6 @@ local last = call('ZRANGE', hooks, -1, -1, 'WITHSCORES')
 local created = math.max(now, (tonumber(last[2]) or 0) + 1)
 call('HSET', conf, 'st', 'active', 'a', account, 'c', int(created), 'v', 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
 for i = 17, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
+call('SADD', base .. 'accounts', account)
 call('ZADD', hooks, created, lane)
 return created

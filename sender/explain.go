@@ -1,0 +1,195 @@
+package sender
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+// Explanation is all that is known of an event or a delivery, for its operator. It holds no payload.
+type Explanation struct {
+	Account   string    `json:"account"`
+	EventID   string    `json:"eventId"`
+	Type      string    `json:"event"`
+	Timestamp time.Time `json:"timestamp"`
+	Size      int       `json:"size,omitempty"` // bytes of the body; 0 once it has expired
+	// KeptUntil is when the payload expires, unless it is sent again. Nil once it has.
+	KeptUntil  *time.Time          `json:"keptUntil,omitempty"`
+	TraceID    string              `json:"traceId,omitempty"`
+	Deliveries []ExplainedDelivery `json:"deliveries"`
+}
+
+// ExplainedDelivery is a delivery with its webhook, and in words how it stands and what comes next.
+type ExplainedDelivery struct {
+	Delivery
+	Webhook *WebhookInfo `json:"webhook,omitempty"` // nil where it was deleted
+	Says    []string     `json:"says"`
+}
+
+// Explain says what became of an event, or of one delivery, and what comes next.
+func (s *Sender) Explain(ctx context.Context, account, id string) (Explanation, error) {
+	deliveries, event, err := s.toExplain(ctx, account, id)
+	if err != nil {
+		return Explanation{}, err
+	}
+	x := Explanation{Account: account, EventID: event.ID, Type: event.Type, Timestamp: event.Timestamp, Deliveries: []ExplainedDelivery{}}
+	shard, err := s.shard(ctx, account)
+	if err != nil {
+		return Explanation{}, err
+	}
+	if err := s.explainPayload(ctx, shard, &x, deliveries); err != nil {
+		return Explanation{}, err
+	}
+	for _, d := range deliveries {
+		explained := ExplainedDelivery{Delivery: d}
+		w, err := s.Webhook(ctx, account, d.WebhookID)
+		if err == nil {
+			infos, err := s.infos(ctx, shard, account, []Webhook{w})
+			if err != nil {
+				return Explanation{}, err
+			}
+			explained.Webhook = &infos[0]
+		} else if !errors.Is(err, errNotFound) {
+			return Explanation{}, err
+		}
+		explained.Says = s.say(&explained, x.KeptUntil)
+		x.Deliveries = append(x.Deliveries, explained)
+	}
+	return x, nil
+}
+
+// toExplain finds the deliveries of an event, or the one that id names and its event.
+func (s *Sender) toExplain(ctx context.Context, account, id string) ([]Delivery, EventRecord, error) {
+	only := ""
+	if _, _, ok := deliveryParts(id); ok {
+		d, err := s.Delivery(ctx, account, id)
+		if err != nil {
+			return nil, EventRecord{}, err
+		}
+		only, id = d.ID, d.EventID
+	}
+	event, err := s.Event(ctx, account, id)
+	if err != nil {
+		return nil, EventRecord{}, err
+	}
+	deliveries := event.Deliveries
+	if only != "" {
+		deliveries = slices.DeleteFunc(deliveries, func(d Delivery) bool { return d.ID != only })
+	}
+	return deliveries, event, nil
+}
+
+// explainPayload says what is still there of an event's payload, and which trace it belongs to.
+func (s *Sender) explainPayload(ctx context.Context, shard int, x *Explanation, ds []Delivery) error {
+	if len(ds) == 0 {
+		return nil // what nobody subscribes to is not kept
+	}
+	_, job, _ := deliveryParts(ds[0].ID)
+	key := s.queue.Tag(shard) + "body:" + job
+	pipe := s.store.Client().Pipeline()
+	body, left := pipe.Get(ctx, key), pipe.PTTL(ctx, key)
+	if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
+		return s.unavailable("read", err)
+	}
+	p, ok := decodePayload(queue.PayloadOf(body.Val()))
+	if !ok {
+		return nil
+	}
+	x.Size, x.TraceID = len(p.body), p.traceID()
+	if left.Val() > 0 {
+		until := time.Now().Add(left.Val()).UTC().Truncate(time.Second)
+		x.KeptUntil = &until
+	}
+	return nil
+}
+
+// say puts into words how a delivery stands and what comes next.
+func (s *Sender) say(d *ExplainedDelivery, kept *time.Time) []string {
+	switch d.State {
+	case StateSucceeded:
+		return s.saySucceeded(d)
+	case StateCancelled:
+		return []string{"cancelled: its webhook was deleted"}
+	case StateFailed:
+		return s.sayFailed(d, kept)
+	default:
+		return s.sayOpen(d)
+	}
+}
+
+func (s *Sender) saySucceeded(d *ExplainedDelivery) []string {
+	if n := len(d.Attempts); n > 0 {
+		last := d.Attempts[n-1]
+		return []string{fmt.Sprintf("delivered: attempt %d was answered %d after %d ms", last.Number, last.StatusCode, last.DurationMS)}
+	}
+	return []string{"delivered; its attempts are no longer in the history (history)"}
+}
+
+// reasons are what failed deliveries that made no last attempt died of.
+var reasons = map[string]string{
+	ReasonBacklog:  "failed at once: the webhook had max_pending deliveries waiting",
+	ReasonDisabled: "failed at once: the webhook was disabled",
+	ReasonExpired:  "failed: it waited longer than max_age",
+	ReasonGone:     "failed: the endpoint answered 410, which disabled the webhook",
+	ReasonPoison:   "failed: three processes in a row died while attempting it; their logs may say why",
+}
+
+func (s *Sender) sayFailed(d *ExplainedDelivery, kept *time.Time) []string {
+	says := []string{reasons[d.Reason]}
+	if says[0] == "" {
+		says[0] = "failed: every attempt of the retry table did"
+		if n := len(d.Attempts); n > 0 {
+			says[0] += ", the last because it " + problem(&d.Attempts[n-1])
+		}
+	}
+	switch {
+	case kept == nil:
+		return append(says, "its payload has expired: publish the event again")
+	case d.Webhook == nil:
+		return append(says, "its webhook was deleted: it can't be sent again")
+	}
+	return append(says, "it can be sent again until "+kept.Format(time.RFC3339)+": caddy webhook retry "+d.ID)
+}
+
+func problem(a *Attempt) string {
+	if a.StatusCode != 0 {
+		return "was answered " + strconv.Itoa(a.StatusCode)
+	}
+	return "got no answer (" + a.Error + ")"
+}
+
+func (s *Sender) sayOpen(d *ExplainedDelivery) []string {
+	next := 1
+	var says []string
+	if n := len(d.Attempts); n > 0 && d.State == StateRetrying {
+		last := &d.Attempts[n-1]
+		next = last.Number + 1
+		says = append(says, fmt.Sprintf("attempt %d of %d failed: it %s", last.Number, len(s.c.Retry), problem(last)))
+	}
+	number := fmt.Sprintf("attempt %d of %d", next, len(s.c.Retry))
+	switch {
+	case d.NextAttemptAt == nil:
+		return append(says, number+" is under way")
+	case d.Webhook == nil:
+		return append(says, "its webhook was deleted: it is about to be cancelled")
+	case d.Webhook.Status == StatusPaused:
+		return append(says, "its owner paused the webhook: it goes out on resume")
+	case d.Webhook.Status == StatusDisabled:
+		return append(says, "the webhook is disabled: it goes out when its owner makes it active")
+	}
+	if wait := time.Until(*d.NextAttemptAt); wait > 0 {
+		return append(says, fmt.Sprintf("%s is due in %s, at %s", number, wait.Round(time.Second), d.NextAttemptAt.Format(time.RFC3339)))
+	}
+	says = append(says, fmt.Sprintf("%s has been due for %s", number, time.Since(*d.NextAttemptAt).Round(time.Second)))
+	if d.Webhook.InFlight > 0 || d.Webhook.RateLimit > 0 {
+		return append(says, fmt.Sprintf("it waits for its turn: %d of its webhook are in flight and %d wait", d.Webhook.InFlight, d.Webhook.Waiting))
+	}
+	return append(says, "nobody has taken it yet: does a process with a sender run? See caddy webhook stats")
+}

@@ -1,0 +1,46 @@
+package sender
+
+import (
+	"context"
+	"time"
+)
+
+// Health says whether a sender does its work.
+type Health struct {
+	// Store is what is wrong with the store: unreachable, or not safe to use. Nil where it is well.
+	Store error
+	// Delivers is whether this process is meant to deliver: it was started, and not with deliver off.
+	Delivers bool
+	// Alive is whether its dispatcher had an answer of the store lately. False where Delivers is.
+	Alive bool
+	// LastRound is when that was. Zero: never.
+	LastRound time.Time
+	// InFlight is the number of attempts in flight in this process.
+	InFlight int
+	// Queue are figures over all processes. Nil where the store can't be asked.
+	Queue *QueueStats
+}
+
+// aliveWithin is how long a dispatcher may go without an answer of the store. An idle one asks every 15 s.
+const aliveWithin = 45 * time.Second
+
+// Healthy reports whether nothing is wrong.
+func (h *Health) Healthy() bool { return h.Store == nil && (h.Alive || !h.Delivers) }
+
+// Health looks at the store and at the dispatcher.
+func (s *Sender) Health(ctx context.Context) Health {
+	h := Health{Store: s.store.Ready(ctx), LastRound: s.dispatcher.LastRound(), InFlight: s.dispatcher.InFlight()}
+	if began := s.began.Load(); began > 0 {
+		last := time.UnixMilli(began)
+		if h.LastRound.After(last) {
+			last = h.LastRound
+		}
+		h.Delivers, h.Alive = true, time.Since(last) < aliveWithin
+	}
+	if h.Store == nil {
+		if stats, err := s.QueueStats(ctx); err == nil {
+			h.Queue = &stats
+		}
+	}
+	return h
+}
