@@ -75,7 +75,7 @@ func TestOwnFormIDs(t *testing.T) {
 		require.Empty(t, s.Client().Keys(t.Context(), b.key("id:*")).Val())
 
 		again := event(1)
-		again.ID, again.IDJob, again.Job = made.ID, made.Job, made.Job
+		again.ID, again.IDJob = made.ID, made.Job
 		require.Equal(t, PushSame, b.push(again)[0].Outcome)
 		again.Digest = "other"
 		require.Equal(t, PushOther, b.push(again)[0].Outcome)
@@ -87,6 +87,8 @@ func TestOwnFormIDs(t *testing.T) {
 		require.EqualValues(t, 1, b.waitingCount())
 		foreign.Job = event(1).Job
 		require.Equal(t, PushNew, b.push(foreign)[0].Outcome)
+		require.Equal(t, PushNew, b.push(foreign)[0].Outcome, "the same call again: its answer was lost")
+		foreign.Job = event(1).Job
 		require.Equal(t, PushSame, b.push(foreign)[0].Outcome)
 		require.Equal(t, PushSame, b.push(again.with("d"))[0].Outcome, "the first is still what it was")
 
@@ -98,6 +100,7 @@ func TestOwnFormIDs(t *testing.T) {
 		require.Equal(t, PushTaken, b.push(clash)[0].Outcome)
 		clash.Job = event(8).Job
 		require.Equal(t, PushNew, b.push(clash)[0].Outcome)
+		clash.Job = event(8).Job
 		require.Equal(t, PushSame, b.push(clash)[0].Outcome)
 	})
 }
