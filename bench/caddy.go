@@ -37,7 +37,7 @@ const caddyfile = `{
 	grace_period 1s
 	storage file_system %s
 	log {
-		level WARN
+		level ERROR
 	}
 	%s
 }

@@ -224,11 +224,20 @@ func register(ctx context.Context, s *sender.Sender, sinkAddr string) error {
 
 // preload publishes n events, round the webhooks.
 func preload(ctx context.Context, s *sender.Sender, n, size int) error {
+	types := make([]string, hooks)
+	for i := range types {
+		types[i] = "bench.e" + strconv.Itoa(i)
+	}
+	return backlog(ctx, s, types, n, size)
+}
+
+// backlog publishes n events, round the types.
+func backlog(ctx context.Context, s *sender.Sender, types []string, n, size int) error {
 	data := dataOf(size, 0)
 	for done := 0; done < n; {
 		batch := make([]sender.Event, min(1000, n-done))
 		for i := range batch {
-			batch[i] = sender.Event{Type: "bench.e" + strconv.Itoa((done+i)%hooks), Data: data}
+			batch[i] = sender.Event{Type: types[(done+i)%len(types)], Data: data}
 		}
 		for _, r := range s.PublishBatch(ctx, config.DefaultAccount, batch) {
 			if r.Err != nil {
