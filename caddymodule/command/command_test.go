@@ -110,7 +110,16 @@ func TestSignPrintsTheDocumentedNames(t *testing.T) {
 	require.Regexp(t, `(?m)^X-VideoCloud-Signature: [0-9a-f]{64}$`, out)
 	require.Contains(t, out, "\nwebhook-id: evt_1\nwebhook-signature: v1,")
 	require.Contains(t, out, "\nwebhook-timestamp: 1700000000\n")
-	require.Regexp(t, `^X-Hub-Signature-256: sha256=`, call(t, testBody, "sign", "--scheme", "github", "--secret", testSecret).stdout)
+	for scheme, name := range map[string]string{
+		"github": "X-Hub-Signature-256", "zoom": "x-zm-request-timestamp", "box": "box-delivery-timestamp", "hubspot-v3": "X-HubSpot-Request-Timestamp",
+	} {
+		out := call(t, testBody, "sign", "--scheme", scheme, "--secret", testSecret, "--url", "https://hooks.example.com/in").stdout
+		require.Regexp(t, "(?m)^"+name+": ", out, scheme)
+	}
+	out = call(t, testBody, "sign", "--secret", testSecret, "--option", "brand=ACME").stdout
+	require.Contains(t, out, "X-ACME-Signature: ")
+	out = call(t, testBody, "sign", "--secret", testSecret, "--scheme", "hmac", "--option", "header=X-ownSig").stdout
+	require.Contains(t, out, "X-ownSig: ")
 }
 
 func TestVerifySaysWhichSecretMatched(t *testing.T) {

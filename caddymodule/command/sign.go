@@ -3,14 +3,12 @@ package command
 import (
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
@@ -57,26 +55,15 @@ func (f *signFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return usage(err)
 	}
-	printHeaders(cmd.OutOrStdout(), "", documented(headers))
+	printHeaders(cmd.OutOrStdout(), "", documented(v, headers))
 	return nil
 }
 
-// documented returns the headers under the names that the providers' documents write.
-func documented(headers http.Header) http.Header {
-	brand := config.HeadersFor(config.DefaultBrand)
-	names := []string{
-		brand.Signature, brand.EventID, config.HeaderWebhookID, config.HeaderWebhookTimestamp, config.HeaderWebhookSignature,
-	}
-	for _, scheme := range signature.Schemes() {
-		names = append(names, scheme.Header)
-	}
-	renamed := maps.Clone(headers)
-	for _, name := range names {
-		canonical := http.CanonicalHeaderKey(name)
-		if values, ok := renamed[canonical]; ok {
-			delete(renamed, canonical)
-			renamed[name] = values
-		}
+// documented returns the headers under the names that the provider's documents write.
+func documented(v *signature.Verifier, headers http.Header) http.Header {
+	renamed := make(http.Header, len(headers))
+	for name, values := range headers {
+		renamed[v.HeaderName(name)] = values
 	}
 	return renamed
 }

@@ -206,8 +206,12 @@ func (r *row) unprotected(i Info) []string {
 
 // HeaderName spells a canonical header name as the scheme's provider does.
 func (v *Verifier) HeaderName(canonical string) string {
-	names := slices.Concat([]string{v.row.header, v.row.tsHeader, v.row.eventHeader}, v.row.idHeaders)
-	for _, f := range v.row.fixed {
+	r := v.row
+	if g, ok := v.scheme.(*generic); ok {
+		r = g.row // the scheme hmac has one of its own
+	}
+	names := slices.Concat([]string{r.header, r.tsHeader, r.eventHeader}, r.idHeaders)
+	for _, f := range r.fixed {
 		names = append(names, f.name)
 	}
 	if s, ok := v.scheme.(*videoCloud); ok {
