@@ -146,7 +146,8 @@ func TestLesson04FullRedisDrains(t *testing.T) {
 	require.Error(t, err)
 	require.ErrorIs(t, s.Ready(t.Context()), redisstore.ErrUnsafe)
 	require.Equal(t, before, s.Client().DBSize(t.Context()).Val(), "nothing is remembered of what was refused")
-	known, err := b.Push(t.Context(), 0, e)
+	again := event(0)
+	known, err := b.Push(t.Context(), 0, again)
 	require.NoError(t, err, "what is known needs no memory")
 	require.Equal(t, PushSame, known.Outcome)
 

@@ -128,7 +128,8 @@ func TestIDLifetime(t *testing.T) {
 			require.LessOrEqual(t, ttl, testLimits.IDLifetime, key)
 		}
 		require.Zero(t, s.Client().Exists(t.Context(), b.key("body:"+nobody.Job)).Val(), "nobody needs its payload")
-		require.Equal(t, PushSame, b.push(e)[0].Outcome)
+		again := to("one", 1)
+		require.Equal(t, PushSame, b.push(again)[0].Outcome)
 		require.NoError(t, s.Client().Del(t.Context(), b.key("event:"+e.Job)).Err())
 		require.Equal(t, PushNew, b.push(e)[0].Outcome, "its record is gone: it counts as new")
 	})

@@ -67,8 +67,9 @@ for i = 1, tonumber(ARGV[10]) do
     if e[2] ~= digest or (given == '1' and e[3] ~= timestamp) then outcome = 'other' end
     timestamp = e[3]
     -- A write, for WAIT waits for the replicas to have the writes of its own connection only, and answers at once where there
-    -- are none: the first answer may have failed for want of replicas.
-    call('HINCRBY', base .. 'stats', 'repeated', 1)
+    -- are none: the first answer may have failed for want of replicas. This one needs no memory, which a full Redis has not.
+    local left = call('PTTL', base .. 'event:' .. job)
+    if left > 0 then call('PEXPIRE', base .. 'event:' .. job, left) end
   else
     local to
     local lane = ARGV[at + 10]
