@@ -135,6 +135,13 @@ func TestVerifyFindsTheScheme(t *testing.T) {
 	args := append([]string{"verify", "--scheme", "auto", "--secret", testSecret}, headers...)
 	require.Equal(t, result{0, "verified: secret 1 of 1 matched (github)\n", ""}, call(t, testBody, args...))
 	require.Regexp(t, "^signature_mismatch", call(t, "other", args...).stdout)
+
+	// Meta sends the same header: the body tells. And where the likeliest scheme says no, another may say yes.
+	meta := `{"object":"page","entry":[]}`
+	args = append([]string{"verify", "--scheme", "auto", "--secret", testSecret}, signedHeaders(t, meta, "--scheme", "meta", "--secret", testSecret)...)
+	require.Contains(t, call(t, meta, args...).stdout, "(meta)")
+	args = append([]string{"verify", "--scheme", "auto", "--secret", testSecret}, signedHeaders(t, testBody, "--scheme", "openai", "--secret", testSecret)...)
+	require.Contains(t, call(t, testBody, args...).stdout, "(openai)")
 	require.Equal(t, 2, call(t, "", "verify", "--scheme", "auto", "--secret", testSecret).status)
 }
 

@@ -99,18 +99,18 @@ func verifyAs(c signature.Config, _ http.Header) (check, error) {
 	}, nil
 }
 
-// verifyAny takes the schemes that the headers look like, the likeliest first. If none says yes, that one's no counts.
+// verifyAny tries the schemes that headers and body look like, the likeliest first. If none says yes, that one's no counts.
 func verifyAny(c signature.Config, headers http.Header) (check, error) {
-	var checks []check
+	checks := map[string]check{}
 	var unusable error
-	for _, name := range signature.SchemeOf(headers) {
+	for _, name := range signature.SchemeOf(headers, nil) {
 		c.Scheme = name
 		one, err := verifyAs(c, headers)
 		if err != nil {
 			unusable = cmp.Or(unusable, err)
 			continue
 		}
-		checks = append(checks, one)
+		checks[name] = one
 	}
 	if len(checks) == 0 {
 		if unusable == nil {
@@ -120,7 +120,11 @@ func verifyAny(c signature.Config, headers http.Header) (check, error) {
 	}
 	return func(r *signature.Request, now time.Time) (string, signature.Result, error) {
 		var first error
-		for _, one := range checks {
+		for _, name := range signature.SchemeOf(headers, r.Body) {
+			one, ok := checks[name]
+			if !ok {
+				continue
+			}
 			scheme, result, err := one(r, now)
 			if err == nil {
 				return scheme, result, nil

@@ -10,7 +10,9 @@ import (
 // SchemeOf names the schemes whose headers a request has, the likeliest first. Several providers share a header; what
 // else is there, and the form of the signature, decides. Schemes that sign inside the body (Mailgun, Adyen's standard
 // notifications) can't be told by headers, nor can what the scheme hmac was told to look for.
-func SchemeOf(h http.Header) []string {
+//
+// The body, if it is known, changes nothing but the order of schemes whose headers are the same.
+func SchemeOf(h http.Header, body []byte) []string {
 	type guess struct {
 		name  string
 		score int
@@ -19,6 +21,9 @@ func SchemeOf(h http.Header) []string {
 	for i := range presets {
 		r := table()[presets[i].name]
 		if score := r.likeness(h); score > 0 {
+			if r.telltale.in(body) {
+				score += 3 // less than any header
+			}
 			guesses = append(guesses, guess{r.name, score})
 		}
 	}

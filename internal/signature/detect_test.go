@@ -12,14 +12,14 @@ import (
 func TestSchemeOf(t *testing.T) {
 	forEachScheme(t, func(t *testing.T, s *sample) {
 		if s.Name == "hmac" {
-			require.NotContains(t, SchemeOf(http.Header{"X-Signature": {"x"}}), "hmac")
+			require.NotContains(t, SchemeOf(http.Header{"X-Signature": {"x"}}, nil), "hmac")
 			return
 		}
 		r := s.request(t, noon)
 		for _, name := range s.hints() {
 			r.Header.Set(name, "x")
 		}
-		names := SchemeOf(r.Header)
+		names := SchemeOf(r.Header, nil)
 		require.Contains(t, names, s.Name)
 		first := s.Name
 		switch s.Name {
@@ -69,13 +69,40 @@ func TestSchemeOfSharedHeaders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			names := SchemeOf(c.headers)
+			names := SchemeOf(c.headers, nil)
 			if len(c.want) == 0 {
 				require.Empty(t, names)
 				return
 			}
 			require.GreaterOrEqual(t, len(names), len(c.want))
 			require.Equal(t, c.want, names[:len(c.want)])
+		})
+	}
+}
+
+// TestSchemeOfBodies: where several providers send the same headers, the body decides.
+func TestSchemeOfBodies(t *testing.T) {
+	t.Parallel()
+	sha256, sha1 := "sha256="+hexSum("key", "{}"), "sha1=b17e04cbb22afa8ffbff8796fc1894ed27badd9e"
+	openAI := http.Header{"Webhook-Id": {"1"}, "Webhook-Timestamp": {"1"}, "Webhook-Signature": {"v1," + b64Sum("key", "")}}
+	for name, c := range map[string]struct {
+		headers http.Header
+		body    string
+		want    string
+	}{
+		"Meta":                     {http.Header{"X-Hub-Signature-256": {sha256}}, `{"object":"page","entry":[]}`, "meta"},
+		"not Meta":                 {http.Header{"X-Hub-Signature-256": {sha256}}, `{"zen":"entry"}`, "github"},
+		"GitHub says so":           {http.Header{"X-Hub-Signature-256": {sha256}, "X-Github-Event": {"x"}}, `{"entry":[]}`, "github"},
+		"Intercom":                 {http.Header{"X-Hub-Signature": {sha1}}, `{"type":"notification_event","topic":"user.created"}`, "intercom"},
+		"Bitbucket Server":         {http.Header{"X-Hub-Signature": {sha256}}, `{"eventKey":"repo:refs_changed"}`, "bitbucket-server"},
+		"OpenAI":                   {openAI, `{"object":"event","type":"response.completed"}`, "openai"},
+		"another standard webhook": {openAI, `{"object":"invoice","type":"invoice.paid"}`, "standard"},
+		"no document":              {openAI, `{"object":`, "standard"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, c.want, SchemeOf(c.headers, []byte(c.body))[0])
+			require.ElementsMatch(t, SchemeOf(c.headers, nil), SchemeOf(c.headers, []byte(c.body)))
 		})
 	}
 }
@@ -92,6 +119,6 @@ func TestSchemeOfVectors(t *testing.T) {
 		if !v.Valid || !ok || r.header == "" || r.name == "hmac" {
 			continue
 		}
-		require.Contains(t, SchemeOf(v.request(t).Header), r.name, v.ID)
+		require.Contains(t, SchemeOf(v.request(t).Header, nil), r.name, v.ID)
 	}
 }

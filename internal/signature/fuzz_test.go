@@ -57,7 +57,7 @@ func FuzzAnyScheme(f *testing.F) {
 		if a, ok := v.Challenge(r, ""); ok {
 			require.LessOrEqual(t, len(a.Body), 2*maxEcho+100)
 		}
-		SchemeOf(h)
+		SchemeOf(h, []byte(body))
 		require.Less(t, time.Since(start), 10*time.Second)
 	})
 }
