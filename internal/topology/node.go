@@ -1,0 +1,137 @@
+package topology
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Node is one server process.
+type Node struct {
+	port, bus int
+	dir       string
+	args      []string
+	client    *redis.Client
+
+	mu  sync.Mutex
+	cmd *exec.Cmd
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+func newNode(parent string) (*Node, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(parent, "node")
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{port: port, dir: dir}
+	n.client = redis.NewClient(&redis.Options{
+		Addr: n.Addr(), Protocol: 2, MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second, ReadTimeout: 30 * time.Second,
+		ContextTimeoutEnabled: true, DisableIdentity: true,
+	})
+	return n, nil
+}
+
+// node adds a server with data, and starts it.
+func (s *Servers) node(ctx context.Context, args ...string) (*Node, error) {
+	n, err := newNode(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	n.args = append([]string{"--port", strconv.Itoa(n.port), "--bind", "127.0.0.1", "--dir", n.dir}, args...)
+	s.Nodes = append(s.Nodes, n)
+	return n, n.Up(ctx)
+}
+
+// Addr is host:port.
+func (n *Node) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.port)) }
+
+// Client is a client of this server alone.
+func (n *Node) Client() *redis.Client { return n.client }
+
+// Up starts the server, again after Kill, and waits until it answers.
+func (n *Node) Up(ctx context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cmd != nil {
+		return nil
+	}
+	cmd := exec.Command("redis-server", n.args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	n.cmd = cmd
+	if err := until(ctx, n.Addr()+" answers", func() bool { return n.client.Ping(ctx).Err() == nil }); err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(out.String()))
+	}
+	return nil
+}
+
+// Kill ends the server at once, as a crash would.
+func (n *Node) Kill() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cmd == nil {
+		return
+	}
+	_ = n.cmd.Process.Kill()
+	_ = n.cmd.Wait()
+	n.cmd = nil
+}
+
+// Running reports whether the server was started and not killed.
+func (n *Node) Running() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cmd != nil
+}
+
+// Freeze stops the server without ending its connections.
+func (n *Node) Freeze() { n.signal(syscall.SIGSTOP) }
+
+// Thaw lets it go on.
+func (n *Node) Thaw() { n.signal(syscall.SIGCONT) }
+
+func (n *Node) signal(s os.Signal) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cmd != nil {
+		_ = n.cmd.Process.Signal(s)
+	}
+}
+
+// Info reads one field of INFO; "" where the server doesn't answer.
+func (n *Node) Info(ctx context.Context, field string) string {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	text, _ := n.client.Info(ctx).Result()
+	for line := range strings.Lines(text) {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), field+":"); ok {
+			return v
+		}
+	}
+	return ""
+}
