@@ -21,7 +21,7 @@ func SchemeOf(h http.Header, body []byte) []string {
 	for i := range presets {
 		r := table()[presets[i].name]
 		if score := r.likeness(h); score > 0 {
-			if r.telltale.in(body) {
+			if _, ok := rawField(body, r.telltale); ok && r.telltale != "" {
 				score += 3 // less than any header
 			}
 			guesses = append(guesses, guess{r.name, score})

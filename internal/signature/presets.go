@@ -43,7 +43,7 @@ var presetsBasic = []row{
 		name: "openai", provider: "OpenAI", header: "webhook-signature",
 		syntax: versions, sep: '\t', sigKey: "v1", bare: true, enc: encBase64, secret: secAuto, template: "{id}.{t}.{body}",
 		tsHeader: "webhook-timestamp", idHeaders: []string{"webhook-id"}, eventJSON: []string{"/type"},
-		telltale: field{"/object", "event"}, secretIs: "`whsec_` and base64, or any other text as it is",
+		secretIs: "`whsec_` and base64, or any other text as it is",
 	},
 	{
 		name: "hmac", provider: "any provider, described by options", aliases: []string{"hmac-generic"}, header: "X-Signature",
@@ -72,7 +72,7 @@ var presetsCode = []row{
 	},
 	{
 		name: "bitbucket-server", provider: "Bitbucket Server", header: "X-Hub-Signature", prefix: "sha256=",
-		idHeaders: []string{"X-Request-Id"}, eventHeader: "X-Event-Key", telltale: field{"/eventKey", ""},
+		idHeaders: []string{"X-Request-Id"}, eventHeader: "X-Event-Key", telltale: "/eventKey",
 	},
 	{
 		name: "gitea", provider: "Gitea, Forgejo", header: "X-Gitea-Signature",

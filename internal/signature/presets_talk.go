@@ -62,7 +62,7 @@ var presetsTalk = []row{
 		secretIs: "the primary key; a second secret is the secondary key, for `box-signature-secondary`",
 	},
 	{
-		name: "meta", provider: "Meta, WhatsApp, Instagram", header: "X-Hub-Signature-256", prefix: "sha256=", handshake: handshakeMeta, telltale: field{"/entry", ""},
+		name: "meta", provider: "Meta, WhatsApp, Instagram", header: "X-Hub-Signature-256", prefix: "sha256=", handshake: handshakeMeta, telltale: "/entry",
 		eventJSON: []string{"/object"}, secretIs: "the app secret", note: "A request carries several events and has no ID of its own.",
 	},
 	{

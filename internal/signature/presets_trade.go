@@ -76,7 +76,7 @@ var presetsTrade = []row{
 	},
 	{
 		name: "intercom", provider: "Intercom", header: "X-Hub-Signature", prefix: "sha1=", alg: algSHA1,
-		idJSON: "/id", eventJSON: []string{"/topic"}, telltale: field{"/topic", ""}, secretIs: "the app's client secret",
+		idJSON: "/id", eventJSON: []string{"/topic"}, telltale: "/topic", secretIs: "the app's client secret",
 	},
 	{
 		name: "typeform", provider: "Typeform", header: "Typeform-Signature", prefix: "sha256=", enc: encBase64,

@@ -45,7 +45,7 @@ type row struct {
 	eventJSON   []string
 	eventHeader string
 
-	telltale  field                                        // of the body: tells providers apart that share a header
+	telltale  string                                       // pointer into the body: tells providers apart that share a header
 	fixed     []fixedHeader                                // further headers that must have this value
 	urls      func(string) []string                        // spellings of the URL that the provider may have signed
 	form      func(r *Request, url string) (string, error) // what {form} stands for
@@ -57,21 +57,6 @@ type row struct {
 }
 
 type fixedHeader struct{ name, value string }
-
-// field is a place in the body, with the value that it has to have; an empty one permits any.
-type field struct{ pointer, value string }
-
-func (f field) in(body []byte) bool {
-	if f.pointer == "" {
-		return false
-	}
-	if f.value == "" {
-		_, ok := rawField(body, f.pointer)
-		return ok
-	}
-	value, ok := Field(body, f.pointer)
-	return ok && value == f.value
-}
 
 const defaultTolerance = 5 * time.Minute
 
