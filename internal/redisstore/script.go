@@ -13,19 +13,16 @@ import (
 )
 
 // Script is a Lua script that touches the keys of one hash tag. Which ones it finds out as it goes, so they can't be
-// declared; they share the tag's slot.
+// declared: it declares the tag, which is never a key itself. That matters while a cluster moves the slot, when its keys
+// are on two nodes and a script on either would take those on the other for empty. As the declared key is missing, the
+// node that the slot leaves refuses the script before it begins (ASK), from the beginning of the move to its end, and
+// we don't follow it to the other one.
+//
+// Failure policy: a move of a slot pauses its shard, and loses nothing.
 type Script struct {
 	source string
 	sha    string
 }
-
-// keys are what a call declares: the hash tag, and a second name under it. Neither is ever a key, and that matters while
-// a cluster moves the slot: the node that it leaves refuses a script whose keys are missing (ASK), the node that it goes
-// to refuses one with several keys of which any is missing (TRYAGAIN). So no script runs from the beginning of the move
-// to its end. One that did would see the keys that moved and take the others for empty, on either node.
-//
-// Failure policy: a move of a slot pauses its shard, and loses nothing.
-func keys(tag string) []string { return []string{tag, tag + "-"} }
 
 // NewScript joins the sources, in order, into one script.
 func NewScript(sources ...string) *Script {
@@ -91,18 +88,18 @@ func (s *Store) RunAll(ctx context.Context, calls []Call) []*redis.Cmd {
 func (s *Store) runOn(ctx context.Context, node redis.UniversalClient, calls []Call, places []int, cmds []*redis.Cmd) {
 	if len(places) == 1 {
 		c := calls[places[0]]
-		cmds[places[0]] = node.EvalSha(ctx, c.Script.sha, keys(c.Key), c.Args...)
+		cmds[places[0]] = node.EvalSha(ctx, c.Script.sha, []string{c.Key}, c.Args...)
 	} else {
 		pipe := node.Pipeline()
 		for _, i := range places {
 			c := calls[i]
-			cmds[i] = pipe.EvalSha(ctx, c.Script.sha, keys(c.Key), c.Args...)
+			cmds[i] = pipe.EvalSha(ctx, c.Script.sha, []string{c.Key}, c.Args...)
 		}
 		_, _ = pipe.Exec(ctx) // each command carries its own error
 	}
 	for _, i := range places {
 		if redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") {
-			cmds[i] = node.Eval(ctx, calls[i].Script.source, keys(calls[i].Key), calls[i].Args...)
+			cmds[i] = node.Eval(ctx, calls[i].Script.source, []string{calls[i].Key}, calls[i].Args...)
 		}
 		s.refused(ctx, cmds[i].Err())
 	}
@@ -181,9 +178,9 @@ func (s *Store) RunDurable(ctx context.Context, script *Script, key string, args
 		pipe := node.Pipeline() // one connection, so that WAIT covers the script
 		var cmd *redis.Cmd
 		if load {
-			cmd = pipe.Eval(ctx, script.source, keys(key), args...)
+			cmd = pipe.Eval(ctx, script.source, []string{key}, args...)
 		} else {
-			cmd = pipe.EvalSha(ctx, script.sha, keys(key), args...)
+			cmd = pipe.EvalSha(ctx, script.sha, []string{key}, args...)
 		}
 		waited := pipe.Do(ctx, "WAIT", s.replicas, (s.timeout / 2).Milliseconds())
 		_, _ = pipe.Exec(ctx)
