@@ -186,16 +186,16 @@ func TestHugeWindow(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		b := newBundle(t, s, func(l *Limits) { l.InFlight, l.Pending = 50_000, 50_000 })
 		b.lane("one", "fix", 1, "w", 1_000_000)
-		b.backlog("one", 20_000)
+		b.backlog("one", 5_000)
 		n := 0
 		for range 100 {
-			jobs := b.claimQuantum(time.Minute, 20_000, 20_000).jobs
+			jobs := b.claimQuantum(time.Minute, 5_000, 5_000).jobs
 			if len(jobs) == 0 {
 				break
 			}
 			n += len(jobs)
 		}
-		require.Equal(t, 20_000, n)
-		require.Equal(t, "20000", b.conf("one", "fl"))
+		require.Equal(t, 5_000, n)
+		require.Equal(t, "5000", b.conf("one", "fl"))
 	})
 }

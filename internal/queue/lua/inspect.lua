@@ -11,7 +11,7 @@ local reply, leased = {}, nil
 
 for i = 11, #ARGV do
   local job = ARGV[i]
-  local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l')
+  local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l', 'x:' .. lane)
   local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'r')
   local state, due = 'unknown', call('ZSCORE', base .. 'lane:' .. lane, job)
   if due then
@@ -20,6 +20,8 @@ for i = 11, #ARGV do
     state = 'dead'
   elseif call('ZSCORE', base .. 'gone:' .. lane, job) then
     state = 'gone'
+  elseif e[7] then
+    state, r[2] = 'dead', e[7]
   else
     if not leased then
       leased = {}

@@ -14,6 +14,7 @@
 --   body:<job>       string the payload, once per event however many lanes it goes to, after "1" where there is one lane and "+"
 --                           where there are more
 --   event:<job>      hash   the event: a account, i ID, y type, t timestamp, g given, h digest, l lanes, c created,
+--                           x:<lane> reason of a failure that is not kept any more,
 --                           and where it has several lanes o deliveries not ended, d failed deliveries kept
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
 --   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
@@ -137,8 +138,16 @@ local function ended(job, dead, single)
   if ttl > C.id_ttl then call('PEXPIRE', event, ttl) end
 end
 
+-- mark_dropped leaves a note on an event, as long as that is there, that its job in this lane failed: what is neither waiting nor
+-- kept would pass for delivered.
+local function mark_dropped(lane, job, reason)
+  local event = base .. 'event:' .. job
+  if call('EXISTS', event) == 1 then call('HSET', event, 'x:' .. lane, reason or '') end
+end
+
 -- forget_dead drops a failed job for good.
 local function forget_dead(lane, job)
+  mark_dropped(lane, job, call('HGET', base .. 'job:' .. lane .. job, 'r'))
   call('DEL', base .. 'job:' .. lane .. job)
   if not only_lane(job) then
     local event = base .. 'event:' .. job
@@ -165,6 +174,7 @@ local function bury_in(lane, job, reason, attempts)
     local old = call('ZPOPMIN', dead, over)
     for i = 1, #old, 2 do
       if old[i] == job then
+        mark_dropped(lane, job, reason)
         call('DEL', record)
         return false
       end

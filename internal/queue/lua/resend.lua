@@ -59,6 +59,7 @@ for i = 16, #ARGV do
     outcome = 'backlog'
   else
     wait_until(lane, job, now + C.age)
+    call('HDEL', event, 'x:' .. lane)
     wait_in(lane, job, now, false)
     added = added + 1
     local was_dead = call('ZREM', dead, job) == 1

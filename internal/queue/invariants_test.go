@@ -1,0 +1,193 @@
+package queue
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+)
+
+// permanent are the keys that need no end of their own.
+func permanent(name string) bool {
+	for _, p := range []string{"conf:", "topic:", "lane:"} {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox"}, name)
+}
+
+// snapshot is all that is in the store, without the tag.
+type snapshot struct {
+	zsets  map[string]map[string]float64
+	hashes map[string]map[string]string
+	ttl    map[string]time.Duration // of every key
+}
+
+func (m *model) snapshot() snapshot {
+	ctx := m.Context()
+	keys := m.redis().Keys(ctx, m.key("*")).Val()
+	pipe := m.redis().Pipeline()
+	ttls, zsets, hashes := map[string]*redis.DurationCmd{}, map[string]*redis.ZSliceCmd{}, map[string]*redis.MapStringStringCmd{}
+	for _, key := range keys {
+		name := strings.TrimPrefix(key, m.Tag(0))
+		ttls[name] = pipe.PTTL(ctx, key)
+		switch kind, _, _ := strings.Cut(name, ":"); kind {
+		case "ready", "leases", "ages", "notices", "lane", "dead", "gone", "late":
+			zsets[name] = pipe.ZRangeWithScores(ctx, key, 0, -1)
+		case "job", "event", "conf", "stats":
+			hashes[name] = pipe.HGetAll(ctx, key)
+		}
+	}
+	_, err := pipe.Exec(ctx)
+	require.NoError(m, err)
+	s := snapshot{map[string]map[string]float64{}, map[string]map[string]string{}, map[string]time.Duration{}}
+	for name, cmd := range ttls {
+		s.ttl[name] = cmd.Val()
+	}
+	for name, cmd := range zsets {
+		s.zsets[name] = map[string]float64{}
+		for _, z := range cmd.Val() {
+			s.zsets[name][z.Member.(string)] = z.Score
+		}
+	}
+	for name, cmd := range hashes {
+		s.hashes[name] = cmd.Val()
+	}
+	return s
+}
+
+// check compares the store with the model.
+func (m *model) check() {
+	s := m.snapshot()
+	found := m.places(s)
+	m.checkLanes(s)
+	for d, f := range m.fates {
+		want := f.state
+		if want == "done" {
+			want = ""
+		}
+		require.Equal(m, want, found[d], "%v; %s", d, m.history())
+		_, record := s.ttl["job:"+d.lane+d.job]
+		switch f.state {
+		case "waiting":
+			due := s.zsets["lane:"+d.lane][d.job]
+			require.Equal(m, f.attempts > 0 || f.expiries > 0, due != float64(int64(due)), "mark of %v; %s", d, m.history())
+			require.Equal(m, f.attempts > 0 || f.expiries > 0, record, "record of %v; %s", d, m.history())
+		case "done", "gone":
+			require.False(m, record, "record of %v; %s", d, m.history())
+		}
+	}
+	for job, lanes := range m.events {
+		m.checkEvent(s, job, lanes)
+	}
+	for name, ttl := range s.ttl {
+		if permanent(name) || ttl >= 0 {
+			continue
+		}
+		lane, isIdx := strings.CutPrefix(name, "idx:")
+		_, looked := s.zsets["ages"][lane]
+		require.True(m, isIdx && looked, "%s has no end, nor gets one at the next look; %s", name, m.history())
+	}
+}
+
+// places says where each delivery is.
+func (m *model) places(s snapshot) map[delivery]string {
+	found := map[delivery]string{}
+	put := func(lane, job, state string) {
+		d := delivery{lane, job}
+		require.Empty(m, found[d], "%v is in two places, one is %s; %s", d, state, m.history())
+		found[d] = state
+	}
+	for member := range s.zsets["leases"] {
+		parts := strings.Split(member, ":")
+		put(parts[0], parts[1], "leased")
+	}
+	for kind, state := range map[string]string{"lane:": "waiting", "dead:": "dead", "gone:": "gone"} {
+		for lane := range m.lanes {
+			for job := range s.zsets[kind+lane] {
+				put(lane, job, state)
+			}
+		}
+	}
+	return found
+}
+
+func (m *model) checkLanes(s snapshot) {
+	now := m.now
+	if now.IsZero() {
+		now = m.redis().Time(m.Context()).Val()
+	}
+	inFlight, waiting := map[string]int{}, 0
+	for member := range s.zsets["leases"] {
+		lane, _, _ := strings.Cut(member, ":")
+		inFlight[lane]++
+	}
+	for lane, status := range m.lanes {
+		jobs, conf := s.zsets["lane:"+lane], s.hashes["conf:"+lane]
+		waiting += len(jobs)
+		require.LessOrEqual(m, len(s.zsets["dead:"+lane]), m.limits.Pending)
+		require.Equal(m, status, conf["st"])
+		if status == "deleted" {
+			require.NotContains(m, s.zsets["ready"], lane)
+			continue
+		}
+		fl, _ := strconv.Atoi(conf["fl"])
+		require.Equal(m, inFlight[lane], fl, "in flight to %s; %s", lane, m.history())
+		window, err := strconv.Atoi(conf["w"])
+		if err != nil {
+			window = 2
+		}
+		require.True(m, len(jobs) == 0 || has(s.zsets["ages"], lane), "%s has jobs and nobody looks after them; %s", lane, m.history())
+		at, ready := s.zsets["ready"][lane]
+		if status != "active" && status != "failed" {
+			require.False(m, ready, "%s is not to be served; %s", lane, m.history())
+		} else if len(jobs) > 0 && fl < min(window, m.limits.InFlight) {
+			require.True(m, ready, "%s is lost: it has jobs and room, and is not ready; %s", lane, m.history())
+			if due := slices.Min(slices.Collect(maps.Values(jobs))); due <= float64(now.UnixMilli()) {
+				require.LessOrEqual(m, at, float64(now.UnixMilli()), "%s has due jobs", lane)
+			}
+		}
+	}
+	require.Equal(m, fmt.Sprint(waiting), cmp.Or(s.hashes["stats"]["waiting"], "0"), "waiting; %s", m.history())
+}
+
+func has(set map[string]float64, member string) bool {
+	_, ok := set[member]
+	return ok
+}
+
+// checkEvent compares what is counted for an event, and how long its payload is kept.
+func (m *model) checkEvent(s snapshot, job string, lanes []string) {
+	open, dead := 0, 0
+	for _, lane := range lanes {
+		switch m.fates[delivery{lane, job}].state {
+		case "waiting", "leased":
+			open++
+		case "dead":
+			dead++
+		}
+	}
+	if record, ok := s.hashes["event:"+job]; ok && len(lanes) > 1 {
+		require.Equal(m, fmt.Sprint(open), record["o"], "open deliveries of %s; %s", job, m.history())
+		require.Equal(m, fmt.Sprint(dead), record["d"], "failed deliveries of %s; %s", job, m.history())
+	}
+	ttl := s.ttl["body:"+job]
+	switch {
+	case open > 0:
+		require.Greater(m, ttl, m.limits.Kept, "payload of %s; %s", job, m.history())
+		require.LessOrEqual(m, ttl, m.limits.MaxAge+m.limits.RetrySpan+openSlack)
+	case dead > 0:
+		require.Greater(m, ttl, m.limits.Kept, "payload of %s; %s", job, m.history())
+		require.LessOrEqual(m, ttl, m.limits.KeptDead)
+	default:
+		require.LessOrEqual(m, ttl, m.limits.Kept, "payload of %s; %s", job, m.history())
+	}
+}
+

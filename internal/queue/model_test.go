@@ -1,0 +1,419 @@
+package queue
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/internal/redistest"
+)
+
+// delivery is one job of one lane, as the model knows it.
+type delivery struct {
+	lane, job string
+}
+
+// fate is what the model expects of a delivery.
+type fate struct {
+	state              string // waiting, leased, dead, gone, done
+	attempts, expiries int
+}
+
+// model makes random steps and knows what has to come of them.
+type model struct {
+	*bundle
+	*rand.Rand
+	limits Limits
+	now    time.Time // stands still between steps; zero where the store's clock can't be set
+
+	lanes  map[string]string // to status
+	fates  map[delivery]*fate
+	events map[string][]string // job → lanes
+	jobs   []string            // in order
+	held   []*Job
+	pushed []*Event
+	log    []string
+}
+
+func (m *model) note(format string, args ...any) {
+	m.log = append(m.log, fmt.Sprintf(format, args...))
+	if len(m.log) > 25 {
+		m.log = m.log[1:]
+	}
+}
+
+func (m *model) anyLane() string { return fmt.Sprint("lane", m.IntN(6)) }
+
+func (m *model) anyJob() string {
+	if len(m.jobs) == 0 {
+		return "none"
+	}
+	return m.jobs[m.IntN(len(m.jobs))]
+}
+
+// count is how many deliveries of a lane are in a state.
+func (m *model) count(lane, state string) (n int) {
+	for d, f := range m.fates {
+		if d.lane == lane && f.state == state {
+			n++
+		}
+	}
+	return n
+}
+
+// bury expects a delivery to be dead, and the oldest of the dead to go where there are too many. Which those are is up
+// to the store: the model learns it in check.
+func (m *model) bury(d delivery) { m.fates[d].state, m.fates[d].expiries = "dead", 0 }
+
+func (m *model) step() {
+	switch n := m.IntN(100); {
+	case n < 30:
+		m.push()
+	case n < 55:
+		m.claimSome()
+	case n < 80:
+		m.settleSome()
+	case n < 86:
+		m.resendSome()
+	case n < 89:
+		m.crash()
+	case n < 95:
+		m.changeStatus()
+	case n < 96:
+		m.remove()
+	default:
+		m.pass(time.Duration(m.IntN(40)) * time.Second)
+	}
+}
+
+func (m *model) push() {
+	var events []*Event
+	for range 1 + m.IntN(4) {
+		if len(m.pushed) > 0 && m.IntN(8) == 0 {
+			events = append(events, m.pushed[m.IntN(len(m.pushed))]) // the publisher tries again
+			continue
+		}
+		e := event(len(m.pushed))
+		if m.IntN(2) == 0 {
+			e.Lane = m.anyLane()
+		}
+		m.pushed = append(m.pushed, e)
+		events = append(events, e)
+	}
+	for i, p := range m.bundle.push(events...) {
+		e := events[i]
+		m.note("push %s → %v", e.Job, p)
+		if _, known := m.events[e.Job]; known {
+			require.Equal(m, PushSame, p.Outcome)
+			require.Equal(m, m.events[e.Job], p.Lanes)
+			continue
+		}
+		require.Equal(m, PushNew, p.Outcome)
+		var want []string
+		for lane, status := range m.lanes {
+			if status != "deleted" && e.Lane == "" || e.Lane == lane {
+				want = append(want, lane)
+			}
+		}
+		slices.Sort(want)
+		require.Equal(m, want, p.Lanes)
+		m.events[e.Job] = p.Lanes
+		m.jobs = append(m.jobs, e.Job)
+		for _, lane := range p.Lanes {
+			d := delivery{lane, e.Job}
+			waiting := m.count(lane, "waiting")
+			m.fates[d] = &fate{state: "waiting"}
+			switch {
+			case m.lanes[lane] == "deleted":
+				m.fates[d].state = "gone"
+			case m.lanes[lane] == "disabled", waiting >= m.limits.Pending:
+				m.bury(d)
+			}
+		}
+	}
+}
+
+func (m *model) claimSome() {
+	c := m.claimQuantum(20*time.Second, 1+m.IntN(12), 1+m.IntN(6))
+	m.expired(c)
+	for _, j := range c.jobs {
+		d := delivery{j.Lane, j.ID}
+		m.note("claimed %v", d)
+		f := m.fates[d]
+		require.Equal(m, "waiting", f.state, "%v", d)
+		require.Contains(m, []string{"active", "failed"}, m.lanes[j.Lane])
+		require.Equal(m, f.attempts, j.Attempts, "attempts of %v", d)
+		require.Equal(m, f.expiries, j.Expiries, "expiries of %v", d)
+		require.NotEmpty(m, j.Payload)
+		f.state = "leased"
+		m.held = append(m.held, j)
+	}
+}
+
+// expired takes over which deliveries waited too long: the model does not look at the clock.
+func (m *model) expired(c claimed) {
+	for _, e := range c.expired {
+		dead := m.redis().ZRange(m.Context(), m.key("dead:"+e.Lane), 0, -1).Val()
+		n := 0
+		for _, job := range dead {
+			if d := (delivery{e.Lane, job}); m.fates[d].state == "waiting" {
+				require.Equal(m, "expired", m.standing(e.Lane, job).Reason)
+				m.note("expired %v", d)
+				m.bury(d)
+				n++
+			}
+		}
+		if n == e.Count {
+			continue
+		}
+		require.Len(m, dead, m.limits.Pending, "where some were dropped at once, the dead are many")
+		waiting := m.redis().ZRange(m.Context(), m.key("lane:"+e.Lane), 0, -1).Val()
+		for d, f := range m.fates {
+			if d.lane == e.Lane && f.state == "waiting" && !slices.Contains(waiting, d.job) {
+				f.state = "done"
+				n++
+			}
+		}
+		require.Equal(m, e.Count, n)
+	}
+}
+
+func (m *model) settleSome() {
+	m.Shuffle(len(m.held), func(i, j int) { m.held[i], m.held[j] = m.held[j], m.held[i] })
+	n := min(len(m.held), 1+m.IntN(6))
+	jobs := m.held[:n]
+	m.held = m.held[n:]
+	for _, j := range jobs {
+		d := delivery{j.Lane, j.ID}
+		f := m.fates[d]
+		o := Outcome{Kind: []Kind{Succeeded, Succeeded, Succeeded, Retry, Retry, Failed, Back}[m.IntN(7)], Reason: "exhausted", Delay: time.Duration(m.IntN(3)) * 10 * time.Second}
+		if m.IntN(60) == 0 {
+			o.Kind = Gone
+		}
+		if m.now.IsZero() {
+			o.Delay = 0
+		}
+		if m.IntN(2) == 0 {
+			o.Detail = "{}"
+		}
+		_, lost := m.settle(o, j)
+		m.note("settled %v %s, lost %d", d, o.Kind, lost)
+		if f.state != "leased" || f.expiries != j.Expiries || f.attempts != j.Attempts {
+			require.Equal(m, 1, lost, "the lease was lost")
+			continue
+		}
+		require.Zero(m, lost)
+		switch {
+		case o.Kind == Succeeded:
+			f.state = "done"
+		case m.lanes[j.Lane] == "deleted":
+			f.state = "gone"
+		case o.Kind == Back:
+			f.state = "waiting"
+		case o.Kind == Retry:
+			f.state, f.attempts, f.expiries = "waiting", f.attempts+1, 0
+		default:
+			f.attempts++
+			m.bury(d)
+		}
+		if m.lanes[j.Lane] != "deleted" {
+			m.lanes[j.Lane] = m.conf(j.Lane, "st") // failed, disabled, active again: see notice_test.go
+		}
+	}
+}
+
+func (m *model) resendSome() {
+	d := delivery{m.anyLane(), m.anyJob()}
+	waiting := m.count(d.lane, "waiting")
+	r, err := m.Resend(m.Context(), 0, d.lane, d.job)
+	require.NoError(m, err)
+	m.note("resent %v: %v", d, r)
+	f := m.fates[d]
+	switch {
+	case f == nil || m.lanes[d.lane] == "deleted":
+		require.Equal(m, ResentUnknown, r[0])
+	case r[0] == ResentUnavailable:
+		require.Contains(m, []string{"done", "dead"}, f.state)
+		require.False(m, m.now.IsZero(), "it takes time for a payload to expire")
+	case f.state == "leased":
+		require.Equal(m, ResentUnderWay, r[0])
+	case f.state == "waiting":
+		require.Equal(m, ResentQueued, r[0])
+		*f = fate{state: "waiting"}
+	case waiting >= m.limits.Pending:
+		require.Equal(m, ResentBacklog, r[0])
+	default:
+		require.Equal(m, ResentQueued, r[0])
+		*f = fate{state: "waiting"}
+	}
+}
+
+// crash has the leases of some jobs run out.
+func (m *model) crash() {
+	c := m.claimQuantum(0, 1+m.IntN(5), 3)
+	m.expired(c)
+	for _, j := range c.jobs {
+		f := m.fates[delivery{j.Lane, j.ID}]
+		require.Equal(m, "waiting", f.state)
+		f.state = "leased"
+		m.held = append(m.held, j) // and wants to settle it later, in vain
+	}
+	m.pass(2 * time.Millisecond)
+}
+
+// reaped expects the leases that ran out to be back.
+func (m *model) reaped() {
+	leased := map[delivery]bool{}
+	for _, member := range m.redis().ZRange(m.Context(), m.key("leases"), 0, -1).Val() {
+		parts := strings.Split(member, ":")
+		leased[delivery{parts[0], parts[1]}] = true
+	}
+	for d, f := range m.fates {
+		if f.state != "leased" || leased[d] {
+			continue
+		}
+		m.note("reaped %v", d)
+		f.state, f.expiries = "waiting", f.expiries+1
+		if m.lanes[d.lane] == "deleted" {
+			f.state = "gone"
+		}
+	}
+}
+
+// dropped learns which of the dead went because they were too many.
+func (m *model) dropped() {
+	for lane := range m.lanes {
+		over := m.count(lane, "dead") - m.limits.Pending
+		if over <= 0 {
+			continue
+		}
+		dead := m.redis().ZRange(m.Context(), m.key("dead:"+lane), 0, -1).Val()
+		for d, f := range m.fates {
+			if d.lane == lane && f.state == "dead" && !slices.Contains(dead, d.job) {
+				f.state = "done"
+				over--
+			}
+		}
+		require.Zero(m, over)
+	}
+}
+
+func (m *model) changeStatus() {
+	lane := m.anyLane()
+	if m.lanes[lane] == "deleted" {
+		return
+	}
+	status := []string{"active", "active", "paused"}[m.IntN(3)]
+	m.note("%s is %s", lane, status)
+	m.setStatus(lane, status)
+	m.lanes[lane] = status
+}
+
+func (m *model) remove() {
+	lane := m.anyLane()
+	if m.lanes[lane] == "deleted" {
+		return
+	}
+	m.note("%s is deleted", lane)
+	m.deleteLane(lane)
+	m.lanes[lane] = "deleted"
+	for d, f := range m.fates {
+		if d.lane == lane && f.state == "waiting" {
+			f.state = "gone"
+		}
+	}
+}
+
+// pass lets time go by and looks after what that brings.
+func (m *model) pass(d time.Duration) {
+	if !m.now.IsZero() {
+		m.now = m.now.Add(d)
+		m.store.SetTime(m.now)
+	}
+	for range 4 {
+		c := m.bundle.claim(0)
+		m.reaped()
+		m.expired(c)
+	}
+}
+
+func (m *model) history() string { return "after\n" + strings.Join(m.log, "\n") }
+
+// Whatever is done in whatever order: every job is in exactly one place, everything counted is counted right, nothing
+// is lost, and nothing is kept without an end.
+func TestRandomSteps(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*Limits){
+		"roomy": nil,
+		"tight": func(l *Limits) { l.Pending, l.InFlight, l.MaxAge = 12, 3, 2*time.Minute },
+	} {
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprintf("%s %d", name, seed), func(t *testing.T) {
+				t.Parallel()
+				redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+					m := &model{bundle: newBundle(t, s, change), Rand: rand.New(rand.NewPCG(seed, 7)), limits: testLimits,
+						lanes: map[string]string{}, fates: map[delivery]*fate{}, events: map[string][]string{}}
+					if change != nil {
+						change(&m.limits)
+					}
+					if s.InMemory() {
+						m.now = time.UnixMilli(1_800_000_000_000)
+						s.SetTime(m.now)
+					}
+					for i := range 6 {
+						m.lanes[fmt.Sprint("lane", i)] = "active"
+						m.lane(fmt.Sprint("lane", i))
+					}
+					for n := range 400 {
+						m.step()
+						m.reaped()
+						m.dropped()
+						if n%10 == 0 {
+							m.check()
+						}
+					}
+					m.finish()
+				})
+			})
+		}
+	}
+}
+
+// finish lets everything succeed that still can.
+func (m *model) finish() {
+	for lane, status := range m.lanes {
+		if status != "deleted" {
+			m.setStatus(lane, "active")
+			m.lanes[lane] = "active"
+		}
+	}
+	m.pass(30 * time.Second) // leases run out, retries are due
+	if m.now.IsZero() {
+		for _, j := range m.held {
+			m.settle(Outcome{Kind: Back}, j)
+		}
+	}
+	for range 1000 {
+		c := m.bundle.claim(16)
+		m.expired(c)
+		if len(c.jobs) == 0 && m.waitingCount() == 0 {
+			break
+		}
+		m.settle(Outcome{Kind: Succeeded}, c.jobs...)
+	}
+	m.pass(time.Minute)
+	require.Zero(m, m.waitingCount())
+	for _, key := range []string{"ready", "leases"} {
+		require.Zero(m, m.redis().Exists(m.Context(), m.key(key)).Val(), key)
+	}
+	for lane := range m.lanes {
+		fl := m.conf(lane, "fl")
+		require.True(m, m.lanes[lane] == "deleted" || fl == "0" || fl == "", "%s: %s", lane, fl)
+	}
+}
