@@ -51,14 +51,15 @@ local function failed(t, lane, detail, status)
   end
   if detail == '-' then return end -- a failing notice never makes another notice
   t.unnoticed = t.unnoticed + 1
+  local since = t.failed_since > 0 and t.failed_since or now -- a paused lane has not failed: it was under way
   if now - t.noticed >= HOUR or t.status == 'disabled' then
-    notice(lane, status, detail, t.failed_since, t.unnoticed)
+    notice(lane, status, detail, since, t.unnoticed)
     t.noticed, t.unnoticed, t.announced = now, 0, true
     t.set.nf = '1'
     call('ZREM', base .. 'notices', lane)
   else
     t.set.nl = detail
-    if t.unnoticed == 1 then t.set.ns = int(t.failed_since) end
+    if t.unnoticed == 1 then t.set.ns = int(since) end
     call('ZADD', base .. 'notices', 'NX', t.noticed + HOUR, lane)
   end
   t.set.nt, t.set.nc = int(t.noticed), t.unnoticed
