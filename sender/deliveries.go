@@ -67,7 +67,7 @@ func newDelivery(lane, job string, st queue.Standing) Delivery {
 			due := st.Due.UTC()
 			d.NextAttemptAt = &due
 		}
-	case "dead":
+	case "dead", "dropped":
 		d.State, d.Reason = StateFailed, st.Reason
 	case "gone":
 		d.State = StateCancelled

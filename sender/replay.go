@@ -55,7 +55,7 @@ func (sel selection) matches(st queue.Standing) bool {
 	if len(sel.Types) > 0 && !slices.Contains(sel.Types, st.Type) {
 		return false
 	}
-	return st.State == "dead" || sel.All && st.State == "done"
+	return st.State == "dead" || st.State == "dropped" || sel.All && st.State == "done"
 }
 
 func replayKey(id string) string { return "replay:" + id }

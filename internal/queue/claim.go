@@ -221,7 +221,7 @@ func (q *Queue) resend(ctx context.Context, shard int, c Cursor, lane string, jo
 
 // Standing is how a job stands.
 type Standing struct {
-	State    string // waiting, leased, dead, gone, done or unknown
+	State    string // waiting, leased, dead, dropped, gone, done or unknown, see inspect.lua
 	Due      time.Time
 	Attempts int
 	Reason   string

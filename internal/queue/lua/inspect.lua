@@ -4,7 +4,7 @@
 -- ARGV[10] lane, ARGV[11…] jobs
 -- Returns for each: state, due time or "", attempts, reason or "", then of its event: account, ID or "", type, timestamp, created,
 --   whether the payload is still there ("1"/"0")
---   state is "waiting", "leased", "dead", "gone", "done" or "unknown"
+--   state is "waiting", "leased", "dead", "dropped" (failed, and not kept any more), "gone", "done" or "unknown"
 
 local lane = ARGV[10]
 local reply, leased = {}, nil
@@ -21,7 +21,7 @@ for i = 11, #ARGV do
   elseif call('ZSCORE', base .. 'gone:' .. lane, job) then
     state = 'gone'
   elseif e[7] then
-    state, r[2] = 'dead', e[7]
+    state, r[2] = 'dropped', e[7]
   else
     if not leased then
       leased = {}
