@@ -1,0 +1,140 @@
+//go:build topology
+
+package topology_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/internal/topology"
+	"github.com/videocloud/webhooks/receiver"
+)
+
+const gatewaySecret = "your_webhook_secret"
+
+// app counts the events that reach it.
+type app struct {
+	mu  sync.Mutex
+	got map[string]int
+}
+
+func (a *app) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.got[r.Header.Get(config.HeaderID)]++
+}
+
+func (a *app) counts() (events, most int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, n := range a.got {
+		most = max(most, n)
+	}
+	return len(a.got), most
+}
+
+func post(h http.Handler, id string) int {
+	body := `{"event":"video.uploaded","data":{"videoId":"` + id + `"}}`
+	m := hmac.New(sha256.New, []byte(gatewaySecret))
+	_, _ = io.WriteString(m, body)
+	r := httptest.NewRequest(http.MethodPost, "/webhooks", strings.NewReader(body))
+	r.Header.Set("X-VideoCloud-Signature", hex.EncodeToString(m.Sum(nil)))
+	r.Header.Set("X-VideoCloud-Event-Id", id)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code
+}
+
+// gateway makes a gateway with its own connections, as another machine would have.
+func (r *rig) gateway(a *app, queued bool) http.Handler {
+	r.t.Helper()
+	c := r.redis
+	store, err := redisstore.Open(c, "", nil)
+	require.NoError(r.t, err)
+	claims := receiver.NewRedis(store.Client(), store.Prefix(), "app", receiver.RedisOptions{Guard: receiver.GuardOptions{Timeout: 2 * time.Second}})
+	o := receiver.Options{Config: config.Receiver{Name: "app", Secrets: []string{gatewaySecret}}, Store: claims}
+	r.t.Cleanup(func() {
+		_ = claims.Close()
+		_ = store.Close()
+	})
+	if queued {
+		o.Config.Queue = &config.Queue{}
+		q, err := receiver.NewQueue(receiver.QueueOptions{Store: store, Name: "app", Deliver: func(w http.ResponseWriter, req *http.Request) error {
+			a.ServeHTTP(w, req)
+			w.WriteHeader(http.StatusOK)
+			return nil
+		}})
+		require.NoError(r.t, err)
+		o.Enqueuer = q
+		q.Start(r.t.Context())
+		r.t.Cleanup(func() { _ = q.Stop(r.t.Context()) })
+	}
+	g, err := receiver.New(o)
+	require.NoError(r.t, err)
+	r.t.Cleanup(func() { _ = g.Close() })
+	return g.Handler(a)
+}
+
+func TestGateways(t *testing.T) {
+	r := newRig(t, topology.Cluster)
+	// deliver brings each event to both gateways at the same moment, again until one has taken it, as a sender would.
+	deliver := func(gateways []http.Handler, from, to int) {
+		var all sync.WaitGroup
+		for i := from; i < to; i++ {
+			for _, g := range gateways {
+				all.Go(func() {
+					for post(g, fmt.Sprintf("event-%d", i)) != http.StatusOK {
+						time.Sleep(20 * time.Millisecond)
+					}
+				})
+			}
+			if i%32 == 31 {
+				all.Wait()
+			}
+		}
+		all.Wait()
+	}
+	t.Run("dedup", func(t *testing.T) {
+		a := &app{got: map[string]int{}}
+		gateways := []http.Handler{r.gateway(a, false), r.gateway(a, false), r.gateway(a, false)}
+		deliver(gateways, 0, 200)
+		events, most := a.counts()
+		require.Equal(t, 200, events)
+		require.Equal(t, 1, most)
+	})
+	t.Run("queue while its slot moves", func(t *testing.T) {
+		a := &app{got: map[string]int{}}
+		gateways := []http.Handler{r.gateway(a, true), r.gateway(a, true)}
+		deliver(gateways, 1000, 1100)
+		m := r.move(receiver.Tag("webhooks", "app"))
+		moved := make(chan struct{})
+		go func() {
+			defer close(moved)
+			deliver(gateways, 1100, 1200)
+		}()
+		for m.some(10) > 0 {
+			time.Sleep(2 * time.Millisecond)
+		}
+		m.finish()
+		<-moved
+		require.Eventually(t, func() bool {
+			events, _ := a.counts()
+			return events == 200
+		}, 20*time.Second, 10*time.Millisecond)
+		_, most := a.counts()
+		require.Equal(t, 1, most)
+	})
+}
