@@ -1,21 +1,31 @@
 package caddymodule
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
-
-	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
+	"net/url"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/sender"
 )
 
 func init() { caddy.RegisterModule(new(adminAPI)) }
 
-// adminAPI answers on Caddy's admin address.
+// adminAPI answers on Caddy's admin address. It is the operator's: it may name every account, and whoever reaches the
+// admin address can do more than this anyway. Its answers hold no secret, signature or body.
+//
+//	GET  /webhooks/health     whether webhooks work: 200 or 503
+//	GET  /webhooks/stats      what was counted, and what waits
+//	GET  /webhooks/webhooks   all webhooks with their backlog
+//	GET  /webhooks/tail       what happens, as it happens
+//	GET  /webhooks/explain    what became of an event or a delivery
+//	POST /webhooks/retry      sends a delivery again
+//	POST /webhooks/replays    sends many again; GET says how far it is
+//	GET  /webhooks/dead       a receiver's queue: what it gave up; POST sends or drops it
+//	POST /webhooks/forget     lets a receiver take an event again
 type adminAPI struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -26,135 +36,139 @@ func (*adminAPI) CaddyModule() caddy.ModuleInfo {
 // Routes implements caddy.AdminRouter.
 func (*adminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
-		{Pattern: "/webhooks/health", Handler: caddy.AdminHandlerFunc(get(health))},
-		{Pattern: "/webhooks/stats", Handler: caddy.AdminHandlerFunc(get(stats))},
+		{Pattern: "/webhooks/health", Handler: adminHandler{http.MethodGet: answering(health)}},
+		{Pattern: "/webhooks/stats", Handler: adminHandler{http.MethodGet: answering(stats)}},
+		{Pattern: "/webhooks/webhooks", Handler: adminHandler{http.MethodGet: answering(listWebhooks)}},
+		{Pattern: "/webhooks/tail", Handler: adminHandler{http.MethodGet: tail}},
+		{Pattern: "/webhooks/explain", Handler: adminHandler{http.MethodGet: answering(explain)}},
+		{Pattern: "/webhooks/retry", Handler: adminHandler{http.MethodPost: answering(retryDelivery)}},
+		{Pattern: "/webhooks/replays", Handler: adminHandler{http.MethodPost: answering(startReplay), http.MethodGet: answering(showReplay)}},
+		{Pattern: "/webhooks/dead", Handler: adminHandler{http.MethodGet: answering(listDead), http.MethodPost: answering(changeDead)}},
+		{Pattern: "/webhooks/forget", Handler: adminHandler{http.MethodPost: answering(forget)}},
 	}
 }
 
-// get answers GET with the JSON that f makes for the running configuration.
-func get(f func(r *http.Request, a *App) (status int, answer any)) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if r.Method != http.MethodGet {
-			w.Header().Set("Allow", http.MethodGet)
-			return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: errors.New("method not allowed")}
+// adminHandler answers by method.
+type adminHandler map[string]func(http.ResponseWriter, *http.Request, *App) error
+
+// ServeHTTP implements caddy.AdminHandler. It answers errors itself: Caddy would log every one as an error of its own.
+func (h adminHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
+	handle := h[r.Method]
+	if handle == nil {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			if h[method] != nil {
+				w.Header().Add("Allow", method)
+			}
 		}
-		a, err := running.newest()
+		return answer(w, http.StatusMethodNotAllowed, adminError{"method not allowed"})
+	}
+	a, err := running.newest()
+	if err == nil {
+		err = handle(w, r, a)
+	}
+	if err == nil {
+		return nil
+	}
+	return answer(w, adminStatus(err), adminError{err.Error()})
+}
+
+// adminError has the form of Caddy's own.
+type adminError struct {
+	Error string `json:"error"`
+}
+
+// answering makes a function into a handler that answers with the JSON it returns.
+func answering(f func(r *http.Request, a *App) (status int, answer any, err error)) func(http.ResponseWriter, *http.Request, *App) error {
+	return func(w http.ResponseWriter, r *http.Request, a *App) error {
+		status, v, err := f(r, a)
 		if err != nil {
-			return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
+			return err
 		}
-		status, answer := f(r, a)
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(status)
-		return json.NewEncoder(w).Encode(answer)
+		return answer(w, status, v)
 	}
 }
 
-// healthAnswer says whether webhooks work. The status is 503 where they don't.
-type healthAnswer struct {
-	Status  string      `json:"status"` // ok or unavailable
-	Version string      `json:"version"`
-	Store   storeHealth `json:"store"`
-	Sender  string      `json:"sender"` // delivering, api_only or off
+func answer(w http.ResponseWriter, status int, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // who hung up needs no answer
+	return nil
 }
 
-type storeHealth struct {
-	Kind  string `json:"kind"` // redis or memory
-	Ready bool   `json:"ready"`
-	Error string `json:"error,omitempty"`
-}
+var (
+	errNotRunning = errors.New("webhooks are not configured here")
+	errNoSender   = errors.New("there is no sender here: neither the block sender nor webhook_api is configured")
+)
 
-func health(r *http.Request, a *App) (int, any) {
-	answer := healthAnswer{Status: "ok", Version: Version(), Store: storeHealth{Kind: a.storeKind(), Ready: true}, Sender: a.senderMode()}
-	if err := a.store.Ready(r.Context()); err != nil {
-		answer.Status, answer.Store.Ready, answer.Store.Error = "unavailable", false, err.Error()
-		return http.StatusServiceUnavailable, answer
+// badRequest is an asking that can't be answered.
+type badRequest struct{ message string }
+
+func (e *badRequest) Error() string { return e.message }
+
+func adminStatus(err error) int {
+	var refused *sender.Error
+	var bad *badRequest
+	switch {
+	case errors.As(err, &bad):
+		return http.StatusBadRequest
+	case errors.Is(err, errNotRunning), errors.Is(err, errNoSender), errors.Is(err, errNoReceiver):
+		return http.StatusNotFound
+	case errors.As(err, &refused):
+		switch refused.Code {
+		case sender.CodeNotFound:
+			return http.StatusNotFound
+		case sender.CodeConflict, sender.CodeLimitReached:
+			return http.StatusConflict
+		case sender.CodeUnavailable:
+			return http.StatusServiceUnavailable
+		}
+		return http.StatusBadRequest
+	default:
+		return http.StatusServiceUnavailable // of the store
 	}
-	return http.StatusOK, answer
+}
+
+// maxAdminBody bounds what is asked.
+const maxAdminBody = 1 << 20
+
+// question reads the body of a POST.
+func question(r *http.Request, v any) error {
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxAdminBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return &badRequest{"reading the question: " + err.Error()}
+	}
+	return nil
+}
+
+// known returns the parameters of a query, none of which is unknown or given twice.
+func known(r *http.Request, names ...string) (func(string) string, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, &badRequest{"the query can't be read"}
+	}
+	allowed := map[string]bool{}
+	for _, name := range names {
+		allowed[name] = true
+	}
+	for name, values := range query {
+		if !allowed[name] || len(values) > 1 {
+			return nil, &badRequest{"unknown or repeated parameter: " + name}
+		}
+	}
+	return query.Get, nil
 }
 
 func (a *App) storeKind() string {
 	if a.redis.InMemory() {
-		return "memory"
+		return config.Memory
 	}
 	return "redis"
 }
 
-func (a *App) senderMode() string {
-	switch {
-	case a.running == nil:
-		return "off"
-	case a.sender.DeliverOff:
-		return "api_only"
-	default:
-		return "delivering"
-	}
-}
-
-// statsAnswer counts what this process did since it started.
-type statsAnswer struct {
-	Receivers []receiverStats `json:"receivers"`
-	Sender    senderStats     `json:"sender"`
-}
-
-type receiverStats struct {
-	Name     string             `json:"name"`
-	Scheme   string             `json:"scheme"`
-	Requests map[string]float64 `json:"requests"` // by outcome
-}
-
-type senderStats struct {
-	Attempts   map[string]float64 `json:"attempts"`   // by outcome
-	Deliveries map[string]float64 `json:"deliveries"` // ended ones, by state
-}
-
-func stats(*http.Request, *App) (int, any) {
-	answer := statsAnswer{
-		Receivers: []receiverStats{},
-		Sender:    senderStats{Attempts: map[string]float64{}, Deliveries: map[string]float64{}},
-	}
-	of := map[[2]string]int{}
-	each(receiverRequests, func(labels map[string]string, count float64) {
-		key := [2]string{labels["name"], labels["scheme"]}
-		i, ok := of[key]
-		if !ok {
-			i = len(answer.Receivers)
-			of[key] = i
-			answer.Receivers = append(answer.Receivers, receiverStats{key[0], key[1], map[string]float64{}})
-		}
-		answer.Receivers[i].Requests[labels["outcome"]] = count
-	})
-	slices.SortFunc(answer.Receivers, func(a, b receiverStats) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Scheme, b.Scheme))
-	})
-	each(senderAttempts, func(labels map[string]string, count float64) {
-		answer.Sender.Attempts[labels["outcome"]] = count
-	})
-	each(senderDeliveries, func(labels map[string]string, count float64) {
-		answer.Sender.Deliveries[labels["state"]] = count
-	})
-	return http.StatusOK, answer
-}
-
-// each calls f for every counter of a vector.
-func each(vector *prometheus.CounterVec, f func(labels map[string]string, count float64)) {
-	metrics := make(chan prometheus.Metric)
-	go func() {
-		vector.Collect(metrics)
-		close(metrics)
-	}()
-	for m := range metrics {
-		var out dto.Metric
-		if err := m.Write(&out); err != nil {
-			continue
-		}
-		labels := map[string]string{}
-		for _, l := range out.GetLabel() {
-			labels[l.GetName()] = l.GetValue()
-		}
-		f(labels, out.GetCounter().GetValue())
-	}
-}
-
-// Interface guard
-var _ caddy.AdminRouter = (*adminAPI)(nil)
+// Interface guards
+var (
+	_ caddy.AdminRouter  = (*adminAPI)(nil)
+	_ caddy.AdminHandler = adminHandler(nil)
+)

@@ -30,6 +30,7 @@ type API struct {
 	Anonymous bool `json:"anonymous,omitempty"`
 
 	handler http.Handler
+	tracer  *tracer
 	logger  *zap.Logger
 }
 
@@ -58,6 +59,7 @@ func (a *API) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	a.tracer = app.tracer
 	service, err := app.service()
 	if err != nil {
 		return err
@@ -92,7 +94,7 @@ func (a *API) Provision(ctx caddy.Context) error {
 
 // ServeHTTP implements caddyhttp.MiddlewareHandler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
-	a.handler.ServeHTTP(w, r)
+	a.handler.ServeHTTP(w, a.tracer.incoming(r))
 	return nil
 }
 

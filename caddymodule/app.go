@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"sync"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/receiver"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -45,14 +45,16 @@ type App struct {
 	sender  config.Sender
 	literal []string // options with a literal secret
 
-	leases   leases
-	store    *redisstore.Store
-	tracer   *tracer // nil without tracing
-	running  *sender.Sender
-	queues   []namedQueue
-	nameless map[string]int // receivers without a name, by their settings
+	leases    leases
+	store     *redisstore.Store
+	tracer    *tracer // nil without tracing
+	running   *sender.Sender
+	receivers []*receiver.Receiver
+	queues    []namedQueue
+	nameless  map[string]int // receivers without a name, by their settings
 
 	cancel context.CancelFunc
+	ends   <-chan struct{} // closed when it stops
 	work   sync.WaitGroup
 }
 
@@ -136,7 +138,7 @@ func (a *App) Start() error {
 	}
 	reportLiteral(a.logger, a.literal)
 	ctx, cancel := context.WithCancel(a.ctx)
-	a.cancel = cancel
+	a.cancel, a.ends = cancel, ctx.Done()
 	a.work.Go(func() {
 		// Ready logs its own failure: an unreachable Redis is said at once, not at the first event.
 		_ = a.store.Ready(ctx)
@@ -232,8 +234,6 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 	})
 }
-
-var errNotRunning = errors.New("webhooks are not configured here")
 
 // running are the apps that were started and not stopped, the newest last: during a reload there are two.
 var running runningApps

@@ -4,6 +4,9 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/videocloud/webhooks/receiver"
+	"github.com/videocloud/webhooks/sender"
 )
 
 // The collectors belong to the process: every configuration has a registry of its own, and a reload must not
@@ -17,7 +20,7 @@ var (
 	receiverDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "caddy_webhook_receiver_duration_seconds",
 		Help:    "Time that a webhook receiver took for a request, the app behind it included.",
-		Buckets: prometheus.DefBuckets,
+		Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 	}, []string{"name"})
 
 	senderAttempts = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -28,7 +31,7 @@ var (
 	senderAttemptDuration = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "caddy_webhook_sender_attempt_duration_seconds",
 		Help:    "Time that an attempt took.",
-		Buckets: prometheus.DefBuckets,
+		Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30, 60},
 	})
 
 	senderDeliveries = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -41,6 +44,24 @@ var (
 		Help: "Operations on the store that failed.",
 	}, []string{"operation"})
 )
+
+// Counters that have never counted are shown as zero: an increase from nothing is none to Prometheus, so a first failure
+// would go unseen.
+func showSenderMetrics() {
+	for _, outcome := range sender.Outcomes() {
+		senderAttempts.WithLabelValues(outcome)
+	}
+	for _, state := range []sender.State{sender.StateSucceeded, sender.StateFailed, sender.StateCancelled} {
+		senderDeliveries.WithLabelValues(string(state))
+	}
+}
+
+func showReceiverMetrics(name, scheme string) {
+	for _, outcome := range []string{receiver.ResultAccepted, receiver.ResultFailed, receiver.ResultDuplicate, receiver.ReasonMismatch} {
+		receiverRequests.WithLabelValues(name, scheme, outcome)
+	}
+	receiverDuration.WithLabelValues(name)
+}
 
 // registerMetrics adds the process's collectors, and those of the configuration itself, to its registry.
 func registerMetrics(registry *prometheus.Registry, own ...prometheus.Collector) error {

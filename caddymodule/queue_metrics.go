@@ -9,13 +9,23 @@ import (
 
 var (
 	queueDepth = prometheus.NewDesc("caddy_webhook_queue_depth",
-		"Events in a queue, by state.", []string{"queue", "state"}, nil)
+		"Deliveries in a queue, by state, over all processes.", []string{"queue", "state"}, nil)
 	queueOldest = prometheus.NewDesc("caddy_webhook_queue_oldest_due_seconds",
-		"For how long the earliest waiting event of a queue has been due.", []string{"queue"}, nil)
+		"For how long the earliest delivery of a queue that could be attempted has been due.", []string{"queue"}, nil)
 )
 
-// depthTimeout bounds what a scrape may wait for one queue.
+// depthTimeout bounds what a scrape may wait for the store.
 const depthTimeout = time.Second
+
+// senderQueue is the name of the sender's queue. A receiver of that name has its queue shown as receiver:sender.
+const senderQueue = "sender"
+
+// States of what is in a queue.
+const (
+	depthWaiting  = "waiting" // due, or waiting for its time
+	depthInFlight = "in_flight"
+	depthDead     = "dead" // of a receiver's queue: given up, kept
+)
 
 // queueMetrics asks the store at every scrape. It belongs to one configuration and its registry.
 type queueMetrics struct{ app *App }
@@ -28,23 +38,43 @@ func (queueMetrics) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector. A queue that can't be asked is left out.
 func (m queueMetrics) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(m.app.ctx, depthTimeout)
+	defer cancel()
+	m.app.eachQueue(ctx, func(q queueStats) {
+		for state, n := range q.Depth {
+			metrics <- prometheus.MustNewConstMetric(queueDepth, prometheus.GaugeValue, float64(n), q.Queue, state)
+		}
+		metrics <- prometheus.MustNewConstMetric(queueOldest, prometheus.GaugeValue, q.OldestDueSeconds, q.Queue)
+	})
+}
+
+// eachQueue calls f for the sender's queue and those of the receivers, as far as they can be asked.
+func (a *App) eachQueue(ctx context.Context, f func(queueStats)) {
+	if a.running != nil {
+		// It counts its own errors.
+		if q, err := a.running.QueueStats(ctx); err == nil {
+			f(queueStats{senderQueue, map[string]int{depthWaiting: q.Waiting, depthInFlight: q.InFlight}, q.OldestDue.Seconds()})
+		}
+	}
 	seen := map[string]bool{}
-	for _, q := range m.app.queues {
+	for _, q := range a.queues {
 		if seen[q.name] {
 			continue // two receivers of one name share a queue
 		}
 		seen[q.name] = true
-		ctx, cancel := context.WithTimeout(m.app.ctx, depthTimeout)
 		depth, err := q.Depth(ctx)
-		cancel()
 		if err != nil {
 			storeErrors.WithLabelValues("depth").Inc()
 			continue
 		}
-		for state, n := range map[string]int{"waiting": depth.Waiting, "in_flight": depth.InFlight, "dead": depth.Dead} {
-			metrics <- prometheus.MustNewConstMetric(queueDepth, prometheus.GaugeValue, float64(n), q.name, state)
+		name := q.name
+		if name == senderQueue {
+			name = "receiver:" + name
 		}
-		metrics <- prometheus.MustNewConstMetric(queueOldest, prometheus.GaugeValue, max(0, depth.Oldest.Seconds()), q.name)
+		f(queueStats{
+			name, map[string]int{depthWaiting: depth.Waiting, depthInFlight: depth.InFlight, depthDead: depth.Dead},
+			max(0, depth.Oldest.Seconds()),
+		})
 	}
 }
 

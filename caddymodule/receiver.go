@@ -133,6 +133,8 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 	if r.receiver, err = receiver.New(options); err != nil {
 		return err
 	}
+	app.receivers = append(app.receivers, r.receiver)
+	showReceiverMetrics(c.Name, c.Scheme)
 	reportLiteral(r.logger, values.literal)
 	return nil
 }
@@ -225,8 +227,9 @@ func observeReceiver(o receiver.Outcome) {
 	receiverRequests.WithLabelValues(o.Name, o.Scheme, o.Result).Inc()
 	receiverDuration.WithLabelValues(o.Name).Observe(o.Duration.Seconds())
 	if o.Error == receiver.ReasonStore {
-		storeErrors.WithLabelValues("claim").Inc()
+		storeErrors.WithLabelValues("receive").Inc()
 	}
+	feedReceived(&o)
 }
 
 // signatureConfig is what the scheme itself judges of the settings.

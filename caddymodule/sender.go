@@ -33,11 +33,13 @@ func (a *App) service() (*sender.Sender, error) {
 		Forbidden:      adminPorts(a.ctx),
 		TracerProvider: a.tracer.provider(),
 		Observer:       senderMetrics{},
+		Watcher:        attemptsFeed{},
 	})
 	if err != nil {
 		return nil, err
 	}
 	a.running = s
+	showSenderMetrics()
 	return s, nil
 }
 

@@ -3,35 +3,57 @@ package caddymodule
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/contrib/propagators/autoprop"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.17.0"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // tracer exports the spans of deliveries, whose work belongs to no request. It lives in the pool. The provider is
 // there from the beginning; the exporter, which connects and has a goroutine, comes with the first start.
 type tracer struct {
-	sdk   *sdktrace.TracerProvider
-	start sync.Once
-	err   error
+	sdk        *sdktrace.TracerProvider
+	propagator propagation.TextMapPropagator
+	start      sync.Once
+	err        error
 }
 
 func (l *leases) tracer() (*tracer, error) {
 	return take(l, "tracer", nil, func() (*tracer, error) {
-		return &tracer{sdk: sdktrace.NewTracerProvider()}, nil
+		version, _ := caddy.Version()
+		about, err := resource.Merge(resource.Default(), resource.NewSchemaless(
+			semconv.WebEngineName("Caddy"), semconv.WebEngineVersion(version)))
+		if err != nil {
+			return nil, fmt.Errorf("tracing: describing this process: %w", err)
+		}
+		return &tracer{sdk: sdktrace.NewTracerProvider(sdktrace.WithResource(about)), propagator: autoprop.NewTextMapPropagator()}, nil
 	})
 }
 
-// provider is what spans are made by; a nil tracer makes none.
+// provider is what spans are made by; that of a nil tracer is nil.
 func (t *tracer) provider() trace.TracerProvider {
 	if t == nil {
-		return noop.NewTracerProvider()
+		return nil
 	}
 	return t.sdk
+}
+
+// incoming puts the trace that a request belongs to into its context, as OTEL_PROPAGATORS says, unless Caddy's own
+// tracing did so already.
+func (t *tracer) incoming(r *http.Request) *http.Request {
+	if t == nil || trace.SpanContextFromContext(r.Context()).IsValid() {
+		return r
+	}
+	return r.WithContext(t.propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header)))
 }
 
 // export connects the exporter that the OTEL_* variables name. The tracer outlives the configuration, and so ctx.

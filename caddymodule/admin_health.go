@@ -1,0 +1,101 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/videocloud/webhooks/sender"
+)
+
+// healthAnswer says whether webhooks work. The status is 503 where they don't.
+type healthAnswer struct {
+	Status   string        `json:"status"` // ok or unavailable
+	Problems []string      `json:"problems,omitempty"`
+	Version  string        `json:"version"`
+	Store    storeHealth   `json:"store"`
+	Sender   string        `json:"sender"` // delivering, api_only or off
+	Workers  *workerHealth `json:"workers,omitempty"`
+}
+
+type storeHealth struct {
+	Kind  string `json:"kind"` // redis or memory
+	Ready bool   `json:"ready"`
+	Error string `json:"error,omitempty"`
+}
+
+// workerHealth is about deliveries by this process; what waits is that of all.
+type workerHealth struct {
+	Alive            bool       `json:"alive"`
+	LastRound        *time.Time `json:"lastRound,omitempty"` // when the store last answered them
+	InFlight         int        `json:"inFlight"`
+	OldestDueSeconds *float64   `json:"oldestDueSeconds,omitempty"` // absent where the store can't be asked
+}
+
+// health answers GET /webhooks/health. With ?max_due=10m a delivery that has been due for longer is a problem too: a
+// probe that takes a process out of service should not ask for that, as a backlog is no fault of one process.
+func health(r *http.Request, a *App) (int, any, error) {
+	param, err := known(r, "max_due")
+	if err != nil {
+		return 0, nil, err
+	}
+	var maxDue time.Duration
+	if text := param("max_due"); text != "" {
+		if maxDue, err = time.ParseDuration(text); err != nil || maxDue <= 0 {
+			return 0, nil, &badRequest{"max_due is a duration above zero, such as 10m"}
+		}
+	}
+	h := a.health(r, maxDue)
+	if len(h.Problems) > 0 {
+		return http.StatusServiceUnavailable, h, nil
+	}
+	return http.StatusOK, h, nil
+}
+
+func (a *App) health(r *http.Request, maxDue time.Duration) *healthAnswer {
+	h := &healthAnswer{Status: "ok", Version: Version(), Store: storeHealth{Kind: a.storeKind(), Ready: true}, Sender: a.senderMode()}
+	if err := a.store.Ready(r.Context()); err != nil {
+		h.Store.Ready, h.Store.Error = false, err.Error()
+		h.Problems = append(h.Problems, err.Error())
+	}
+	if h.Sender == senderDelivers {
+		state := a.running.Health(r.Context())
+		h.Workers = newWorkerHealth(&state)
+		if !state.Alive {
+			h.Problems = append(h.Problems, "the workers have had no answer of the store for a while")
+		}
+		if q := state.Queue; q != nil && maxDue > 0 && q.OldestDue > maxDue {
+			h.Problems = append(h.Problems, fmt.Sprintf("a delivery has been due for %s", q.OldestDue.Round(time.Second)))
+		}
+	}
+	if len(h.Problems) > 0 {
+		h.Status = "unavailable"
+	}
+	return h
+}
+
+func newWorkerHealth(state *sender.Health) *workerHealth {
+	w := &workerHealth{Alive: state.Alive, InFlight: state.InFlight}
+	if !state.LastRound.IsZero() {
+		at := state.LastRound.UTC()
+		w.LastRound = &at
+	}
+	if q := state.Queue; q != nil {
+		due := q.OldestDue.Seconds()
+		w.OldestDueSeconds = &due
+	}
+	return w
+}
+
+const senderDelivers = "delivering"
+
+func (a *App) senderMode() string {
+	switch {
+	case a.running == nil:
+		return "off"
+	case a.sender.DeliverOff:
+		return "api_only"
+	default:
+		return senderDelivers
+	}
+}

@@ -1,0 +1,130 @@
+package caddymodule
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/videocloud/webhooks/sender"
+)
+
+// operated returns the sender of the running configuration.
+func (a *App) operated() (*sender.Sender, error) {
+	if a.running == nil {
+		return nil, errNoSender
+	}
+	return a.running, nil
+}
+
+// accountOf returns the account that was named, or the one that id belongs to.
+func accountOf(r *http.Request, s *sender.Sender, account, id string) (string, error) {
+	switch {
+	case id == "":
+		return "", &badRequest{"id is missing"}
+	case account != "":
+		return account, nil
+	}
+	return s.AccountOf(r.Context(), id)
+}
+
+// listAnswer is a list.
+type listAnswer[T any] struct {
+	Items []T `json:"items"`
+}
+
+// listWebhooks answers GET /webhooks/webhooks?account=.
+func listWebhooks(r *http.Request, a *App) (int, any, error) {
+	param, err := known(r, "account")
+	if err != nil {
+		return 0, nil, err
+	}
+	s, err := a.operated()
+	if err != nil {
+		return 0, nil, err
+	}
+	answer := listAnswer[sender.WebhookInfo]{Items: []sender.WebhookInfo{}}
+	err = s.EachWebhook(r.Context(), param("account"), func(w sender.WebhookInfo) error {
+		answer.Items = append(answer.Items, w)
+		return nil
+	})
+	return http.StatusOK, answer, err
+}
+
+// explain answers GET /webhooks/explain?id=&account=.
+func explain(r *http.Request, a *App) (int, any, error) {
+	param, err := known(r, "id", "account")
+	if err != nil {
+		return 0, nil, err
+	}
+	s, err := a.operated()
+	if err != nil {
+		return 0, nil, err
+	}
+	account, err := accountOf(r, s, param("account"), param("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	x, err := s.Explain(r.Context(), account, param("id"))
+	return http.StatusOK, x, err
+}
+
+// retryDelivery answers POST /webhooks/retry.
+func retryDelivery(r *http.Request, a *App) (int, any, error) {
+	var q struct{ ID, Account string }
+	s, err := a.operated()
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := question(r, &q); err != nil {
+		return 0, nil, err
+	}
+	account, err := accountOf(r, s, q.Account, q.ID)
+	if err != nil {
+		return 0, nil, err
+	}
+	d, err := s.RetryDelivery(r.Context(), account, q.ID)
+	return http.StatusAccepted, d, err
+}
+
+// startReplay answers POST /webhooks/replays.
+func startReplay(r *http.Request, a *App) (int, any, error) {
+	var q struct {
+		WebhookID, Account string
+		Since, Until       time.Time
+		Events             []string
+		State              string
+		DryRun             bool
+	}
+	s, err := a.operated()
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := question(r, &q); err != nil {
+		return 0, nil, err
+	}
+	account, err := accountOf(r, s, q.Account, q.WebhookID)
+	if err != nil {
+		return 0, nil, err
+	}
+	replay, err := s.StartReplay(r.Context(), account, q.WebhookID, sender.ReplayRequest{
+		Since: q.Since, Until: q.Until, Events: q.Events, State: q.State, DryRun: q.DryRun,
+	})
+	return http.StatusAccepted, replay, err
+}
+
+// showReplay answers GET /webhooks/replays?id=&account=.
+func showReplay(r *http.Request, a *App) (int, any, error) {
+	param, err := known(r, "id", "account")
+	if err != nil {
+		return 0, nil, err
+	}
+	s, err := a.operated()
+	if err != nil {
+		return 0, nil, err
+	}
+	account, err := accountOf(r, s, param("account"), param("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	replay, err := s.Replay(r.Context(), account, param("id"))
+	return http.StatusOK, replay, err
+}

@@ -1,0 +1,99 @@
+package caddymodule
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+)
+
+// statsAnswer is what this process counted since it started, and what waits in the store.
+type statsAnswer struct {
+	Health      *healthAnswer      `json:"health"`
+	Receivers   []receiverStats    `json:"receivers"`
+	Sender      senderStats        `json:"sender"`
+	Queues      []queueStats       `json:"queues"`
+	StoreErrors map[string]float64 `json:"storeErrors"` // by operation
+}
+
+type receiverStats struct {
+	Name     string             `json:"name"`
+	Scheme   string             `json:"scheme"`
+	Requests map[string]float64 `json:"requests"` // by outcome
+}
+
+type senderStats struct {
+	Attempts   map[string]float64 `json:"attempts"`   // by outcome
+	Deliveries map[string]float64 `json:"deliveries"` // ended ones, by state
+}
+
+// queueStats is how full a queue is, over all processes.
+type queueStats struct {
+	Queue            string         `json:"queue"` // sender, or a receiver's name
+	Depth            map[string]int `json:"depth"` // by state
+	OldestDueSeconds float64        `json:"oldestDueSeconds"`
+}
+
+// stats answers GET /webhooks/stats.
+func stats(r *http.Request, a *App) (int, any, error) {
+	if _, err := known(r); err != nil {
+		return 0, nil, err
+	}
+	answer := statsAnswer{
+		Health:      a.health(r, 0),
+		Receivers:   []receiverStats{},
+		Sender:      senderStats{Attempts: map[string]float64{}, Deliveries: map[string]float64{}},
+		Queues:      []queueStats{},
+		StoreErrors: map[string]float64{},
+	}
+	of := map[[2]string]int{}
+	each(receiverRequests, func(labels map[string]string, count float64) {
+		key := [2]string{labels["name"], labels["scheme"]}
+		i, ok := of[key]
+		if !ok {
+			i = len(answer.Receivers)
+			of[key] = i
+			answer.Receivers = append(answer.Receivers, receiverStats{key[0], key[1], map[string]float64{}})
+		}
+		answer.Receivers[i].Requests[labels["outcome"]] = count
+	})
+	slices.SortFunc(answer.Receivers, func(a, b receiverStats) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Scheme, b.Scheme))
+	})
+	each(senderAttempts, func(labels map[string]string, count float64) {
+		answer.Sender.Attempts[labels["outcome"]] = count
+	})
+	each(senderDeliveries, func(labels map[string]string, count float64) {
+		answer.Sender.Deliveries[labels["state"]] = count
+	})
+	each(storeErrors, func(labels map[string]string, count float64) {
+		answer.StoreErrors[labels["operation"]] = count
+	})
+	ctx, cancel := context.WithTimeout(r.Context(), depthTimeout)
+	defer cancel()
+	a.eachQueue(ctx, func(q queueStats) { answer.Queues = append(answer.Queues, q) })
+	return http.StatusOK, answer, nil
+}
+
+// each calls f for every counter of a vector.
+func each(vector *prometheus.CounterVec, f func(labels map[string]string, count float64)) {
+	metrics := make(chan prometheus.Metric)
+	go func() {
+		vector.Collect(metrics)
+		close(metrics)
+	}()
+	for m := range metrics {
+		var out dto.Metric
+		if err := m.Write(&out); err != nil {
+			continue
+		}
+		labels := map[string]string{}
+		for _, l := range out.GetLabel() {
+			labels[l.GetName()] = l.GetValue()
+		}
+		f(labels, out.GetCounter().GetValue())
+	}
+}

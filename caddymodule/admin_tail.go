@@ -1,0 +1,104 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/videocloud/webhooks/receiver"
+)
+
+// tailFilter says which lines are asked for. Empty fields ask for any.
+type tailFilter struct {
+	webhook, account, name, event string
+	failed                        bool
+}
+
+func (f *tailFilter) matches(w *watched) bool {
+	switch {
+	case w.attempt != nil:
+		a := w.attempt
+		return f.name == "" && is(f.webhook, a.WebhookID) && is(f.account, a.Account) && is(f.event, a.Type, a.EventID) &&
+			!(f.failed && a.Outcome == "success")
+	case w.received != nil:
+		o := w.received
+		return f.webhook == "" && f.account == "" && is(f.name, o.Name) && is(f.event, o.Event, o.ID) && !(f.failed && receivedWell[o.Outcome])
+	}
+	return true
+}
+
+var receivedWell = map[string]bool{
+	receiver.ResultAccepted: true, receiver.ResultQueued: true, receiver.ResultDuplicate: true, receiver.ResultChallenge: true,
+	receiver.ReasonInFlight: true,
+}
+
+// is reports whether what is wanted is one of the values; nothing in particular is any.
+func is(wanted string, values ...string) bool {
+	if wanted == "" {
+		return true
+	}
+	for _, v := range values {
+		if v == wanted {
+			return true
+		}
+	}
+	return false
+}
+
+// tail answers GET /webhooks/tail: a JSON object a line, as it happens in this process, until the client goes or the
+// configuration ends.
+func tail(w http.ResponseWriter, r *http.Request, a *App) error {
+	param, err := known(r, "webhook", "account", "name", "event", "failed")
+	if err != nil {
+		return err
+	}
+	f := tailFilter{param("webhook"), param("account"), param("name"), param("event"), param("failed") == "true"}
+	stream := http.NewResponseController(w)
+	// Caddy's admin endpoint gives a request 10 s; this one lasts.
+	if err := stream.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	watcher := feed.add()
+	defer feed.remove(watcher)
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	lines := json.NewEncoder(w)
+	for {
+		if err := stream.Flush(); err != nil {
+			return nil // the client is gone
+		}
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-a.ends:
+			return nil
+		case line := <-watcher.lines:
+			if err := f.write(lines, watcher, line); err != nil {
+				return nil // the client is gone
+			}
+		}
+	}
+}
+
+// write writes a line and what has gathered behind it, with an end to it.
+func (f *tailFilter) write(to *json.Encoder, from *feedWatcher, line watched) error {
+	for range feedSize {
+		if n := from.leftOut.Swap(0); n > 0 {
+			if err := to.Encode(watched{leftOut: n}); err != nil {
+				return err
+			}
+		}
+		if f.matches(&line) {
+			if err := to.Encode(line); err != nil {
+				return err
+			}
+		}
+		select {
+		case line = <-from.lines:
+		default:
+			return nil
+		}
+	}
+	return nil
+}

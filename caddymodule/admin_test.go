@@ -1,0 +1,231 @@
+package caddymodule
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/receiver"
+	"github.com/videocloud/webhooks/sender"
+)
+
+// adminPost asks the admin endpoint to do something.
+func (s *server) adminPost(path, body string) (status int, answer string) {
+	s.t.Helper()
+	resp, err := client.Post(fmt.Sprintf("http://127.0.0.1:%d%s", s.admin, path), "application/json", strings.NewReader(body))
+	require.NoError(s.t, err)
+	return read(s.t, resp)
+}
+
+// adminJSON asks the admin endpoint and reads its answer.
+func (s *server) adminJSON(path string, v any) {
+	s.t.Helper()
+	status, text := s.adminGet(path)
+	require.Equal(s.t, 200, status, text)
+	require.NoError(s.t, json.Unmarshal([]byte(text), v))
+}
+
+func TestAdminWebhooksExplainRetry(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	s.load(localSender, senderSite(app))
+	hook := apiCall(t, s, "POST", "/webhooks", fmt.Sprintf(`{"url":%q,"events":["video.*"],"secret":%q}`, s.url("/in"), testSecret), 201)
+	event := apiCall(t, s, "POST", "/events", `{"event":"video.uploaded","data":{}}`, 202)
+	delivery := event["deliveries"].([]any)[0].(map[string]any)["id"].(string)
+
+	var list struct{ Items []sender.WebhookInfo }
+	s.adminJSON("/webhooks/webhooks", &list)
+	require.Len(t, list.Items, 1)
+	require.Equal(t, hook["id"], list.Items[0].ID)
+	require.Equal(t, "default", list.Items[0].Account)
+	s.adminJSON("/webhooks/webhooks?account=nobody", &list)
+	require.Empty(t, list.Items)
+
+	delivered := func(id string) {
+		require.Eventually(t, func() bool {
+			var x sender.Explanation
+			s.adminJSON("/webhooks/explain?id="+id, &x)
+			return len(x.Deliveries) == 1 && x.Deliveries[0].State == sender.StateSucceeded && len(x.Deliveries[0].Says) > 0
+		}, 10*time.Second, 10*time.Millisecond)
+	}
+	delivered(delivery)
+	delivered(event["id"].(string))
+	status, answer := s.adminPost("/webhooks/retry", fmt.Sprintf(`{"id":%q}`, delivery))
+	require.Equal(t, 202, status, answer)
+	require.Contains(t, answer, delivery)
+	delivered(delivery)
+
+	status, answer = s.adminPost("/webhooks/replays", fmt.Sprintf(`{"webhookId":%q,"since":"2024-01-01T00:00:00Z","state":"all"}`, hook["id"]))
+	require.Equal(t, 202, status, answer)
+	var replay sender.Replay
+	require.NoError(t, json.Unmarshal([]byte(answer), &replay))
+	require.Equal(t, 1, replay.Matched)
+	require.Eventually(t, func() bool {
+		s.adminJSON("/webhooks/replays?id="+replay.ID, &replay)
+		return replay.State == "done"
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
+func TestAdminRefusals(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	s.load("webhooks {\nredis memory\n}", receiverSite("webhook_receiver videocloud "+testSecret+" {\nname shop\n}", app))
+	for path, want := range map[string]int{
+		"/webhooks/webhooks":                       404, // no sender
+		"/webhooks/explain?id=evt_1":               404,
+		"/webhooks/stats?x=1":                      400,
+		"/webhooks/health?max_due=soon":            400,
+		"/webhooks/tail?nonsense=1":                400,
+		"/webhooks/dead?name=nobody":               404,
+		"/webhooks/dead?name=shop":                 400, // no queue
+		"/webhooks/dead?name=shop&limit=1&limit=2": 400,
+	} {
+		status, answer := s.adminGet(path)
+		require.Equal(t, want, status, path)
+		require.Regexp(t, `^\{"error":".+"\}\n$`, answer)
+	}
+	status, answer := s.adminPost("/webhooks/forget", `{"name":"shop"}`)
+	require.Equal(t, 400, status, answer)
+	status, answer = s.adminPost("/webhooks/forget", `{"name":"shop","event":"evt_1","nonsense":1}`)
+	require.Equal(t, 400, status, answer)
+	require.NotContains(t, s.logged(), "request error", "who asked is told, the log is not")
+
+	s.load(localSender, senderSite(app))
+	for body, want := range map[string]int{
+		`{"id":"evt_nothing"}`: 404, `{}`: 400, `nonsense`: 400, `{"id":"x y"}`: 404, `{"id":"dlv_0","account":"default"}`: 404,
+	} {
+		status, answer := s.adminPost("/webhooks/retry", body)
+		require.Equal(t, want, status, answer)
+	}
+	status, _ = s.adminGet("/webhooks/retry")
+	require.Equal(t, 405, status)
+}
+
+func TestAdminForget(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	s.load("webhooks {\nredis memory\n}", receiverSite("webhook_receiver videocloud "+testSecret+" {\nname shop\n}", app))
+	deliver := func(want int) {
+		t.Helper()
+		do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
+		n, _, _ := app.seen()
+		require.Equal(t, want, n)
+	}
+	deliver(1)
+	deliver(1)
+	status, answer := s.adminPost("/webhooks/forget", `{"name":"shop","event":"evt_1"}`)
+	require.Equal(t, 200, status, answer)
+	require.JSONEq(t, `{"count":1}`, answer)
+	deliver(2)
+	status, answer = s.adminPost("/webhooks/forget", fmt.Sprintf(`{"name":"shop","since":%q}`, time.Now().Add(-time.Hour).Format(time.RFC3339)))
+	require.Equal(t, 200, status, answer)
+	deliver(3)
+	_, answer = s.adminPost("/webhooks/forget", `{"name":"shop","event":"evt_other"}`)
+	require.JSONEq(t, `{"count":0}`, answer)
+	status, _ = s.adminPost("/webhooks/forget", `{"name":"other","event":"evt_1"}`)
+	require.Equal(t, 404, status)
+}
+
+func TestAdminDead(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	app.answer(500)
+	s.load("webhooks {\nredis memory\n}", queueSite(app, "0s"))
+	for i := range 3 {
+		do(t, signed(t, s.url("/webhooks"), fmt.Sprint("evt_", i), strings.Replace(testEvent, "vid_123456", fmt.Sprint("vid_", i), 1)))
+	}
+	var dead struct{ Items []receiver.Dead }
+	require.Eventually(t, func() bool {
+		s.adminJSON("/webhooks/dead?name=queued", &dead)
+		return len(dead.Items) == 3
+	}, 10*time.Second, 10*time.Millisecond)
+	for _, body := range []string{
+		`{"name":"queued","action":"retry"}`, `{"name":"queued","action":"retry","all":true,"jobs":["x"]}`, `{"name":"queued","action":"burn","all":true}`,
+	} {
+		status, answer := s.adminPost("/webhooks/dead", body)
+		require.Equal(t, 400, status, answer)
+	}
+	app.answer(200)
+	_, answer := s.adminPost("/webhooks/dead", fmt.Sprintf(`{"name":"queued","action":"retry","jobs":[%q]}`, dead.Items[0].Job))
+	require.JSONEq(t, `{"count":1}`, answer)
+	_, answer = s.adminPost("/webhooks/dead", `{"name":"queued","action":"purge","all":true}`)
+	require.JSONEq(t, `{"count":2}`, answer)
+	s.adminJSON("/webhooks/dead?name=queued", &dead)
+	require.Empty(t, dead.Items)
+}
+
+// tailing reads what tail shows.
+func (s *server) tailing(query string) (lines <-chan map[string]any, stop func()) {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/webhooks/tail?%s", s.admin, query), nil)
+	require.NoError(s.t, err)
+	resp, err := client.Do(req)
+	require.NoError(s.t, err)
+	require.Equal(s.t, 200, resp.StatusCode)
+	found := make(chan map[string]any, 100)
+	go func() {
+		defer close(found)
+		defer resp.Body.Close()
+		for scanner := bufio.NewScanner(resp.Body); scanner.Scan(); {
+			var line map[string]any
+			if json.Unmarshal(scanner.Bytes(), &line) == nil {
+				found <- line
+			}
+		}
+	}()
+	s.t.Cleanup(cancel)
+	return found, cancel
+}
+
+func TestAdminTail(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	s.load(localSender, senderSite(app))
+	hook := apiCall(t, s, "POST", "/webhooks", fmt.Sprintf(`{"url":%q,"events":["video.*"],"secret":%q}`, s.url("/in"), testSecret), 201)
+	all, stop := s.tailing("")
+	received, _ := s.tailing("name=shop")
+	attempts, _ := s.tailing("webhook=" + hook["id"].(string))
+	failed, _ := s.tailing("failed=true")
+	event := apiCall(t, s, "POST", "/events", `{"event":"video.uploaded","data":{"n":1}}`, 202)
+
+	kinds := map[any]bool{(<-all)["kind"]: true, (<-all)["kind"]: true}
+	require.Equal(t, map[any]bool{"attempt": true, "received": true}, kinds)
+	line := <-received
+	require.Equal(t, "accepted", line["outcome"])
+	require.Equal(t, event["id"], line["id"])
+	line = <-attempts
+	require.Equal(t, event["id"], line["eventId"])
+	require.Equal(t, "default", line["account"])
+	require.EqualValues(t, 200, line["statusCode"])
+
+	req := signed(t, s.url("/in"), "evt_2", testEvent)
+	req.Header.Set("X-VideoCloud-Signature", strings.Repeat("0", 64))
+	do(t, req)
+	line = <-failed
+	require.Equal(t, "signature_mismatch", line["outcome"])
+
+	stop()
+	require.Eventually(t, func() bool { return feed.count.Load() == 3 }, 10*time.Second, time.Millisecond, "who left is forgotten")
+	s.load(localSender, senderSite(app)+"\nheader X-Reloaded yes")
+	for _, lines := range []<-chan map[string]any{received, attempts, failed} {
+		for range lines {
+		}
+	}
+	require.Eventually(t, func() bool { return !feed.watching() }, 10*time.Second, time.Millisecond, "a stream ends with its configuration")
+}
+
+// A watcher that is too slow holds nobody up, and is told what it missed.
+func TestSlowWatcherMissesLines(t *testing.T) {
+	var b broadcast
+	w := b.add()
+	defer b.remove(w)
+	for range feedSize + 5 {
+		b.send(watched{received: &receivedInfo{Name: "shop"}})
+	}
+	var out strings.Builder
+	require.NoError(t, new(tailFilter).write(json.NewEncoder(&out), w, <-w.lines))
+	require.True(t, strings.HasPrefix(out.String(), `{"kind":"left_out","leftOut":5}`+"\n"), out.String()[:100])
+}
