@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -45,6 +46,9 @@ type spent struct {
 	CPUMS    float64 `json:"cpu_ms"`
 	Commands int64   `json:"commands"`
 	Memory   uint64  `json:"memory"`
+
+	Resident   uint64 `json:"resident"`
+	Goroutines int    `json:"goroutines"`
 }
 
 // eventTypes are the bench's own, one for each webhook.
@@ -112,7 +116,7 @@ func runSender(ctx context.Context, arg string, t *talk) error {
 		return err
 	}
 	for t.hear(&question) {
-		t.say(spent{time.Since(began).Seconds(), float64((cpu() - used).Microseconds()) / 1000, counter.n.Load(), memory()})
+		t.say(spent{time.Since(began).Seconds(), float64((cpu() - used).Microseconds()) / 1000, counter.n.Load(), memory(), resident(), runtime.NumGoroutine()})
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
