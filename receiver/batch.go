@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ type op struct {
 	kind       opKind
 	id, digest string
 	value      string
-	ms         int64
+	ms, lease  int64
 	at         time.Time // when it was made
 
 	state State
@@ -65,8 +66,8 @@ type batch struct {
 type trip struct {
 	ops       []*op
 	timer     *time.Timer
-	deadline  time.Time
-	abandoned bool // it overran its time; its calls were answered with an error, another may have its place
+	deadline  time.Time // zero between two round trips
+	abandoned bool      // it overran its time; its calls were answered with an error, another may have its place
 }
 
 // run waits for the answer to the call. It takes no longer than the timeout: a round trip has the time that is left
@@ -108,6 +109,12 @@ func (b *batch) work(t *trip) {
 		t.timer.Stop()
 		if !t.abandoned {
 			call.answer(ops)
+			t.ops, t.deadline = t.ops[:0], time.Time{} // none under way: a timer that goes off late ends nothing
+			// Whoever can run makes its call before the next round trip: on a busy machine that makes batches several
+			// times as large, and on an idle one there is nobody to wait for.
+			b.mu.Unlock()
+			runtime.Gosched()
+			b.mu.Lock()
 		}
 	}
 	if b.trip == t {
@@ -118,7 +125,7 @@ func (b *batch) work(t *trip) {
 
 // take moves up to maxBatch waiting calls into done, the slice of the trip before.
 func (b *batch) take(done []*op) []*op {
-	clear(done)
+	clear(done[:cap(done)])
 	n := min(len(b.waiting), maxBatch)
 	done = append(done[:0], b.waiting[:n]...)
 	rest := copy(b.waiting, b.waiting[n:])
@@ -135,7 +142,7 @@ func (b *batch) take(done []*op) []*op {
 func (b *batch) abandon(t *trip) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.trip != t || time.Now().Before(t.deadline) {
+	if b.trip != t || t.deadline.IsZero() || time.Now().Before(t.deadline) {
 		return // it is over, or the timer went off for the round trip before
 	}
 	t.abandoned = true
@@ -158,46 +165,58 @@ func (o *op) fail(err error) {
 // pipeline makes one round trip of calls. Its slices are used again and again by one goroutine.
 type pipeline struct {
 	cmds [opKinds]*redis.Cmd
-	keys [opKinds][]string
-	args [opKinds][]any
+	ops  [opKinds][]*op
 }
 
 func (p *pipeline) run(ctx context.Context, client redis.UniversalClient, ops []*op) {
-	for k := range p.cmds {
+	for k := range p.ops {
 		p.cmds[k] = nil
-		p.keys[k], p.args[k] = p.keys[k][:0], p.args[k][:0]
+		clear(p.ops[k])
+		p.ops[k] = p.ops[k][:0]
 	}
 	for _, o := range ops {
-		p.keys[o.kind] = append(p.keys[o.kind], o.id, o.digest)
-		p.args[o.kind] = append(p.args[o.kind], o.value)
-		if o.kind != opRelease {
-			p.args[o.kind] = append(p.args[o.kind], o.ms)
-		}
+		p.ops[o.kind] = append(p.ops[o.kind], o)
 	}
-	kinds := 0
-	last := opKind(0)
-	for k := range p.keys {
-		if len(p.keys[k]) > 0 {
-			kinds, last = kinds+1, opKind(k)
-		}
-	}
-	if kinds == 1 {
-		p.cmds[last] = client.EvalSha(ctx, opScripts[last].sha, p.keys[last], p.args[last]...)
+	if len(p.ops[ops[0].kind]) == len(ops) {
+		kind := ops[0].kind
+		p.cmds[kind] = kind.command(ctx, "evalsha", opScripts[kind].sha, ops)
+		_ = client.Process(ctx, p.cmds[kind]) // the command carries its error
 	} else {
 		pipe := client.Pipeline()
-		for k := range p.keys {
-			if len(p.keys[k]) > 0 {
-				p.cmds[k] = pipe.EvalSha(ctx, opScripts[k].sha, p.keys[k], p.args[k]...)
+		for k := range p.ops {
+			if len(p.ops[k]) > 0 {
+				p.cmds[k] = opKind(k).command(ctx, "evalsha", opScripts[k].sha, p.ops[k])
+				_ = pipe.Process(ctx, p.cmds[k])
 			}
 		}
-		_, _ = pipe.Exec(ctx) // each command carries its own error
+		_, _ = pipe.Exec(ctx)
 	}
 	for k, cmd := range p.cmds {
 		// A Redis that was restarted has forgotten the scripts.
 		if cmd != nil && redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-			p.cmds[k] = client.Eval(ctx, opScripts[k].source, p.keys[k], p.args[k]...)
+			p.cmds[k] = opKind(k).command(ctx, "eval", opScripts[k].source, p.ops[k])
+			_ = client.Process(ctx, p.cmds[k])
 		}
 	}
+}
+
+// command makes the script call for the calls of one kind. What it points to is not copied, and not changed either.
+func (k opKind) command(ctx context.Context, name, script string, ops []*op) *redis.Cmd {
+	args := make([]any, 3, 3+5*len(ops))
+	args[0], args[1], args[2] = name, script, 2*len(ops)
+	for _, o := range ops {
+		args = append(args, &o.id, &o.digest)
+	}
+	for _, o := range ops {
+		args = append(args, &o.value)
+		if k != opRelease {
+			args = append(args, &o.ms)
+		}
+		if k == opDone {
+			args = append(args, &o.lease)
+		}
+	}
+	return redis.NewCmd(ctx, args...)
 }
 
 // answer hands each call its answer.

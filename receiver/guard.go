@@ -77,7 +77,12 @@ func NewGuard(s Store, o GuardOptions) *Guard {
 
 // Claim implements [Store].
 func (g *Guard) Claim(ctx context.Context, c *Claim) (State, error) {
-	c.Value() // remembered by the claim before a renewal and its end may ask for it at the same time
+	// The claim keeps what it is written as, before a renewal and its end may ask for it at the same time.
+	if r, ok := g.store.(*remote); ok {
+		r.prepare(c)
+	} else {
+		c.Value()
+	}
 	// The memory comes first: it knows what this process works on, and what is not written back yet.
 	if state, err := g.memory.Claim(ctx, c); state != Claimed || err != nil {
 		return state, err

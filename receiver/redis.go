@@ -3,6 +3,7 @@ package receiver
 import (
 	"context"
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"math"
@@ -67,10 +68,15 @@ func (c *Claim) RedisKeys(tag string) (id, digest string) {
 }
 
 func redisKey(tag, kind string, k Key) string {
+	return string(appendRedisKey(nil, tag, kind, k))
+}
+
+func appendRedisKey(b []byte, tag, kind string, k Key) []byte {
+	b = append(b, tag...)
 	if k.IsZero() {
-		return tag + keyNone
+		return append(b, keyNone...)
 	}
-	return tag + kind + k.String()
+	return base64.RawURLEncoding.AppendEncode(append(b, kind...), k[:])
 }
 
 // remote is the store proper: what Redis knows, and nothing in its place.
@@ -106,10 +112,26 @@ func (r *remote) Release(_ context.Context, c *Claim) error {
 }
 
 func (r *remote) do(kind opKind, c *Claim, lifetime time.Duration) (State, error) {
-	o := &op{kind: kind, value: c.Value(), ms: max(1, lifetime.Milliseconds()), at: time.Now(), ready: make(chan struct{}, 1)}
-	o.id, o.digest = c.RedisKeys(r.tag)
+	r.prepare(c)
+	o := &op{kind: kind, id: c.redis.id, digest: c.redis.digest, value: c.text, at: time.Now(), ready: make(chan struct{}, 1),
+		ms: max(1, lifetime.Milliseconds()), lease: max(1, c.Lease.Milliseconds())}
 	r.batch.run(o)
 	return o.state, o.err
+}
+
+// prepare writes the claim's keys and value once, into one string.
+func (r *remote) prepare(c *Claim) {
+	if c.redis.tag == r.tag {
+		return
+	}
+	b := make([]byte, 0, 2*(len(r.tag)+len(keyID)+keyText)+valueHead+keyText)
+	b = appendRedisKey(b, r.tag, keyID, c.ID)
+	id := len(b)
+	b = appendRedisKey(b, r.tag, keyDigest, c.Digest)
+	digest := len(b)
+	b = c.appendValue(b)
+	all := string(b)
+	c.redis.tag, c.redis.id, c.redis.digest, c.text = r.tag, all[:id], all[id:digest], all[digest:]
 }
 
 // probe asks Redis to take a write, which is what a claim needs: a Redis that is full, or a replica, answers

@@ -83,6 +83,7 @@ type Claim struct {
 
 	token uint64
 	text  string // memo of Value
+	redis struct{ tag, id, digest string }
 }
 
 // NewClaim fills in the claim's token.
@@ -140,22 +141,24 @@ const (
 // Value is what a store in Redis keeps under the claim's keys, after one character for the state:
 // "w" in work, "d" done. Comparing it as a whole compares the token.
 func (c *Claim) Value() string {
-	if c.text != "" {
-		return c.text
+	if c.text == "" {
+		c.text = string(c.appendValue(make([]byte, 0, valueHead+keyText)))
 	}
-	var b [valueHead + keyText]byte
-	b[0] = c.mode()
-	var raw [8]byte
-	binary.BigEndian.PutUint64(raw[:], c.token)
-	base64.RawURLEncoding.Encode(b[1:1+tokenText], raw[:])
-	putHex(b[1+tokenText:valueHead], uint32(c.At.Unix()))
-	n := valueHead
-	if !c.Digest.IsZero() {
-		base64.RawURLEncoding.Encode(b[n:], c.Digest[:])
-		n += keyText
-	}
-	c.text = string(b[:n])
 	return c.text
+}
+
+func (c *Claim) appendValue(b []byte) []byte {
+	var token [8]byte
+	var at [8]byte
+	binary.BigEndian.PutUint64(token[:], c.token)
+	putHex(at[:], uint32(c.At.Unix()))
+	b = append(b, c.mode())
+	b = base64.RawURLEncoding.AppendEncode(b, token[:])
+	b = append(b, at[:]...)
+	if !c.Digest.IsZero() {
+		b = base64.RawURLEncoding.AppendEncode(b, c.Digest[:])
+	}
+	return b
 }
 
 func putHex(dst []byte, v uint32) {
