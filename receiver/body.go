@@ -90,6 +90,7 @@ func replaceBody(req *http.Request, b *verifiedBody, body []byte) {
 	req.ContentLength = int64(len(body))
 	req.TransferEncoding = nil
 	req.Trailer = nil
+	delete(req.Header, "Expect") // we asked for the body already: the app has nothing to wait for
 }
 
 // partlyRead is a body whose start was read already, for a dry run that refuses nothing.
