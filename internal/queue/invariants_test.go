@@ -190,4 +190,3 @@ func (m *model) checkEvent(s snapshot, job string, lanes []string) {
 		require.LessOrEqual(m, ttl, m.limits.Kept, "payload of %s; %s", job, m.history())
 	}
 }
-

@@ -35,6 +35,7 @@ type model struct {
 	lanes  map[string]string // to status
 	fates  map[delivery]*fate
 	events map[string][]string // job → lanes
+	first  map[string]string   // ID → job
 	jobs   []string            // in order
 	held   []*Job
 	pushed []*Event
@@ -96,7 +97,11 @@ func (m *model) push() {
 	var events []*Event
 	for range 1 + m.IntN(4) {
 		if len(m.pushed) > 0 && m.IntN(8) == 0 {
-			events = append(events, m.pushed[m.IntN(len(m.pushed))]) // the publisher tries again
+			again := *m.pushed[m.IntN(len(m.pushed))]
+			if m.IntN(2) == 0 {
+				again.Job = event(0).Job // the publisher tries again, not the client
+			}
+			events = append(events, &again)
 			continue
 		}
 		e := event(len(m.pushed))
@@ -109,13 +114,19 @@ func (m *model) push() {
 	for i, p := range m.bundle.push(events...) {
 		e := events[i]
 		m.note("push %s → %v", e.Job, p)
-		if _, known := m.events[e.Job]; known {
-			require.Equal(m, PushSame, p.Outcome)
-			require.Equal(m, m.events[e.Job], p.Lanes)
+		if first, known := m.first[e.ID]; known {
+			want := PushSame
+			if e.Job == first {
+				want = PushNew
+			}
+			require.Equal(m, want, p.Outcome, "%s %s", e.ID, m.history())
+			require.Equal(m, first, p.Job)
+			require.Equal(m, m.events[first], p.Lanes)
 			continue
 		}
 		require.Equal(m, PushNew, p.Outcome)
-		var want []string
+		m.first[e.ID] = e.Job
+		want := []string{}
 		for lane, status := range m.lanes {
 			if status != "deleted" && e.Lane == "" || e.Lane == lane {
 				want = append(want, lane)
@@ -358,7 +369,7 @@ func TestRandomSteps(t *testing.T) {
 				t.Parallel()
 				redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 					m := &model{bundle: newBundle(t, s, change), Rand: rand.New(rand.NewPCG(seed, 7)), limits: testLimits,
-						lanes: map[string]string{}, fates: map[delivery]*fate{}, events: map[string][]string{}}
+						lanes: map[string]string{}, fates: map[delivery]*fate{}, events: map[string][]string{}, first: map[string]string{}}
 					if change != nil {
 						change(&m.limits)
 					}

@@ -157,6 +157,8 @@ func TestRetryBuryResend(t *testing.T) {
 		resent, err := b.Resend(t.Context(), 0, "one", e.Job)
 		require.NoError(t, err)
 		require.Equal(t, []Resent{ResentQueued}, resent)
+		failed := time.Now()
+		eventually(t, "a later millisecond", func() bool { return time.Since(failed) > 2*time.Millisecond })
 		j = b.claim(1).jobs[0]
 		require.Zero(t, j.Attempts, "a fresh table")
 		notices, _ = b.settle(Outcome{Kind: Succeeded}, j)
