@@ -31,9 +31,9 @@ type listAnswer[T any] struct {
 	Items []T `json:"items"`
 }
 
-// listWebhooks answers GET /webhooks/webhooks?account=.
+// listWebhooks answers GET /webhooks/webhooks?account=&status=.
 func listWebhooks(r *http.Request, a *App) (int, any, error) {
-	param, err := known(r, "account")
+	param, err := known(r, "account", "status")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -43,7 +43,9 @@ func listWebhooks(r *http.Request, a *App) (int, any, error) {
 	}
 	answer := listAnswer[sender.WebhookInfo]{Items: []sender.WebhookInfo{}}
 	err = s.EachWebhook(r.Context(), param("account"), func(w sender.WebhookInfo) error {
-		answer.Items = append(answer.Items, w)
+		if is(param("status"), string(w.Status)) {
+			answer.Items = append(answer.Items, w)
+		}
 		return nil
 	})
 	return http.StatusOK, answer, err

@@ -1,14 +1,24 @@
 // Package command is `caddy webhook`: the tools for making, checking and watching webhooks from a shell.
 //
-//	keygen   make a secret
-//	sign     print the headers that sign a body
-//	verify   check a body and its headers
-//	send     send a signed test delivery
-//	listen   print and check what arrives
+//	keygen     make a secret
+//	sign       print the headers that sign a body
+//	verify     check a body and its headers
+//	send       send a signed test delivery
+//	listen     print and check what arrives
 //
-// Each command is in a file of its name and joins the tree by a line in newRoot. What a command was asked for goes to
-// standard output, what is wrong with the asking to standard error. The exit status is 0 for yes, 1 for no,
-// and 2 for a command line that can't be carried out.
+//	stats      show how a running Caddy does
+//	webhooks   list webhooks with their backlog
+//	tail       show what happens, as it happens
+//	explain    say what became of an event or a delivery
+//	retry      send a delivery again
+//	replay     send many again
+//	dead       look after what a receiver's queue gave up
+//	forget     let a receiver take an event again
+//
+// Each command is in a file of its name and joins the tree by a line in build. The second group asks the admin API of a
+// running Caddy. What a command was asked for goes to standard output, what is wrong with the asking to standard error.
+// The exit status is 0 for yes, 1 for no, 2 for a command line that can't be carried out, and 3 where Caddy, or its
+// store, can't be asked.
 package command
 
 import (
@@ -38,8 +48,10 @@ Text ends up in the shell's history and in the list of processes: prefer the
 others for real ones. From a file or standard input one trailing line break is
 dropped.
 
-The exit status is 0 for yes, 1 for no, and 2 for a command line that can't be
-carried out.`
+Commands that ask a running Caddy print tables for people, and JSON with --json.
+
+The exit status is 0 for yes, 1 for no, 2 for a command line that can't be
+carried out, and 3 where Caddy, or its store, can't be asked.`
 
 const example = `  $ caddy webhook keygen
   $ caddy webhook sign --secret @secret.txt < body.json
@@ -47,7 +59,11 @@ const example = `  $ caddy webhook keygen
       --header 'X-Hub-Signature-256: sha256=...' < body.json
   $ caddy webhook listen --secret your_webhook_secret
   $ caddy webhook send --url http://localhost:9000/webhooks \
-      --secret your_webhook_secret --event video.uploaded`
+      --secret your_webhook_secret --event video.uploaded
+
+  $ caddy webhook stats
+  $ caddy webhook explain evt_0190...
+  $ caddy webhook replay whk_0123456789ab --since 2h`
 
 // build hangs the commands under `caddy webhook`.
 func build(root *cobra.Command) {
@@ -60,7 +76,8 @@ func build(root *cobra.Command) {
 		}
 		return finish(cmd, usagef("there is no command %q; see caddy webhook --help", args[0]))
 	}
-	root.AddCommand(newKeygen(), newSign(), newVerify(), newSend(), newListen())
+	root.AddCommand(newKeygen(), newSign(), newVerify(), newSend(), newListen(),
+		newStats(), newWebhooks(), newTail(), newExplain(), newRetry(), newReplay(), newDead(), newForget())
 }
 
 // runner makes a function that takes no arguments but flags into what cobra runs.
@@ -95,10 +112,25 @@ func finish(cmd *cobra.Command, err error) error {
 	if !errors.Is(err, errNo) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", cmd.CommandPath(), err)
 	}
-	var u *usageError
-	if !errors.As(err, &u) {
-		return err // exit status 1
+	code := exitStatus(err)
+	if code == 1 {
+		return err // Caddy's own way of saying it
 	}
-	status := func(caddycmd.Flags) (int, error) { return 2, nil }
+	status := func(caddycmd.Flags) (int, error) { return code, nil }
 	return errors.Join(err, caddycmd.WrapCommandFuncForCobra(status)(cmd, nil))
+}
+
+func exitStatus(err error) int {
+	var u *usageError
+	var gone *unreachable
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &u):
+		return 2
+	case errors.As(err, &gone):
+		return 3
+	default:
+		return 1
+	}
 }

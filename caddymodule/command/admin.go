@@ -1,0 +1,189 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+)
+
+// adminFlags say which running Caddy is asked, and how its answers are printed.
+type adminFlags struct {
+	address, configFile, adapter string
+	json                         bool
+}
+
+func (f *adminFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.address, "address", "", "address of Caddy's admin API (default: the config's, or localhost:2019)")
+	flags.StringVarP(&f.configFile, "config", "c", "", "configuration file to read the admin address from")
+	flags.StringVarP(&f.adapter, "adapter", "a", "", "name of the adapter of that file")
+	flags.BoolVar(&f.json, "json", false, "print JSON, for programs")
+	flags.VarP((*dashJSON)(&f.json), "one-dash-json", "j", "")
+	_ = flags.MarkHidden("one-dash-json") // it is defined right above
+}
+
+// dashJSON makes -json mean --json: it is the value of the flag -j, and takes nothing but son.
+type dashJSON bool
+
+func (d *dashJSON) String() string { return "" }
+func (d *dashJSON) Type() string   { return "son" }
+
+func (d *dashJSON) Set(value string) error {
+	if value != "son" {
+		return errors.New("did you mean --json?")
+	}
+	*d = true
+	return nil
+}
+
+// admin is the admin API of a running Caddy.
+type admin struct {
+	origin string
+	client *http.Client
+}
+
+// requestTime bounds one question, but not a stream.
+const requestTime = 30 * time.Second
+
+func (f *adminFlags) connect() (*admin, error) {
+	text, err := caddycmd.DetermineAdminAPIAddress(f.address, nil, f.configFile, f.adapter)
+	if err != nil {
+		return nil, usage(err)
+	}
+	address, err := caddy.ParseNetworkAddressWithDefaults(text, "tcp", 2019)
+	if err != nil || address.PortRangeSize() > 1 {
+		return nil, usagef("address: %q is not the address of one admin API", text)
+	}
+	a := &admin{origin: "http://" + address.JoinHostPort(0)}
+	place := address.JoinHostPort(0)
+	if address.IsUnixNetwork() {
+		place, _, _ = strings.Cut(address.Host, "|") // behind it are the permissions of the socket
+		a.origin = "http://127.0.0.1"
+	}
+	a.client = &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, address.Network, place)
+		},
+	}}
+	return a, nil
+}
+
+// unreachable is a Caddy that can't be asked, or whose store can't: exit status 3.
+type unreachable struct{ err error }
+
+func (e *unreachable) Error() string { return e.err.Error() }
+func (e *unreachable) Unwrap() error { return e.err }
+
+// open asks and returns the answer, whose status is below 400 or among those accepted.
+func (a *admin) open(ctx context.Context, method, path string, body any, accepted ...int) (*http.Response, error) {
+	var reader io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("writing the question: %w", err)
+		}
+		reader = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, a.origin+path, reader)
+	if err != nil {
+		return nil, usage(err)
+	}
+	req.Header.Set("Origin", a.origin) // the admin API may ask for it
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return nil, &unreachable{fmt.Errorf("asking Caddy: %w; is it running, and is --address right?", err)}
+	}
+	if resp.StatusCode < http.StatusBadRequest {
+		return resp, nil
+	}
+	for _, status := range accepted {
+		if resp.StatusCode == status {
+			return resp, nil
+		}
+	}
+	defer resp.Body.Close()
+	return nil, refused(resp)
+}
+
+// refused is the error of an answer that says no.
+func refused(resp *http.Response) error {
+	var answer struct{ Error string }
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil || answer.Error == "" {
+		answer.Error = "Caddy answered " + resp.Status + "; is it built with webhooks?"
+	}
+	err := errors.New(strings.Map(printable, answer.Error))
+	switch resp.StatusCode {
+	case http.StatusBadRequest:
+		return usage(err)
+	case http.StatusServiceUnavailable:
+		return &unreachable{err}
+	}
+	return err
+}
+
+// ask asks and reads the answer.
+func (a *admin) ask(ctx context.Context, method, path string, body any, accepted ...int) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	resp, err := a.open(ctx, method, path, body, accepted...)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, &unreachable{fmt.Errorf("reading Caddy's answer: %w", err)}
+	}
+	return text, nil
+}
+
+// pathOf writes a path with a query, of which empty values are left out.
+func pathOf(path string, query map[string]string) string {
+	values := url.Values{}
+	for name, value := range query {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	if len(values) > 0 {
+		path += "?" + values.Encode()
+	}
+	return path
+}
+
+// decode reads an answer.
+func decode[T any](text []byte) (v T, err error) {
+	if err := json.Unmarshal(text, &v); err != nil {
+		return v, &unreachable{fmt.Errorf("reading Caddy's answer: %w; is this program of the same version?", err)}
+	}
+	return v, nil
+}
+
+// show prints an answer: as it is for programs, by f for people.
+func show[T any](cmd *cobra.Command, f *adminFlags, text []byte, table func(w io.Writer, v *T)) (v T, err error) {
+	if v, err = decode[T](text); err != nil {
+		return v, err
+	}
+	if f.json {
+		_, err = cmd.OutOrStdout().Write(text)
+		return v, err
+	}
+	table(cmd.OutOrStdout(), &v)
+	return v, nil
+}

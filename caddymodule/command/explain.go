@@ -1,0 +1,110 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/sender"
+)
+
+func newExplain() *cobra.Command {
+	var f adminFlags
+	var account string
+	cmd := &cobra.Command{
+		Use:   "explain <event or delivery>",
+		Short: "Says what became of an event or a delivery, and what comes next",
+		Long: `
+Says what became of an event or of one delivery: every attempt, how it stands
+now, why, and what comes next.`,
+		Example: `  $ caddy webhook explain evt_0190...
+  $ caddy webhook explain dlv_... --json`,
+		RunE: about("an event or a delivery", func(cmd *cobra.Command, id string) error {
+			a, err := f.connect()
+			if err != nil {
+				return err
+			}
+			text, err := a.ask(cmd.Context(), http.MethodGet, pathOf("/webhooks/explain", map[string]string{"id": id, "account": account}), nil)
+			if err != nil {
+				return err
+			}
+			_, err = show(cmd, &f, text, printExplanation)
+			return err
+		}),
+	}
+	f.add(cmd)
+	addAccount(cmd, &account)
+	return cmd
+}
+
+func addAccount(cmd *cobra.Command, account *string) {
+	cmd.Flags().StringVar(account, "account", "", "account that it belongs to (default: it is found)")
+}
+
+// about makes a function that takes one argument into what cobra runs.
+func about(what string, run func(cmd *cobra.Command, argument string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 || args[0] == "" {
+			return finish(cmd, usagef("name %s; see --help", what))
+		}
+		return finish(cmd, run(cmd, args[0]))
+	}
+}
+
+func printExplanation(w io.Writer, x *sender.Explanation) {
+	t := newTable(w, "event", x.EventID)
+	t.row("type", x.Type)
+	t.row("account", x.Account)
+	t.row("timestamp", x.Timestamp.Format(time.RFC3339))
+	payload := "expired"
+	if x.Size > 0 {
+		payload = fmt.Sprintf("%d bytes", x.Size)
+	}
+	if len(x.Deliveries) > 0 {
+		t.row("payload", payload)
+	}
+	if x.TraceID != "" {
+		t.row("trace", x.TraceID)
+	}
+	t.end()
+	if len(x.Deliveries) == 0 {
+		fmt.Fprintln(w, "\nno webhook subscribed to it")
+	}
+	for i := range x.Deliveries {
+		printDelivery(w, &x.Deliveries[i])
+	}
+}
+
+func printDelivery(w io.Writer, d *sender.ExplainedDelivery) {
+	fmt.Fprintln(w)
+	t := newTable(w, "delivery", d.ID)
+	to := d.WebhookID + " (deleted)"
+	if d.Webhook != nil {
+		to = fmt.Sprintf("%s (%s), %s", d.WebhookID, d.Webhook.Status, d.Webhook.URL)
+	}
+	t.row("webhook", to)
+	state := string(d.State)
+	if d.Reason != "" {
+		state += " (" + d.Reason + ")"
+	}
+	t.row("state", state)
+	for _, line := range d.Says {
+		t.row("", line)
+	}
+	t.end()
+	if len(d.Attempts) == 0 {
+		return
+	}
+	t = newTable(w, "  ATTEMPT", "AT", "TOOK", "ANSWER", "ERROR")
+	for _, a := range d.Attempts {
+		answer := "-"
+		if a.StatusCode != 0 {
+			answer = fmt.Sprint(a.StatusCode)
+		}
+		t.row(fmt.Sprintf("  %d", a.Number), a.At.Format(time.RFC3339), fmt.Sprintf("%d ms", a.DurationMS), answer, a.Error)
+	}
+	t.end()
+}

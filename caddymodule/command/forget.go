@@ -1,0 +1,60 @@
+package command
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newForget() *cobra.Command {
+	var f adminFlags
+	var since string
+	cmd := &cobra.Command{
+		Use:   "forget <name> <event ID>|--since <time>",
+		Short: "Lets a receiver take an event again",
+		Long: `
+Lets a receiver take an event again that it has seen, as a replay through one's
+own gateway needs. The name is the receiver's. An event without an ID is named
+by its key, as {http.webhook.key} and the log show it. With --since it forgets
+every event that it took since then: a time in RFC 3339, or a duration.
+
+An event that is in work right now is not forgotten. The exit status is 1 where
+there was nothing to forget.`,
+		Example: `  $ caddy webhook forget shop evt_0190...
+  $ caddy webhook forget shop --since 2h`,
+		RunE: func(cmd *cobra.Command, args []string) error { return finish(cmd, forget(cmd, &f, since, args)) },
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&since, "since", "", "forget what was taken since: RFC 3339, or so long ago, such as 2h")
+	return cmd
+}
+
+func forget(cmd *cobra.Command, f *adminFlags, since string, args []string) error {
+	from, err := parseTime("since", since)
+	if err != nil {
+		return err
+	}
+	q := struct {
+		Name  string     `json:"name"`
+		Event string     `json:"event,omitempty"`
+		Since *time.Time `json:"since,omitempty"`
+	}{Since: from}
+	switch {
+	case from == nil && len(args) == 2:
+		q.Name, q.Event = args[0], args[1]
+	case from != nil && len(args) == 1:
+		q.Name = args[0]
+	default:
+		return usagef("name a receiver and an event, or a receiver and --since; see --help")
+	}
+	a, err := f.connect()
+	if err != nil {
+		return err
+	}
+	text, err := a.ask(cmd.Context(), http.MethodPost, "/webhooks/forget", q)
+	if err != nil {
+		return err
+	}
+	return showCount(cmd, f, text, "events are forgotten")
+}

@@ -1,0 +1,82 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/sender"
+)
+
+func newRetry() *cobra.Command {
+	var f retryFlags
+	cmd := &cobra.Command{
+		Use:   "retry <delivery>",
+		Short: "Sends a delivery again, now",
+		Long: `
+Makes a delivery due now, with a fresh retry table, whatever became of it. With
+--wait it waits for the attempt, and exits with status 1 where that fails.`,
+		Example: `  $ caddy webhook retry dlv_... --wait 30s`,
+		RunE:    about("a delivery", func(cmd *cobra.Command, id string) error { return f.run(cmd, id) }),
+	}
+	f.add(cmd)
+	addAccount(cmd, &f.account)
+	cmd.Flags().DurationVar(&f.wait, "wait", 0, "how long to wait for the attempt")
+	return cmd
+}
+
+type retryFlags struct {
+	adminFlags
+	account string
+	wait    time.Duration
+}
+
+func (f *retryFlags) run(cmd *cobra.Command, id string) error {
+	a, err := f.connect()
+	if err != nil {
+		return err
+	}
+	question := map[string]string{"id": id, "account": f.account}
+	text, err := a.ask(cmd.Context(), http.MethodPost, "/webhooks/retry", question)
+	if err != nil {
+		return err
+	}
+	if f.wait <= 0 {
+		_, err = show(cmd, &f.adminFlags, text, func(w io.Writer, d *sender.Delivery) {
+			fmt.Fprintf(w, "%s is due now\n", d.ID)
+		})
+		return err
+	}
+	return f.follow(cmd, a, id)
+}
+
+// follow waits for the attempt.
+func (f *retryFlags) follow(cmd *cobra.Command, a *admin, id string) error {
+	ctx, cancel := context.WithTimeout(cmd.Context(), f.wait)
+	defer cancel()
+	path := pathOf("/webhooks/explain", map[string]string{"id": id, "account": f.account})
+	for {
+		text, err := a.ask(ctx, http.MethodGet, path, nil)
+		if err != nil {
+			return err
+		}
+		x, err := decode[sender.Explanation](text)
+		if err != nil {
+			return err
+		}
+		over := len(x.Deliveries) == 1 && x.Deliveries[0].State != sender.StatePending
+		if over || !again(ctx) {
+			if _, err = show(cmd, &f.adminFlags, text, printExplanation); err != nil {
+				return err
+			}
+			if over && x.Deliveries[0].State == sender.StateSucceeded {
+				return nil
+			}
+			return errNo
+		}
+	}
+}

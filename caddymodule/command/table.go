@@ -1,0 +1,85 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// table lines columns up for people.
+type table struct{ *tabwriter.Writer }
+
+func newTable(w io.Writer, columns ...string) table {
+	t := table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	t.row(asAny(columns)...)
+	return t
+}
+
+func asAny(texts []string) []any {
+	values := make([]any, len(texts))
+	for i, text := range texts {
+		values[i] = text
+	}
+	return values
+}
+
+// row adds a line. Values come from the network: they don't talk to the terminal.
+func (t table) row(values ...any) {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = clean(fmt.Sprint(v))
+	}
+	fmt.Fprintln(t, strings.Join(texts, "\t"))
+}
+
+func (t table) end() { _ = t.Flush() }
+
+// clean keeps a value on its line and in its column.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return ' '
+		}
+		return printable(r)
+	}, text)
+}
+
+// ago says in words for people how long ago something was.
+func ago(t *time.Time) string {
+	if t == nil || t.IsZero() {
+		return "never"
+	}
+	return rounded(time.Since(*t)) + " ago"
+}
+
+func rounded(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "0s"
+	case d < time.Hour:
+		return d.Round(time.Second).String()
+	default:
+		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	}
+}
+
+func seconds(s float64) string { return rounded(time.Duration(s * float64(time.Second))) }
+
+// whole writes a count.
+func whole(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
+// sortedKeys of a map of counts, without those that are zero.
+func sortedKeys(counts map[string]float64) []string {
+	var keys []string
+	for k, n := range counts {
+		if n != 0 {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,181 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newTail() *cobra.Command {
+	var f tailFlags
+	cmd := &cobra.Command{
+		Use:   "tail",
+		Short: "Shows attempts and received webhooks as they happen",
+		Long: `
+Shows attempts of the sender and requests to receivers as they happen in the
+Caddy that is asked, until an interrupt. Where several processes work on one
+store, each shows its own. What happens faster than it can be shown is left out,
+and how much that was is said.`,
+		Example: `  $ caddy webhook tail
+  $ caddy webhook tail --webhook whk_0123456789ab --failed
+  $ caddy webhook tail --name shop --json | jq .outcome`,
+		RunE: runner(func(cmd *cobra.Command) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return f.run(ctx, cmd)
+		}),
+	}
+	f.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.webhook, "webhook", "", "only attempts to this webhook")
+	flags.StringVar(&f.account, "account", "", "only attempts of this account")
+	flags.StringVar(&f.name, "name", "", "only requests to the receiver of this name")
+	flags.StringVar(&f.event, "event", "", "only events of this type, or with this ID")
+	flags.BoolVar(&f.failed, "failed", false, "only what failed or was refused")
+	flags.IntVarP(&f.count, "count", "n", 0, "stop after so many lines (default: never)")
+	return cmd
+}
+
+type tailFlags struct {
+	adminFlags
+	webhook, account, name, event string
+	failed                        bool
+	count                         int
+}
+
+func (f *tailFlags) run(ctx context.Context, cmd *cobra.Command) error {
+	if f.count < 0 {
+		return usagef("count: it is a number above zero")
+	}
+	a, err := f.connect()
+	if err != nil {
+		return err
+	}
+	failed := ""
+	if f.failed {
+		failed = "true"
+	}
+	path := pathOf("/webhooks/tail", map[string]string{
+		"webhook": f.webhook, "account": f.account, "name": f.name, "event": f.event, "failed": failed,
+	})
+	shown := 0
+	for first := true; ; first = false {
+		resp, err := a.open(ctx, http.MethodGet, path, nil)
+		var gone *unreachable
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.As(err, &gone) && !first && again(ctx):
+			continue
+		case err != nil:
+			return err
+		}
+		enough, err := f.follow(cmd, resp.Body, &shown)
+		resp.Body.Close()
+		if enough || err != nil || ctx.Err() != nil {
+			return err
+		}
+		// The stream ends with each configuration: after a reload it goes on with the next.
+		if !again(ctx) {
+			return nil
+		}
+	}
+}
+
+// reconnectAfter is how long a stream that ended waits.
+const reconnectAfter = 200 * time.Millisecond
+
+func again(ctx context.Context) bool {
+	timer := time.NewTimer(reconnectAfter)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// follow prints one stream and reports whether there were enough lines.
+func (f *tailFlags) follow(cmd *cobra.Command, stream io.Reader, shown *int) (enough bool, err error) {
+	lines := bufio.NewScanner(stream)
+	for lines.Scan() {
+		text := lines.Bytes()
+		if f.json {
+			text = append(text, '\n')
+			_, err = cmd.OutOrStdout().Write(text)
+		} else {
+			var l tailLine
+			if err := json.Unmarshal(text, &l); err != nil {
+				return false, &unreachable{fmt.Errorf("reading Caddy's answer: %w; is this program of the same version?", err)}
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), clean(l.String()))
+		}
+		if err != nil {
+			return false, err
+		}
+		if *shown++; *shown == f.count {
+			return true, nil
+		}
+	}
+	return false, nil // the end of the stream is not ours to judge
+}
+
+// tailLine is an attempt or a received request.
+type tailLine struct {
+	Kind                        string
+	At                          time.Time
+	Outcome, Event, Error       string
+	StatusCode                  int
+	DurationMS                  int64
+	Account, WebhookID, EventID string
+	Attempt                     int
+	State                       string
+	NextAttemptInMS             int64
+	Name, Scheme, ID            string
+	LeftOut                     int64
+}
+
+func (l *tailLine) String() string {
+	if l.Kind == "left_out" {
+		return fmt.Sprintf("%d lines left out: more happens than can be shown", l.LeftOut)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %-8s  %-18s  ", l.At.Local().Format("15:04:05.000"), l.Kind, l.Outcome)
+	if l.StatusCode != 0 {
+		fmt.Fprintf(&b, "%d  ", l.StatusCode)
+	} else {
+		b.WriteString("  -  ")
+	}
+	fmt.Fprintf(&b, "%5d ms  ", l.DurationMS)
+	if l.Kind == "received" {
+		fmt.Fprintf(&b, "%s %s at %s (%s)", or(l.Event, "-"), or(l.ID, "-"), nameOr(l.Name), l.Scheme)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "%s %s to %s (%s), attempt %d, %s", l.Event, l.EventID, l.WebhookID, l.Account, l.Attempt, l.State)
+	if l.NextAttemptInMS > 0 {
+		fmt.Fprintf(&b, ", again in %s", rounded(time.Duration(l.NextAttemptInMS)*time.Millisecond))
+	}
+	if l.Error != "" {
+		fmt.Fprintf(&b, ": %s", l.Error)
+	}
+	return b.String()
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

@@ -1,0 +1,70 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/sender"
+)
+
+func newWebhooks() *cobra.Command {
+	var f adminFlags
+	var account, status string
+	cmd := &cobra.Command{
+		Use:   "webhooks",
+		Short: "Lists all webhooks with their backlog",
+		Long: `
+Lists all webhooks, of every account, with their status, the deliveries that
+wait, are in flight and have failed, and how the last attempt went.`,
+		Example: `  $ caddy webhook webhooks
+  $ caddy webhook webhooks --account shop --status failed`,
+		RunE: runner(func(cmd *cobra.Command) error {
+			switch sender.Status(status) {
+			case "", sender.StatusActive, sender.StatusFailed, sender.StatusPaused, sender.StatusDisabled:
+			default:
+				return usagef("status: it is active, failed, paused or disabled")
+			}
+			a, err := f.connect()
+			if err != nil {
+				return err
+			}
+			text, err := a.ask(cmd.Context(), http.MethodGet, pathOf("/webhooks/webhooks", map[string]string{"account": account, "status": status}), nil)
+			if err != nil {
+				return err
+			}
+			_, err = show(cmd, &f, text, printWebhooks)
+			return err
+		}),
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&account, "account", "", "only those of this account")
+	cmd.Flags().StringVar(&status, "status", "", "only those that are active, failed, paused or disabled")
+	return cmd
+}
+
+func printWebhooks(w io.Writer, list *struct{ Items []sender.WebhookInfo }) {
+	if len(list.Items) == 0 {
+		fmt.Fprintln(w, "no webhooks")
+		return
+	}
+	t := newTable(w, "WEBHOOK", "ACCOUNT", "STATUS", "WAITING", "IN FLIGHT", "FAILED", "LAST ATTEMPT", "URL")
+	for _, h := range list.Items {
+		last := "never"
+		if l := h.LastDelivery; l != nil {
+			last = "ok, " + ago(&l.Timestamp)
+			if !l.Success {
+				last = "failed, " + ago(&l.Timestamp)
+			}
+		}
+		status := string(h.Status)
+		if h.FailedSince != nil {
+			status += " for " + rounded(time.Since(*h.FailedSince))
+		}
+		t.row(h.ID, h.Account, status, h.Waiting, h.InFlight, h.Failed, last, h.URL)
+	}
+	t.end()
+}
