@@ -21,10 +21,10 @@ import (
 // TestPagesRun does what the pages say, as a new user would.
 func TestPagesRun(t *testing.T) {
 	t.Parallel()
-	for _, page := range []string{"README.md", "docs/getting-started.md", "docs/guide.md"} {
+	for _, page := range []string{"README.md", "docs/getting-started.md", "docs/guide.md", "docs/api.md"} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
-			r := &reader{system: newSystem(t), page: page}
+			r := &reader{system: newSystem(t), page: page, ids: map[string]string{}}
 			for _, b := range blocks(t, page) {
 				r.do(b)
 			}
@@ -36,9 +36,9 @@ func TestPagesRun(t *testing.T) {
 type reader struct {
 	*system
 	page    string
-	again   func() string // what the last block did, to do it once more
-	printed string        // what that printed
-	webhook string        // the last webhook that the API named
+	again   func() string     // what the last block did, to do it once more
+	printed string            // what that printed
+	ids     map[string]string // the last ID of each kind that the API named, by the path where it goes
 	sink    *sink
 }
 
@@ -163,7 +163,8 @@ func (r *reader) request(at, text string) string {
 	lines := strings.Split(strings.TrimSpace(head), "\n")
 	method, path, ok := strings.Cut(lines[0], " ")
 	require.True(r.t, ok, at)
-	path = strings.Replace(path, "{id}", r.webhook, 1)
+	collection := strings.Split(path, "/")[1]
+	path = strings.Replace(path, "{id}", r.ids[collection], 1)
 	req, err := http.NewRequestWithContext(r.t.Context(), method, "http://localhost:"+r.ports["8080"]+path, strings.NewReader(strings.TrimSpace(body)))
 	require.NoError(r.t, err, at)
 	req.Header.Set("Authorization", "Bearer videocloud-demo-key")
@@ -178,13 +179,19 @@ func (r *reader) request(at, text string) string {
 	answer, err := io.ReadAll(resp.Body)
 	require.NoError(r.t, err, at)
 	require.Equal(r.t, 2, resp.StatusCode/100, "%s: %s", at, answer)
-	if id := webhookID.Find(answer); id != nil {
-		r.webhook = string(id)
+	for collection, pattern := range ids {
+		if id := pattern.Find(answer); id != nil {
+			r.ids[collection] = string(id)
+		}
 	}
 	return r.there(string(answer))
 }
 
-var webhookID = regexp.MustCompile(`whk_[a-z0-9]+`)
+var ids = map[string]*regexp.Regexp{
+	"webhooks":   regexp.MustCompile(`whk_[a-z0-9]+`),
+	"deliveries": regexp.MustCompile(`dlv_[a-z0-9]+`),
+	"replays":    regexp.MustCompile(`rpl_[a-z0-9]+`),
+}
 
 // payload publishes an event and expects it delivered as it is printed, byte for byte but for the white space around data.
 func (r *reader) payload(at string, b block) {
