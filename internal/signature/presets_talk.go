@@ -72,6 +72,6 @@ var presetsTalk = []row{
 	},
 	{
 		name: "notion", provider: "Notion", header: "X-Notion-Signature", prefix: "sha256=", idJSON: "/id", eventJSON: []string{"/type"},
-		secretIs: "the verification token, which Notion sends once, unsigned, when the subscription is made: read it with `caddy webhook listen`",
+		secretIs: "the verification token, which Notion sends once, unsigned, when the subscription is made: read it with `caddy webhook listen`, or let it through to the app with `dry_run`",
 	},
 }
