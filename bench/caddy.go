@@ -24,6 +24,7 @@ type caddySettings struct {
 	Webhooks string // the global option's block
 	Site     string // the directives of its one site
 	Port     int
+	Dir      string
 	Profile  string
 }
 
@@ -52,12 +53,7 @@ func runCaddy(_ context.Context, arg string, t *talk) error {
 	if err := json.Unmarshal([]byte(arg), &o); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "bench-caddy")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	text := fmt.Sprintf(caddyfile, dir, o.Webhooks, o.Port, o.Site)
+	text := fmt.Sprintf(caddyfile, o.Dir, o.Webhooks, o.Port, o.Site)
 	conf, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
 	if err != nil {
 		return err
@@ -92,9 +88,14 @@ func startCaddy(ctx context.Context, o caddySettings) (c *child, addr string, er
 	if o.Port, err = freePort(); err != nil {
 		return nil, "", err
 	}
-	if c, err = start(ctx, "caddy", o); err != nil {
+	if o.Dir, err = os.MkdirTemp("", "bench-caddy"); err != nil {
 		return nil, "", err
 	}
+	if c, err = start(ctx, "caddy", o); err != nil {
+		_ = os.RemoveAll(o.Dir)
+		return nil, "", err
+	}
+	c.dir = o.Dir
 	var ready string
 	if err := c.hear(&ready); err != nil {
 		c.stop()

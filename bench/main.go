@@ -96,12 +96,16 @@ func main() {
 		os.Exit(2)
 	}
 	var o options
+	aof := "everysec"
+	if name == "chaos" {
+		aof = "always" // it counts what is lost
+	}
 	flags := flag.NewFlagSet("bench "+name, flag.ExitOnError)
 	flags.BoolVar(&o.json, "json", false, "print one JSON object")
 	flags.IntVar(&o.n, "n", b.n, "how many requests or deliveries in a round")
 	flags.IntVar(&o.c, "c", b.c, "how many at once")
 	flags.IntVar(&o.size, "size", 1024, "bytes of an event's body")
-	flags.StringVar(&o.aof, "aof", "everysec", "redis' append-only file: always, everysec or off")
+	flags.StringVar(&o.aof, "aof", aof, "redis' append-only file: always, everysec or off")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; the figures are their medians")
 	flags.StringVar(&o.topology, "topology", "single", "chaos: single, sentinel or cluster")
 	flags.IntVar(&o.seconds, "seconds", 0, "chaos: how long (0: its default)")

@@ -53,6 +53,7 @@ type child struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Scanner
+	dir string // a folder of its own, which goes with it; "" for none
 }
 
 // start runs a role of this program with settings.
@@ -111,13 +112,20 @@ func (c *child) stop() {
 	_ = c.in.Close()
 	kill := time.AfterFunc(20*time.Second, func() { _ = c.cmd.Process.Kill() })
 	defer kill.Stop()
-	_ = c.cmd.Wait()
+	c.wait()
 }
 
 // kill ends a role as a crash would.
 func (c *child) kill() {
 	_ = c.cmd.Process.Kill()
+	c.wait()
+}
+
+func (c *child) wait() {
 	_ = c.cmd.Wait()
+	if c.dir != "" {
+		_ = os.RemoveAll(c.dir)
+	}
 }
 
 // cpu is the CPU time that this process has used.
@@ -206,6 +214,9 @@ func (s *redisServer) up(ctx context.Context) error {
 	for range 2000 {
 		if s.c.Ping(ctx).Err() == nil {
 			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

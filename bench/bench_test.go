@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain lets the test's own executable play the roles.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == "-role" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func needRedis(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil && os.Getenv("CI") != "true" {
+		t.Skip("redis-server is not on PATH")
+	}
+}
+
+// Each benchmark, at a small size, gives every figure that is promised, and leaves nothing behind.
+func TestFigures(t *testing.T) {
+	needRedis(t)
+	for name, c := range map[string]struct {
+		n      int
+		fields string
+	}{
+		"sender":    {500, "raw_per_s delivered_per_s ratio sender_cpu_us raw_cpu_us redis_cpu_us redis_commands_per_delivery lost duplicates"},
+		"publish":   {300, "api_per_s library_per_s set_per_s ratio"},
+		"latency":   {60, "p50_ms p99_ms"},
+		"isolation": {80, "p99_alone_ms p99_with_hanging_ms ratio"},
+		"memory":    {1000, "bytes_per_delivery bytes_per_delivery_fanout_10 bytes_after_done"},
+		"receiver": {200, "proxy_per_s respond_per_s memory_per_s redis_per_s queue_per_s queue_through_per_s " +
+			"respond_ratio memory_ratio redis_ratio queue_ratio queue_through_ratio"},
+		"soak": {1000, "delivered_per_s lost duplicates sender_mib_before sender_mib_during sender_mib_after redis_mib_before redis_mib_during redis_mib_after"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			temp := t.TempDir()
+			t.Setenv("TMPDIR", temp)
+			b, ok := benchmarks[name]
+			require.True(t, ok)
+			f, err := b.run(t.Context(), options{n: c.n, c: 64, size: 512, aof: "everysec", rounds: 1})
+			require.NoError(t, err)
+
+			text, err := json.Marshal(f)
+			require.NoError(t, err)
+			var figures map[string]float64
+			require.NoError(t, json.Unmarshal(text, &figures))
+			for field := range strings.FieldsSeq(c.fields) {
+				require.Contains(t, figures, field)
+				switch field {
+				case "lost", "duplicates":
+					require.Zero(t, figures[field], field)
+				default:
+					require.Positive(t, figures[field], field)
+				}
+			}
+			left, err := os.ReadDir(temp)
+			require.NoError(t, err)
+			require.Empty(t, left, "temporary folders stay")
+		})
+	}
+}
+
+// An end in the middle, as Ctrl-C makes it, leaves no folder and, as each process is waited for, none of those.
+func TestInterrupted(t *testing.T) {
+	needRedis(t)
+	for _, name := range []string{"sender", "receiver", "isolation"} {
+		t.Run(name, func(t *testing.T) {
+			temp := t.TempDir()
+			t.Setenv("TMPDIR", temp)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			result := make(chan error, 1)
+			go func() {
+				_, err := benchmarks[name].run(ctx, options{n: 20_000, c: 16, size: 512, aof: "off", rounds: 5})
+				result <- err
+			}()
+			require.Eventually(t, func() bool {
+				entries, _ := os.ReadDir(temp)
+				return len(entries) > 0
+			}, 30*time.Second, 5*time.Millisecond, "it starts something")
+			cancel()
+			require.Error(t, <-result)
+			left, err := os.ReadDir(temp)
+			require.NoError(t, err)
+			require.Empty(t, left, "temporary folders stay")
+		})
+	}
+}
+
+func TestMedianAndPercentile(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 3, median([]int{5, 3, 1}))
+	values := make([]float64, 100)
+	for i := range values {
+		values[i] = float64(100 - i)
+	}
+	require.InDelta(t, 50, percentile(values, 50), 0)
+	require.InDelta(t, 99, percentile(values, 99), 0)
+	require.InDelta(t, 7, percentile([]float64{7}, 99), 0)
+}
+
+func TestFiguresKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	f := &figures{}
+	f.add("z", 1)
+	f.add("a", 2.5)
+	text, err := json.Marshal(f)
+	require.NoError(t, err)
+	require.Equal(t, `{"z":1,"a":2.5}`, string(text))
+}

@@ -1,0 +1,321 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/internal/topology"
+	"github.com/videocloud/webhooks/receiver"
+	"github.com/videocloud/webhooks/sender"
+)
+
+func init() {
+	benchmarks["chaos"] = benchmark{"what is lost and doubled while senders and Redis are killed, frozen and cut off", 0, 16, benchChaos}
+}
+
+const (
+	chaosSeconds = 60 // of faults; the draining comes on top
+	chaosDrain   = 2 * time.Minute
+	chaosRate    = 400 // events a second
+	chaosSenders = 2
+	// chaosAccounts live on every node of a cluster. Each has one webhook, so that events and deliveries are as many.
+	chaosAccounts = 48
+)
+
+// chaosRetry makes a refused attempt, such as one whose event a gateway still has in work, not last for minutes.
+var chaosRetry = []time.Duration{0, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second}
+
+// fault is one thing that was done to the system.
+type fault struct {
+	cause    string
+	from, to time.Time
+}
+
+// faults are what was done so far.
+type faults struct {
+	mu  sync.Mutex
+	all []fault
+}
+
+// during runs a fault and remembers it.
+func (f *faults) during(cause string, do func()) {
+	from := time.Now()
+	do()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = append(f.all, fault{cause, from, time.Now()})
+}
+
+func (f *faults) count(cause string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, one := range f.all {
+		if one.cause == cause {
+			n++
+		}
+	}
+	return n
+}
+
+// near names the fault that was nearest to a time: what most likely kept an answer of then from being recorded.
+func (f *faults) near(t time.Time) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	best, cause := 5*time.Second, "unexplained"
+	for _, one := range f.all {
+		away := max(one.from.Sub(t), t.Sub(one.to), 0)
+		if away <= best {
+			best, cause = away, one.cause
+		}
+	}
+	return cause
+}
+
+// arrivals counts answers of 2xx by webhook and event.
+type arrivals struct {
+	mu     sync.Mutex
+	first  map[string]time.Time
+	copies []string // one entry for each copy too many
+}
+
+func (a *arrivals) add(key string, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, again := a.first[key]; again {
+		a.copies = append(a.copies, key)
+		return
+	}
+	a.first[key] = now
+}
+
+func (a *arrivals) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.first)
+}
+
+// byCause sorts the copies by the fault that was nearest to the first delivery.
+func (a *arrivals) byCause(f *faults) map[string]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	causes := map[string]int{}
+	for _, key := range a.copies {
+		causes[f.near(a.first[key])]++
+	}
+	return causes
+}
+
+func arrivalKey(r *http.Request) string { return r.URL.Path + " " + r.Header.Get("webhook-id") }
+
+// statusWriter sees the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// chaos is one run.
+type chaos struct {
+	o       options
+	servers *topology.Servers
+	redis   config.Redis
+	wire    *arrivals // at the endpoint: deliveries that the sender was told are done
+	app     *arrivals // behind the gateway
+	faults  faults
+	kills   int // of senders
+	restart int // of servers
+
+	senders []*child
+
+	published, refused atomic.Int64
+}
+
+func benchChaos(ctx context.Context, o options) (*figures, error) {
+	if o.seconds == 0 {
+		o.seconds = chaosSeconds
+	}
+	servers, err := topology.Start(ctx, topology.Kind(o.topology), "--appendonly", yesUnless(o.aof, "off"), "--appendfsync", fsync(o.aof))
+	if err != nil {
+		return nil, err
+	}
+	defer servers.Close()
+	c := &chaos{o: o, servers: servers, redis: servers.Redis(),
+		wire: &arrivals{first: map[string]time.Time{}}, app: &arrivals{first: map[string]time.Time{}}}
+	if servers.Kind != topology.Single {
+		c.redis.Replicas = 1 // what a fail-over may not lose
+	}
+	addr, closeGateway, err := c.gateway(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer closeGateway()
+	publisher, store, err := openSender(c.redis, c.limits())
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	for i := range chaosAccounts {
+		_, _, err := publisher.CreateWebhook(ctx, chaosAccount(i), sender.NewWebhook{
+			URL: "http://" + addr + "/" + strconv.Itoa(i), Events: []string{"*"}, Secret: benchSecret,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("registering: %w", err)
+		}
+	}
+	for range chaosSenders {
+		s, err := c.startSender(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.senders = append(c.senders, s)
+	}
+	defer func() {
+		for _, s := range c.senders {
+			s.stop()
+		}
+	}()
+
+	publishing, stop := context.WithCancel(ctx)
+	var publishers sync.WaitGroup
+	for i := range o.c {
+		publishers.Go(func() { c.publish(publishing, publisher, i) })
+	}
+	err = c.rage(ctx)
+	stop()
+	publishers.Wait()
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	for end := began.Add(chaosDrain); time.Now().Before(end) && c.wire.count() < int(c.published.Load()) && ctx.Err() == nil; {
+		time.Sleep(20 * time.Millisecond)
+	}
+	drained := time.Since(began)
+
+	f := &figures{}
+	published, delivered := int(c.published.Load()), c.wire.count()
+	f.add("published", published)
+	f.add("delivered", delivered)
+	f.add("lost", published-delivered)
+	f.add("duplicates", len(c.wire.copies))
+	f.add("sender_kills", c.kills)
+	f.add("redis_restarts", c.restart)
+	f.add("duplicates_percent", round3(float64(len(c.wire.copies))*100/math.Max(1, float64(published))))
+	f.add("duplicates_by_cause", c.wire.byCause(&c.faults))
+	f.add("app_duplicates", len(c.app.copies))
+	f.add("app_duplicates_by_cause", c.app.byCause(&c.faults))
+	f.add("publish_refused", c.refused.Load())
+	for _, cause := range []string{causePause, causeFreeze, causeSenderFreeze, causeFlush, causeCut} {
+		f.add(cause, c.faults.count(cause))
+	}
+	f.add("topology", o.topology)
+	f.add("seconds", o.seconds)
+	f.add("drain_s", round3(drained.Seconds()))
+	return f, nil
+}
+
+func yesUnless(value, no string) string {
+	if value == no {
+		return "no"
+	}
+	return "yes"
+}
+
+func fsync(aof string) string {
+	if aof == "off" {
+		return "everysec"
+	}
+	return aof
+}
+
+func chaosAccount(i int) string { return "account-" + strconv.Itoa(i%chaosAccounts) }
+
+func (c *chaos) limits() config.Sender {
+	limits := senderConfig(128)
+	limits.Retry = chaosRetry
+	return limits
+}
+
+func (c *chaos) startSender(ctx context.Context) (*child, error) {
+	s, err := start(ctx, "sender", senderSettings{Redis: c.redis, Limits: c.limits()})
+	if err != nil {
+		return nil, err
+	}
+	var ready string
+	if err := s.hear(&ready); err != nil {
+		return nil, err
+	}
+	return s, s.say("go")
+}
+
+// gateway serves all webhooks through a receiver, whose claims are in the same Redis.
+func (c *chaos) gateway(ctx context.Context) (addr string, stop func(), err error) {
+	store, err := redisstore.Open(c.redis, "", nil)
+	if err != nil {
+		return "", nil, err
+	}
+	claims := receiver.NewRedis(store.Client(), store.Prefix(), "chaos", receiver.RedisOptions{})
+	r, err := receiver.New(receiver.Options{Config: config.Receiver{Name: "chaos", Secrets: []string{benchSecret}}, Store: claims})
+	if err != nil {
+		return "", nil, err
+	}
+	handler := r.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.app.add(arrivalKey(r), time.Now())
+	}))
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key := arrivalKey(r)
+		s := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		handler.ServeHTTP(s, r)
+		if s.status < 300 {
+			c.wire.add(key, time.Now())
+		}
+	})}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	go func() { _ = server.Serve(l) }()
+	return l.Addr().String(), func() {
+		_ = server.Close()
+		_ = r.Close()
+		_ = claims.Close()
+		_ = store.Close()
+	}, nil
+}
+
+// publish publishes at its share of the rate. What is refused is published again, with the same ID, until it is taken:
+// also after the faults, for it may be stored all the same.
+func (c *chaos) publish(ctx context.Context, s *sender.Sender, publisher int) {
+	data := dataOf(c.o.size, 0)
+	tick := time.NewTicker(time.Second * time.Duration(c.o.c) / chaosRate)
+	defer tick.Stop()
+	for n := publisher; ; n += c.o.c {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		event := sender.Event{Type: "bench.e0", ID: "chaos-" + strconv.Itoa(n), Data: data}
+		for {
+			if _, err := s.Publish(context.WithoutCancel(ctx), chaosAccount(n), event); err == nil {
+				c.published.Add(1)
+				break
+			}
+			c.refused.Add(1)
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+}
