@@ -27,6 +27,8 @@ const (
 	chaosDrain   = 2 * time.Minute
 	chaosRate    = 400 // events a second
 	chaosSenders = 2
+	// chaosAnswer is how long the app takes, so that a sender always dies with attempts in flight.
+	chaosAnswer = 20 * time.Millisecond
 	// chaosAccounts live on every node of a cluster. Each has one webhook, so that events and deliveries are as many.
 	chaosAccounts = 48
 )
@@ -274,6 +276,7 @@ func (c *chaos) gateway(ctx context.Context) (addr string, stop func(), err erro
 	}
 	handler := r.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.app.add(arrivalKey(r), time.Now())
+		time.Sleep(chaosAnswer)
 	}))
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key := arrivalKey(r)

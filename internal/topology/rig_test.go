@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -97,8 +98,11 @@ type sink struct {
 func newSink(t *testing.T) *sink {
 	s := &sink{seen: map[string]int{}, by: map[string]int{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if hold := time.Duration(s.hold.Load()); hold > 0 {
-			time.Sleep(hold)
+		_, _ = io.Copy(io.Discard, r.Body) // else nobody notices that the connection ends
+		select {
+		case <-time.After(time.Duration(s.hold.Load())):
+		case <-r.Context().Done():
+			return // whoever sent it is gone: it never arrived
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
