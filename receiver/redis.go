@@ -134,10 +134,13 @@ func (r *remote) prepare(c *Claim) {
 	c.redis.tag, c.redis.id, c.redis.digest, c.text = r.tag, all[:id], all[id:digest], all[digest:]
 }
 
-// probe asks Redis to take a write, which is what a claim needs: a Redis that is full, or a replica, answers
-// a PING all the same.
+// probe makes Redis run a script that writes, which is what a claim needs: a Redis that is full, that is a replica or
+// that forbids scripts answers a PING all the same.
 func (r *remote) probe(ctx context.Context) error {
-	return r.client.Set(ctx, r.tag+"probe", 1, time.Second).Err()
+	o := &op{kind: opRenew, id: r.tag + "probe", digest: r.tag + keyNone, value: string(rune(modeUnsignedOnly)), ms: 1000}
+	var p pipeline
+	p.run(ctx, r.client, []*op{o})
+	return p.cmds[opRenew].Err()
 }
 
 func (r *remote) Forget(ctx context.Context, k Key) (int, error) {

@@ -1,0 +1,97 @@
+package receiver
+
+import "sync"
+
+// shard is the part of a [Memory] that shares a lock.
+type shard struct {
+	mu      sync.Mutex
+	max     int
+	entries map[Key]entry
+	done    []marker // in the order in which they became done, from head on
+	head    int
+	_       [24]byte // keeps two shards' locks out of one cache line
+}
+
+// An entry holds no pointer, so the garbage collector never walks the map.
+type entry struct {
+	token   uint64
+	expires int64 // unix milliseconds: of the lease, or of the memory of a done event
+	other   Key   // the event's other key, zero for none
+	at      uint32
+	mode    byte
+	done    bool
+	alias   bool // this is the digest that goes along with an ID
+}
+
+// A marker finds a done entry in the order of expiry; it is stale when the entry has gone or changed.
+type marker struct {
+	key     Key
+	expires int64
+}
+
+func (s *shard) live(k Key, now int64) (entry, bool) {
+	e, ok := s.entries[k]
+	return e, ok && e.expires > now
+}
+
+func (s *shard) put(k Key, e entry, now int64) {
+	s.entries[k] = e
+	s.trim(now)
+}
+
+func (s *shard) drop(k Key, token uint64) {
+	if e, ok := s.entries[k]; ok && e.token == token {
+		delete(s.entries, k)
+	}
+}
+
+func (s *shard) change(k Key, fresh entry, now int64, change func(entry) (entry, bool)) {
+	e, ok := s.entries[k]
+	if ok && e.expires > now && (e.token != fresh.token || e.done) {
+		return
+	}
+	e, keep := change(fresh)
+	if !keep {
+		delete(s.entries, k)
+		return
+	}
+	s.entries[k] = e
+	if e.done {
+		s.done = append(s.done, marker{k, e.expires})
+	}
+	s.trim(now)
+}
+
+// trim removes what expired and, beyond the bound, what has been done longest.
+func (s *shard) trim(now int64) {
+	for s.head < len(s.done) {
+		m := s.done[s.head]
+		e, ok := s.entries[m.key]
+		fresh := ok && e.done && e.expires == m.expires
+		if fresh && m.expires > now && len(s.entries) <= s.max {
+			break
+		}
+		if fresh {
+			delete(s.entries, m.key)
+		}
+		s.head++
+	}
+	// Half of the slice is used up, or most markers are stale: move the rest to the front.
+	if s.head > 64 && s.head*2 >= len(s.done) {
+		s.done = append(s.done[:0], s.done[s.head:]...)
+		s.head = 0
+	}
+	if len(s.done)-s.head > 2*len(s.entries)+1024 {
+		s.compact()
+	}
+}
+
+func (s *shard) compact() {
+	kept := s.done[:0]
+	for _, m := range s.done[s.head:] {
+		if e, ok := s.entries[m.key]; ok && e.done && e.expires == m.expires {
+			kept = append(kept, m)
+		}
+	}
+	s.done, s.head = kept, 0
+}
