@@ -512,3 +512,30 @@ func TestMaxAge(t *testing.T) {
 	require.NoError(t, err)
 	b.reaches(old, StateSucceeded)
 }
+
+// TestResentIsNotExpiredAtOnce: a delivery that is sent again long after its event has max_age anew.
+func TestResentIsNotExpiredAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(o *Options) {
+		o.Config.MaxAge, o.Config.Retry = time.Hour, []time.Duration{0, time.Minute}
+	})
+	c := stopClock(b)
+	b.start()
+	code := answering(500)
+	b.webhook(newSink(t, code.answer).URL)
+	p := b.publish(guideData)
+	b.attempts(p, 1)
+	c.advance(time.Minute)
+	b.reaches(p, StateFailed)
+	c.advance(2 * time.Hour)
+	_, err := b.RetryDelivery(t.Context(), "default", p.Deliveries[0].ID)
+	require.NoError(t, err)
+	b.attempts(p, 3)
+	require.Equal(t, StateRetrying, b.delivery(p).State)
+	c.advance(40 * time.Second) // a look for what waited too long comes by
+	eventually(t, "the look", func() bool { return b.dispatcher.LastRound().After(time.Now().Add(-time.Second)) })
+	require.Equal(t, StateRetrying, b.delivery(p).State)
+	code.set(200)
+	c.advance(20 * time.Second)
+	b.reaches(p, StateSucceeded)
+}

@@ -146,9 +146,9 @@ func (s *Sender) Deliveries(ctx context.Context, account, webhookID string, f De
 	}
 	items = []Delivery{}
 	for scanned := 0; ; {
-		entries, err := s.store.Client().XRevRangeN(ctx, s.queue.Tag(shard)+"idx:"+r.lane, from, since, inspectBatch).Result()
+		entries, err := s.history(ctx, shard, r.lane, true, from, since, inspectBatch)
 		if err != nil {
-			return nil, "", s.unavailable("read", err)
+			return nil, "", err
 		}
 		standings, err := s.inspectEntries(ctx, shard, r.lane, entries)
 		if err != nil {
@@ -172,6 +172,31 @@ func (s *Sender) Deliveries(ctx context.Context, account, webhookID string, f De
 			return items, nextIf(more, strings.TrimPrefix(from, "(")), s.addAttempts(ctx, shard, r.lane, items)
 		}
 	}
+}
+
+// history reads a webhook's deliveries from one place to another, oldest or newest first. What is older than an event's
+// ID is in another stream under the same places; both are read in one step, as entries move from one to the other.
+func (s *Sender) history(ctx context.Context, shard int, lane string, newestFirst bool, from, to string, count int) ([]redis.XMessage, error) {
+	tag, pipe := s.queue.Tag(shard), s.store.Client().TxPipeline()
+	read, first, second := pipe.XRangeN, tag+"old:"+lane, tag+"idx:"+lane
+	if newestFirst {
+		read, first, second = pipe.XRevRangeN, second, first
+	}
+	one, two := read(ctx, first, from, to, int64(count)), read(ctx, second, from, to, int64(count))
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, s.unavailable("read", err)
+	}
+	entries := one.Val()
+	seen := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		seen[e.ID] = true
+	}
+	for _, e := range two.Val() {
+		if len(entries) < count && !seen[e.ID] { // an aborted script may have left it in both
+			entries = append(entries, e)
+		}
+	}
+	return entries, nil
 }
 
 func nextIf(more bool, place string) string {

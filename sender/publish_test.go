@@ -602,7 +602,7 @@ func TestCancelledPublisher(t *testing.T) {
 		b := newBundle(t, store, nil).start()
 		to := newSink(t, nil)
 		b.webhook(to.URL)
-		b.publish(guideData)
+		b.reaches(b.publish(guideData), StateSucceeded)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		e := Event{ID: "given-up", Type: "video.uploaded", Data: json.RawMessage(guideData)}

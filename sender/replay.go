@@ -144,9 +144,9 @@ type step struct {
 func (s *Sender) replayStep(ctx context.Context, shard int, sel selection, from string, most int) (step, error) {
 	var st step
 	for scanned, count := 0, min(most, inspectBatch); ; count = inspectBatch {
-		entries, err := s.store.Client().XRangeN(ctx, s.queue.Tag(shard)+"idx:"+sel.Lane, from, sel.Until, int64(count)).Result()
+		entries, err := s.history(ctx, shard, sel.Lane, false, from, sel.Until, count)
 		if err != nil {
-			return step{}, s.unavailable("replay", err)
+			return step{}, err
 		}
 		standings, err := s.inspectEntries(ctx, shard, sel.Lane, entries)
 		if err != nil {

@@ -55,7 +55,6 @@ end
 
 -- Jobs that waited too long, and a ready set that lost a lane. The jobs are found along idx, from where the last look
 -- ended (xc): the first to come are the first to be too old.
-local LOOK = 200
 local overdue = {}
 for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100)) do
   local conf, key, idx, late = base .. 'conf:' .. lane, base .. 'lane:' .. lane, base .. 'idx:' .. lane, base .. 'late:' .. lane
@@ -89,12 +88,12 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100))
     overdue[#overdue + 1] = failed
   end
   if h[1] and xc then call('HSET', conf, 'xc', xc) end
-  call('XTRIM', idx, 'MINID', '~', int(now - IDX_TTL))
-  call('PEXPIRE', idx, IDX_TTL + SWEEP)
+  local again = trim_history(lane)
+  if more then again = now + 1 end
   if call('ZCARD', key) == 0 then
-    call('ZREM', ages, lane)
+    if again then call('ZADD', ages, again, lane) else call('ZREM', ages, lane) end
   else
-    call('ZADD', ages, more and now + 1 or next_look(), lane)
+    call('ZADD', ages, math.min(again or math.huge, next_look()), lane)
     if not call('ZSCORE', ready, lane) then offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), 0) end
   end
 end

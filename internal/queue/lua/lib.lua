@@ -20,11 +20,13 @@
 --   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
 --                           fl in flight, w window, s successes of the round, tat rate limiter
 --   idx:<lane>       stream every job of the lane, in order
+--   old:<lane>       stream what is left of idx after its time: the failed jobs, under the same IDs
 --   late:<lane>      zset   job -> until when it may wait, where idx does not tell: see wait_again
 --   log:<lane>       stream every attempt
 --   dead:<lane>      zset   failed jobs -> when they failed
 --   gone:<lane>      zset   jobs cancelled with their lane
---   ages             zset   lane -> when to look at it next for jobs that waited too long. Holds every lane with jobs
+--   ages             zset   lane -> when to look at it next, for jobs that waited too long and for its history. Holds every
+--                           lane with jobs, and those with failed jobs until they have moved to old
 --   notices, outbox  zset, stream: see settle.lua
 --   topic:<t>        set    lanes that subscribe to a topic
 --   hooks:<account>  zset   lanes of an account -> when they were made
@@ -54,6 +56,7 @@ local C = {
 
 local FIRST_WINDOW = 2
 local SWEEP = math.max(math.min(30000, math.floor(C.age / 10)), 100) -- ms between looks for jobs that waited too long
+local LOOK = 200 -- entries of a history that one look goes through
 local IDX_TTL = math.max(C.id_ttl, C.age)
 
 local function int(n) return string.format('%.0f', n) end
@@ -89,9 +92,12 @@ end
 -- next_look is when a lane's waiting jobs are looked at again: at a common tick, so that many lanes cost one visit.
 local function next_look() return (math.floor(now / SWEEP) + 1) * SWEEP end
 
+-- look_at has a lane looked at with the next tick: for jobs that waited too long, and for its history.
+local function look_at(lane) call('ZADD', base .. 'ages', 'LT', next_look(), lane) end
+
 -- wait_in puts a job into its lane's waiting set, recorded where it has a record. The caller sees to ready.
 local function wait_in(lane, job, due, recorded)
-  call('ZADD', base .. 'ages', 'NX', next_look(), lane)
+  look_at(lane)
   call('ZADD', base .. 'lane:' .. lane, recorded and due + 0.5 or due, job)
 end
 
@@ -111,9 +117,38 @@ local function wait_again(lane, job, due, recorded)
   wait_in(lane, job, due, recorded)
 end
 
--- note adds a job to its lane's history, which is trimmed on the way and gets its own end at the next look.
+-- note adds a job to its lane's history, which is trimmed and gets its own end at the next look.
 local function note(lane, job)
-  call('XADD', base .. 'idx:' .. lane, 'MINID', '~', int(now - IDX_TTL), '*', 'j', job)
+  call('XADD', base .. 'idx:' .. lane, '*', 'j', job)
+end
+
+-- trim_history drops what is older than an event ID from a lane's history. Failed jobs can be sent again for longer, so
+-- they move to old, some at a time. It returns when there is more to do: now, at a time, or never (nil).
+local function trim_history(lane)
+  local idx, old = base .. 'idx:' .. lane, base .. 'old:' .. lane
+  local failed = call('EXISTS', base .. 'dead:' .. lane) == 1
+  local kept = failed and math.max(IDX_TTL, C.kept_dead) or IDX_TTL
+  call('PEXPIRE', idx, kept + SWEEP)
+  if call('EXISTS', old) == 1 then call('XTRIM', old, 'MINID', '~', int(now - math.max(IDX_TTL, C.kept_dead))) end
+  if not failed then
+    call('XTRIM', idx, 'MINID', '~', int(now - IDX_TTL))
+    return nil
+  end
+  local entries = call('XRANGE', idx, '-', int(now - IDX_TTL), 'COUNT', LOOK)
+  for _, entry in ipairs(entries) do
+    local job = entry[2][2]
+    if call('ZSCORE', base .. 'dead:' .. lane, job) or call('ZSCORE', base .. 'lane:' .. lane, job) then
+      redis.pcall('XADD', old, 'MAXLEN', '~', C.pending, entry[1], 'j', job) -- refused where an abort left it in both
+      call('PEXPIRE', old, C.kept_dead)
+    end
+  end
+  if #entries > 0 then
+    local ms, seq = string.match(entries[#entries][1], '^(%d+)-(%d+)$')
+    call('XTRIM', idx, 'MINID', '=', ms .. '-' .. int(seq + 1))
+  end
+  if #entries == LOOK then return now + 1 end
+  local first = call('XRANGE', idx, '-', '+', 'COUNT', 1)[1]
+  return first and tonumber(string.match(first[1], '^%d+')) + IDX_TTL + 1
 end
 
 -- only_lane reports whether an event has a single lane. Such an event needs no counting.
@@ -167,6 +202,7 @@ local function bury_in(lane, job, reason, attempts)
   call('HDEL', record, 'x')
   call('PEXPIRE', record, C.kept_dead)
   call('ZADD', dead, now, job)
+  look_at(lane)
   call('PEXPIRE', dead, C.kept_dead)
   call('ZREMRANGEBYSCORE', dead, '-inf', now - C.kept_dead)
   local over = call('ZCARD', dead) - C.pending

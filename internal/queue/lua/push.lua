@@ -39,7 +39,6 @@ local function queue(lane, job)
   end
   note(lane, job)
   if conf[1] == 'disabled' then
-    call('PEXPIRE', base .. 'idx:' .. lane, IDX_TTL) -- nobody looks at a lane without waiting jobs
     return 'disabled', bury_in(lane, job, 'disabled', 0)
   end
   local key = base .. 'lane:' .. lane
@@ -47,7 +46,7 @@ local function queue(lane, job)
   if card >= C.pending then
     return 'backlog', bury_in(lane, job, 'backlog', 0)
   end
-  if card == 0 then call('ZADD', base .. 'ages', 'NX', next_look(), lane) end
+  if card == 0 then look_at(lane) end
   call('ZADD', key, now, job)
   if served(conf[1]) and (tonumber(conf[2]) or 0) < window_of(conf[3], conf[4]) then
     if call('ZADD', base .. 'ready', 'LT', 'CH', now, lane) == 1 then woken = true end
