@@ -64,8 +64,13 @@ const (
 	acceptCalls  = 2
 )
 
-// retention of a dead event, and the longest that one may wait.
-const deadKept = 720 * time.Hour
+const (
+	// deadKept is how long a dead event is kept, and the longest that one may wait.
+	deadKept = 720 * time.Hour
+	// deliveredKept is how long a delivered event's payload stays: longer than any client tries the call again that
+	// queued it, for by the payload accept.lua knows that it did.
+	deliveredKept = time.Minute
+)
 
 // NewQueue prepares a queue. It starts nothing and connects to nothing.
 func NewQueue(o QueueOptions) (*Queue, error) {
@@ -80,7 +85,7 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 	}
 	q := &Queue{o: o, log: discard(o.Logger)}
 	q.queue = queue.New(o.Store, queue.Limits{
-		KeptDead: deadKept, IDLifetime: time.Hour, LogLength: 1, LogAge: time.Hour,
+		Kept: deliveredKept, KeptDead: deadKept, IDLifetime: time.Hour, LogLength: 1, LogAge: time.Hour,
 		InFlight: maxInFlight, Pending: o.Config.MaxLength, MaxAge: deadKept, RetrySpan: span,
 	}, func(int) string { return Tag(o.Store.Prefix(), o.Name) })
 	q.accepts = queue.Combiner[*accept]{Send: q.send, Size: func(a *accept) int { return len(a.payload) },
