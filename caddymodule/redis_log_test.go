@@ -1,0 +1,24 @@
+package caddymodule
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestRedisClientTalksToTheLog: not to standard error, past all that is configured.
+func TestRedisClientTalksToTheLog(t *testing.T) {
+	s := newServer(t)
+	s.load(fmt.Sprintf("webhooks {\nredis redis://127.0.0.1:%d\n}", freePort(t)), "respond hello")
+	require.Eventually(t, func() bool {
+		for line := range strings.Lines(s.logged()) {
+			if strings.Contains(line, `"logger":"webhooks.redis"`) && strings.Contains(line, `"level":"debug"`) {
+				return true
+			}
+		}
+		return false
+	}, 10*time.Second, 10*time.Millisecond)
+}
