@@ -129,3 +129,17 @@ func TestQueueDeadIsCounted(t *testing.T) {
 		require.Contains(t, s.logged(), "status 502: dial tcp "+strings.TrimPrefix(app.URL, "http://"))
 	})
 }
+
+// TestQueueDryRun: what a dry run would have refused reaches the app all the same, by the queue's own routes.
+func TestQueueDryRun(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	s.load("webhooks {\n redis memory\n}", strings.Replace(queueSite(app, "0s"), "name queued", "name queued\ndry_run", 1))
+	req := signed(t, s.url("/webhooks"), "evt_1", testEvent)
+	req.Header.Set("X-VideoCloud-Signature", strings.Repeat("0", 64))
+	resp, body := do(t, req)
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.Equal(t, "done", body)
+	n, last, _ := app.seen()
+	require.Equal(t, 1, n)
+	require.Empty(t, last.Header.Get("X-Webhook-Verified"))
+}

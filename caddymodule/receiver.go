@@ -189,6 +189,9 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request, next cadd
 	shown := showOutcome(req)
 	outcome, err := r.receiver.Serve(w, req, func(w http.ResponseWriter, req *http.Request) error {
 		shown.set(receiver.FromContext(req.Context()))
+		if r.Queue != nil { // only a dry run goes on from here: what it lets through takes the queue's way, at once
+			return r.Queue.Deliver.Compile(next).ServeHTTP(w, req)
+		}
 		return next.ServeHTTP(w, req)
 	})
 	shown.set(&outcome)
