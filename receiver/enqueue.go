@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Enqueuer keeps events until they are delivered. Claim and push are one atomic step: the event is known
@@ -31,9 +33,15 @@ const (
 func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
 	ctx, cancel := context.WithTimeout(x.lasting(), enqueueTimeout)
 	defer cancel()
+	// Claim and push are one step, so both spans are of that step.
+	var dedup trace.Span
+	if c != nil {
+		_, dedup = x.span(ctx, "webhook.dedup")
+	}
 	ctx, span := x.span(ctx, "webhook.enqueue")
 	result, err := r.queue.Enqueue(ctx, c, newJob(req, &x.Outcome, x.body, r.now()))
 	endSpan(span, err)
+	endSpan(dedup, err)
 	if err != nil {
 		return refuseFor(http.StatusServiceUnavailable, ReasonStore, "Retry-After", retryStore, err)
 	}
