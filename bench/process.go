@@ -252,12 +252,12 @@ func (s *redisServer) cpu(ctx context.Context) time.Duration {
 }
 
 // statsTo writes INFO commandstats beside the CPU profiles. An empty folder writes none.
-func (s *redisServer) statsTo(ctx context.Context, folder string) {
+func (s *redisServer) statsTo(ctx context.Context, folder, name string) {
 	if folder == "" {
 		return
 	}
 	text, _ := s.c.Info(ctx, "commandstats").Result()
-	if err := os.WriteFile(filepath.Join(folder, "commandstats.txt"), []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "commandstats-"+name+".txt"), []byte(text), 0o644); err != nil {
 		progress("no commandstats: %v", err)
 	}
 }

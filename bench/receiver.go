@@ -90,7 +90,7 @@ func benchReceiver(ctx context.Context, o options) (*figures, error) {
 		for name := range speeds {
 			ratios[name] = append(ratios[name], speeds[name][round]/speeds["proxy"][round])
 		}
-		progress("round %d of %d, with Caddy's CPU time of a request:%s", round+1, o.rounds, line)
+		progress("round %d of %d, with the CPU time of Caddy and Redis for a request:%s", round+1, o.rounds, line)
 	}
 	f := &figures{}
 	for _, p := range phases {
@@ -102,7 +102,8 @@ func benchReceiver(ctx context.Context, o options) (*figures, error) {
 	return f, nil
 }
 
-// run makes one phase in a Caddy, and a Redis, of its own. It returns the requests a second and Caddy's CPU time of one.
+// run makes one phase in a Caddy, and a Redis, of its own. It returns the requests a second and the CPU time of
+// Caddy and Redis for one.
 func (b *receiverBench) run(ctx context.Context, p *phase) (speed, used float64, err error) {
 	url := ""
 	var server *redisServer
@@ -138,6 +139,11 @@ func (b *receiverBench) run(ctx context.Context, p *phase) (speed, used float64,
 	if err := c.ask("start", &answer); err != nil {
 		return 0, 0, err
 	}
+	var redisUsed time.Duration
+	if server != nil {
+		server.c.ConfigResetStat(ctx)
+		redisUsed = server.cpu(ctx)
+	}
 	began := time.Now()
 	var load, caddy spent
 	if err := b.load.ask("go", &load); err != nil {
@@ -154,7 +160,8 @@ func (b *receiverBench) run(ctx context.Context, p *phase) (speed, used float64,
 		return 0, 0, err
 	}
 	if server != nil {
-		server.statsTo(ctx, b.o.profile)
+		caddy.CPUMS += float64((server.cpu(ctx) - redisUsed).Microseconds()) / 1000
+		server.statsTo(ctx, b.o.profile, p.name)
 	}
 	if counts.Events != p.app(b.o.n) || counts.Duplicates > 0 {
 		return 0, 0, fmt.Errorf("of %d events %d reached the app, and %d more than once", p.app(b.o.n), counts.Events, counts.Duplicates)

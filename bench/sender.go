@@ -361,6 +361,6 @@ func roundSender(ctx context.Context, o options, k *child, addr string) (p spent
 		return p, counts, 0, err
 	}
 	used = server.cpu(ctx) - before
-	server.statsTo(ctx, o.profile)
+	server.statsTo(ctx, o.profile, "sender")
 	return p, counts, used, k.ask("reset", &counts)
 }
