@@ -1,0 +1,105 @@
+package sender
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/videocloud/webhooks/internal/seal"
+)
+
+// ErrNoKey means that there is no encryption_key to encrypt with.
+var ErrNoKey = errors.New("encryption_key is not set; make a key with: openssl rand -base64 32")
+
+// Reencrypt encrypts with the first encryption key every webhook's secret and header values that are not: those that are
+// in the clear, and those encrypted with one of the older keys, which can be taken out of the configuration afterwards.
+// It returns how many webhooks it changed. Run it once all processes have the new key first.
+//
+// It is safe beside traffic and beside changes of webhooks, and to be interrupted and run again. What it can't open it
+// leaves as it is, goes on with the others, and returns an error that names the first such webhook.
+func (s *Sender) Reencrypt(ctx context.Context) (n int, err error) {
+	if !s.sealer.Encrypts() {
+		return 0, ErrNoKey
+	}
+	failed := 0
+	var first error
+	err = s.EachWebhook(ctx, "", func(w WebhookInfo) error {
+		changed, err := s.reseal(ctx, w.Account, w.ID)
+		switch {
+		case changed:
+			n++
+		case isSealed(err):
+			if failed++; first == nil {
+				first = fmt.Errorf("webhook %s of account %s: %w", w.ID, w.Account, err)
+			}
+		case err != nil && !errors.Is(err, errNotFound): // deleted in between
+			return err
+		}
+		return nil
+	})
+	if err == nil && failed > 0 {
+		err = fmt.Errorf("re-encrypting %d webhooks, first %w", failed, first)
+	}
+	return n, err
+}
+
+// isSealed reports whether err says that something could not be opened.
+func isSealed(err error) bool {
+	return errors.Is(err, seal.ErrUnknownKey) || errors.Is(err, seal.ErrAuthentication) || errors.Is(err, seal.ErrFormat)
+}
+
+// reseal seals anew what is not sealed with the first key, and reports whether there was anything.
+func (s *Sender) reseal(ctx context.Context, account, id string) (bool, error) {
+	for range updateTries {
+		shard, r, err := s.record(ctx, account, id)
+		if err != nil {
+			return false, err
+		}
+		var m meta
+		if err := json.Unmarshal([]byte(r.meta), &m); err != nil {
+			return false, fmt.Errorf("reading webhook %s: %w", r.lane, err)
+		}
+		stale, err := s.resealed(r, &m, time.Now())
+		if err != nil || !stale {
+			return false, err
+		}
+		outcome, err := s.rewrite(ctx, shard, r, m, "", r.shown.Events)
+		switch {
+		case err != nil:
+			return false, err
+		case outcome == "gone":
+			return false, errNotFound
+		case outcome == "ok":
+			return true, nil
+		}
+	}
+	return false, &Error{Code: CodeConflict, Message: "webhook " + id + " is being changed by others all the time; try again"}
+}
+
+// resealed seals the values in m anew where their key is not the first, and reports whether it changed any.
+func (s *Sender) resealed(r *record, m *meta, now time.Time) (stale bool, err error) {
+	again := func(sealed string) string {
+		value, current, e := s.sealer.Open(sealed, seal.AssociatedData(r.account, r.lane))
+		if e != nil || current {
+			err = errors.Join(err, e)
+			return sealed
+		}
+		stale = true
+		sealed, e = s.seal(r.account, r.lane, string(value))
+		err = errors.Join(err, e)
+		return sealed
+	}
+	if m.Old != "" && now.Unix() >= m.OldUntil {
+		m.Old, m.OldUntil, stale = "", 0, true // it signs nothing any more, and need not keep an old key in use
+	}
+	m.Secret = again(m.Secret)
+	if m.Old != "" {
+		m.Old = again(m.Old)
+	}
+	for name, sealed := range m.Headers {
+		m.Headers[name] = again(sealed)
+	}
+	return stale, err
+}

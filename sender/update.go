@@ -1,0 +1,167 @@
+package sender
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	_ "embed"
+
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+var (
+	//go:embed lua/update.lua
+	updateLua string
+
+	updateScript = queue.Script(updateLua)
+)
+
+// updateTries bounds how often an update is made again because somebody else's came first.
+const updateTries = 10
+
+// UpdateWebhook changes the given fields of a webhook. A new secret or URL counts from the next attempt on, also of
+// what waits already.
+func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u WebhookUpdate) (Webhook, error) {
+	if err := s.checkUpdate(u); err != nil {
+		return Webhook{}, err
+	}
+	for range updateTries {
+		shard, r, err := s.record(ctx, account, id)
+		if err != nil {
+			return Webhook{}, err
+		}
+		old := r.shown.Events
+		m, err := s.apply(r, u)
+		if err != nil {
+			return Webhook{}, err
+		}
+		status := ""
+		if u.Status != nil {
+			status = string(*u.Status)
+		}
+		outcome, err := s.rewrite(ctx, shard, r, m, status, old)
+		switch {
+		case err != nil:
+			return Webhook{}, err
+		case outcome == "gone":
+			return Webhook{}, errNotFound
+		case outcome == "ok":
+			if status != "" {
+				r.status = Status(status)
+			}
+			return r.webhook(), nil
+		}
+	}
+	return Webhook{}, &Error{Code: CodeConflict, Message: "the webhook is being changed by others all the time; try again"}
+}
+
+// rewrite stores a webhook that is still as it was read, with the subscriptions old. It returns "ok", "changed" where
+// somebody else's change came first, or "gone".
+func (s *Sender) rewrite(ctx context.Context, shard int, r *record, m meta, status string, old []string) (string, error) {
+	args := append([]any{r.lane, r.account, r.version}, r.stored(m)...)
+	args = append(args, status, len(old))
+	for _, e := range slices.Concat(old, r.shown.Events) {
+		args = append(args, e)
+	}
+	v, err := s.queue.RunDurable(ctx, shard, updateScript, args...)
+	if err != nil {
+		return "", s.unavailable("update", err)
+	}
+	outcome, _ := v.(string)
+	return outcome, nil
+}
+
+func (s *Sender) checkUpdate(u WebhookUpdate) error {
+	var errs []error
+	if u.URL != nil {
+		errs = append(errs, s.checkURL(*u.URL))
+	}
+	if u.Events != nil {
+		errs = append(errs, s.checkEvents(*u.Events))
+	}
+	if u.Secret != nil {
+		errs = append(errs, checkSecret(*u.Secret))
+	}
+	if u.Description != nil {
+		errs = append(errs, checkDescription(*u.Description))
+	}
+	if u.Headers != nil {
+		errs = append(errs, s.checkHeaders(*u.Headers))
+	}
+	if u.RateLimit != nil {
+		errs = append(errs, checkFlow(*u.RateLimit, 0))
+	}
+	if u.MaxInFlight != nil {
+		errs = append(errs, checkFlow(0, *u.MaxInFlight))
+	}
+	if u.Status != nil && *u.Status != StatusActive && *u.Status != StatusPaused {
+		errs = append(errs, invalid("status", "status takes active or paused"))
+	}
+	if u.SecretOverlap < 0 || u.SecretOverlap > maxOverlap {
+		errs = append(errs, invalid("secretOverlap", "an overlap is a duration up to %s, such as 24h", "720h"))
+	}
+	if u.SecretOverlap > 0 && u.Secret == nil {
+		errs = append(errs, invalid("secretOverlap", "an overlap goes with a new secret"))
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply changes r as u says and returns what an attempt will need.
+func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
+	var m meta
+	if err := json.Unmarshal([]byte(r.meta), &m); err != nil {
+		return m, fmt.Errorf("reading webhook %s: %w", r.lane, err)
+	}
+	set(&r.shown.URL, u.URL)
+	set(&m.URL, u.URL)
+	set(&r.shown.Events, u.Events)
+	set(&r.shown.Description, u.Description)
+	set(&r.shown.RateLimit, u.RateLimit)
+	set(&r.shown.MaxInFlight, u.MaxInFlight)
+	if u.Secret != nil {
+		if err := s.rotate(r, &m, *u.Secret, time.Now(), u.SecretOverlap); err != nil {
+			return m, err
+		}
+	}
+	if u.Headers != nil {
+		sealed, err := s.sealHeaders(r.account, r.lane, *u.Headers)
+		if err != nil {
+			return m, err
+		}
+		m.Headers = sealed
+		r.shown.HeaderNames = slices.Sorted(maps.Keys(*u.Headers))
+	}
+	return m, nil
+}
+
+// rotate changes the secret in m. Until the overlap ends, the one before signs too. Changing to the secret that it has
+// already is the repetition of a change whose answer was lost: it must not push the one before out.
+func (s *Sender) rotate(r *record, m *meta, secret string, now time.Time, overlap time.Duration) error {
+	until := now.Add(overlap).Unix() + 1 // whole seconds: rather longer than shorter
+	current, err := s.open(r.account, r.lane, m.Secret)
+	switch {
+	case overlap == 0:
+		m.Old, m.OldUntil = "", 0
+	case err != nil || current != secret:
+		m.Old, m.OldUntil = m.Secret, until
+	case now.Unix() < m.OldUntil:
+		m.OldUntil = until
+	}
+	m.Secret, err = s.seal(r.account, r.lane, secret)
+	return err
+}
+
+func set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
