@@ -15,7 +15,6 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
-	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
 var (
@@ -32,8 +31,8 @@ var (
 type QueueOptions struct {
 	// Config are the settings; what is not given gets its default.
 	Config config.Queue
-	// Store keeps the events. It must outlive the queue.
-	Store *redisstore.Store
+	// Store keeps the events; see [OpenQueueStore]. It must outlive the queue.
+	Store *QueueStore
 	// Name is the receiver's.
 	Name string
 	// Deliver brings one event to the app. An error, or an answer other than 2xx, is a failed attempt. The request's
@@ -130,7 +129,8 @@ func (q *Queue) Stop(ctx context.Context) error {
 type accept struct {
 	value, id, digest string
 	ttl               int64
-	job, payload      string
+	job               string
+	payload           []byte
 
 	result EnqueueResult
 	err    error
@@ -140,7 +140,7 @@ type accept struct {
 // Enqueue implements [Enqueuer].
 func (q *Queue) Enqueue(ctx context.Context, c *Claim, j *Job) (EnqueueResult, error) {
 	u := uuid.Must(uuid.NewV7()) // fails only where crypto/rand would
-	a := &accept{job: queue.NewJobID(u), payload: string(j.Append(nil)), done: make(chan struct{})}
+	a := &accept{job: queue.NewJobID(u), payload: j.Append(nil), done: make(chan struct{})}
 	tag := q.queue.Tag(0)
 	a.id, a.digest = tag+keyNone, tag+keyNone
 	if c != nil {
