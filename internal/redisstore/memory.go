@@ -17,13 +17,15 @@ const expireEvery = 5 * time.Second
 // starts nothing. Connections are pipes: no port is opened.
 type memory struct {
 	server *miniredis.Miniredis
+	every  time.Duration // expireEvery, but in tests
 	start  sync.Once
+	end    sync.Once
 	stop   chan struct{}
 	done   sync.WaitGroup
 }
 
 func newMemory() *memory {
-	return &memory{server: miniredis.NewMiniRedis(), stop: make(chan struct{})}
+	return &memory{server: miniredis.NewMiniRedis(), every: expireEvery, stop: make(chan struct{})}
 }
 
 func (m *memory) dial(context.Context, string, string) (net.Conn, error) {
@@ -40,7 +42,7 @@ func (m *memory) dial(context.Context, string, string) (net.Conn, error) {
 
 func (m *memory) expire() {
 	defer m.done.Done()
-	ticker := time.NewTicker(expireEvery)
+	ticker := time.NewTicker(m.every)
 	defer ticker.Stop()
 	last := time.Now()
 	for {
@@ -56,9 +58,11 @@ func (m *memory) expire() {
 
 func (m *memory) close() {
 	m.start.Do(func() {}) // a later dial must not start it again
-	close(m.stop)
-	m.done.Wait()
-	m.server.Close()
+	m.end.Do(func() {
+		close(m.stop)
+		m.done.Wait()
+		m.server.Close()
+	})
 }
 
 // buffered is a pipe whose writes don't wait for the reader. Redis clients write a whole pipeline before they read the

@@ -45,26 +45,54 @@ func (s *Store) Shards(ctx context.Context) (int, error) {
 	if c := s.check.Load(); s.fresh(c) {
 		return c.shards, c.err
 	}
+	select {
+	case c := <-s.checkAgain(ctx):
+		return c.shards, c.err
+	case <-ctx.Done():
+		return 0, fmt.Errorf("%w: %w", ErrUnreachable, ctx.Err())
+	}
+}
+
+// checkAgain starts a check, or waits for the one that is under way. It belongs to nobody's request: a caller that has
+// little time must neither end it for the others nor have them wait one behind the other.
+func (s *Store) checkAgain(ctx context.Context) <-chan *checked {
+	answer := make(chan *checked, 1)
 	s.checkMu.Lock()
 	defer s.checkMu.Unlock()
-	before := s.check.Load()
-	if s.fresh(before) {
-		return before.shards, before.err
+	if c := s.check.Load(); s.fresh(c) {
+		answer <- c
+		return answer
 	}
-	c := &checked{}
+	if s.closed {
+		answer <- &checked{err: fmt.Errorf("%w: %w", ErrUnreachable, redis.ErrClosed)}
+		return answer
+	}
+	s.waiting = append(s.waiting, answer)
+	if len(s.waiting) == 1 {
+		ctx, s.endCheck = context.WithCancel(context.WithoutCancel(ctx))
+		s.checks.Go(func() { s.runCheck(ctx) })
+	}
+	return answer
+}
+
+func (s *Store) runCheck(ctx context.Context) {
+	before, c := s.check.Load(), &checked{}
 	c.shards, c.err = s.examine(ctx)
-	if c.err != nil && ctx.Err() != nil {
-		return 0, c.err // the caller gave up: that says nothing about Redis
-	}
 	c.connections, c.at = s.connections.Load(), time.Now()
-	s.check.Store(c)
 	switch {
 	case c.err != nil && (before == nil || before.err == nil || before.err.Error() != c.err.Error()):
 		s.log.Error("store not ready", "error", c.err)
 	case c.err == nil && before != nil && before.err != nil:
 		s.log.Info("store ready again")
 	}
-	return c.shards, c.err
+	s.checkMu.Lock()
+	defer s.checkMu.Unlock()
+	s.check.Store(c)
+	s.endCheck()
+	for _, answer := range s.waiting {
+		answer <- c
+	}
+	s.waiting = nil
 }
 
 func (s *Store) fresh(c *checked) bool {

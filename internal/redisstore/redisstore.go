@@ -11,6 +11,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -39,8 +40,12 @@ type Store struct {
 	log      *slog.Logger
 
 	connections atomic.Int64 // counts connections made: a new one makes Ready check again
-	checkMu     sync.Mutex
 	check       atomic.Pointer[checked]
+	checkMu     sync.Mutex
+	closed      bool
+	waiting     []chan *checked // for the check under way
+	endCheck    func()
+	checks      sync.WaitGroup
 	known       atomic.Int64 // shards, as last read
 }
 
@@ -123,7 +128,8 @@ func options(c config.Redis) (*redis.UniversalOptions, error) {
 			// The library's error repeats the URL, which may hold a password.
 			return nil, errors.New("redis: not a valid URL; write redis://[user:password@]host:6379/0")
 		}
-		o.Addrs, o.Username, o.Password, o.DB, o.TLSConfig = []string{u.Addr}, u.Username, u.Password, u.DB, u.TLSConfig
+		o.Addrs, o.TLSConfig = []string{u.Addr}, u.TLSConfig
+		o.Username, o.Password, o.DB = cmp.Or(u.Username, c.Username), cmp.Or(u.Password, c.Password), cmp.Or(u.DB, c.DB)
 	}
 	if t := c.TLS; t != nil {
 		conf, err := tlsConfig(t)
@@ -181,7 +187,14 @@ func (s *Store) SetTime(t time.Time) {
 
 // Close closes the client and drops an in-memory store.
 func (s *Store) Close() error {
+	s.checkMu.Lock()
+	s.closed = true
+	if len(s.waiting) > 0 {
+		s.endCheck()
+	}
+	s.checkMu.Unlock()
 	err := s.client.Close()
+	s.checks.Wait()
 	if s.memory != nil {
 		s.memory.close()
 	}

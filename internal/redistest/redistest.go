@@ -71,7 +71,7 @@ func (s *Server) answers() bool {
 	fmt.Fprint(c, "PING\r\n")
 	b := make([]byte, 5)
 	n, _ := c.Read(b)
-	return string(b[:n]) == "+PONG"
+	return string(b[:n]) == "+PONG" || string(b[:n]) == "-NOAU" // it wants a password first
 }
 
 // Kill ends the server at once, as a crash would.
