@@ -90,12 +90,14 @@ var ErrJob = errors.New("not a queued request")
 // Append appends the job's encoding: the version, a flag byte, the time, and then every text with its length
 // before it. The body is last and stored as it is.
 func (j *Job) Append(dst []byte) []byte {
+	dst = slices.Grow(dst, j.size())
 	dst = append(dst, jobVersion, flag(j.TLS))
 	dst = binary.AppendVarint(dst, j.Received.UnixMilli())
 	for _, s := range [...]string{j.Method, j.URI, j.Host, j.RemoteAddr, j.Scheme, j.ID, j.Event, j.Timestamp} {
 		dst = appendText(dst, s)
 	}
-	names := make([]string, 0, len(j.Header))
+	var few [32]string // as many as most requests have, without an allocation
+	names := few[:0]
 	for name := range j.Header {
 		names = append(names, name)
 	}
@@ -110,6 +112,21 @@ func (j *Job) Append(dst []byte) []byte {
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(j.Body)))
 	return append(dst, j.Body...)
+}
+
+// size is at least the length of the encoding, as long as no text but the body has more than 16,383 bytes: a larger one only
+// costs another allocation.
+func (j *Job) size() int {
+	const fixed, perText = 2 + 2*binary.MaxVarintLen64, 2
+	n := fixed + 8*perText + len(j.Method) + len(j.URI) + len(j.Host) + len(j.RemoteAddr) +
+		len(j.Scheme) + len(j.ID) + len(j.Event) + len(j.Timestamp) + binary.MaxVarintLen64 + len(j.Body)
+	for name, values := range j.Header {
+		n += 2*perText + len(name)
+		for _, v := range values {
+			n += perText + len(v)
+		}
+	}
+	return n
 }
 
 func flag(b bool) byte {

@@ -81,3 +81,10 @@ func FuzzParseKey(f *testing.F) {
 		}
 	})
 }
+
+// The estimate saves allocations, as long as it is not too small.
+func TestJobIsEncodedInOneAllocation(t *testing.T) {
+	job := sampleJob()
+	require.GreaterOrEqual(t, job.size(), len(job.Append(nil)))
+	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { job.Append(nil) }), 1.0)
+}
