@@ -101,7 +101,7 @@ func TestLesson07BacklogDoesNotDelayANewcomer(t *testing.T) {
 		const hogs = 8
 		for i := range hogs {
 			b.lane(fmt.Sprint("hog", i), "w", 4)
-			b.backlog(fmt.Sprint("hog", i), 40_000/hogs)
+			b.backlog(fmt.Sprint("hog", i), 8_000/hogs)
 		}
 		b.lane("newcomer", "w", 4)
 		for range 10 { // the hogs' attempts end at once, so they always have more to do, and their jobs are older
