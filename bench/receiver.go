@@ -80,12 +80,12 @@ func benchReceiver(ctx context.Context, o options) (*figures, error) {
 		for i := range phases {
 			// Each round begins with another phase, so that none is always the first or behind the same one.
 			p := &phases[(i+round)%len(phases)]
-			speed, used, err := b.run(ctx, p)
+			speed, caddy, redis, err := b.run(ctx, p)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", p.name, err)
 			}
 			speeds[p.name] = append(speeds[p.name], speed)
-			line += fmt.Sprintf(" %s %.0f/s (%.0f µs)", p.name, speed, used)
+			line += fmt.Sprintf(" %s %.0f/s (%.0f + %.0f µs)", p.name, speed, caddy, redis)
 		}
 		for name := range speeds {
 			ratios[name] = append(ratios[name], speeds[name][round]/speeds["proxy"][round])
@@ -104,12 +104,12 @@ func benchReceiver(ctx context.Context, o options) (*figures, error) {
 
 // run makes one phase in a Caddy, and a Redis, of its own. It returns the requests a second and the CPU time of
 // Caddy and Redis for one.
-func (b *receiverBench) run(ctx context.Context, p *phase) (speed, used float64, err error) {
+func (b *receiverBench) run(ctx context.Context, p *phase) (speed, caddyUS, redisUS float64, err error) {
 	url := ""
 	var server *redisServer
 	if p.redis {
 		if server, err = startRedis(ctx, b.o.aof); err != nil {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
 		defer server.stop()
 		url = server.url()
@@ -121,50 +121,50 @@ func (b *receiverBench) run(ctx context.Context, p *phase) (speed, used float64,
 	}
 	c, addr, err := startCaddy(ctx, caddySettings{Name: p.name, Webhooks: fill(p.webhooks), Site: fill(p.site), Profile: b.o.profile})
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	defer c.kill() // its queue may hold what hangs
 
 	var answer string
 	if err := b.load.ask(loadRun{Addr: addr, Status: 200}, &answer); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	if _, err := waitFor(ctx, b.app, p.app(b.warm)); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	var counts sinkCounts
 	if err := b.app.ask("reset", &counts); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	if err := c.ask("start", &answer); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
-	var redisUsed time.Duration
+	var before time.Duration
 	if server != nil {
 		server.c.ConfigResetStat(ctx)
-		redisUsed = server.cpu(ctx)
+		before = server.cpu(ctx)
 	}
 	began := time.Now()
 	var load, caddy spent
 	if err := b.load.ask("go", &load); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	took := load.Seconds
 	if counts, err = waitFor(ctx, b.app, p.app(b.o.n)); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	if p.name == "queue_through" {
 		took = time.Since(began).Seconds()
 	}
 	if err := c.ask("spent", &caddy); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	if server != nil {
-		caddy.CPUMS += float64((server.cpu(ctx) - redisUsed).Microseconds()) / 1000
+		redisUS = float64((server.cpu(ctx) - before).Microseconds()) / float64(b.o.n)
 		server.statsTo(ctx, b.o.profile, p.name)
 	}
 	if counts.Events != p.app(b.o.n) || counts.Duplicates > 0 {
-		return 0, 0, fmt.Errorf("of %d events %d reached the app, and %d more than once", p.app(b.o.n), counts.Events, counts.Duplicates)
+		return 0, 0, 0, fmt.Errorf("of %d events %d reached the app, and %d more than once", p.app(b.o.n), counts.Events, counts.Duplicates)
 	}
-	return float64(b.o.n) / took, caddy.CPUMS * 1000 / float64(b.o.n), b.app.ask("reset", &counts)
+	return float64(b.o.n) / took, caddy.CPUMS * 1000 / float64(b.o.n), redisUS, b.app.ask("reset", &counts)
 }
