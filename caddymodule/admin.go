@@ -26,6 +26,7 @@ func init() { caddy.RegisterModule(new(adminAPI)) }
 //	POST /webhooks/replays    sends many again; GET says how far it is
 //	GET  /webhooks/dead       a receiver's queue: what it gave up; POST sends or drops it
 //	POST /webhooks/forget     lets a receiver take an event again
+//	POST /webhooks/reencrypt  encrypts all stored secrets with the first encryption key
 type adminAPI struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -45,6 +46,7 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "/webhooks/replays", Handler: adminHandler{http.MethodPost: answering(startReplay), http.MethodGet: answering(showReplay)}},
 		{Pattern: "/webhooks/dead", Handler: adminHandler{http.MethodGet: answering(listDead), http.MethodPost: answering(changeDead)}},
 		{Pattern: "/webhooks/forget", Handler: adminHandler{http.MethodPost: answering(forget)}},
+		{Pattern: "/webhooks/reencrypt", Handler: adminHandler{http.MethodPost: answering(reencrypt)}},
 	}
 }
 
@@ -114,6 +116,8 @@ func adminStatus(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, errNotRunning), errors.Is(err, errNoSender), errors.Is(err, errNoReceiver):
 		return http.StatusNotFound
+	case errors.Is(err, sender.ErrNoKey):
+		return http.StatusConflict
 	case errors.As(err, &refused):
 		switch refused.Code {
 		case sender.CodeNotFound:

@@ -87,6 +87,16 @@ func retryDelivery(r *http.Request, a *App) (int, any, error) {
 	return http.StatusAccepted, d, err
 }
 
+// reencrypt answers POST /webhooks/reencrypt.
+func reencrypt(r *http.Request, a *App) (int, any, error) {
+	s, err := a.operated()
+	if err != nil {
+		return 0, nil, err
+	}
+	n, err := s.Reencrypt(r.Context())
+	return http.StatusOK, changed{n}, err
+}
+
 // startReplay answers POST /webhooks/replays.
 func startReplay(r *http.Request, a *App) (int, any, error) {
 	var q struct {

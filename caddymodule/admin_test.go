@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -228,4 +229,21 @@ func TestSlowWatcherMissesLines(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, new(tailFilter).write(json.NewEncoder(&out), w, <-w.lines))
 	require.True(t, strings.HasPrefix(out.String(), `{"kind":"left_out","leftOut":5}`+"\n"), out.String()[:100])
+}
+
+func TestAdminReencrypt(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	s.load(localSender, senderSite(app))
+	status, answer := s.adminPost("/webhooks/reencrypt", "{}")
+	require.Equal(t, 409, status, answer)
+	require.Contains(t, answer, "encryption_key is not set")
+	apiCall(t, s, http.MethodPost, "/webhooks", `{"url":"`+app.URL+`","events":["*"]}`, 201)
+
+	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	s.load(strings.Replace(localSender, "sender {", "sender {\nencryption_key "+key, 1), senderSite(app))
+	for _, want := range []int{1, 0} {
+		status, answer = s.adminPost("/webhooks/reencrypt", "{}")
+		require.Equal(t, 200, status, answer)
+		require.JSONEq(t, fmt.Sprintf(`{"count":%d}`, want), answer)
+	}
 }

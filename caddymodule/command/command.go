@@ -77,7 +77,7 @@ func build(root *cobra.Command) {
 		return finish(cmd, usagef("there is no command %q; see caddy webhook --help", args[0]))
 	}
 	root.AddCommand(newKeygen(), newSign(), newVerify(), newSend(), newListen(),
-		newStats(), newWebhooks(), newTail(), newExplain(), newRetry(), newReplay(), newDead(), newForget())
+		newStats(), newWebhooks(), newTail(), newExplain(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt())
 }
 
 // runner makes a function that takes no arguments but flags into what cobra runs.
