@@ -54,12 +54,17 @@ func health(r *http.Request, a *App) (int, any, error) {
 
 func (a *App) health(r *http.Request, maxDue time.Duration) *healthAnswer {
 	h := &healthAnswer{Status: "ok", Version: Version(), Store: storeHealth{Kind: a.storeKind(), Ready: true}, Sender: a.senderMode()}
-	if err := a.store.Ready(r.Context()); err != nil {
+	var state sender.Health
+	if h.Sender == senderDelivers {
+		state = a.running.Health(r.Context())
+	} else {
+		state.Store = a.store.Check(r.Context())
+	}
+	if err := state.Store; err != nil {
 		h.Store.Ready, h.Store.Error = false, err.Error()
 		h.Problems = append(h.Problems, err.Error())
 	}
-	if h.Sender == senderDelivers {
-		state := a.running.Health(r.Context())
+	if state.Delivers {
 		h.Workers = newWorkerHealth(&state)
 		if !state.Alive {
 			h.Problems = append(h.Problems, "the workers have had no answer of the store for a while")

@@ -29,7 +29,7 @@ func (h *Health) Healthy() bool { return h.Store == nil && (h.Alive || !h.Delive
 
 // Health looks at the store and at the dispatcher.
 func (s *Sender) Health(ctx context.Context) Health {
-	h := Health{Store: s.store.Ready(ctx), LastRound: s.dispatcher.LastRound(), InFlight: s.dispatcher.InFlight()}
+	h := Health{Store: s.store.Check(ctx), LastRound: s.dispatcher.LastRound(), InFlight: s.dispatcher.InFlight()}
 	if began := s.began.Load(); began > 0 {
 		last := time.UnixMilli(began)
 		if h.LastRound.After(last) {

@@ -40,6 +40,12 @@ func (s *Store) Ready(ctx context.Context) error {
 	return err
 }
 
+// Check is [Store.Ready] that asks anew, whatever was found before: for health checks, which are asked seldom.
+func (s *Store) Check(ctx context.Context) error {
+	s.Lost()
+	return s.Ready(ctx)
+}
+
 // Shards returns the number of shards that the store was laid out with, after the checks of [Store.Ready].
 func (s *Store) Shards(ctx context.Context) (int, error) {
 	if c := s.check.Load(); s.fresh(c) {
