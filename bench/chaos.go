@@ -88,14 +88,17 @@ func (f *faults) near(t time.Time) string {
 type arrivals struct {
 	mu     sync.Mutex
 	first  map[string]time.Time
-	copies []string // one entry for each copy too many
+	copies []arrival // one for each copy too many
 }
 
-func (a *arrivals) add(key string, now time.Time) {
+// arrival is a copy too many, with its cause where that is known.
+type arrival struct{ key, cause string }
+
+func (a *arrivals) add(key string, now time.Time, cause string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, again := a.first[key]; again {
-		a.copies = append(a.copies, key)
+		a.copies = append(a.copies, arrival{key, cause})
 		return
 	}
 	a.first[key] = now
@@ -112,8 +115,12 @@ func (a *arrivals) byCause(f *faults) map[string]int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	causes := map[string]int{}
-	for _, key := range a.copies {
-		causes[f.near(a.first[key])]++
+	for _, copied := range a.copies {
+		cause := copied.cause
+		if cause == "" {
+			cause = f.near(a.first[copied.key])
+		}
+		causes[cause]++
 	}
 	return causes
 }
@@ -144,7 +151,7 @@ type chaos struct {
 
 	senders []*child
 
-	published, refused atomic.Int64
+	published, refused, unanswered atomic.Int64
 }
 
 func benchChaos(ctx context.Context, o options) (*figures, error) {
@@ -223,6 +230,7 @@ func benchChaos(ctx context.Context, o options) (*figures, error) {
 	f.add("app_duplicates", len(c.app.copies))
 	f.add("app_duplicates_by_cause", c.app.byCause(&c.faults))
 	f.add("publish_refused", c.refused.Load())
+	f.add("gateway_store_errors", c.unanswered.Load())
 	for _, cause := range []string{causePause, causeFreeze, causeSenderFreeze, causeFlush, causeCut} {
 		f.add(cause, c.faults.count(cause))
 	}
@@ -291,13 +299,19 @@ func (c *chaos) gateway(ctx context.Context) (addr string, stop func(), err erro
 	if err != nil {
 		return "", nil, err
 	}
-	claims := receiver.NewRedis(store.Client(), store.Prefix(), "chaos", receiver.RedisOptions{})
+	claims := receiver.NewRedis(store.Client(), store.Prefix(), "chaos", receiver.RedisOptions{Guard: receiver.GuardOptions{
+		OnError: func(string, error) { c.unanswered.Add(1) },
+	}})
 	r, err := receiver.New(receiver.Options{Config: config.Receiver{Name: "chaos", Secrets: []string{benchSecret}}, Store: claims})
 	if err != nil {
 		return "", nil, err
 	}
 	handler := r.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.app.add(arrivalKey(r), time.Now())
+		cause := ""
+		if claims.Down() {
+			cause = causeOutage
+		}
+		c.app.add(arrivalKey(r), time.Now(), cause)
 		time.Sleep(chaosAnswer)
 	}))
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -305,7 +319,7 @@ func (c *chaos) gateway(ctx context.Context) (addr string, stop func(), err erro
 		s := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		handler.ServeHTTP(s, r)
 		if s.status < 300 {
-			c.wire.add(key, time.Now())
+			c.wire.add(key, time.Now(), "")
 		}
 	})}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -19,6 +19,8 @@ const (
 	causeSenderFreeze = "sender_freezes"
 	causeFlush        = "script_flushes"
 	causeCut          = "connection_cuts"
+	// causeOutage is the gateway's own: it does without a store that doesn't answer in 250 ms (on_store_error local).
+	causeOutage = "store_outage"
 )
 
 // Of a minute: 12 senders are killed, and 4 servers.
