@@ -206,6 +206,27 @@ func TestLesson21Shutdown(t *testing.T) {
 	})
 }
 
+// What a stopping process hands back, such as the old one of a reload, the others take at once.
+func TestLesson21HandedBackAtOnce(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		b := newBundle(t, s, nil)
+		b.lane("one")
+		running, got := make(chan *Job, 1), make(chan *Job, 1)
+		old := b.dispatch(Options{Lease: time.Hour, Handler: func(ctx context.Context, j *Job) Outcome {
+			running <- j
+			return hang(ctx, j)
+		}})
+		b.push(event(1))
+		receive(t, running, "an attempt")
+		require.NoError(t, s.Client().Del(t.Context(), b.key("ages")).Err()) // else its tick may come in time by chance
+		fresh := b.dispatch(Options{Queue: New(s, testLimits, ShardTags("webhooks")), Handler: succeedTo(got)})
+		b.idle(fresh)
+		go old.stop()
+		receive(t, got, "the job that was handed back")
+	})
+}
+
 // A dispatcher stops whatever state it is in.
 func TestStopAtAnyTime(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@
 local PER_OUTCOME = 12
 local HOUR = 3600000
 local leases, outbox = base .. 'leases', base .. 'outbox'
-local touched, order, replies, waited = {}, {}, {}, 0
+local touched, order, replies, waited, handed_back = {}, {}, {}, 0, false
 
 local function lane_of(lane)
   local t = touched[lane]
@@ -123,6 +123,7 @@ for i = 1, count do
     elseif outcome == 'back' then
       wait_again(lane, job, now, ARGV[at + 7] == 'record')
       waited = waited + 1
+      handed_back = true
     else
       if ARGV[at + 7] ~= 'expired' then
         t.set.ls, t.set.lt = 0, int(now)
@@ -167,6 +168,7 @@ for _, lane in ipairs(order) do
   end
 end
 waiting(waited)
+if handed_back then wake() end -- whoever hands back is about to stop: others are to take it
 
 local reply = { call('XLEN', outbox) }
 for i = 1, #replies do reply[i + 1] = replies[i] end
