@@ -30,6 +30,8 @@ const (
 	chaosSenders = 2
 	// chaosAnswer is how long the app takes, so that a sender always dies with attempts in flight.
 	chaosAnswer = 20 * time.Millisecond
+	// chaosWorkers bounds what one kill can double.
+	chaosWorkers = 32
 	// chaosAccounts live on every node of a cluster. Each has one webhook, so that events and deliveries are as many.
 	chaosAccounts = 48
 )
@@ -276,7 +278,7 @@ func fsync(aof string) string {
 func chaosAccount(i int) string { return "account-" + strconv.Itoa(i%chaosAccounts) }
 
 func (c *chaos) limits() config.Sender {
-	limits := senderConfig(128)
+	limits := senderConfig(chaosWorkers)
 	limits.Retry = chaosRetry
 	return limits
 }

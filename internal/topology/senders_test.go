@@ -164,6 +164,19 @@ func TestDataVersions(t *testing.T) {
 	}
 }
 
+// The number of shards can be chosen before the first start, for a large cluster.
+func TestShardsChosenInAdvance(t *testing.T) {
+	r := newRig(t, topology.Single)
+	require.NoError(t, r.servers.Nodes[0].Client().HSet(t.Context(), "{webhooks}:meta", "version", 1, "shards", 64).Err())
+	s := r.start("one")
+	all := accounts()
+	r.register(s, all...)
+	l := r.publish(s, 4, all...)
+	r.more(l, 100)
+	require.Zero(t, r.arrive(l.end()))
+	require.NotEmpty(t, r.servers.Nodes[0].Client().Keys(t.Context(), "{webhooks:[2-6][0-9]}:*").Val())
+}
+
 // A Redis that stands still for longer than every timeout loses nothing and makes few copies.
 func TestFrozenRedis(t *testing.T) {
 	r := newRig(t, topology.Single)
