@@ -79,8 +79,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// TestLesson42QueueSurvivesReloads: a reload in mid-flight loses no queued event and doubles none.
-func TestLesson42QueueSurvivesReloads(t *testing.T) {
+// TestLesson42_QueueSurvivesReloads: a reload in mid-flight loses no queued event and doubles none.
+func TestLesson42_QueueSurvivesReloads(t *testing.T) {
 	stores(t, func(t *testing.T, redis string) {
 		s, app := newServer(t), newBackend(t)
 		site := queueSite(app, "0s 1s")

@@ -107,7 +107,7 @@ func TestReceiverRefuses(t *testing.T) {
 	require.Zero(t, n)
 }
 
-func TestReceiverGivesTheEventBack(t *testing.T) {
+func TestLesson36_TheEventIsGivenBack(t *testing.T) {
 	s, app := newServer(t), newBackend(t)
 	s.load("", receiverSite("webhook_receiver videocloud "+testSecret, app))
 	app.answer(500)
@@ -121,7 +121,7 @@ func TestReceiverGivesTheEventBack(t *testing.T) {
 	require.Equal(t, 2, n)
 }
 
-func TestReceiverAllow(t *testing.T) {
+func TestLesson34_AllowlistAndTrustedProxies(t *testing.T) {
 	s, app := newServer(t), newBackend(t)
 	for name, test := range map[string]struct {
 		trust, allow, forwarded string
@@ -158,8 +158,8 @@ func TestReceiverAllow(t *testing.T) {
 	}
 }
 
-// Lesson 42: a reload in mid-flight loses no claim and no metric.
-func TestReloadKeepsClaims(t *testing.T) {
+// TestLesson42_ReloadKeepsClaims: nor does it lose a metric.
+func TestLesson42_ReloadKeepsClaims(t *testing.T) {
 	for _, name := range []string{"name shop", ""} {
 		t.Run(name, func(t *testing.T) {
 			s, app := newServer(t), newBackend(t)
@@ -192,8 +192,8 @@ func counted(t *testing.T, s *server, outcome string) string {
 	return ""
 }
 
-// Lesson 45, for receivers without a name: each has a memory of its own.
-func TestNamelessReceiversKeepApart(t *testing.T) {
+// TestLesson45_NamelessReceiversKeepApart: each has a memory of its own.
+func TestLesson45_NamelessReceiversKeepApart(t *testing.T) {
 	s, app := newServer(t), newBackend(t)
 	one := "webhook_receiver videocloud " + testSecret + "\nreverse_proxy " + strings.TrimPrefix(app.URL, "http://")
 	s.load("", "handle /a {\n"+one+"\n}\nhandle /b {\n"+one+"\n}")
@@ -205,8 +205,8 @@ func TestNamelessReceiversKeepApart(t *testing.T) {
 	require.Equal(t, 2, n)
 }
 
-// Lesson 40 and 44: secrets from the environment and from files are used, and shown nowhere.
-func TestSecretsAreShownNowhere(t *testing.T) {
+// TestLesson44_SecretsAreShownNowhere: those from the environment and from files are used, and never shown.
+func TestLesson44_SecretsAreShownNowhere(t *testing.T) {
 	s, app := newServer(t), newBackend(t)
 	file := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(file, []byte(testSecret+"\n"), 0o600))
