@@ -18,6 +18,7 @@ func TestArchitectureNamesEveryKey(t *testing.T) {
 	keys := key.FindAllStringSubmatch(header, -1)
 	require.Greater(t, len(keys), 15, "the keys of lib.lua are not found")
 	for _, m := range keys {
-		require.Regexp(t, "`"+m[1]+"[`:]", page, "docs/architecture.md does not name the key %s", m[1])
+		named := strings.Contains(page, "`"+m[1]+"`") || strings.Contains(page, "`"+m[1]+":")
+		require.True(t, named, "docs/architecture.md does not name the key %s", m[1])
 	}
 }
