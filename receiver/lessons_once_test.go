@@ -83,7 +83,7 @@ func TestLesson37_TwoCopiesAtTheSameMoment(t *testing.T) {
 
 func TestLesson37_ManyCopiesThroughTwoGateways(t *testing.T) {
 	t.Parallel()
-	const events, copies = 60, 200
+	const events, copies = 500, 200
 	eachBackend(t, func(t *testing.T, b backend) {
 		var mu sync.Mutex
 		seen := map[string]int{}

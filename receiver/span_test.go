@@ -57,5 +57,5 @@ func TestSpansOfAQueue(t *testing.T) {
 	for _, s := range spans.Ended() {
 		names = append(names, s.Name())
 	}
-	require.Equal(t, []string{"webhook.verify", "webhook.enqueue", "webhook.receive", "webhook.verify", "webhook.receive"}, names)
+	require.Equal(t, []string{"webhook.verify", "webhook.enqueue", "webhook.dedup", "webhook.receive", "webhook.verify", "webhook.receive"}, names)
 }

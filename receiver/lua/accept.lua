@@ -10,7 +10,7 @@
 local PER_EVENT = 6
 local lane = ARGV[10]
 local key, conf = base .. 'lane:' .. lane, base .. 'conf:' .. lane
-local answers, added, room = {}, 0, C.pending - call('ZCARD', key)
+local answers, fresh, due, room = {}, {}, {}, C.pending - call('ZCARD', key)
 
 if call('EXISTS', conf) == 0 then
   call('HSET', conf, 'st', 'active', 'fix', '1', 'w', 1000000, 'fl', 0) -- the app's own limits count, not a window
@@ -29,18 +29,25 @@ for i = 1, tonumber(ARGV[11]) do
       answer = take_keys(ARGV[at + 2], ARGV[at + 3], v, 'd', ARGV[at + 4])
     end
     if answer == '0' then
-      call('SET', base .. 'body:' .. job, '1' .. ARGV[at + 6], 'PX', C.open_ttl)
-      call('ZADD', key, now, job)
-      added, room = added + 1, room - 1
+      fresh[#fresh + 1] = i
+      due[#due + 1] = now
+      due[#due + 1] = job
+      room = room - 1
     end
   end
   answers[i] = answer
 end
-if added > 0 then
-  call('ZADD', base .. 'ages', 'NX', next_look(now), lane)
+if #fresh > 0 then
+  call('ZADD', base .. 'ages', 'NX', next_look(), lane)
+  call('ZADD', key, unpack(due))
+  -- The payload last: by it a repeated call knows that the event is in the queue already.
+  for _, i in ipairs(fresh) do
+    local at = 11 + (i - 1) * PER_EVENT
+    call('SET', base .. 'body:' .. ARGV[at + 5], '1' .. ARGV[at + 6], 'PX', C.open_ttl)
+  end
   local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap')
   offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), 0)
-  waiting(added)
+  waiting(#fresh)
   wake()
 end
 return table.concat(answers)
