@@ -28,7 +28,7 @@ func child() {
 		panic(err)
 	}
 	b := (&bundle{Sender: s}).quick(time.Second, time.Second)
-	b.pace = fastPace
+	b.pace = childPace
 	if err := b.Start(context.Background()); err != nil {
 		panic(err)
 	}

@@ -181,17 +181,19 @@ func (q *Queue) Resend(ctx context.Context, shard int, lane string, jobs ...stri
 
 // Cursor is the place of something that resends many jobs, kept in a hash beside them.
 type Cursor struct {
-	Key   string // without the shard's tag
-	From  string // where it must stand
-	To    string // where it stands afterwards
-	Owner string // who moves it
-	Hold  time.Duration
+	Key   string        // without the shard's tag
+	From  string        // where it must stand
+	To    string        // where it stands afterwards
+	Owner string        // who moves it
+	Hold  time.Duration // nobody else moves it for so long
+	Pace  time.Duration // at least so long between moves with jobs of all cursors of the lane
 }
 
 // Errors of [Queue.ResendMoving].
 var (
 	ErrCursorMoved = errors.New("the cursor stands elsewhere, or somebody else moves it")
 	ErrBacklog     = errors.New("the lane has no room for the jobs")
+	ErrTooSoon     = errors.New("the lane's cursors moved a moment ago")
 )
 
 // ResendMoving is [Queue.Resend] that moves a cursor in the same step, or does nothing at all.
@@ -200,14 +202,17 @@ func (q *Queue) ResendMoving(ctx context.Context, shard int, c Cursor, lane stri
 }
 
 func (q *Queue) resend(ctx context.Context, shard int, c Cursor, lane string, jobs []string) ([]Resent, error) {
-	args := append(make([]any, 0, 6+len(jobs)), lane, c.Key, c.From, c.To, c.Owner, c.Hold.Milliseconds())
+	args := append(make([]any, 0, 7+len(jobs)), lane, c.Key, c.From, c.To, c.Owner, c.Hold.Milliseconds(), c.Pace.Milliseconds())
 	for _, j := range jobs {
 		args = append(args, j)
 	}
 	v, err := q.Run(ctx, shard, resendScript, args...)
 	if refusal, ok := v.(string); ok {
-		if refusal == "moved" {
+		switch refusal {
+		case "moved":
 			return nil, ErrCursorMoved
+		case "soon":
+			return nil, ErrTooSoon
 		}
 		return nil, ErrBacklog
 	}

@@ -2,10 +2,11 @@
 --
 -- KEYS[1] the shard
 -- ARGV[10] lane, ARGV[11] key of a cursor ("" for none; the tag is put in front), ARGV[12] its value now, ARGV[13] its value
---   afterwards, ARGV[14] who moves it, ARGV[15] ms for which nobody else may, ARGV[16…] jobs
+--   afterwards, ARGV[14] who moves it, ARGV[15] ms for which nobody else may, ARGV[16] ms between moves of a lane's cursors,
+--   ARGV[17…] jobs
 -- Returns for each: "queued", "under way" (being attempted right now), "unavailable" (the payload has expired),
 --   "unknown", or "backlog" (the lane takes no more). With a cursor, instead of a list and with nothing changed: "moved" (it has another value,
---   or somebody else moves it), "backlog" (not all jobs fit).
+--   or somebody else moves it), "backlog" (not all jobs fit), "soon" (the lane's cursors together would move too fast).
 -- The cursor is a hash: cursor, owner, until, sent. It moves in the same step as the jobs, so a job that goes through its
 -- jobs this way can be resumed anywhere and neither skips nor repeats any.
 --
@@ -20,7 +21,13 @@ local cursor = ARGV[11] ~= '' and base .. ARGV[11]
 if cursor then
   local c = call('HMGET', cursor, 'cursor', 'owner', 'until')
   if c[1] ~= ARGV[12] or (c[2] and c[2] ~= ARGV[14] and (tonumber(c[3]) or 0) > now) then return 'moved' end
-  if call('ZCARD', key) + #ARGV - 15 > C.pending then return 'backlog' end
+  if call('ZCARD', key) + #ARGV - 16 > C.pending then return 'backlog' end
+end
+-- GCRA, as of a lane's rate in claim.lua. A tenth of a step early is in time, or a ticker would miss every second one.
+local pace, turn = tonumber(ARGV[16]), 0
+if cursor and #ARGV > 16 and pace > 0 then
+  turn = math.max(tonumber(call('HGET', conf, 'rp')) or 0, now)
+  if turn - now > pace / 10 then return 'soon' end
 end
 
 local function under_way(job)
@@ -41,7 +48,7 @@ local function went_here(event, job)
 end
 
 drain()
-for i = 16, #ARGV do
+for i = 17, #ARGV do
   local job = ARGV[i]
   local event, body, record = base .. 'event:' .. job, base .. 'body:' .. job, base .. 'job:' .. lane .. job
   local outcome = 'queued'
@@ -80,6 +87,7 @@ if h[1] then
 end
 if cursor then
   call('HINCRBY', cursor, 'sent', added)
+  if turn > 0 and h[1] then call('HSET', conf, 'rp', int(turn + pace)) end
   call('HSET', cursor, 'cursor', ARGV[13], 'owner', ARGV[14], 'until', int(now + tonumber(ARGV[15])))
 end
 waiting(added)
