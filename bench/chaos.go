@@ -29,9 +29,9 @@ const (
 	chaosRate    = 400 // events a second
 	chaosSenders = 2
 	// chaosAnswer is how long the app takes, so that a sender always dies with attempts in flight.
-	chaosAnswer = 20 * time.Millisecond
+	chaosAnswer = 5 * time.Millisecond
 	// chaosWorkers bounds what one kill can double.
-	chaosWorkers = 32
+	chaosWorkers = 16
 	// chaosAccounts live on every node of a cluster. Each has one webhook, so that events and deliveries are as many.
 	chaosAccounts = 48
 )
