@@ -26,7 +26,7 @@ The name is the receiver's.`,
 			return finish(cmd, usagef("say list, retry or purge; see --help"))
 		},
 	}
-	cmd.AddCommand(newDeadList(), newDeadChange("retry", "Delivers them again, with a fresh retry table", "to be delivered again"),
+	cmd.AddCommand(newDeadList(), newDeadChange("retry", "Delivers them again, with a fresh retry table", "due now"),
 		newDeadChange("purge", "Drops them for good", "dropped"))
 	return cmd
 }
@@ -106,12 +106,18 @@ func changeDead(cmd *cobra.Command, f *adminFlags, action, done string, all bool
 	if err != nil {
 		return err
 	}
-	return showCount(cmd, f, text, "events are "+done)
+	return showCount(cmd, f, text, done)
 }
 
-// showCount prints how many there were. Of none it exits with status 1.
-func showCount(cmd *cobra.Command, f *adminFlags, text []byte, what string) error {
-	n, err := show(cmd, f, text, func(w io.Writer, n *struct{ Count int }) { fmt.Fprintln(w, n.Count, what) })
+// showCount prints what became of how many events. Of none it exits with status 1.
+func showCount(cmd *cobra.Command, f *adminFlags, text []byte, done string) error {
+	n, err := show(cmd, f, text, func(w io.Writer, n *struct{ Count int }) {
+		if n.Count == 1 {
+			fmt.Fprintf(w, "1 event is %s\n", done)
+			return
+		}
+		fmt.Fprintf(w, "%d events are %s\n", n.Count, done)
+	})
 	if err == nil && n.Count == 0 {
 		return errNo
 	}

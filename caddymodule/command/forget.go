@@ -56,5 +56,5 @@ func forget(cmd *cobra.Command, f *adminFlags, since string, args []string) erro
 	if err != nil {
 		return err
 	}
-	return showCount(cmd, f, text, "events are forgotten")
+	return showCount(cmd, f, text, "forgotten")
 }

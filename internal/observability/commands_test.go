@@ -126,9 +126,9 @@ func TestCommands(t *testing.T) {
 		out := ok(t, 0, "dead", "list", "queued")
 		require.Regexp(t, `video\.deleted +evt_\w+ +\S+ ago +1 +\d+ +\S+`, out)
 		job := strings.Fields(strings.SplitN(out, "\n", 3)[1])[0]
-		require.Equal(t, "1 events are to be delivered again\n", ok(t, 0, "dead", "retry", "queued", job))
+		require.Equal(t, "1 event is due now\n", ok(t, 0, "dead", "retry", "queued", job))
 		require.Eventually(t, func() bool { return strings.Contains(ok(t, 0, "dead", "list", "queued"), job) }, 20*time.Second, 50*time.Millisecond)
-		require.Equal(t, "1 events are dropped\n", ok(t, 0, "dead", "purge", "queued", "--all"))
+		require.Equal(t, "1 event is dropped\n", ok(t, 0, "dead", "purge", "queued", "--all"))
 		require.Equal(t, "no dead events\n", ok(t, 0, "dead", "list", "queued"))
 		require.Empty(t, asJSON(t, 0, "dead", "list", "queued")["items"])
 		require.EqualValues(t, 0, asJSON(t, 1, "dead", "purge", "queued", "--all")["count"])
@@ -138,10 +138,10 @@ func TestCommands(t *testing.T) {
 		require.Equal(t, 1, c.webhook("dead", "list", "nobody").status)
 	})
 	t.Run("forget", func(t *testing.T) {
-		require.Equal(t, "1 events are forgotten\n", ok(t, 0, "forget", "shop", c.event))
+		require.Equal(t, "1 event is forgotten\n", ok(t, 0, "forget", "shop", c.event))
 		require.Equal(t, "0 events are forgotten\n", ok(t, 1, "forget", "shop", c.event))
 		ok(t, 0, "retry", c.delivery, "--wait", "20s")
-		require.Equal(t, "1 events are forgotten\n", ok(t, 0, "forget", "shop", "--since", "1h"))
+		require.Equal(t, "1 event is forgotten\n", ok(t, 0, "forget", "shop", "--since", "1h"))
 		require.EqualValues(t, 0, asJSON(t, 1, "forget", "shop", "--since", "1h")["count"])
 		for _, bad := range [][]string{{}, {"shop"}, {"shop", c.event, "--since", "1h"}, {"shop", "--since", "soon"}} {
 			require.Equal(t, 2, c.webhook(append([]string{"forget"}, bad...)...).status, bad)
