@@ -79,7 +79,7 @@ func startSender(ctx context.Context, o senderSettings) (*child, error) {
 		return nil, err
 	}
 	var ready string
-	if err := c.hear(&ready); err == nil {
+	if err = c.hear(&ready); err == nil {
 		err = c.say("go")
 	}
 	if err != nil {

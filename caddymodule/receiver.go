@@ -76,7 +76,6 @@ type Receiver struct {
 	receiver *receiver.Receiver
 	sources  []caddyhttp.IPRangeSource
 	logger   *zap.Logger
-	literal  []string
 	leases   leases
 }
 

@@ -167,7 +167,6 @@ func TestSenderThatHangsUpDoesNotCancelTheApp(t *testing.T) {
 				g.ServeHTTP(w, r)
 			}), http2)
 			ctx, cancel := context.WithCancel(context.Background())
-			r := delivery("body", "evt_1")
 			r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL, strings.NewReader("body"))
 			require.NoError(t, err)
 			r.Header.Set("X-VideoCloud-Signature", sign("body"))

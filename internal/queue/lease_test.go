@@ -75,7 +75,7 @@ func TestLesson06ExpiriesAreCountedAndReset(t *testing.T) {
 		require.Zero(t, j.Expiries, "an attempt that ended begins a new row")
 		j = b.ranOut()
 		require.Equal(t, 1, j.Expiries)
-		j = b.ranOut()
+		b.ranOut()
 		b.claim(0)
 		j = b.claim(1).jobs[0]
 		b.settle(Outcome{Kind: Succeeded}, j)

@@ -12,11 +12,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/config"
 )
@@ -266,14 +270,24 @@ func (s *Servers) cluster(ctx context.Context, args []string) error {
 func (s *Servers) Of(ctx context.Context, key string) *Node {
 	slot := s.Nodes[0].client.ClusterKeySlot(ctx, key).Val()
 	for _, n := range s.Masters(ctx) {
-		for _, r := range n.client.ClusterSlots(ctx).Val() {
-			if int64(r.Start) > slot || int64(r.End) < slot || len(r.Nodes) == 0 {
-				continue
+		for _, shard := range n.client.ClusterShards(ctx).Val() {
+			if owner := s.masterOf(shard, slot); owner != nil {
+				return owner
 			}
-			for _, owner := range s.Nodes {
-				if owner.Addr() == r.Nodes[0].Addr {
-					return owner
-				}
+		}
+	}
+	return nil
+}
+
+// masterOf returns the master of a shard, if the shard has the slot.
+func (s *Servers) masterOf(shard redis.ClusterShard, slot int64) *Node {
+	if !slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End }) {
+		return nil
+	}
+	for _, member := range shard.Nodes {
+		for _, n := range s.Nodes {
+			if member.Role == "master" && n.Addr() == net.JoinHostPort(member.IP, strconv.FormatInt(member.Port, 10)) {
+				return n
 			}
 		}
 	}
