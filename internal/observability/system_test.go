@@ -86,6 +86,14 @@ func startCaddy(t *testing.T, name, options, site string, env ...string) *caddy 
 	t.Helper()
 	c := &caddy{t: t, name: name, admin: freePort(t), port: freePort(t), dir: t.TempDir(), env: env}
 	c.write(options, site)
+	c.launch()
+	return c
+}
+
+// launch runs the configuration that was written.
+func (c *caddy) launch() {
+	t := c.t
+	t.Helper()
 	c.cmd = exec.Command(binary(t), "run", "--config", c.config)
 	c.cmd.Env = c.environment()
 	out, err := os.Create(filepath.Join(c.dir, "out"))
@@ -94,8 +102,7 @@ func startCaddy(t *testing.T, name, options, site string, env ...string) *caddy 
 	c.cmd.Stdout, c.cmd.Stderr = out, out
 	require.NoError(t, c.cmd.Start())
 	t.Cleanup(c.stop)
-	require.Eventually(t, func() bool { return c.reachable() }, 30*time.Second, 20*time.Millisecond, "%s does not start: %s", name, c.read("out"))
-	return c
+	require.Eventually(t, func() bool { return c.reachable() }, 30*time.Second, 20*time.Millisecond, "%s does not start", c.name)
 }
 
 func (c *caddy) environment() []string {

@@ -1,0 +1,239 @@
+package observability
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+const deploy = "../../deploy"
+
+func read(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(path...))
+	require.NoError(t, err)
+	return string(text)
+}
+
+// metricName is any of ours in a query, with the suffix that a histogram adds.
+var (
+	metricName = regexp.MustCompile(`caddy_webhook\w+`)
+	suffix     = regexp.MustCompile(`_(bucket|sum|count)$`)
+)
+
+func requireKnownMetrics(t *testing.T, query string) {
+	t.Helper()
+	for _, name := range metricName.FindAllString(query, -1) {
+		_, plain := families[name]
+		_, histogram := families[suffix.ReplaceAllString(name, "")]
+		require.True(t, plain || histogram, name)
+	}
+}
+
+// rules are a file of alerts.
+type rules struct {
+	Groups []struct {
+		Rules []struct {
+			Alert, Expr, For    string
+			Labels, Annotations map[string]string
+		}
+	}
+}
+
+// Every alert asks for metrics that there are, and the page says what to do.
+func TestAlerts(t *testing.T) {
+	t.Parallel()
+	var r rules
+	d := yaml.NewDecoder(strings.NewReader(read(t, deploy, "prometheus/alerts.yml")))
+	require.NoError(t, d.Decode(&r))
+	page := read(t, "../../docs/operations.md")
+	alerts := map[string]bool{}
+	for _, g := range r.Groups {
+		for _, a := range g.Rules {
+			require.Regexp(t, `^Webhook\w+$`, a.Alert)
+			require.False(t, alerts[a.Alert], "%s is there twice", a.Alert)
+			alerts[a.Alert] = true
+			requireKnownMetrics(t, a.Expr)
+			require.Contains(t, a.Expr, "caddy_webhook_")
+			require.Contains(t, []string{"warning", "critical"}, a.Labels["severity"])
+			require.NotEmpty(t, a.Annotations["summary"])
+			require.NotEmpty(t, a.Annotations["description"])
+			require.True(t, strings.HasSuffix(a.Annotations["runbook_url"], "/docs/operations.md#"+strings.ToLower(a.Alert)), a.Alert)
+			section := regexp.MustCompile(`(?ms)^### ` + a.Alert + `\n(.*?)^##`).FindStringSubmatch(page)
+			require.Len(t, section, 2, "docs/operations.md does not say what to do at %s", a.Alert)
+			require.Greater(t, len(strings.Fields(section[1])), 30, a.Alert)
+		}
+	}
+	require.GreaterOrEqual(t, len(alerts), 8)
+	// What an operator must hear of: failures, lateness, the store, signatures.
+	for _, name := range []string{"WebhookAttemptsFailing", "WebhookOldestDue", "WebhookStoreErrors", "WebhookSignatureFailures"} {
+		require.True(t, alerts[name], name)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^### (Webhook\w+)$`).FindAllStringSubmatch(page, -1) {
+		require.True(t, alerts[m[1]], "docs/operations.md has a section for %s, which is no alert", m[1])
+	}
+	for name := range families {
+		require.Contains(t, page, "`"+name+"`")
+	}
+}
+
+// promtool knows best, where it is installed.
+func TestPromtool(t *testing.T) {
+	t.Parallel()
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("promtool is not on PATH (Debian has it in the package prometheus); the rules are parsed by TestAlerts")
+	}
+	for _, args := range [][]string{{"check", "rules", "alerts.yml"}, {"check", "config", "prometheus.yml"}, {"test", "rules", "alerts_test.yml"}} {
+		cmd := exec.Command(promtool, args...)
+		cmd.Dir = filepath.Join(deploy, "prometheus")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "promtool %s: %s", strings.Join(args, " "), out)
+	}
+}
+
+func TestDashboard(t *testing.T) {
+	t.Parallel()
+	var d struct {
+		Title, UID string
+		Panels     []struct {
+			ID          int
+			Type, Title string
+			GridPos     struct{ X, Y, W, H int }
+			Targets     []struct{ Expr, RefID string }
+			Datasource  struct{ UID string }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(read(t, deploy, "grafana/dashboard.json")), &d))
+	require.NotEmpty(t, d.Title)
+	ids, shown := map[int]bool{}, ""
+	taken := map[[2]int]string{}
+	for _, p := range d.Panels {
+		require.False(t, ids[p.ID], "panel %d is there twice", p.ID)
+		ids[p.ID] = true
+		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
+			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
+				require.Empty(t, taken[[2]int{x, y}], "%s lies on another panel", p.Title)
+				require.Less(t, x, 24, p.Title)
+				taken[[2]int{x, y}] = p.Title
+			}
+		}
+		if p.Type == "row" {
+			continue
+		}
+		require.NotEmpty(t, p.Title)
+		require.NotEmpty(t, p.Targets, p.Title)
+		require.Equal(t, "${datasource}", p.Datasource.UID)
+		for _, target := range p.Targets {
+			require.Contains(t, target.Expr, "caddy_webhook_", p.Title)
+			require.Equal(t, strings.Count(target.Expr, "("), strings.Count(target.Expr, ")"), p.Title)
+			requireKnownMetrics(t, target.Expr)
+			shown += target.Expr
+		}
+	}
+	for name := range families {
+		require.Contains(t, shown, name, "the dashboard does not show it")
+	}
+}
+
+// The compose file's Redis keeps what it is given, and its Caddyfile works.
+func TestCompose(t *testing.T) {
+	t.Parallel()
+	var c struct {
+		Services map[string]struct {
+			Command string
+			Volumes []string
+			Secrets []string
+			Ports   []string
+		}
+		Secrets map[string]any
+		Volumes map[string]any
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, deploy, "compose/compose.yml")), &c))
+	for _, want := range []string{"--appendonly yes", "--maxmemory-policy noeviction", "--requirepass"} {
+		require.Contains(t, c.Services["redis"].Command, want)
+	}
+	require.Empty(t, c.Services["redis"].Ports, "nobody outside needs Redis")
+	for name, s := range c.Services {
+		for _, secret := range s.Secrets {
+			require.Contains(t, c.Secrets, secret, name)
+		}
+		for _, volume := range s.Volumes {
+			source, _, _ := strings.Cut(volume, ":")
+			if strings.HasPrefix(source, ".") {
+				require.FileExists(t, filepath.Join(deploy, "compose", source))
+			} else {
+				require.Contains(t, c.Volumes, source)
+			}
+		}
+	}
+	for _, file := range []string{"Dockerfile", "systemd/caddy-webhooks.service"} {
+		require.NotEmpty(t, read(t, deploy, file))
+	}
+}
+
+func TestComposeCaddyfileRuns(t *testing.T) {
+	t.Parallel()
+	store, secrets := startRedis(t), t.TempDir()
+	for name, value := range map[string]string{
+		"redis_password": redisPassword, "encryption_key": encryptionKey, "api_key": apiKey, "webhook_secret": signingSecret,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(secrets, name), []byte(value+"\n"), 0o600))
+	}
+	c := &caddy{t: t, name: "compose", admin: freePort(t), port: freePort(t), dir: t.TempDir()}
+	metrics := freePort(t)
+	text := strings.NewReplacer(
+		"/run/secrets", secrets, "localhost:2019", c.adminAddress()+"\n\tauto_https off\n\tdefault_bind 127.0.0.1", ":2020", fmt.Sprintf(":%d", metrics),
+	).Replace(read(t, deploy, "compose/Caddyfile"))
+	c.env = []string{
+		"REDIS_ADDRESS=" + store.Addr(), "API_HOST=http://127.0.0.1:" + fmt.Sprint(c.port), "HOOKS_HOST=http://127.0.0.1:" + fmt.Sprint(freePort(t)),
+	}
+	c.config = filepath.Join(c.dir, "Caddyfile")
+	require.NoError(t, os.WriteFile(c.config, []byte(text), 0o600))
+	c.launch()
+	c.register("https://example.com/hooks", "*")
+	resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", metrics))
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.Zero(t, c.webhook("stats").status, "its health check")
+	resp, err = client.Get(fmt.Sprintf("http://127.0.0.1:%d/config/", metrics))
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusNotFound, resp.StatusCode)
+	store.Kill()
+	require.Eventually(t, func() bool { return c.webhook("stats").status == 1 }, 20*time.Second, 50*time.Millisecond)
+}
+
+// Every command of `caddy webhook --help` has its section.
+func TestCommandLinePage(t *testing.T) {
+	t.Parallel()
+	c := &caddy{t: t, name: "none", dir: t.TempDir()}
+	page := read(t, "../../docs/command-line.md")
+	r := c.run("", "webhook", "--help")
+	require.Zero(t, r.status)
+	_, list, ok := strings.Cut(r.stdout, "Available Commands:\n")
+	require.True(t, ok)
+	found := 0
+	for line := range strings.Lines(list) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 {
+			break
+		}
+		found++
+		require.Contains(t, page, "\n## "+fields[0]+"\n")
+		require.Contains(t, page, "$ caddy webhook "+fields[0])
+		require.NotEmpty(t, c.run("", "webhook", fields[0], "--help").stdout)
+	}
+	require.GreaterOrEqual(t, found, 13)
+}
