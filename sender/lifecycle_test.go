@@ -1,7 +1,10 @@
 package sender
 
 import (
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -249,4 +252,56 @@ func TestResentIsNotExpiredAtOnce(t *testing.T) {
 	code.set(200)
 	c.advance(20 * time.Second)
 	b.reaches(p, StateSucceeded)
+}
+
+// TestLesson22_Connections: one connection serves many deliveries, and none stays open when the sender has stopped.
+func TestLesson22_Connections(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	opened, open := 0, map[net.Conn]bool{}
+	count := func(c net.Conn, state http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch state {
+		case http.StateNew:
+			opened++
+			open[c] = true
+		case http.StateClosed:
+			delete(open, c)
+		}
+	}
+	server := func(code int) string {
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			_, _ = w.Write(make([]byte, 10<<10)) // read to its end, or the connection is of no further use
+		}))
+		s.Config.ConnState = count
+		s.Start()
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(o *Options) {
+		once(o)
+		o.Config.NotifyURL, o.Config.NotifySecret = server(200), "the_operators_secret"
+	}).start()
+	b.webhook(server(200), "video.uploaded")
+	for range 50 {
+		b.reaches(b.publish(guideData), StateSucceeded)
+	}
+	mu.Lock()
+	require.Equal(t, 1, opened)
+	mu.Unlock()
+	b.webhook(server(500), "video.deleted")
+	b.reaches(b.publishes("default", Event{Type: "video.deleted"}), StateFailed)
+	eventually(t, "the operator is told", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return opened == 3
+	})
+	require.NoError(t, b.Stop(t.Context()))
+	eventually(t, "all are closed", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(open) == 0
+	})
 }

@@ -233,6 +233,7 @@ func (s *Sender) Stop(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		s.running.Wait()
+		s.hangUp()
 		close(done)
 	}()
 	select {
@@ -240,10 +241,16 @@ func (s *Sender) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("stopping the sender: %w", ctx.Err())
 	}
-	if t, ok := s.transport.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
-	}
 	return nil
+}
+
+// hangUp closes the connections that are kept for the next delivery.
+func (s *Sender) hangUp() {
+	for _, transport := range []http.RoundTripper{s.transport, s.notify.transport} {
+		if t, ok := transport.(interface{ CloseIdleConnections() }); ok {
+			t.CloseIdleConnections()
+		}
+	}
 }
 
 // EventTypes is the catalogue.
