@@ -86,5 +86,7 @@ func FuzzParseKey(f *testing.F) {
 func TestJobIsEncodedInOneAllocation(t *testing.T) {
 	job := sampleJob()
 	require.GreaterOrEqual(t, job.size(), len(job.Append(nil)))
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { job.Append(nil) }), 1.0)
+	if !raceEnabled {
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { job.Append(nil) }), 1.0)
+	}
 }
