@@ -313,6 +313,40 @@ func TestLesson19HistoryIsTrimmed(t *testing.T) {
 	require.Positive(t, c.redis().PTTL(t.Context(), c.key("idx:one")).Val(), "it goes with its last job")
 }
 
+// The history of a busy lane is trimmed as fast as it grows: Redis itself trims no more than some thousands at once.
+func TestLesson19HistoryOfABusyLane(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		b := newBundle(t, s, nil)
+		b.lane("one")
+		_, err := b.Queue.Run(t.Context(), 0, Script(`
+for i = 1, 30000 do call('XADD', base .. 'idx:one', int(now - IDX_TTL - 100000 + i) .. '-0', 'j', 'job' .. i) end
+call('ZADD', base .. 'ages', now, 'one')
+return 1`))
+		require.NoError(t, err)
+		for range 10 {
+			c := b.claim(0)
+			if c.wait < 0 || c.wait > time.Second {
+				break
+			}
+			eventually(t, "the next look", func() bool { return b.claim(0).wait != 0 })
+		}
+		require.Less(t, s.Client().XLen(t.Context(), b.key("idx:one")).Val(), int64(200))
+	})
+}
+
+// A lane that lost its place among the ready ones, such as by an abort while a cluster moved its slot, is found again.
+func TestLostLaneIsFound(t *testing.T) {
+	t.Parallel()
+	c := newClock(t, nil)
+	c.lane("one")
+	c.push(event(1))
+	require.NoError(t, c.redis().ZRem(t.Context(), c.key("ready"), "one").Err())
+	require.Empty(t, c.claim(1).jobs)
+	c.advance(30 * time.Second)
+	require.Len(t, c.claim(1).jobs, 1)
+}
+
 // Payloads go with the last delivery: an hour later where all succeeded, much later where one failed.
 func TestPayloadLifetime(t *testing.T) {
 	t.Parallel()

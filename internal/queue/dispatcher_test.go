@@ -183,8 +183,8 @@ func TestLesson21Shutdown(t *testing.T) {
 		}})
 		receive(t, running, "an attempt")
 		receive(t, running, "another attempt")
-		b.quiet(d)
 		d.cancel()
+		b.quiet(d) // a round may have been under way
 		stopped := make(chan struct{})
 		go func() {
 			defer close(stopped)

@@ -59,32 +59,33 @@ func TestSlowLanesHoldHalfOfTheSlots(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		b := newBundle(t, s, nil)
-		const lanes = 6
+		const lanes, slots = 16, 64
 		for i := range lanes {
 			b.lane(fmt.Sprint("hangs", i))
-			b.push(to(fmt.Sprint("hangs", i), 0))
+			b.push(to(fmt.Sprint("hangs", i), 0), to(fmt.Sprint("hangs", i), 1))
 		}
 		b.lane("healthy", "w", 16)
 		got := make(chan *Job, 1000)
-		d := b.dispatch(Options{Concurrency: 12, PerLane: 16, Handler: func(ctx context.Context, j *Job) Outcome {
+		d := b.dispatch(Options{Concurrency: slots, PerLane: 16, Handler: func(ctx context.Context, j *Job) Outcome {
 			if strings.HasPrefix(j.Lane, "hangs") {
 				return hang(ctx, j)
 			}
 			got <- j
 			return Outcome{Kind: Succeeded}
 		}})
-		eventually(t, "one attempt of each hangs", func() bool { return d.InFlight() == lanes })
+		eventually(t, "two attempts of each hang", func() bool { return d.InFlight() == slots/2 })
 		slow := time.Now().Add(slowAfter + 2*lookSlowEvery)
 		eventually(t, "they count as slow", func() bool { return time.Now().After(slow) })
-		for i := range lanes { // their windows would let another one in
-			b.push(to(fmt.Sprint("hangs", i), 1))
+		for i := range lanes { // their windows and their shares would let more in
+			b.setConf(fmt.Sprint("hangs", i), "w", 16)
+			b.push(to(fmt.Sprint("hangs", i), 2))
 		}
 		for n := range 30 {
 			b.push(to("healthy", 1000+n))
 			receive(t, got, "a healthy job")
 		}
 		b.quiet(d)
-		require.Equal(t, lanes, d.InFlight())
+		require.Equal(t, slots/2, d.InFlight())
 		require.EqualValues(t, lanes, b.waitingCount())
 	})
 }

@@ -127,6 +127,43 @@ func TestLesson03RedisComesAndGoes(t *testing.T) {
 	}
 }
 
+// Lesson 3: where Redis lost one script only, a settle comes after the claim of its round, which then knows nothing of
+// what the settle put back.
+func TestLesson03OneScriptLost(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		b := newBundle(t, s, nil)
+		b.lane("one")
+		got, finish := make(chan *Job, 2), make(chan struct{})
+		b.dispatch(Options{Lease: time.Hour, Handler: func(_ context.Context, j *Job) Outcome {
+			got <- j
+			<-finish
+			return Outcome{Kind: Retry, Delay: 50 * time.Millisecond}
+		}})
+		b.push(event(1))
+		receive(t, got, "the first attempt")
+		require.NoError(t, s.Client().ScriptFlush(t.Context()).Err())
+		b.claim(0)                                                           // loads its own script
+		require.NoError(t, s.Client().Del(t.Context(), b.key("ages")).Err()) // else its tick may come in time by chance
+		close(finish)
+		receive(t, got, "the second attempt")
+	})
+}
+
+// Lesson 3: what became ready while the subscription was interrupted is found when it is back.
+func TestLesson03MissedWakeUp(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: server.URL()}), nil)
+	b.lane("one")
+	got := make(chan *Job, 10)
+	d := b.dispatch(Options{Handler: succeedTo(got)})
+	b.idle(d)
+	b.backlog("one", 1) // told to nobody
+	require.NoError(t, server.Client().Do(t.Context(), "CLIENT", "KILL", "TYPE", "pubsub").Err())
+	receive(t, got, "the job")
+}
+
 // Lesson 4: a full Redis takes no events, but deliveries go on: else it could never become less full.
 func TestLesson04FullRedisDrains(t *testing.T) {
 	t.Parallel()

@@ -77,6 +77,11 @@ func TestWindowHalvesOneByOne(t *testing.T) {
 		require.Equal(t, "2", b.conf("one", "w"), "one success is a whole round of a window of one")
 		require.Equal(t, "10", b.conf("one", "fl"))
 		require.Empty(t, b.claim(100).jobs, "ten are in flight and two may be")
+		b.setConf("one", "w", 8)
+		b.settle(Outcome{Kind: Succeeded}, jobs[6:9]...)
+		b.settle(Outcome{Kind: Retry, Delay: time.Hour}, jobs[9])
+		b.settle(Outcome{Kind: Succeeded}, jobs[10])
+		require.Equal(t, "4", b.conf("one", "w"), "a failure begins a new round")
 	})
 }
 

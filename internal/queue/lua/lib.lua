@@ -131,8 +131,8 @@ local function trim_history(lane)
   call('PEXPIRE', idx, kept + SWEEP)
   if call('EXISTS', old) == 1 then call('XTRIM', old, 'MINID', '~', int(now - math.max(IDX_TTL, C.kept_dead))) end
   if not failed then
-    call('XTRIM', idx, 'MINID', '~', int(now - IDX_TTL))
-    return nil
+    -- Redis trims some thousands at most: until nothing is left to trim, so that a busy lane's history does not outgrow that.
+    return call('XTRIM', idx, 'MINID', '~', int(now - IDX_TTL)) > 0 and now + 1 or nil
   end
   local entries = call('XRANGE', idx, '-', int(now - IDX_TTL), 'COUNT', LOOK)
   for _, entry in ipairs(entries) do
