@@ -32,6 +32,7 @@ type options struct {
 	seconds  int
 	profile  string
 	rate     int
+	observed bool // with metrics and tracing, see overhead.go
 }
 
 // figures are the results of a benchmark, in the order in which people read them.

@@ -38,6 +38,8 @@ type senderSettings struct {
 	Workers int
 	Profile string
 	Limits  config.Sender
+
+	Observed bool // with metrics and tracing
 }
 
 // spent is what a process used for what it did.
@@ -84,12 +86,16 @@ func (c *commandCounter) ProcessPipelineHook(next redis.ProcessPipelineHook) red
 }
 
 // openSender makes a sender on a store.
-func openSender(r config.Redis, c config.Sender) (*sender.Sender, *sender.Store, error) {
+func openSender(r config.Redis, c config.Sender, change ...func(*sender.Options)) (*sender.Sender, *sender.Store, error) {
 	store, err := sender.OpenStore(r, "", nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := sender.New(sender.Options{Store: store, Config: c, Version: "bench"})
+	o := sender.Options{Store: store, Config: c, Version: "bench"}
+	for _, f := range change {
+		f(&o)
+	}
+	s, err := sender.New(o)
 	return s, store, err
 }
 
@@ -99,7 +105,12 @@ func runSender(ctx context.Context, arg string, t *talk) error {
 	if err := json.Unmarshal([]byte(arg), &settings); err != nil {
 		return err
 	}
-	s, store, err := openSender(settings.Redis, settings.Limits)
+	watch, end, err := observing(ctx, settings.Observed)
+	if err != nil {
+		return err
+	}
+	defer end()
+	s, store, err := openSender(settings.Redis, settings.Limits, watch)
 	if err != nil {
 		return err
 	}
@@ -340,7 +351,7 @@ func roundSender(ctx context.Context, o options, k *child, addr string) (p spent
 	if err := preload(ctx, publisher, o.n, o.size); err != nil {
 		return p, counts, 0, err
 	}
-	c, err := start(ctx, "sender", senderSettings{Redis: config.Redis{URL: server.url()}, Limits: conf, Profile: o.profile})
+	c, err := start(ctx, "sender", senderSettings{Redis: config.Redis{URL: server.url()}, Limits: conf, Profile: o.profile, Observed: o.observed})
 	if err != nil {
 		return p, counts, 0, err
 	}
