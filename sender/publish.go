@@ -78,11 +78,16 @@ func envelope(event string, timestamp time.Time, data json.RawMessage) string {
 	return b.String()
 }
 
-// prepare checks an event and makes it ready to be pushed.
+// prepare checks a publisher's event and makes it ready to be pushed.
 func (s *Sender) prepare(ctx context.Context, account string, e Event) (*queue.Event, error) {
 	if !s.types[e.Type] {
 		return nil, &Error{Code: CodeUnknownEventType, Field: "event", Message: "unknown event type " + quote(e.Type) + "; GET /event-types lists them"}
 	}
+	return s.prepareAny(ctx, account, e)
+}
+
+// prepareAny is prepare for an event of any type.
+func (s *Sender) prepareAny(ctx context.Context, account string, e Event) (*queue.Event, error) {
 	if e.ID != "" && !validEventID(e.ID) {
 		return nil, invalid("id", "an event ID has 1 to %d letters, digits, dashes and underscores", config.MaxEventID)
 	}
@@ -267,7 +272,7 @@ func (s *Sender) TestWebhook(ctx context.Context, account, id string) (Published
 		return Published{}, err
 	}
 	data, _ := json.Marshal(map[string]string{"webhookId": id, "message": "This is a test event."})
-	q, err := s.prepare(ctx, account, Event{Type: config.EventTest, Data: data})
+	q, err := s.prepareAny(ctx, account, Event{Type: config.EventTest, Data: data})
 	if err != nil {
 		return Published{}, err
 	}

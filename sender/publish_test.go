@@ -366,7 +366,7 @@ func TestLimitsOfAnEvent(t *testing.T) {
 		_, err := b.Publish(t.Context(), "default", Event{Type: "video.uploaded", Data: json.RawMessage(`{}`), ID: id})
 		requireError(t, err, CodeInvalidField, "id")
 	}
-	for _, kind := range []string{"", "video", "video.*", "*", "VIDEO.UPLOADED", "video.uploaded ", "nothing"} {
+	for _, kind := range []string{"", "video", "video.*", "*", "VIDEO.UPLOADED", "video.uploaded ", "nothing", config.EventTest} {
 		_, err := b.Publish(t.Context(), "default", Event{Type: kind, Data: json.RawMessage(`{}`)})
 		requireError(t, err, CodeUnknownEventType, "event")
 	}

@@ -145,7 +145,7 @@ func New(o Options) (*Sender, error) {
 		o.TracerProvider = noop.NewTracerProvider()
 	}
 	s := &Sender{
-		c: c, o: o, log: o.Logger, store: o.Store, names: config.HeadersFor(c.Brand), types: map[string]bool{config.EventTest: true},
+		c: c, o: o, log: o.Logger, store: o.Store, names: config.HeadersFor(c.Brand), types: make(map[string]bool, len(c.EventTypes)),
 		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64),
 		propagate: propagate, pace: replayPace,
 	}
