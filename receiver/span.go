@@ -10,13 +10,13 @@ import (
 
 const tracerName = "github.com/videocloud/webhooks/receiver"
 
-// startSpan begins the request's span. Without a provider and without a span in the context there is none, and
-// tracing costs nothing.
+// startSpan begins the request's span. Without a provider, and without a span in the context that is recorded, there is
+// none: what isn't sampled costs nothing, and the trace of the context stays what the app sees.
 func (r *Receiver) startSpan(x *exchange) trace.Span {
 	provider := r.tracing
 	if provider == nil {
 		outer := trace.SpanFromContext(x.parent)
-		if !outer.SpanContext().IsValid() {
+		if !outer.IsRecording() {
 			return nil
 		}
 		provider = outer.TracerProvider()
@@ -32,6 +32,10 @@ func endReceive(span trace.Span, o *Outcome) {
 	if span == nil {
 		return
 	}
+	defer span.End()
+	if !span.IsRecording() {
+		return
+	}
 	span.SetAttributes(
 		attribute.String("webhook.name", o.Name),
 		attribute.String("webhook.scheme", o.Scheme),
@@ -42,7 +46,6 @@ func endReceive(span trace.Span, o *Outcome) {
 	if o.Error != "" || o.Result == ResultFailed {
 		span.SetStatus(codes.Error, o.Result)
 	}
-	span.End()
 }
 
 // span begins a step of the request.

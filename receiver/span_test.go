@@ -59,3 +59,17 @@ func TestSpansOfAQueue(t *testing.T) {
 	}
 	require.Equal(t, []string{"webhook.verify", "webhook.enqueue", "webhook.dedup", "webhook.receive", "webhook.verify", "webhook.receive"}, names)
 }
+
+// What the request's own span doesn't record makes no spans, but stays in its trace.
+func TestNoSpansWhereNothingIsSampled(t *testing.T) {
+	t.Parallel()
+	spans := tracetest.NewSpanRecorder()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans), sdktrace.WithSampler(sdktrace.NeverSample()))
+	g := newGateway(t)
+	var app trace.SpanContext
+	g.app.work = func(_ http.ResponseWriter, r *http.Request) { app = trace.SpanContextFromContext(r.Context()) }
+	ctx, outer := provider.Tracer("test").Start(t.Context(), "request")
+	requireAccepted(t, g.serve(delivery("body", "evt_1").WithContext(ctx)))
+	require.Equal(t, outer.SpanContext(), app)
+	require.Empty(t, spans.Started())
+}
