@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -41,18 +42,18 @@ var program = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	status := m.Run()
-	if built {
+	if built.Load() {
 		file, _ := program()
 		_ = os.RemoveAll(filepath.Dir(file))
 	}
 	os.Exit(status)
 }
 
-var built bool
+var built atomic.Bool
 
 func binary(t *testing.T) string {
 	t.Helper()
-	built = true
+	built.Store(true)
 	file, err := program()
 	require.NoError(t, err)
 	return file
