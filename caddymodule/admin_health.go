@@ -73,6 +73,11 @@ func (a *App) health(r *http.Request, maxDue time.Duration) *healthAnswer {
 			h.Problems = append(h.Problems, fmt.Sprintf("a delivery has been due for %s", q.OldestDue.Round(time.Second)))
 		}
 	}
+	for _, q := range a.queues {
+		if !q.Alive() {
+			h.Problems = append(h.Problems, "the workers of the queue "+q.name+" have had no answer of the store for a while")
+		}
+	}
 	if len(h.Problems) > 0 {
 		h.Status = "unavailable"
 	}

@@ -8,7 +8,7 @@
 //	http.handlers.webhook_api           webhook_api        the REST API for owners and publishers
 //	http.handlers.webhook_receiver      webhook_receiver   the gateway in front of an app
 //	http.webhook_receiver.schemes.*     (in its block)     one for each signature scheme
-//	admin.api.webhooks                  -                  /webhooks/stats, /webhooks/health
+//	admin.api.webhooks                  -                  /webhooks/health, /webhooks/stats, and what the commands ask
 //
 // The subcommands of `caddy webhook` are in package command beside this one.
 //

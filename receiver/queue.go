@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,7 +39,7 @@ type QueueOptions struct {
 	// Deliver brings one event to the app. An error, or an answer other than 2xx, is a failed attempt. The request's
 	// context ends with the attempt's time.
 	Deliver func(http.ResponseWriter, *http.Request) error
-	// Logger gets one line for each failed attempt and each dead event. Defaults to none.
+	// Logger gets one line for each attempt and each dead event. Defaults to none.
 	Logger *slog.Logger
 	// Observe is called after each attempt with its outcome: succeeded, retrying or failed. Defaults to nothing.
 	Observe func(outcome string, took time.Duration)
@@ -52,6 +53,8 @@ type Queue struct {
 	queue      *queue.Queue
 	accepts    queue.Combiner[*accept]
 	dispatcher *queue.Dispatcher
+	lines      queueLines
+	began      atomic.Int64 // when it was started, in unix ms
 	stop       context.CancelFunc
 	running    sync.WaitGroup
 }
@@ -102,6 +105,7 @@ const maxInFlight = 1 << 20
 // Start begins to deliver. It returns at once; while Redis is down it goes on trying.
 func (q *Queue) Start(ctx context.Context) {
 	ctx, q.stop = context.WithCancel(context.WithoutCancel(ctx)) // ends with Stop, not with the caller's context
+	q.began.Store(time.Now().UnixMilli())
 	q.running.Go(func() { q.dispatcher.Run(ctx) })
 }
 
@@ -200,12 +204,19 @@ func readAccepted(answer byte) (EnqueueResult, error) {
 // poisonAfter is how many gateways in a row have to die with an event before that counts as a failed attempt.
 const poisonAfter = 3
 
+// Outcomes of an attempt.
+const (
+	outcomeDelivered = "succeeded"
+	outcomeAgain     = "retrying"
+	outcomeDead      = "failed"
+)
+
 // attempt brings one event to the app. It is the dispatcher's handler.
 func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 	number, began := j.Attempts+1, time.Now()
 	job, err := DecodeJob([]byte(j.Payload))
 	if err != nil {
-		q.log.Error("webhook.dead", "webhook_name", q.o.Name, "job", j.ID, "error", err)
+		q.unreadable(j, err)
 		return queue.Outcome{Kind: queue.Failed, Reason: queue.ReasonExpired}
 	}
 	if j.Expiries >= poisonAfter {
@@ -216,19 +227,16 @@ func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 	if err != nil && ctx.Err() != nil {
 		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt
 	}
-	out, outcome := queue.Outcome{Kind: queue.Succeeded}, "succeeded"
+	out, outcome := queue.Outcome{Kind: queue.Succeeded}, outcomeDelivered
 	switch {
 	case err == nil:
 	case number < len(q.o.Config.Retry):
-		out, outcome = queue.Outcome{Kind: queue.Retry, Delay: q.o.Config.Retry[number]}, "retrying"
+		out, outcome = queue.Outcome{Kind: queue.Retry, Delay: q.o.Config.Retry[number]}, outcomeAgain
 	default:
-		out, outcome = queue.Outcome{Kind: queue.Failed, Reason: err.Error()}, "failed"
+		out, outcome = queue.Outcome{Kind: queue.Failed, Reason: err.Error()}, outcomeDead
 	}
 	took := time.Since(began)
-	if err != nil {
-		q.log.Warn("webhook.delivery", "webhook_name", q.o.Name, "webhook_id", job.ID, "event", job.Event, "attempt", number,
-			"outcome", outcome, "error", err, "duration", took)
-	}
+	q.logAttempt(ctx, &attempted{job, number, outcome, err, took, out.Delay})
 	if q.o.Observe != nil {
 		q.o.Observe(outcome, took)
 	}

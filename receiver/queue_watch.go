@@ -1,0 +1,85 @@
+package receiver
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/sample"
+)
+
+// queueLines thins out floods of a queue's log lines, each kind by itself.
+type queueLines struct{ successes, failures, dead sample.Lines }
+
+// attempted is one attempt that ended, and what comes of it: "succeeded", "retrying" or "failed".
+type attempted struct {
+	job     *Job
+	number  int
+	outcome string
+	err     error
+	took    time.Duration
+	delay   time.Duration // until the next one
+}
+
+// logAttempt writes the one log line of an attempt, and another where the event is given up.
+func (q *Queue) logAttempt(ctx context.Context, a *attempted) {
+	level, lines := slog.LevelInfo, &q.lines.successes
+	if a.err != nil {
+		level, lines = slog.LevelWarn, &q.lines.failures
+	}
+	q.logLine(ctx, level, lines, "delivery.attempted", a, slog.Int("attempt", a.number), slog.Duration("duration", a.took))
+	if a.outcome == outcomeDead {
+		q.logLine(ctx, slog.LevelWarn, &q.lines.dead, "delivery.failed", a, slog.Int("attempts", a.number))
+	}
+}
+
+func (q *Queue) logLine(ctx context.Context, level slog.Level, lines *sample.Lines, message string, a *attempted, more ...slog.Attr) {
+	if !q.log.Enabled(ctx, level) {
+		return
+	}
+	leftOut, ok := lines.Take(time.Now())
+	if !ok {
+		return
+	}
+	attrs := append(make([]slog.Attr, 0, 12), slog.String("webhook_name", q.o.Name), slog.String("webhook_id", a.job.ID),
+		slog.String("event", a.job.Event), slog.String("outcome", a.outcome))
+	attrs = append(attrs, more...)
+	// The trace ID is the second field of the traceparent that came with the request.
+	if parts := strings.Split(a.job.Header.Get("Traceparent"), "-"); len(parts) == 4 && len(parts[1]) == 32 {
+		attrs = append(attrs, slog.String("trace_id", parts[1]))
+	}
+	if a.err != nil {
+		attrs = append(attrs, slog.Any("error", a.err))
+	}
+	if a.delay > 0 {
+		attrs = append(attrs, slog.Duration("next_attempt_in", a.delay))
+	}
+	if leftOut > 0 {
+		attrs = append(attrs, slog.Int64("left_out", leftOut))
+	}
+	q.log.LogAttrs(ctx, level, message, attrs...)
+}
+
+// aliveWithin is how long a queue's workers may go without an answer of the store. Idle ones ask every 15 s.
+const aliveWithin = 45 * time.Second
+
+// Alive reports whether the workers had an answer of the store lately, or were started just now. It is false for a queue
+// that was not started.
+func (q *Queue) Alive() bool {
+	began := q.began.Load()
+	return began > 0 && time.Since(latest(time.UnixMilli(began), q.dispatcher.LastRound())) < aliveWithin
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// unreadable logs a stored event that no version of this program wrote.
+func (q *Queue) unreadable(j *queue.Job, err error) {
+	q.log.Error("delivery.failed", "webhook_name", q.o.Name, "job", j.ID, "error", err)
+}
