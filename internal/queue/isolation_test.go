@@ -96,8 +96,12 @@ func TestOneLaneGetsEverySlot(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		b := newBundle(t, s, func(l *Limits) { l.InFlight = 20 })
 		b.lane("app", "fix", 1, "w", 1_000_000)
-		b.push(many("app", 40)...)
+		b.push(many("app", 15)...)
 		d := b.dispatch(Options{Concurrency: 20, PerLane: 20, OneLane: true, Handler: hang})
+		eventually(t, "most slots", func() bool { return d.InFlight() == 15 })
+		slow := time.Now().Add(slowAfter + 2*lookSlowEvery)
+		eventually(t, "they count as slow", func() bool { return time.Now().After(slow) })
+		b.push(many("app", 40)[15:]...)
 		eventually(t, "every slot", func() bool { return d.InFlight() == 20 })
 	})
 }

@@ -134,6 +134,23 @@ func TestGoneDisablesWithOneNotice(t *testing.T) {
 	require.Equal(t, c.outboxField("s", 0), c.outboxField("s", 1), "it failed since the first failure")
 }
 
+// 410 of an attempt under way does not end a pause, nor does its notice say so.
+func TestGoneOfAPausedLane(t *testing.T) {
+	t.Parallel()
+	c := newClock(t, nil)
+	c.lane("one")
+	c.push(many("one", 3)...)
+	jobs := c.claim(1).jobs
+	c.setStatus("one", "paused")
+	c.settle(Outcome{Kind: Gone, Reason: "gone", Detail: "{}"}, jobs...)
+	require.Equal(t, "paused", c.conf("one", "st"), "only its owner ends it")
+	require.Equal(t, []string{"failed one 1"}, c.outbox())
+	c.setStatus("one", "active")
+	c.settleOne(Outcome{Kind: Gone, Reason: "gone", Detail: "{}"})
+	require.Equal(t, "disabled", c.conf("one", "st"))
+	require.Equal(t, []string{"failed one 1", "disabled one 1"}, c.outbox())
+}
+
 // A failing notice never makes another notice; it marks the lane all the same.
 func TestFailureWithoutNotice(t *testing.T) {
 	t.Parallel()

@@ -53,7 +53,7 @@ local function failed(t, lane, detail, status)
   t.unnoticed = t.unnoticed + 1
   local since = t.failed_since > 0 and t.failed_since or now -- a paused lane has not failed: it was under way
   if now - t.noticed >= HOUR or t.status == 'disabled' then
-    notice(lane, status, detail, since, t.unnoticed)
+    notice(lane, t.status == 'disabled' and 'disabled' or 'failed', detail, since, t.unnoticed)
     t.noticed, t.unnoticed, t.announced = now, 0, true
     t.set.nf = '1'
     call('ZREM', base .. 'notices', lane)
