@@ -319,10 +319,14 @@ func TestLesson19HistoryOfABusyLane(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		b := newBundle(t, s, nil)
 		b.lane("one")
+		entries := 30_000
+		if s.InMemory() {
+			entries = 300 // it trims all at once, and is slow
+		}
 		_, err := b.Queue.Run(t.Context(), 0, Script(`
-for i = 1, 30000 do call('XADD', base .. 'idx:one', int(now - IDX_TTL - 100000 + i) .. '-0', 'j', 'job' .. i) end
+for i = 1, tonumber(ARGV[10]) do call('XADD', base .. 'idx:one', int(now - IDX_TTL - 100000 + i) .. '-0', 'j', 'job' .. i) end
 call('ZADD', base .. 'ages', now, 'one')
-return 1`))
+return 1`), entries)
 		require.NoError(t, err)
 		eventually(t, "it is trimmed", func() bool {
 			b.claim(0)
