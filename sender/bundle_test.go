@@ -172,6 +172,14 @@ func (b *bundle) delivery(p Published) Delivery {
 	return d
 }
 
+// failed counts a webhook's failed deliveries without the cost of listing them.
+func (b *bundle) failed(w Webhook) int {
+	b.t.Helper()
+	n, err := b.store.Client().ZCard(b.t.Context(), b.queue.Tag(mustShard(b.t, b))+"dead:"+laneOf(w.ID)).Result()
+	require.NoError(b.t, err)
+	return int(n)
+}
+
 // reaches waits until a published event's first delivery is in a state and returns it.
 func (b *bundle) reaches(p Published, state State) Delivery {
 	b.t.Helper()
