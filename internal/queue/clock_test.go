@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
@@ -33,14 +32,14 @@ func (c *clock) advance(d time.Duration) {
 	c.store.SetTime(c.now)
 }
 
-// failures claims one job and fails it.
+// fail claims one job and fails it.
 func (c *clock) fail(detail string) *Job {
 	return c.settleOne(Outcome{Kind: Failed, Reason: "exhausted", Detail: detail})
 }
 
 func (c *clock) succeed() *Job { return c.settleOne(Outcome{Kind: Succeeded}) }
 
-// settleOne pushes an event to every lane, claims it in one and settles it there.
+// settleOne claims one job and settles it.
 func (c *clock) settleOne(o Outcome) *Job {
 	jobs := c.claim(1).jobs
 	require.Len(c, jobs, 1)
@@ -195,5 +194,3 @@ func receive[T any](t testing.TB, ch <-chan T, what string) T {
 		panic("unreachable")
 	}
 }
-
-var _ = redisstore.ErrUnsafe

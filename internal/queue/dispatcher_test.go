@@ -3,9 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,112 +54,6 @@ func (b *bundle) quiet(d *started) {
 	})
 }
 
-// Lesson 18: immediate means immediate. The poll is longer than this test waits, so only a wake-up can be behind it.
-func TestLesson18PushWakesAtOnce(t *testing.T) {
-	t.Parallel()
-	require.Greater(t, poll, soon)
-	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
-		for name, push := range map[string]func(b *bundle) *Queue{
-			"this process":    func(b *bundle) *Queue { return b.Queue },
-			"another process": func(b *bundle) *Queue { return New(b.store, testLimits, ShardTags("webhooks")) },
-		} {
-			b := newBundle(t, s, nil)
-			b.lane("one")
-			got := make(chan *Job, 10)
-			d := b.dispatch(Options{Handler: succeedTo(got)})
-			q := push(b)
-			for range 3 {
-				b.idle(d)
-				_, err := q.Push(t.Context(), 0, event(int(time.Now().UnixNano())))
-				require.NoError(t, err)
-				receive(t, got, "the job, after a push of "+name)
-			}
-			d.stop()
-		}
-	})
-}
-
-// A job that becomes due is attempted then, without a poll.
-func TestLesson18DueTimeWakes(t *testing.T) {
-	t.Parallel()
-	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
-		b := newBundle(t, s, nil)
-		b.lane("one")
-		b.push(event(1))
-		var n atomic.Int32
-		got := make(chan time.Time, 10)
-		b.dispatch(Options{Handler: func(context.Context, *Job) Outcome {
-			got <- time.Now()
-			if n.Add(1) < 4 {
-				return Outcome{Kind: Retry, Delay: 100 * time.Millisecond}
-			}
-			return Outcome{Kind: Succeeded}
-		}})
-		last := receive(t, got, "the first attempt")
-		for range 3 {
-			at := receive(t, got, "another attempt")
-			require.GreaterOrEqual(t, at.Sub(last), 100*time.Millisecond, "never early")
-			last = at
-		}
-	})
-}
-
-// Lesson 18: an idle dispatcher costs next to nothing, counted as Redis counts: a script's commands too.
-func TestLesson18IdleCost(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	b := newBundle(t, redistest.Open(t, config.Redis{URL: server.URL()}), nil)
-	b.lane("one") // a lane with a history is no work
-	b.push(event(1))
-	j := b.claim(1).jobs
-	b.settle(Outcome{Kind: Failed, Reason: "exhausted", Detail: "{}", Log: "{}"}, j...)
-	require.NoError(t, b.redis().XTrimMaxLen(t.Context(), b.key("outbox"), 0).Err(), "the notice was sent")
-	d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, Handler: hang, Concurrency: 8, PerLane: 4})
-	d.shards, d.settling, d.health = make([]shardState, 16), make([][]*outcome, 16), make([]health, 16)
-	var helpers sync.WaitGroup
-	asleep := func() bool {
-		d.round(t.Context(), &helpers, true)
-		for _, s := range d.shards {
-			if !s.next.After(time.Now().Add(poll / 2)) {
-				return false
-			}
-		}
-		return true
-	}
-	eventually(t, "all shards sleep, once what there was to look after is looked after", func() bool {
-		b.store.Client().Del(t.Context(), b.key("ages")) // would be looked at within half a minute
-		return asleep()
-	})
-
-	client := server.Client()
-	require.NoError(t, client.Ping(t.Context()).Err())
-	commands := func() int {
-		text := client.InfoMap(t.Context(), "stats").Item("Stats", "total_commands_processed")
-		n, err := strconv.Atoi(text)
-		require.NoError(t, err)
-		return n
-	}
-	before := commands()
-	for i := range d.shards {
-		d.shards[i].next = time.Time{} // the poll
-	}
-	require.True(t, asleep())
-	polled := commands() - before - 1 // the count itself
-	require.LessOrEqual(t, polled, 16, "one command a shard")
-	require.Less(t, float64(polled)/poll.Seconds()+1/healthCheck.Seconds(), 2.0)
-
-	b.push(event(2))
-	for i := range d.shards {
-		d.shards[i].next = time.Time{}
-	}
-	d.woken.Clear() // as if the wake-up was lost
-	asleep()
-	require.Equal(t, 1, d.InFlight(), "the poll finds what was missed")
-	for j := range d.inFlight {
-		d.ended(j)
-	}
-}
-
 // Lesson 21: a stop lets attempts in flight end, hands back those that don't, and leaves nothing behind.
 func TestLesson21Shutdown(t *testing.T) {
 	t.Parallel()
@@ -203,27 +95,6 @@ func TestLesson21Shutdown(t *testing.T) {
 			require.Zero(t, j.Attempts, "a shutdown is not a failed attempt")
 			require.Zero(t, j.Expiries)
 		}
-	})
-}
-
-// What a stopping process hands back, such as the old one of a reload, the others take at once.
-func TestLesson21HandedBackAtOnce(t *testing.T) {
-	t.Parallel()
-	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
-		b := newBundle(t, s, nil)
-		b.lane("one")
-		running, got := make(chan *Job, 1), make(chan *Job, 1)
-		old := b.dispatch(Options{Lease: time.Hour, Handler: func(ctx context.Context, j *Job) Outcome {
-			running <- j
-			return hang(ctx, j)
-		}})
-		b.push(event(1))
-		receive(t, running, "an attempt")
-		require.NoError(t, s.Client().Del(t.Context(), b.key("ages")).Err()) // else its tick may come in time by chance
-		fresh := b.dispatch(Options{Queue: New(s, testLimits, ShardTags("webhooks")), Handler: succeedTo(got)})
-		b.idle(fresh)
-		go old.stop()
-		receive(t, got, "the job that was handed back")
 	})
 }
 
@@ -346,31 +217,6 @@ func TestLesson01KilledProcess(t *testing.T) {
 			require.Zero(t, j.Attempts)
 		}
 		eventually(t, "all is settled", func() bool { return b.conf("one", "fl") == "0" })
-	})
-}
-
-// A process that has no room for what is due wakes the others: nobody else tells them of jobs that came back.
-func TestFullProcessHandsOn(t *testing.T) {
-	t.Parallel()
-	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
-		b := newBundle(t, s, nil)
-		b.lane("one", "w", 16)
-		got := make(chan *Job, 10)
-		other := b.dispatch(Options{Queue: New(s, testLimits, ShardTags("webhooks")), Handler: succeedTo(got)})
-		b.idle(other)
-		b.backlog("one", 3) // told to nobody
-		full := NewDispatcher(Options{Queue: b.Queue, Store: s, Handler: hang, Concurrency: 1, PerLane: 1})
-		full.shards, full.settling, full.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
-		ctx, cancel := context.WithCancel(t.Context())
-		var helpers sync.WaitGroup
-		full.round(ctx, &helpers, true)
-		require.Equal(t, 1, full.InFlight())
-		for range 2 {
-			receive(t, got, "a job that the full process left")
-		}
-		cancel()
-		close(full.work)
-		helpers.Wait()
 	})
 }
 
