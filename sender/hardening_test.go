@@ -135,7 +135,7 @@ func TestLesson13_TLSIsVerified(t *testing.T) {
 	t.Parallel()
 	loopback := net.IPv4(127, 0, 0, 1)
 	var many []net.IP
-	for i := range 100 {
+	for i := range 90 { // from 100 on they are only counted
 		ip := net.ParseIP("2001:db8:1111:2222:3333:4444:5555:0")
 		ip[15] = byte(i)
 		many = append(many, ip)

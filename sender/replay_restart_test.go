@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
@@ -181,4 +182,31 @@ func TestReplayEndsAfterACrash(t *testing.T) {
 		require.NoError(t, err)
 		require.Positive(t, ttl, "it is forgotten some time")
 	})
+}
+
+// TestReplayStepsOnlyFromItsPlace: a step that was prepared at a place that another process has moved on from does
+// nothing, however late it comes.
+func TestReplayStepsOnlyFromItsPlace(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
+	c := stopClock(b)
+	w, _ := b.failing("http://127.0.0.1:1/", 30)
+	r := b.replay(w, ReplayRequest{Since: c.at.Add(-time.Hour)})
+	shard := mustShard(t, b)
+	before, sel, err := b.readReplay(t.Context(), shard, r.ID)
+	require.NoError(t, err)
+	prepared, err := b.replayStep(t.Context(), shard, sel, before.cursor, 10)
+	require.NoError(t, err)
+	require.Len(t, prepared.jobs, 10)
+	_, err = b.stepReplay(t.Context(), shard, r.ID, "one")
+	require.NoError(t, err)
+	cursor := queue.Cursor{Key: replayKey(r.ID), From: before.cursor, To: prepared.next, Owner: "two", Hold: time.Second}
+	for range 2 { // while the other holds it, and after that
+		_, err = b.queue.ResendMoving(t.Context(), shard, cursor, sel.Lane, prepared.jobs)
+		require.ErrorIs(t, err, queue.ErrCursorMoved)
+		c.advance(time.Minute)
+	}
+	now, err := b.Replay(t.Context(), "default", r.ID)
+	require.NoError(t, err)
+	require.Equal(t, 10, now.Sent)
 }

@@ -63,6 +63,13 @@ func TestSecretOverlap(t *testing.T) {
 			all := to.got()
 			return all[len(all)-1]
 		}
+		key := b.queue.Tag(mustShard(t, b)) + "conf:" + laneOf(w.ID)
+		stored := func() (m meta) {
+			text, err := store.Client().HGet(t.Context(), key, "meta").Result()
+			require.NoError(t, err)
+			require.NoError(t, json.Unmarshal([]byte(text), &m))
+			return m
+		}
 		requireSigned(t, deliver(), made)
 		const second, third = "second_webhook_secret", "third_webhook_secret"
 		b.update(w, WebhookUpdate{Secret: ptr(second), SecretOverlap: time.Second})
@@ -72,16 +79,12 @@ func TestSecretOverlap(t *testing.T) {
 		// The same change again, as after an answer that was lost, keeps the old one.
 		b.update(w, WebhookUpdate{Secret: ptr(second), SecretOverlap: time.Hour})
 		requireSigned(t, deliver(), second, made)
+		require.InDelta(t, time.Now().Add(time.Hour).Unix(), stored().OldUntil, 60)
 		b.update(w, WebhookUpdate{Secret: ptr(third), SecretOverlap: time.Hour})
 		requireSigned(t, deliver(), third, second)
 
 		// Let the overlap end.
-		key := b.queue.Tag(mustShard(t, b)) + "conf:" + laneOf(w.ID)
-		text, err := store.Client().HGet(t.Context(), key, "meta").Result()
-		require.NoError(t, err)
-		var m meta
-		require.NoError(t, json.Unmarshal([]byte(text), &m))
-		require.InDelta(t, time.Now().Add(time.Hour).Unix(), m.OldUntil, 60)
+		m := stored()
 		m.OldUntil = time.Now().Unix() - 1
 		past, err := json.Marshal(m)
 		require.NoError(t, err)
