@@ -225,11 +225,11 @@ local function bury(lane, job, reason, attempts, single)
   ended(job, bury_in(lane, job, reason, attempts), single)
 end
 
--- cancel_in keeps a job whose lane is gone, to be shown.
+-- cancel_in keeps a job whose lane is gone, to be shown for as long as its event may be there.
 local function cancel_in(lane, job)
   local gone = base .. 'gone:' .. lane
   call('ZADD', gone, now, job)
-  call('PEXPIRE', gone, C.id_ttl)
+  call('PEXPIRE', gone, math.max(C.id_ttl, C.kept_dead))
 end
 
 -- cancel ends a job whose lane is gone.
