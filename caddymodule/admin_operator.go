@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -51,22 +52,24 @@ func listWebhooks(r *http.Request, a *App) (int, any, error) {
 	return http.StatusOK, answer, err
 }
 
-// explain answers GET /webhooks/explain?id=&account=.
-func explain(r *http.Request, a *App) (int, any, error) {
-	param, err := known(r, "id", "account")
-	if err != nil {
-		return 0, nil, err
+// one makes the handler of a GET for ?id=&account=: of one thing in one account.
+func one[V any](find func(s *sender.Sender, ctx context.Context, account, id string) (V, error)) func(*http.Request, *App) (int, any, error) {
+	return func(r *http.Request, a *App) (int, any, error) {
+		param, err := known(r, "id", "account")
+		if err != nil {
+			return 0, nil, err
+		}
+		s, err := a.operated()
+		if err != nil {
+			return 0, nil, err
+		}
+		account, err := accountOf(r, s, param("account"), param("id"))
+		if err != nil {
+			return 0, nil, err
+		}
+		found, err := find(s, r.Context(), account, param("id"))
+		return http.StatusOK, found, err
 	}
-	s, err := a.operated()
-	if err != nil {
-		return 0, nil, err
-	}
-	account, err := accountOf(r, s, param("account"), param("id"))
-	if err != nil {
-		return 0, nil, err
-	}
-	x, err := s.Explain(r.Context(), account, param("id"))
-	return http.StatusOK, x, err
 }
 
 // retryDelivery answers POST /webhooks/retry.
@@ -121,22 +124,4 @@ func startReplay(r *http.Request, a *App) (int, any, error) {
 		Since: q.Since, Until: q.Until, Events: q.Events, State: q.State, DryRun: q.DryRun,
 	})
 	return http.StatusAccepted, replay, err
-}
-
-// showReplay answers GET /webhooks/replays?id=&account=.
-func showReplay(r *http.Request, a *App) (int, any, error) {
-	param, err := known(r, "id", "account")
-	if err != nil {
-		return 0, nil, err
-	}
-	s, err := a.operated()
-	if err != nil {
-		return 0, nil, err
-	}
-	account, err := accountOf(r, s, param("account"), param("id"))
-	if err != nil {
-		return 0, nil, err
-	}
-	replay, err := s.Replay(r.Context(), account, param("id"))
-	return http.StatusOK, replay, err
 }

@@ -176,7 +176,7 @@ const (
 
 // Resend makes jobs of one lane due now, with a fresh retry table.
 func (q *Queue) Resend(ctx context.Context, shard int, lane string, jobs ...string) ([]Resent, error) {
-	return q.resend(ctx, shard, Cursor{}, lane, jobs)
+	return q.ResendMoving(ctx, shard, Cursor{}, lane, jobs)
 }
 
 // Cursor is the place of something that resends many jobs, kept in a hash beside them.
@@ -196,12 +196,8 @@ var (
 	ErrTooSoon     = errors.New("the lane's cursors moved a moment ago")
 )
 
-// ResendMoving is [Queue.Resend] that moves a cursor in the same step, or does nothing at all.
+// ResendMoving is [Queue.Resend] that moves a cursor in the same step, or does nothing at all. The zero Cursor is none.
 func (q *Queue) ResendMoving(ctx context.Context, shard int, c Cursor, lane string, jobs []string) ([]Resent, error) {
-	return q.resend(ctx, shard, c, lane, jobs)
-}
-
-func (q *Queue) resend(ctx context.Context, shard int, c Cursor, lane string, jobs []string) ([]Resent, error) {
 	args := append(make([]any, 0, 7+len(jobs)), lane, c.Key, c.From, c.To, c.Owner, c.Hold.Milliseconds(), c.Pace.Milliseconds())
 	for _, j := range jobs {
 		args = append(args, j)
