@@ -70,7 +70,7 @@ func (a *API) Provision(ctx caddy.Context) error {
 		Anonymous: a.Anonymous,
 		Brand:     app.sender.Brand,
 		Version:   Version(),
-		Logger:    ctx.Slogger(),
+		Logger:    slogger(ctx),
 	}
 	for i, k := range a.Keys {
 		options.Keys = append(options.Keys, api.Key{

@@ -252,6 +252,19 @@ func TestRedisIsDown(t *testing.T) {
 
 	resp, _ := do(t, signed(t, s.url("/in"), "evt_1", testEvent))
 	require.Equal(t, 200, resp.StatusCode, "the gateway goes on with its own memory")
+	require.Contains(t, s.logged(), `"code":"unavailable"`)
+	require.False(t, strings.Contains(s.logged(), "stacktrace"), "an outage is no reason for 5 KiB a line")
+	_, metrics := s.adminGet("/metrics")
+	for operation := range storeErrorsCounted() {
+		require.Contains(t, storeOperations, operation, "a label that is not shown from the start")
+		require.Contains(t, metrics, fmt.Sprintf("caddy_webhook_store_errors_total{operation=%q}", operation))
+	}
+}
+
+func storeErrorsCounted() map[string]float64 {
+	counted := map[string]float64{}
+	each(storeErrors, func(labels map[string]string, count float64) { counted[labels["operation"]] = count })
+	return counted
 }
 
 func TestOmittedRedisIsLoud(t *testing.T) {

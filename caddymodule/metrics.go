@@ -57,14 +57,36 @@ func showSenderMetrics() {
 }
 
 func showReceiverMetrics(name, scheme string) {
-	for _, outcome := range []string{receiver.ResultAccepted, receiver.ResultFailed, receiver.ResultDuplicate, receiver.ReasonMismatch} {
+	for _, outcome := range receiverOutcomes {
 		receiverRequests.WithLabelValues(name, scheme, outcome)
 	}
 	receiverDuration.WithLabelValues(name)
 }
 
+var receiverOutcomes = []string{
+	receiver.ResultAccepted, receiver.ResultFailed, receiver.ResultQueued, receiver.ResultDuplicate, receiver.ResultChallenge,
+	receiver.ReasonMethod, receiver.ReasonIP, receiver.ReasonMissing, receiver.ReasonMalformed, receiver.ReasonTimestamp,
+	receiver.ReasonTooLarge, receiver.ReasonBody, receiver.ReasonMismatch, receiver.ReasonInFlight, receiver.ReasonStore, receiver.ReasonQueueFull,
+}
+
+// Operations on the store that this package counts itself. The others are named by the sender and by the receivers' claims.
+const (
+	operationReceive = "receive" // a request was answered 503
+	operationDepth   = "depth"   // of a receiver's queue
+)
+
+// storeOperations are the labels that store errors can have.
+var storeOperations = []string{
+	operationReceive, operationDepth,
+	"claim", "renew", "done", "release", "write_back",
+	"check", "publish", "read", "list", "register", "update", "delete", "retry", "replay", "stats", "chores", "notices",
+}
+
 // registerMetrics adds the process's collectors, and those of the configuration itself, to its registry.
 func registerMetrics(registry *prometheus.Registry, own ...prometheus.Collector) error {
+	for _, operation := range storeOperations {
+		storeErrors.WithLabelValues(operation)
+	}
 	for _, c := range append(own,
 		receiverRequests, receiverDuration, senderAttempts, senderAttemptDuration, senderDeliveries, storeErrors,
 	) {

@@ -85,7 +85,7 @@ type liveLog struct {
 }
 
 func (l liveLog) handler() slog.Handler {
-	var h slog.Handler = zapslog.NewHandler(caddy.Log().Core(), zapslog.WithName(l.name), zapslog.AddStacktraceAt(slog.Level(127)))
+	var h slog.Handler = zapslog.NewHandler(caddy.Log().Core(), zapslog.WithName(l.name), zapslog.AddStacktraceAt(noStack))
 	for _, with := range l.with {
 		h = with(h)
 	}

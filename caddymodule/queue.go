@@ -34,7 +34,7 @@ func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver) (rece
 	// Routes that leave a request unanswered must not pass for delivery.
 	routes := r.Queue.Deliver.Compile(caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil }))
 	q, err := receiver.NewQueue(receiver.QueueOptions{
-		Config: *c.Queue, Store: a.store, Name: c.Name, Logger: ctx.Slogger(),
+		Config: *c.Queue, Store: a.store, Name: c.Name, Logger: slogger(ctx),
 		Deliver: func(w http.ResponseWriter, req *http.Request) error {
 			repl := caddy.NewReplacer()
 			for placeholder, header := range queuedPlaceholders {

@@ -64,7 +64,7 @@ func (a *App) eachQueue(ctx context.Context, f func(queueStats)) {
 		seen[q.name] = true
 		depth, err := q.Depth(ctx)
 		if err != nil {
-			storeErrors.WithLabelValues("depth").Inc()
+			storeErrors.WithLabelValues(operationDepth).Inc()
 			continue
 		}
 		name := q.name

@@ -117,7 +117,7 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 	options := receiver.Options{
 		Config:   c,
 		Store:    store,
-		Logger:   ctx.Slogger(),
+		Logger:   slogger(ctx),
 		ClientIP: clientIP,
 		Observe:  observeReceiver,
 	}
@@ -229,7 +229,7 @@ func observeReceiver(o receiver.Outcome) {
 	receiverRequests.WithLabelValues(o.Name, o.Scheme, o.Result).Inc()
 	receiverDuration.WithLabelValues(o.Name).Observe(o.Duration.Seconds())
 	if o.Error == receiver.ReasonStore {
-		storeErrors.WithLabelValues("receive").Inc()
+		storeErrors.WithLabelValues(operationReceive).Inc()
 	}
 	feedReceived(&o)
 }

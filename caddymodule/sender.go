@@ -27,7 +27,7 @@ func (a *App) service() (*sender.Sender, error) {
 	s, err := sender.New(sender.Options{
 		Config:         a.sender,
 		Store:          a.store,
-		Logger:         a.ctx.Slogger(),
+		Logger:         slogger(a.ctx),
 		Version:        Version(),
 		OnEvent:        events.emit,
 		Forbidden:      adminPorts(a.ctx),

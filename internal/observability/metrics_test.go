@@ -109,9 +109,15 @@ func TestMetricsSurviveReloads(t *testing.T) {
 		c.api("POST", "/api/webhooks", fmt.Sprintf(`{"url":%q,"events":[%q],"secret":%q}`, c.url(path), events, signingSecret))
 	}
 	before := scrape(t, c)
+	for name := range families {
+		require.True(t, slices.ContainsFunc(slices.Collect(maps.Keys(before)), func(series string) bool {
+			return series == name || strings.HasPrefix(series, name+" ")
+		}), "%s is there before anything happened", name)
+	}
 	for _, series := range []string{
 		"caddy_webhook_sender_attempts_total success", "caddy_webhook_sender_deliveries_total failed",
 		"caddy_webhook_receiver_requests_total shop accepted videocloud", "caddy_webhook_receiver_requests_total queued signature_mismatch videocloud",
+		"caddy_webhook_receiver_requests_total queued queue_full videocloud", "caddy_webhook_store_errors_total claim", "caddy_webhook_store_errors_total check",
 	} {
 		require.Contains(t, before, series, "a first failure has to show as an increase")
 	}

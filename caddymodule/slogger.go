@@ -1,0 +1,20 @@
+package caddymodule
+
+import (
+	"log/slog"
+	"math"
+
+	"go.uber.org/zap/exp/zapslog"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// slogger is the module's logger for the libraries. Caddy's own, [caddy.Context.Slogger], adds a stack trace to every
+// error that is logged for a request: 5 KiB a line, for each request that a store which is down refuses.
+func slogger(ctx caddy.Context) *slog.Logger {
+	logger := ctx.Logger()
+	return slog.New(zapslog.NewHandler(logger.Core(), zapslog.WithName(logger.Name()), zapslog.AddStacktraceAt(noStack)))
+}
+
+// noStack is a level that no line has.
+const noStack = slog.Level(math.MaxInt)
