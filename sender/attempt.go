@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,7 +57,7 @@ func (r *result) success() bool { return r.outcome == outcomeSuccess }
 
 // attempt makes one attempt of a delivery. It is the dispatcher's handler.
 func (s *Sender) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
-	p, ok := decodePayload(j.Payload)
+	p, ok := decodePayload(j.Payload, j.ID)
 	if !ok {
 		s.ended(ctx, j, &p, StateFailed, ReasonExpired, nil)
 		return queue.Outcome{Kind: queue.Failed, Reason: ReasonExpired}
@@ -128,7 +129,7 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 }
 
 func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number int, now time.Time) *http.Request {
-	body := []byte(p.body)
+	body := p.body()
 	h := make(http.Header, 12+len(e.headers))
 	for name, values := range e.headers {
 		h[name] = values
@@ -158,8 +159,8 @@ func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number
 	}
 	return (&http.Request{
 		Method: http.MethodPost, URL: e.url, Host: e.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h,
-		Body: io.NopCloser(strings.NewReader(p.body)), ContentLength: int64(len(body)),
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(p.body)), nil },
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
 	}).WithContext(ctx)
 }
 

@@ -83,30 +83,25 @@ func (s *Sender) addAttempts(ctx context.Context, shard int, lane string, ds []D
 		return nil
 	}
 	byJob := make(map[string]*Delivery, len(ds))
-	oldest := ds[0].CreatedAt
 	for i := range ds {
 		_, job, _ := deliveryParts(ds[i].ID)
 		byJob[job] = &ds[i]
-		if ds[i].CreatedAt.Before(oldest) {
-			oldest = ds[i].CreatedAt
-		}
 	}
-	if kept := time.Now().Add(-s.c.HistoryAge); oldest.Before(kept) {
-		oldest = kept
-	}
-	entries, err := s.store.Client().XRange(ctx, s.queue.Tag(shard)+"log:"+lane, strconv.FormatInt(oldest.UnixMilli(), 10), "+").Result()
+	kept := time.Now().Add(-s.c.HistoryAge)
+	entries, err := s.store.Client().LRange(ctx, s.queue.Tag(shard)+"log:"+lane, 0, -1).Result()
 	if err != nil {
 		return s.unavailable("read", err)
 	}
 	for _, e := range entries {
-		job, _ := e.Values["j"].(string)
-		d := byJob[job]
+		if len(e) < queue.JobIDLength {
+			continue
+		}
+		d := byJob[e[:queue.JobIDLength]]
 		if d == nil {
 			continue
 		}
 		var a Attempt
-		data, _ := e.Values["d"].(string)
-		if err := json.Unmarshal([]byte(data), &a); err == nil {
+		if err := json.Unmarshal([]byte(e[queue.JobIDLength:]), &a); err == nil && !a.At.Before(kept) {
 			d.Attempts = append(d.Attempts, a)
 		}
 	}
@@ -269,11 +264,8 @@ func (s *Sender) Event(ctx context.Context, account, id string) (EventRecord, er
 		return EventRecord{}, errNotFound
 	}
 	e := EventRecord{ID: id, Type: found.Type, Timestamp: time.Unix(found.Timestamp, 0).UTC(), Deliveries: []Delivery{}}
-	if p, ok := decodePayload(queue.PayloadOf(body.Val())); ok {
-		var envelope struct{ Data json.RawMessage }
-		if json.Unmarshal([]byte(p.body), &envelope) == nil {
-			e.Data = envelope.Data
-		}
+	if p, ok := decodePayload(queue.PayloadOf(body.Val()), job); ok {
+		e.Data = json.RawMessage(p.data)
 	}
 	for _, lane := range strings.Fields(found.Lanes) {
 		standings, err := s.queue.Inspect(ctx, shard, lane, job)

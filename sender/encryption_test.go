@@ -47,6 +47,8 @@ func everything(t *testing.T, store *Store) string {
 			value, err = c.SMembers(t.Context(), key).Result()
 		case "zset":
 			value, err = c.ZRangeWithScores(t.Context(), key, 0, -1).Result()
+		case "list":
+			value, err = c.LRange(t.Context(), key, 0, -1).Result()
 		case "stream":
 			value, err = c.XRange(t.Context(), key, "-", "+").Result()
 		case "none": // it went meanwhile

@@ -44,7 +44,7 @@ func (s *Sender) Explain(ctx context.Context, account, id string) (Explanation, 
 	if err != nil {
 		return Explanation{}, err
 	}
-	if err := s.explainPayload(ctx, shard, &x, deliveries); err != nil {
+	if err := s.explainPayload(ctx, shard, &x, deliveries, len(event.Deliveries)); err != nil {
 		return Explanation{}, err
 	}
 	for _, d := range deliveries {
@@ -87,7 +87,7 @@ func (s *Sender) toExplain(ctx context.Context, account, id string) ([]Delivery,
 }
 
 // explainPayload says what is still there of an event's payload, and which trace it belongs to.
-func (s *Sender) explainPayload(ctx context.Context, shard int, x *Explanation, ds []Delivery) error {
+func (s *Sender) explainPayload(ctx context.Context, shard int, x *Explanation, ds []Delivery, lanes int) error {
 	if len(ds) == 0 {
 		return nil // what nobody subscribes to is not kept
 	}
@@ -98,16 +98,36 @@ func (s *Sender) explainPayload(ctx context.Context, shard int, x *Explanation, 
 	if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
 		return s.unavailable("read", err)
 	}
-	p, ok := decodePayload(queue.PayloadOf(body.Val()))
+	p, ok := decodePayload(queue.PayloadOf(body.Val()), job)
 	if !ok {
 		return nil
 	}
-	x.Size, x.TraceID = len(p.body), p.traceID()
+	x.Size, x.TraceID = p.size(), p.traceID()
 	if left.Val() > 0 {
-		until := time.Now().Add(left.Val()).UTC().Truncate(time.Second)
+		until := time.Now().Add(left.Val()).UTC()
+		if end, ok := endOf(ds); ok && lanes == 1 { // its key's own end is only a safety net, see settle.lua
+			if kept := end.Add(s.c.RetentionSucceeded); kept.Before(until) {
+				until = kept
+			}
+		}
+		until = until.Truncate(time.Second)
 		x.KeptUntil = &until
 	}
 	return nil
+}
+
+// endOf is when the last of some deliveries succeeded, where all did.
+func endOf(ds []Delivery) (end time.Time, ok bool) {
+	for _, d := range ds {
+		if d.State != StateSucceeded || len(d.Attempts) == 0 {
+			return end, false
+		}
+		last := d.Attempts[len(d.Attempts)-1]
+		if at := last.At.Add(time.Duration(last.DurationMS) * time.Millisecond); at.After(end) {
+			end = at
+		}
+	}
+	return end, true
 }
 
 // say puts into words how a delivery stands and what comes next.

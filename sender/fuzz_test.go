@@ -70,18 +70,24 @@ func FuzzCheckData(f *testing.F) {
 
 // FuzzPayload: what is stored of an event comes back as it was.
 func FuzzPayload(f *testing.F) {
-	f.Add("evt_1", "video.uploaded", "", "", false, `{"event":"video.uploaded"}`)
-	f.Add("x", "a.b", "00-0123-45-01", "vendor=1", true, "{\n}\x1f")
-	f.Fuzz(func(t *testing.T, id, kind, parent, state string, notice bool, body string) {
+	f.Add("evt_1", "video.uploaded", int64(1711886400), "", "", false, `{"videoId":"vid_1"}`)
+	f.Add("x", "a.b", int64(-62135596800), "00-0123-45-01", "vendor=1", true, "{\n}\x1f")
+	f.Add("", "a.b", int64(0), "", "", true, "{}")
+	f.Fuzz(func(t *testing.T, id, kind string, timestamp int64, parent, state string, notice bool, data string) {
 		for _, part := range []string{id, kind, parent, state} {
 			if strings.ContainsAny(part, payloadSeparator+"\n") {
 				return // can't be in any of them
 			}
 		}
-		p := payload{eventID: id, kind: kind, traceparent: parent, tracestate: state, notice: notice, body: body}
-		got, ok := decodePayload(p.encode())
+		p := payload{eventID: id, kind: kind, timestamp: timestamp, traceparent: parent, tracestate: state, notice: notice, data: data}
+		const job = "06h0hjh4mntan8w7tt7mctd5ar"
+		got, ok := decodePayload(p.encode(), job)
 		require.True(t, ok)
+		p.eventID = eventIDOf(id, job)
 		require.Equal(t, p, got)
+		if y := time.Unix(timestamp, 0).UTC().Year(); y >= 1 && y <= 9999 {
+			require.Len(t, got.body(), got.size())
+		}
 	})
 }
 
@@ -89,8 +95,8 @@ func FuzzPayload(f *testing.F) {
 func FuzzStoredPayload(f *testing.F) {
 	f.Add("")
 	f.Add("\x1f\x1f\x1f\x1f\n")
-	f.Add("a\x1fb\nc")
-	f.Fuzz(func(_ *testing.T, text string) { decodePayload(text) })
+	f.Add("a\x1f1\nc")
+	f.Fuzz(func(_ *testing.T, text string) { decodePayload(text, "") })
 }
 
 // FuzzRetryAfter: whatever an endpoint says, the delay is between nothing and an hour.

@@ -145,7 +145,7 @@ func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n noti
 		Account: r.account, ID: ownEventID(own), IDJob: job, Job: job, Type: event, Timestamp: noticeTime(n).Unix(),
 		Digest: digest(event, data), Topics: topics(r.account, event), Except: n.lane,
 	}
-	p := payload{eventID: q.ID, kind: event, notice: true, body: envelope(event, noticeTime(n), data)}
+	p := payload{eventID: q.ID, kind: event, timestamp: q.Timestamp, notice: true, data: string(data)}
 	q.Payload = p.encode()
 	if _, err := s.queue.Push(ctx, shard, q); err != nil {
 		return err

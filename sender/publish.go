@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -15,68 +14,6 @@ import (
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
 )
-
-// payload is what is stored of an event: the body that is delivered, byte for byte, behind a line with what an attempt
-// needs beside it. It is no JSON, so that nothing on the way can re-encode the body.
-type payload struct {
-	eventID     string
-	kind        string
-	traceparent string
-	tracestate  string
-	notice      bool // a notice of ours: its failure makes no other notice
-	body        string
-}
-
-const (
-	payloadSeparator = "\x1f" // can't stand in any of the parts
-	noticeMark       = "n"
-)
-
-func (p *payload) encode() string {
-	mark := ""
-	if p.notice {
-		mark = noticeMark
-	}
-	return strings.Join([]string{p.eventID, p.kind, p.traceparent, p.tracestate, mark}, payloadSeparator) + "\n" + p.body
-}
-
-func decodePayload(text string) (p payload, ok bool) {
-	head, body, ok := strings.Cut(text, "\n")
-	if !ok {
-		return p, false
-	}
-	p.body = body
-	for _, field := range []*string{&p.eventID, &p.kind, &p.traceparent, &p.tracestate} {
-		if *field, head, ok = strings.Cut(head, payloadSeparator); !ok {
-			return p, false
-		}
-	}
-	p.notice = head == noticeMark
-	return p, true
-}
-
-// traceID is that of the event's publisher, "" without one: the second field of a traceparent.
-func (p *payload) traceID() string {
-	if parts := strings.Split(p.traceparent, "-"); len(parts) == 4 {
-		return parts[1]
-	}
-	return ""
-}
-
-// envelope is the documented body: compact, keys in this order, data as it was published.
-func envelope(event string, timestamp time.Time, data json.RawMessage) string {
-	const head, middle, tail = `{"event":"`, `","timestamp":"`, `","data":`
-	var b strings.Builder
-	b.Grow(len(head) + len(event) + len(middle) + len(time.RFC3339) + len(tail) + len(data) + 1)
-	b.WriteString(head)
-	b.WriteString(event) // one of the catalogue: needs no escaping
-	b.WriteString(middle)
-	b.WriteString(timestamp.UTC().Format("2006-01-02T15:04:05Z"))
-	b.WriteString(tail)
-	b.Write(data)
-	b.WriteByte('}')
-	return b.String()
-}
 
 // prepare checks a publisher's event and makes it ready to be pushed.
 func (s *Sender) prepare(ctx context.Context, account string, e Event) (*queue.Event, error) {
@@ -114,8 +51,8 @@ func (s *Sender) prepareAny(ctx context.Context, account string, e Event) (*queu
 	} else {
 		q.IDJob = jobOfOwn(e.ID)
 	}
-	p := payload{eventID: q.ID, kind: e.Type, body: envelope(e.Type, at, e.Data)}
-	if len(p.body) > config.MaxEnvelopeSize {
+	p := payload{eventID: e.ID, kind: e.Type, timestamp: q.Timestamp, data: string(e.Data)}
+	if p.size() > config.MaxEnvelopeSize {
 		return nil, tooLarge()
 	}
 	p.traceparent, p.tracestate = traceOf(ctx)
@@ -202,10 +139,7 @@ func (s *Sender) push(ctx context.Context, account string, q *queue.Event) (Publ
 		u := newUUID()
 		q.Job = queue.NewJobID(u)
 		if q.OwnID {
-			p, _ := decodePayload(q.Payload)
 			q.ID = ownEventID(u)
-			p.eventID = q.ID
-			q.Payload = p.encode()
 		}
 	}
 	return Published{}, s.unavailable("publish", errNoJob)

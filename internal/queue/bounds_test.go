@@ -34,7 +34,7 @@ func TestLesson25BacklogIsBounded(t *testing.T) {
 		require.Equal(t, map[string]int{"waiting": 10, "dead": 10, "dropped": 20}, counts)
 
 		for _, e := range events { // what was dropped for good takes its payload along, soon, and its record after its ID's time
-			body, record := s.Client().PTTL(t.Context(), b.key("body:"+e.Job)).Val(), s.Client().PTTL(t.Context(), b.key("event:"+e.Job)).Val()
+			body, record := b.payloadTTL(e.Job), s.Client().PTTL(t.Context(), b.key("event:"+e.Job)).Val()
 			switch b.state("one", e.Job) {
 			case "dead":
 				require.Greater(t, body, testLimits.IDLifetime)
@@ -68,14 +68,14 @@ func TestDisabledLaneTakesNothing(t *testing.T) {
 		j := b.claim(10).jobs
 		require.Equal(t, []string{"on"}, lanesOf(j))
 		b.settle(Outcome{Kind: Succeeded}, j...)
-		require.Greater(t, s.Client().PTTL(t.Context(), b.key("body:"+e.Job)).Val(), testLimits.IDLifetime, "kept for the failed one")
+		require.Greater(t, b.payloadTTL(e.Job), testLimits.IDLifetime, "kept for the failed one")
 
 		b.setStatus("off", "active")
 		resent, err := b.Resend(t.Context(), 0, "off", e.Job)
 		require.NoError(t, err)
 		require.Equal(t, []Resent{ResentQueued}, resent)
 		b.settle(Outcome{Kind: Succeeded}, b.claim(10).jobs...)
-		require.LessOrEqual(t, s.Client().PTTL(t.Context(), b.key("body:"+e.Job)).Val(), testLimits.Kept, "nobody needs it any more")
+		require.LessOrEqual(t, b.payloadTTL(e.Job), testLimits.Kept, "nobody needs it any more")
 	})
 }
 
@@ -133,7 +133,7 @@ func TestLesson15PushToALaneThatIsGone(t *testing.T) {
 			require.Equal(t, "gone", b.state(lane, e.Job))
 			require.Zero(t, b.waitingCount())
 			require.Zero(t, s.Client().Exists(t.Context(), b.key("lane:"+lane), b.key("conf:unknown"), b.key("ages")).Val())
-			require.LessOrEqual(t, s.Client().PTTL(t.Context(), b.key("body:"+e.Job)).Val(), testLimits.Kept)
+			require.LessOrEqual(t, b.payloadTTL(e.Job), testLimits.Kept)
 		}
 	})
 }
@@ -194,7 +194,7 @@ func TestPayloadLifetime(t *testing.T) {
 					kind := test.ends[j.Lane[4]-'0']
 					b.settle(Outcome{Kind: kind, Reason: "exhausted", Delay: time.Hour}, j)
 				}
-				ttl := s.Client().PTTL(t.Context(), b.key("body:"+e.Job)).Val()
+				ttl := b.payloadTTL(e.Job)
 				require.LessOrEqual(t, ttl, test.want)
 				require.Greater(t, ttl, test.want-time.Minute)
 				require.GreaterOrEqual(t, s.Client().PTTL(t.Context(), b.key("event:"+e.Job)).Val(), ttl-time.Second)

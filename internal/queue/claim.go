@@ -57,22 +57,61 @@ type Outcome struct {
 type outcome struct {
 	*Job
 	Outcome
-	ended time.Time
 }
 
+// plain reports whether an outcome is what most are: nothing is to be told of it but its log entry. See settle.lua.
+func (o *outcome) plain() bool {
+	return o.Kind == Succeeded && o.single && !o.Slow && !o.recorded() && len(o.ID) == JobIDLength
+}
+
+// recorded reports whether the job has a record in the store.
+func (j *Job) recorded() bool { return j.Attempts > 0 || j.Expiries > 0 }
+
+// group is the outcomes of one lane and one claim.
+type group struct {
+	lane, token   string
+	began         time.Time // of all, as it is that of their claim
+	plain, others []*outcome
+}
+
+// settleCall puts together what came of attempts, so that Redis reads little of each.
 func (q *Queue) settleCall(shard int, outcomes []*outcome) redisstore.Call {
-	args := make([]any, 0, len(q.limits)+1+12*len(outcomes))
-	args = append(append(args, q.limits...), len(outcomes))
+	var groups []*group
+	byName := make(map[[2]string]*group, len(outcomes))
+	size := 0
 	for _, o := range outcomes {
-		attempts, reason := o.Attempts+1, o.Reason
-		switch {
-		case o.Reason == ReasonExpired:
-			attempts--
-		case (o.Kind == Succeeded || o.Kind == Back) && (o.Attempts > 0 || o.Expiries > 0):
-			reason = "record"
+		g := byName[[2]string{o.Lane, o.token}]
+		if g == nil {
+			g = &group{lane: o.Lane, token: o.token, began: o.began}
+			byName[[2]string{o.Lane, o.token}] = g
+			groups = append(groups, g)
+			size += 5
 		}
-		args = append(args, o.Lane, o.ID, o.token, string(o.Kind), attempts, delay(o.Delay), reason, flag(o.Slow),
-			time.Since(o.began).Milliseconds(), o.Log, flag(o.single), o.Detail)
+		if o.plain() {
+			g.plain = append(g.plain, o)
+			size++
+		} else {
+			g.others = append(g.others, o)
+			size += 9
+		}
+	}
+	args := append(make([]any, 0, len(q.limits)+size), q.limits...)
+	for _, g := range groups {
+		args = append(args, g.lane, g.token, time.Since(g.began).Milliseconds(), len(g.plain))
+		for _, o := range g.plain {
+			args = append(args, o.ID+o.Log)
+		}
+		args = append(args, len(g.others))
+		for _, o := range g.others {
+			attempts, reason := o.Attempts+1, o.Reason
+			switch {
+			case o.Reason == ReasonExpired:
+				attempts--
+			case (o.Kind == Succeeded || o.Kind == Back) && o.recorded():
+				reason = "record"
+			}
+			args = append(args, o.ID, string(o.Kind), attempts, delay(o.Delay), reason, flag(o.Slow), o.Log, flag(o.single), o.Detail)
+		}
 	}
 	return q.call(shard, settleScript, args)
 }
@@ -83,13 +122,7 @@ func delay(d time.Duration) int64 { return (max(d, 0) + time.Millisecond - 1).Mi
 // settled reads the answer to a settleCall: how many notices wait, and how many leases were lost.
 func settled(cmd *redis.Cmd) (notices int64, lost int, err error) {
 	r := newReply(cmd.Result())
-	notices = r.number()
-	for len(r.values) > 0 {
-		if r.number() == 0 {
-			lost++
-		}
-	}
-	return notices, lost, r.err
+	return r.number(), int(r.number()), r.err
 }
 
 func (q *Queue) claimCall(shard, most, quantum int, lease time.Duration, token string, skip []string) redisstore.Call {
@@ -124,31 +157,31 @@ func readClaimed(cmd *redis.Cmd, shard int, token string) (claimed, error) {
 	c := claimed{wait: time.Duration(r.number()) * time.Millisecond}
 	r.number() // the time in Redis
 	c.notices, c.left = r.number(), r.number() == 1
-	lanes, jobs := int(r.number()), int(r.number())
+	c.jobs = make([]*Job, 0, r.number())
 	for range r.number() {
 		c.expired = append(c.expired, Expired{r.text(), int(r.number())})
 	}
-	if r.err != nil {
-		return c, r.err
-	}
-	type lane struct{ name, meta string }
-	named := make([]lane, 0, lanes)
-	for range lanes {
-		named = append(named, lane{r.text(), r.text()})
-	}
 	began := time.Now()
-	c.jobs = make([]*Job, 0, jobs)
-	for range jobs {
-		index := int(r.number()) - 1
-		j := &Job{Shard: shard, ID: r.text(), Attempts: int(r.number()), Expiries: int(r.number()), Payload: r.text(), token: token, began: began}
-		if r.err != nil || index < 0 || index >= len(named) {
-			return c, errNoAnswer
+	for r.err == nil && len(r.values) > 0 {
+		first, lane, meta := len(c.jobs), r.text(), r.text()
+		for ids := r.list(); len(ids.values) > 0; {
+			c.jobs = append(c.jobs, &Job{Shard: shard, Lane: lane, Meta: meta, ID: ids.text(), token: token, began: began})
 		}
-		j.Lane, j.Meta = named[index].name, named[index].meta
-		if j.Payload != "" {
-			j.single, j.Payload = j.Payload[0] == '1', PayloadOf(j.Payload)
+		jobs := c.jobs[first:]
+		for records := r.list(); len(records.values) > 0; {
+			place, attempts, expiries := records.number(), records.number(), records.number()
+			if place < 0 || place >= int64(len(jobs)) {
+				return c, errNoAnswer
+			}
+			jobs[place].Attempts, jobs[place].Expiries = int(attempts), int(expiries)
 		}
-		c.jobs = append(c.jobs, j)
+		for lists := r.list(); len(lists.values) > 0; {
+			for payloads := lists.list(); len(payloads.values) > 0 && len(jobs) > 0; jobs = jobs[1:] {
+				if stored := payloads.text(); stored != "" {
+					jobs[0].single, jobs[0].Payload = stored[0] == '1', PayloadOf(stored)
+				}
+			}
+		}
 	}
 	return c, r.err
 }

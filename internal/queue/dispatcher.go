@@ -287,7 +287,7 @@ func (d *Dispatcher) worker(ctx context.Context, j *Job) {
 	for ok := true; ok; j, ok = <-d.work {
 		out := d.run(ctx, j)
 		d.mu.Lock()
-		d.done = append(d.done, &outcome{Job: j, Outcome: out, ended: time.Now()})
+		d.done = append(d.done, &outcome{Job: j, Outcome: out})
 		d.mu.Unlock()
 		d.signal()
 	}

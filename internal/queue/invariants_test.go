@@ -20,7 +20,7 @@ func permanent(name string) bool {
 			return true
 		}
 	}
-	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox"}, name)
+	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox", "spent"}, name)
 }
 
 // snapshot is all that is in the store, without the tag.
@@ -28,6 +28,7 @@ type snapshot struct {
 	zsets  map[string]map[string]float64
 	hashes map[string]map[string]string
 	ttl    map[string]time.Duration // of every key
+	kept   map[string]time.Duration // of the payloads in spent
 }
 
 func (m *model) snapshot() snapshot {
@@ -47,7 +48,7 @@ func (m *model) snapshot() snapshot {
 	}
 	_, err := pipe.Exec(ctx)
 	require.NoError(m, err)
-	s := snapshot{map[string]map[string]float64{}, map[string]map[string]string{}, map[string]time.Duration{}}
+	s := snapshot{map[string]map[string]float64{}, map[string]map[string]string{}, map[string]time.Duration{}, m.keptFor(m.limits.Kept, m.time())}
 	for name, cmd := range ttls {
 		s.ttl[name] = cmd.Val()
 	}
@@ -120,10 +121,7 @@ func (m *model) places(s snapshot) map[delivery]string {
 }
 
 func (m *model) checkLanes(s snapshot) {
-	now := m.now
-	if now.IsZero() {
-		now = m.redis().Time(m.Context()).Val()
-	}
+	now := m.time()
 	inFlight, waiting := map[string]int{}, 0
 	for member := range s.zsets["leases"] {
 		lane, _, _ := strings.Cut(member, ":")
@@ -158,6 +156,14 @@ func (m *model) checkLanes(s snapshot) {
 	require.Equal(m, fmt.Sprint(waiting), cmp.Or(s.hashes["stats"]["waiting"], "0"), "waiting; %s", m.history())
 }
 
+// time is that of the store.
+func (m *model) time() time.Time {
+	if m.now.IsZero() {
+		return m.redis().Time(m.Context()).Val()
+	}
+	return m.now
+}
+
 func has(set map[string]float64, member string) bool {
 	_, ok := set[member]
 	return ok
@@ -179,6 +185,9 @@ func (m *model) checkEvent(s snapshot, job string, lanes []string) {
 		require.Equal(m, fmt.Sprint(dead), record["d"], "failed deliveries of %s; %s", job, m.history())
 	}
 	ttl := s.ttl["body:"+job]
+	if left, ok := s.kept[job]; ok {
+		ttl = min(ttl, left)
+	}
 	switch {
 	case open > 0:
 		require.Greater(m, ttl, m.limits.Kept, "payload of %s; %s", job, m.history())

@@ -45,7 +45,7 @@ func TestLesson05StaleTokenDoesNothing(t *testing.T) {
 		require.Equal(t, "leased", b.state("one", e.Job))
 		require.Equal(t, "1", b.conf("one", "fl"), "the stale outcomes freed nothing")
 		require.Equal(t, "active", b.conf("one", "st"))
-		require.Zero(t, s.Client().XLen(t.Context(), b.key("log:one")).Val(), "nor did they log anything")
+		require.Zero(t, s.Client().LLen(t.Context(), b.key("log:one")).Val(), "nor did they log anything")
 
 		_, lost := b.settle(Outcome{Kind: Succeeded}, mine)
 		require.Zero(t, lost)

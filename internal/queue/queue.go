@@ -168,6 +168,15 @@ func (r *reply) next() any {
 	return v
 }
 
+// list reads a list within the answer.
+func (r *reply) list() *reply {
+	values, ok := r.next().([]any)
+	if r.err == nil && !ok {
+		r.err = errNoAnswer
+	}
+	return &reply{values: values}
+}
+
 func (r *reply) text() string {
 	s, _ := r.next().(string)
 	return s

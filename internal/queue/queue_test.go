@@ -103,7 +103,7 @@ func TestPushClaimSettle(t *testing.T) {
 		_, lost = b.settle(Outcome{Kind: Succeeded}, c.jobs...)
 		require.Equal(t, 2, lost, "settling twice does nothing")
 		require.Equal(t, "0", b.conf("one", "fl"))
-		ttl := s.Client().PTTL(t.Context(), b.Tag(0)+"body:"+e.Job).Val()
+		ttl := b.payloadTTL(e.Job)
 		require.LessOrEqual(t, ttl, time.Hour)
 		standing, err := b.Inspect(t.Context(), 0, "one", e.Job)
 		require.NoError(t, err)

@@ -191,7 +191,7 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 	for i := range d.shards {
 		if s := &d.shards[i]; s.empty && !s.next.After(now) && !d.health[i].retry.After(now) {
 			tag := d.o.Queue.Tag(i)
-			found[i] = pipe.Exists(ctx, tag+"ready", tag+"leases", tag+"ages", tag+"notices", tag+"outbox")
+			found[i] = pipe.Exists(ctx, tag+"ready", tag+"leases", tag+"ages", tag+"notices", tag+"outbox", tag+"spent")
 		}
 	}
 	if len(found) == 0 {

@@ -6,8 +6,9 @@
 -- ARGV[10] most jobs, ARGV[11] most payload bytes, ARGV[12] lease in ms, ARGV[13] token of this claim,
 -- ARGV[14] most jobs from one lane, ARGV[15…] lanes to pass over
 -- Returns: ms until there is something to do (-1: nothing known), now, notices in the outbox, 1 where due jobs are left, number of
---   lanes, number of jobs, number of lanes with jobs that waited too long, for each of these: lane, how many it were,
---   for each lane: lane, meta; for each job: index of its lane, job, attempts made, leases expired, payload or "" where it is gone
+--   jobs, number of lanes with jobs that waited too long, for each of these: lane, how many it were, then for each lane with jobs:
+--   lane, meta, its jobs, of those with a record (place from 0, attempts made, leases expired), and payloads in lists of
+--   some, nil where one is gone
 --
 -- Safe to repeat: jobs of a claim whose answer was lost come back when their leases run out. A crash is not an attempt.
 
@@ -110,10 +111,31 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', base .. 'notices', '-inf', now, 'LIM
   call('ZREM', base .. 'notices', lane)
 end
 
+-- Payloads that nobody needs any more. One that was sent again meanwhile stays: its next end counts.
+local spent = base .. 'spent'
+local SPENT = 2 -- entries at once: a settle adds one
+local ends = call('XRANGE', spent, '-', int(now - C.kept), 'COUNT', SPENT)
+for _, entry in ipairs(ends) do
+  local id, text, delivered, bodies = entry[1], entry[2][2], {}, {}
+  local ended = tonumber(string.match(id, '^%d+'))
+  for at = 1, #text, JOB do delivered[#delivered + 1] = string.sub(text, at, at + JOB - 1) end
+  local again = call('ZMSCORE', base .. 'resent', unpack(delivered))
+  for k, job in ipairs(delivered) do
+    if not again[k] or tonumber(again[k]) < ended then bodies[#bodies + 1] = base .. 'body:' .. job end
+  end
+  if #bodies > 0 then call('UNLINK', unpack(bodies)) end
+  call('XDEL', spent, id)
+  call('ZREMRANGEBYSCORE', base .. 'resent', '-inf', '(' .. int(ended))
+end
+-- An empty stream would stay, and look like something to do.
+if #ends > 0 and call('XLEN', spent) == 0 then call('DEL', spent) end
+
 -- The claim itself.
 local MOST_AT_ONCE = 1000 -- unpack takes no more than some thousands
 local LANE_SHARE = 4
-local lanes, jobs, taken, size = {}, {}, 0, 0
+local PAYLOADS = 4 -- read at once
+local lanes, taken, size = {}, 0, 0
+local deadline, due_by = int(now + lease), string.format('%.1f', now + 0.5)
 if most > 0 then
   for _, lane in ipairs(call('ZRANGEBYSCORE', ready, '-inf', now, 'LIMIT', 0, most + skipped + 16)) do
     if taken >= most or size >= bytes then break end
@@ -139,31 +161,34 @@ if most > 0 then
       local count = 0
       if take > 0 then
         -- The half of a job with a record must not make it due earlier or later than its time.
-        local due = call('ZRANGEBYSCORE', key, '-inf', now + 0.5, 'WITHSCORES', 'LIMIT', 0, take)
-        local held, out = {}, {}
-        for i = 1, #due, 2 do
-          local job, record = due[i], none
-          local body = call('GET', base .. 'body:' .. job) or ''
-          if string.find(due[i + 1], '.', 1, true) then record = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'x') end
-          if count == 0 then
-            lanes[#lanes + 1] = lane
-            lanes[#lanes + 1] = h[7] or ''
+        local due = call('ZRANGEBYSCORE', key, '-inf', due_by, 'WITHSCORES', 'LIMIT', 0, take)
+        local held, taking, records, payloads = {}, {}, {}, {}
+        while due[2 * count + 1] and size < bytes do
+          local wanted = {}
+          for k = 1, math.min(PAYLOADS, #due / 2 - count) do wanted[k] = base .. 'body:' .. due[2 * (count + k) - 1] end
+          local got = call('MGET', unpack(wanted))
+          for k = 1, #wanted do
+            if size >= bytes then
+              got[k] = nil
+            else
+              local job = due[2 * count + 1]
+              if string.find(due[2 * count + 2], '.', 1, true) then
+                local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'x')
+                for _, v in ipairs({ count, tonumber(r[1]) or 0, tonumber(r[2]) or 0 }) do records[#records + 1] = v end
+              end
+              size = size + #(got[k] or '')
+              held[#held + 1] = deadline
+              held[#held + 1] = lane .. ':' .. job .. suffix
+              count = count + 1
+              taking[count] = job
+            end
           end
-          jobs[#jobs + 1] = #lanes / 2
-          jobs[#jobs + 1] = job
-          jobs[#jobs + 1] = tonumber(record[1]) or 0
-          jobs[#jobs + 1] = tonumber(record[2]) or 0
-          jobs[#jobs + 1] = body
-          count = count + 1
-          held[#held + 1] = now + lease
-          held[#held + 1] = lane .. ':' .. job .. suffix
-          out[#out + 1] = job
-          size = size + #body
-          if size >= bytes then break end
+          payloads[#payloads + 1] = got
         end
         if count > 0 then
+          for _, v in ipairs({ lane, h[7] or '', taking, records, payloads }) do lanes[#lanes + 1] = v end
           call('ZADD', leases, unpack(held))
-          call('ZREM', key, unpack(out))
+          call('ZREMRANGEBYRANK', key, 0, count - 1) -- what is due is the head of its lane
           taken, moved = taken + count, moved - count
           in_flight = in_flight + count
           if step then
@@ -201,10 +226,16 @@ end
 sooner(leases)
 sooner(ages)
 sooner(base .. 'notices')
+if taken == 0 then -- else there is a next claim soon, as these jobs end
+  local first = call('XRANGE', spent, '-', '+', 'COUNT', 1)[1]
+  if first then
+    local ms = math.max(tonumber(string.match(first[1], '^%d+')) + C.kept - now, 0)
+    if wait < 0 or ms < wait then wait = ms end
+  end
+end
 
 local left = heads[2] and tonumber(heads[2]) <= now and 1 or 0
-local reply = { wait, int(now), outgoing, left, #lanes / 2, taken, #overdue / 2 }
+local reply = { wait, int(now), outgoing, left, taken, #overdue / 2 }
 for _, v in ipairs(overdue) do reply[#reply + 1] = v end
 for _, v in ipairs(lanes) do reply[#reply + 1] = v end
-for _, v in ipairs(jobs) do reply[#reply + 1] = v end
 return reply

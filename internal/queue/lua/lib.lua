@@ -22,7 +22,10 @@
 --   idx:<lane>       stream every job of the lane, in order
 --   old:<lane>       stream what is left of idx after its time: the failed jobs, under the same IDs
 --   late:<lane>      zset   job -> until when it may wait, where idx does not tell: see wait_again
---   log:<lane>       stream every attempt
+--   log:<lane>       list   every attempt: its job, and what is kept of it
+--   spent            stream jobs of events with one lane that were delivered at once; their payloads go when they have been in it
+--                           for as long as a payload is kept
+--   resent           zset   jobs that were sent again -> when: an older entry in spent is not for them
 --   dead:<lane>      zset   failed jobs -> when they failed
 --   gone:<lane>      zset   jobs cancelled with their lane
 --   ages             zset   lane -> when to look at it next, for jobs that waited too long and for its history. Holds every
@@ -54,12 +57,16 @@ local C = {
   open_ttl = tonumber(ARGV[9]),  -- ms after which even an open job's payload goes: a safety net against leaks
 }
 
+local JOB = 26 -- characters of a job's ID
 local FIRST_WINDOW = 2
 local SWEEP = math.max(math.min(30000, math.floor(C.age / 10)), 100) -- ms between looks for jobs that waited too long
 local LOOK = 200 -- entries of a history that one look goes through
 local IDX_TTL = math.max(C.id_ttl, C.age)
 
+-- int writes a number for Redis. Left to itself, a script writes all the digits that a float could have, which takes longer than
+-- most commands.
 local function int(n) return string.format('%.0f', n) end
+local now_text = int(now)
 
 -- cap_of is how many attempts a lane may have in flight at most; window_of how many it may have now.
 local function cap_of(cap) return math.min(tonumber(cap) or C.cap, C.cap) end
@@ -80,9 +87,12 @@ local function offer(lane, status, in_flight, window, not_before)
   if served(status) and in_flight < window then
     local head = call('ZRANGE', base .. 'lane:' .. lane, 0, 0, 'WITHSCORES')
     if head[2] then
-      local turn = not_before
-      if turn == 0 then turn = math.min(tonumber(call('ZSCORE', ready, lane) or now), now) end
-      call('ZADD', ready, math.max(math.floor(tonumber(head[2])), turn), lane)
+      local first = math.floor(tonumber(head[2]))
+      if not_before == 0 and first <= now then
+        call('ZADD', ready, 'LT', now_text, lane)
+      else
+        call('ZADD', ready, int(math.max(first, not_before)), lane)
+      end
       return
     end
   end

@@ -67,6 +67,8 @@ for i = 17, #ARGV do
   else
     wait_until(lane, job, now + C.age)
     call('HDEL', event, 'x:' .. lane)
+    call('ZADD', base .. 'resent', now_text, job)
+    call('PEXPIRE', base .. 'resent', C.open_ttl)
     wait_in(lane, job, now, false)
     added = added + 1
     local was_dead = call('ZREM', dead, job) == 1

@@ -2,21 +2,23 @@
 -- moves its lane's window, status and notices, and puts the lane back into ready.
 --
 -- KEYS[1] the shard
--- ARGV[10] number of outcomes, then for each:
---   lane, job, token, outcome ("ok", "retry", "fail", "gone", "back"), attempts made, ms until the next attempt,
---   reason (of "fail"; of "ok" and "back" the word "record" where the job has one), slow ("1": the window shrinks), ms since the attempt began, log entry ("" for none),
---   single ("1": its event has no other lane), detail of the failure for a notice ("" to leave the lane's status alone, "-" to mark it without a notice)
--- Returns: number of notices now in the outbox, then for each outcome 1, or 0 where the lease was not ours any more.
+-- ARGV[10…] groups of attempts of one lane and one claim: lane, token, ms since they began, number of plain successes, each of
+--   these as one text: the job (JOB characters) and its log entry ("" for none); number of other outcomes, for each of these: job, outcome ("ok", "retry", "fail", "gone", "back"), attempts made,
+--   ms until the next attempt, reason (of "fail"; of "ok" and "back" the word "record" where the job has one), slow ("1": the
+--   window shrinks), log entry, single ("1": its event has no other lane), detail of the failure for a notice ("" to leave the
+--   lane's status alone, "-" to mark it without a notice)
+--   A plain success is an "ok" without a record, of an event without another lane, that was not slow.
+-- Returns: number of notices now in the outbox, number of outcomes whose lease was not ours any more.
 --
 -- "back" hands a job back unattempted. "fail" with a detail marks the lane failed and tells its owner; without one
 -- (expired, poison) it ends the job only.
 -- Safe to repeat: the lease is gone after the first time, so a second time does nothing.
 -- Notices: at once, then at most one per lane and hour, with the count of what came since.
 
-local PER_OUTCOME = 12
+local PER_OUTCOME = 9
 local HOUR = 3600000
 local leases, outbox = base .. 'leases', base .. 'outbox'
-local touched, order, replies, waited, handed_back = {}, {}, {}, 0, false
+local touched, order, lost, waited, handed_back = {}, {}, 0, 0, false
 
 local function lane_of(lane)
   local t = touched[lane]
@@ -81,72 +83,113 @@ local function flow(t, bad)
   if t.fixed then return end
   if bad then
     t.window, t.streak = math.max(1, math.floor(t.window / 2)), 0
-  else
+  elseif t.window < t.cap then
     t.streak = t.streak + 1
     if t.streak >= t.window then t.window, t.streak = math.min(t.window * 2, t.cap), 0 end
   end
 end
 
 drain()
-local count = tonumber(ARGV[10])
-local members, held, ending = {}, {}, {}
-for i = 1, count do
-  local at = 10 + (i - 1) * PER_OUTCOME
-  members[i] = ARGV[at + 1] .. ':' .. ARGV[at + 2] .. ':' .. ARGV[at + 3]
-end
-if count > 0 then held = call('ZMSCORE', leases, unpack(members)) end
+local ending, spent = {}, {}
 
-for i = 1, count do
-  local at = 10 + (i - 1) * PER_OUTCOME
-  local lane, job, outcome, attempts = ARGV[at + 1], ARGV[at + 2], ARGV[at + 4], ARGV[at + 5]
-  if not held[i] then
-    replies[i] = 0
-  else
-    replies[i] = 1
-    ending[#ending + 1] = members[i]
-    local t = lane_of(lane)
-    t.in_flight = t.in_flight - 1
-    local single = ARGV[at + 11] == '1'
-    if ARGV[at + 10] ~= '' then
-      call('XADD', base .. 'log:' .. lane, 'MAXLEN', '~', C.log_len, '*', 'j', job, 'd', ARGV[at + 10])
-      t.logged = true
-    end
-    local gone = not t.status or t.status == 'deleted'
-    if outcome == 'ok' then
-      if ARGV[at + 7] == 'record' then call('DEL', base .. 'job:' .. lane .. job) end
-      ended(job, false, single)
-      t.set.ls, t.set.lt = 1, int(now)
-      flow(t, ARGV[at + 8] == '1')
-      if not gone then succeeded(t, lane, now - tonumber(ARGV[at + 9])) end
-    elseif gone then
-      cancel(lane, job)
-    elseif outcome == 'back' then
-      wait_again(lane, job, now, ARGV[at + 7] == 'record')
-      waited = waited + 1
-      handed_back = true
+-- log adds entries to a lane's log. Each names its job first.
+local function log(t, lane, entries)
+  if #entries == 0 then return end
+  local key = base .. 'log:' .. lane
+  if call('RPUSH', key, unpack(entries)) > C.log_len then call('LTRIM', key, -C.log_len, -1) end
+  t.logged = true
+end
+
+-- ours takes the members of leases that are still there on the books of their lane, and returns which.
+local function ours(members, t)
+  if #members == 0 then return members end
+  local held = call('ZMSCORE', leases, unpack(members))
+  for i = 1, #members do
+    if held[i] then
+      ending[#ending + 1] = members[i]
+      t.in_flight = t.in_flight - 1
     else
-      if ARGV[at + 7] ~= 'expired' then
-        t.set.ls, t.set.lt = 0, int(now)
-        flow(t, true)
-      end
-      if outcome == 'retry' then
-        local record = base .. 'job:' .. lane .. job
-        call('HSET', record, 'n', attempts)
-        call('HDEL', record, 'x')
-        call('PEXPIRE', record, C.open_ttl)
-        wait_again(lane, job, math.ceil(exact + tonumber(ARGV[at + 6])), true)
-        waited = waited + 1
-      else
-        bury(lane, job, ARGV[at + 7], attempts, single)
-        if ARGV[at + 12] ~= '' then
-          failed(t, lane, ARGV[at + 12], outcome == 'gone' and 'disabled' or 'failed')
-        end
+      lost = lost + 1
+    end
+  end
+  return held
+end
+
+local function settle_plain(lane, t, began, from, count, suffix)
+  local members, entries = {}, {}
+  for i = 1, count do members[i] = lane .. ':' .. string.sub(ARGV[from + i], 1, JOB) .. suffix end
+  local held, done = ours(members, t), 0
+  for i = 1, count do
+    if held[i] then
+      local text = ARGV[from + i]
+      if #text > JOB then entries[#entries + 1] = text end
+      spent[#spent + 1] = string.sub(text, 1, JOB)
+      done = done + 1
+      flow(t, false)
+    end
+  end
+  log(t, lane, entries)
+  if done > 0 then
+    t.set.ls, t.set.lt = '1', now_text
+    if t.status and t.status ~= 'deleted' then succeeded(t, lane, began) end
+  end
+end
+
+local function settle_one(lane, t, began, at)
+  local job, outcome, attempts, reason, single = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 4], ARGV[at + 7] == '1'
+  if ARGV[at + 6] ~= '' then log(t, lane, { job .. ARGV[at + 6] }) end
+  local gone = not t.status or t.status == 'deleted'
+  if outcome == 'ok' then
+    if reason == 'record' then call('DEL', base .. 'job:' .. lane .. job) end
+    ended(job, false, single)
+    t.set.ls, t.set.lt = '1', now_text
+    flow(t, ARGV[at + 5] == '1')
+    if not gone then succeeded(t, lane, began) end
+  elseif gone then
+    cancel(lane, job)
+  elseif outcome == 'back' then
+    wait_again(lane, job, now, reason == 'record')
+    waited = waited + 1
+    handed_back = true
+  else
+    if reason ~= 'expired' then
+      t.set.ls, t.set.lt = '0', now_text
+      flow(t, true)
+    end
+    if outcome == 'retry' then
+      local record = base .. 'job:' .. lane .. job
+      call('HSET', record, 'n', attempts)
+      call('HDEL', record, 'x')
+      call('PEXPIRE', record, C.open_ttl)
+      wait_again(lane, job, math.ceil(exact + tonumber(ARGV[at + 3])), true)
+      waited = waited + 1
+    else
+      bury(lane, job, reason, attempts, single)
+      if ARGV[at + 8] ~= '' then
+        failed(t, lane, ARGV[at + 8], outcome == 'gone' and 'disabled' or 'failed')
       end
     end
   end
 end
+
+local at = 10
+while ARGV[at] do
+  local lane, suffix, began, plain = ARGV[at], ':' .. ARGV[at + 1], now - tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local t = lane_of(lane)
+  settle_plain(lane, t, began, at + 3, plain, suffix)
+  at = at + 4 + plain
+  local others, members = tonumber(ARGV[at]), {}
+  at = at + 1
+  for i = 1, others do members[i] = lane .. ':' .. ARGV[at + (i - 1) * PER_OUTCOME] .. suffix end
+  local held = ours(members, t)
+  for i = 1, others do
+    if held[i] then settle_one(lane, t, began, at + (i - 1) * PER_OUTCOME) end
+  end
+  at = at + others * PER_OUTCOME
+end
 -- Last, see lib.lua: until here an abort leaves the jobs leased.
 if #ending > 0 then call('ZREM', leases, unpack(ending)) end
+if #spent > 0 then call('XADD', base .. 'spent', '*', 'j', table.concat(spent)) end
 
 for _, lane in ipairs(order) do
   local t, conf = touched[lane], base .. 'conf:' .. lane
@@ -157,8 +200,8 @@ for _, lane in ipairs(order) do
     if t.status then t.set.lx = int(now + HOUR) end
   end
   if t.status then
-    local set = { 'fl', t.in_flight }
-    if not t.fixed then t.set.w, t.set.s = t.window, t.streak end
+    local set = { 'fl', int(t.in_flight) }
+    if not t.fixed then t.set.w, t.set.s = int(t.window), int(t.streak) end
     for k, v in pairs(t.set) do
       set[#set + 1] = k
       set[#set + 1] = v
@@ -170,6 +213,4 @@ end
 waiting(waited)
 if handed_back then wake() end -- whoever hands back is about to stop: others are to take it
 
-local reply = { call('XLEN', outbox) }
-for i = 1, #replies do reply[i + 1] = replies[i] end
-return reply
+return { call('XLEN', outbox), lost }

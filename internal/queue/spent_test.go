@@ -1,0 +1,99 @@
+package queue
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/internal/redistest"
+)
+
+// keptFor is how much longer payloads are kept where spent says so, as of now.
+func (b *bundle) keptFor(kept time.Duration, now time.Time) map[string]time.Duration {
+	left := map[string]time.Duration{}
+	for _, e := range b.store.Client().XRange(b.Context(), b.key("spent"), "-", "+").Val() {
+		ms, _, _ := strings.Cut(e.ID, "-")
+		ended, err := strconv.ParseInt(ms, 10, 64)
+		require.NoError(b, err)
+		for jobs := e.Values["j"].(string); jobs != ""; jobs = jobs[JobIDLength:] {
+			job := jobs[:JobIDLength]
+			resent, err := b.store.Client().ZScore(b.Context(), b.key("resent"), job).Result()
+			if err != nil || int64(resent) < ended {
+				left[job] = time.UnixMilli(ended).Add(kept).Sub(now)
+			}
+		}
+	}
+	return left
+}
+
+// payloadTTL is how much longer a payload is kept.
+func (b *bundle) payloadTTL(job string) time.Duration {
+	ttl := b.store.Client().PTTL(b.Context(), b.key("body:"+job)).Val()
+	if left, ok := b.keptFor(testLimits.Kept, b.store.Client().Time(b.Context()).Val())[job]; ok {
+		ttl = min(ttl, left)
+	}
+	return ttl
+}
+
+// A delivered payload goes when its time is over, at the next claim, and wakes a dispatcher for it.
+func TestPayloadGoesAfterItsTime(t *testing.T) {
+	t.Parallel()
+	s := redistest.Open(t, config.Redis{URL: config.Memory})
+	b := newBundle(t, s, nil)
+	b.lane("one")
+	now := time.UnixMilli(1_700_000_000_000)
+	s.SetTime(now)
+	e, other := to("one", 1), to("one", 2)
+	b.push(e)
+	b.settle(Outcome{Kind: Succeeded}, b.claim(10).jobs...)
+	pass := func(d time.Duration) claimed {
+		now = now.Add(d)
+		s.SetTime(now)
+		return b.claim(10)
+	}
+	there := func(e *Event) bool { return s.Client().Exists(t.Context(), b.key("body:"+e.Job)).Val() == 1 }
+
+	c := pass(time.Minute)
+	require.True(t, there(e))
+	require.LessOrEqual(t, c.wait, testLimits.Kept-time.Minute)
+	require.Positive(t, c.wait)
+	b.push(other)
+	b.settle(Outcome{Kind: Succeeded}, b.claim(10).jobs...)
+	pass(testLimits.Kept - time.Minute)
+	require.False(t, there(e))
+	require.True(t, there(other), "its minute is not over")
+	require.Equal(t, "done", b.standing("one", e.Job).State, "the event is still known")
+	pass(time.Minute)
+	require.False(t, there(other))
+	require.Zero(t, s.Client().Exists(t.Context(), b.key("spent")).Val(), "an empty stream would look like something to do")
+}
+
+// A delivery that is sent again needs its payload, however long ago its first end was.
+func TestResentPayloadStays(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		b := newBundle(t, s, func(l *Limits) { l.Kept = 0 })
+		b.lane("one")
+		e := to("one", 1)
+		b.push(e)
+		b.settle(Outcome{Kind: Succeeded}, b.claim(10).jobs...)
+		r, err := b.Resend(t.Context(), 0, "one", e.Job)
+		require.NoError(t, err)
+		require.Equal(t, []Resent{ResentQueued}, r)
+		b.claim(0) // looks after what is spent: nothing is to go
+		again := b.claim(10).jobs
+		require.Len(t, again, 1)
+		require.Equal(t, "payload 1", again[0].Payload)
+		require.Eventually(t, func() bool { // the end of this one counts, in a later millisecond
+			return s.Client().Time(t.Context()).Val().UnixMilli() > int64(s.Client().ZScore(t.Context(), b.key("resent"), e.Job).Val())
+		}, 5*time.Second, time.Millisecond)
+		b.settle(Outcome{Kind: Succeeded}, again...)
+		b.claim(0)
+		require.Zero(t, s.Client().Exists(t.Context(), b.key("body:"+e.Job), b.key("resent")).Val())
+	})
+}
