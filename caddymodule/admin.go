@@ -111,10 +111,11 @@ func (e *badRequest) Error() string { return e.message }
 func adminStatus(err error) int {
 	var refused *sender.Error
 	var bad *badRequest
+	var nobody *noReceiver
 	switch {
 	case errors.As(err, &bad):
 		return http.StatusBadRequest
-	case errors.Is(err, errNotRunning), errors.Is(err, errNoSender), errors.Is(err, errNoReceiver):
+	case errors.Is(err, errNotRunning), errors.Is(err, errNoSender), errors.As(err, &nobody):
 		return http.StatusNotFound
 	case errors.Is(err, sender.ErrNoKey):
 		return http.StatusConflict

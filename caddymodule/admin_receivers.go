@@ -1,15 +1,24 @@
 package caddymodule
 
 import (
-	"errors"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/videocloud/webhooks/receiver"
 )
 
-var errNoReceiver = errors.New("there is no such receiver here; check its name")
+// noReceiver is a name that no receiver of this configuration has.
+type noReceiver struct{ there []string }
+
+func (e *noReceiver) Error() string {
+	if len(e.there) == 0 {
+		return "there is no receiver with a name here"
+	}
+	return "there is no such receiver here; there is " + strings.Join(e.there, ", ")
+}
 
 // receiver returns a receiver of that name. Several of one name share what they know.
 func (a *App) receiver(name string) (*receiver.Receiver, error) {
@@ -18,23 +27,47 @@ func (a *App) receiver(name string) (*receiver.Receiver, error) {
 			return r, nil
 		}
 	}
-	return nil, errNoReceiver
+	var there []string
+	for _, r := range a.receivers {
+		if r.Name() != "" {
+			there = append(there, r.Name())
+		}
+	}
+	return nil, &noReceiver{distinct(there)}
 }
 
+// queueOf returns the queue of the receivers of that name. Without a name it is the only one there is.
 func (a *App) queueOf(name string) (*receiver.Queue, error) {
 	if q, ok := a.queue(name); ok {
 		return q, nil
 	}
-	if _, err := a.receiver(name); err != nil {
-		return nil, err
+	var there []string
+	for _, q := range a.queues {
+		there = append(there, q.name)
 	}
-	return nil, &badRequest{"the receiver " + name + " has no queue"}
+	switch there = distinct(there); {
+	case name != "":
+		if _, err := a.receiver(name); err != nil {
+			return nil, err
+		}
+		return nil, &badRequest{"the receiver " + name + " has no queue"}
+	case len(there) == 0:
+		return nil, &badRequest{"no receiver here has a queue"}
+	case len(there) > 1:
+		return nil, &badRequest{"name one of the receivers with a queue: " + strings.Join(there, ", ")}
+	}
+	return a.queueOf(there[0])
+}
+
+func distinct(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // maxDeadPage bounds one answer.
 const maxDeadPage = 1000
 
-// listDead answers GET /webhooks/dead?name=&offset=&limit=.
+// listDead answers GET /webhooks/dead?name=&offset=&limit=. The name may be left out where there is one queue.
 func listDead(r *http.Request, a *App) (int, any, error) {
 	param, err := known(r, "name", "offset", "limit")
 	if err != nil {

@@ -83,6 +83,7 @@ func TestAdminRefusals(t *testing.T) {
 		"/webhooks/health?max_due=soon":            400,
 		"/webhooks/tail?nonsense=1":                400,
 		"/webhooks/dead?name=nobody":               404,
+		"/webhooks/dead":                           400, // no queue at all
 		"/webhooks/dead?name=shop":                 400, // no queue
 		"/webhooks/dead?name=shop&limit=1&limit=2": 400,
 	} {
@@ -156,6 +157,24 @@ func TestAdminDead(t *testing.T) {
 	require.JSONEq(t, `{"count":2}`, answer)
 	s.adminJSON("/webhooks/dead?name=queued", &dead)
 	require.Empty(t, dead.Items)
+}
+
+// Without a name it is the only queue there is, and never one of several.
+func TestAdminDeadWithoutAName(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	one := queueSite(app, "0s")
+	s.load("webhooks {\nredis memory\n}", one)
+	status, answer := s.adminGet("/webhooks/dead")
+	require.Equal(t, 200, status, answer)
+	status, answer = s.adminPost("/webhooks/dead", `{"action":"purge","all":true}`)
+	require.Equal(t, 200, status, answer)
+
+	s.load("webhooks {\nredis memory\n}", one+"\n"+strings.NewReplacer("/webhooks", "/other", "name queued", "name other").Replace(one))
+	status, answer = s.adminGet("/webhooks/dead")
+	require.Equal(t, 400, status)
+	require.Contains(t, answer, "other, queued")
+	status, _ = s.adminPost("/webhooks/dead", `{"action":"purge","all":true}`)
+	require.Equal(t, 400, status)
 }
 
 // tailing reads what tail shows.

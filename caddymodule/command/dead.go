@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -13,12 +14,12 @@ import (
 
 func newDead() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "dead list|retry|purge <name>",
+		Use:   "dead list|retry|purge [<name>]",
 		Short: "Looks after the events that a receiver's queue gave up",
 		Long: `
 Looks after the events that a receiver's queue gave up after its last attempt.
-The name is the receiver's.`,
-		Example: `  $ caddy webhook dead list shop
+The name is the receiver's, and may be left out where only one has a queue.`,
+		Example: `  $ caddy webhook dead list
   $ caddy webhook dead retry shop --all
   $ caddy webhook dead purge shop 06e1...`,
 		Args: cobra.ArbitraryArgs, // answered below, with exit status 2
@@ -35,29 +36,48 @@ func newDeadList() *cobra.Command {
 	var f adminFlags
 	var offset, limit int
 	cmd := &cobra.Command{
-		Use:     "list <name>",
+		Use:     "list [<name>]",
 		Short:   "Lists them, the oldest first",
 		Example: `  $ caddy webhook dead list shop`,
-		RunE: about("a receiver", func(cmd *cobra.Command, name string) error {
-			a, err := f.connect()
-			if err != nil {
-				return err
-			}
-			text, err := a.ask(cmd.Context(), http.MethodGet, pathOf("/webhooks/dead", map[string]string{
-				"name": name, "offset": strconv.Itoa(offset), "limit": strconv.Itoa(limit),
-			}), nil)
-			if err != nil {
-				return err
-			}
-			_, err = show(cmd, &f, text, printDead)
-			return err
-		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return finish(cmd, listDead(cmd, &f, args, offset, limit))
+		},
 	}
 	f.add(cmd)
 	cmd.Flags().IntVar(&offset, "offset", 0, "how many to pass over")
 	cmd.Flags().IntVar(&limit, "limit", 100, "how many to list, 1,000 at most")
 	return cmd
 }
+
+func listDead(cmd *cobra.Command, f *adminFlags, args []string, offset, limit int) error {
+	if len(args) > 1 {
+		return usagef("unexpected argument %q; see --help", args[1])
+	}
+	name, _ := nameAndJobs(args)
+	a, err := f.connect()
+	if err != nil {
+		return err
+	}
+	text, err := a.ask(cmd.Context(), http.MethodGet, pathOf("/webhooks/dead", map[string]string{
+		"name": name, "offset": strconv.Itoa(offset), "limit": strconv.Itoa(limit),
+	}), nil)
+	if err != nil {
+		return err
+	}
+	_, err = show(cmd, f, text, printDead)
+	return err
+}
+
+// nameAndJobs tells the receiver's name, which may be left out, from the jobs behind it.
+func nameAndJobs(args []string) (name string, jobs []string) {
+	if len(args) == 0 || isJob.MatchString(args[0]) {
+		return "", args
+	}
+	return args[0], args[1:]
+}
+
+// isJob matches the ID of a job: 128 bits in base 32, the time first. Nobody names a receiver like this.
+var isJob = regexp.MustCompile(`^0[0-9a-hjkmnp-tv-z]{25}$`)
 
 func printDead(w io.Writer, list *struct{ Items []receiver.Dead }) {
 	if len(list.Items) == 0 {
@@ -75,7 +95,7 @@ func newDeadChange(action, short, done string) *cobra.Command {
 	var f adminFlags
 	var all bool
 	cmd := &cobra.Command{
-		Use:   action + " <name> <job>...|--all",
+		Use:   action + " [<name>] <job>...|--all",
 		Short: short,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return finish(cmd, changeDead(cmd, &f, action, done, all, args))
@@ -87,10 +107,8 @@ func newDeadChange(action, short, done string) *cobra.Command {
 }
 
 func changeDead(cmd *cobra.Command, f *adminFlags, action, done string, all bool, args []string) error {
-	if len(args) == 0 {
-		return usagef("name a receiver; see --help")
-	}
-	if all == (len(args) > 1) {
+	name, jobs := nameAndJobs(args)
+	if all == (len(jobs) > 0) {
 		return usagef("name jobs of `caddy webhook dead list`, or give --all")
 	}
 	a, err := f.connect()
@@ -102,7 +120,7 @@ func changeDead(cmd *cobra.Command, f *adminFlags, action, done string, all bool
 		Action string   `json:"action"`
 		Jobs   []string `json:"jobs,omitempty"`
 		All    bool     `json:"all,omitempty"`
-	}{args[0], action, args[1:], all})
+	}{name, action, jobs, all})
 	if err != nil {
 		return err
 	}

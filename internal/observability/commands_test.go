@@ -126,16 +126,21 @@ func TestCommands(t *testing.T) {
 		out := ok(t, 0, "dead", "list", "queued")
 		require.Regexp(t, `video\.deleted +evt_\w+ +\S+ ago +1 +\d+ +\S+`, out)
 		job := strings.Fields(strings.SplitN(out, "\n", 3)[1])[0]
+		require.Equal(t, out, ok(t, 0, "dead", "list"), "there is but one queue")
 		require.Equal(t, "1 event is due now\n", ok(t, 0, "dead", "retry", "queued", job))
 		require.Eventually(t, func() bool { return strings.Contains(ok(t, 0, "dead", "list", "queued"), job) }, 20*time.Second, 50*time.Millisecond)
-		require.Equal(t, "1 event is dropped\n", ok(t, 0, "dead", "purge", "queued", "--all"))
+		require.Equal(t, "1 event is due now\n", ok(t, 0, "dead", "retry", job))
+		require.Eventually(t, func() bool { return strings.Contains(ok(t, 0, "dead", "list"), job) }, 20*time.Second, 50*time.Millisecond)
+		require.Equal(t, "1 event is dropped\n", ok(t, 0, "dead", "purge", "--all"))
 		require.Equal(t, "no dead events\n", ok(t, 0, "dead", "list", "queued"))
 		require.Empty(t, asJSON(t, 0, "dead", "list", "queued")["items"])
 		require.EqualValues(t, 0, asJSON(t, 1, "dead", "purge", "queued", "--all")["count"])
-		for _, bad := range [][]string{{}, {"burn"}, {"list"}, {"purge", "queued"}, {"retry", "queued", job, "--all"}, {"list", "shop"}} {
+		for _, bad := range [][]string{{}, {"burn"}, {"list", "queued", job}, {"purge"}, {"purge", "queued"}, {"retry", job, "--all"}, {"retry", "queued", job, "--all"}, {"list", "shop"}} {
 			require.Equal(t, 2, c.webhook(append([]string{"dead"}, bad...)...).status, bad)
 		}
-		require.Equal(t, 1, c.webhook("dead", "list", "nobody").status)
+		r := c.webhook("dead", "list", "nobody")
+		require.Equal(t, 1, r.status)
+		require.Contains(t, r.stderr, "there is queued, shop")
 	})
 	t.Run("forget", func(t *testing.T) {
 		require.Equal(t, "1 event is forgotten\n", ok(t, 0, "forget", "shop", c.event))
