@@ -237,6 +237,37 @@ func TestAdminTail(t *testing.T) {
 	require.Eventually(t, func() bool { return !feed.watching() }, 10*time.Second, time.Millisecond, "a stream ends with its configuration")
 }
 
+func TestAdminTailShowsAQueue(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	app.answer(http.StatusBadGateway)
+	s.load("webhooks {\nredis memory\n}", queueSite(app, "0s 50ms"))
+	lines, _ := s.tailing("name=queued&failed=true")
+	others, _ := s.tailing("webhook=whk_0")
+	do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
+	line := <-lines
+	require.Equal(t, "delivery", line["kind"])
+	require.Equal(t, "retrying", line["outcome"])
+	require.Equal(t, "evt_1", line["id"])
+	require.Equal(t, "video.uploaded", line["event"])
+	require.EqualValues(t, 1, line["attempt"])
+	require.EqualValues(t, 502, line["statusCode"])
+	require.EqualValues(t, 50, line["nextAttemptInMs"])
+	line = <-lines
+	require.Equal(t, "failed", line["outcome"])
+	require.Equal(t, "the app answered 502", line["error"])
+
+	app.answer(http.StatusOK)
+	all, _ := s.tailing("event=evt_2")
+	do(t, signed(t, s.url("/webhooks"), "evt_2", strings.Replace(testEvent, "vid_123456", "vid_2", 1)))
+	kinds := map[any]any{}
+	for range 2 {
+		line := <-all
+		kinds[line["kind"]] = line["outcome"]
+	}
+	require.Equal(t, map[any]any{"received": "queued", "delivery": "succeeded"}, kinds)
+	require.Empty(t, others, "is not of a webhook")
+}
+
 // A watcher that is too slow holds nobody up, and is told what it missed.
 func TestSlowWatcherMissesLines(t *testing.T) {
 	var b broadcast

@@ -10,12 +10,13 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// watched is one line of `caddy webhook tail`: an attempt of the sender, a request to a receiver, or how many of them
-// were left out because whoever watches is too slow. It holds no secret, signature or body.
+// watched is one line of `caddy webhook tail`: an attempt of the sender, a request to a receiver, an attempt of a receiver's
+// queue, or how many of them were left out because whoever watches is too slow. It holds no secret, signature or body.
 type watched struct {
-	attempt  *sender.AttemptInfo
-	received *receivedInfo
-	leftOut  int64
+	attempt   *sender.AttemptInfo
+	received  *receivedInfo
+	delivered *deliveredInfo
+	leftOut   int64
 }
 
 // MarshalJSON writes the kind beside the fields of the kind.
@@ -31,6 +32,11 @@ func (w watched) MarshalJSON() ([]byte, error) {
 			Kind string `json:"kind"`
 			*receivedInfo
 		}{kindReceived, w.received})
+	case w.delivered != nil:
+		return json.Marshal(struct {
+			Kind string `json:"kind"`
+			*deliveredInfo
+		}{kindDelivery, w.delivered})
 	default:
 		return json.Marshal(struct {
 			Kind    string `json:"kind"`
@@ -42,6 +48,7 @@ func (w watched) MarshalJSON() ([]byte, error) {
 const (
 	kindAttempt  = "attempt"
 	kindReceived = "received"
+	kindDelivery = "delivery"
 	kindLeftOut  = "left_out"
 )
 

@@ -33,21 +33,25 @@ func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver) (rece
 	}
 	// Routes that leave a request unanswered must not pass for delivery.
 	routes := r.Queue.Deliver.Compile(caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil }))
-	q, err := receiver.NewQueue(receiver.QueueOptions{
-		Config: *c.Queue, Store: a.store, Name: c.Name, Logger: slogger(ctx),
-		Deliver: func(w http.ResponseWriter, req *http.Request) error {
-			repl := caddy.NewReplacer()
-			for placeholder, header := range queuedPlaceholders {
-				repl.Set(placeholder, req.Header.Get(header))
-			}
-			repl.Set("http.webhook.name", c.Name)
-			err := routes.ServeHTTP(w, caddyhttp.PrepareRequest(req, repl, w, server))
-			var failed caddyhttp.HandlerError
-			if errors.As(err, &failed) {
-				return fmt.Errorf("status %d: %w", failed.StatusCode, failed.Err) // its own text holds a random ID
-			}
+	bring := deliver(func(w http.ResponseWriter, req *http.Request) error {
+		repl := caddy.NewReplacer()
+		for placeholder, header := range queuedPlaceholders {
+			repl.Set(placeholder, req.Header.Get(header))
+		}
+		repl.Set("http.webhook.name", c.Name)
+		err := routes.ServeHTTP(w, caddyhttp.PrepareRequest(req, repl, w, server))
+		var failed caddyhttp.HandlerError
+		if !errors.As(err, &failed) {
 			return err
-		},
+		}
+		// Its own text holds a random ID.
+		if failed.Err == nil {
+			return fmt.Errorf("status %d", failed.StatusCode)
+		}
+		return fmt.Errorf("status %d: %w", failed.StatusCode, failed.Err)
+	})
+	q, err := receiver.NewQueue(receiver.QueueOptions{
+		Config: *c.Queue, Store: a.store, Name: c.Name, Logger: slogger(ctx), Deliver: bring.shown(c),
 	})
 	if err != nil {
 		return nil, err

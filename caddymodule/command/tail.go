@@ -23,10 +23,14 @@ func newTail() *cobra.Command {
 		Use:   "tail",
 		Short: "Shows attempts and received webhooks as they happen",
 		Long: `
-Shows attempts of the sender and requests to receivers as they happen in the
-Caddy that is asked, until an interrupt. Where several processes work on one
-store, each shows its own. What happens faster than it can be shown is left out,
-and how much that was is said.`,
+Shows what happens in the Caddy that is asked, until an interrupt:
+
+  attempt    the sender tried to deliver to a webhook
+  received   a receiver got a request
+  delivery   a receiver's queue tried to bring an event to its app
+
+Where several processes work on one store, each shows its own. What happens
+faster than it can be shown is left out, and how much that was is said.`,
 		Example: `  $ caddy webhook tail
   $ caddy webhook tail --webhook whk_0123456789ab --failed
   $ caddy webhook tail --name shop --json | jq .outcome`,
@@ -40,7 +44,7 @@ and how much that was is said.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.webhook, "webhook", "", "only attempts to this webhook")
 	flags.StringVar(&f.account, "account", "", "only attempts of this account")
-	flags.StringVar(&f.name, "name", "", "only requests to the receiver of this name")
+	flags.StringVar(&f.name, "name", "", "only requests to the receiver of this name, and deliveries of its queue")
 	flags.StringVar(&f.event, "event", "", "only events of this type, or with this ID")
 	flags.BoolVar(&f.failed, "failed", false, "only what failed or was refused")
 	flags.IntVarP(&f.count, "count", "n", 0, "stop after so many lines (default: never)")
@@ -132,7 +136,7 @@ func (f *tailFlags) follow(cmd *cobra.Command, stream io.Reader, shown *int) (en
 	return false, nil // the end of the stream is not ours to judge
 }
 
-// tailLine is an attempt or a received request.
+// tailLine is an attempt, a received request, or a delivery out of a receiver's queue.
 type tailLine struct {
 	Kind                        string
 	At                          time.Time
@@ -163,7 +167,11 @@ func (l *tailLine) String() string {
 		fmt.Fprintf(&b, "%s %s at %s (%s)", or(l.Event, "-"), or(l.ID, "-"), nameOr(l.Name), l.Scheme)
 		return b.String()
 	}
-	fmt.Fprintf(&b, "%s %s to %s (%s), attempt %d, %s", l.Event, l.EventID, l.WebhookID, l.Account, l.Attempt, l.State)
+	if l.Kind == "delivery" {
+		fmt.Fprintf(&b, "%s %s from the queue of %s, attempt %d", or(l.Event, "-"), or(l.ID, "-"), l.Name, l.Attempt)
+	} else {
+		fmt.Fprintf(&b, "%s %s to %s (%s), attempt %d, %s", l.Event, l.EventID, l.WebhookID, l.Account, l.Attempt, l.State)
+	}
 	if l.NextAttemptInMS > 0 {
 		fmt.Fprintf(&b, ", again in %s", rounded(time.Duration(l.NextAttemptInMS)*time.Millisecond))
 	}
