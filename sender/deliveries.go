@@ -88,7 +88,7 @@ func (s *Sender) addAttempts(ctx context.Context, shard int, lane string, ds []D
 		byJob[job] = &ds[i]
 	}
 	kept := time.Now().Add(-s.c.HistoryAge)
-	entries, err := s.store.Client().LRange(ctx, s.queue.Tag(shard)+"log:"+lane, 0, -1).Result()
+	entries, err := s.store.Client().LRange(ctx, s.queue.Tag(shard)+"log:"+lane, -int64(s.c.HistoryEntries), -1).Result()
 	if err != nil {
 		return s.unavailable("read", err)
 	}

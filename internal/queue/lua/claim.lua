@@ -141,7 +141,7 @@ if most > 0 then
     if taken >= most or size >= bytes then break end
     if not skip[lane] then
       local key, conf = base .. 'lane:' .. lane, base .. 'conf:' .. lane
-      local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta')
+      local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec')
       local in_flight, window = tonumber(h[2]) or 0, window_of(h[3], h[4])
       local take = math.min(window - in_flight, most - taken, quantum, MOST_AT_ONCE)
       -- Each lane leaves the same share of what is left, so that slots are left for the lanes behind it.
@@ -161,18 +161,20 @@ if most > 0 then
       local count = 0
       if take > 0 then
         -- The half of a job with a record must not make it due earlier or later than its time.
-        local due = call('ZRANGEBYSCORE', key, '-inf', due_by, 'WITHSCORES', 'LIMIT', 0, take)
+        local range, width = { 'ZRANGEBYSCORE', key, '-inf', due_by, 'LIMIT', '0', int(take) }, 1
+        if h[8] then range[8], width = 'WITHSCORES', 2 end
+        local due = call(unpack(range))
         local held, taking, records, payloads = {}, {}, {}, {}
-        while due[2 * count + 1] and size < bytes do
+        while due[width * count + 1] and size < bytes do
           local wanted = {}
-          for k = 1, math.min(PAYLOADS, #due / 2 - count) do wanted[k] = base .. 'body:' .. due[2 * (count + k) - 1] end
+          for k = 1, math.min(PAYLOADS, #due / width - count) do wanted[k] = base .. 'body:' .. due[width * (count + k - 1) + 1] end
           local got = call('MGET', unpack(wanted))
           for k = 1, #wanted do
             if size >= bytes then
               got[k] = nil
             else
-              local job = due[2 * count + 1]
-              if string.find(due[2 * count + 2], '.', 1, true) then
+              local job, score = due[width * count + 1], h[8] and due[width * count + 2]
+              if score and string.find(score, '.', 1, true) then
                 local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'x')
                 for _, v in ipairs({ count, tonumber(r[1]) or 0, tonumber(r[2]) or 0 }) do records[#records + 1] = v end
               end
@@ -188,15 +190,16 @@ if most > 0 then
         if count > 0 then
           for _, v in ipairs({ lane, h[7] or '', taking, records, payloads }) do lanes[#lanes + 1] = v end
           call('ZADD', leases, unpack(held))
-          call('ZREMRANGEBYRANK', key, 0, count - 1) -- what is due is the head of its lane
+          call('ZREMRANGEBYRANK', key, '0', int(count - 1)) -- what is due is the head of its lane
+          if h[8] and call('ZCARD', key) == 0 then call('HDEL', conf, 'rec') end
           taken, moved = taken + count, moved - count
           in_flight = in_flight + count
           if step then
             tat = tat + count * step
-            call('HSET', conf, 'fl', in_flight, 'tat', string.format('%.3f', tat))
+            call('HSET', conf, 'fl', int(in_flight), 'tat', string.format('%.3f', tat))
             not_before = math.max(now, math.ceil(tat + step - burst))
           else
-            call('HSET', conf, 'fl', in_flight)
+            call('HSET', conf, 'fl', int(in_flight))
           end
         end
       end

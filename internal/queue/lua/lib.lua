@@ -18,7 +18,7 @@
 --                           and where it has several lanes o deliveries not ended, d failed deliveries kept
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
 --   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
---                           fl in flight, w window, s successes of the round, tat rate limiter
+--                           fl in flight, w window, s successes of the round, tat rate limiter, rec where jobs with a record may wait
 --   idx:<lane>       stream every job of the lane, in order
 --   old:<lane>       stream what is left of idx after its time: the failed jobs, under the same IDs
 --   late:<lane>      zset   job -> until when it may wait, where idx does not tell: see wait_again
@@ -85,7 +85,7 @@ local function drain() call('DEL', base .. 'nothing') end
 local function offer(lane, status, in_flight, window, not_before)
   local ready = base .. 'ready'
   if served(status) and in_flight < window then
-    local head = call('ZRANGE', base .. 'lane:' .. lane, 0, 0, 'WITHSCORES')
+    local head = call('ZRANGE', base .. 'lane:' .. lane, '0', '0', 'WITHSCORES')
     if head[2] then
       local first = math.floor(tonumber(head[2]))
       if not_before == 0 and first <= now then
@@ -108,6 +108,7 @@ local function look_at(lane) call('ZADD', base .. 'ages', 'LT', next_look(), lan
 -- wait_in puts a job into its lane's waiting set, recorded where it has a record. The caller sees to ready.
 local function wait_in(lane, job, due, recorded)
   look_at(lane)
+  if recorded then call('HSET', base .. 'conf:' .. lane, 'rec', '1') end
   call('ZADD', base .. 'lane:' .. lane, recorded and due + 0.5 or due, job)
 end
 

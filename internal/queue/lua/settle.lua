@@ -16,6 +16,7 @@
 -- Notices: at once, then at most one per lane and hour, with the count of what came since.
 
 local PER_OUTCOME = 9
+local LOG_SLACK = 100
 local HOUR = 3600000
 local leases, outbox = base .. 'leases', base .. 'outbox'
 local touched, order, lost, waited, handed_back = {}, {}, 0, 0, false
@@ -90,37 +91,31 @@ local function flow(t, bad)
 end
 
 drain()
-local ending, spent = {}, {}
+local members, held, ending, spent = {}, {}, {}, {}
 
--- log adds entries to a lane's log. Each names its job first.
+-- log adds entries to a lane's log. Each names its job first. Some more than log_len may be there: trimming costs as much.
 local function log(t, lane, entries)
   if #entries == 0 then return end
   local key = base .. 'log:' .. lane
-  if call('RPUSH', key, unpack(entries)) > C.log_len then call('LTRIM', key, -C.log_len, -1) end
+  if call('RPUSH', key, unpack(entries)) >= C.log_len + LOG_SLACK then call('LTRIM', key, -C.log_len, -1) end
   t.logged = true
 end
 
--- ours takes the members of leases that are still there on the books of their lane, and returns which.
-local function ours(members, t)
-  if #members == 0 then return members end
-  local held = call('ZMSCORE', leases, unpack(members))
-  for i = 1, #members do
-    if held[i] then
-      ending[#ending + 1] = members[i]
-      t.in_flight = t.in_flight - 1
-    else
-      lost = lost + 1
-    end
+-- ours takes an outcome off the books of its lane, or counts it as lost where its lease is not there any more.
+local function ours(t, place)
+  if not held[place] then
+    lost = lost + 1
+    return false
   end
-  return held
+  ending[#ending + 1] = members[place]
+  t.in_flight = t.in_flight - 1
+  return true
 end
 
-local function settle_plain(lane, t, began, from, count, suffix)
-  local members, entries = {}, {}
-  for i = 1, count do members[i] = lane .. ':' .. string.sub(ARGV[from + i], 1, JOB) .. suffix end
-  local held, done = ours(members, t), 0
+local function settle_plain(lane, t, began, from, count, place)
+  local entries, done = {}, 0
   for i = 1, count do
-    if held[i] then
+    if ours(t, place + i) then
       local text = ARGV[from + i]
       if #text > JOB then entries[#entries + 1] = text end
       spent[#spent + 1] = string.sub(text, 1, JOB)
@@ -172,21 +167,34 @@ local function settle_one(lane, t, began, at)
   end
 end
 
-local at = 10
-while ARGV[at] do
-  local lane, suffix, began, plain = ARGV[at], ':' .. ARGV[at + 1], now - tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-  local t = lane_of(lane)
-  settle_plain(lane, t, began, at + 3, plain, suffix)
-  at = at + 4 + plain
-  local others, members = tonumber(ARGV[at]), {}
-  at = at + 1
-  for i = 1, others do members[i] = lane .. ':' .. ARGV[at + (i - 1) * PER_OUTCOME] .. suffix end
-  local held = ours(members, t)
-  for i = 1, others do
-    if held[i] then settle_one(lane, t, began, at + (i - 1) * PER_OUTCOME) end
+-- each_group calls f with every group's lane, what follows its token in a member of leases, when its attempts began, and the
+-- places in ARGV: before its plain successes, how many, of its others, how many.
+local function each_group(f)
+  local at = 10
+  while ARGV[at] do
+    local plain = tonumber(ARGV[at + 3])
+    local others = tonumber(ARGV[at + 4 + plain])
+    f(ARGV[at], ':' .. ARGV[at + 1], now - tonumber(ARGV[at + 2]), at + 3, plain, at + 5 + plain, others)
+    at = at + 5 + plain + others * PER_OUTCOME
   end
-  at = at + others * PER_OUTCOME
 end
+
+each_group(function(lane, suffix, _, from, plain, at, others)
+  local prefix = lane .. ':'
+  for i = 1, plain do members[#members + 1] = prefix .. string.sub(ARGV[from + i], 1, JOB) .. suffix end
+  for i = 0, others - 1 do members[#members + 1] = prefix .. ARGV[at + i * PER_OUTCOME] .. suffix end
+end)
+if #members > 0 then held = call('ZMSCORE', leases, unpack(members)) end
+local place = 0
+each_group(function(lane, _, began, from, plain, at, others)
+  local t = lane_of(lane)
+  settle_plain(lane, t, began, from, plain, place)
+  place = place + plain
+  for i = 0, others - 1 do
+    place = place + 1
+    if ours(t, place) then settle_one(lane, t, began, at + i * PER_OUTCOME) end
+  end
+end)
 -- Last, see lib.lua: until here an abort leaves the jobs leased.
 if #ending > 0 then call('ZREM', leases, unpack(ending)) end
 if #spent > 0 then call('XADD', base .. 'spent', '*', 'j', table.concat(spent)) end
