@@ -30,23 +30,7 @@ func (f *adminFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.address, "address", "", "address of Caddy's admin API (default: the config's, or localhost:2019)")
 	flags.StringVarP(&f.configFile, "config", "c", "", "configuration file to read the admin address from")
 	flags.StringVarP(&f.adapter, "adapter", "a", "", "name of the adapter of that file")
-	flags.BoolVar(&f.json, "json", false, "print JSON, for programs")
-	flags.VarP((*dashJSON)(&f.json), "one-dash-json", "j", "")
-	_ = flags.MarkHidden("one-dash-json") // it is defined right above
-}
-
-// dashJSON makes -json mean --json: it is the value of the flag -j, and takes nothing but son.
-type dashJSON bool
-
-func (d *dashJSON) String() string { return "" }
-func (d *dashJSON) Type() string   { return "son" }
-
-func (d *dashJSON) Set(value string) error {
-	if value != "son" {
-		return errors.New("did you mean --json?")
-	}
-	*d = true
-	return nil
+	addJSON(cmd, &f.json)
 }
 
 // admin is the admin API of a running Caddy.

@@ -24,6 +24,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +49,7 @@ Text ends up in the shell's history and in the list of processes: prefer the
 others for real ones. From a file or standard input one trailing line break is
 dropped.
 
-Commands that ask a running Caddy print tables for people, and JSON with --json.
+Commands print text for people, and with --json one object for programs.
 
 The exit status is 0 for yes, 1 for no, 2 for a command line that can't be
 carried out, and 3 where Caddy, or its store, can't be asked.`
@@ -68,7 +69,7 @@ const example = `  $ caddy webhook keygen
 // build hangs the commands under `caddy webhook`.
 func build(root *cobra.Command) {
 	root.Example = example
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return finish(cmd, usage(err)) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return finish(cmd, usage(withDashes(cmd, err))) })
 	root.Args = cobra.ArbitraryArgs // to be answered below, with exit status 2
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 || args[0] == "help" {
@@ -78,6 +79,22 @@ func build(root *cobra.Command) {
 	}
 	root.AddCommand(newKeygen(), newSign(), newVerify(), newSend(), newListen(),
 		newStats(), newWebhooks(), newTail(), newExplain(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt())
+}
+
+// withDashes says what is wrong where somebody wrote a flag with one dash, as other programs take them.
+func withDashes(cmd *cobra.Command, err error) error {
+	var unknown interface {
+		error
+		GetSpecifiedShortnames() string
+	}
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	name, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "=")
+	if name == "" || cmd.Flags().Lookup(name) == nil {
+		return err
+	}
+	return fmt.Errorf("%w; write it with two dashes: --%s", err, name)
 }
 
 // runner makes a function that takes no arguments but flags into what cobra runs.

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -180,21 +181,49 @@ func TestVerifySaysWhyNot(t *testing.T) {
 	}
 }
 
+func TestForPrograms(t *testing.T) {
+	t.Parallel()
+	read := func(r result, status int) (v map[string]any) {
+		t.Helper()
+		require.Equal(t, status, r.status, r.stderr)
+		require.NoError(t, json.Unmarshal([]byte(r.stdout), &v), r.stdout)
+		return v
+	}
+	for _, flag := range []string{"--json", "-json"} {
+		require.Regexp(t, "^whsec_", read(call(t, "", "keygen", flag), 0)["secret"])
+		require.Regexp(t, "^whpk_", read(call(t, "", "keygen", "--type", "ed25519", flag), 0)["public"])
+		headers := read(call(t, testBody, "sign", "--secret", testSecret, flag), 0)
+		require.Regexp(t, "^evt_[0-9a-f]{12}7[0-9a-f]{19}$", headers["webhook-id"], "as the sender makes them")
+		args := []string{"verify", "--secret", testSecret, flag}
+		require.Equal(t, map[string]any{
+			"verified": false, "error": "signature_missing", "message": "X-Videocloud-Signature is missing",
+		}, read(call(t, testBody, args...), 1))
+		for name, value := range headers {
+			args = append(args, "--header", name+": "+value.(string))
+		}
+		require.Equal(t, map[string]any{
+			"verified": true, "scheme": "videocloud", "secret": 1., "id": headers["webhook-id"], "event": "video.uploaded",
+			"timestamp": headers["webhook-timestamp"],
+		}, read(call(t, testBody, args...), 0))
+	}
+}
+
 func TestUsageErrors(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		args    []string
 		message string
 	}{
-		"no secret":            {[]string{"verify"}, "secret"},
-		"empty secret":         {[]string{"verify", "--secret", ""}, "secret"},
+		"no secret":            {[]string{"verify"}, "secret: give one: --secret "},
+		"empty secret":         {[]string{"verify", "--secret", ""}, "secret: number 1: it is empty"},
 		"unset variable":       {[]string{"verify", "--secret", "env:WEBHOOK_TEST_UNSET"}, "WEBHOOK_TEST_UNSET"},
 		"missing file":         {[]string{"verify", "--secret", "@" + filepath.Join(t.TempDir(), "none")}, "none"},
 		"undecodable secret":   {[]string{"verify", "--scheme", "standard", "--secret", "whsec_???"}, "secret"},
 		"decodes to nothing":   {[]string{"verify", "--scheme", "standard", "--secret", "whsec_"}, "secret"},
 		"secret and body":      {[]string{"verify", "--secret", "@-"}, "standard input"},
 		"two secrets on stdin": {[]string{"verify", "--secret", "@-", "--secret", "@-"}, "standard input"},
-		"unknown scheme":       {[]string{"verify", "--secret", "s", "--scheme", "nobody"}, "nobody"},
+		"unknown scheme":       {[]string{"verify", "--secret", "s", "--scheme", "nobody"}, "github"},
+		"one dash":             {[]string{"verify", "-secret", "s"}, "two dashes: --secret"},
 		"unknown option":       {[]string{"verify", "--secret", "s", "--option", "alg=sha1"}, "alg"},
 		"option without value": {[]string{"verify", "--secret", "s", "--option", "alg"}, "name=value"},
 		"option twice":         {[]string{"verify", "--secret", "s", "--option", "brand=A", "--option", "brand=B"}, "twice"},

@@ -11,6 +11,7 @@ import (
 
 func newKeygen() *cobra.Command {
 	var kind string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "keygen",
 		Short: "Makes a secret",
@@ -23,34 +24,49 @@ Makes a secret and prints it. The kinds are:
 		Example: `  $ caddy webhook keygen
   $ caddy webhook keygen --type encryption`,
 		RunE: runner(func(cmd *cobra.Command) error {
-			lines, err := keygen(kind)
-			for _, line := range lines {
-				fmt.Fprintln(cmd.OutOrStdout(), line)
+			keys, err := keygen(kind)
+			if err != nil {
+				return err
 			}
-			return err
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), keys)
+			}
+			for _, key := range []string{keys.Secret, keys.Public} {
+				if key != "" {
+					fmt.Fprintln(cmd.OutOrStdout(), key)
+				}
+			}
+			return nil
 		}),
 	}
 	cmd.Flags().StringVar(&kind, "type", "secret", "what to make: secret, encryption or ed25519")
+	addJSON(cmd, &asJSON)
 	return cmd
 }
 
-func keygen(kind string) (lines []string, err error) {
+// keys are what was made: one secret, or a pair.
+type keys struct {
+	Secret string `json:"secret"`
+	Public string `json:"public,omitempty"`
+}
+
+func keygen(kind string) (keys, error) {
 	switch kind {
 	case "secret":
-		return []string{"whsec_" + randomBase64(24)}, nil
+		return keys{Secret: "whsec_" + randomBase64(24)}, nil
 	case "encryption":
-		return []string{randomBase64(32)}, nil
+		return keys{Secret: randomBase64(32)}, nil
 	case "ed25519":
 		public, private, err := ed25519.GenerateKey(nil)
 		if err != nil {
-			return nil, fmt.Errorf("making a key: %w", err)
+			return keys{}, fmt.Errorf("making a key: %w", err)
 		}
-		return []string{
-			"whsk_" + base64.StdEncoding.EncodeToString(private),
-			"whpk_" + base64.StdEncoding.EncodeToString(public),
+		return keys{
+			Secret: "whsk_" + base64.StdEncoding.EncodeToString(private),
+			Public: "whpk_" + base64.StdEncoding.EncodeToString(public),
 		}, nil
 	default:
-		return nil, usagef("type: %q is not secret, encryption or ed25519", kind)
+		return keys{}, usagef("type: %q is not secret, encryption or ed25519", kind)
 	}
 }
 

@@ -30,7 +30,7 @@ func newListen() *cobra.Command {
 		Long: `
 Listens for webhooks and prints each with its headers and body. With --secret it
 checks the signatures too, and answers 401 to those that are wrong. It stops at
-an interrupt.`,
+an interrupt. With --json it prints one object a request.`,
 		Example: `  $ caddy webhook listen --secret your_webhook_secret`,
 		RunE: runner(func(cmd *cobra.Command) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
@@ -40,6 +40,7 @@ an interrupt.`,
 	}
 	f.add(cmd)
 	f.addTolerance(cmd)
+	addJSON(cmd, &f.json)
 	cmd.Flags().StringVar(&f.address, "address", "localhost:9000", "where to listen")
 	cmd.Flags().StringVar(&f.url, "url", "", "public URL, for schemes that sign it")
 	cmd.Flags().IntVar(&f.status, "status", http.StatusOK, "status to answer what is right, to try out retries")
@@ -50,13 +51,14 @@ type listenFlags struct {
 	schemeFlags
 	address string
 	status  int
+	json    bool
 }
 
 func (f *listenFlags) run(ctx context.Context, cmd *cobra.Command) error {
 	if f.status < 200 || f.status > 599 {
 		return usagef("status: %d is not between 200 and 599", f.status)
 	}
-	l := &listener{out: cmd.OutOrStdout(), status: f.status}
+	l := &listener{out: cmd.OutOrStdout(), status: f.status, json: f.json}
 	if len(f.secrets) > 0 {
 		v, err := f.verifier(&input{reader: cmd.InOrStdin()})
 		if err != nil {
@@ -68,7 +70,11 @@ func (f *listenFlags) run(ctx context.Context, cmd *cobra.Command) error {
 	if err != nil {
 		return usagef("listening: %w", err)
 	}
-	fmt.Fprintf(l.out, "listening on http://%s, press Ctrl-C to stop\n", socket.Addr())
+	to := l.out
+	if f.json {
+		to = cmd.ErrOrStderr()
+	}
+	fmt.Fprintf(to, "listening on http://%s, press Ctrl-C to stop\n", socket.Addr())
 	server := &http.Server{Handler: l, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 	if err := server.Serve(socket); !errors.Is(err, http.ErrServerClosed) {
@@ -83,6 +89,7 @@ type listener struct {
 	out      io.Writer
 	verifier *signature.Verifier // nil checks nothing
 	status   int
+	json     bool
 }
 
 func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -91,28 +98,62 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body can't be read", http.StatusBadRequest)
 		return
 	}
-	verdict, status := "not checked", l.status
+	a := &arrived{At: time.Now(), Method: r.Method, URI: r.RequestURI, Status: l.status, Headers: headersJSON(shownHeaders(r.Header)), Body: string(body)}
 	if l.verifier != nil {
-		result, err := l.verifier.Verify(&signature.Request{Method: r.Method, URL: r.RequestURI, Header: r.Header, Body: body}, time.Now())
-		if verdict = fmt.Sprintf("verified by secret %d", result.Secret+1); err != nil {
-			verdict, status = err.Error(), http.StatusUnauthorized
+		a.verdict = new(verdict)
+		result, err := l.verifier.Verify(&signature.Request{Method: r.Method, URL: r.RequestURI, Header: r.Header, Body: body}, a.At)
+		var refused *signature.Error
+		switch {
+		case err == nil:
+			*a.verdict = verdictOf(l.verifier.Scheme(), &result)
+		case errors.As(err, &refused):
+			*a.verdict, a.Status = verdict{Error: refused.Reason, Message: refused.Message}, http.StatusUnauthorized
+		default:
+			*a.verdict, a.Status = verdict{Error: signature.ReasonMismatch, Message: err.Error()}, http.StatusUnauthorized
 		}
 	}
-	l.print(r, body, verdict)
-	w.WriteHeader(status)
-}
-
-func (l *listener) print(r *http.Request, body []byte, verdict string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprintf(l.out, "\n%s %s %s, %d bytes: %s\n", time.Now().Format(time.TimeOnly), r.Method,
-		strings.Map(printable, r.RequestURI), len(body), verdict)
-	shown := r.Header.Clone()
+	if l.json {
+		_ = printJSON(l.out, a) // as with text: who reads no more gets no more
+	} else {
+		a.print(l.out, r)
+	}
+	w.WriteHeader(a.Status)
+}
+
+// arrived is a request that was listened for.
+type arrived struct {
+	At       time.Time         `json:"at"`
+	Method   string            `json:"method"`
+	URI      string            `json:"uri"`
+	Status   int               `json:"status"` // of the answer
+	*verdict                   // absent without --secret
+	Headers  map[string]string `json:"headers"`
+	Body     string            `json:"body"`
+}
+
+func (a *arrived) print(w io.Writer, r *http.Request) {
+	words := "not checked"
+	switch v := a.verdict; {
+	case v == nil:
+	case v.Verified:
+		words = fmt.Sprintf("verified by secret %d", v.Secret)
+	default:
+		words = v.Error + ": " + v.Message
+	}
+	fmt.Fprintf(w, "\n%s %s %s, %d bytes: %s\n", a.At.Format(time.TimeOnly), a.Method, strings.Map(printable, a.URI), len(a.Body), words)
+	printHeaders(w, "  ", shownHeaders(r.Header))
+	fmt.Fprintf(w, "\n%s\n", strings.Map(printable, a.Body))
+}
+
+// shownHeaders are those of a request, but for what may open other doors.
+func shownHeaders(h http.Header) http.Header {
+	shown := h.Clone()
 	for _, name := range []string{"Authorization", "Cookie"} {
 		if shown.Get(name) != "" {
 			shown.Set(name, "(not shown)")
 		}
 	}
-	printHeaders(l.out, "  ", shown)
-	fmt.Fprintf(l.out, "\n%s\n", strings.Map(printable, string(body)))
+	return shown
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,11 +88,24 @@ func (f *schemeFlags) verifier(in *input) (*signature.Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newVerifierOf(c)
+}
+
+// newVerifierOf is signature.New with errors for this command line.
+func newVerifierOf(c signature.Config) (*signature.Verifier, error) {
 	v, err := signature.New(c)
-	if err != nil {
-		return nil, usage(err)
+	if err == nil {
+		return v, nil
 	}
-	return v, nil
+	all := signature.Schemes()
+	names := make([]string, len(all))
+	for i, s := range all {
+		if names[i] = s.Name; s.Name == c.Scheme || slices.Contains(s.Aliases, c.Scheme) {
+			return nil, usage(err)
+		}
+	}
+	slices.Sort(names)
+	return nil, usagef("%w; there are %s", err, strings.Join(names, ", "))
 }
 
 // time returns what --now says.

@@ -48,7 +48,7 @@ func (in *input) secret(value string) (string, error) {
 	text := value
 	if name, ok := strings.CutPrefix(value, "env:"); ok {
 		if text, ok = os.LookupEnv(name); !ok {
-			return "", usagef("secret: the environment variable %s is not set", name)
+			return "", usagef("the environment variable %s is not set", name)
 		}
 	} else if strings.HasPrefix(value, "@") {
 		data, err := in.argument("a secret", value)
@@ -58,17 +58,20 @@ func (in *input) secret(value string) (string, error) {
 		text = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	}
 	if text == "" {
-		return "", usagef("secret: it is empty")
+		return "", usagef("it is empty")
 	}
 	return text, nil
 }
 
 func (in *input) secrets(values []string) ([]string, error) {
+	if len(values) == 0 {
+		return nil, usagef("secret: give one: --secret with text, @file, @- or env:NAME")
+	}
 	secrets := make([]string, len(values))
 	for i, value := range values {
 		var err error
 		if secrets[i], err = in.secret(value); err != nil {
-			return nil, fmt.Errorf("number %d: %w", i+1, err)
+			return nil, fmt.Errorf("secret: number %d: %w", i+1, err)
 		}
 	}
 	return secrets, nil

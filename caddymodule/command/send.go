@@ -38,6 +38,7 @@ With another --scheme the data is the whole body and has to be given.`,
 	}
 	f.add(cmd)
 	f.addNow(cmd)
+	addJSON(cmd, &f.json)
 	cmd.Flags().StringVar(&f.url, "url", "", "where to send it")
 	cmd.Flags().StringVar(&f.event, "event", "video.uploaded", "event type")
 	cmd.Flags().StringVar(&f.id, "id", "", "event ID (default: a new one)")
@@ -54,6 +55,7 @@ type sendFlags struct {
 	data    string
 	brand   string
 	headers []string
+	json    bool
 }
 
 func (f *sendFlags) run(cmd *cobra.Command) error {
@@ -62,8 +64,40 @@ func (f *sendFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "POST %s, event %s, id %s, %d bytes\n", f.url, f.event, f.id, req.ContentLength)
+	if !f.json {
+		fmt.Fprintf(out, "POST %s, event %s, id %s, %d bytes\n", f.url, f.event, f.id, req.ContentLength)
+	}
+	a := f.exchange(req)
+	if f.json {
+		err = printJSON(out, a)
+	} else {
+		a.print(out)
+	}
+	if err == nil && a.StatusCode/100 != 2 {
+		err = errNo
+	}
+	return err
+}
 
+// sent is what became of a test delivery.
+type sent struct {
+	URL        string `json:"url"`
+	Event      string `json:"event"`
+	ID         string `json:"id"`
+	Bytes      int64  `json:"bytes"`
+	StatusCode int    `json:"statusCode,omitempty"` // 0: no answer
+	DurationMS int64  `json:"durationMs"`
+	Duplicate  bool   `json:"duplicate,omitempty"` // a gateway has had the event before
+	Answer     string `json:"answer,omitempty"`    // the start of its body
+	Error      string `json:"error,omitempty"`
+
+	status string
+	took   time.Duration
+}
+
+// exchange sends the request.
+func (f *sendFlags) exchange(req *http.Request) *sent {
+	a := &sent{URL: f.url, Event: f.event, ID: f.id, Bytes: req.ContentLength}
 	client := &http.Client{
 		Timeout:       sendTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -71,22 +105,30 @@ func (f *sendFlags) run(cmd *cobra.Command) error {
 	start := time.Now()
 	resp, err := client.Do(req)
 	if err != nil {
-		fmt.Fprintf(out, "no answer: %v\n", err)
-		return errNo
+		a.Error = err.Error()
+	} else {
+		defer resp.Body.Close()
+		answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // for show: what came is shown
+		a.StatusCode, a.status, a.Answer = resp.StatusCode, resp.Status, string(answer)
+		a.Duplicate = resp.Header.Get(config.HeaderDuplicate) != ""
 	}
-	defer resp.Body.Close()
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // for show: what came is shown
-	fmt.Fprintf(out, "%s in %s\n", resp.Status, time.Since(start).Round(time.Millisecond))
-	if resp.Header.Get(config.HeaderDuplicate) != "" {
-		fmt.Fprintln(out, "the gateway has had this event before")
+	a.took = time.Since(start)
+	a.DurationMS = a.took.Milliseconds()
+	return a
+}
+
+func (a *sent) print(w io.Writer) {
+	if a.Error != "" {
+		fmt.Fprintf(w, "no answer: %s\n", a.Error)
+		return
 	}
-	if len(answer) > 0 {
-		fmt.Fprintln(out, strings.TrimRight(strings.Map(printable, string(answer)), "\n"))
+	fmt.Fprintf(w, "%s in %s\n", a.status, a.took.Round(time.Millisecond))
+	if a.Duplicate {
+		fmt.Fprintln(w, "the gateway has had this event before")
 	}
-	if resp.StatusCode/100 != 2 {
-		return errNo
+	if len(a.Answer) > 0 {
+		fmt.Fprintln(w, strings.TrimRight(strings.Map(printable, a.Answer), "\n"))
 	}
-	return nil
 }
 
 // request makes the signed request.

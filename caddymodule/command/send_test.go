@@ -95,6 +95,27 @@ func TestSendFails(t *testing.T) {
 	require.Contains(t, r.stdout, "no answer")
 }
 
+func TestSendForPrograms(t *testing.T) {
+	t.Parallel()
+	var a map[string]any
+	r := call(t, "", "send", "--url", newCapture(t, 503).URL, "--secret", testSecret, "--id", "evt_1", "--json")
+	require.Equal(t, 1, r.status)
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &a), r.stdout)
+	require.EqualValues(t, 503, a["statusCode"])
+	require.Equal(t, "evt_1", a["id"])
+	require.Equal(t, "video.uploaded", a["event"])
+	require.Contains(t, a["answer"], "answer")
+
+	c := newCapture(t, 200)
+	c.Close()
+	a = nil
+	r = call(t, "", "send", "--url", c.URL, "--secret", testSecret, "-json")
+	require.Equal(t, 1, r.status)
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &a), r.stdout)
+	require.Contains(t, a["error"], "refused")
+	require.NotContains(t, a, "statusCode")
+}
+
 func TestEverySampleIsJSON(t *testing.T) {
 	t.Parallel()
 	for _, event := range []string{"video.uploaded", "video.processed", "user.registered", "comment.created",
@@ -135,4 +156,38 @@ func TestListen(t *testing.T) {
 	require.Regexp(t, `POST /in, \d+ bytes: signature_mismatch`, all.String())
 	require.Contains(t, all.String(), `"event":"video.uploaded"`)
 	require.NotContains(t, all.String(), "\u009b")
+}
+
+func TestListenForPrograms(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		secret string
+		want   map[string]any
+	}{
+		"right":     {testSecret, map[string]any{"verified": true, "secret": 1., "status": 200.}},
+		"wrong":     {"another_secret_16b", map[string]any{"verified": false, "error": "signature_mismatch", "status": 401.}},
+		"unchecked": {"", map[string]any{"verified": nil, "status": 200.}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out strings.Builder
+			l := &listener{out: &out, status: 200, json: true}
+			if test.secret != "" {
+				v, err := signature.New(signature.Config{Scheme: "videocloud", Secrets: []string{test.secret}})
+				require.NoError(t, err)
+				l.verifier = v
+			}
+			server := httptest.NewServer(l)
+			t.Cleanup(server.Close)
+			call(t, "", "send", "--url", server.URL+"/in", "--secret", testSecret, "--id", "evt_1", "--header", "Authorization: Bearer x")
+			var a map[string]any
+			require.NoError(t, json.Unmarshal([]byte(out.String()), &a), out.String())
+			for field, want := range test.want {
+				require.Equal(t, want, a[field], field)
+			}
+			require.Equal(t, "/in", a["uri"])
+			require.Contains(t, a["body"], `"event":"video.uploaded"`)
+			require.Equal(t, "(not shown)", a["headers"].(map[string]any)["Authorization"])
+		})
+	}
 }

@@ -25,6 +25,7 @@ secrets the first signs.`,
 	}
 	f.add(cmd)
 	f.addNow(cmd)
+	addJSON(cmd, &f.json)
 	cmd.Flags().StringVar(&f.id, "id", "", "event ID, for schemes that sign one (default: a random one)")
 	cmd.Flags().StringVar(&f.url, "url", "", "public URL of the request, for schemes that sign it")
 	cmd.Flags().StringVar(&f.method, "method", "POST", "method of the request")
@@ -35,6 +36,7 @@ type signFlags struct {
 	schemeFlags
 	id     string
 	method string
+	json   bool
 }
 
 func (f *signFlags) run(cmd *cobra.Command) error {
@@ -51,11 +53,18 @@ func (f *signFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if f.id == "" && (v.Scheme() == defaultScheme || v.Scheme() == "standard") {
+		f.id = newEventID()
+	}
 	headers, err := v.Sign(&signature.Request{Method: f.method, URL: f.url, Header: http.Header{}, Body: body}, f.id, now)
 	if err != nil {
 		return usage(err)
 	}
-	printHeaders(cmd.OutOrStdout(), "", documented(v, headers))
+	headers = documented(v, headers)
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), headersJSON(headers))
+	}
+	printHeaders(cmd.OutOrStdout(), "", headers)
 	return nil
 }
 
@@ -66,6 +75,15 @@ func documented(v *signature.Verifier, headers http.Header) http.Header {
 		renamed[v.HeaderName(name)] = values
 	}
 	return renamed
+}
+
+// headersJSON is an object of them: of each name, which none of ours has twice, the value.
+func headersJSON(headers http.Header) map[string]string {
+	object := make(map[string]string, len(headers))
+	for name, values := range headers {
+		object[name] = strings.Join(values, ", ")
+	}
+	return object
 }
 
 // printHeaders writes headers by name, one a line.

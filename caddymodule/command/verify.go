@@ -25,7 +25,7 @@ Checks the signature of a body on standard input, as a gateway with the same
 settings would, and says which secret made it. Otherwise it exits with status 1
 and says why, beginning with the word of {http.webhook.error}.
 
-With --scheme auto it tries the schemes that the headers look like.`,
+With --json it prints one object instead. With --scheme auto it tries the schemes that the headers look like.`,
 		Example: `  $ caddy webhook verify --secret your_webhook_secret \
       --header 'X-VideoCloud-Signature: 5f2b...' < body.json`,
 		RunE: runner(func(cmd *cobra.Command) error { return f.run(cmd) }),
@@ -33,6 +33,7 @@ With --scheme auto it tries the schemes that the headers look like.`,
 	f.add(cmd)
 	f.addNow(cmd)
 	f.addTolerance(cmd)
+	addJSON(cmd, &f.json)
 	cmd.Flags().StringArrayVar(&f.headers, "header", nil, "header of the request, as 'Name: value' (repeatable)")
 	cmd.Flags().StringVar(&f.url, "url", "", "public URL of the request, for schemes that sign it")
 	cmd.Flags().StringVar(&f.method, "method", "POST", "method of the request")
@@ -43,6 +44,7 @@ type verifyFlags struct {
 	schemeFlags
 	headers []string
 	method  string
+	json    bool
 }
 
 func (f *verifyFlags) run(cmd *cobra.Command) error {
@@ -78,20 +80,45 @@ func (f *verifyFlags) run(cmd *cobra.Command) error {
 		if !errors.As(err, &refused) {
 			return err
 		}
+		if f.json {
+			if err := printJSON(cmd.OutOrStdout(), verdict{Error: refused.Reason, Message: refused.Message}); err != nil {
+				return err
+			}
+			return errNo
+		}
 		fmt.Fprintln(cmd.OutOrStdout(), refused)
 		return errNo
 	}
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), verdictOf(scheme, &result))
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), "verified: secret %d of %d matched (%s)\n", result.Secret+1, len(f.secrets), scheme)
 	return nil
+}
+
+// verdict is the answer for programs.
+type verdict struct {
+	Verified  bool   `json:"verified"`
+	Scheme    string `json:"scheme,omitempty"`
+	Secret    int    `json:"secret,omitempty"` // which one matched, from 1 on
+	ID        string `json:"id,omitempty"`
+	Event     string `json:"event,omitempty"`
+	Timestamp string `json:"timestamp,omitempty"` // as the sender wrote it
+	Error     string `json:"error,omitempty"`     // a word of {http.webhook.error}
+	Message   string `json:"message,omitempty"`
+}
+
+func verdictOf(scheme string, r *signature.Result) verdict {
+	return verdict{Verified: true, Scheme: scheme, Secret: r.Secret + 1, ID: r.ID, Event: r.Event, Timestamp: r.Timestamp}
 }
 
 // check judges a request and says by which scheme.
 type check func(r *signature.Request, now time.Time) (scheme string, result signature.Result, err error)
 
 func verifyAs(c signature.Config, _ http.Header) (check, error) {
-	v, err := signature.New(c)
+	v, err := newVerifierOf(c)
 	if err != nil {
-		return nil, usage(err)
+		return nil, err
 	}
 	return func(r *signature.Request, now time.Time) (string, signature.Result, error) {
 		result, err := v.Verify(r, now)
