@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -35,10 +36,9 @@ func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver) (rece
 	routes := r.Queue.Deliver.Compile(caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil }))
 	bring := deliver(func(w http.ResponseWriter, req *http.Request) error {
 		repl := caddy.NewReplacer()
-		for placeholder, header := range queuedPlaceholders {
-			repl.Set(placeholder, req.Header.Get(header))
-		}
-		repl.Set("http.webhook.name", c.Name)
+		kept := queuedValues{c.Name, req.Header.Get(config.HeaderVerified), req.Header.Get(config.HeaderID),
+			req.Header.Get(config.HeaderEvent), req.Header.Get(config.HeaderTimestamp)}
+		repl.Map(kept.placeholder)
 		err := routes.ServeHTTP(w, caddyhttp.PrepareRequest(req, repl, w, server))
 		var failed caddyhttp.HandlerError
 		if !errors.As(err, &failed) {
@@ -60,10 +60,28 @@ func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver) (rece
 	return q, nil
 }
 
-// queuedPlaceholders are those of a request that comes out of a queue, by the header that kept them.
-var queuedPlaceholders = map[string]string{
-	"http.webhook.scheme": config.HeaderVerified, "http.webhook.id": config.HeaderID,
-	"http.webhook.event": config.HeaderEvent, "http.webhook.timestamp": config.HeaderTimestamp,
+// queuedValues are those of the placeholders of a request that comes out of a queue, as its headers kept them.
+type queuedValues struct{ name, scheme, id, event, timestamp string }
+
+func (v *queuedValues) placeholder(key string) (any, bool) {
+	field, ours := strings.CutPrefix(key, placeholderPrefix)
+	if !ours {
+		return nil, false
+	}
+	switch field {
+	case "name":
+		return v.name, true
+	case "scheme":
+		return v.scheme, true
+	case "id":
+		return v.id, true
+	case "event":
+		return v.event, true
+	case "timestamp":
+		return v.timestamp, true
+	default:
+		return nil, false
+	}
 }
 
 func (a *App) startQueues(ctx context.Context) {

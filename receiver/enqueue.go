@@ -31,15 +31,14 @@ const (
 // Failure policy: the 200 goes out only after the store has the event, so nothing accepted is lost. When the
 // store did not answer, the event may be there all the same: then the sender's next try is a duplicate.
 func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
-	ctx, cancel := context.WithTimeout(x.lasting(), enqueueTimeout)
-	defer cancel()
+	ctx := x.lasting()
 	// Claim and push are one step, so both spans are of that step.
 	var dedup trace.Span
 	if c != nil {
 		_, dedup = x.span(ctx, "webhook.dedup")
 	}
 	ctx, span := x.span(ctx, "webhook.enqueue")
-	result, err := r.queue.Enqueue(ctx, c, newJob(req, &x.Outcome, x.body, r.now()))
+	result, err := r.put(ctx, c, newJob(req, &x.Outcome, x.body, r.now()))
 	endSpan(span, err)
 	endSpan(dedup, err)
 	if err != nil {
@@ -56,6 +55,17 @@ func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
 		x.Result, x.Status = ResultQueued, http.StatusOK
 	}
 	return nil
+}
+
+// put hands a request over whose headers are not all kept.
+func (r *Receiver) put(ctx context.Context, c *Claim, j Job) (EnqueueResult, error) {
+	if q, ok := r.queue.(*Queue); ok { // it keeps its own time, and writes what is kept without another map
+		return q.enqueue(c, &j, isKept)
+	}
+	ctx, cancel := context.WithTimeout(ctx, enqueueTimeout)
+	defer cancel()
+	j.Header = keptHeaders(j.Header)
+	return r.queue.Enqueue(ctx, c, &j)
 }
 
 // enqueueTimeout bounds how long a sender waits for its event to be stored.

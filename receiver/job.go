@@ -31,29 +31,38 @@ type Job struct {
 	Scheme, ID, Event, Timestamp string
 }
 
-// newJob keeps the request. The header map is a new one, its values are shared.
-func newJob(req *http.Request, o *Outcome, body []byte, now time.Time) *Job {
+// newJob describes the request. It shares the request's headers, of which not all are kept.
+func newJob(req *http.Request, o *Outcome, body []byte, now time.Time) Job {
 	uri := req.RequestURI
 	if uri == "" {
 		uri = req.URL.RequestURI() // made by a program, not read from a connection
 	}
-	return &Job{Method: req.Method, URI: uri, Host: req.Host, RemoteAddr: req.RemoteAddr, TLS: req.TLS != nil,
-		Received: now, Header: keptHeaders(req.Header), Body: body,
+	j := Job{Method: req.Method, URI: uri, Host: req.Host, RemoteAddr: req.RemoteAddr, TLS: req.TLS != nil,
+		Received: now, Header: req.Header, Body: body,
 		Scheme: o.Scheme, ID: o.ID, Event: o.Event, Timestamp: o.Timestamp}
+	if len(req.Header["Connection"]) > 0 {
+		j.Header = keptHeaders(req.Header)
+	}
+	return j
 }
 
-// dropped are the headers that a queue doesn't keep: those of one connection, and credentials, which have
-// no place in a store.
-var dropped = map[string]bool{
-	"Connection": true, "Proxy-Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true,
-	"Proxy-Authorization": true, "Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
-	"Expect": true, "Content-Length": true, "Authorization": true, "Cookie": true,
+// isKept tells the headers that a queue keeps from those of one connection, and from credentials, which have no place
+// in a store.
+func isKept(name string) bool {
+	switch name {
+	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
+		"Transfer-Encoding", "Upgrade", "Expect", "Content-Length", "Authorization", "Cookie":
+		return false
+	}
+	return true
 }
+
+func isAny(string) bool { return true }
 
 func keptHeaders(h http.Header) http.Header {
 	kept := make(http.Header, len(h))
 	for name, values := range h {
-		if !dropped[name] {
+		if isKept(name) {
 			kept[name] = values
 		}
 	}
@@ -67,16 +76,22 @@ func keptHeaders(h http.Header) http.Header {
 
 // Request returns the request of one delivery attempt, 1 being the first.
 func (j *Job) Request(ctx context.Context, attempt int) (*http.Request, error) {
+	header := make(http.Header, len(j.Header)+2)
+	for name, values := range j.Header {
+		header[name] = slices.Clone(values)
+	}
+	return j.request(ctx, attempt, header)
+}
+
+// request is [Job.Request] with headers of its own.
+func (j *Job) request(ctx context.Context, attempt int, header http.Header) (*http.Request, error) {
 	u, err := url.ParseRequestURI(j.URI)
 	if err != nil {
 		return nil, fmt.Errorf("restoring a queued request: %w", err)
 	}
 	req := (&http.Request{Method: j.Method, URL: u, RequestURI: j.URI, Host: j.Host, RemoteAddr: j.RemoteAddr,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: j.Header.Clone()}).WithContext(ctx)
-	if req.Header == nil {
-		req.Header = http.Header{}
-	}
-	req.Header.Set(config.HeaderAttempt, strconv.Itoa(attempt))
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header}).WithContext(ctx)
+	header[config.HeaderAttempt] = []string{strconv.Itoa(attempt)}
 	replaceBody(req, &verifiedBody{}, j.Body)
 	return req, nil
 }
@@ -89,24 +104,25 @@ var ErrJob = errors.New("not a queued request")
 
 // Append appends the job's encoding: the version, a flag byte, the time, and then every text with its length
 // before it. The body is last and stored as it is.
-func (j *Job) Append(dst []byte) []byte {
-	dst = slices.Grow(dst, j.size())
+func (j *Job) Append(dst []byte) []byte { return j.append(dst, isAny) }
+
+// append is [Job.Append] with only some of the headers.
+func (j *Job) append(dst []byte, keep func(name string) bool) []byte {
+	size, names := j.size(keep)
+	dst = slices.Grow(dst, size)
 	dst = append(dst, jobVersion, flag(j.TLS))
 	dst = binary.AppendVarint(dst, j.Received.UnixMilli())
 	for _, s := range [...]string{j.Method, j.URI, j.Host, j.RemoteAddr, j.Scheme, j.ID, j.Event, j.Timestamp} {
 		dst = appendText(dst, s)
 	}
-	var few [32]string // as many as most requests have, without an allocation
-	names := few[:0]
-	for name := range j.Header {
-		names = append(names, name)
-	}
-	slices.Sort(names) // the same job is always the same bytes
-	dst = binary.AppendUvarint(dst, uint64(len(names)))
-	for _, name := range names {
+	dst = binary.AppendUvarint(dst, uint64(names))
+	for name, values := range j.Header {
+		if !keep(name) {
+			continue
+		}
 		dst = appendText(dst, name)
-		dst = binary.AppendUvarint(dst, uint64(len(j.Header[name])))
-		for _, v := range j.Header[name] {
+		dst = binary.AppendUvarint(dst, uint64(len(values)))
+		for _, v := range values {
 			dst = appendText(dst, v)
 		}
 	}
@@ -115,18 +131,22 @@ func (j *Job) Append(dst []byte) []byte {
 }
 
 // size is at least the length of the encoding, as long as no text but the body has more than 16,383 bytes: a larger one only
-// costs another allocation.
-func (j *Job) size() int {
+// costs another allocation. names is how many headers are kept.
+func (j *Job) size(keep func(name string) bool) (n, names int) {
 	const fixed, perText = 2 + 2*binary.MaxVarintLen64, 2
-	n := fixed + 8*perText + len(j.Method) + len(j.URI) + len(j.Host) + len(j.RemoteAddr) +
+	n = fixed + 8*perText + len(j.Method) + len(j.URI) + len(j.Host) + len(j.RemoteAddr) +
 		len(j.Scheme) + len(j.ID) + len(j.Event) + len(j.Timestamp) + binary.MaxVarintLen64 + len(j.Body)
 	for name, values := range j.Header {
+		if !keep(name) {
+			continue
+		}
+		names++
 		n += 2*perText + len(name)
 		for _, v := range values {
 			n += perText + len(v)
 		}
 	}
-	return n
+	return n, names
 }
 
 func flag(b bool) byte {
@@ -142,43 +162,56 @@ func appendText(dst []byte, s string) []byte {
 
 // DecodeJob reads what [Job.Append] wrote. The body shares b's memory.
 func DecodeJob(b []byte) (*Job, error) {
-	d := decoder{rest: b}
-	version, tls := d.octet(), d.octet()
-	if d.failed || version != jobVersion || tls > 1 {
-		return nil, fmt.Errorf("%w: unknown version", ErrJob)
+	j, body, err := decodeJob(string(b))
+	if err != nil {
+		return nil, err
 	}
-	j := &Job{TLS: tls == 1, Received: time.UnixMilli(d.varint()).UTC()}
-	for _, s := range [...]*string{&j.Method, &j.URI, &j.Host, &j.RemoteAddr, &j.Scheme, &j.ID, &j.Event, &j.Timestamp} {
-		*s = string(d.text())
-	}
-	names := d.count()
-	j.Header = make(http.Header, min(names, 64))
-	for range names {
-		name, values := string(d.text()), d.count()
-		list := make([]string, 0, min(values, 8))
-		for range values {
-			list = append(list, string(d.text()))
-		}
-		j.Header[name] = list
-		if d.failed {
-			break
-		}
-	}
-	j.Body = d.text()
-	if d.failed || len(d.rest) > 0 {
-		return nil, fmt.Errorf("%w: it is cut short or too long", ErrJob)
+	if n := len(body); n > 0 {
+		j.Body = b[len(b)-n:]
 	}
 	return j, nil
 }
 
+// decodeJob is DecodeJob of a text, whose memory all that it returns shares. The body is beside the job.
+func decodeJob(text string) (j *Job, body string, err error) {
+	d := decoder{rest: text}
+	version, tls := d.octet(), d.octet()
+	if d.failed || version != jobVersion || tls > 1 {
+		return nil, "", fmt.Errorf("%w: unknown version", ErrJob)
+	}
+	j = &Job{TLS: tls == 1, Received: time.UnixMilli(d.varint()).UTC()}
+	for _, s := range [...]*string{&j.Method, &j.URI, &j.Host, &j.RemoteAddr, &j.Scheme, &j.ID, &j.Event, &j.Timestamp} {
+		*s = d.text()
+	}
+	names := d.count()
+	j.Header = make(http.Header, min(names, 64)+2) // an attempt adds two
+	all := make([]string, 0, min(names, 64))       // nearly always one value each
+	for range names {
+		name, values := d.text(), d.count()
+		first := len(all)
+		for i := 0; i < values && !d.failed; i++ {
+			all = append(all, d.text())
+		}
+		if d.failed {
+			break
+		}
+		j.Header[name] = all[first:len(all):len(all)]
+	}
+	body = d.text()
+	if d.failed || len(d.rest) > 0 {
+		return nil, "", fmt.Errorf("%w: it is cut short or too long", ErrJob)
+	}
+	return j, body, nil
+}
+
 // decoder reads from what is left. Once it failed it only returns zeros, so that callers check once.
 type decoder struct {
-	rest   []byte
+	rest   string
 	failed bool
 }
 
 func (d *decoder) fail() {
-	d.failed, d.rest = true, nil
+	d.failed, d.rest = true, ""
 }
 
 func (d *decoder) octet() byte {
@@ -191,34 +224,43 @@ func (d *decoder) octet() byte {
 	return c
 }
 
-func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.rest)
-	if n <= 0 {
-		d.fail()
-		return 0
+// uvarint reads a number, written like those of encoding/binary.
+func (d *decoder) uvarint() uint64 {
+	var v uint64
+	for i := range len(d.rest) {
+		c := d.rest[i]
+		if i == binary.MaxVarintLen64 || i == binary.MaxVarintLen64-1 && c > 1 {
+			break
+		}
+		v |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			d.rest = d.rest[i+1:]
+			return v
+		}
 	}
-	d.rest = d.rest[n:]
-	return v
+	d.fail()
+	return 0
+}
+
+func (d *decoder) varint() int64 {
+	u := d.uvarint()
+	return int64(u>>1) ^ -int64(u&1)
 }
 
 // count reads how many items follow. Each takes a byte at least, so there can't be more than bytes are left:
 // a forged count allocates nothing.
 func (d *decoder) count() int {
-	v, n := binary.Uvarint(d.rest)
-	if n <= 0 || v > uint64(len(d.rest)-n) {
+	v := d.uvarint()
+	if v > uint64(len(d.rest)) {
 		d.fail()
 		return 0
 	}
-	d.rest = d.rest[n:]
 	return int(v)
 }
 
-func (d *decoder) text() []byte {
+func (d *decoder) text() string {
 	n := d.count()
-	if d.failed || n == 0 {
-		return nil
-	}
-	b := d.rest[:n:n]
+	s := d.rest[:n]
 	d.rest = d.rest[n:]
-	return b
+	return s
 }

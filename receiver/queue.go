@@ -12,20 +12,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
 var (
-	//go:embed lua/accept.lua
-	acceptLua string
 	//go:embed lua/purge.lua
-	purgeLua string
-
-	acceptScript = queue.Script(keysLua + acceptLua)
-	purgeScript  = queue.Script(purgeLua)
+	purgeLua    string
+	purgeScript = queue.Script(purgeLua)
 )
 
 // QueueOptions are what a [Queue] is made of. Store, Name and Deliver are required.
@@ -51,20 +45,14 @@ type Queue struct {
 	o          QueueOptions
 	log        *slog.Logger
 	queue      *queue.Queue
-	accepts    queue.Combiner[*accept]
+	accepts    trips[*accept]
+	none       string // stands for a key that an event does not have
 	dispatcher *queue.Dispatcher
 	lines      queueLines
 	began      atomic.Int64 // when it was started, in unix ms
 	stop       context.CancelFunc
 	running    sync.WaitGroup
 }
-
-// Bounds of one call of the accept script.
-const (
-	acceptEvents = 128
-	acceptBytes  = 512 << 10
-	acceptCalls  = 2
-)
 
 const (
 	// deadKept is how long a dead event is kept, and the longest that one may wait.
@@ -90,8 +78,8 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 		Kept: deliveredKept, KeptDead: deadKept, IDLifetime: time.Hour, LogLength: 1, LogAge: time.Hour,
 		InFlight: maxInFlight, Pending: o.Config.MaxLength, MaxAge: deadKept, RetrySpan: span,
 	}, func(int) string { return Tag(o.Store.Prefix(), o.Name) })
-	q.accepts = queue.Combiner[*accept]{Send: q.send, Size: func(a *accept) int { return len(a.payload) },
-		MaxItems: acceptEvents, MaxBytes: acceptBytes, Calls: acceptCalls}
+	q.accepts = trips[*accept]{timeout: enqueueTimeout, carrier: func() carrier[*accept] { return &acceptor{q: q} }}
+	q.none = q.queue.Tag(0) + keyNone
 	q.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: q.queue, Store: o.Store, Shards: func(ctx context.Context) (int, error) { return 1, o.Store.Ready(ctx) },
 		Handler: q.attempt, Concurrency: o.Config.Concurrency, PerLane: o.Config.Concurrency, OneLane: true, Logger: q.log,
@@ -129,78 +117,6 @@ func (q *Queue) Stop(ctx context.Context) error {
 	}
 }
 
-// accept is an event on its way into the queue.
-type accept struct {
-	value, id, digest string
-	ttl               int64
-	job               string
-	payload           []byte
-
-	result EnqueueResult
-	err    error
-	done   chan struct{}
-}
-
-// Enqueue implements [Enqueuer].
-func (q *Queue) Enqueue(ctx context.Context, c *Claim, j *Job) (EnqueueResult, error) {
-	u := uuid.Must(uuid.NewV7()) // fails only where crypto/rand would
-	a := &accept{job: queue.NewJobID(u), payload: j.Append(nil), done: make(chan struct{})}
-	tag := q.queue.Tag(0)
-	a.id, a.digest = tag+keyNone, tag+keyNone
-	if c != nil {
-		a.value, a.ttl = c.Value(), max(1, c.TTL.Milliseconds())
-		a.id, a.digest = c.RedisKeys(tag)
-	}
-	q.accepts.Add(a)
-	select {
-	case <-a.done:
-		return a.result, a.err
-	case <-ctx.Done():
-		return 0, errStoreSlow
-	}
-}
-
-func (q *Queue) send(batch []*accept) {
-	// Detached: many requests travel together, and none of them may end the others'.
-	ctx, cancel := context.WithTimeout(context.Background(), enqueueTimeout)
-	defer cancel()
-	args := make([]any, 0, 2+6*len(batch))
-	args = append(args, q.o.Name, len(batch))
-	for _, a := range batch {
-		args = append(args, a.value, a.id, a.digest, a.ttl, a.job, a.payload)
-	}
-	v, err := q.queue.RunDurable(ctx, 0, acceptScript, args...)
-	answers, _ := v.(string)
-	for i, a := range batch {
-		switch {
-		case err != nil:
-			a.err = fmt.Errorf("%w: %w", ErrStore, err)
-		case i >= len(answers):
-			a.err = fmt.Errorf("%w: %w", ErrStore, errAnswer)
-		default:
-			a.result, a.err = readAccepted(answers[i])
-		}
-		close(a.done)
-	}
-	if err == nil {
-		q.queue.Pushed(0)
-	}
-}
-
-func readAccepted(answer byte) (EnqueueResult, error) {
-	switch answer {
-	case '0':
-		return Enqueued, nil
-	case '1':
-		return EnqueueInFlight, nil
-	case '2':
-		return EnqueueDuplicate, nil
-	case '3':
-		return EnqueueFull, nil
-	}
-	return 0, fmt.Errorf("%w: %w", ErrStore, errAnswer)
-}
-
 // poisonAfter is how many gateways in a row have to die with an event before that counts as a failed attempt.
 const poisonAfter = 3
 
@@ -214,11 +130,13 @@ const (
 // attempt brings one event to the app. It is the dispatcher's handler.
 func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 	number, began := j.Attempts+1, time.Now()
-	job, err := DecodeJob([]byte(j.Payload))
+	job, body, err := decodeJob(j.Payload)
 	if err != nil {
 		q.unreadable(j, err)
 		return queue.Outcome{Kind: queue.Failed, Reason: queue.ReasonExpired}
 	}
+	job.Body = []byte(body)
+	trace := job.Header.Get("Traceparent") // before the app's handlers get the headers
 	if j.Expiries >= poisonAfter {
 		err = errors.New("the gateway stopped three times in a row while delivering it")
 	} else {
@@ -236,7 +154,7 @@ func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 		out, outcome = queue.Outcome{Kind: queue.Failed, Reason: err.Error()}, outcomeDead
 	}
 	took := time.Since(began)
-	q.logAttempt(ctx, &attempted{job, number, outcome, err, took, out.Delay})
+	q.logAttempt(ctx, &attempted{job, trace, number, outcome, err, took, out.Delay})
 	if q.o.Observe != nil {
 		q.o.Observe(outcome, took)
 	}
@@ -247,7 +165,7 @@ func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 func (q *Queue) deliver(ctx context.Context, job *Job, number int) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, q.o.Config.Timeout)
 	defer cancel()
-	req, err := job.Request(ctx, number)
+	req, err := job.request(ctx, number, job.Header)
 	if err != nil {
 		return err
 	}

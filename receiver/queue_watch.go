@@ -16,6 +16,7 @@ type queueLines struct{ successes, failures, dead sample.Lines }
 // attempted is one attempt that ended, and what comes of it: "succeeded", "retrying" or "failed".
 type attempted struct {
 	job     *Job
+	trace   string // traceparent
 	number  int
 	outcome string
 	err     error
@@ -47,7 +48,7 @@ func (q *Queue) logLine(ctx context.Context, level slog.Level, lines *sample.Lin
 		slog.String("event", a.job.Event), slog.String("outcome", a.outcome))
 	attrs = append(attrs, more...)
 	// The trace ID is the second field of the traceparent that came with the request.
-	if parts := strings.Split(a.job.Header.Get("Traceparent"), "-"); len(parts) == 4 && len(parts[1]) == 32 {
+	if parts := strings.Split(a.trace, "-"); len(parts) == 4 && len(parts[1]) == 32 {
 		attrs = append(attrs, slog.String("trace_id", parts[1]))
 	}
 	if a.err != nil {

@@ -16,14 +16,8 @@ import (
 var (
 	//go:embed lua/keys.lua
 	keysLua string
-	//go:embed lua/claim.lua
-	claimLua string
-	//go:embed lua/done.lua
-	doneLua string
-	//go:embed lua/renew.lua
-	renewLua string
-	//go:embed lua/release.lua
-	releaseLua string
+	//go:embed lua/claims.lua
+	claimsLua string
 	//go:embed lua/forget.lua
 	forgetLua string
 )
@@ -38,8 +32,8 @@ const (
 // Redis is a [Store] that several gateways share. While Redis is down it works as its [Guard] says.
 //
 // Calls made at the same time travel together: whatever arrives while a round trip is under way goes out with
-// the next one, as one script call for each kind over all its events. So the number of commands follows the
-// speed of Redis, not the number of requests.
+// the next one, as one script call over all its events. So the number of commands follows the speed of Redis, not the
+// number of requests.
 type Redis struct {
 	*Guard
 	remote *remote
@@ -83,12 +77,12 @@ func appendRedisKey(b []byte, tag, kind string, k Key) []byte {
 type remote struct {
 	client redis.UniversalClient
 	tag    string
-	batch  batch
+	trips  trips[*op]
 }
 
 func newRemote(client redis.UniversalClient, prefix, name string, timeout time.Duration) *remote {
 	r := &remote{client: client, tag: Tag(prefix, name)}
-	r.batch = batch{client: client, timeout: timeout}
+	r.trips = trips[*op]{timeout: timeout, carrier: func() carrier[*op] { return newBatch(client) }}
 	return r
 }
 
@@ -113,10 +107,15 @@ func (r *remote) Release(_ context.Context, c *Claim) error {
 
 func (r *remote) do(kind opKind, c *Claim, lifetime time.Duration) (State, error) {
 	r.prepare(c)
-	o := &op{kind: kind, id: c.redis.id, digest: c.redis.digest, value: c.text, at: time.Now(), ready: make(chan struct{}, 1),
+	o := ops.Get().(*op)
+	*o = op{call: call{at: time.Now(), ready: o.ready}, kind: kind, id: c.redis.id, digest: c.redis.digest, held: c.redis.held,
 		ms: max(1, lifetime.Milliseconds()), lease: max(1, c.Lease.Milliseconds())}
-	r.batch.run(o)
-	return o.state, o.err
+	r.trips.run(o)
+	state, err := o.state, o.err
+	if !o.lost {
+		ops.Put(o)
+	}
+	return state, err
 }
 
 // prepare writes the claim's keys and value once, into one string.
@@ -124,23 +123,17 @@ func (r *remote) prepare(c *Claim) {
 	if c.redis.tag == r.tag {
 		return
 	}
-	b := make([]byte, 0, 2*(len(r.tag)+len(keyID)+keyText)+valueHead+keyText)
-	b = appendRedisKey(b, r.tag, keyID, c.ID)
-	id := len(b)
-	b = appendRedisKey(b, r.tag, keyDigest, c.Digest)
-	digest := len(b)
-	b = c.appendValue(b)
-	all := string(b)
-	c.redis.tag, c.redis.id, c.redis.digest, c.text = r.tag, all[:id], all[id:digest], all[digest:]
+	c.redis.tag = r.tag
+	c.redis.id, c.redis.digest, c.redis.held = c.inRedis(r.tag, stateWork)
+	c.text = c.redis.held[1:]
 }
 
 // probe makes Redis run a script that writes, which is what a claim needs: a Redis that is full, that is a replica or
 // that forbids scripts answers a PING all the same.
 func (r *remote) probe(ctx context.Context) error {
-	o := &op{kind: opRenew, id: r.tag + "probe", digest: r.tag + keyNone, value: string(rune(modeUnsignedOnly)), ms: 1000}
-	var p pipeline
-	p.run(ctx, r.client, []*op{o})
-	return p.cmds[opRenew].Err()
+	b := newBatch(r.client)
+	b.carry(ctx, []*op{{kind: opRenew, id: r.tag + "probe", digest: r.tag + keyNone, held: string([]byte{stateWork, modeUnsignedOnly}), ms: 1000}})
+	return b.cmd.Err()
 }
 
 func (r *remote) Forget(ctx context.Context, k Key) (int, error) {

@@ -83,7 +83,7 @@ type Claim struct {
 
 	token uint64
 	text  string // memo of Value
-	redis struct{ tag, id, digest string }
+	redis struct{ tag, id, digest, held string }
 }
 
 // NewClaim fills in the claim's token.
@@ -131,8 +131,10 @@ func (c *Claim) mode() byte {
 }
 
 // Layout of a claim's value: mode (1), token (11), unix seconds (8 hex digits), digest (22, or none).
-// With the state before it - "w" in work, "d" done - it fits Redis' 44 bytes for embedded strings.
+// With the state before it - in work, or done - it fits Redis' 44 bytes for embedded strings.
 const (
+	stateWork = 'w'
+	stateDone = 'd'
 	keyText   = 22
 	tokenText = 11
 	valueHead = 1 + tokenText + 8
@@ -145,6 +147,17 @@ func (c *Claim) Value() string {
 		c.text = string(c.appendValue(make([]byte, 0, valueHead+keyText)))
 	}
 	return c.text
+}
+
+// inRedis returns the claim's two keys under the receiver's [Tag] and what they hold in that state, all in one string.
+func (c *Claim) inRedis(tag string, state byte) (id, digest, held string) {
+	b := make([]byte, 0, 2*(len(tag)+len(keyID)+keyText)+1+valueHead+keyText)
+	b = appendRedisKey(b, tag, keyID, c.ID)
+	first := len(b)
+	b = appendRedisKey(b, tag, keyDigest, c.Digest)
+	second := len(b)
+	all := string(c.appendValue(append(b, state)))
+	return all[:first], all[first:second], all[second:]
 }
 
 func (c *Claim) appendValue(b []byte) []byte {

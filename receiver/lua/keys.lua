@@ -1,4 +1,12 @@
--- keys.lua: what claim.lua and accept.lua have in common: taking the keys of one event. It is put in front of both.
+-- keys.lua: what claims.lua and accept.lua have in common: taking the keys of one event. It is put in front of both.
+--
+-- A key holds the state of its event, "w" while it is in work and "d" once it is done, and then the value of the claim that
+-- took it: a character for its mode, 11 of token, 8 of time, and the digest or nothing. The modes:
+--   "s" signed ID, digest noted where it is free; "S" signed ID only; "u" ID and digest, both or neither;
+--   "i" ID only; "d" digest only.
+-- The key that an event does not have is never touched.
+
+local DONE, SIGNED, SIGNED_ONLY, UNSIGNED, DIGEST = 100, 115, 83, 117, 100 -- "d", "s", "S", "u", "d"
 
 -- take sets the key for us, or returns what it holds.
 local function take(key, held, px)
@@ -13,30 +21,30 @@ local function take(key, held, px)
 end
 
 local function verdict(found)
-  if string.byte(found) == 100 then -- d
+  if string.byte(found) == DONE then
     return '2'
   end
   return '1'
 end
 
--- take_keys takes the keys of the event whose claim has the value v, in the state "w" (in work) or "d" (done), for px ms.
+-- take_keys takes the keys of an event for px ms, to hold what is in held.
 -- Returns "0" taken, "1" in work elsewhere, "2" done before.
-local function take_keys(id, digest, v, state, px)
-  local mode, held = string.sub(v, 1, 1), state .. v
-  if mode == 'd' then
+local function take_keys(id, digest, held, px)
+  local mode = string.byte(held, 2)
+  if mode == DIGEST then
     local found = take(digest, held, px)
     return found and verdict(found) or '0'
   end
   local found = take(id, held, px)
   -- A signed ID takes the key that an unsigned one of another body holds: else whoever holds back one signed
   -- request could send it under the ID of another event, and silence that.
-  if found and (mode == 's' or mode == 'S') and string.sub(found, 2, 2) == 'u'
-      and string.sub(found, 22) ~= string.sub(v, 21) then
+  if found and (mode == SIGNED or mode == SIGNED_ONLY) and string.byte(found, 2) == UNSIGNED
+      and string.sub(found, 22) ~= string.sub(held, 22) then
     redis.call('SET', id, held, 'PX', px)
     found = nil
   end
   if found then
-    if verdict(found) == '1' and mode == 'u' then
+    if verdict(found) == '1' and mode == UNSIGNED then
       -- A body that was finished is a duplicate even where its ID is in work again.
       local other = redis.call('GET', digest)
       if other then
@@ -45,9 +53,9 @@ local function take_keys(id, digest, v, state, px)
     end
     return verdict(found)
   end
-  if mode == 's' then
+  if mode == SIGNED then
     redis.call('SET', digest, held, 'NX', 'PX', px)
-  elseif mode == 'u' then
+  elseif mode == UNSIGNED then
     local other = take(digest, held, px)
     if other then
       redis.call('DEL', id)

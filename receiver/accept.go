@@ -1,0 +1,142 @@
+package receiver
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+var (
+	//go:embed lua/accept.lua
+	acceptLua    string
+	acceptScript = queue.Script(keysLua + acceptLua)
+)
+
+// Bounds of one call of the accept script.
+const (
+	acceptEvents = 128
+	acceptBytes  = 512 << 10
+)
+
+// oneLane marks the payload of an event with one lane, see lib.lua of internal/queue.
+const oneLane = '1'
+
+// accept is an event on its way into the queue.
+type accept struct {
+	call
+	held, id, digest string // the claim's keys, and what they are to hold
+	ttl              int64
+	job              string
+	payload          []byte
+
+	result EnqueueResult
+}
+
+// MarshalBinary makes the payload an argument of a command, without another allocation.
+func (a *accept) MarshalBinary() ([]byte, error) { return a.payload, nil }
+
+// accepts are used again and again, with their buffers.
+var accepts = sync.Pool{New: func() any { return &accept{call: call{ready: make(chan struct{}, 1)}} }}
+
+// maxKeptBuffer bounds the buffers that are kept for other events.
+const maxKeptBuffer = 64 << 10
+
+// Enqueue implements [Enqueuer].
+func (q *Queue) Enqueue(_ context.Context, c *Claim, j *Job) (EnqueueResult, error) {
+	return q.enqueue(c, j, isAny)
+}
+
+// enqueue stores the job with some of its headers. It answers within enqueueTimeout.
+func (q *Queue) enqueue(c *Claim, j *Job, keep func(name string) bool) (EnqueueResult, error) {
+	u := uuid.Must(uuid.NewV7()) // fails only where crypto/rand would
+	a := accepts.Get().(*accept)
+	*a = accept{call: call{at: time.Now(), ready: a.ready}, job: queue.NewJobID(u), payload: j.append(append(a.payload[:0], oneLane), keep)}
+	a.id, a.digest = q.none, q.none
+	if c != nil {
+		a.ttl = max(1, c.TTL.Milliseconds())
+		a.id, a.digest, a.held = c.inRedis(q.queue.Tag(0), stateDone)
+	}
+	q.accepts.run(a)
+	result, err := a.result, a.err
+	if !a.lost && cap(a.payload) <= maxKeptBuffer {
+		accepts.Put(a)
+	}
+	return result, err
+}
+
+// acceptor carries events into the queue.
+type acceptor struct {
+	q       *Queue
+	args    []any
+	answers string
+	err     error
+}
+
+func (t *acceptor) most(events []*accept) int {
+	n, size := 0, 0
+	for n < len(events) && n < acceptEvents {
+		if size += len(events[n].payload); n > 0 && size > acceptBytes {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+func (t *acceptor) carry(ctx context.Context, events []*accept) {
+	clear(t.args)
+	args := append(t.args[:0], t.q.o.Name)
+	for _, a := range events {
+		args = append(args, &a.held, &a.id, &a.digest, &a.ttl, &a.job, a)
+	}
+	t.args = args
+	v, err := t.q.queue.RunDurable(ctx, 0, acceptScript, args...)
+	t.answers, t.err = "", err
+	if err == nil {
+		t.answers, _ = v.(string)
+		t.q.pushed()
+	}
+}
+
+func (t *acceptor) answer(events []*accept) {
+	for i, a := range events {
+		err := errAnswer
+		switch {
+		case t.err != nil:
+			err = t.err
+		case i < len(t.answers):
+			a.result, err = readAccepted(t.answers[i])
+		}
+		if err != nil {
+			err = fmt.Errorf("%w: %w", ErrStore, err)
+		}
+		a.end(err)
+	}
+}
+
+func readAccepted(answer byte) (EnqueueResult, error) {
+	switch answer {
+	case '0':
+		return Enqueued, nil
+	case '1':
+		return EnqueueInFlight, nil
+	case '2':
+		return EnqueueDuplicate, nil
+	case '3':
+		return EnqueueFull, nil
+	}
+	return 0, errAnswer
+}
+
+// pushed wakes this process's workers. Where all are busy the next one that ends looks for more by itself.
+func (q *Queue) pushed() {
+	if q.dispatcher.InFlight() < q.o.Config.Concurrency {
+		q.queue.Pushed(0)
+	}
+}

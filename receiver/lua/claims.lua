@@ -1,0 +1,73 @@
+-- claims.lua: makes the calls of one round trip: gives events back, so that the sender's next try reaches the app;
+-- remembers finished ones; starts the leases of those anew whose app is still working; takes the keys of new ones.
+--
+-- KEYS: two for each call, in its order: that of the event's ID and that of its digest, see keys.lua.
+-- ARGV[1…4] how many calls release, finish, renew and claim; then, in this order, what the keys hold while the event is
+--   in work (its state "w" and the claim's value) of each call, after it for each to finish the ms to remember it and its
+--   lease in ms, for each to renew or to claim its lease in ms.
+-- Returns one character for each claim: "0" claimed, "1" in work elsewhere, "2" done before.
+--
+-- What was settled is free, or known, for the claims behind it. Events are given back first: that succeeds even where Redis
+-- has no memory left.
+-- Safe to repeat, and to do late: only keys that are the claim's own are given back, and only those or free ones are
+-- written, so who overran its lease can't settle somebody else's claim; a claim finds its own value and answers "0" again.
+
+local call = redis.call
+local key, arg = 1, 5
+
+-- A free key is written too, for the app did finish the event.
+local function finish(key, held, done, px, lease)
+  -- One command where nothing came between, which is nearly always.
+  local found = call('SET', key, done, 'XX', 'GET', 'PX', px)
+  if not found then
+    call('SET', key, done, 'PX', px)
+  elseif found ~= held and found ~= done then
+    -- Somebody else's: put it back as it was, with a whole lease or time to be remembered.
+    call('SET', key, found, 'PX', string.byte(found) == DONE and px or lease)
+  end
+end
+
+-- A key that expired meanwhile, or was claimed in a gateway's memory while Redis was down, is taken again; one that
+-- somebody else holds is left alone.
+local function renew(key, held, px)
+  if call('SET', key, held, 'NX', 'PX', px) then
+    return
+  end
+  if call('GET', key) == held then
+    call('PEXPIRE', key, px)
+  end
+end
+
+-- own calls f for the keys that the event has.
+local function own(f, held, ...)
+  local mode = string.byte(held, 2)
+  if mode ~= DIGEST then
+    f(KEYS[key], held, ...)
+  end
+  if mode == SIGNED or mode == UNSIGNED or mode == DIGEST then
+    f(KEYS[key + 1], held, ...)
+  end
+end
+
+for _ = 1, tonumber(ARGV[1]) do
+  for k = key, key + 1 do
+    if call('GET', KEYS[k]) == ARGV[arg] then
+      call('DEL', KEYS[k])
+    end
+  end
+  key, arg = key + 2, arg + 1
+end
+for _ = 1, tonumber(ARGV[2]) do
+  own(finish, ARGV[arg], 'd' .. string.sub(ARGV[arg], 2), ARGV[arg + 1], ARGV[arg + 2])
+  key, arg = key + 2, arg + 3
+end
+for _ = 1, tonumber(ARGV[3]) do
+  own(renew, ARGV[arg], ARGV[arg + 1])
+  key, arg = key + 2, arg + 2
+end
+local answers = {}
+for i = 1, tonumber(ARGV[4]) do
+  answers[i] = take_keys(KEYS[key], KEYS[key + 1], ARGV[arg], ARGV[arg + 1])
+  key, arg = key + 2, arg + 2
+end
+return table.concat(answers)
