@@ -53,22 +53,31 @@ fi
 caddy=$(sed -n 's,.*github.com/caddyserver/caddy/v2 \(v[^ ]*\).*,\1,p' go.mod)
 xcaddy=$(sed -n 's,.*github.com/caddyserver/xcaddy \(v[^ ]*\).*,\1,p' tools/go.mod)
 
-say "building xcaddy $xcaddy"
+# The log of the build; while it is there, it is said now and then that the build goes on.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+(
+	seconds=0
+	while sleep 1 && [ -e "$log" ]; do
+		seconds=$((seconds + 1))
+		[ $((seconds % 15)) -ne 0 ] || say "still building, $seconds s so far"
+	done
+) &
+
+say "building xcaddy $xcaddy, which builds Caddy with plugins"
 go build -C tools -o bin/xcaddy github.com/caddyserver/xcaddy/cmd/xcaddy ||
 	fail "building xcaddy failed; see above"
 
-say "building ./caddy: Caddy $caddy with the modules of this folder (a few minutes the first time)"
+say "building ./caddy: Caddy $caddy with the modules of this folder; the first time Go fetches and compiles all of it, which takes a few minutes"
 # A version behind @ keeps Go from asking a module proxy which ones there are.
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 tools/bin/xcaddy build "$caddy" --with github.com/videocloud/webhooks@v0.0.0=. --output ./caddy >"$log" 2>&1 || {
 	cat "$log" >&2
 	fail "building ./caddy failed; see above"
 }
+rm -f "$log"
 say "built ./caddy $(./caddy version | cut -d ' ' -f 1)"
 
 if [ "${1-}" = run ]; then
 	say "running Caddyfile.example; press Ctrl-C to stop"
-	rm -f "$log"
 	exec ./caddy run --config Caddyfile.example --adapter caddyfile
 fi
