@@ -149,6 +149,10 @@ func profileTo(folder, name string) func() {
 	return func() {
 		pprof.StopCPUProfile()
 		_ = f.Close()
+		if allocs, err := os.Create(filepath.Join(folder, name+".allocs.pprof")); err == nil {
+			_ = pprof.Lookup("allocs").WriteTo(allocs, 0)
+			_ = allocs.Close()
+		}
 	}
 }
 

@@ -237,13 +237,26 @@ func (s *Sender) judge(ctx context.Context, j *queue.Job, p *payload, number int
 	return o
 }
 
-// logEntry is an attempt as the history keeps it.
+// logEntry is an attempt as the history keeps it: an [Attempt] in JSON. Written by hand, as every delivery makes one.
 func logEntry(number int, at time.Time, r *result) string {
-	b, _ := json.Marshal(Attempt{ // strings and numbers only
-		Number: number, At: at.UTC().Truncate(time.Millisecond), DurationMS: r.took.Milliseconds(), StatusCode: r.status, Error: r.err,
-		ResponseBody: clip(r.body, maxResponse),
-	})
-	return string(b)
+	b := make([]byte, 0, 96+len(r.err)+len(r.body))
+	b = strconv.AppendInt(append(b, `{"number":`...), int64(number), 10)
+	b = at.UTC().Truncate(time.Millisecond).AppendFormat(append(b, `,"at":"`...), time.RFC3339Nano)
+	b = strconv.AppendInt(append(b, `","durationMs":`...), r.took.Milliseconds(), 10)
+	if r.status != 0 {
+		b = strconv.AppendInt(append(b, `,"statusCode":`...), int64(r.status), 10)
+	}
+	b = appendText(b, `,"error":`, r.err)
+	b = appendText(b, `,"responseBody":`, clip(r.body, maxResponse))
+	return string(append(b, '}'))
+}
+
+func appendText(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	quoted, _ := json.Marshal(value) // a string
+	return append(append(b, name...), quoted...)
 }
 
 // clip shortens text to at most n bytes without cutting a character.

@@ -3,6 +3,7 @@ package sender
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"log"
 	"net"
@@ -298,4 +299,25 @@ func TestLesson21_RetryAfterDate(t *testing.T) {
 	require.Equal(t, 10*time.Minute, retryAfter(now.Add(10*time.Minute).Format(http.TimeFormat), now))
 	require.Equal(t, config.MaxRetryAfter, retryAfter(now.Add(2*time.Hour).Format(http.TimeFormat), now))
 	require.Zero(t, retryAfter(now.Add(-time.Second).Format(http.TimeFormat), now))
+}
+
+// What the history keeps of an attempt is its documented JSON, whatever an endpoint answers.
+func TestLogEntryIsAnAttempt(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]result{
+		"success":   {status: 200, took: 12 * time.Millisecond},
+		"no answer": {err: `dialing "x": refused`, took: 15 * time.Second},
+		"a page":    {status: 500, err: "answered 500", body: "<b>\n\u2028\"\\" + strings.Repeat("é", maxResponse), took: time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := time.Date(2024, 3, 31, 14, 0, 0, 123_456_789, time.FixedZone("", 7200))
+			want, err := json.Marshal(Attempt{
+				Number: 3, At: at.UTC().Truncate(time.Millisecond), DurationMS: r.took.Milliseconds(), StatusCode: r.status, Error: r.err,
+				ResponseBody: clip(r.body, maxResponse),
+			})
+			require.NoError(t, err)
+			require.Equal(t, string(want), logEntry(3, at, &r))
+		})
+	}
 }

@@ -55,7 +55,11 @@ func newUUID() [16]byte {
 }
 
 // ownEventID is the ID of an event whose publisher gave none: evt_ and a UUIDv7 without dashes.
-func ownEventID(b [16]byte) string { return eventPrefix + hex.EncodeToString(b[:]) }
+func ownEventID(b [16]byte) string {
+	var id [len(eventPrefix) + 2*len(b)]byte
+	hex.Encode(id[copy(id[:], eventPrefix):], b[:])
+	return string(id[:])
+}
 
 // jobOfOwn returns the job of an event ID that has our own form, "" for others.
 func jobOfOwn(id string) string {

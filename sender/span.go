@@ -13,12 +13,14 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
+var asClient = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
+
 // startAttempt starts the span of an attempt, in the trace of the event's publisher.
 func (s *Sender) startAttempt(ctx context.Context, e *endpoint, j *queue.Job, p *payload, number int) (context.Context, trace.Span) {
 	if p.traceparent != "" {
 		ctx = traceContext.Extract(ctx, propagation.MapCarrier{config.HeaderTraceparent: p.traceparent, config.HeaderTracestate: p.tracestate})
 	}
-	ctx, span := s.tracer.Start(ctx, "webhook.attempt", trace.WithSpanKind(trace.SpanKindClient))
+	ctx, span := s.tracer.Start(ctx, "webhook.attempt", asClient...)
 	if span.IsRecording() {
 		span.SetAttributes(
 			attribute.String("http.request.method", http.MethodPost),

@@ -47,11 +47,15 @@ const (
 	laneShare = 4
 	// settleBatch bounds the outcomes of one call.
 	settleBatch = 256
+	// rounds is how many round trips are under way at most. The second waits until 1/overlapShare of all slots has ended.
+	rounds       = 2
+	overlapShare = 8
 )
 
 // Dispatcher claims jobs, runs a handler over them and settles their outcomes. One goroutine does the claiming and the
 // settling, for all shards in one round trip; while it waits for Redis the next outcomes gather, so batches grow with
-// the load. It claims only what idle workers start at once.
+// the load. Once they are many, a second round trip goes on its way before the first has come back: else Redis and the
+// workers would wait for each other in turn. It claims only what idle workers start at once.
 //
 // Failure policy: an outcome that can't be settled is tried again until it is; if its lease runs out first, the job is
 // attempted again by whoever claims it, and the late settle does nothing.
@@ -69,6 +73,9 @@ type Dispatcher struct {
 	work    chan *Job
 	workers int
 
+	underWay atomic.Int32 // round trips
+	answers  chan *batch
+
 	// Owned by the loop.
 	shards   []shardState
 	health   []health // by shard
@@ -82,6 +89,7 @@ type Dispatcher struct {
 	renewed  time.Time
 	handed   map[int]time.Time // shard → when others were woken for it
 	toOthers []int             // shards that they are to be woken for
+	asked    int               // jobs that are claimed in rounds under way
 
 	lastRound atomic.Int64
 	busy      atomic.Int64
@@ -90,7 +98,11 @@ type Dispatcher struct {
 type shardState struct {
 	next  time.Time // when to claim from it; zero: now
 	empty bool      // nothing was left in it, so it is asked whether that is still so before it is claimed from
+	turn  int       // changes with each reset: an answer that was asked for before that says nothing any more
 }
+
+// reset makes a shard due.
+func (s *shardState) reset() { *s = shardState{turn: s.turn + 1} }
 
 // health is how the store answers for one shard. Others may be on nodes that are well.
 type health struct {
@@ -115,7 +127,8 @@ func NewDispatcher(o Options) *Dispatcher {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &Dispatcher{
-		o: o, id: newToken(), kick: make(chan struct{}, 1), work: make(chan *Job), handed: map[int]time.Time{},
+		o: o, id: newToken(), kick: make(chan struct{}, 1), work: make(chan *Job), answers: make(chan *batch, rounds),
+		handed:   map[int]time.Time{},
 		inFlight: map[*Job]struct{}{}, lanes: map[string]*laneLoad{},
 	}
 	o.Queue.wakes(d.Wake)
@@ -174,9 +187,8 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		d.listen(ctx)
 	}()
 
-	for ctx.Err() == nil {
-		d.wait(ctx)
-		d.round(attempts, &helpers, ctx.Err() == nil)
+	for d.wait(ctx); ctx.Err() == nil; d.wait(ctx) {
+		d.round(attempts, &helpers, true)
 	}
 	d.drain(attempts, abort, &helpers)
 }
@@ -194,38 +206,66 @@ func (d *Dispatcher) countShards(ctx context.Context) (int, bool) {
 	}
 }
 
-// wait returns when there is something to do: an outcome, a push, a due time, a lease to renew.
+// wait returns when there is something to do: an outcome, a push, a due time, a lease to renew. Meanwhile it takes the
+// answers of rounds under way.
 func (d *Dispatcher) wait(ctx context.Context) {
-	next := time.Now().Add(poll)
-	for i := range d.shards {
-		if at, ok := d.wanted(i); ok && at.Before(next) {
-			next = at
+	for kicked := false; ; {
+		pause := d.pause()
+		if pause <= 0 || kicked && d.underWay.Load() == 0 {
+			return
 		}
-	}
-	if len(d.inFlight) > 0 {
-		if t := d.renewed.Add(d.o.Lease / 3); t.Before(next) {
-			next = t
-		}
-	}
-	if d.failing == 0 && d.all.Load() {
-		return
-	}
-	pause := time.Until(next)
-	if pause <= 0 {
+		timer := time.NewTimer(pause)
 		select {
+		case <-ctx.Done():
 		case <-d.kick:
-		default:
+			kicked = true
+		case b := <-d.answers:
+			d.take(b)
+		case <-timer.C:
 		}
-		return
-	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-d.kick:
-	case <-timer.C:
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
 	}
 }
+
+// pause is for how long there is nothing to do, if nobody ends an attempt or pushes.
+func (d *Dispatcher) pause() time.Duration {
+	now := time.Now()
+	next := now.Add(poll)
+	if len(d.inFlight) > 0 {
+		next = d.renewed.Add(d.o.Lease / 3)
+	}
+	switch d.underWay.Load() {
+	case 0:
+		if d.ready() > 0 || d.failing == 0 && d.all.Load() {
+			return 0
+		}
+		for i := range d.shards {
+			if at, ok := d.wanted(i); ok && at.Before(next) {
+				next = at
+			}
+		}
+	case rounds:
+		return poll
+	default:
+		if d.ready() >= d.overlap() {
+			return 0
+		}
+	}
+	return next.Sub(now)
+}
+
+// ready is how many attempts ended that nobody has looked at.
+func (d *Dispatcher) ready() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.done)
+}
+
+// overlap is how many attempts have to end for a further round beside one that is under way.
+func (d *Dispatcher) overlap() int { return max(1, d.o.Concurrency/overlapShare) }
 
 // wanted is when a shard is to be called next, where there is anything to call it for.
 func (d *Dispatcher) wanted(shard int) (at time.Time, ok bool) {
@@ -288,8 +328,11 @@ func (d *Dispatcher) worker(ctx context.Context, j *Job) {
 		out := d.run(ctx, j)
 		d.mu.Lock()
 		d.done = append(d.done, &outcome{Job: j, Outcome: out})
+		n := len(d.done)
 		d.mu.Unlock()
-		d.signal()
+		if d.underWay.Load() == 0 || n == d.overlap() { // else whoever takes the answer looks
+			d.signal()
+		}
 	}
 }
 
@@ -334,7 +377,7 @@ func (d *Dispatcher) ended(j *Job) {
 // drain ends a run: attempts in flight get their grace, then they are aborted and handed back.
 func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.WaitGroup) {
 	deadline, aborted := time.Now().Add(d.o.Grace), false
-	for len(d.inFlight) > 0 || d.unsent > 0 {
+	for len(d.inFlight) > 0 || d.unsent > 0 || d.underWay.Load() > 0 {
 		if left := time.Until(deadline); left <= 0 && !aborted {
 			abort()
 			deadline, aborted = time.Now().Add(d.o.Lease), true
@@ -342,8 +385,10 @@ func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.Wait
 			d.o.Logger.Error("stopping with unsettled attempts; they are made again after their lease", "attempts", len(d.inFlight)+d.unsent)
 			return
 		}
-		detached := context.WithoutCancel(ctx) // the settles go on after the abort
 		next := min(time.Until(deadline), d.o.Lease/3)
+		if d.ready() > 0 && d.underWay.Load() < rounds {
+			next = 0
+		}
 		for i := range d.health {
 			if len(d.settling[i]) > 0 {
 				next = min(next, time.Until(d.health[i].retry))
@@ -353,11 +398,15 @@ func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.Wait
 			timer := time.NewTimer(next)
 			select {
 			case <-d.kick:
+			case b := <-d.answers:
+				d.take(b)
 			case <-timer.C:
 			}
 			timer.Stop()
 		}
-		d.round(detached, helpers, false)
+		if d.underWay.Load() < rounds {
+			d.round(context.WithoutCancel(ctx), helpers, false) // the settles go on after the abort
+		}
 	}
 }
 

@@ -272,3 +272,11 @@ func TestDispatcherOfAQueueInUse(t *testing.T) {
 		receive(t, got, "a job")
 	}
 }
+
+// roundTrip makes a round and takes its answers.
+func (d *Dispatcher) roundTrip(ctx context.Context, helpers *sync.WaitGroup) {
+	d.round(ctx, helpers, true)
+	for d.underWay.Load() > 0 {
+		d.take(<-d.answers)
+	}
+}

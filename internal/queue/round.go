@@ -12,9 +12,13 @@ import (
 
 // batch is the script calls of one round trip, each with what to do with its answer.
 type batch struct {
+	began  time.Time
 	calls  []redisstore.Call
 	shards []int
 	then   []func(*redis.Cmd) error
+	failed error // before the calls
+
+	answers []*redis.Cmd
 }
 
 func (b *batch) add(shard int, c redisstore.Call, then func(*redis.Cmd) error) {
@@ -23,41 +27,59 @@ func (b *batch) add(shard int, c redisstore.Call, then func(*redis.Cmd) error) {
 	b.then = append(b.then, then)
 }
 
-// round settles what ended, renews what takes long and claims for the idle workers, in one round trip.
+// round settles what ended, renews what takes long and claims for the idle workers, in one round trip, whose answers
+// take takes.
 func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim bool) {
-	now := time.Now()
+	b := &batch{began: time.Now()}
 	d.gather()
 	d.notice()
-	d.findSlow(now)
+	d.findSlow(b.began)
 
 	// Not cancelled by the stop of the dispatcher: what was claimed must be known, to be handed back.
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*d.o.Store.Timeout())
-	defer cancel()
-	var b batch
-	var failed error
-	peeked, again := false, false
-	d.toOthers = d.toOthers[:0]
-	d.addSettles(&b, now)
-	d.addRenewals(&b, now)
+	peeked := false
+	d.addSettles(b, b.began)
+	d.addRenewals(b, b.began)
 	if claim {
-		peeked, failed = d.peek(call, now)
-		d.addClaims(ctx, &b, helpers, now)
+		peeked, b.failed = d.peek(call, b.began)
+		d.addClaims(ctx, b, helpers, b.began)
 	}
-	if len(b.calls) == 0 && !peeked {
+	if len(b.calls) == 0 {
+		cancel()
+		if peeked {
+			d.judge(b.failed)
+		}
 		return
 	}
-	for i, cmd := range d.o.Store.RunAll(call, b.calls) {
+	d.underWay.Add(1)
+	helpers.Go(func() {
+		defer cancel()
+		b.answers = d.o.Store.RunAll(call, b.calls)
+		d.answers <- b // has room for every round
+	})
+}
+
+// take takes the answers of a round.
+func (d *Dispatcher) take(b *batch) {
+	d.underWay.Add(-1)
+	failed, again := b.failed, false
+	for i, cmd := range b.answers {
 		err := b.then[i](cmd)
-		d.health[b.shards[i]].answered(err, now)
+		d.health[b.shards[i]].answered(err, b.began)
 		if err != nil {
 			failed = err
 		}
 		again = again || redisstore.Again(cmd)
 	}
-	d.wakeOthers(call)
+	d.wakeOthers()
 	if again {
 		d.all.Store(true) // a settle may have come after the claim of its round, whose answer then says nothing of it
 	}
+	d.judge(failed)
+}
+
+// judge keeps count of rounds that the store refused.
+func (d *Dispatcher) judge(failed error) {
 	if failed == nil {
 		if d.failing > 0 {
 			d.o.Logger.Info("queue: store answers again", "after_rounds", d.failing)
@@ -100,12 +122,14 @@ func (d *Dispatcher) gather() {
 // notice turns wake-ups into due shards.
 func (d *Dispatcher) notice() {
 	if d.all.Swap(false) {
-		clear(d.shards)
+		for i := range d.shards {
+			d.shards[i].reset()
+		}
 	}
 	d.woken.Range(func(shard, _ any) bool {
 		d.woken.Delete(shard)
 		if i := shard.(int); i < len(d.shards) {
-			d.shards[i] = shardState{}
+			d.shards[i].reset()
 		}
 		return true
 	})
@@ -154,7 +178,7 @@ func (d *Dispatcher) addSettles(b *batch, now time.Time) {
 		}
 		if len(d.settling[shard]) > 0 {
 			d.settling[shard] = nil
-			d.shards[shard] = shardState{} // its lanes may be ready again
+			d.shards[shard].reset() // its lanes may be ready again
 		}
 	}
 }
@@ -201,10 +225,10 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 	for i, n := range found {
 		d.health[i].answered(n.Err(), now)
 		if n.Err() == nil {
-			d.shards[i] = shardState{next: now.Add(poll), empty: true}
+			d.shards[i].next = now.Add(poll)
 		}
 		if n.Val() > 0 {
-			d.shards[i] = shardState{}
+			d.shards[i].reset()
 		}
 	}
 	return true, err
@@ -212,7 +236,7 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 
 // addClaims shares the idle workers out among the shards that have something to do.
 func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.WaitGroup, now time.Time) {
-	free := d.o.Concurrency - len(d.inFlight)
+	free := d.o.Concurrency - len(d.inFlight) - d.asked
 	if free <= 0 {
 		return
 	}
@@ -243,12 +267,20 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 		if !d.o.OneLane {
 			perLane = min(quantum, max(1, most/laneShare))
 		}
+		d.asked += most
+		state := &d.shards[shard]
+		state.next = now.Add(poll) // until the answer
+		turn := state.turn
 		b.add(shard, d.o.Queue.claimCall(shard, most, min(perLane, d.o.PerLane), d.o.Lease, token, skip[shard]), func(cmd *redis.Cmd) error {
+			d.asked -= most
 			c, err := readClaimed(cmd, shard, token)
 			if err != nil {
+				state.reset()
 				return err
 			}
-			d.shards[shard] = shardState{next: nextClaim(now, c, most), empty: c.wait < 0 && len(c.jobs) == 0 && c.notices == 0}
+			if state.turn == turn {
+				state.next, state.empty = nextClaim(now, c, most), c.wait < 0 && len(c.jobs) == 0 && c.notices == 0
+			}
 			for _, j := range c.jobs {
 				d.start(ctx, helpers, j)
 			}
@@ -279,15 +311,18 @@ func (d *Dispatcher) handOn(shard int, now time.Time) {
 }
 
 // wakeOthers sends what handOn gathered. It may be lost: the others' polls are behind it.
-func (d *Dispatcher) wakeOthers(ctx context.Context) {
+func (d *Dispatcher) wakeOthers() {
 	if len(d.toOthers) == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), d.o.Store.Timeout())
+	defer cancel()
 	pipe := d.o.Store.Client().Pipeline()
 	for _, shard := range d.toOthers {
 		pipe.Publish(ctx, d.o.Queue.Tag(shard)+"wake", d.id)
 	}
 	_, _ = pipe.Exec(ctx)
+	d.toOthers = d.toOthers[:0]
 }
 
 // nextClaim says when a shard is worth another look.

@@ -79,7 +79,7 @@ func TestLesson18IdleCost(t *testing.T) {
 	d.shards, d.settling, d.health = make([]shardState, 16), make([][]*outcome, 16), make([]health, 16)
 	var helpers sync.WaitGroup
 	asleep := func() bool {
-		d.round(t.Context(), &helpers, true)
+		d.roundTrip(t.Context(), &helpers)
 		for _, s := range d.shards {
 			if !s.next.After(time.Now().Add(poll / 2)) {
 				return false
@@ -135,7 +135,7 @@ func TestFullProcessHandsOn(t *testing.T) {
 		full.shards, full.settling, full.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		var helpers sync.WaitGroup
-		full.round(ctx, &helpers, true)
+		full.roundTrip(ctx, &helpers)
 		require.Equal(t, 1, full.InFlight())
 		for range 2 {
 			receive(t, got, "a job that the full process left")
