@@ -13,6 +13,7 @@
 -- Safe to repeat: a second call with the same ID finds the first one's event.
 
 local PER_EVENT = 12
+local open_ttl = ARGV[9] -- as text, see int
 local reply, waited, woken = {}, 0, false
 
 -- known returns the event's record where the ID was used before in this account.
@@ -30,26 +31,51 @@ local function known(account, id, own_job)
   return nil
 end
 
+-- What is found out once in a call: lanes by topics, and how each lane stands.
+local subscribed, standing = {}, {}
+
+local function subscribers(topics)
+  if not subscribed[topics] then
+    local keys = {}
+    for topic in string.gmatch(topics, '%S+') do keys[#keys + 1] = base .. 'topic:' .. topic end
+    local to = #keys > 0 and call('SUNION', unpack(keys)) or {}
+    if #to > 1 then table.sort(to) end
+    subscribed[topics] = to
+  end
+  return subscribed[topics]
+end
+
+local function stand(lane)
+  local s = standing[lane]
+  if not s then
+    local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap')
+    s = { status = h[1], waiting = call('ZCARD', base .. 'lane:' .. lane) }
+    s.ready = served(h[1]) and (tonumber(h[2]) or 0) < window_of(h[3], h[4])
+    standing[lane] = s
+  end
+  return s
+end
+
 -- queue puts one job into one lane. Where that takes none, it returns why, and whether it keeps the job as failed.
 local function queue(lane, job)
-  local conf = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap')
-  if not conf[1] or conf[1] == 'deleted' then -- it went while the event was on its way
+  local s = stand(lane)
+  if not s.status or s.status == 'deleted' then -- it went while the event was on its way
     cancel_in(lane, job)
     return 'gone', false
   end
   note(lane, job)
-  if conf[1] == 'disabled' then
+  if s.status == 'disabled' then
     return 'disabled', bury_in(lane, job, 'disabled', 0)
   end
-  local key = base .. 'lane:' .. lane
-  local card = call('ZCARD', key)
-  if card >= C.pending then
+  if s.waiting >= C.pending then
     return 'backlog', bury_in(lane, job, 'backlog', 0)
   end
-  if card == 0 then look_at(lane) end
-  call('ZADD', key, now, job)
-  if served(conf[1]) and (tonumber(conf[2]) or 0) < window_of(conf[3], conf[4]) then
-    if call('ZADD', base .. 'ready', 'LT', 'CH', now, lane) == 1 then woken = true end
+  if s.waiting == 0 then look_at(lane) end
+  s.waiting = s.waiting + 1
+  call('ZADD', base .. 'lane:' .. lane, now_text, job)
+  if s.ready then
+    s.ready = false -- it is, from now on
+    if call('ZADD', base .. 'ready', 'LT', 'CH', now_text, lane) == 1 then woken = true end
   end
 end
 
@@ -75,12 +101,9 @@ for i = 1, tonumber(ARGV[10]) do
     if lane ~= '' and string.sub(lane, 1, 1) ~= '!' then
       to = { lane }
     else
-      local topics = {}
-      for topic in string.gmatch(ARGV[at + 11], '%S+') do topics[#topics + 1] = base .. 'topic:' .. topic end
-      to = #topics > 0 and call('SUNION', unpack(topics)) or {}
-      if #to > 1 then table.sort(to) end
-      for i = #to, 1, -1 do
-        if '!' .. to[i] == lane then table.remove(to, i) end
+      to = {}
+      for _, name in ipairs(subscribers(ARGV[at + 11])) do
+        if '!' .. name ~= lane then to[#to + 1] = name end
       end
     end
     local there = call('HMGET', base .. 'event:' .. job, 'a', 'h', 't', 'l', 'i')
@@ -92,12 +115,13 @@ for i = 1, tonumber(ARGV[10]) do
     else
       lanes = table.concat(to, ' ')
       local record, body, ttl = base .. 'event:' .. job, base .. 'body:' .. job, math.max(C.id_ttl, C.open_ttl)
-      if #to > 0 then call('SET', body, (#to == 1 and '1' or '+') .. ARGV[at + 12], 'PX', C.open_ttl) end
+      if #to > 0 then call('SET', body, (#to == 1 and '1' or '+') .. ARGV[at + 12], 'PX', open_ttl) end
       -- Before the lanes: a full one may drop a failed job, and with many of them this one.
-      call('HSET', record, 'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', int(now))
-      if #to > 1 then call('HSET', record, 'o', #to, 'd', 0) end
+      local fields = { 'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', now_text }
+      if #to > 1 then for _, v in ipairs({ 'o', int(#to), 'd', '0' }) do fields[#fields + 1] = v end end
       local named = own ~= '1' and own_job ~= job
-      if named then call('HSET', record, 'i', id) end
+      if named then fields[#fields + 1] = 'i'; fields[#fields + 1] = id end
+      call('HSET', record, unpack(fields))
       local open, dead = 0, 0
       for _, lane in ipairs(to) do
         local why, kept = queue(lane, job)
@@ -120,7 +144,7 @@ for i = 1, tonumber(ARGV[10]) do
         call('PEXPIRE', body, ttl)
         ttl = math.max(C.id_ttl, ttl)
       end
-      call('PEXPIRE', record, ttl)
+      call('PEXPIRE', record, int(ttl))
     end
   end
   reply[#reply + 1] = outcome
