@@ -79,7 +79,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.store, err = a.leases.store(a.redis, a.KeyPrefix); err != nil {
 		return err
 	}
-	if a.Tracing {
+	if a.Tracing && !tracingDisabled() {
 		if a.tracer, err = a.leases.tracer(); err != nil {
 			return err
 		}

@@ -326,6 +326,12 @@ func TestTracing(t *testing.T) {
 	a, err = running.newest()
 	require.NoError(t, err)
 	require.Same(t, before, a.tracer, "a reload keeps it")
+
+	t.Setenv("OTEL_SDK_DISABLED", "TRUE")
+	s.load("webhooks {\ntracing\nsender\n}", "respond hello")
+	a, err = running.newest()
+	require.NoError(t, err)
+	require.Nil(t, a.tracer)
 }
 
 // Lesson 37, and a reload that keeps the connection.

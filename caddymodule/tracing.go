@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +28,9 @@ type tracer struct {
 	start      sync.Once
 	err        error
 }
+
+// tracingDisabled is OTEL_SDK_DISABLED, which the SDK leaves to programs.
+func tracingDisabled() bool { return strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") }
 
 func (l *leases) tracer() (*tracer, error) {
 	return take(l, "tracer", nil, func() (*tracer, error) {

@@ -73,18 +73,26 @@ func (f *tailFlags) run(ctx context.Context, cmd *cobra.Command) error {
 	path := pathOf("/webhooks/tail", map[string]string{
 		"webhook": f.webhook, "account": f.account, "name": f.name, "event": f.event, "failed": failed,
 	})
-	shown := 0
+	shown, away := 0, false
 	for first := true; ; first = false {
 		resp, err := a.open(ctx, http.MethodGet, path, nil)
 		var gone *unreachable
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.As(err, &gone) && !first && again(ctx):
+		case errors.As(err, &gone) && !first:
+			if !away {
+				fmt.Fprintln(cmd.ErrOrStderr(), "Caddy is gone; waiting for it to be back, press Ctrl-C to stop")
+				away = true
+			}
+			if !again(ctx) {
+				return nil
+			}
 			continue
 		case err != nil:
 			return err
 		}
+		away = false
 		enough, err := f.follow(cmd, resp.Body, &shown)
 		resp.Body.Close()
 		if enough || err != nil || ctx.Err() != nil {
