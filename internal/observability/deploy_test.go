@@ -177,8 +177,25 @@ func TestCompose(t *testing.T) {
 			}
 		}
 	}
-	for _, file := range []string{"Dockerfile", "systemd/caddy-webhooks.service"} {
-		require.NotEmpty(t, read(t, deploy, file))
+	for _, port := range []string{"8080", "8090"} {
+		require.Contains(t, read(t, deploy, "compose/compose.yml"), "http://localhost:"+port+"}", "what it answers on without names")
+		require.Contains(t, c.Services["caddy"].Ports, "127.0.0.1:"+port+":"+port)
+	}
+	require.NotEmpty(t, read(t, deploy, "systemd/caddy-webhooks.service"))
+}
+
+// The image's Caddy is not root, and a volume belongs to whom its folder in the image belongs to.
+func TestImageCanKeepCertificates(t *testing.T) {
+	t.Parallel()
+	image := read(t, deploy, "Dockerfile")
+	_, last, ok := strings.Cut(image, ":nonroot\n")
+	require.True(t, ok)
+	before, _, ok := strings.Cut(last, "VOLUME /data")
+	require.True(t, ok)
+	for _, folder := range []string{"/data", "/config"} {
+		require.Contains(t, before, "COPY --from=build --chown=nonroot:nonroot /own"+folder+" "+folder+"\n", "what is done to a volume afterwards is lost")
+		require.Regexp(t, `RUN mkdir -p .*/own`+folder+`\b`, image)
+		require.Contains(t, last, "="+folder)
 	}
 }
 
