@@ -166,3 +166,75 @@ func TestLesson21HandedBackAtOnce(t *testing.T) {
 		receive(t, got, "the job that was handed back")
 	})
 }
+
+// An answer that was asked for before a wake-up says nothing of what that was for.
+func TestWakeDuringARound(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
+	b.lane("one")
+	d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, Handler: hang, Concurrency: 1, PerLane: 1})
+	d.shards, d.settling, d.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var helpers sync.WaitGroup
+	d.round(ctx, &helpers, true)
+	first := receive(t, d.answers, "the answer: nothing there")
+	b.backlog("one", 1)
+	d.Wake(0)
+	d.round(ctx, &helpers, true)
+	require.EqualValues(t, 1, d.underWay.Load(), "the first may still bring a job: there is no room for another")
+	d.take(first)
+	require.Zero(t, d.InFlight())
+	require.LessOrEqual(t, d.pause(), time.Duration(0), "the wake-up stands")
+	d.roundTrip(ctx, &helpers)
+	require.Equal(t, 1, d.InFlight())
+	cancel()
+	close(d.work)
+	helpers.Wait()
+}
+
+// Attempts that end while a round trip is under way do not wait for it, once they are many, and no more than some go at once.
+func TestRoundsOverlap(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(l *Limits) { l.InFlight = 64 })
+	b.lane("one", "w", 64)
+	b.backlog("one", 40)
+	end := make(chan struct{})
+	d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, OneLane: true, Concurrency: 32, PerLane: 32, Handler: func(context.Context, *Job) Outcome {
+		<-end
+		return Outcome{Kind: Succeeded}
+	}})
+	d.shards, d.settling, d.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
+	var helpers sync.WaitGroup
+	d.roundTrip(t.Context(), &helpers)
+	require.Equal(t, 32, d.InFlight())
+	ends := func(n int) {
+		for range n {
+			end <- struct{}{}
+		}
+		eventually(t, "they ended", func() bool { return d.ready() == n })
+	}
+	ends(1)
+	d.round(t.Context(), &helpers, true)
+	require.EqualValues(t, 1, d.underWay.Load())
+	ends(d.overlap() - 1)
+	require.Positive(t, d.pause(), "too few")
+	end <- struct{}{}
+	eventually(t, "another ended", func() bool { return d.ready() == d.overlap() })
+	require.LessOrEqual(t, d.pause(), time.Duration(0))
+	d.round(t.Context(), &helpers, true)
+	require.EqualValues(t, 2, d.underWay.Load())
+	ends(d.overlap())
+	require.Positive(t, d.pause(), "two are enough")
+	for d.underWay.Load() > 0 {
+		d.take(receive(t, d.answers, "an answer"))
+	}
+	close(end)
+	eventually(t, "all are settled", func() bool {
+		d.roundTrip(t.Context(), &helpers)
+		return len(d.inFlight) == 0 && d.unsent == 0
+	})
+	require.Zero(t, b.waitingCount())
+	close(d.work)
+	helpers.Wait()
+}
