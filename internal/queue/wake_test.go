@@ -177,6 +177,9 @@ func TestWakeDuringARound(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var helpers sync.WaitGroup
+	d.roundTrip(ctx, &helpers) // loads the script, after which it looks again
+	d.roundTrip(ctx, &helpers)
+	d.Wake(0)
 	d.round(ctx, &helpers, true)
 	first := receive(t, d.answers, "the answer: nothing there")
 	b.backlog("one", 1)
