@@ -2,6 +2,7 @@ package sender
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -47,6 +48,7 @@ func endAttempt(span trace.Span, r *result) {
 	}
 	if !r.success() {
 		span.SetAttributes(attribute.String("error.type", r.outcome))
+		span.RecordError(errors.New(r.err)) // what the owner is told: the cause may hold addresses of ours
 		span.SetStatus(codes.Error, r.err)
 	}
 }

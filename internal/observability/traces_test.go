@@ -138,6 +138,8 @@ func (o *otlp) checkFailures(t *testing.T, trace string) {
 			require.Equal(t, "500", a.attribute("http.response.status_code"))
 			require.Equal(t, "status", a.attribute("error.type"))
 			require.Equal(t, "answered 500", a.Status.Message)
+			require.Len(t, a.Events, 1)
+			require.Equal(t, "exception", a.Events[0].Name)
 			require.Equal(t, "failed", receives[i].attribute("webhook.outcome"))
 		}
 	}
