@@ -56,13 +56,7 @@ func showSenderMetrics() {
 	}
 }
 
-func showReceiverMetrics(name, scheme string) {
-	for _, outcome := range receiverOutcomes {
-		receiverRequests.WithLabelValues(name, scheme, outcome)
-	}
-	receiverDuration.WithLabelValues(name)
-}
-
+// receiverOutcomes are the labels that requests to a receiver can have: [observer] shows them all.
 var receiverOutcomes = []string{
 	receiver.ResultAccepted, receiver.ResultFailed, receiver.ResultQueued, receiver.ResultDuplicate, receiver.ResultChallenge,
 	receiver.ReasonMethod, receiver.ReasonIP, receiver.ReasonMissing, receiver.ReasonMalformed, receiver.ReasonTimestamp,

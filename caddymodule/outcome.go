@@ -69,8 +69,11 @@ func (s *shownOutcome) placeholder(key string) (any, bool) {
 	}
 }
 
-// logOutcome adds to the request's line in the access log.
+// logOutcome adds to the request's line in the access log, where there is one.
 func logOutcome(req *http.Request, o *receiver.Outcome) {
+	if server, ok := req.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Logs == nil {
+		return
+	}
 	extra, ok := req.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
 	if !ok {
 		return

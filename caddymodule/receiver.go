@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
@@ -119,7 +120,7 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 		Store:    store,
 		Logger:   slogger(ctx),
 		ClientIP: clientIP,
-		Observe:  observeReceiver,
+		Observe:  observer(c.Name, c.Scheme),
 	}
 	if len(r.sources) > 0 {
 		options.Allowed = r.allowed
@@ -133,7 +134,6 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 		return err
 	}
 	app.receivers = append(app.receivers, r.receiver)
-	showReceiverMetrics(c.Name, c.Scheme)
 	reportLiteral(r.logger, values.literal)
 	return nil
 }
@@ -225,13 +225,24 @@ func clientIP(req *http.Request) netip.Addr {
 	return address
 }
 
-func observeReceiver(o receiver.Outcome) {
-	receiverRequests.WithLabelValues(o.Name, o.Scheme, o.Result).Inc()
-	receiverDuration.WithLabelValues(o.Name).Observe(o.Duration.Seconds())
-	if o.Error == receiver.ReasonStore {
-		storeErrors.WithLabelValues(operationReceive).Inc()
+// observer counts the requests to one receiver. What it counts in is looked up once.
+func observer(name, scheme string) func(receiver.Outcome) {
+	duration, counts := receiverDuration.WithLabelValues(name), map[string]prometheus.Counter{}
+	for _, outcome := range receiverOutcomes {
+		counts[outcome] = receiverRequests.WithLabelValues(name, scheme, outcome)
 	}
-	feedReceived(&o)
+	return func(o receiver.Outcome) {
+		if count, ok := counts[o.Result]; ok {
+			count.Inc()
+		} else {
+			receiverRequests.WithLabelValues(name, scheme, o.Result).Inc()
+		}
+		duration.Observe(o.Duration.Seconds())
+		if o.Error == receiver.ReasonStore {
+			storeErrors.WithLabelValues(operationReceive).Inc()
+		}
+		feedReceived(&o)
+	}
 }
 
 // signatureConfig is what the scheme itself judges of the settings.

@@ -13,50 +13,49 @@ local key, conf = base .. 'lane:' .. lane, base .. 'conf:' .. lane
 local length = call('ZCARD', key)
 local room = C.pending - length
 
--- A lane that is due already is known to everybody who delivers: it needs no place among the ready ones, and nobody to be woken.
+-- A lane that is due already has its place among the ready ones. Where attempts are under way nobody has to be woken for it either:
+-- whoever ends one looks for more. Now and then they are all the same, for those who missed it.
 local turn = length > 0 and call('ZSCORE', base .. 'ready', lane)
 local known = turn and tonumber(turn) <= now
+local tended = known and call('ZCARD', base .. 'leases') > 0 and tonumber(time[2]) % 8 > 0
 if not known and call('EXISTS', conf) == 0 then
   call('HSET', conf, 'st', 'active', 'fix', '1', 'w', '1000000', 'fl', '0') -- the app's own limits count, not a window
 end
 
-local answers, bodies, count = {}, {}, 0
-for at = 11, #ARGV, PER_EVENT do
-  count = count + 1
-  bodies[count] = base .. 'body:' .. ARGV[at + 4]
-end
-local repeated = call('EXISTS', unpack(bodies)) > 0 -- by their payloads, which are written last
+-- stored reports whether the call was made before, for this event, to its end: payloads are written last.
+local function stored(body) return call('EXISTS', body) == 1 end
 
-local due, stored, fresh, due_now = {}, {}, 0, int(now)
-for i = 1, count do
-  local at = 11 + (i - 1) * PER_EVENT
-  local held, answer = ARGV[at], '0'
-  if not repeated or call('EXISTS', bodies[i]) == 0 then
-    if room <= 0 then
-      -- A copy of a known event needs no room.
-      local found = held ~= '' and (call('GET', ARGV[at + 1]) or call('GET', ARGV[at + 2]))
-      answer = found and verdict(found) or '3'
-    elseif held ~= '' then
-      answer = take_keys(ARGV[at + 1], ARGV[at + 2], held, ARGV[at + 3])
-    end
-    if answer == '0' then
-      local n = 2 * fresh
-      due[n + 1], due[n + 2] = due_now, ARGV[at + 4]
-      stored[n + 1], stored[n + 2] = bodies[i], ARGV[at + 5]
-      fresh, room = fresh + 1, room - 1
-    end
+local answers, due, payloads, fresh, due_now = {}, {}, {}, 0, int(now)
+for at = 11, #ARGV, PER_EVENT do
+  local held, job = ARGV[at], ARGV[at + 4]
+  local body, answer, again = base .. 'body:' .. job, '0', held == ''
+  if room > 0 then
+    if held ~= '' then answer, again = take_keys(ARGV[at + 1], ARGV[at + 2], held, ARGV[at + 3]) end
+  elseif not stored(body) then
+    -- A copy of a known event needs no room.
+    local found = held ~= '' and (call('GET', ARGV[at + 1]) or call('GET', ARGV[at + 2]))
+    answer = found and verdict(found) or '3'
+  else
+    again = true
   end
-  answers[i] = answer
+  -- An event whose keys were free was not stored before, so only others are looked for.
+  if answer == '0' and not (again and stored(body)) then
+    local n = 2 * fresh
+    due[n + 1], due[n + 2] = due_now, job
+    payloads[n + 1], payloads[n + 2] = body, ARGV[at + 5]
+    fresh, room = fresh + 1, room - 1
+  end
+  answers[#answers + 1] = answer
 end
 if fresh > 0 then
   if length == 0 then call('ZADD', base .. 'ages', 'NX', int(next_look()), lane) end
   call('ZADD', key, unpack(due))
-  call('MSET', unpack(stored))
+  call('MSET', unpack(payloads))
   if not known then
     local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap')
     offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), 0)
   end
   waiting(fresh)
-  if not known then wake() end
+  if not tended then wake() end
 end
 return table.concat(answers)

@@ -8,14 +8,14 @@
 
 local DONE, SIGNED, SIGNED_ONLY, UNSIGNED, DIGEST = 100, 115, 83, 117, 100 -- "d", "s", "S", "u", "d"
 
--- take sets the key for us, or returns what it holds.
+-- take sets the key for us, or returns what it holds: nil where that is ours already, and then true.
 local function take(key, held, px)
   if redis.call('SET', key, held, 'NX', 'PX', px) then
     return nil
   end
   local found = redis.call('GET', key)
   if found == held then
-    return nil
+    return nil, true
   end
   return found
 end
@@ -28,14 +28,14 @@ local function verdict(found)
 end
 
 -- take_keys takes the keys of an event for px ms, to hold what is in held.
--- Returns "0" taken, "1" in work elsewhere, "2" done before.
+-- Returns "0" taken, "1" in work elsewhere, "2" done before; and true where the key that names the event was ours already.
 local function take_keys(id, digest, held, px)
   local mode = string.byte(held, 2)
   if mode == DIGEST then
-    local found = take(digest, held, px)
-    return found and verdict(found) or '0'
+    local found, again = take(digest, held, px)
+    return found and verdict(found) or '0', again
   end
-  local found = take(id, held, px)
+  local found, again = take(id, held, px)
   -- A signed ID takes the key that an unsigned one of another body holds: else whoever holds back one signed
   -- request could send it under the ID of another event, and silence that.
   if found and (mode == SIGNED or mode == SIGNED_ONLY) and string.byte(found, 2) == UNSIGNED
@@ -62,5 +62,5 @@ local function take_keys(id, digest, held, px)
       return verdict(other)
     end
   end
-  return '0'
+  return '0', again
 end
