@@ -360,6 +360,7 @@ func roundSender(ctx context.Context, o options, k *child, addr string) (p spent
 	if err := c.hear(&ready); err != nil {
 		return p, counts, 0, err
 	}
+	server.rest(ctx)
 	server.c.ConfigResetStat(ctx)
 	before := server.cpu(ctx)
 	if err := c.say("go"); err != nil {
