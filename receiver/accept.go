@@ -44,9 +44,6 @@ func (a *accept) MarshalBinary() ([]byte, error) { return a.payload, nil }
 // accepts are used again and again, with their buffers.
 var accepts = sync.Pool{New: func() any { return &accept{call: call{ready: make(chan struct{}, 1)}} }}
 
-// maxKeptBuffer bounds the buffers that are kept for other events.
-const maxKeptBuffer = 64 << 10
-
 // Enqueue implements [Enqueuer].
 func (q *Queue) Enqueue(_ context.Context, c *Claim, j *Job) (EnqueueResult, error) {
 	return q.enqueue(c, j, isAny)

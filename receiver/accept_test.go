@@ -1,6 +1,12 @@
 package receiver
 
 import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,5 +55,51 @@ func TestAcceptIsSafeToRepeat(t *testing.T) {
 		require.Zero(t, depth())
 		require.Equal(t, "02", call(event("more", true), event("known", true)), "a copy comes with another claim")
 		require.Eventually(t, func() bool { return app.count() == 5 }, 10*time.Second, time.Millisecond)
+	})
+}
+
+// TestQueueKeepsBodiesApart: the buffers that requests share mix no event's bytes into another's, whatever their lengths.
+func TestQueueKeepsBodiesApart(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		var mu sync.Mutex
+		bodies := map[string]string{}
+		q, err := NewQueue(QueueOptions{Store: s, Name: "videos", Deliver: func(w http.ResponseWriter, r *http.Request) error {
+			body, err := io.ReadAll(r.Body)
+			if err != nil || int64(len(body)) != r.ContentLength {
+				return errors.New("the body is not as long as its header says")
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			bodies[r.Header.Get("X-Webhook-Id")] = string(body)
+			w.WriteHeader(http.StatusOK)
+			return nil
+		}})
+		require.NoError(t, err)
+		startQueue(t, q)
+		g := newGateway(t, func(o *Options) {
+			o.Config.Queue = &config.Queue{}
+			o.Enqueuer, o.Store = q, untouchable{t}
+		})
+		body := func(i int) string { return strings.Repeat(string(rune('a'+i%26)), i*i%3000) + strconv.Itoa(i) }
+		const events = 300
+		var senders sync.WaitGroup
+		for i := range events {
+			senders.Go(func() {
+				w := g.deliver(body(i), "evt_"+strconv.Itoa(i))
+				if w.Code != http.StatusOK {
+					t.Errorf("event %d: %d", i, w.Code)
+				}
+			})
+		}
+		senders.Wait()
+		require.Eventually(t, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(bodies) == events
+		}, 20*time.Second, time.Millisecond)
+		for i := range events {
+			require.Equal(t, body(i), bodies["evt_"+strconv.Itoa(i)], i)
+		}
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -16,8 +18,9 @@ const firstRead = 16 << 10
 var errTooLarge = errors.New("the body is larger than max_size")
 
 // readBody reads the whole body, at most limit bytes of it and the one that shows that there are more. Memory
-// grows with what has arrived, never with what was announced. On an error it returns what was read so far.
-func readBody(req *http.Request, limit int64) ([]byte, error) {
+// grows with what has arrived, never with what was announced. Where it is large enough, room is used for the body.
+// On an error it returns what was read so far.
+func readBody(req *http.Request, limit int64, room []byte) ([]byte, error) {
 	if req.ContentLength > limit {
 		return nil, errTooLarge
 	}
@@ -28,7 +31,10 @@ func readBody(req *http.Request, limit int64) ([]byte, error) {
 	if req.ContentLength > 0 && req.ContentLength < size {
 		size = req.ContentLength + 1 // room to see the end without growing
 	}
-	buf := make([]byte, 0, size)
+	buf := room[:0:min(int64(cap(room)), limit+1)]
+	if int64(cap(buf)) < size {
+		buf = make([]byte, 0, size)
+	}
 	for {
 		n, err := req.Body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -68,6 +74,45 @@ func refuseBody(req *http.Request, err error) *Refusal {
 type verifiedBody struct{ bytes.Reader }
 
 func (*verifiedBody) Close() error { return nil }
+
+// storedBody is verifiedBody for what comes out of a queue as a text.
+type storedBody struct{ strings.Reader }
+
+func (*storedBody) Close() error { return nil }
+
+// setBody makes the request carry a stored body.
+func setBody(req *http.Request, body string) {
+	req.Body, req.GetBody = http.NoBody, func() (io.ReadCloser, error) { return http.NoBody, nil }
+	if body != "" {
+		open := func() (io.ReadCloser, error) {
+			b := &storedBody{}
+			b.Reset(body)
+			return b, nil
+		}
+		req.Body, _ = open()
+		req.GetBody = open
+	}
+	req.Header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	req.ContentLength = int64(len(body))
+	delete(req.Header, "Expect")
+}
+
+// buffers are for the bodies of events that a queue takes: nobody but us has seen them, and the queue has a copy.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxKeptBuffer bounds the buffers that are kept for other events.
+const maxKeptBuffer = 64 << 10
+
+// recycle gives the body's buffer to other requests. The body is gone then.
+func (x *exchange) recycle() {
+	if x.buffer != nil && cap(x.body) <= maxKeptBuffer {
+		if cap(x.body) > cap(*x.buffer) {
+			*x.buffer = x.body[:0]
+		}
+		buffers.Put(x.buffer)
+	}
+	x.buffer, x.body, x.request.Body = nil, nil, nil
+}
 
 // replaceBody makes the request carry the bytes, read through b, however they came: chunked ones get a length.
 func replaceBody(req *http.Request, b *verifiedBody, body []byte) {

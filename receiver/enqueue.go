@@ -39,6 +39,9 @@ func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
 	}
 	ctx, span := x.span(ctx, "webhook.enqueue")
 	result, err := r.put(ctx, c, newJob(req, &x.Outcome, x.body, r.now()))
+	if r.stores {
+		x.recycle()
+	}
 	endSpan(span, err)
 	endSpan(dedup, err)
 	if err != nil {

@@ -80,11 +80,11 @@ func (j *Job) Request(ctx context.Context, attempt int) (*http.Request, error) {
 	for name, values := range j.Header {
 		header[name] = slices.Clone(values)
 	}
-	return j.request(ctx, attempt, header)
+	return j.request(ctx, attempt, header, string(j.Body))
 }
 
-// request is [Job.Request] with headers of its own.
-func (j *Job) request(ctx context.Context, attempt int, header http.Header) (*http.Request, error) {
+// request is [Job.Request] with headers of its own, and the body as a text.
+func (j *Job) request(ctx context.Context, attempt int, header http.Header, body string) (*http.Request, error) {
 	u, err := url.ParseRequestURI(j.URI)
 	if err != nil {
 		return nil, fmt.Errorf("restoring a queued request: %w", err)
@@ -92,7 +92,7 @@ func (j *Job) request(ctx context.Context, attempt int, header http.Header) (*ht
 	req := (&http.Request{Method: j.Method, URL: u, RequestURI: j.URI, Host: j.Host, RemoteAddr: j.RemoteAddr,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header}).WithContext(ctx)
 	header[config.HeaderAttempt] = []string{strconv.Itoa(attempt)}
-	replaceBody(req, &verifiedBody{}, j.Body)
+	setBody(req, body)
 	return req, nil
 }
 

@@ -135,12 +135,11 @@ func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 		q.unreadable(j, err)
 		return queue.Outcome{Kind: queue.Failed, Reason: queue.ReasonExpired}
 	}
-	job.Body = []byte(body)
 	trace := job.Header.Get("Traceparent") // before the app's handlers get the headers
 	if j.Expiries >= poisonAfter {
 		err = errors.New("the gateway stopped three times in a row while delivering it")
 	} else {
-		err = q.deliver(ctx, job, number)
+		err = q.deliver(ctx, job, body, number)
 	}
 	if err != nil && ctx.Err() != nil {
 		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt
@@ -162,10 +161,10 @@ func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 }
 
 // deliver makes one attempt. A panic of the app's handlers is its failure.
-func (q *Queue) deliver(ctx context.Context, job *Job, number int) (err error) {
+func (q *Queue) deliver(ctx context.Context, job *Job, body string, number int) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, q.o.Config.Timeout)
 	defer cancel()
-	req, err := job.request(ctx, number, job.Header)
+	req, err := job.request(ctx, number, job.Header, body)
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,7 @@ type Receiver struct {
 	verifier Verifier
 	store    Store // nil without dedup
 	queue    Enqueuer
+	stores   bool // the queue is our own, and takes all that is not refused
 	log      *slog.Logger
 	lines    lines
 	sources  sources
@@ -92,6 +93,8 @@ func New(o Options) (*Receiver, error) {
 	} else if r.queue == nil {
 		return nil, errors.New("queue: there is nothing to keep the events in; give the receiver an Enqueuer")
 	}
+	_, own := r.queue.(*Queue)
+	r.stores = own && !c.DryRun
 	if r.verifier == nil {
 		v, err := newVerifier(c)
 		if err != nil {

@@ -20,7 +20,8 @@ type Next func(http.ResponseWriter, *http.Request) error
 type exchange struct {
 	Outcome
 	body      []byte
-	whole     bool // all of the body was read
+	buffer    *[]byte // the body's, where it may be used again
+	whole     bool    // all of the body was read
 	request   signature.Request
 	challenge *signature.Answer // of a set-up request
 	rec       recorder
@@ -139,7 +140,12 @@ func (r *Receiver) admit(req *http.Request, x *exchange, now time.Time) (*signat
 	if err := r.verifier.Check(req.Header, now); err != nil {
 		return nil, refuseSignature(err)
 	}
-	body, err := readBody(req, r.config.MaxSize)
+	var room []byte
+	if r.stores {
+		x.buffer = buffers.Get().(*[]byte)
+		room = *x.buffer
+	}
+	body, err := readBody(req, r.config.MaxSize, room)
 	x.body, x.whole = body, err == nil
 	if err != nil {
 		return nil, refuseBody(req, err)
