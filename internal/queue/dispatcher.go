@@ -386,12 +386,14 @@ func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.Wait
 			return
 		}
 		next := min(time.Until(deadline), d.o.Lease/3)
-		if d.ready() > 0 && d.underWay.Load() < rounds {
-			next = 0
-		}
-		for i := range d.health {
-			if len(d.settling[i]) > 0 {
-				next = min(next, time.Until(d.health[i].retry))
+		if d.underWay.Load() < rounds { // else an answer has to come first
+			if d.ready() > 0 {
+				next = 0
+			}
+			for i := range d.health {
+				if len(d.settling[i]) > 0 {
+					next = min(next, time.Until(d.health[i].retry))
+				}
 			}
 		}
 		if next > 0 {

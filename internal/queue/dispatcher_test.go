@@ -129,6 +129,35 @@ func TestStopAtAnyTime(t *testing.T) {
 	})
 }
 
+// A stop takes the answers of rounds under way, also where an outcome that they have no room for is to be tried again.
+func TestStopDuringRounds(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
+	b.lane("one")
+	b.push(event(1))
+	j := b.claim(1).jobs[0]
+	d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, Handler: hang, Concurrency: 8, PerLane: 8, Grace: soon})
+	d.shards, d.settling, d.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
+	d.settling[0], d.unsent = []*outcome{{Job: j, Outcome: Outcome{Kind: Succeeded}}}, 1
+	d.underWay.Store(rounds)
+	for range rounds {
+		d.answers <- &batch{began: time.Now()}
+	}
+	var helpers sync.WaitGroup
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		d.drain(context.WithoutCancel(t.Context()), func() {}, &helpers)
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(soon / 2):
+		t.Fatal("it waits for its grace to end")
+	}
+	helpers.Wait()
+	require.Equal(t, "done", b.state("one", j.ID))
+}
+
 func TestStopLeavesNoGoroutines(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	s, err := redisstore.Open(config.Redis{URL: config.Memory}, "", nil)
