@@ -97,3 +97,65 @@ func TestResentPayloadStays(t *testing.T) {
 		require.Zero(t, s.Client().Exists(t.Context(), b.key("body:"+e.Job), b.key("resent")).Val())
 	})
 }
+
+// Redis' clock may go back, as where a replica takes over whose clock is behind: what was sent again stays all the same.
+func TestResentPayloadStaysWhereTheClockGoesBack(t *testing.T) {
+	t.Parallel()
+	s := redistest.Open(t, config.Redis{URL: config.Memory})
+	b := newBundle(t, s, nil)
+	b.lane("one")
+	now := time.UnixMilli(1_700_000_000_000)
+	s.SetTime(now)
+	e := to("one", 1)
+	b.push(e)
+	b.settle(Outcome{Kind: Succeeded}, b.claim(1).jobs...)
+	s.SetTime(now.Add(-5 * time.Second))
+	_, err := b.Resend(t.Context(), 0, "one", e.Job)
+	require.NoError(t, err)
+	b.setStatus("one", "paused")
+	s.SetTime(now.Add(testLimits.Kept + time.Second))
+	b.claim(0)
+	b.setStatus("one", "active")
+	again := b.claim(1).jobs
+	require.Len(t, again, 1)
+	require.Equal(t, "payload 1", again[0].Payload)
+}
+
+// What was sent again is noted only as long as something takes the note away again.
+func TestResentDoesNotGrow(t *testing.T) {
+	t.Parallel()
+	s := redistest.Open(t, config.Redis{URL: config.Memory})
+	b := newBundle(t, s, nil)
+	b.lane("one", "fix", 1, "w", 16)
+	b.lane("two", "fix", 1, "w", 16)
+	now := time.UnixMilli(1_700_000_000_000)
+	for n := range 100 {
+		s.SetTime(now.Add(time.Duration(n) * time.Minute))
+		both, failed := event(n), to("one", n)
+		b.push(both)
+		b.settle(Outcome{Kind: Succeeded}, b.claim(10).jobs...)
+		b.push(failed)
+		b.settle(Outcome{Kind: Failed, Reason: "exhausted"}, b.claim(10).jobs...)
+		r, err := b.Resend(t.Context(), 0, "one", both.Job, failed.Job)
+		require.NoError(t, err)
+		require.Equal(t, []Resent{ResentQueued, ResentQueued}, r)
+		b.settle(Outcome{Kind: Succeeded, Slow: true}, b.claim(10).jobs...)
+	}
+	require.Zero(t, s.Client().Exists(t.Context(), b.key("resent")).Val())
+}
+
+// A payload may have to be kept for longer than any job can wait.
+func TestPayloadKeptLong(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		const kept = 720 * time.Hour
+		b := newBundle(t, s, func(l *Limits) { l.Kept = kept })
+		b.lane("one")
+		e := to("one", 1)
+		b.push(e)
+		b.settle(Outcome{Kind: Succeeded}, b.claim(1).jobs...)
+		for _, key := range []string{"body:", "event:"} {
+			require.InDelta(t, kept, s.Client().PTTL(t.Context(), b.key(key+e.Job)).Val(), float64(time.Minute))
+		}
+	})
+}

@@ -47,6 +47,11 @@ local function went_here(event, job)
   return call('ZSCORE', dead, job) or call('ZSCORE', key, job)
 end
 
+-- Jobs in spent keep their payloads where they are marked as sent again, see claim.lua: as of the last entry where Redis'
+-- clock went back since. Where spent is empty nothing would take a mark away again.
+local last = call('XREVRANGE', base .. 'spent', '+', '-', 'COUNT', 1)[1]
+local mark = last and int(math.max(now, tonumber(string.match(last[1], '^%d+'))))
+
 drain()
 for i = 17, #ARGV do
   local job = ARGV[i]
@@ -67,14 +72,15 @@ for i = 17, #ARGV do
   else
     wait_until(lane, job, now + C.age)
     call('HDEL', event, 'x:' .. lane)
-    call('ZADD', base .. 'resent', now_text, job)
-    call('PEXPIRE', base .. 'resent', C.open_ttl)
     wait_in(lane, job, now, false)
     added = added + 1
     local was_dead = call('ZREM', dead, job) == 1
     if not only_lane(job) then
       call('HINCRBY', event, 'o', 1)
       if was_dead then call('HINCRBY', event, 'd', -1) end
+    elseif mark then
+      call('ZADD', base .. 'resent', mark, job)
+      call('PEXPIRE', base .. 'resent', C.open_ttl)
     end
     call('DEL', record)
     call('PEXPIRE', body, C.open_ttl)

@@ -92,6 +92,8 @@ end
 
 drain()
 local members, held, ending, spent = {}, {}, {}, {}
+-- A payload that is to be kept for longer than its key may have left gets an end of its own.
+local noted = C.kept <= C.open_ttl - C.age
 
 -- log adds entries to a lane's log. Each names its job first. Some more than log_len may be there: trimming costs as much.
 local function log(t, lane, entries)
@@ -118,7 +120,8 @@ local function settle_plain(lane, t, began, from, count, place)
     if ours(t, place + i) then
       local text = ARGV[from + i]
       if #text > JOB then entries[#entries + 1] = text end
-      spent[#spent + 1] = string.sub(text, 1, JOB)
+      local job = string.sub(text, 1, JOB)
+      if noted then spent[#spent + 1] = job else ended(job, false, true) end
       done = done + 1
       flow(t, false)
     end
