@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/internal/redisstore"
@@ -245,4 +246,27 @@ func TestClaimWithoutPayload(t *testing.T) {
 		b.settle(Outcome{Kind: Failed, Reason: ReasonExpired}, j...)
 		require.Zero(t, s.Client().Exists(t.Context(), b.key("event:"+e.Job)).Val(), "no record without a time of its own")
 	})
+}
+
+// What is to be kept for ever, which some write as a century, began before 1970.
+func TestLimitsOfACentury(t *testing.T) {
+	t.Parallel()
+	const century = 100 * 365 * 24 * time.Hour
+	for name, change := range map[string]func(*Limits){
+		"Kept": func(l *Limits) { l.Kept = century }, "KeptDead": func(l *Limits) { l.KeptDead = century }, "MaxAge": func(l *Limits) { l.MaxAge = century },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+				b := newBundle(t, s, change)
+				b.lane("one", "fix", 1, "w", 1)
+				b.push(many("one", 3)...)
+				for _, kind := range []Kind{Failed, Succeeded, Succeeded} {
+					require.NoError(t, s.Client().ZAdd(t.Context(), b.key("ages"), redis.Z{Score: 1, Member: "one"}).Err(), "it is looked at")
+					b.settle(Outcome{Kind: kind}, b.claim(1).jobs...)
+				}
+				require.Zero(t, b.waitingCount())
+			})
+		})
+	}
 }

@@ -140,6 +140,7 @@ const claimBytes = 1 << 20
 // claimed is the answer to a claimCall.
 type claimed struct {
 	wait    time.Duration // until there is something to do; negative: nothing known
+	over    time.Duration // until a payload's time is over; negative: none known
 	notices int64
 	left    bool // due jobs are left
 	expired []Expired
@@ -154,7 +155,7 @@ type Expired struct {
 
 func readClaimed(cmd *redis.Cmd, shard int, token string) (claimed, error) {
 	r := newReply(cmd.Result())
-	c := claimed{wait: time.Duration(r.number()) * time.Millisecond}
+	c := claimed{wait: time.Duration(r.number()) * time.Millisecond, over: time.Duration(r.number()) * time.Millisecond}
 	r.number() // the time in Redis
 	c.notices, c.left = r.number(), r.number() == 1
 	c.jobs = make([]*Job, 0, r.number())

@@ -98,6 +98,7 @@ type Dispatcher struct {
 type shardState struct {
 	next  time.Time // when to claim from it; zero: now
 	empty bool      // nothing was left in it, so it is asked whether that is still so before it is claimed from
+	over  time.Time // when the first delivered payload in it is over, which is no work until then; zero: none is known
 	turn  int       // changes with each reset: an answer that was asked for before that says nothing any more
 }
 

@@ -215,7 +215,11 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 	for i := range d.shards {
 		if s := &d.shards[i]; s.empty && !s.next.After(now) && !d.health[i].retry.After(now) {
 			tag := d.o.Queue.Tag(i)
-			found[i] = pipe.Exists(ctx, tag+"ready", tag+"leases", tag+"ages", tag+"notices", tag+"outbox", tag+"spent")
+			keys := []string{tag + "ready", tag + "leases", tag + "ages", tag + "notices", tag + "outbox"}
+			if !s.over.After(now) {
+				keys = append(keys, tag+"spent")
+			}
+			found[i] = pipe.Exists(ctx, keys...)
 		}
 	}
 	if len(found) == 0 {
@@ -225,7 +229,10 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 	for i, n := range found {
 		d.health[i].answered(n.Err(), now)
 		if n.Err() == nil {
-			d.shards[i].next = now.Add(poll)
+			s := &d.shards[i]
+			if s.next = now.Add(poll); s.over.After(now) && s.over.Before(s.next) {
+				s.next = s.over
+			}
 		}
 		if n.Val() > 0 {
 			d.shards[i].reset()
@@ -279,7 +286,15 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 				return err
 			}
 			if state.turn == turn {
-				state.next, state.empty = nextClaim(now, c, most), c.wait < 0 && len(c.jobs) == 0 && c.notices == 0
+				state.over = time.Time{}
+				if c.over >= 0 {
+					state.over = now.Add(max(c.over, housekeeping))
+				}
+			}
+			// Redis may have worked on the later of two rounds first, so that one which knows of nothing does not put off the other's.
+			state.empty = state.turn == turn && c.wait < 0 && len(c.jobs) == 0 && c.notices == 0
+			if next := nextClaim(now, c, most); next.Before(state.next) {
+				state.next = next
 			}
 			for _, j := range c.jobs {
 				d.start(ctx, helpers, j)
@@ -325,17 +340,24 @@ func (d *Dispatcher) wakeOthers() {
 	d.toOthers = d.toOthers[:0]
 }
 
+// housekeeping is the pause between its steps, where there is more of it than one claim does.
+const housekeeping = 5 * time.Millisecond
+
 // nextClaim says when a shard is worth another look.
 func nextClaim(now time.Time, c claimed, most int) time.Time {
+	pause := poll
 	switch {
 	case len(c.jobs) >= most:
 		return time.Time{} // there may be more
-	case c.wait < 0:
-		return now.Add(poll)
 	case c.wait == 0 && len(c.jobs) == 0:
-		return now.Add(5 * time.Millisecond) // housekeeping goes on
+		return now.Add(housekeeping)
+	case c.wait >= 0:
+		pause = min(pause, c.wait)
 	}
-	return now.Add(min(c.wait, poll))
+	if c.over >= 0 {
+		pause = min(pause, max(c.over, housekeeping))
+	}
+	return now.Add(pause)
 }
 
 // passOver lists, by shard, the lanes that get nothing now: those that hold their share of the free slots, and, once

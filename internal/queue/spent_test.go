@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,8 +61,7 @@ func TestPayloadGoesAfterItsTime(t *testing.T) {
 
 	c := pass(time.Minute)
 	require.True(t, there(e))
-	require.LessOrEqual(t, c.wait, testLimits.Kept-time.Minute)
-	require.Positive(t, c.wait)
+	require.Equal(t, testLimits.Kept-time.Minute, c.over)
 	b.push(other)
 	b.settle(Outcome{Kind: Succeeded}, b.claim(10).jobs...)
 	pass(testLimits.Kept - time.Minute)
@@ -158,4 +158,24 @@ func TestPayloadKeptLong(t *testing.T) {
 			require.InDelta(t, kept, s.Client().PTTL(t.Context(), b.key(key+e.Job)).Val(), float64(time.Minute))
 		}
 	})
+}
+
+// Payloads go as fast as they come, however many slots there are: a claim looks after as many as are settled for it.
+func TestPayloadsDoNotGather(t *testing.T) {
+	t.Parallel()
+	s := redistest.Open(t, config.Redis{URL: config.Memory})
+	const jobs = 3 * settleBatch
+	b := newBundle(t, s, func(l *Limits) { l.InFlight, l.Pending = jobs, jobs })
+	b.lane("one", "w", jobs)
+	now := time.UnixMilli(1_700_000_000_000)
+	s.SetTime(now)
+	b.push(many("one", jobs)...)
+	for some := range slices.Chunk(b.claimQuantum(time.Minute, jobs, jobs).jobs, settleBatch) {
+		b.settle(Outcome{Kind: Succeeded}, some...)
+	}
+	require.EqualValues(t, jobs/settleBatch, s.Client().XLen(t.Context(), b.key("spent")).Val())
+	s.SetTime(now.Add(testLimits.Kept))
+	b.claimQuantum(time.Minute, jobs, jobs)
+	require.Zero(t, s.Client().Exists(t.Context(), b.key("spent")).Val())
+	require.Empty(t, s.Client().Keys(t.Context(), b.key("body:*")).Val())
 }

@@ -70,7 +70,9 @@ func TestLesson18IdleCost(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	b := newBundle(t, redistest.Open(t, config.Redis{URL: server.URL()}), nil)
-	b.lane("one") // a lane with a history is no work
+	b.lane("one") // a lane with a history is no work, nor is a payload that is kept for a while
+	b.push(event(0))
+	b.settle(Outcome{Kind: Succeeded}, b.claim(1).jobs...)
 	b.push(event(1))
 	j := b.claim(1).jobs
 	b.settle(Outcome{Kind: Failed, Reason: "exhausted", Detail: "{}", Log: "{}"}, j...)
@@ -240,4 +242,43 @@ func TestRoundsOverlap(t *testing.T) {
 	require.Zero(t, b.waitingCount())
 	close(d.work)
 	helpers.Wait()
+}
+
+// Redis may work on the second of two rounds first: then the first knows more, whichever is back first.
+func TestRoundsOutOfOrder(t *testing.T) {
+	t.Parallel()
+	for name, firstBack := range map[string]int{"first back": 0, "second back": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
+			b.lane("one")
+			b.push(event(1))
+			j := b.claim(1).jobs
+			d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, Handler: hang, Concurrency: 1, PerLane: 1})
+			d.shards, d.settling, d.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
+			ctx, cancel := context.WithCancel(t.Context())
+			var helpers sync.WaitGroup
+			d.roundTrip(ctx, &helpers) // loads the script, after which it looks again
+			d.roundTrip(ctx, &helpers)
+			require.NoError(t, b.redis().Del(ctx, b.key("ages")).Err())
+			var bs [2]*batch
+			for i := range bs {
+				d.Wake(0)
+				d.asked = 0 // as if the claim of the one before had left slots
+				d.round(ctx, &helpers, true)
+				bs[i] = receive(t, d.answers, "an answer")
+				if i == 0 {
+					b.settle(Outcome{Kind: Retry, Delay: 500 * time.Millisecond}, j...)
+					require.NoError(t, b.redis().Del(ctx, b.key("ages")).Err())
+				}
+			}
+			bs[0].answers, bs[1].answers = bs[1].answers, bs[0].answers
+			d.take(bs[firstBack])
+			d.take(bs[1-firstBack])
+			require.LessOrEqual(t, d.pause(), 500*time.Millisecond)
+			cancel()
+			close(d.work)
+			helpers.Wait()
+		})
+	}
 }

@@ -5,10 +5,10 @@
 -- KEYS[1] the shard
 -- ARGV[10] most jobs, ARGV[11] most payload bytes, ARGV[12] lease in ms, ARGV[13] token of this claim,
 -- ARGV[14] most jobs from one lane, ARGV[15…] lanes to pass over
--- Returns: ms until there is something to do (-1: nothing known), now, notices in the outbox, 1 where due jobs are left, number of
---   jobs, number of lanes with jobs that waited too long, for each of these: lane, how many it were, then for each lane with jobs:
---   lane, meta, its jobs, of those with a record (place from 0, attempts made, leases expired), and payloads in lists of
---   some, nil where one is gone
+-- Returns: ms until there is something to do (-1: nothing known), ms until a delivered payload's time is over (-1: none known),
+--   now, notices in the outbox, 1 where due jobs are left, number of jobs, number of lanes with jobs that waited too long, for
+--   each of these: lane, how many it were, then for each lane with jobs: lane, meta, its jobs, of those with a record (place
+--   from 0, attempts made, leases expired), and payloads in lists of some, nil where one is gone
 --
 -- Safe to repeat: jobs of a claim whose answer was lost come back when their leases run out. A crash is not an attempt.
 
@@ -69,14 +69,14 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100))
   end
   local seen, more, xc = h[5], false, nil
   if call('ZCARD', key) == 0 then
-    xc = int(now - C.age) -- nobody waits, so the look may skip all of them
+    xc = since(C.age) -- nobody waits, so the look may skip all of them
   else
     local over = call('ZRANGEBYSCORE', late, '-inf', now, 'LIMIT', 0, LOOK)
     for _, job in ipairs(over) do
       expire(job)
       call('ZREM', late, job)
     end
-    local old = call('XRANGE', idx, seen and '(' .. seen or '-', int(now - C.age), 'COUNT', LOOK)
+    local old = call('XRANGE', idx, seen and '(' .. seen or '-', since(C.age), 'COUNT', LOOK)
     for _, entry in ipairs(old) do
       local job = entry[2][2]
       if not call('ZSCORE', late, job) then expire(job) end
@@ -113,8 +113,8 @@ end
 
 -- Payloads that nobody needs any more. One that was sent again meanwhile stays: its next end counts.
 local spent = base .. 'spent'
-local SPENT = 2 -- entries at once: a settle adds one
-local ends = call('XRANGE', spent, '-', int(now - C.kept), 'COUNT', SPENT)
+local SPENT = 2 + math.floor(most / 256) -- entries at once: a settle adds one, and as many jobs are asked for as were settled
+local ends = call('XRANGE', spent, '-', since(C.kept), 'COUNT', SPENT)
 for _, entry in ipairs(ends) do
   local id, text, delivered, bodies = entry[1], entry[2][2], {}, {}
   local ended = tonumber(string.match(id, '^%d+'))
@@ -229,16 +229,14 @@ end
 sooner(leases)
 sooner(ages)
 sooner(base .. 'notices')
+local over = -1
 if taken == 0 then -- else there is a next claim soon, as these jobs end
   local first = call('XRANGE', spent, '-', '+', 'COUNT', 1)[1]
-  if first then
-    local ms = math.max(tonumber(string.match(first[1], '^%d+')) + C.kept - now, 0)
-    if wait < 0 or ms < wait then wait = ms end
-  end
+  if first then over = math.max(tonumber(string.match(first[1], '^%d+')) + C.kept - now, 0) end
 end
 
 local left = heads[2] and tonumber(heads[2]) <= now and 1 or 0
-local reply = { wait, int(now), outgoing, left, taken, #overdue / 2 }
+local reply = { wait, over, int(now), outgoing, left, taken, #overdue / 2 }
 for _, v in ipairs(overdue) do reply[#reply + 1] = v end
 for _, v in ipairs(lanes) do reply[#reply + 1] = v end
 return reply

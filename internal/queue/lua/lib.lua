@@ -99,6 +99,9 @@ local function offer(lane, status, in_flight, window, not_before)
   call('ZREM', ready, lane)
 end
 
+-- since is the place in a stream of what is as old as ms. There is none before 1970.
+local function since(ms) return int(math.max(now - ms, 0)) end
+
 -- next_look is when a lane's waiting jobs are looked at again: at a common tick, so that many lanes cost one visit.
 local function next_look() return (math.floor(now / SWEEP) + 1) * SWEEP end
 
@@ -140,12 +143,12 @@ local function trim_history(lane)
   local failed = call('EXISTS', base .. 'dead:' .. lane) == 1
   local kept = failed and math.max(IDX_TTL, C.kept_dead) or IDX_TTL
   call('PEXPIRE', idx, kept + SWEEP)
-  if call('EXISTS', old) == 1 then call('XTRIM', old, 'MINID', '~', int(now - math.max(IDX_TTL, C.kept_dead))) end
+  if call('EXISTS', old) == 1 then call('XTRIM', old, 'MINID', '~', since(math.max(IDX_TTL, C.kept_dead))) end
   if not failed then
     -- Redis trims some thousands at most: until nothing is left to trim, so that a busy lane's history does not outgrow that.
-    return call('XTRIM', idx, 'MINID', '~', int(now - IDX_TTL)) > 0 and now + 1 or nil
+    return call('XTRIM', idx, 'MINID', '~', since(IDX_TTL)) > 0 and now + 1 or nil
   end
-  local entries = call('XRANGE', idx, '-', int(now - IDX_TTL), 'COUNT', LOOK)
+  local entries = call('XRANGE', idx, '-', since(IDX_TTL), 'COUNT', LOOK)
   for _, entry in ipairs(entries) do
     local job = entry[2][2]
     if call('ZSCORE', base .. 'dead:' .. lane, job) or call('ZSCORE', base .. 'lane:' .. lane, job) then
