@@ -47,9 +47,9 @@ const (
 	laneShare = 4
 	// settleBatch bounds the outcomes of one call.
 	settleBatch = 256
-	// rounds is how many round trips are under way at most. The second waits until 1/overlapShare of all slots has ended.
+	// rounds is how many round trips are under way at most. The second waits until 1/overlapShare of all slots has ended: fewer make small batches, which cost Redis more.
 	rounds       = 2
-	overlapShare = 8
+	overlapShare = 4
 )
 
 // Dispatcher claims jobs, runs a handler over them and settles their outcomes. One goroutine does the claiming and the

@@ -130,20 +130,55 @@ end
 -- An empty stream would stay, and look like something to do.
 if #ends > 0 and call('XLEN', spent) == 0 then call('DEL', spent) end
 
--- The claim itself.
-local MOST_AT_ONCE = 1000 -- unpack takes no more than some thousands
+-- The claim itself. First it is looked what to take, then it is leased, and only then it leaves its lane: see lib.lua.
 local LANE_SHARE = 4
-local PAYLOADS = 4 -- read at once
-local lanes, taken, size = {}, 0, 0
+local PAYLOADS = 8 -- read at once
+local lanes, takes, held, taken, size = {}, {}, {}, 0, 0
 local deadline, due_by = int(now + lease), string.format('%.1f', now + 0.5)
+
+-- take_from reads up to most_here due jobs of a lane. It returns how many, and whether more are due.
+local function take_from(lane, meta, recorded, most_here)
+  -- The half of a job with a record must not make it due earlier or later than its time.
+  local range, width, count = { 'ZRANGEBYSCORE', base .. 'lane:' .. lane, '-inf', due_by, 'LIMIT', '0', int(most_here + 1) }, 1, 0
+  if recorded then range[8], width = 'WITHSCORES', 2 end
+  local due = call(unpack(range))
+  local found = #due / width
+  local taking, records, payloads = {}, {}, {}
+  while count < math.min(found, most_here) and size < bytes do
+    local wanted = {}
+    for k = 1, math.min(PAYLOADS, found - count, most_here - count) do wanted[k] = base .. 'body:' .. due[width * (count + k - 1) + 1] end
+    local got = call('MGET', unpack(wanted))
+    for k = 1, #wanted do
+      if size >= bytes then
+        got[k] = nil
+      else
+        local job, score = due[width * count + 1], recorded and due[width * count + 2]
+        if score and string.find(score, '.', 1, true) then
+          local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'x')
+          for _, v in ipairs({ count, tonumber(r[1]) or 0, tonumber(r[2]) or 0 }) do records[#records + 1] = v end
+        end
+        size = size + #(got[k] or '')
+        held[#held + 1] = deadline
+        held[#held + 1] = lane .. ':' .. job .. suffix
+        count = count + 1
+        taking[count] = job
+      end
+    end
+    payloads[#payloads + 1] = got
+  end
+  if count > 0 then
+    for _, v in ipairs({ lane, meta or '', taking, records, payloads }) do lanes[#lanes + 1] = v end
+  end
+  return count, found > count
+end
+
 if most > 0 then
-  for _, lane in ipairs(call('ZRANGEBYSCORE', ready, '-inf', now, 'LIMIT', 0, most + skipped + 16)) do
+  for _, lane in ipairs(call('ZRANGEBYSCORE', ready, '-inf', now_text, 'LIMIT', '0', int(most + skipped + 16))) do
     if taken >= most or size >= bytes then break end
     if not skip[lane] then
-      local key, conf = base .. 'lane:' .. lane, base .. 'conf:' .. lane
-      local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec')
+      local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec')
       local in_flight, window = tonumber(h[2]) or 0, window_of(h[3], h[4])
-      local take = math.min(window - in_flight, most - taken, quantum, MOST_AT_ONCE)
+      local take = math.min(window - in_flight, most - taken, quantum)
       -- Each lane leaves the same share of what is left, so that slots are left for the lanes behind it.
       if quantum < most then take = math.min(take, math.max(1, math.floor((most - taken) / LANE_SHARE))) end
       if not served(h[1]) then take = 0 end
@@ -158,55 +193,40 @@ if most > 0 then
         take = math.min(take, math.floor((exact + burst - tat) / step + 1e-6))
         if take < 1 then not_before = math.ceil(tat + step - burst) end
       end
-      local count = 0
-      if take > 0 then
-        -- The half of a job with a record must not make it due earlier or later than its time.
-        local range, width = { 'ZRANGEBYSCORE', key, '-inf', due_by, 'LIMIT', '0', int(take) }, 1
-        if h[8] then range[8], width = 'WITHSCORES', 2 end
-        local due = call(unpack(range))
-        local held, taking, records, payloads = {}, {}, {}, {}
-        while due[width * count + 1] and size < bytes do
-          local wanted = {}
-          for k = 1, math.min(PAYLOADS, #due / width - count) do wanted[k] = base .. 'body:' .. due[width * (count + k - 1) + 1] end
-          local got = call('MGET', unpack(wanted))
-          for k = 1, #wanted do
-            if size >= bytes then
-              got[k] = nil
-            else
-              local job, score = due[width * count + 1], h[8] and due[width * count + 2]
-              if score and string.find(score, '.', 1, true) then
-                local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'x')
-                for _, v in ipairs({ count, tonumber(r[1]) or 0, tonumber(r[2]) or 0 }) do records[#records + 1] = v end
-              end
-              size = size + #(got[k] or '')
-              held[#held + 1] = deadline
-              held[#held + 1] = lane .. ':' .. job .. suffix
-              count = count + 1
-              taking[count] = job
-            end
-          end
-          payloads[#payloads + 1] = got
-        end
-        if count > 0 then
-          for _, v in ipairs({ lane, h[7] or '', taking, records, payloads }) do lanes[#lanes + 1] = v end
-          call('ZADD', leases, unpack(held))
-          call('ZREMRANGEBYRANK', key, '0', int(count - 1)) -- what is due is the head of its lane
-          if h[8] and call('ZCARD', key) == 0 then call('HDEL', conf, 'rec') end
-          taken, moved = taken + count, moved - count
-          in_flight = in_flight + count
-          if step then
-            tat = tat + count * step
-            call('HSET', conf, 'fl', int(in_flight), 'tat', string.format('%.3f', tat))
-            not_before = math.max(now, math.ceil(tat + step - burst))
-          else
-            call('HSET', conf, 'fl', int(in_flight))
-          end
-        end
+      local count, more = 0, false
+      if take > 0 then count, more = take_from(lane, h[7], h[8], take) end
+      local set = { 'fl', int(in_flight + count) }
+      if count > 0 and step then
+        tat = tat + count * step
+        set[3], set[4] = 'tat', string.format('%.3f', tat)
+        not_before = math.max(now, math.ceil(tat + step - burst))
       end
-      offer(lane, h[1], in_flight, window, not_before)
+      taken = taken + count
+      takes[#takes + 1] = {
+        lane = lane, status = h[1], in_flight = in_flight + count, window = window, count = count, more = more,
+        not_before = not_before, set = set, recorded = h[8],
+      }
     end
   end
 end
+in_parts('ZADD', leases, held)
+local turns = {}
+for _, t in ipairs(takes) do
+  local key, conf = base .. 'lane:' .. t.lane, base .. 'conf:' .. t.lane
+  if t.count > 0 then
+    call('ZREMRANGEBYRANK', key, '0', int(t.count - 1)) -- what is due is the head of its lane
+    call('HSET', conf, unpack(t.set))
+    if t.recorded and call('EXISTS', key) == 0 then call('HDEL', conf, 'rec') end
+  end
+  if t.more and t.in_flight < t.window and t.not_before == now then -- as offer would find
+    turns[#turns + 1] = now_text
+    turns[#turns + 1] = t.lane
+  else
+    offer(t.lane, t.status, t.in_flight, t.window, t.not_before)
+  end
+end
+in_parts('ZADD', ready, turns)
+moved = moved - taken
 waiting(moved)
 
 -- When to come back.

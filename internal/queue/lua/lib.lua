@@ -68,6 +68,11 @@ local IDX_TTL = math.max(C.id_ttl, C.age)
 local function int(n) return string.format('%.0f', n) end
 local now_text = int(now)
 
+-- in_parts runs a command with any number of arguments: unpack takes no more than some thousands.
+local function in_parts(command, key, args)
+  for i = 1, #args, 2000 do call(command, key, unpack(args, i, math.min(i + 1999, #args))) end
+end
+
 -- cap_of is how many attempts a lane may have in flight at most; window_of how many it may have now.
 local function cap_of(cap) return math.min(tonumber(cap) or C.cap, C.cap) end
 local function window_of(w, cap) return math.min(tonumber(w) or FIRST_WINDOW, cap_of(cap)) end

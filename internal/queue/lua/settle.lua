@@ -202,7 +202,9 @@ end)
 if #ending > 0 then call('ZREM', leases, unpack(ending)) end
 if #spent > 0 then call('XADD', base .. 'spent', '*', 'j', table.concat(spent)) end
 
-for _, lane in ipairs(order) do
+-- A lane that can be served and has a free place stays where it is among those that are ready.
+local turns = #order > 0 and call('ZMSCORE', base .. 'ready', unpack(order)) or {}
+for i, lane in ipairs(order) do
   local t, conf = touched[lane], base .. 'conf:' .. lane
   t.in_flight = math.max(t.in_flight, 0)
   -- The log's end is moved once an hour, not with every attempt.
@@ -218,7 +220,8 @@ for _, lane in ipairs(order) do
       set[#set + 1] = v
     end
     call('HSET', conf, unpack(set))
-    offer(lane, t.status, t.in_flight, t.window, 0)
+    local in_place = turns[i] and tonumber(turns[i]) <= now and served(t.status) and t.in_flight < t.window
+    if not in_place then offer(lane, t.status, t.in_flight, t.window, 0) end
   end
 end
 waiting(waited)
