@@ -116,11 +116,14 @@ func (s *Sender) explainPayload(ctx context.Context, shard int, x *Explanation, 
 	return nil
 }
 
-// endOf is when the last of some deliveries succeeded, where all did.
+// endOf is when the last of some deliveries succeeded, where all did: now at the latest, where the history tells no more.
 func endOf(ds []Delivery) (end time.Time, ok bool) {
 	for _, d := range ds {
-		if d.State != StateSucceeded || len(d.Attempts) == 0 {
+		if d.State != StateSucceeded {
 			return end, false
+		}
+		if len(d.Attempts) == 0 {
+			return time.Now(), true
 		}
 		last := d.Attempts[len(d.Attempts)-1]
 		if at := last.At.Add(time.Duration(last.DurationMS) * time.Millisecond); at.After(end) {

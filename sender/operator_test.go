@@ -124,6 +124,30 @@ func TestExplain(t *testing.T) {
 	require.ErrorIs(t, err, errNotFound)
 }
 
+// What the history has lost of a delivery makes no difference to when its payload goes.
+func TestExplainWithoutHistory(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(o *Options) { o.Config.HistoryEntries = 1 }).start()
+	b.webhook(newSink(t, nil).URL)
+	first, second := b.publish(guideData), b.publish(guideData)
+	for _, p := range []Published{second, first} {
+		eventually(t, "delivered", func() bool {
+			x, err := b.Explain(t.Context(), "default", p.ID)
+			require.NoError(t, err)
+			return x.Deliveries[0].State == StateSucceeded
+		})
+	}
+	lost := false
+	for _, p := range []Published{first, second} {
+		x, err := b.Explain(t.Context(), "default", p.ID)
+		require.NoError(t, err)
+		require.NotNil(t, x.KeptUntil)
+		require.False(t, x.KeptUntil.After(time.Now().Add(b.c.RetentionSucceeded)), "%s", x.KeptUntil)
+		lost = lost || len(x.Deliveries[0].Attempts) == 0
+	}
+	require.True(t, lost)
+}
+
 func TestExplainFailed(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(o *Options) {
