@@ -149,7 +149,7 @@ func (m *model) checkLanes(s snapshot) {
 		} else if len(jobs) > 0 && fl < min(window, m.limits.InFlight) {
 			require.True(m, ready, "%s is lost: it has jobs and room, and is not ready; %s", lane, m.history())
 			if due := slices.Min(slices.Collect(maps.Values(jobs))); due <= float64(now.UnixMilli()) {
-				require.LessOrEqual(m, at, float64(now.UnixMilli()), "%s has due jobs", lane)
+				require.Less(m, at, float64(now.UnixMilli()+1), "%s has due jobs", lane)
 			}
 		}
 	}

@@ -16,7 +16,7 @@ local room = C.pending - length
 -- A lane that is due already has its place among the ready ones. Where attempts are under way nobody has to be woken for it either:
 -- whoever ends one looks for more. Now and then they are all the same, for those who missed it.
 local turn = length > 0 and call('ZSCORE', base .. 'ready', lane)
-local known = turn and tonumber(turn) <= now
+local known = is_ready(turn)
 local tended = known and call('ZCARD', base .. 'leases') > 0 and tonumber(time[2]) % 8 > 0
 if not known and call('EXISTS', conf) == 0 then
   call('HSET', conf, 'st', 'active', 'fix', '1', 'w', '1000000', 'fl', '0') -- the app's own limits count, not a window

@@ -131,7 +131,8 @@ end
 if #ends > 0 and call('XLEN', spent) == 0 then call('DEL', spent) end
 
 -- The claim itself. First it is looked what to take, then it is leased, and only then it leaves its lane: see lib.lua.
-local LANE_SHARE = 4
+local LANE_SHARE, FAST_SHARE = 4, 2
+local FAST = 1000 -- ms since the last success
 local PAYLOADS = 8 -- read at once
 local lanes, takes, held, taken, size = {}, {}, {}, 0, 0
 local deadline, due_by = int(now + lease), string.format('%.1f', now + 0.5)
@@ -173,14 +174,18 @@ local function take_from(lane, meta, recorded, most_here)
 end
 
 if most > 0 then
-  for _, lane in ipairs(call('ZRANGEBYSCORE', ready, '-inf', now_text, 'LIMIT', '0', int(most + skipped + 16))) do
+  for _, lane in ipairs(call('ZRANGEBYSCORE', ready, '-inf', ready_by, 'LIMIT', '0', int(most + skipped + 16))) do
     if taken >= most or size >= bytes then break end
     if not skip[lane] then
-      local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec')
+      local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec', 'ls', 'lt')
       local in_flight, window = tonumber(h[2]) or 0, window_of(h[3], h[4])
       local take = math.min(window - in_flight, most - taken, quantum)
-      -- Each lane leaves the same share of what is left, so that slots are left for the lanes behind it.
-      if quantum < most then take = math.min(take, math.max(1, math.floor((most - taken) / LANE_SHARE))) end
+      -- Each lane leaves the same share of what is left, so that slots are left for the lanes behind it. One that succeeded
+      -- a moment ago may take more, as its slots are free again in a moment: a visit costs as much as several jobs.
+      if quantum < most then
+        local fast = h[9] == '1' and now - (tonumber(h[10]) or 0) < FAST
+        take = math.min(take, math.max(1, math.floor((most - taken) / (fast and FAST_SHARE or LANE_SHARE))))
+      end
       if not served(h[1]) then take = 0 end
       -- Rate limit (GCRA): tat is the time at which the lane would be within its rate again. A few may go at once, as
       -- many as come in a twentieth of a second, and the others are spread so that no second sees more than the rate.
@@ -219,7 +224,7 @@ for _, t in ipairs(takes) do
     if t.recorded and call('EXISTS', key) == 0 then call('HDEL', conf, 'rec') end
   end
   if t.more and t.in_flight < t.window and t.not_before == now then -- as offer would find
-    turns[#turns + 1] = now_text
+    turns[#turns + 1] = turn_text
     turns[#turns + 1] = t.lane
   else
     offer(t.lane, t.status, t.in_flight, t.window, t.not_before)
@@ -255,7 +260,7 @@ if taken == 0 then -- else there is a next claim soon, as these jobs end
   if first then over = math.max(tonumber(string.match(first[1], '^%d+')) + C.kept - now, 0) end
 end
 
-local left = heads[2] and tonumber(heads[2]) <= now and 1 or 0
+local left = is_ready(heads[2]) and 1 or 0
 local reply = { wait, over, int(now), outgoing, left, taken, #overdue / 2 }
 for _, v in ipairs(overdue) do reply[#reply + 1] = v end
 for _, v in ipairs(lanes) do reply[#reply + 1] = v end

@@ -21,7 +21,7 @@ local function gauge(tag)
     for _, lane in ipairs(call('ZRANGE', tag .. 'ages', 0, -1)) do waiting = waiting + call('ZCARD', tag .. 'lane:' .. lane) end
   end
   if lanes > 0 then
-    for _, lane in ipairs(call('ZRANGEBYSCORE', tag .. 'ready', '-inf', now, 'LIMIT', 0, LOOKED_AT)) do
+    for _, lane in ipairs(call('ZRANGEBYSCORE', tag .. 'ready', '-inf', ready_by, 'LIMIT', 0, LOOKED_AT)) do
       local head = call('ZRANGE', tag .. 'lane:' .. lane, 0, 0, 'WITHSCORES')
       if head[2] then late = math.max(late, now - math.floor(tonumber(head[2]))) end
     end

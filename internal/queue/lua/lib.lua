@@ -68,6 +68,11 @@ local IDX_TTL = math.max(C.id_ttl, C.age)
 local function int(n) return string.format('%.0f', n) end
 local now_text = int(now)
 
+-- The place of a lane that was just served, behind all others that can be served now: to the microsecond, as a millisecond
+-- sees many. Due times are whole milliseconds, so what can be served has a place below that of the next one.
+local turn_text, ready_by = string.format('%.3f', exact), '(' .. int(now + 1)
+local function is_ready(place) return place and tonumber(place) < now + 1 end
+
 -- in_parts runs a command with any number of arguments: unpack takes no more than some thousands.
 local function in_parts(command, key, args)
   for i = 1, #args, 2000 do call(command, key, unpack(args, i, math.min(i + 1999, #args))) end
@@ -93,10 +98,13 @@ local function offer(lane, status, in_flight, window, not_before)
     local head = call('ZRANGE', base .. 'lane:' .. lane, '0', '0', 'WITHSCORES')
     if head[2] then
       local first = math.floor(tonumber(head[2]))
-      if not_before == 0 and first <= now then
-        call('ZADD', ready, 'LT', now_text, lane)
+      local at = math.max(first, not_before)
+      if at > now then
+        call('ZADD', ready, int(at), lane)
+      elseif not_before == 0 then
+        call('ZADD', ready, 'LT', turn_text, lane)
       else
-        call('ZADD', ready, int(math.max(first, not_before)), lane)
+        call('ZADD', ready, turn_text, lane)
       end
       return
     end

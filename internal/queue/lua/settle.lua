@@ -220,7 +220,7 @@ for i, lane in ipairs(order) do
       set[#set + 1] = v
     end
     call('HSET', conf, unpack(set))
-    local in_place = turns[i] and tonumber(turns[i]) <= now and served(t.status) and t.in_flight < t.window
+    local in_place = is_ready(turns[i]) and served(t.status) and t.in_flight < t.window
     if not in_place then offer(lane, t.status, t.in_flight, t.window, 0) end
   end
 end
