@@ -128,13 +128,15 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 	return r
 }
 
+var contentType = []string{"application/json"}
+
 func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number int, now time.Time) *http.Request {
 	body := p.body()
 	h := make(http.Header, 12+len(e.headers))
 	for name, values := range e.headers {
 		h[name] = values
 	}
-	// One buffer for all signatures: a delivery should not cost a dozen allocations.
+	// One buffer for all signatures, and one list for all values: a delivery should not cost a dozen allocations.
 	buf := make([]byte, 0, 256)
 	buf = e.body.Append(buf, body)
 	signature := len(buf)
@@ -143,17 +145,19 @@ func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number
 		buf = append(buf, ' ')
 		buf = e.old.Append(buf, p.eventID, now.Unix(), body)
 	}
-	values := string(buf)
+	signed := string(buf)
+	values := []string{signed[:signature], p.kind, p.eventID, strconv.Itoa(number), strconv.FormatInt(now.Unix(), 10), signed[signature:]}
+	one := func(i int) []string { return values[i : i+1 : i+1] }
 	// Names are written as documented; net/http leaves them as they are.
-	h["Content-Type"] = []string{"application/json"}
-	h["User-Agent"] = []string{s.names.UserAgent + "/" + s.o.Version}
-	h[s.names.Signature] = []string{values[:signature]}
-	h[s.names.Event] = []string{p.kind}
-	h[s.names.EventID] = []string{p.eventID}
-	h[s.names.Attempt] = []string{strconv.Itoa(number)}
-	h[config.HeaderWebhookID] = []string{p.eventID}
-	h[config.HeaderWebhookTimestamp] = []string{strconv.FormatInt(now.Unix(), 10)}
-	h[config.HeaderWebhookSignature] = []string{values[signature:]}
+	h["Content-Type"] = contentType
+	h["User-Agent"] = s.userAgent
+	h[s.names.Signature] = one(0)
+	h[s.names.Event] = one(1)
+	h[s.names.EventID] = one(2)
+	h[s.names.Attempt] = one(3)
+	h[config.HeaderWebhookID] = one(2)
+	h[config.HeaderWebhookTimestamp] = one(4)
+	h[config.HeaderWebhookSignature] = one(5)
 	if s.propagate {
 		traceContext.Inject(ctx, lowerCarrier(h))
 	}

@@ -105,6 +105,7 @@ type Sender struct {
 	sealer    *seal.Sealer
 	tracer    trace.Tracer
 	names     config.BrandHeaders
+	userAgent []string
 	types     map[string]bool
 	propagate bool // traceparent leaves with a delivery
 	lines     lines
@@ -149,6 +150,7 @@ func New(o Options) (*Sender, error) {
 		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64),
 		propagate: propagate, pace: replayPace,
 	}
+	s.userAgent = []string{s.names.UserAgent + "/" + o.Version}
 	for _, t := range c.EventTypes {
 		s.types[t.Name] = true
 	}
