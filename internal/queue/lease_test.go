@@ -1,11 +1,13 @@
 package queue
 
 import (
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/internal/redistest"
 )
@@ -146,4 +148,31 @@ func TestLesson21BackIsNotAnAttempt(t *testing.T) {
 		require.Zero(t, j.Expiries)
 		require.EqualValues(t, 0, b.waitingCount())
 	})
+}
+
+// A claim whose answer comes so late that the leases may be over is handed back, not attempted.
+func TestLateClaimIsHandedBack(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
+	b.lane("one")
+	d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, Handler: hang, Concurrency: 8, PerLane: 8, Lease: time.Minute})
+	d.shards, d.settling, d.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
+	var helpers sync.WaitGroup
+	d.roundTrip(t.Context(), &helpers) // loads the script
+	b.backlog("one", 1)
+	d.Wake(0)
+	d.round(t.Context(), &helpers, true)
+	answer := receive(t, d.answers, "the job")
+	d.o.Lease = time.Nanosecond // as if it had been under way for long
+	d.take(answer)
+	require.Zero(t, d.InFlight())
+	require.Equal(t, 1, d.unsent)
+	d.o.Lease = time.Minute
+	d.round(t.Context(), &helpers, false)
+	d.take(receive(t, d.answers, "the settle"))
+	require.Zero(t, d.unsent)
+	require.EqualValues(t, 1, b.waitingCount())
+	j := b.claim(1).jobs
+	require.Len(t, j, 1)
+	require.Zero(t, j[0].Attempts+j[0].Expiries, "nothing was attempted, nobody crashed")
 }

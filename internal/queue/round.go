@@ -296,7 +296,13 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 			if next := nextClaim(now, c, most); next.Before(state.next) {
 				state.next = next
 			}
+			late := time.Since(now) >= d.o.Lease/2
 			for _, j := range c.jobs {
+				if late { // so late that its lease could end before it is renewed: others would attempt it as well
+					d.settling[shard] = append(d.settling[shard], &outcome{Job: j, Outcome: Outcome{Kind: Back}})
+					d.unsent++
+					continue
+				}
 				d.start(ctx, helpers, j)
 			}
 			d.tell(shard, c.notices)

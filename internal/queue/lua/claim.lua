@@ -133,8 +133,8 @@ if #ends > 0 and call('XLEN', spent) == 0 then call('DEL', spent) end
 -- The claim itself. First it is looked what to take, then it is leased, and only then it leaves its lane: see lib.lua.
 local LANE_SHARE, FAST_SHARE = 4, 2
 local FAST = 1000 -- ms since the last success
-local PAYLOADS = 8 -- read at once
-local lanes, takes, held, taken, size = {}, {}, {}, 0, 0
+local PAYLOADS = 8 -- read at once, if they are as large as the largest so far
+local lanes, takes, held, taken, size, largest = {}, {}, {}, 0, 0, nil
 local deadline, due_by = int(now + lease), string.format('%.1f', now + 0.5)
 
 -- take_from reads up to most_here due jobs of a lane. It returns how many, and whether more are due.
@@ -146,8 +146,8 @@ local function take_from(lane, meta, recorded, most_here)
   local found = #due / width
   local taking, records, payloads = {}, {}, {}
   while count < math.min(found, most_here) and size < bytes do
-    local wanted = {}
-    for k = 1, math.min(PAYLOADS, found - count, most_here - count) do wanted[k] = base .. 'body:' .. due[width * (count + k - 1) + 1] end
+    local wanted, fit = {}, math.max(1, math.floor((bytes - size) / (largest or bytes / 2)))
+    for k = 1, math.min(PAYLOADS, fit, found - count, most_here - count) do wanted[k] = base .. 'body:' .. due[width * (count + k - 1) + 1] end
     local got = call('MGET', unpack(wanted))
     for k = 1, #wanted do
       if size >= bytes then
@@ -158,7 +158,8 @@ local function take_from(lane, meta, recorded, most_here)
           local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'x')
           for _, v in ipairs({ count, tonumber(r[1]) or 0, tonumber(r[2]) or 0 }) do records[#records + 1] = v end
         end
-        size = size + #(got[k] or '')
+        local length = #(got[k] or '')
+        size, largest = size + length, math.max(largest or 1, length)
         held[#held + 1] = deadline
         held[#held + 1] = lane .. ':' .. job .. suffix
         count = count + 1
