@@ -3,12 +3,9 @@ package queue
 import (
 	"context"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/internal/redisstore"
 )
@@ -70,8 +67,7 @@ type Dispatcher struct {
 	woken sync.Map // shard → struct{}: has something to do
 	all   atomic.Bool
 
-	work    chan *Job
-	workers int
+	work chan *Job
 
 	underWay atomic.Int32 // round trips
 	answers  chan *batch
@@ -134,24 +130,6 @@ func NewDispatcher(o Options) *Dispatcher {
 	}
 	o.Queue.wakes(d.Wake)
 	return d
-}
-
-// Wake makes the dispatcher look at a shard at once.
-func (d *Dispatcher) Wake(shard int) {
-	d.woken.Store(shard, struct{}{})
-	d.signal()
-}
-
-func (d *Dispatcher) wakeAll() {
-	d.all.Store(true)
-	d.signal()
-}
-
-func (d *Dispatcher) signal() {
-	select {
-	case d.kick <- struct{}{}:
-	default:
-	}
 }
 
 // InFlight is the number of attempts in flight in this process.
@@ -280,99 +258,6 @@ func (d *Dispatcher) wanted(shard int) (at time.Time, ok bool) {
 		at = retry
 	}
 	return at, true
-}
-
-// listen passes on the pushes of other processes.
-func (d *Dispatcher) listen(ctx context.Context) {
-	channels := make([]string, len(d.shards))
-	byName := make(map[string]int, len(d.shards))
-	for i := range d.shards {
-		channels[i] = d.o.Queue.Tag(i) + "wake"
-		byName[channels[i]] = i
-	}
-	sub := d.o.Store.Client().Subscribe(ctx, channels...)
-	defer sub.Close()
-	messages := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(healthCheck))
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case m, ok := <-messages:
-			if !ok {
-				return
-			}
-			switch m := m.(type) {
-			case *redis.Message:
-				if m.Payload != d.id {
-					d.Wake(byName[m.Channel])
-				}
-			case *redis.Subscription:
-				d.wakeAll() // subscribed anew: something may have been missed
-			}
-		}
-	}
-}
-
-// run attempts one job in a worker.
-func (d *Dispatcher) run(ctx context.Context, j *Job) (out Outcome) {
-	defer func() {
-		if p := recover(); p != nil {
-			d.o.Logger.Error("attempt panicked", "lane", j.Lane, "job", j.ID, "panic", p, "stack", string(debug.Stack()))
-			out = Outcome{Kind: Retry, Delay: time.Minute}
-		}
-	}()
-	return d.o.Handler(ctx, j)
-}
-
-func (d *Dispatcher) worker(ctx context.Context, j *Job) {
-	for ok := true; ok; j, ok = <-d.work {
-		out := d.run(ctx, j)
-		d.mu.Lock()
-		d.done = append(d.done, &outcome{Job: j, Outcome: out})
-		n := len(d.done)
-		d.mu.Unlock()
-		if d.underWay.Load() == 0 || n == d.overlap() { // else whoever takes the answer looks
-			d.signal()
-		}
-	}
-}
-
-// start hands a job to an idle worker, or makes one.
-func (d *Dispatcher) start(ctx context.Context, helpers *sync.WaitGroup, j *Job) {
-	d.inFlight[j] = struct{}{}
-	d.busy.Store(int64(len(d.inFlight)))
-	l := d.lanes[j.Lane]
-	if l == nil {
-		l = &laneLoad{shard: j.Shard}
-		d.lanes[j.Lane] = l
-	}
-	l.inFlight++
-	select {
-	case d.work <- j:
-		return
-	default:
-	}
-	d.workers++
-	helpers.Add(1)
-	go func() {
-		defer helpers.Done()
-		d.worker(ctx, j)
-	}()
-}
-
-// ended takes an attempt off the books of this process.
-func (d *Dispatcher) ended(j *Job) {
-	delete(d.inFlight, j)
-	d.busy.Store(int64(len(d.inFlight)))
-	l := d.lanes[j.Lane]
-	l.inFlight--
-	if j.slow {
-		l.slow--
-		d.slow--
-	}
-	if l.inFlight == 0 {
-		delete(d.lanes, j.Lane)
-	}
 }
 
 // drain ends a run: attempts in flight get their grace, then they are aborted and handed back.

@@ -119,40 +119,6 @@ func (d *Dispatcher) gather() {
 	}
 }
 
-// notice turns wake-ups into due shards.
-func (d *Dispatcher) notice() {
-	if d.all.Swap(false) {
-		for i := range d.shards {
-			d.shards[i].reset()
-		}
-	}
-	d.woken.Range(func(shard, _ any) bool {
-		d.woken.Delete(shard)
-		if i := shard.(int); i < len(d.shards) {
-			d.shards[i].reset()
-		}
-		return true
-	})
-}
-
-// lookSlowEvery bounds how often the attempts in flight are looked through.
-const lookSlowEvery = 100 * time.Millisecond
-
-// findSlow marks the attempts that take long, and their lanes.
-func (d *Dispatcher) findSlow(now time.Time) {
-	if now.Sub(d.lookSlow) < lookSlowEvery {
-		return
-	}
-	d.lookSlow = now
-	for j := range d.inFlight {
-		if !j.slow && now.Sub(j.began) >= slowAfter {
-			j.slow = true
-			d.slow++
-			d.lanes[j.Lane].slow++
-		}
-	}
-}
-
 func (d *Dispatcher) addSettles(b *batch, now time.Time) {
 	for shard, outcomes := range d.settling {
 		if d.health[shard].retry.After(now) {
@@ -317,33 +283,6 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 			return nil
 		})
 	}
-}
-
-// handOnEvery bounds how often other processes are woken for one shard.
-const handOnEvery = 100 * time.Millisecond
-
-// handOn has the other processes look at a shard of which this one leaves due jobs. They may sleep: nobody told them of
-// jobs that came back, or that this process has no room for.
-func (d *Dispatcher) handOn(shard int, now time.Time) {
-	if now.Sub(d.handed[shard]) >= handOnEvery {
-		d.handed[shard] = now
-		d.toOthers = append(d.toOthers, shard)
-	}
-}
-
-// wakeOthers sends what handOn gathered. It may be lost: the others' polls are behind it.
-func (d *Dispatcher) wakeOthers() {
-	if len(d.toOthers) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), d.o.Store.Timeout())
-	defer cancel()
-	pipe := d.o.Store.Client().Pipeline()
-	for _, shard := range d.toOthers {
-		pipe.Publish(ctx, d.o.Queue.Tag(shard)+"wake", d.id)
-	}
-	_, _ = pipe.Exec(ctx)
-	d.toOthers = d.toOthers[:0]
 }
 
 // housekeeping is the pause between its steps, where there is more of it than one claim does.

@@ -1,0 +1,100 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Wake makes the dispatcher look at a shard at once.
+func (d *Dispatcher) Wake(shard int) {
+	d.woken.Store(shard, struct{}{})
+	d.signal()
+}
+
+func (d *Dispatcher) wakeAll() {
+	d.all.Store(true)
+	d.signal()
+}
+
+func (d *Dispatcher) signal() {
+	select {
+	case d.kick <- struct{}{}:
+	default:
+	}
+}
+
+// listen passes on the pushes of other processes.
+func (d *Dispatcher) listen(ctx context.Context) {
+	channels := make([]string, len(d.shards))
+	byName := make(map[string]int, len(d.shards))
+	for i := range d.shards {
+		channels[i] = d.o.Queue.Tag(i) + "wake"
+		byName[channels[i]] = i
+	}
+	sub := d.o.Store.Client().Subscribe(ctx, channels...)
+	defer sub.Close()
+	messages := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(healthCheck))
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, ok := <-messages:
+			if !ok {
+				return
+			}
+			switch m := m.(type) {
+			case *redis.Message:
+				if m.Payload != d.id {
+					d.Wake(byName[m.Channel])
+				}
+			case *redis.Subscription:
+				d.wakeAll() // subscribed anew: something may have been missed
+			}
+		}
+	}
+}
+
+// notice turns wake-ups into due shards.
+func (d *Dispatcher) notice() {
+	if d.all.Swap(false) {
+		for i := range d.shards {
+			d.shards[i].reset()
+		}
+	}
+	d.woken.Range(func(shard, _ any) bool {
+		d.woken.Delete(shard)
+		if i := shard.(int); i < len(d.shards) {
+			d.shards[i].reset()
+		}
+		return true
+	})
+}
+
+// handOnEvery bounds how often other processes are woken for one shard.
+const handOnEvery = 100 * time.Millisecond
+
+// handOn has the other processes look at a shard of which this one leaves due jobs. They may sleep: nobody told them of
+// jobs that came back, or that this process has no room for.
+func (d *Dispatcher) handOn(shard int, now time.Time) {
+	if now.Sub(d.handed[shard]) >= handOnEvery {
+		d.handed[shard] = now
+		d.toOthers = append(d.toOthers, shard)
+	}
+}
+
+// wakeOthers sends what handOn gathered. It may be lost: the others' polls are behind it.
+func (d *Dispatcher) wakeOthers() {
+	if len(d.toOthers) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), d.o.Store.Timeout())
+	defer cancel()
+	pipe := d.o.Store.Client().Pipeline()
+	for _, shard := range d.toOthers {
+		pipe.Publish(ctx, d.o.Queue.Tag(shard)+"wake", d.id)
+	}
+	_, _ = pipe.Exec(ctx)
+	d.toOthers = d.toOthers[:0]
+}
