@@ -3,6 +3,8 @@ package receiver
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -49,6 +51,10 @@ func (x *exchange) forApp(ctx context.Context, req *http.Request) *http.Request 
 // judge says whether the app is done with the event. Only a 2xx is: a proxy returns no error for a 500.
 func (x *exchange) judge(err error) bool {
 	x.Status = x.rec.status
+	var failure *Failure
+	if x.Status == 0 && errors.As(err, &failure) {
+		x.Status = failure.Status
+	}
 	ok := err == nil && x.rec.succeeded()
 	if ok && x.Status == 0 {
 		x.Status = http.StatusOK
@@ -58,6 +64,24 @@ func (x *exchange) judge(err error) bool {
 	}
 	return ok
 }
+
+// Failure is an error of the handlers behind a receiver or a queue, where they know the status that it stands for. It says
+// so, and the outcome has it.
+type Failure struct {
+	Status int
+	Err    error // nil where there is no more to say
+}
+
+// Error implements error.
+func (f *Failure) Error() string {
+	if f.Err == nil {
+		return fmt.Sprintf("status %d", f.Status)
+	}
+	return fmt.Sprintf("status %d: %v", f.Status, f.Err)
+}
+
+// Unwrap returns what is behind the failure.
+func (f *Failure) Unwrap() error { return f.Err }
 
 // settle records what became of the event. It waits for the store, within the store's own bound, so that
 // once the sender has its answer every gateway knows the event.

@@ -3,6 +3,7 @@ package receiver
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -68,4 +69,65 @@ func TestLevels(t *testing.T) {
 	} {
 		require.Equal(t, want, (&Outcome{Result: reason, Error: reason}).level(), reason)
 	}
+}
+
+// logged is a gateway that logs into the text that comes with it.
+func logged(t *testing.T, change func(*Options)) (*gateway, *logText) {
+	log := new(logText)
+	return newGateway(t, func(o *Options) {
+		o.Logger = slog.New(slog.NewJSONHandler(log, nil))
+		change(o)
+	}), log
+}
+
+func TestRefusalSaysItsReasonOnce(t *testing.T) {
+	t.Parallel()
+	g, log := logged(t, func(*Options) {})
+	_, err := g.Serve(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}")), nil)
+	const text = "refusing the request: signature_missing: X-Videocloud-Signature is missing"
+	require.EqualError(t, err, text)
+	require.Equal(t, text, log.lines(t, "webhook.received")[0]["error"])
+}
+
+// A dry run is there to show what would be refused, and why.
+func TestDryRunLogsTheCause(t *testing.T) {
+	t.Parallel()
+	const cause = "refusing the request: signature_mismatch: no configured secret makes this signature for this request"
+	for name, test := range map[string]struct {
+		app  error
+		want string
+	}{
+		"let through":         {nil, cause},
+		"and the app fails":   {&Failure{Status: 502}, cause + "; the handlers behind the receiver: status 502"},
+		"and the app says no": {errors.New("no"), cause + "; the handlers behind the receiver: no"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, log := logged(t, func(o *Options) { o.Config.DryRun = true })
+			r := delivery("body", "evt_1")
+			r.Header.Set("X-VideoCloud-Signature", strings.Repeat("0", 64))
+			_, err := g.Serve(httptest.NewRecorder(), r, func(http.ResponseWriter, *http.Request) error { return test.app })
+			require.Equal(t, test.app, err, "what the app's handlers said, and no more")
+			lines := log.lines(t, "webhook.received")
+			require.Len(t, lines, 1)
+			require.Equal(t, "WARN", lines[0]["level"])
+			require.Equal(t, test.want, lines[0]["error"])
+		})
+	}
+}
+
+// Handlers that fail before they answer say which status that is, as those of Caddy do.
+func TestFailureHasAStatus(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("dial tcp: refused")
+	g, log := logged(t, func(*Options) {})
+	out, err := g.Serve(httptest.NewRecorder(), delivery("body", "evt_1"), func(http.ResponseWriter, *http.Request) error {
+		return &Failure{http.StatusBadGateway, cause}
+	})
+	require.ErrorIs(t, err, cause)
+	require.Equal(t, ResultFailed, out.Result)
+	require.Equal(t, http.StatusBadGateway, out.Status)
+	line := log.lines(t, "webhook.received")[0]
+	require.EqualValues(t, http.StatusBadGateway, line["status"])
+	require.Equal(t, "status 502: dial tcp: refused", line["error"])
 }

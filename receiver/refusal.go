@@ -47,6 +47,10 @@ func (r *Refusal) Error() string {
 	if r.Err == nil {
 		return "refusing the request: " + r.Reason
 	}
+	var e *signature.Error
+	if errors.As(r.Err, &e) && e.Reason == r.Reason { // it begins with its reason
+		return "refusing the request: " + e.Error()
+	}
 	return fmt.Sprintf("refusing the request: %s: %v", r.Reason, r.Err)
 }
 

@@ -3,6 +3,7 @@ package receiver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -32,6 +33,7 @@ type exchange struct {
 	values    [3]string    // of the headers that the app gets
 	tracer    trace.Tracer // nil without tracing
 	parent    context.Context
+	spared    *Refusal // what a dry run let through all the same
 }
 
 // lasting returns the context of the app's work and of what must end well after the sender hung up.
@@ -57,7 +59,7 @@ func (r *Receiver) Serve(w http.ResponseWriter, req *http.Request, next Next) (o
 		}
 		x.Duration = r.now().Sub(start)
 		endReceive(span, &x.Outcome)
-		r.report(x.parent, &x.Outcome, err)
+		r.report(x.parent, &x.Outcome, x.cause(err))
 		out = x.Outcome
 	}()
 	err = r.serve(w, req, x, next, start)
@@ -114,8 +116,19 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 // note records what a dry run lets through.
 func (x *exchange) note(r *Refusal) {
 	if r != nil {
-		x.Result, x.Error = r.Reason, r.Reason
+		x.Result, x.Error, x.spared = r.Reason, r.Reason, r
 	}
+}
+
+// cause is what the log says of the error that came out: in a dry run, what would have been refused and why.
+func (x *exchange) cause(err error) error {
+	switch {
+	case x.spared == nil:
+		return err
+	case err == nil:
+		return x.spared
+	}
+	return fmt.Errorf("%w; the handlers behind the receiver: %w", x.spared, err)
 }
 
 // known records that the event was finished before.
