@@ -42,6 +42,8 @@ func endReceive(span trace.Span, o *Outcome) {
 		attribute.String("webhook.outcome", o.Result),
 		attribute.String("webhook.event", o.Event),
 		attribute.String("webhook.id", o.ID),
+		attribute.String("webhook.event.id", o.ID), // as the sender's spans name them
+		attribute.String("webhook.event.type", o.Event),
 	)
 	if o.Error != "" || o.Result == ResultFailed {
 		span.SetStatus(codes.Error, o.Result)
@@ -61,6 +63,7 @@ func endSpan(span trace.Span, err error) {
 		return
 	}
 	if err != nil {
+		span.RecordError(err) // of the verifier or the store: neither says anything of the body, a secret or a signature
 		span.SetStatus(codes.Error, err.Error())
 	}
 	span.End()

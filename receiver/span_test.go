@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
@@ -23,7 +25,8 @@ func TestSpans(t *testing.T) {
 	require.Empty(t, spans.Ended(), "no span in the request, no provider: no tracing")
 
 	ctx, outer := provider.Tracer("test").Start(t.Context(), "request")
-	requireAccepted(t, g.serve(delivery("a body not to be told", "evt_1").WithContext(ctx)))
+	const body = `{"event":"video.uploaded","data":"a body not to be told"}`
+	requireAccepted(t, g.serve(delivery(body, "evt_1").WithContext(ctx)))
 	outer.End()
 	byName := map[string]sdktrace.ReadOnlySpan{}
 	for _, s := range spans.Ended() {
@@ -35,10 +38,13 @@ func TestSpans(t *testing.T) {
 	require.Equal(t, receive.SpanContext().SpanID(), byName["webhook.verify"].Parent().SpanID())
 	require.Equal(t, receive.SpanContext().SpanID(), byName["webhook.dedup"].Parent().SpanID())
 	require.Equal(t, receive.SpanContext().SpanID(), app.SpanID(), "the app's own spans are children of it")
+	// The sender's spans name the event in the same way.
+	require.Contains(t, receive.Attributes(), attribute.String("webhook.event.id", "evt_1"))
+	require.Contains(t, receive.Attributes(), attribute.String("webhook.event.type", "video.uploaded"))
 	for _, s := range spans.Ended() {
 		for _, a := range s.Attributes() {
 			require.NotContains(t, a.Value.String(), "told")
-			require.NotContains(t, a.Value.String(), sign("a body not to be told"))
+			require.NotContains(t, a.Value.String(), sign(body))
 			require.NotContains(t, a.Value.String(), testSecret)
 		}
 	}
@@ -57,6 +63,11 @@ func TestSpansOfAQueue(t *testing.T) {
 	for _, s := range spans.Ended() {
 		names = append(names, s.Name())
 	}
+	verify := spans.Ended()[4]
+	require.Equal(t, codes.Error, verify.Status().Code)
+	require.Len(t, verify.Events(), 1)
+	require.Equal(t, "exception", verify.Events()[0].Name)
+	require.Contains(t, verify.Events()[0].Attributes, attribute.String("exception.message", "signature_mismatch: no configured secret makes this signature for this request"))
 	require.Equal(t, []string{"webhook.verify", "webhook.enqueue", "webhook.dedup", "webhook.receive", "webhook.verify", "webhook.receive"}, names)
 }
 
