@@ -40,15 +40,7 @@ func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver) (rece
 			req.Header.Get(config.HeaderEvent), req.Header.Get(config.HeaderTimestamp)}
 		repl.Map(kept.placeholder)
 		err := routes.ServeHTTP(w, caddyhttp.PrepareRequest(req, repl, w, server))
-		var failed caddyhttp.HandlerError
-		if !errors.As(err, &failed) {
-			return err
-		}
-		// Its own text holds a random ID.
-		if failed.Err == nil {
-			return fmt.Errorf("status %d", failed.StatusCode)
-		}
-		return fmt.Errorf("status %d: %w", failed.StatusCode, failed.Err)
+		return failure(err)
 	})
 	q, err := receiver.NewQueue(receiver.QueueOptions{
 		Config: *c.Queue, Store: a.store, Name: c.Name, Logger: slogger(ctx), Deliver: bring.shown(c),

@@ -186,15 +186,21 @@ func (r *Receiver) Cleanup() error {
 // ServeHTTP implements caddyhttp.MiddlewareHandler.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler) error {
 	shown := showOutcome(req)
+	var failed error
 	outcome, err := r.receiver.Serve(w, req, func(w http.ResponseWriter, req *http.Request) error {
 		shown.set(receiver.FromContext(req.Context()))
+		behind := next
 		if r.Queue != nil { // only a dry run goes on from here: what it lets through takes the queue's way, at once
-			return r.Queue.Deliver.Compile(next).ServeHTTP(w, req)
+			behind = r.Queue.Deliver.Compile(next)
 		}
-		return next.ServeHTTP(w, req)
+		failed = behind.ServeHTTP(w, req)
+		return failure(failed)
 	})
 	shown.set(&outcome)
 	logOutcome(req, &outcome)
+	if failed != nil {
+		return failed // as it was, for handle_errors
+	}
 
 	var refusal *receiver.Refusal
 	if !errors.As(err, &refusal) {
@@ -204,6 +210,16 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request, next cadd
 		w.Header()[name] = values
 	}
 	return caddyhttp.Error(refusal.Status, refusal)
+}
+
+// failure is an error of handlers as the receiver is told it. Caddy's own text for it holds a random ID and a line of its
+// sources.
+func failure(err error) error {
+	var failed caddyhttp.HandlerError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	return &receiver.Failure{Status: failed.StatusCode, Err: failed.Err}
 }
 
 // allowed asks the modules that know addresses.

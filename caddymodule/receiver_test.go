@@ -229,3 +229,22 @@ func TestLesson44_SecretsAreShownNowhere(t *testing.T) {
 	s.load("", strings.Replace(site, "{env.WEBHOOK_TEST_OLD}", "a_literal_secret", 1))
 	require.Contains(t, s.logged(), "secrets are written out")
 }
+
+// TestAppIsDown: the line says what Caddy answers instead, and why, without Caddy's own names for it.
+func TestAppIsDown(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	app.Close()
+	s.load("", receiverSite("webhook_receiver videocloud "+testSecret, app))
+	resp, body := do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
+	require.Equal(t, http.StatusBadGateway, resp.StatusCode, "handle_errors gets Caddy's own error")
+	require.Equal(t, "refused: ", body)
+	for line := range strings.Lines(s.logged()) {
+		if !strings.Contains(line, `"msg":"webhook.received"`) {
+			continue
+		}
+		require.Contains(t, line, `"status":502`)
+		require.Contains(t, line, `"error":"status 502: dial tcp `)
+		return
+	}
+	t.Fatal("no line")
+}
