@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -36,9 +35,8 @@ func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver) (rece
 	routes := r.Queue.Deliver.Compile(caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil }))
 	bring := deliver(func(w http.ResponseWriter, req *http.Request) error {
 		repl := caddy.NewReplacer()
-		kept := queuedValues{c.Name, req.Header.Get(config.HeaderVerified), req.Header.Get(config.HeaderID),
-			req.Header.Get(config.HeaderEvent), req.Header.Get(config.HeaderTimestamp)}
-		repl.Map(kept.placeholder)
+		shown := shownOutcome{queuedOutcome(c, req.Header)}
+		repl.Map(shown.placeholder)
 		err := routes.ServeHTTP(w, caddyhttp.PrepareRequest(req, repl, w, server))
 		return failure(err)
 	})
@@ -52,28 +50,15 @@ func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver) (rece
 	return q, nil
 }
 
-// queuedValues are those of the placeholders of a request that comes out of a queue, as its headers kept them.
-type queuedValues struct{ name, scheme, id, event, timestamp string }
-
-func (v *queuedValues) placeholder(key string) (any, bool) {
-	field, ours := strings.CutPrefix(key, placeholderPrefix)
-	if !ours {
-		return nil, false
+// queuedOutcome is what the placeholders of a request that comes out of a queue show, as its headers kept it. Its key is
+// known where its event has an ID.
+func queuedOutcome(c *config.Receiver, h http.Header) *receiver.Outcome {
+	o := &receiver.Outcome{Name: c.Name, Scheme: h.Get(config.HeaderVerified), ID: h.Get(config.HeaderID),
+		Event: h.Get(config.HeaderEvent), Timestamp: h.Get(config.HeaderTimestamp)}
+	if !c.Dedup.Off {
+		o.Key = receiver.EventKey(c.Name, o.ID).String()
 	}
-	switch field {
-	case "name":
-		return v.name, true
-	case "scheme":
-		return v.scheme, true
-	case "id":
-		return v.id, true
-	case "event":
-		return v.event, true
-	case "timestamp":
-		return v.timestamp, true
-	default:
-		return nil, false
-	}
+	return o
 }
 
 func (a *App) startQueues(ctx context.Context) {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/internal/redistest"
+	"github.com/videocloud/webhooks/receiver"
 )
 
 func queueSite(app *backend, retry string) string {
@@ -111,6 +112,27 @@ func TestLesson42_QueueSurvivesReloads(t *testing.T) {
 			require.Equal(t, 1, n, id)
 		}
 	})
+}
+
+// TestQueuePlaceholders: the deliver routes are shown what handlers right behind a receiver are.
+func TestQueuePlaceholders(t *testing.T) {
+	for name, test := range map[string]struct{ dedup, key string }{
+		"with a key": {"", receiver.EventKey("queued", "evt_1").String()},
+		"without":    {"dedup off", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, app := newServer(t), newBackend(t)
+			const all = "{http.webhook.name}|{http.webhook.scheme}|{http.webhook.id}|{http.webhook.event}|{http.webhook.key}|" +
+				"{http.webhook.duplicate}|{http.webhook.error}"
+			site := strings.Replace(queueSite(app, "0s"), "deliver {", "deliver {\nrequest_header X-All \""+all+"\"", 1)
+			s.load("webhooks {\n redis memory\n}", strings.Replace(site, "name queued", "name queued\n"+test.dedup, 1))
+			resp, _ := do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
+			require.Equal(t, http.StatusOK, resp.StatusCode)
+			require.Eventually(t, func() bool { n, _, _ := app.seen(); return n == 1 }, 10*time.Second, time.Millisecond)
+			_, last, _ := app.seen()
+			require.Equal(t, "queued|videocloud|evt_1|video.uploaded|"+test.key+"|false|", last.Header.Get("X-All"))
+		})
+	}
 }
 
 // TestQueueDeadIsCounted: an event at the end of its table stays, and the depth says so.
