@@ -117,6 +117,8 @@ func TestSignPrintsTheDocumentedNames(t *testing.T) {
 		out := call(t, testBody, "sign", "--scheme", scheme, "--secret", testSecret, "--url", "https://hooks.example.com/in").stdout
 		require.Regexp(t, "(?m)^"+name+": ", out, scheme)
 	}
+	out = call(t, testBody, "sign", "--scheme", "standard", "--secret", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3").stdout
+	require.Regexp(t, "(?m)^webhook-id: evt_[0-9a-f]{32}$", out)
 	out = call(t, testBody, "sign", "--secret", testSecret, "--option", "brand=ACME").stdout
 	require.Contains(t, out, "X-ACME-Signature: ")
 	out = call(t, testBody, "sign", "--secret", testSecret, "--scheme", "hmac", "--option", "header=X-ownSig").stdout

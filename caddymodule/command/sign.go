@@ -53,9 +53,6 @@ func (f *signFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if f.id == "" && (v.Scheme() == defaultScheme || v.Scheme() == "standard") {
-		f.id = newEventID()
-	}
 	headers, err := v.Sign(&signature.Request{Method: f.method, URL: f.url, Header: http.Header{}, Body: body}, f.id, now)
 	if err != nil {
 		return usage(err)

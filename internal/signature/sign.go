@@ -2,10 +2,11 @@ package signature
 
 import (
 	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/hex"
 	"net/http"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // sign makes the headers that the row describes.
@@ -34,7 +35,7 @@ func (g *generic) sign(r *Request, id string, now time.Time) (http.Header, error
 	}
 	if len(g.ids) > 0 {
 		if id == "" && g.idSigned {
-			id = randomID()
+			id = NewEventID()
 		}
 		if id != "" {
 			h.Set(g.ids[0], id)
@@ -75,8 +76,9 @@ func (g *generic) frame(k *key, signature, t string) string {
 	return signature
 }
 
-func randomID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return "evt_" + hex.EncodeToString(b[:])
+// NewEventID makes an ID in the form of the product's own: evt_ and a UUIDv7 without dashes. What a scheme signs may be any
+// text, so it serves them all.
+func NewEventID() string {
+	id := uuid.Must(uuid.NewV7()) // fails only where crypto/rand would
+	return "evt_" + hex.EncodeToString(id[:])
 }

@@ -138,7 +138,7 @@ func (s *videoCloud) match(signature, body []byte) int {
 
 func (s *videoCloud) sign(r *Request, id string, now time.Time) (http.Header, error) {
 	if id == "" {
-		id = randomID()
+		id = NewEventID()
 	}
 	signer, standard := VideoCloudSigner{s.keys[0]}, StandardSigner{s.std.keys[0].mac}
 	h := http.Header{}

@@ -169,3 +169,15 @@ func TestVideoCloudBrand(t *testing.T) {
 		}
 	}
 }
+
+// An ID that nobody gave has the form of the product's own, whatever is signed with it.
+func TestSignMakesAnEventID(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range []string{"videocloud", "standard"} {
+		v, err := New(Config{Scheme: scheme, Secrets: []string{"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"}})
+		require.NoError(t, err)
+		h, err := v.Sign(&Request{Method: http.MethodPost, Header: http.Header{}, Body: []byte("{}")}, "", noon)
+		require.NoError(t, err)
+		require.Regexp(t, "^evt_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$", h.Get("webhook-id"), scheme)
+	}
+}
