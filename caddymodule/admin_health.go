@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/videocloud/webhooks/internal/version"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -53,7 +54,7 @@ func health(r *http.Request, a *App) (int, any, error) {
 }
 
 func (a *App) health(r *http.Request, maxDue time.Duration) *healthAnswer {
-	h := &healthAnswer{Status: "ok", Version: Version(), Store: storeHealth{Kind: a.storeKind(), Ready: true}, Sender: a.senderMode()}
+	h := &healthAnswer{Status: "ok", Version: version.Module(), Store: storeHealth{Kind: a.storeKind(), Ready: true}, Sender: a.senderMode()}
 	var state sender.Health
 	if h.Sender == senderDelivers {
 		state = a.running.Health(r.Context())

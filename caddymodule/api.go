@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/videocloud/webhooks/internal/version"
 	"github.com/videocloud/webhooks/sender/api"
 )
 
@@ -69,7 +70,7 @@ func (a *API) Provision(ctx caddy.Context) error {
 		Service:   service,
 		Anonymous: a.Anonymous,
 		Brand:     app.sender.Brand,
-		Version:   Version(),
+		Version:   version.Module(),
 		Logger:    slogger(ctx),
 	}
 	for i, k := range a.Keys {

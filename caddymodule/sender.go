@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
+	"github.com/videocloud/webhooks/internal/version"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -28,7 +29,7 @@ func (a *App) service() (*sender.Sender, error) {
 		Config:         a.sender,
 		Store:          a.store,
 		Logger:         slogger(a.ctx),
-		Version:        Version(),
+		Version:        version.Module(),
 		OnEvent:        events.emit,
 		Forbidden:      adminPorts(a.ctx),
 		TracerProvider: a.tracer.provider(),

@@ -10,11 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/signature"
+	"github.com/videocloud/webhooks/internal/version"
 )
 
 // sendTimeout is what the sender gives an attempt.
@@ -154,7 +154,7 @@ func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, error) {
 		return nil, err
 	}
 	if f.id == "" {
-		f.id = newEventID()
+		f.id = signature.NewEventID()
 	}
 	extra, err := parseHeaders(f.headers)
 	if err != nil {
@@ -168,7 +168,7 @@ func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, error) {
 	req.Header.Set("Content-Type", "application/json")
 	if f.scheme == defaultScheme {
 		names := config.HeadersFor(f.brand)
-		req.Header.Set("User-Agent", names.UserAgent+"/test")
+		req.Header.Set("User-Agent", names.UserAgent+"/"+version.Module())
 		req.Header.Set(names.Event, f.event)
 		req.Header.Set(names.EventID, f.id)
 		req.Header.Set(names.Attempt, "1")
@@ -208,13 +208,4 @@ func (f *sendFlags) body(in *input, now time.Time) ([]byte, error) {
 	}
 	return fmt.Appendf(nil, `{"event":%s,"timestamp":"%s","data":%s}`, event,
 		now.UTC().Format(time.RFC3339), bytes.TrimSpace(data)), nil
-}
-
-// newEventID makes an ID as the sender does.
-func newEventID() string {
-	id, err := uuid.NewV7()
-	if err != nil { // only without a source of randomness
-		id = uuid.New()
-	}
-	return "evt_" + strings.ReplaceAll(id.String(), "-", "")
 }

@@ -1,4 +1,5 @@
-package caddymodule
+// Package version knows which version of this module runs.
+package version
 
 import (
 	"runtime/debug"
@@ -8,8 +9,8 @@ import (
 
 const modulePath = "github.com/videocloud/webhooks"
 
-// Version is the version of this module in the running program, or dev for one built from its sources.
-var Version = sync.OnceValue(func() string {
+// Module is the version of this module in the running program, or dev for one built from its sources.
+var Module = sync.OnceValue(func() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return devVersion
