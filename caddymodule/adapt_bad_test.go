@@ -106,6 +106,7 @@ func TestBadCaddyfile(t *testing.T) {
 		"name twice":                {inReceiver("name a\nname b # here"), "name is given twice"},
 		"tolerance":                 {inReceiver("tolerance 300 # here"), `tolerance: "300" is not a duration`},
 		"tolerance zero":            {inReceiver("tolerance 0s # here"), "tolerance"},
+		"require_timestamp":         {inSite("webhook_receiver github s { # here\nrequire_timestamp\n}"), "require_timestamp: only the scheme videocloud"},
 		"allow nothing":             {inReceiver("allow # here"), "wrong argument count for allow"},
 		"allow address":             {inReceiver("allow 10.0.0.300 # here"), "10.0.0.300"},
 		"allow CIDR":                {inReceiver("allow 10.0.0.0/99 # here"), "10.0.0.0/99"},

@@ -77,6 +77,7 @@ func TestBadJSON(t *testing.T) {
 		"no secret":              {`{}`, `{"handler":"webhook_receiver"}`, "secret"},
 		"unknown scheme":         {`{}`, `{"handler":"webhook_receiver","secrets":["s"],"scheme":{"name":"nobody"}}`, "nobody"},
 		"scheme option":          {`{}`, `{"handler":"webhook_receiver","secrets":["s"],"scheme":{"name":"github","alg":"md5"}}`, "alg"},
+		"require_timestamp":      {`{}`, `{"handler":"webhook_receiver","secrets":["s"],"scheme":{"name":"github"},"require_timestamp":true}`, "require_timestamp"},
 		"scheme option type":     {`{}`, `{"handler":"webhook_receiver","secrets":["s"],"scheme":{"name":"hmac","header":["X"]}}`, "header"},
 		"negative":               {`{"sender":{"concurrency":-1}}`, `{"handler":"webhook_api","anonymous":true}`, "concurrency"},
 		"key_prefix":             {`{"key_prefix":"{x}"}`, `{"handler":"webhook_api","anonymous":true}`, "key_prefix"},

@@ -44,7 +44,8 @@ type Receiver struct {
 	// ToleranceOff accepts timestamps of any age. Default: false.
 	ToleranceOff bool `json:"tolerance_off,omitempty"`
 
-	// RequireTimestamp refuses videocloud deliveries without the Standard Webhooks headers. Default: false.
+	// RequireTimestamp refuses videocloud deliveries without the Standard Webhooks headers. An error with another scheme.
+	// Default: false.
 	RequireTimestamp bool `json:"require_timestamp,omitempty"`
 
 	// URL is the public URL, for schemes that sign it.
@@ -62,7 +63,7 @@ type Receiver struct {
 	// Methods are let in. Default: POST.
 	Methods []string `json:"methods,omitempty"`
 
-	// Challenge is the token that a provider's set-up request must show. Write a placeholder.
+	// Challenge is the token that a provider's set-up request must show, for schemes where it shows one. Write a placeholder.
 	Challenge string `json:"challenge,omitempty"`
 
 	// Dedup lets each event through once. Default: on, with its defaults.

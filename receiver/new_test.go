@@ -22,6 +22,7 @@ func TestBadConfigurationNamesTheOption(t *testing.T) {
 	}{
 		"unknown scheme":   {func(c *config.Receiver) { c.Scheme = "nobody" }, "scheme"},
 		"unknown option":   {func(c *config.Receiver) { c.SchemeOptions = map[string]string{"colour": "red"} }, "colour"},
+		"no timestamp":     {func(c *config.Receiver) { c.Scheme, c.RequireTimestamp = "github", true }, "require_timestamp"},
 		"bad name":         {func(c *config.Receiver) { c.Name = "a b" }, "name"},
 		"negative size":    {func(c *config.Receiver) { c.MaxSize = -1 }, "max_size"},
 		"short lease":      {func(c *config.Receiver) { c.Dedup.Lease = time.Millisecond }, "lease"},
@@ -44,6 +45,39 @@ func TestBadConfigurationNamesTheOption(t *testing.T) {
 		_, err := New(Options{Config: good(), Store: NewRedis(client, "test", "", RedisOptions{})})
 		require.ErrorContains(t, err, "name")
 	})
+}
+
+// A token that nobody will ever be asked for is no reason not to start, but somebody waits for it in vain.
+func TestChallengeWithoutUse(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		scheme, token string
+		verifier      Verifier
+		warns         bool
+	}{
+		"no set-up requests":          {"videocloud", "token", nil, true},
+		"set-up requests without one": {"slack", "token", nil, true},
+		"of use":                      {"meta", "token", nil, false},
+		"not given":                   {"videocloud", "", nil, false},
+		"a foreign scheme":            {"videocloud", "token", struct{ Verifier }{}, true},
+		"a foreign one that may ask":  {"videocloud", "token", struct{ challenging }{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, log := logged(t, func(o *Options) {
+				o.Config.Scheme, o.Config.Challenge, o.Verifier = test.scheme, test.token, test.verifier
+			})
+			lines := log.lines(t, "challenge does nothing: set-up requests of this scheme show no token; remove it")
+			require.Equal(t, test.warns, len(lines) == 1)
+			require.NotContains(t, log.b.String(), "\"token\"")
+		})
+	}
+}
+
+// challenging is a foreign verifier that answers set-up requests.
+type challenging interface {
+	Verifier
+	challenger
 }
 
 func TestOneLogLineForEachRequestWithoutSecrets(t *testing.T) {

@@ -108,6 +108,9 @@ func New(o Options) (*Receiver, error) {
 	if r.now == nil {
 		r.now = time.Now
 	}
+	if !r.asksForToken() && c.Challenge != "" {
+		r.log.Warn("challenge does nothing: set-up requests of this scheme show no token; remove it", "webhook_name", c.Name, "scheme", c.Scheme)
+	}
 	r.sources = newSources(c.Allow, o.ClientIP, o.Allowed)
 	if err := r.useStore(o.Store); err != nil {
 		return nil, err

@@ -26,6 +26,15 @@ type challenger interface {
 	Challenge(r *signature.Request, token string) (*signature.Answer, bool)
 }
 
+// asksForToken reports whether the option challenge is of use. A foreign verifier that answers set-up requests may ask for it.
+func (r *Receiver) asksForToken() bool {
+	if v, ok := r.verifier.(interface{ AsksForToken() bool }); ok {
+		return v.AsksForToken()
+	}
+	_, ok := r.verifier.(challenger)
+	return ok
+}
+
 // answer is the gateway's own answer to a set-up request. A wrong token is refused, as everything else that is.
 func (x *exchange) answer(a *signature.Answer) *Refusal {
 	if a.Status >= http.StatusBadRequest {

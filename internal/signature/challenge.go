@@ -34,6 +34,9 @@ const (
 // maxEcho bounds what an answer repeats of a request, or signs.
 const maxEcho = 256
 
+// AsksForToken reports whether a set-up request of the provider shows a token, without which it is not answered.
+func (v *Verifier) AsksForToken() bool { return v.row.handshake == handshakeMeta }
+
 // UnsignedChallenge answers the set-up requests that providers don't sign: Dropbox's and Meta's echo and X's check, all of
 // them GET requests. Ask it before [Verifier.Verify] and before methods are judged. It is false for everything else.
 // token is what the operator configured as challenge; without one Meta's request is not answered.

@@ -35,7 +35,7 @@ type Config struct {
 	Tolerance time.Duration
 	// ToleranceOff accepts a timestamp of any age, though it must still be there and well-formed.
 	ToleranceOff bool
-	// RequireTimestamp makes the scheme videocloud demand the Standard Webhooks headers.
+	// RequireTimestamp makes the scheme videocloud demand the Standard Webhooks headers. No other scheme takes it.
 	RequireTimestamp bool
 	// URL is the public URL, for schemes that sign it.
 	URL string
@@ -80,6 +80,9 @@ type Verifier struct {
 	config Config
 }
 
+// videoCloudName is the scheme that can do without a timestamp, and be told not to.
+const videoCloudName = "videocloud"
+
 // New builds a verifier. Its errors name the option at fault and wrap [ErrOption] or [ErrSecret]; they hold no secret.
 func New(c Config) (*Verifier, error) {
 	r, ok := find(c.Scheme)
@@ -90,6 +93,9 @@ func New(c Config) (*Verifier, error) {
 		if !r.known(option) {
 			return nil, badOption(option, "the scheme %s has no such option", r.name)
 		}
+	}
+	if c.RequireTimestamp && r.name != videoCloudName {
+		return nil, badOption("require_timestamp", "only the scheme %s knows it; remove it, for %s has rules of its own for timestamps", videoCloudName, r.name)
 	}
 	build, ok := specials[r.name]
 	if !ok {
