@@ -2,36 +2,30 @@ package queue
 
 import "sync"
 
-// Combiner collects items that are handed in while a call is under way, and sends them as one call. So the number of
-// calls follows the speed of the store, not the number of items.
-type Combiner[T any] struct {
-	// Send makes one call of some items. It must see to it that each item's owner learns of the end.
-	Send func(items []T)
-	// Size is the bytes of one item.
-	Size func(T) int
-	// MaxItems and MaxBytes bound one call, so that none holds the store for long. One item is always sent.
-	MaxItems, MaxBytes int
-	// Calls is how many may be under way at once: while the store works on one, the next is collected.
-	Calls int
+// combiner collects events that are handed in while a call is under way, and sends them as one call. So the number of
+// calls follows the speed of the store, not the number of events.
+type combiner struct {
+	// send makes one call of some events. It must see to it that each event's publisher learns of the end.
+	send func([]*pushed)
 
 	mu      sync.Mutex
-	waiting []T
+	waiting []*pushed
 	running int
 }
 
-// Add hands items in. It does not wait.
-func (c *Combiner[T]) Add(items ...T) {
+// add hands events in. It does not wait.
+func (c *combiner) add(ps ...*pushed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.waiting = append(c.waiting, items...)
-	if c.running < c.Calls {
+	c.waiting = append(c.waiting, ps...)
+	if c.running < pushCalls {
 		c.running++
 		go c.run()
 	}
 }
 
-// Withdraw takes back what waits. It will not be sent.
-func (c *Combiner[T]) Withdraw() []T {
+// withdraw takes back what waits. It will not be sent.
+func (c *combiner) withdraw() []*pushed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	waiting := c.waiting
@@ -40,7 +34,7 @@ func (c *Combiner[T]) Withdraw() []T {
 }
 
 // run sends what waits until nothing does.
-func (c *Combiner[T]) run() {
+func (c *combiner) run() {
 	for {
 		c.mu.Lock()
 		batch := c.take()
@@ -50,15 +44,15 @@ func (c *Combiner[T]) run() {
 			return
 		}
 		c.mu.Unlock()
-		c.Send(batch)
+		c.send(batch)
 	}
 }
 
-// take cuts off one call's worth.
-func (c *Combiner[T]) take() []T {
+// take cuts off one call's worth, which is at least one event.
+func (c *combiner) take() []*pushed {
 	n, size := 0, 0
-	for n < len(c.waiting) && n < c.MaxItems {
-		if size += c.Size(c.waiting[n]); n > 0 && size > c.MaxBytes {
+	for n < len(c.waiting) && n < pushEvents {
+		if size += len(c.waiting[n].event.Payload); n > 0 && size > pushBytes {
 			break
 		}
 		n++

@@ -113,14 +113,11 @@ func (q *Queue) collect(shard int, ps ...*pushed) {
 	q.pushMu.Lock()
 	c := q.pushers[shard]
 	if c == nil {
-		c = &Combiner[*pushed]{
-			Send: func(batch []*pushed) { q.send(shard, batch) }, Size: func(p *pushed) int { return len(p.event.Payload) },
-			MaxItems: pushEvents, MaxBytes: pushBytes, Calls: pushCalls,
-		}
+		c = &combiner{send: func(batch []*pushed) { q.send(shard, batch) }}
 		q.pushers[shard] = c
 	}
 	q.pushMu.Unlock()
-	c.Add(ps...)
+	c.add(ps...)
 }
 
 // errNoAnswer can only come from a script and a program of different versions.
@@ -169,7 +166,7 @@ func (q *Queue) giveUp(shard int, err error) {
 	q.pushMu.Lock()
 	c := q.pushers[shard]
 	q.pushMu.Unlock()
-	for _, p := range c.Withdraw() {
+	for _, p := range c.withdraw() {
 		p.err = fmt.Errorf("not tried, as the store did not answer: %w", err)
 		close(p.done)
 	}

@@ -81,13 +81,13 @@ type Queue struct {
 	tags   func(shard int) string
 
 	pushMu  sync.Mutex
-	pushers map[int]*Combiner[*pushed]
+	pushers map[int]*combiner
 	onPush  func(shard int) // wakes the dispatcher of this process without a round trip; under pushMu
 }
 
 // New returns a queue. tags names the hash tag of a shard, such as [ShardTags] gives.
 func New(store *redisstore.Store, limits Limits, tags func(shard int) string) *Queue {
-	return &Queue{store: store, limits: limits.args(), tags: tags, pushers: map[int]*Combiner[*pushed]{}}
+	return &Queue{store: store, limits: limits.args(), tags: tags, pushers: map[int]*combiner{}}
 }
 
 // ShardTags names the sender's shards: "{webhooks:3}:".
