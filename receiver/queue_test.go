@@ -154,6 +154,45 @@ func TestQueueDead(t *testing.T) {
 	})
 }
 
+// TestQueueHandsOverAtItsStop: the retry of an attempt that ends while its gateway, or its configuration, stops is made in time
+// by another. Polls are further apart than this test waits.
+func TestQueueHandsOverAtItsStop(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		started, failed := make(chan struct{}), make(chan struct{})
+		table := []time.Duration{0, 200 * time.Millisecond}
+		old, err := NewQueue(QueueOptions{Config: config.Queue{Retry: table, Concurrency: 1}, Store: s, Name: "app",
+			Deliver: func(w http.ResponseWriter, _ *http.Request) error {
+				close(started)
+				<-failed
+				w.WriteHeader(http.StatusBadGateway)
+				return nil
+			}})
+		require.NoError(t, err)
+		old.put(t, "one")
+		old.Start(t.Context())
+		<-started
+
+		app := &queueApp{status: 200}
+		next := newQueue(t, s, app, config.Queue{Retry: table})
+		startQueue(t, next)
+		require.Eventually(t, func() bool {
+			n := s.Client().PubSubNumSub(t.Context(), next.queue.Tag(0)+"wake").Val()
+			return n[next.queue.Tag(0)+"wake"] == 2
+		}, 10*time.Second, time.Millisecond)
+		next.put(t, "two") // the old one has no room for it; after it, the next one has nothing to do
+		require.Eventually(t, func() bool {
+			d, err := next.Depth(t.Context())
+			return err == nil && app.count() == 1 && d.Waiting == 0 && d.InFlight == 1
+		}, 10*time.Second, time.Millisecond)
+
+		close(failed)
+		require.NoError(t, old.Stop(t.Context()))
+		require.Eventually(t, func() bool { return app.count() == 2 }, 5*time.Second, time.Millisecond)
+		require.Equal(t, map[string]int{"one": 1, "two": 1}, app.ids)
+	})
+}
+
 // TestQueueNobodyAnswers: deliver directives that match nothing lose no event.
 func TestQueueNobodyAnswers(t *testing.T) {
 	t.Parallel()
