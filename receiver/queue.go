@@ -94,22 +94,7 @@ const maxInFlight = 1 << 20
 func (q *Queue) Start(ctx context.Context) {
 	ctx, q.stop = context.WithCancel(context.WithoutCancel(ctx)) // ends with Stop, not with the caller's context
 	q.began.Store(time.Now().UnixMilli())
-	q.running.Go(func() {
-		q.dispatcher.Run(ctx)
-		q.handOver()
-	})
-}
-
-// handOver makes the other gateways, and the next configuration of this one, look at the queue. They know nothing of when
-// the events are due that failed in this process while it stopped, and would find them with their next poll only.
-//
-// Failure policy: where this is lost, those events are up to a poll late.
-func (q *Queue) handOver() {
-	ctx, cancel := context.WithTimeout(context.Background(), enqueueTimeout) // the queue's own has ended: that is why
-	defer cancel()
-	if err := q.o.Store.Client().Publish(ctx, q.queue.Tag(0)+"wake", "1").Err(); err != nil {
-		q.log.Warn("queue: nobody was told of the stop; what waits may be a little late", "webhook_name", q.o.Name, "error", err)
-	}
+	q.running.Go(func() { q.dispatcher.Run(ctx) })
 }
 
 // Stop ends deliveries: attempts in flight get up to 10 s, and what is left is handed back. It returns when that is

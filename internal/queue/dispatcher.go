@@ -86,6 +86,7 @@ type Dispatcher struct {
 	handed   map[int]time.Time // shard → when others were woken for it
 	toOthers []int             // shards that they are to be woken for
 	asked    int               // jobs that are claimed in rounds under way
+	stopping bool
 
 	lastRound atomic.Int64
 	busy      atomic.Int64
@@ -263,6 +264,7 @@ func (d *Dispatcher) wanted(shard int) (at time.Time, ok bool) {
 // drain ends a run: attempts in flight get their grace, then they are aborted and handed back.
 func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.WaitGroup) {
 	deadline, aborted := time.Now().Add(d.o.Grace), false
+	d.stopping = true
 	for len(d.inFlight) > 0 || d.unsent > 0 || d.underWay.Load() > 0 {
 		if left := time.Until(deadline); left <= 0 && !aborted {
 			abort()

@@ -18,6 +18,8 @@ type batch struct {
 	then   []func(*redis.Cmd) error
 	failed error // before the calls
 
+	settles []int // shards whose next due time nobody else learns of, as we stop
+
 	answers []*redis.Cmd
 }
 
@@ -71,6 +73,7 @@ func (d *Dispatcher) take(b *batch) {
 		}
 		again = again || redisstore.Again(cmd)
 	}
+	d.toOthers = append(d.toOthers, b.settles...)
 	d.wakeOthers()
 	if again {
 		d.all.Store(true) // a settle may have come after the claim of its round, whose answer then says nothing of it
@@ -145,6 +148,9 @@ func (d *Dispatcher) addSettles(b *batch, now time.Time) {
 		if len(d.settling[shard]) > 0 {
 			d.settling[shard] = nil
 			d.shards[shard].reset() // its lanes may be ready again
+			if d.stopping {
+				b.settles = append(b.settles, shard)
+			}
 		}
 	}
 }

@@ -133,7 +133,7 @@ if #ends > 0 and call('XLEN', spent) == 0 then call('DEL', spent) end
 -- The claim itself. First it is looked what to take, then it is leased, and only then it leaves its lane: see lib.lua.
 local LANE_SHARE, FAST_SHARE = 4, 2
 local FAST = 1000 -- ms since the last success
-local PAYLOADS = 8 -- read at once, if they are as large as the largest so far
+local PAYLOADS = 8 -- read at once, where as many as large as the largest so far fit
 local lanes, takes, held, taken, size, largest = {}, {}, {}, 0, 0, nil
 local deadline, due_by = int(now + lease), string.format('%.1f', now + 0.5)
 
@@ -146,7 +146,7 @@ local function take_from(lane, meta, recorded, most_here)
   local found = #due / width
   local taking, records, payloads = {}, {}, {}
   while count < math.min(found, most_here) and size < bytes do
-    local wanted, fit = {}, math.max(1, math.floor((bytes - size) / (largest or bytes / 2)))
+    local wanted, fit = {}, math.max(1, math.floor((bytes - size) / (largest or bytes)))
     for k = 1, math.min(PAYLOADS, fit, found - count, most_here - count) do wanted[k] = base .. 'body:' .. due[width * (count + k - 1) + 1] end
     local got = call('MGET', unpack(wanted))
     for k = 1, #wanted do
