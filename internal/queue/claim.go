@@ -74,8 +74,9 @@ type group struct {
 	plain, others []*outcome
 }
 
-// settleCall puts together what came of attempts, so that Redis reads little of each.
-func (q *Queue) settleCall(shard int, outcomes []*outcome) redisstore.Call {
+// settleCall puts together what came of attempts, so that Redis reads little of each. stopping has other processes look at
+// what is rescheduled.
+func (q *Queue) settleCall(shard int, outcomes []*outcome, stopping bool) redisstore.Call {
 	var groups []*group
 	byName := make(map[[2]string]*group, len(outcomes))
 	size := 0
@@ -95,7 +96,8 @@ func (q *Queue) settleCall(shard int, outcomes []*outcome) redisstore.Call {
 			size += 9
 		}
 	}
-	args := append(make([]any, 0, len(q.limits)+size), q.limits...)
+	args := make([]any, 0, len(q.limits)+1+size)
+	args = append(append(args, q.limits...), flag(stopping))
 	for _, g := range groups {
 		args = append(args, g.lane, g.token, time.Since(g.began).Milliseconds(), len(g.plain))
 		for _, o := range g.plain {
@@ -156,7 +158,6 @@ type Expired struct {
 func readClaimed(cmd *redis.Cmd, shard int, token string) (claimed, error) {
 	r := newReply(cmd.Result())
 	c := claimed{wait: time.Duration(r.number()) * time.Millisecond, over: time.Duration(r.number()) * time.Millisecond}
-	r.number() // the time in Redis
 	c.notices, c.left = r.number(), r.number() == 1
 	c.jobs = make([]*Job, 0, r.number())
 	for range r.number() {

@@ -161,11 +161,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	d.health = make([]health, n)
 	d.settling = make([][]*outcome, n)
 
-	helpers.Add(1)
-	go func() {
-		defer helpers.Done()
-		d.listen(ctx)
-	}()
+	helpers.Go(func() { d.listen(ctx) })
 
 	for d.wait(ctx); ctx.Err() == nil; d.wait(ctx) {
 		d.round(attempts, &helpers, true)

@@ -25,6 +25,6 @@ func (q *Queue) Measure(ctx context.Context, shard, most int, around func(claim 
 	for i, j := range c.jobs {
 		outcomes[i] = &outcome{Job: j, Outcome: Outcome{Kind: Succeeded}}
 	}
-	_, _, err = settled(q.store.RunAll(ctx, []redisstore.Call{q.settleCall(shard, outcomes)})[0])
+	_, _, err = settled(q.store.RunAll(ctx, []redisstore.Call{q.settleCall(shard, outcomes, false)})[0])
 	return len(c.jobs), err
 }

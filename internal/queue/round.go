@@ -18,8 +18,6 @@ type batch struct {
 	then   []func(*redis.Cmd) error
 	failed error // before the calls
 
-	settles []int // shards whose next due time nobody else learns of, as we stop
-
 	answers []*redis.Cmd
 }
 
@@ -73,7 +71,6 @@ func (d *Dispatcher) take(b *batch) {
 		}
 		again = again || redisstore.Again(cmd)
 	}
-	d.toOthers = append(d.toOthers, b.settles...)
 	d.wakeOthers()
 	if again {
 		d.all.Store(true) // a settle may have come after the claim of its round, whose answer then says nothing of it
@@ -131,7 +128,7 @@ func (d *Dispatcher) addSettles(b *batch, now time.Time) {
 			n := min(len(outcomes), settleBatch)
 			part := outcomes[:n]
 			outcomes = outcomes[n:]
-			b.add(shard, d.o.Queue.settleCall(shard, part), func(cmd *redis.Cmd) error {
+			b.add(shard, d.o.Queue.settleCall(shard, part, d.stopping), func(cmd *redis.Cmd) error {
 				notices, lost, err := settled(cmd)
 				if err != nil {
 					d.settling[shard] = append(d.settling[shard], part...)
@@ -148,9 +145,6 @@ func (d *Dispatcher) addSettles(b *batch, now time.Time) {
 		if len(d.settling[shard]) > 0 {
 			d.settling[shard] = nil
 			d.shards[shard].reset() // its lanes may be ready again
-			if d.stopping {
-				b.settles = append(b.settles, shard)
-			}
 		}
 	}
 }

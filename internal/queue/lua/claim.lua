@@ -6,7 +6,7 @@
 -- ARGV[10] most jobs, ARGV[11] most payload bytes, ARGV[12] lease in ms, ARGV[13] token of this claim,
 -- ARGV[14] most jobs from one lane, ARGV[15…] lanes to pass over
 -- Returns: ms until there is something to do (-1: nothing known), ms until a delivered payload's time is over (-1: none known),
---   now, notices in the outbox, 1 where due jobs are left, number of jobs, number of lanes with jobs that waited too long, for
+--   notices in the outbox, 1 where due jobs are left, number of jobs, number of lanes with jobs that waited too long, for
 --   each of these: lane, how many it were, then for each lane with jobs: lane, meta, its jobs, of those with a record (place
 --   from 0, attempts made, leases expired), and payloads in lists of some, nil where one is gone
 --
@@ -17,7 +17,7 @@ local skip, skipped, suffix = {}, 0, ':' .. token
 for i = 15, #ARGV do skip[ARGV[i]] = true; skipped = skipped + 1 end
 
 local ready, leases, ages = base .. 'ready', base .. 'leases', base .. 'ages'
-local moved, none = 0, {}
+local moved = 0
 
 -- An empty stream would stay, and look like something to do.
 local outbox = base .. 'outbox'
@@ -104,9 +104,9 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', base .. 'notices', '-inf', now, 'LIM
   local conf = base .. 'conf:' .. lane
   local h = call('HMGET', conf, 'nc', 'nl', 'ns', 'st')
   if (tonumber(h[1]) or 0) > 0 and h[2] and h[4] and h[4] ~= 'deleted' then
-    notice(lane, 'failed', h[2], h[3] or int(now), h[1])
-    if h[4] == 'active' then notice(lane, 'recovered', '', h[3] or int(now), 0) end
-    call('HSET', conf, 'nt', int(now), 'nc', 0, 'nf', h[4] == 'active' and '0' or '1')
+    notice(lane, 'failed', h[2], h[3] or now_text, h[1])
+    if h[4] == 'active' then notice(lane, 'recovered', '', h[3] or now_text, 0) end
+    call('HSET', conf, 'nt', now_text, 'nc', 0, 'nf', h[4] == 'active' and '0' or '1')
   end
   call('ZREM', base .. 'notices', lane)
 end
@@ -117,7 +117,7 @@ local SPENT = 2 + math.floor(most / 256) -- entries at once: a settle adds one, 
 local ends = call('XRANGE', spent, '-', since(C.kept), 'COUNT', SPENT)
 for _, entry in ipairs(ends) do
   local id, text, delivered, bodies = entry[1], entry[2][2], {}, {}
-  local ended = tonumber(string.match(id, '^%d+'))
+  local ended = time_of(id)
   for at = 1, #text, JOB do delivered[#delivered + 1] = string.sub(text, at, at + JOB - 1) end
   local again = call('ZMSCORE', base .. 'resent', unpack(delivered))
   for k, job in ipairs(delivered) do
@@ -258,11 +258,11 @@ sooner(base .. 'notices')
 local over = -1
 if taken == 0 then -- else there is a next claim soon, as these jobs end
   local first = call('XRANGE', spent, '-', '+', 'COUNT', 1)[1]
-  if first then over = math.max(tonumber(string.match(first[1], '^%d+')) + C.kept - now, 0) end
+  if first then over = math.max(time_of(first[1]) + C.kept - now, 0) end
 end
 
 local left = is_ready(heads[2]) and 1 or 0
-local reply = { wait, over, int(now), outgoing, left, taken, #overdue / 2 }
+local reply = { wait, over, outgoing, left, taken, #overdue / 2 }
 for _, v in ipairs(overdue) do reply[#reply + 1] = v end
 for _, v in ipairs(lanes) do reply[#reply + 1] = v end
 return reply

@@ -7,7 +7,7 @@
 --   state is "waiting", "leased", "dead", "dropped" (failed, and not kept any more), "gone", "done" or "unknown"
 
 local lane = ARGV[10]
-local reply, leased = {}, nil
+local reply = {}
 
 for i = 11, #ARGV do
   local job = ARGV[i]
@@ -22,19 +22,11 @@ for i = 11, #ARGV do
     state = 'gone'
   elseif e[7] then
     state, r[2] = 'dropped', e[7]
-  else
-    if not leased then
-      leased = {}
-      for _, member in ipairs(call('ZRANGE', base .. 'leases', 0, -1)) do
-        leased[string.match(member, '^(.*):[^:]+$')] = true
-      end
-    end
-    if leased[lane .. ':' .. job] then
-      state = 'leased'
-    elseif e[6] then
-      for l in string.gmatch(e[6], '%S+') do
-        if l == lane then state = 'done' end
-      end
+  elseif under_way(lane, job) then
+    state = 'leased'
+  elseif e[6] then
+    for l in string.gmatch(e[6], '%S+') do
+      if l == lane then state = 'done' end
     end
   end
   for _, v in ipairs({ state, due or '', r[1] or '0', r[2] or '', e[1] or '', e[2] or '', e[3] or '', e[4] or '',

@@ -112,6 +112,9 @@ local function offer(lane, status, in_flight, window, not_before)
   call('ZREM', ready, lane)
 end
 
+-- time_of is when an entry of a stream was added, in ms.
+local function time_of(id) return tonumber(string.match(id, '^%d+')) end
+
 -- since is the place in a stream of what is as old as ms. There is none before 1970.
 local function since(ms) return int(math.max(now - ms, 0)) end
 
@@ -175,7 +178,7 @@ local function trim_history(lane)
   end
   if #entries == LOOK then return now + 1 end
   local first = call('XRANGE', idx, '-', '+', 'COUNT', 1)[1]
-  return first and tonumber(string.match(first[1], '^%d+')) + IDX_TTL + 1
+  return first and time_of(first[1]) + IDX_TTL + 1
 end
 
 -- only_lane reports whether an event has a single lane. Such an event needs no counting.
@@ -225,7 +228,7 @@ end
 -- is the job itself.
 local function bury_in(lane, job, reason, attempts)
   local record, dead = base .. 'job:' .. lane .. job, base .. 'dead:' .. lane
-  call('HSET', record, 'r', reason, 'n', attempts, 'f', int(now))
+  call('HSET', record, 'r', reason, 'n', attempts, 'f', now_text)
   call('HDEL', record, 'x')
   call('PEXPIRE', record, C.kept_dead)
   call('ZADD', dead, now, job)
@@ -264,6 +267,18 @@ local function cancel(lane, job)
   cancel_in(lane, job)
   call('DEL', base .. 'job:' .. lane .. job)
   ended(job, false, only_lane(job))
+end
+
+-- under_way reports whether a job of a lane is being attempted. It reads all leases, once in a call: not for what is called often.
+local leased
+local function under_way(lane, job)
+  if not leased then
+    leased = {}
+    for _, member in ipairs(call('ZRANGE', base .. 'leases', 0, -1)) do
+      leased[string.match(member, '^(.*):[^:]+$')] = true
+    end
+  end
+  return leased[lane .. ':' .. job]
 end
 
 -- waiting counts jobs in and out of the lanes, for the metrics.

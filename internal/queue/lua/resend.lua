@@ -15,7 +15,7 @@
 local lane = ARGV[10]
 local key, dead, conf = base .. 'lane:' .. lane, base .. 'dead:' .. lane, base .. 'conf:' .. lane
 local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap')
-local reply, added, leased = {}, 0, nil
+local reply, added = {}, 0
 
 local cursor = ARGV[11] ~= '' and base .. ARGV[11]
 if cursor then
@@ -30,16 +30,6 @@ if cursor and #ARGV > 16 and pace > 0 then
   if turn - now > pace / 10 then return 'soon' end
 end
 
-local function under_way(job)
-  if not leased then
-    leased = {}
-    for _, member in ipairs(call('ZRANGE', base .. 'leases', 0, -1)) do
-      leased[string.match(member, '^(.*):[^:]+$')] = true
-    end
-  end
-  return leased[lane .. ':' .. job]
-end
-
 -- went_here reports whether a job is one of this lane: another lane's payload is not for it.
 local function went_here(event, job)
   local lanes = call('HGET', event, 'l')
@@ -50,7 +40,7 @@ end
 -- Jobs in spent keep their payloads where they are marked as sent again, see claim.lua: as of the last entry where Redis'
 -- clock went back since. Where spent is empty nothing would take a mark away again.
 local last = call('XREVRANGE', base .. 'spent', '+', '-', 'COUNT', 1)[1]
-local mark = last and int(math.max(now, tonumber(string.match(last[1], '^%d+'))))
+local mark = last and int(math.max(now, time_of(last[1])))
 
 drain()
 for i = 17, #ARGV do
@@ -65,7 +55,7 @@ for i = 17, #ARGV do
     call('DEL', record)
     call('ZADD', key, now, job)
     wait_until(lane, job, now + C.age)
-  elseif under_way(job) then
+  elseif under_way(lane, job) then
     outcome = 'under way'
   elseif call('ZCARD', key) >= C.pending then
     outcome = 'backlog'

@@ -2,7 +2,7 @@
 -- moves its lane's window, status and notices, and puts the lane back into ready.
 --
 -- KEYS[1] the shard
--- ARGV[10…] groups of attempts of one lane and one claim: lane, token, ms since they began, number of plain successes, each of
+-- ARGV[10] "1" where this process is about to stop, ARGV[11…] groups of attempts of one lane and one claim: lane, token, ms since they began, number of plain successes, each of
 --   these as one text: the job (JOB characters) and its log entry ("" for none); number of other outcomes, for each of these: job, outcome ("ok", "retry", "fail", "gone", "back"), attempts made,
 --   ms until the next attempt, reason (of "fail"; of "ok" and "back" the word "record" where the job has one), slow ("1": the
 --   window shrinks), log entry, single ("1": its event has no other lane), detail of the failure for a notice ("" to leave the
@@ -46,7 +46,7 @@ local function failed(t, lane, detail, status)
   if before == 'disabled' then return end -- its owner was told; these were under way
   if before == 'active' then
     t.failed_since = now
-    t.set.fs = int(now)
+    t.set.fs = now_text
   end
   if before == 'active' or (before == 'failed' and status == 'disabled') then
     t.status = status
@@ -173,7 +173,7 @@ end
 -- each_group calls f with every group's lane, what follows its token in a member of leases, when its attempts began, and the
 -- places in ARGV: before its plain successes, how many, of its others, how many.
 local function each_group(f)
-  local at = 10
+  local at = 11
   while ARGV[at] do
     local plain = tonumber(ARGV[at + 3])
     local others = tonumber(ARGV[at + 4 + plain])
@@ -225,6 +225,7 @@ for i, lane in ipairs(order) do
   end
 end
 waiting(waited)
-if handed_back then wake() end -- whoever hands back is about to stop: others are to take it
+-- What is handed back is for others to take, and nobody else knows when that is due which a stopping process rescheduled.
+if handed_back or ARGV[10] == '1' and waited > 0 then wake() end
 
 return { call('XLEN', outbox), lost }
