@@ -18,6 +18,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redistest"
 )
 
 // provision does what `caddy validate` does.
@@ -243,7 +244,7 @@ func TestAdminPorts(t *testing.T) {
 // Redis being down never keeps Caddy from starting: health and the log say it, and the API answers 503.
 func TestRedisIsDown(t *testing.T) {
 	s, app := newServer(t), newBackend(t)
-	s.load(fmt.Sprintf("webhooks {\nredis redis://127.0.0.1:%d\nsender\n}", freePort(t)), senderSite(app))
+	s.load(fmt.Sprintf("webhooks {\nredis redis://127.0.0.1:%d\nsender\n}", redistest.FreePort(t)), senderSite(app))
 	status, health := s.adminGet("/webhooks/health")
 	require.Equal(t, 503, status)
 	require.Contains(t, health, `"status":"unavailable"`)

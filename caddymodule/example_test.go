@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/videocloud/webhooks/internal/redistest"
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
@@ -24,7 +25,7 @@ type example struct {
 }
 
 func runExample(t *testing.T) *example {
-	e := &example{newServer(t), map[string]int{"8080": freePort(t), "8090": freePort(t), "8091": freePort(t)}}
+	e := &example{newServer(t), map[string]int{"8080": redistest.FreePort(t), "8090": redistest.FreePort(t), "8091": redistest.FreePort(t)}}
 	text, err := os.ReadFile("../Caddyfile.example")
 	require.NoError(t, err)
 	caddyfile := regexp.MustCompile(`80[89]\d`).ReplaceAllStringFunc(string(text), func(old string) string {

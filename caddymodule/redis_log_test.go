@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/redistest"
 )
 
 // TestRedisClientTalksToTheLog: not to standard error, past all that is configured.
 func TestRedisClientTalksToTheLog(t *testing.T) {
 	s := newServer(t)
-	s.load(fmt.Sprintf("webhooks {\nredis redis://127.0.0.1:%d\n}", freePort(t)), "respond hello")
+	s.load(fmt.Sprintf("webhooks {\nredis redis://127.0.0.1:%d\n}", redistest.FreePort(t)), "respond hello")
 	require.Eventually(t, func() bool {
 		for line := range strings.Lines(s.logged()) {
 			if strings.Contains(line, `"logger":"webhooks.redis"`) && strings.Contains(line, `"level":"debug"`) {

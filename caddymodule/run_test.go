@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/videocloud/webhooks/internal/redistest"
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
@@ -32,7 +32,7 @@ type server struct {
 
 // newServer finds ports; load starts it.
 func newServer(t *testing.T) *server {
-	s := &server{t: t, admin: freePort(t), port: freePort(t), log: filepath.Join(t.TempDir(), "log")}
+	s := &server{t: t, admin: redistest.FreePort(t), port: redistest.FreePort(t), log: filepath.Join(t.TempDir(), "log")}
 	t.Cleanup(func() {
 		require.NoError(t, caddy.Stop())
 		require.Zero(t, poolSize(), "something was not given back")
@@ -104,14 +104,6 @@ func poolSize() (n int) {
 		return true
 	})
 	return n
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // backend is an app behind the gateway.

@@ -16,12 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/videocloud/webhooks/internal/redistest"
 )
 
 // gateway is the example's shape with a site over TLS beside the plain one, on which HTTP/2 works too.
 func gateway(t *testing.T, app *backend, options string) (s *server, secure string) {
 	s = newServer(t)
-	port := freePort(t)
+	port := redistest.FreePort(t)
 	site := `handle /webhooks {
 		webhook_receiver videocloud ` + testSecret + ` {
 			` + options + `

@@ -159,6 +159,19 @@ func decode[T any](text []byte) (v T, err error) {
 	return v, nil
 }
 
+// view asks for what is at path, and shows it.
+func view[T any](cmd *cobra.Command, f *adminFlags, path string, table func(w io.Writer, v *T)) (v T, err error) {
+	a, err := f.connect()
+	if err != nil {
+		return v, err
+	}
+	text, err := a.ask(cmd.Context(), http.MethodGet, path, nil)
+	if err != nil {
+		return v, err
+	}
+	return show(cmd, f, text, table)
+}
+
 // show prints an answer: as it is for programs, by f for people.
 func show[T any](cmd *cobra.Command, f *adminFlags, text []byte, table func(w io.Writer, v *T)) (v T, err error) {
 	if v, err = decode[T](text); err != nil {

@@ -54,17 +54,9 @@ func listDead(cmd *cobra.Command, f *adminFlags, args []string, offset, limit in
 		return usagef("unexpected argument %q; see --help", args[1])
 	}
 	name, _ := nameAndJobs(args)
-	a, err := f.connect()
-	if err != nil {
-		return err
-	}
-	text, err := a.ask(cmd.Context(), http.MethodGet, pathOf("/webhooks/dead", map[string]string{
+	_, err := view(cmd, f, pathOf("/webhooks/dead", map[string]string{
 		"name": name, "offset": strconv.Itoa(offset), "limit": strconv.Itoa(limit),
-	}), nil)
-	if err != nil {
-		return err
-	}
-	_, err = show(cmd, f, text, printDead)
+	}), printDead)
 	return err
 }
 

@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,15 +22,7 @@ now, why, and what comes next.`,
 		Example: `  $ caddy webhook explain evt_0190...
   $ caddy webhook explain dlv_... --json`,
 		RunE: about("an event or a delivery", func(cmd *cobra.Command, id string) error {
-			a, err := f.connect()
-			if err != nil {
-				return err
-			}
-			text, err := a.ask(cmd.Context(), http.MethodGet, pathOf("/webhooks/explain", map[string]string{"id": id, "account": account}), nil)
-			if err != nil {
-				return err
-			}
-			_, err = show(cmd, &f, text, printExplanation)
+			_, err := view(cmd, &f, pathOf("/webhooks/explain", map[string]string{"id": id, "account": account}), printExplanation)
 			return err
 		}),
 	}

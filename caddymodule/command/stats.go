@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -25,15 +24,7 @@ The exit status is 1 where something is wrong.`,
 		Example: `  $ caddy webhook stats
   $ caddy webhook stats --json | jq .queues`,
 		RunE: runner(func(cmd *cobra.Command) error {
-			a, err := f.connect()
-			if err != nil {
-				return err
-			}
-			text, err := a.ask(cmd.Context(), http.MethodGet, "/webhooks/stats", nil)
-			if err != nil {
-				return err
-			}
-			s, err := show(cmd, &f, text, printStats)
+			s, err := view(cmd, &f, "/webhooks/stats", printStats)
 			if err == nil && s.Health.Status != "ok" {
 				return errNo
 			}

@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,15 +27,7 @@ wait, are in flight and have failed, and how the last attempt went.`,
 			default:
 				return usagef("status: it is active, failed, paused or disabled")
 			}
-			a, err := f.connect()
-			if err != nil {
-				return err
-			}
-			text, err := a.ask(cmd.Context(), http.MethodGet, pathOf("/webhooks/webhooks", map[string]string{"account": account, "status": status}), nil)
-			if err != nil {
-				return err
-			}
-			_, err = show(cmd, &f, text, printWebhooks)
+			_, err := view(cmd, &f, pathOf("/webhooks/webhooks", map[string]string{"account": account, "status": status}), printWebhooks)
 			return err
 		}),
 	}

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/redistest"
 )
 
 // asCaddy makes this program run as Caddy where a test starts it again.
@@ -47,7 +49,7 @@ type gateway struct {
 // newGateway starts Caddy. receiver is what stands in the block of webhook_receiver, behind what follows it in the site.
 func newGateway(t *testing.T, redis, receiver, behind string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, port: freePort(t), admin: freePort(t), dir: t.TempDir()}
+	g := &gateway{t: t, port: redistest.FreePort(t), admin: redistest.FreePort(t), dir: t.TempDir()}
 	caddyfile := fmt.Sprintf(`{
 	admin 127.0.0.1:%d
 	default_bind 127.0.0.1
@@ -194,12 +196,4 @@ func (a *app) proxy() string { return "reverse_proxy " + strings.TrimPrefix(a.UR
 // queue is a queue in front of the app.
 func (a *app) queue(retry string) string {
 	return "queue {\nretry " + retry + "\ndeliver {\n" + a.proxy() + "\n}\n}"
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

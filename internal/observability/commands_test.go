@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/redistest"
 )
 
 // commands is a system that the command line is tried on: a webhook that works, one that fails, and a queue whose app
@@ -154,7 +156,7 @@ func TestCommands(t *testing.T) {
 		require.Equal(t, 1, c.webhook("forget", "nobody", c.event).status)
 	})
 	t.Run("nobody there", func(t *testing.T) {
-		r := c.run("", "webhook", "stats", "--address", fmt.Sprintf("127.0.0.1:%d", freePort(t)))
+		r := c.run("", "webhook", "stats", "--address", fmt.Sprintf("127.0.0.1:%d", redistest.FreePort(t)))
 		require.Equal(t, 3, r.status)
 		require.Contains(t, r.stderr, "is it running")
 		require.Equal(t, 2, c.run("", "webhook", "stats", "--address", "not an address:x").status)
@@ -248,7 +250,7 @@ func TestCommandsWithoutACaddy(t *testing.T) {
 	require.Equal(t, 1, c.run("{ }", args...).status)
 	require.Equal(t, 2, c.run("{}", append(args, "--nonsense")...).status)
 
-	port := freePort(t)
+	port := redistest.FreePort(t)
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	listen := exec.Command(binary(t), "webhook", "listen", "--address", address, "--secret", "@"+secret)
 	listen.Env = c.environment()

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/videocloud/webhooks/internal/redistest"
 )
 
 const deploy = "../../deploy"
@@ -207,13 +209,13 @@ func TestComposeCaddyfileRuns(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(secrets, name), []byte(value+"\n"), 0o600))
 	}
-	c := &caddy{t: t, name: "compose", admin: freePort(t), port: freePort(t), dir: t.TempDir()}
-	metrics := freePort(t)
+	c := &caddy{t: t, name: "compose", admin: redistest.FreePort(t), port: redistest.FreePort(t), dir: t.TempDir()}
+	metrics := redistest.FreePort(t)
 	text := strings.NewReplacer(
 		"/run/secrets", secrets, "localhost:2019", c.adminAddress()+"\n\tauto_https off\n\tdefault_bind 127.0.0.1", ":2020", fmt.Sprintf(":%d", metrics),
 	).Replace(read(t, deploy, "compose/Caddyfile"))
 	c.env = []string{
-		"REDIS_ADDRESS=" + store.Addr(), "API_HOST=http://127.0.0.1:" + fmt.Sprint(c.port), "HOOKS_HOST=http://127.0.0.1:" + fmt.Sprint(freePort(t)),
+		"REDIS_ADDRESS=" + store.Addr(), "API_HOST=http://127.0.0.1:" + fmt.Sprint(c.port), "HOOKS_HOST=http://127.0.0.1:" + fmt.Sprint(redistest.FreePort(t)),
 	}
 	c.config = filepath.Join(c.dir, "Caddyfile")
 	require.NoError(t, os.WriteFile(c.config, []byte(text), 0o600))

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -85,7 +84,7 @@ type caddy struct {
 // startCaddy runs a site and global options under an environment, until the test ends.
 func startCaddy(t *testing.T, name, options, site string, env ...string) *caddy {
 	t.Helper()
-	c := &caddy{t: t, name: name, admin: freePort(t), port: freePort(t), dir: t.TempDir(), env: env}
+	c := &caddy{t: t, name: name, admin: redistest.FreePort(t), port: redistest.FreePort(t), dir: t.TempDir(), env: env}
 	c.write(options, site)
 	c.launch()
 	return c
@@ -261,14 +260,6 @@ func (c *caddy) publish(event string, header ...string) (id, delivery string) {
 }
 
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
 
 // app is what stands behind the gateway. It fails as often as told for each event.
 type app struct {

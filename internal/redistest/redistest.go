@@ -37,13 +37,15 @@ func Start(t testing.TB, args ...string) *Server {
 		}
 		t.Skip("redis-server is not on PATH: this test needs it")
 	}
-	s := &Server{Port: freePort(t), Args: args, dir: t.TempDir(), t: t}
+	s := &Server{Port: FreePort(t), Args: args, dir: t.TempDir(), t: t}
 	s.Up()
 	t.Cleanup(s.Kill)
 	return s
 }
 
-func freePort(t testing.TB) int {
+// FreePort finds a port that nobody listens on.
+func FreePort(t testing.TB) int {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
