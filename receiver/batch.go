@@ -2,8 +2,6 @@ package receiver
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -22,15 +20,10 @@ const (
 	opKinds
 )
 
-// luaScript is a script and the name that Redis knows it by.
-type luaScript struct{ source, sha string }
-
-func newLua(source string) luaScript {
-	sum := sha1.Sum([]byte(source)) // Redis names scripts by their SHA-1
-	return luaScript{source, hex.EncodeToString(sum[:])}
-}
-
-var claimsScript = newLua(keysLua + claimsLua)
+var (
+	claimsSource = keysLua + claimsLua
+	claimsName   = redis.NewScript(claimsSource).Hash()
+)
 
 // op is one call of a store.
 type op struct {
@@ -63,11 +56,11 @@ func (b *batch) most(ops []*op) int { return min(len(ops), maxBatch) }
 
 func (b *batch) carry(ctx context.Context, ops []*op) {
 	b.sort(ops)
-	b.cmd = b.command(ctx, "evalsha", claimsScript.sha)
+	b.cmd = b.command(ctx, "evalsha", claimsName)
 	_ = b.client.Process(ctx, b.cmd) // the command carries its error
 	if redis.HasErrorPrefix(b.cmd.Err(), "NOSCRIPT") {
 		// A Redis that was restarted has forgotten the script.
-		b.cmd = b.command(ctx, "eval", claimsScript.source)
+		b.cmd = b.command(ctx, "eval", claimsSource)
 		_ = b.client.Process(ctx, b.cmd)
 	}
 }
