@@ -36,6 +36,9 @@
 //			respond 404
 //		}
 //	}
+//	http://, https:// {
+//		respond 421
+//	}
 //
 // # Secrets
 //
