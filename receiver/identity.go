@@ -56,15 +56,17 @@ var hashers = sync.Pool{New: func() any { return &hasher{Hash: sha256.New()} }}
 // identity and so is let through.
 func (r *Receiver) identify(x *exchange, h http.Header, v *signature.Result) *Claim {
 	id, signed := v.ID, v.IDSigned
+	counts := !v.NoID // a scheme's row says whether the provider's ID tells events apart; one that the operator names does
 	d := &r.config.Dedup
 	switch {
 	case d.IDHeader != "":
 		// A header is covered by the signature only if it repeats what the scheme signs.
-		id = h.Get(d.IDHeader)
+		id, counts = h.Get(d.IDHeader), true
 		signed = v.IDSigned && id == v.ID
 	case d.IDPointer != "":
 		id, _ = signature.Field(x.body, d.IDPointer)
-		signed = v.BodySigned
+		counts = true
+		signed = v.BodySigned && len(v.Content) == 0 // otherwise where the body begins is not fixed
 	}
 	if len(id) <= maxShownID {
 		x.ID = id // longer ones identify the event all the same, but stay out of headers and logs
@@ -73,16 +75,19 @@ func (r *Receiver) identify(x *exchange, h http.Header, v *signature.Result) *Cl
 		return nil
 	}
 	c := &x.claim
-	*c = Claim{ID: EventKey(r.config.Name, id), Lease: d.Lease, TTL: d.TTL, At: r.now(), Local: d.OnStoreError != config.OnStoreErrorReject}
+	*c = Claim{Lease: d.Lease, TTL: d.TTL, At: r.now(), Local: d.OnStoreError != config.OnStoreErrorReject}
+	if counts {
+		c.ID = EventKey(r.config.Name, id)
+	}
 	c.Signed = signed && !c.ID.IsZero()
 	// Lesson 46: where the signature covers no body, a digest would be the client's word, and two events
 	// with equal bodies one.
-	if v.BodySigned && !d.DigestOff {
-		content := x.body
+	if (v.BodySigned || len(v.Content) > 0) && !v.NoDigest && !d.DigestOff {
+		content, url := x.body, v.URLSigned
 		if len(v.Content) > 0 {
-			content = v.Content // the same, however the body spells it
+			content, url = v.Content, "" // the octets that were matched, in which the URL has no border of its own
 		}
-		c.Digest = hashKey(kindDigest, r.config.Name, v.URLSigned, content)
+		c.Digest = hashKey(kindDigest, r.config.Name, url, content)
 	}
 	if c.ID.IsZero() && c.Digest.IsZero() {
 		return nil

@@ -34,6 +34,8 @@ type Info struct {
 	Event string
 	// Secret is what to configure as the secret.
 	Secret string
+	// SecretHeaders hold the secret itself, or a token that stands for it: keep them out of logs and stores.
+	SecretHeaders []string
 	// Handshake is the set-up request that the gateway answers, in words; empty if there is none.
 	Handshake string
 	// HandshakeUnsigned says that it comes without a signature, as a GET request.
@@ -84,6 +86,7 @@ func (r *row) info() Info {
 	}
 	i.ID, i.IDSigned = r.identity(p)
 	i.Event = strings.Join(append(pointers(r.eventJSON), quoted(r.eventHeader)...), ", else ")
+	i.SecretHeaders = r.secretHeaders()
 	i.Handshake, i.HandshakeUnsigned = r.handshake.describe()
 	i.Unprotected = r.unprotected(i)
 	for _, o := range optionHelp {
@@ -147,6 +150,14 @@ func (r *row) identity(p payload) (place string, signed bool) {
 		places = append(pointers([]string{r.idJSON}), places...)
 	}
 	return strings.Join(places, ", else "), r.idJSON != ""
+}
+
+// secretHeaders are the headers with the secret, or with a token that whoever reads it can use again.
+func (r *row) secretHeaders() []string {
+	if r.header == "" || (r.alg != algToken && r.header != "Authorization") {
+		return nil
+	}
+	return []string{http.CanonicalHeaderKey(r.header)}
 }
 
 func quoted(headers ...string) (words []string) {

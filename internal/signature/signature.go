@@ -60,10 +60,16 @@ type Result struct {
 	Timestamp  string // the provider's timestamp as written; empty if there is none
 	BodySigned bool   // the signature covers the body
 	URLSigned  string // the public URL where the scheme signs it
-	// Content, where it is not empty, is what the signature covers, in a form that does not change with the spelling of the
-	// body. A digest of it identifies the event where a digest of the body would not: the same signed form fields
-	// can be written in many orders and escapes.
+	// Content, where it is not empty, is what identifies the event instead of the body: the very octets that the signature was
+	// made of, without the time. A stranger can spell a URL, a form or a list in many ways that one signature covers, and
+	// can move the border between neighbours; the octets stay the same.
 	Content []byte
+	// Items, where there are several or the body has more than one place for them, are the octets of each signed event in the body, each
+	// once and in order. Every one of them is an event of its own: a list of them can be repeated, cut and put
+	// together anew while each signature stays right.
+	Items [][]byte
+	// NoID and NoDigest say that the provider's ID, or what is signed, does not tell events apart: see [Info.Identity].
+	NoID, NoDigest bool
 }
 
 // scheme is what a Verifier is made of.
@@ -78,6 +84,8 @@ type Verifier struct {
 	row    *row
 	scheme scheme
 	config Config
+
+	secretHeaders []string
 }
 
 // videoCloudName is the scheme that can do without a timestamp, and be told not to.
@@ -105,11 +113,15 @@ func New(c Config) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{row: r, scheme: s, config: c}, nil
+	return &Verifier{row: r, scheme: s, config: c, secretHeaders: r.secretHeaders()}, nil
 }
 
 // Scheme is the scheme's own name, whatever alias it was asked for by.
 func (v *Verifier) Scheme() string { return v.row.name }
+
+// SecretHeaders are the canonical names of the headers that hold the secret itself, or a token that stands for it: keep
+// them out of logs and stores.
+func (v *Verifier) SecretHeaders() []string { return v.secretHeaders }
 
 // Check judges what can be judged before the body is read: headers that are missing, malformed or repeated, and the
 // timestamp where it is in a header.
