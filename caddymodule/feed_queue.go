@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/receiver"
 )
 
 // deliveredInfo is an attempt of a receiver's queue to bring an event to its app.
@@ -50,11 +51,9 @@ func deliveredOf(c *config.Receiver, req *http.Request, status int, err error, t
 		Number: number, StatusCode: status, DurationMS: took.Milliseconds(),
 	}
 	switch {
-	case err != nil:
+	case err != nil && (status == 0 || !errors.Is(err, receiver.ErrNoApp)):
 		d.Error = err.Error()
-	case status == 0:
-		d.Error = "none of the deliver directives answered"
-	case status < 200 || status > 299:
+	case status != 0 && (status < 200 || status > 299):
 		d.Error = "the app answered " + strconv.Itoa(status)
 	case req.Context().Err() != nil:
 		d.Error = req.Context().Err().Error()

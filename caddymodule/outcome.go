@@ -79,6 +79,6 @@ func logOutcome(req *http.Request, o *receiver.Outcome) {
 		return
 	}
 	extra.Set(zap.String("webhook_name", o.Name))
-	extra.Set(zap.String("webhook_id", o.ID))
+	extra.Set(zap.String("event_id", o.ID))
 	extra.Set(zap.String("webhook_outcome", o.Result))
 }

@@ -31,14 +31,13 @@ func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver) (rece
 	if err := r.Queue.Deliver.Provision(ctx); err != nil {
 		return nil, fmt.Errorf("queue: deliver: %w", err)
 	}
-	// Routes that leave a request unanswered must not pass for delivery.
-	routes := r.Queue.Deliver.Compile(caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil }))
+	routes := r.Queue.Deliver.Compile(endOfRoutes)
 	bring := deliver(func(w http.ResponseWriter, req *http.Request) error {
 		repl := caddy.NewReplacer()
 		shown := shownOutcome{queuedOutcome(c, req.Header)}
 		repl.Map(shown.placeholder)
-		err := routes.ServeHTTP(w, caddyhttp.PrepareRequest(req, repl, w, server))
-		return failure(err)
+		req = caddyhttp.PrepareRequest(req, repl, w, server)
+		return orNoApp(req, failure(routes.ServeHTTP(w, req)))
 	})
 	q, err := receiver.NewQueue(receiver.QueueOptions{
 		Config: *c.Queue, Store: a.store, Name: c.Name, Logger: slogger(ctx), Deliver: bring.shown(c),

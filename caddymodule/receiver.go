@@ -25,7 +25,7 @@ func init() { caddy.RegisterModule(new(Receiver)) }
 // so that the sender's retry reaches the app.
 //
 // It sets the placeholders {http.webhook.name}, .scheme, .id, .event, .timestamp, .key, .duplicate and
-// .error, and adds webhook_name, webhook_id and webhook_outcome to the access log. A refusal is an error
+// .error, and adds webhook_name, event_id and webhook_outcome to the access log. A refusal is an error
 // that handle_errors can shape.
 type Receiver struct {
 	// Name is what this receiver's claims, queue and metrics go by: the same on every gateway of one app, another for
@@ -195,7 +195,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request, next cadd
 			behind = r.Queue.Deliver.Compile(next)
 		}
 		failed = behind.ServeHTTP(w, req)
-		return failure(failed)
+		return orNoApp(req, failure(failed))
 	})
 	shown.set(&outcome)
 	logOutcome(req, &outcome)

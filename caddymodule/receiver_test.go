@@ -69,7 +69,7 @@ func TestReceiver(t *testing.T) {
 	require.Equal(t, 1, n)
 
 	log := s.logged()
-	require.Contains(t, log, `"webhook_name":"shop","webhook_id":"evt_1","webhook_outcome":"accepted"`)
+	require.Contains(t, log, `"webhook_name":"shop","event_id":"evt_1","webhook_outcome":"accepted"`)
 	require.Contains(t, log, `"webhook_outcome":"duplicate"`)
 	require.Contains(t, log, `"was_duplicate":false`)
 	require.Contains(t, log, `"was_duplicate":true`)

@@ -16,6 +16,7 @@ const (
 	HeaderEvent     = "X-Webhook-Event"
 	HeaderTimestamp = "X-Webhook-Timestamp"
 	HeaderAttempt   = "X-Webhook-Attempt"
+	HeaderDeliver   = "X-Webhook-Deliver"   // by which of a queue's named deliveries it comes
 	HeaderDuplicate = "X-Webhook-Duplicate" // in the gateway's own answer
 )
 

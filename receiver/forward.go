@@ -19,7 +19,7 @@ func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange
 	defer cancel()
 	x.rec = recorder{ResponseWriter: w}
 	if c == nil {
-		err := next(&x.rec, x.forApp(ctx, req))
+		err := x.answered(next(&x.rec, x.forApp(ctx, req)))
 		x.judge(err)
 		return err
 	}
@@ -30,9 +30,20 @@ func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange
 		x.keeper.stop()
 		r.settle(x.lasting(), c, done)
 	}()
-	err := next(&x.rec, x.forApp(ctx, req))
+	err := x.answered(next(&x.rec, x.forApp(ctx, req)))
 	done = x.judge(err)
 	return err
+}
+
+// answered turns [ErrNoApp] into a refusal, unless somebody did write an answer.
+func (x *exchange) answered(err error) error {
+	if !errors.Is(err, ErrNoApp) {
+		return err
+	}
+	if x.rec.wrote() {
+		return nil
+	}
+	return refuse(http.StatusBadGateway, ReasonNoApp, ErrNoApp)
 }
 
 // forApp returns the request that the app gets: the same headers and Host, the bytes that were verified,

@@ -7,7 +7,23 @@ import (
 	"github.com/videocloud/webhooks/config"
 )
 
+// ownHeaders are the names that the gateway sets, in lower case. Other X-Webhook-* headers are a provider's own.
+var ownHeaders = []string{"x-webhook-verified", "x-webhook-id", "x-webhook-event", "x-webhook-timestamp", "x-webhook-attempt", "x-webhook-deliver"}
+
 const ownPrefix = "x-webhook-"
+
+// cleanse removes what nobody behind the receiver may get: forged headers of ours, and what would turn the exchange into a
+// connection of another protocol, whose content nobody verified.
+func cleanse(h http.Header) {
+	dropOwn(h)
+	if len(h["Upgrade"]) > 0 || len(h["Http2-Settings"]) > 0 {
+		delete(h, "Upgrade")
+		delete(h, "Http2-Settings")
+		keepConnection(h, func(token string) bool {
+			return !strings.EqualFold(token, "Upgrade") && !strings.EqualFold(token, "HTTP2-Settings")
+		})
+	}
+}
 
 // dropOwn removes every header that a CGI-style app behind the gateway could take for one of ours: any letter
 // case, and anything but letters and digits where we write a dash, since such apps see them all as "_".
@@ -23,27 +39,53 @@ func dropOwn(h http.Header) {
 		if !mentionsOwn(v) {
 			continue
 		}
-		if kept := withoutOwn(h["Connection"]); kept != nil {
-			h["Connection"] = kept
-		} else {
-			delete(h, "Connection")
-		}
+		keepConnection(h, func(token string) bool { return !isOwn(token) })
 		break
 	}
 }
 
+// keepConnection drops the tokens of Connection that are not to be kept.
+func keepConnection(h http.Header, keep func(token string) bool) {
+	var kept []string
+	for _, v := range h["Connection"] {
+		for token := range strings.SplitSeq(v, ",") {
+			if token = strings.TrimSpace(token); token != "" && keep(token) {
+				kept = append(kept, token)
+			}
+		}
+	}
+	if kept == nil {
+		delete(h, "Connection")
+		return
+	}
+	h["Connection"] = kept
+}
+
 func isOwn(name string) bool {
-	if len(name) < len(ownPrefix) {
+	if len(name) <= len(ownPrefix) || name[0]|0x20 != 'x' {
 		return false
 	}
-	for i := 0; i < len(ownPrefix); i++ {
+	for _, own := range ownHeaders {
+		if spells(name, own) {
+			return true
+		}
+	}
+	return false
+}
+
+// spells reports whether a name may pass for another one, which is in lower case.
+func spells(name, own string) bool {
+	if len(name) != len(own) {
+		return false
+	}
+	for i := range len(own) {
 		c := name[i] | 0x20 // lower case, for letters
-		switch want := ownPrefix[i]; {
-		case want == '-':
+		switch {
+		case own[i] == '-':
 			if 'a' <= c && c <= 'z' || '0' <= name[i] && name[i] <= '9' {
 				return false
 			}
-		case c != want:
+		case c != own[i]:
 			return false
 		}
 	}
@@ -57,18 +99,6 @@ func mentionsOwn(connection string) bool {
 		}
 	}
 	return false
-}
-
-func withoutOwn(connection []string) []string {
-	var kept []string
-	for _, v := range connection {
-		for token := range strings.SplitSeq(v, ",") {
-			if token = strings.TrimSpace(token); token != "" && !isOwn(token) {
-				kept = append(kept, token)
-			}
-		}
-	}
-	return kept
 }
 
 // setOwn tells the app what was verified.

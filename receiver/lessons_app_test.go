@@ -164,3 +164,32 @@ func TestDedupOffLetsEveryCopyThrough(t *testing.T) {
 	}
 	require.Equal(t, "evt_1", g.app.last().Header.Get("X-Webhook-Id"))
 }
+
+// TestLesson50_AnHTTPHandlerThatWritesNothingDidItsWork: net/http answers 200 for it. Only a Next that says so had nobody behind it.
+func TestLesson50_AnHTTPHandlerThatWritesNothingDidItsWork(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.app.work = func(http.ResponseWriter, *http.Request) {}
+	requireAccepted(t, g.deliver("silent", "evt_1"))
+	requireDuplicate(t, g.deliver("silent", "evt_1"))
+
+	for range 2 {
+		w := httptest.NewRecorder()
+		out, err := g.Serve(w, delivery("nobody", "evt_2"), func(http.ResponseWriter, *http.Request) error { return ErrNoApp })
+		var refusal *Refusal
+		require.ErrorAs(t, err, &refusal)
+		require.Equal(t, http.StatusBadGateway, refusal.Status)
+		require.Equal(t, ReasonNoApp, out.Result)
+		require.Equal(t, ReasonNoApp, out.Error)
+	}
+	requireAccepted(t, g.deliver("nobody", "evt_2"))
+
+	// Somebody did answer: then it counts.
+	out, err := g.Serve(httptest.NewRecorder(), delivery("answered", "evt_3"), func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusNoContent)
+		return ErrNoApp
+	})
+	require.NoError(t, err)
+	require.Equal(t, ResultAccepted, out.Result)
+	requireDuplicate(t, g.deliver("answered", "evt_3"))
+}

@@ -74,7 +74,7 @@ func TestFurtherSourcesAreAskedAfterTheList(t *testing.T) {
 // ownSpellings are headers that some app would take for one of ours.
 var ownSpellings = []string{
 	"X-Webhook-Verified", "X_Webhook_Verified", "x-webhook_verified", "X-WEBHOOK-ID", "X_WEBHOOK_ID", "x-Webhook-Event",
-	"X-Webhook-Timestamp", "X-Webhook-Attempt", "X-Webhook-Anything", "X.Webhook.Id", "X-Webhook_Verified",
+	"X-Webhook-Timestamp", "X-Webhook-Attempt", "X-Webhook-Deliver", "x.webhook_deliver", "X.Webhook.Id", "X-Webhook_Verified",
 }
 
 func TestLesson40_OwnHeadersFromOutsideAreDropped(t *testing.T) {
@@ -84,6 +84,7 @@ func TestLesson40_OwnHeadersFromOutsideAreDropped(t *testing.T) {
 			r.Header[name] = []string{"forged"} // not canonical, as other servers may leave them
 		}
 		r.Header["X-Webhookish"] = []string{"kept"}
+		r.Header["X-Webhook-Signature"] = []string{"a provider's own"} // lesson 70
 		r.Header["Connection"] = []string{"keep-alive, X-Webhook-Verified", "x_webhook_id"}
 	}
 	requireClean := func(t *testing.T, h http.Header) {
@@ -92,6 +93,7 @@ func TestLesson40_OwnHeadersFromOutsideAreDropped(t *testing.T) {
 			require.NotContains(t, values, "forged", name)
 		}
 		require.Equal(t, "kept", h.Get("X-Webhookish"))
+		require.Equal(t, "a provider's own", h.Get("X-Webhook-Signature"))
 		require.Equal(t, []string{"keep-alive"}, h["Connection"])
 	}
 	t.Run("accepted", func(t *testing.T) {
@@ -147,4 +149,29 @@ func TestIDsThatCantStandInAHeaderAreLeftOut(t *testing.T) {
 	g := newGateway(t, func(o *Options) { o.Config.Dedup.IDPointer = "/id" })
 	requireAccepted(t, g.deliver(`{"id":"a\r\nX-Injected: 1"}`, ""))
 	require.NotContains(t, g.app.last().Header, "X-Webhook-Id")
+}
+
+func TestLesson67_AnUpgradeIsNeverPassedOn(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*Options){
+		"accepted": func(*Options) {},
+		"let through by a dry run": func(o *Options) {
+			o.Config.DryRun = true
+			o.Config.Secrets = []string{"another secret of the tests"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, change)
+			r := delivery(`{}`, "evt_1")
+			r.Header["Connection"] = []string{"keep-alive, Upgrade", "HTTP2-Settings"}
+			r.Header["Upgrade"] = []string{"websocket"}
+			r.Header["Http2-Settings"] = []string{"AAMAAABkAARAAAAAAAIAAAAA"}
+			requireAccepted(t, g.serve(r))
+			got := g.app.last().Header
+			require.NotContains(t, got, "Upgrade")
+			require.NotContains(t, got, "Http2-Settings")
+			require.Equal(t, []string{"keep-alive"}, got["Connection"])
+		})
+	}
 }

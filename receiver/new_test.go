@@ -101,7 +101,7 @@ func TestOneLogLineForEachRequestWithoutSecrets(t *testing.T) {
 		require.NotContains(t, lines[i], sign("the body"))
 		require.NotContains(t, lines[i], sign("forged"))
 	}
-	require.Contains(t, lines[0], "webhook_id=evt_1")
+	require.Contains(t, lines[0], "event_id=evt_1")
 	require.Contains(t, lines[2], "level=WARN")
 }
 

@@ -84,7 +84,7 @@ func (l *lines) of(level slog.Level) *sample.Lines {
 // level of a request's log line. Refusals are warnings: somebody, the sender or a stranger, has to know.
 func (o *Outcome) level() slog.Level {
 	switch {
-	case o.Error == ReasonStore || o.Error == ReasonQueueFull:
+	case o.Error == ReasonStore, o.Error == ReasonQueueFull, o.Error == ReasonNoApp:
 		return slog.LevelError
 	case o.Error != "" && o.Error != ReasonInFlight, o.Result == ResultFailed:
 		return slog.LevelWarn
@@ -109,7 +109,7 @@ func (o *Outcome) attrs(ctx context.Context, err error, leftOut int64) []slog.At
 	attrs := append(make([]slog.Attr, 0, 12),
 		slog.String("webhook_name", o.Name),
 		slog.String("webhook_outcome", o.Result),
-		slog.String("webhook_id", o.ID),
+		slog.String("event_id", o.ID),
 		slog.String("event", o.Event),
 		slog.String("scheme", o.Scheme),
 		slog.String("key", o.Key),

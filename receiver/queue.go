@@ -30,8 +30,9 @@ type QueueOptions struct {
 	Store *QueueStore
 	// Name is the receiver's.
 	Name string
-	// Deliver brings one event to the app. An error, or an answer other than 2xx, is a failed attempt. The request's
-	// context ends with the attempt's time.
+	// Deliver brings one event to the app. An error, or an answer other than 2xx, is a failed attempt; one that writes
+	// nothing has answered 200, as with net/http. [ErrNoApp] says that nobody was there to answer. The request's context ends
+	// with the attempt's time.
 	Deliver func(http.ResponseWriter, *http.Request) error
 	// Logger gets one line for each attempt and each dead event. Defaults to none.
 	Logger *slog.Logger
@@ -170,18 +171,15 @@ func (q *Queue) deliver(ctx context.Context, job *Job, body string, number int) 
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			q.log.Error("delivery panicked", "webhook_name", q.o.Name, "webhook_id", job.ID, "panic", p, "stack", string(debug.Stack()))
+			q.log.Error("delivery panicked", "webhook_name", q.o.Name, "event_id", job.ID, "panic", p, "stack", string(debug.Stack()))
 			err = errors.New("the handlers behind the queue panicked")
 		}
 	}()
 	var w answer
-	if err := q.o.Deliver(&w, req); err != nil {
+	if err := q.o.Deliver(&w, req); err != nil && (w.status == 0 || !errors.Is(err, ErrNoApp)) {
 		return err
 	}
-	switch {
-	case w.status == 0:
-		return errors.New("none of the deliver directives answered")
-	case w.status < 200 || w.status > 299:
+	if w.status != 0 && (w.status < 200 || w.status > 299) {
 		return fmt.Errorf("the app answered %d", w.status)
 	}
 	return ctx.Err() // an answer after the time counts as none

@@ -193,17 +193,34 @@ func TestQueueHandsOverAtItsStop(t *testing.T) {
 	})
 }
 
-// TestQueueNobodyAnswers: deliver directives that match nothing lose no event.
-func TestQueueNobodyAnswers(t *testing.T) {
+// TestLesson50_TheLibrarysQueueAndSilence: an http.Handler that writes nothing answered 200, and only who says that nobody was
+// there has lost nothing.
+func TestLesson50_TheLibrarysQueueAndSilence(t *testing.T) {
 	t.Parallel()
-	s := redistest.Open(t, config.Redis{URL: config.Memory})
-	q := newQueue(t, s, &queueApp{}, config.Queue{Retry: []time.Duration{0}})
-	startQueue(t, q)
-	q.put(t, "one")
-	require.Eventually(t, func() bool {
-		all, err := q.Dead(t.Context(), 0, 10)
-		return err == nil && len(all) == 1 && all[0].Error == "none of the deliver directives answered"
-	}, 10*time.Second, time.Millisecond)
+	for name, test := range map[string]struct {
+		deliver func(http.ResponseWriter, *http.Request) error
+		dead    bool
+	}{
+		"silence":            {func(http.ResponseWriter, *http.Request) error { return nil }, false},
+		"nobody":             {func(http.ResponseWriter, *http.Request) error { return ErrNoApp }, true},
+		"nobody, as wrapped": {func(http.ResponseWriter, *http.Request) error { return fmt.Errorf("at the end: %w", ErrNoApp) }, true},
+		"an answer all the same": {func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusAccepted)
+			return ErrNoApp
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := redistest.Open(t, config.Redis{URL: config.Memory})
+			ended := make(chan string, 1)
+			q, err := NewQueue(QueueOptions{Config: config.Queue{Retry: []time.Duration{0}}, Store: s, Name: "app", Deliver: test.deliver,
+				Observe: func(outcome string, _ time.Duration) { ended <- outcome }})
+			require.NoError(t, err)
+			startQueue(t, q)
+			q.put(t, "one")
+			require.Equal(t, map[bool]string{false: outcomeDelivered, true: outcomeDead}[test.dead], <-ended)
+		})
+	}
 }
 
 // TestQueueSurvivesRedisRestart: what was answered 200 is delivered after a crash of Redis and of the gateway.

@@ -44,7 +44,7 @@ func (q *Queue) logLine(ctx context.Context, level slog.Level, lines *sample.Lin
 	if !ok {
 		return
 	}
-	attrs := append(make([]slog.Attr, 0, 12), slog.String("webhook_name", q.o.Name), slog.String("webhook_id", a.job.ID),
+	attrs := append(make([]slog.Attr, 0, 12), slog.String("webhook_name", q.o.Name), slog.String("event_id", a.job.ID),
 		slog.String("event", a.job.Event), slog.String("outcome", a.outcome))
 	attrs = append(attrs, more...)
 	// The trace ID is the second field of the traceparent that came with the request.

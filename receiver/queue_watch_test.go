@@ -76,7 +76,7 @@ func TestQueueLogsEachAttempt(t *testing.T) {
 		a := attempts[i]
 		require.Equal(t, "WARN", a["level"])
 		require.Equal(t, "shop", a["webhook_name"])
-		require.Equal(t, "evt_1", a["webhook_id"])
+		require.Equal(t, "evt_1", a["event_id"])
 		require.EqualValues(t, i+1, a["attempt"])
 		require.Equal(t, outcome, a["outcome"])
 		require.Equal(t, trace, a["trace_id"])

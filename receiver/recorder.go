@@ -29,6 +29,9 @@ func (r *recorder) succeeded() bool {
 	return !r.hijacked && (r.status == 0 || r.status >= 200 && r.status < 300)
 }
 
+// wrote reports whether somebody answered, or took the connection.
+func (r *recorder) wrote() bool { return r.status != 0 || r.hijacked }
+
 // WriteHeader notes the final status: 1xx is information on the way to it, but for 101, after which no other comes.
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {

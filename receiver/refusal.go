@@ -22,6 +22,7 @@ const (
 	ReasonInFlight  = "in_flight"
 	ReasonStore     = "store"
 	ReasonQueueFull = "queue_full"
+	ReasonNoApp     = "no_app"
 )
 
 // Values of Retry-After, in seconds: when trying again may help.
@@ -30,6 +31,12 @@ const (
 	retryStore     = "5"
 	retryQueueFull = "60"
 )
+
+// ErrNoApp is what the next handler, or [QueueOptions.Deliver], returns to say that nobody was there to answer the request: its
+// chain of handlers ran to its end. A handler that returns nil without having written anything did its work, and
+// answered 200. Where something was written after all, the error says nothing.
+var ErrNoApp = errors.New("nothing behind the receiver answers: add reverse_proxy, or another handler that answers, " +
+	"behind it, or check the matcher of the one that is there")
 
 // StatusClientClosed is what a request counts as whose client left before its body was read.
 const StatusClientClosed = 499

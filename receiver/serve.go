@@ -46,7 +46,7 @@ func (x *exchange) lasting() context.Context {
 
 // Serve judges the request, and answers it or calls next. A refusal is returned as a [*Refusal], with nothing
 // written; other errors are next's own. The request's headers are changed in place: nobody behind the
-// receiver, an error page included, gets to see a forged X-Webhook-* header.
+// receiver, an error page included, gets to see a forged header of ours.
 func (r *Receiver) Serve(w http.ResponseWriter, req *http.Request, next Next) (out Outcome, err error) {
 	start := r.now()
 	x := &exchange{parent: req.Context()}
@@ -68,7 +68,7 @@ func (r *Receiver) Serve(w http.ResponseWriter, req *http.Request, next Next) (o
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
 		x.Result, x.Error, x.Status = refusal.Reason, refusal.Reason, refusal.Status
-		dropOwn(req.Header)
+		cleanse(req.Header)
 	}
 	return x.Outcome, err
 }
@@ -80,7 +80,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 			return refusal
 		}
 		x.note(refusal)
-		dropOwn(req.Header)
+		cleanse(req.Header)
 		return r.forward(w, req, x, nil, next)
 	}
 	if x.challenge != nil {
@@ -89,7 +89,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 	}
 	x.Verified, x.Secret, x.Event, x.Timestamp = true, v.Secret, v.Event, v.Timestamp
 	claim := r.identify(x, req.Header, v)
-	dropOwn(req.Header)
+	cleanse(req.Header)
 	r.setOwn(req.Header, x)
 	if r.queue != nil {
 		refusal = r.enqueue(req, x, claim)

@@ -41,8 +41,7 @@ func endReceive(span trace.Span, o *Outcome) {
 		attribute.String("webhook.scheme", o.Scheme),
 		attribute.String("webhook.outcome", o.Result),
 		attribute.String("webhook.event", o.Event),
-		attribute.String("webhook.id", o.ID),
-		attribute.String("webhook.event.id", o.ID), // as the sender's spans name them
+		attribute.String("webhook.event.id", o.ID), // as the sender's spans name it: webhook.id is a webhook's
 		attribute.String("webhook.event.type", o.Event),
 	)
 	if o.Error != "" || o.Result == ResultFailed {
