@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -71,6 +72,7 @@ func (a *API) Provision(ctx caddy.Context) error {
 		Anonymous: a.Anonymous,
 		Brand:     app.sender.Brand,
 		Version:   version.Module(),
+		Mounted:   strippedPrefix,
 		Logger:    slogger(ctx),
 	}
 	for i, k := range a.Keys {
@@ -97,6 +99,19 @@ func (a *API) Provision(ctx caddy.Context) error {
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	a.handler.ServeHTTP(w, a.tracer.incoming(r))
 	return nil
+}
+
+// strippedPrefix is what handle_path or uri strip_prefix took off a request's path.
+func strippedPrefix(r *http.Request) string {
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok {
+		return ""
+	}
+	prefix, ends := strings.CutSuffix(original.URL.EscapedPath(), r.URL.EscapedPath())
+	if !ends {
+		return "" // the path was replaced by another
+	}
+	return prefix
 }
 
 // parseAPI reads the directive. Syntax:

@@ -11,9 +11,9 @@ import (
 
 	"github.com/videocloud/webhooks/client"
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/apitest"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
-	"github.com/videocloud/webhooks/sender/api/apitest"
 )
 
 // demoKey is the key of the guide's examples.

@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/apitest"
 	"github.com/videocloud/webhooks/internal/redistest"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
-	"github.com/videocloud/webhooks/sender/api/apitest"
 )
 
 // TestREST runs the API's own suite on the real sender. Every answer is checked against the OpenAPI document.

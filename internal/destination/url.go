@@ -67,6 +67,9 @@ func parse(raw string) (*url.URL, error) {
 		return nil, invalidURL("remove the fragment (# and what follows), which is never sent")
 	}
 	u, err := url.Parse(raw)
+	if escape := url.EscapeError(""); errors.As(err, &escape) {
+		return nil, invalidURL("write a percent sign in the URL as %%25; %q is no escape", string(escape))
+	}
 	if err != nil || u.Opaque != "" || u.Scheme == "" || u.Host == "" {
 		return nil, invalidURL("write an absolute URL such as https://example.com/webhooks")
 	}

@@ -85,7 +85,7 @@ func TestCheckURLRefused(t *testing.T) {
 		"tab":                 {Policy{}, "https://exa\tmple.com/", CodeInvalidField, "percent-encode"},
 		"NUL":                 {Policy{}, "https://example.com/\x00", CodeInvalidField, "percent-encode"},
 		"backslash":           {Policy{}, `https://example.com\@127.0.0.1/`, CodeInvalidField, "percent-encode"},
-		"bad escape":          {Policy{}, "https://example.com/%zz", CodeInvalidField, "absolute"},
+		"bad escape":          {Policy{}, "https://example.com/%zz", CodeInvalidField, "escape"},
 		"not ASCII":           {Policy{}, "https://example.com/ü", CodeInvalidField, "percent-encode"},
 		"not UTF-8":           {Policy{}, "https://example.com/\xff", CodeInvalidField, "percent-encode"},
 		"port 0":              {Policy{}, "https://example.com:0/", CodeInvalidField, "65535"},

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/videocloud/webhooks/internal/sample"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -66,7 +67,7 @@ func (h *handler) answer(c *call, data any) {
 	}
 	buf.WriteString("}\n")
 	if c.location != "" {
-		c.w.Header().Set("Location", c.basePath+c.location)
+		c.w.Header().Set("Location", c.prefix()+c.location)
 	}
 	h.send(c, c.route.status, buf.Bytes())
 }
@@ -137,7 +138,12 @@ func (h *handler) logRefusal(c *call, status int, e apiError, err error) {
 	if !h.log.Enabled(ctx, level) {
 		return
 	}
+	leftOut, ok := h.lines.of(level).Take(time.Now())
+	if !ok {
+		return
+	}
 	attrs := []slog.Attr{
+		slog.String("request_id", c.requestID),
 		slog.Int("status", status), slog.String("code", string(e.Code)), slog.String("reason", e.Message),
 		slog.String("method", c.r.Method), slog.String("remote", c.r.RemoteAddr),
 	}
@@ -150,7 +156,24 @@ func (h *handler) logRefusal(c *call, status int, e apiError, err error) {
 	if status >= 500 {
 		attrs = append(attrs, slog.Any("error", causeOf(err)))
 	}
+	if leftOut > 0 {
+		attrs = append(attrs, slog.Int64("left_out", leftOut))
+	}
 	h.log.LogAttrs(ctx, level, "request refused", attrs...)
+}
+
+// refusalLines thin out the lines of refusals, each level by itself: strangers with bad keys must not keep a failing
+// store out of the log.
+type refusalLines struct{ debug, info, err sample.Lines }
+
+func (l *refusalLines) of(level slog.Level) *sample.Lines {
+	switch level {
+	case slog.LevelError:
+		return &l.err
+	case slog.LevelInfo:
+		return &l.info
+	}
+	return &l.debug
 }
 
 // causeOf is what an operator needs to know: the cause that the caller was not told.
@@ -167,6 +190,7 @@ func (h *handler) send(c *call, status int, body []byte) {
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set(requestIDHeader, c.requestID)
 	c.w.WriteHeader(status)
 	if c.r.Method == http.MethodHead {
 		return

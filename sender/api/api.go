@@ -19,11 +19,13 @@
 package api
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/videocloud/webhooks/config"
 )
@@ -40,6 +42,10 @@ type Options struct {
 	Brand string
 	// BasePath is the path below which the API is served, such as /api/v1. Defaults to none.
 	BasePath string
+	// Mounted returns the path below which a request's own path lies as its caller wrote it: what a server in front of
+	// this handler took off the path, such as Caddy's handle_path. Location and the OpenAPI document's server begin with
+	// it. Defaults to none.
+	Mounted func(r *http.Request) string
 	// Version is the version that the OpenAPI document shows. Defaults to "dev".
 	Version string
 	// Logger gets refused keys and failures. Defaults to no log.
@@ -55,8 +61,10 @@ type handler struct {
 	anonymous     bool
 	accountHeader string
 	basePath      string
-	openAPI       []byte
+	mounted       func(*http.Request) string
+	openAPI       openAPI
 	log           *slog.Logger
+	lines         refusalLines
 }
 
 // New makes the API's handler. An error names the option of the Caddyfile at fault and never holds a key.
@@ -86,9 +94,10 @@ func New(o Options) (http.Handler, error) {
 		anonymous:     o.Anonymous,
 		accountHeader: "X-" + o.Brand + "-Account",
 		basePath:      o.BasePath,
+		mounted:       o.Mounted,
 		log:           o.Logger,
 	}
-	h.openAPI, err = openAPIDocument(o.Version, o.BasePath, h.accountHeader, o.Anonymous)
+	h.openAPI, err = openAPIDocument(o.Version, h.accountHeader, o.Anonymous)
 	if err != nil {
 		return nil, fmt.Errorf("making the OpenAPI document: %w", err)
 	}
@@ -98,18 +107,42 @@ func New(o Options) (http.Handler, error) {
 // call is one request on its way through a route.
 type call struct {
 	*handler
-	w        http.ResponseWriter
-	r        *http.Request
-	route    *route
-	id       string // the {id} of the path
-	account  string
-	query    query
-	location string // of what was made, for the Location header
+	w         http.ResponseWriter
+	r         *http.Request
+	requestID string
+	route     *route
+	id        string // the {id} of the path
+	account   string
+	query     query
+	location  string // of what was made, for the Location header
+}
+
+// requestIDHeader names the request in its answer and in the log, so that a caller's report leads to our line.
+const requestIDHeader = "X-Request-Id"
+
+// requestID is the name that a proxy in front gave to a request, or a new one.
+func requestID(r *http.Request) string {
+	if given := r.Header[requestIDHeader]; len(given) == 1 && isID(given[0]) {
+		return given[0]
+	}
+	return "req_" + rand.Text()
+}
+
+// prefix is what comes before a route's path in the URL that the caller used.
+func (c *call) prefix() string {
+	if c.mounted == nil {
+		return c.basePath
+	}
+	mounted := strings.Trim(c.mounted(c.r), "/") // one slash at the start: two would name a host
+	if mounted == "" {
+		return c.basePath
+	}
+	return "/" + mounted + c.basePath
 }
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := call{handler: h, w: w, r: r}
+	c := call{handler: h, w: w, r: r, requestID: requestID(r)}
 	data, err := c.serve()
 	if err != nil {
 		h.refuse(&c, err)

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/videocloud/webhooks/internal/apitest"
 	"github.com/videocloud/webhooks/sender/api"
-	"github.com/videocloud/webhooks/sender/api/apitest"
 )
 
 func TestAPI(t *testing.T) {

@@ -24,15 +24,15 @@ func readBatch(body []byte) ([]batchItem, error) {
 	var items []batchItem
 	given := false
 	each := func(n int) error {
+		if n == config.MaxBatchEvents {
+			// Here, not at the end: what can't be taken is not read, however much of it there is.
+			return invalid("events", "holds more than %d events; send several batches", config.MaxBatchEvents)
+		}
 		item := batchItem{}
 		outer := s.refused // of the batch; where it is set, no item counts
 		err := newEventPlan.read(s, reflect.ValueOf(&item.event).Elem())
 		item.refused, s.refused = s.refused, outer
-		if n < config.MaxBatchEvents {
-			items = append(items, item)
-		} else {
-			s.refuse(invalid("events", "holds more than %d events; send several batches", config.MaxBatchEvents))
-		}
+		items = append(items, item)
 		return err
 	}
 	if s.space() != '{' {
@@ -44,12 +44,14 @@ func readBatch(body []byte) ([]batchItem, error) {
 				s.refuse(unknownField(name))
 				return s.skip()
 			}
+			if given {
+				return s.skip() // a repeated member, which is refused
+			}
 			given = true
 			if s.space() != '[' {
 				s.refuse(invalid("events", "must be a list of events"))
 				return s.skip()
 			}
-			items = items[:0] // of a repeated member, which is refused anyway
 			return s.array(each)
 		})
 	}

@@ -16,9 +16,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/videocloud/webhooks/internal/apitest"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
-	"github.com/videocloud/webhooks/sender/api/apitest"
 )
 
 const demoKey = "videocloud-demo-key"

@@ -21,8 +21,26 @@ var codes = []sender.Code{
 	sender.CodeLimitReached, sender.CodeUnavailable,
 }
 
+// openAPI is the document around the URL of its server, which is that of each request.
+type openAPI struct{ before, after []byte }
+
+// serverMark stands for the server's URL while the document is made; no text of ours has it.
+const serverMark = "\x00"
+
+// at returns the document of a server at a path.
+func (o *openAPI) at(path string) (rawAnswer, error) {
+	if path == "" {
+		path = "/"
+	}
+	buf := bytes.NewBuffer(make([]byte, 0, len(o.before)+len(path)+len(o.after)+16))
+	buf.Write(o.before)
+	err := encode(buf, path)
+	buf.Write(o.after)
+	return buf.Bytes(), err
+}
+
 // openAPIDocument makes the OpenAPI 3.1 document out of the routes and the Go types that they take and give.
-func openAPIDocument(version, basePath, accountHeader string, anonymous bool) ([]byte, error) {
+func openAPIDocument(version, accountHeader string, anonymous bool) (openAPI, error) {
 	s := &schemas{made: map[reflect.Type]bool{}}
 	errorAnswer := doc{
 		{"type", "object"},
@@ -32,10 +50,6 @@ func openAPIDocument(version, basePath, accountHeader string, anonymous bool) ([
 	paths := pathsOf(s)
 	s.list = append(s.list, member{"ErrorAnswer", errorAnswer})
 
-	server := basePath
-	if server == "" {
-		server = "/"
-	}
 	d := doc{
 		{"openapi", "3.1.0"},
 		{"info", doc{
@@ -44,7 +58,7 @@ func openAPIDocument(version, basePath, accountHeader string, anonymous bool) ([
 			{"description", "Register webhooks, publish events, and see what became of them. Delivery is at least once, in no promised order."},
 			{"license", doc{{"name", "Apache 2.0"}, {"identifier", "Apache-2.0"}}},
 		}},
-		{"servers", []doc{{{"url", server}}}},
+		{"servers", []doc{{{"url", serverMark}}}},
 	}
 	components := doc{
 		{"schemas", s.list},
@@ -74,7 +88,9 @@ func openAPIDocument(version, basePath, accountHeader string, anonymous bool) ([
 	)
 	var buf bytes.Buffer
 	err := encode(&buf, d)
-	return append(buf.Bytes(), '\n'), err
+	buf.WriteByte('\n')
+	before, after, _ := bytes.Cut(buf.Bytes(), []byte(`"\u0000"`))
+	return openAPI{before, after}, err
 }
 
 func pathsOf(s *schemas) (paths doc) {

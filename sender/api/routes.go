@@ -161,7 +161,7 @@ var routes = []route{
 		method: http.MethodGet, path: "/openapi.json", operation: "getOpenAPI", tag: tagMeta, access: accessOpen, accountless: true,
 		summary: "Get this document",
 		status:  http.StatusOK,
-		serve:   func(c *call) (any, error) { return rawAnswer(c.openAPI), nil },
+		serve:   func(c *call) (any, error) { return c.openAPI.at(c.prefix()) },
 	},
 }
 
