@@ -18,6 +18,7 @@ const (
 	HeaderAttempt   = "X-Webhook-Attempt"
 	HeaderDeliver   = "X-Webhook-Deliver"   // by which of a queue's named deliveries it comes
 	HeaderDuplicate = "X-Webhook-Duplicate" // in the gateway's own answer
+	HeaderQueued    = "X-Webhook-Queued"    // in its answer to what its queue took
 )
 
 // DefaultBrand is the word in the sender's header names and User-Agent.

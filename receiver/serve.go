@@ -107,6 +107,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 		w.WriteHeader(x.Status)
 		return nil
 	case r.queue != nil:
+		w.Header()[config.HeaderQueued] = []string{"true"} // or its empty 200 looks like one from nobody
 		w.WriteHeader(x.Status)
 		return nil
 	}

@@ -25,16 +25,10 @@ func (s *Sender) prepare(ctx context.Context, account string, e Event) (*queue.E
 
 // prepareAny is prepare for an event of any type.
 func (s *Sender) prepareAny(ctx context.Context, account string, e Event) (*queue.Event, error) {
-	if e.ID != "" && !validEventID(e.ID) {
-		return nil, invalid("id", "an event ID has 1 to %d letters, digits, dashes and underscores", config.MaxEventID)
-	}
 	if y := e.Timestamp.UTC().Year(); !e.Timestamp.IsZero() && (y < 1 || y > 9999) {
 		return nil, invalid("timestamp", "a timestamp is RFC 3339, such as 2024-03-31T12:00:00Z")
 	}
-	if len(e.Data) > config.MaxEnvelopeSize {
-		return nil, tooLarge()
-	}
-	if err := checkData(e.Data); err != nil {
+	if err := CheckEvent(e); err != nil {
 		return nil, err
 	}
 	at := e.Timestamp
@@ -52,9 +46,6 @@ func (s *Sender) prepareAny(ctx context.Context, account string, e Event) (*queu
 		q.IDJob = jobOfOwn(e.ID)
 	}
 	p := payload{eventID: e.ID, kind: e.Type, timestamp: q.Timestamp, data: string(e.Data)}
-	if p.size() > config.MaxEnvelopeSize {
-		return nil, tooLarge()
-	}
 	p.traceparent, p.tracestate = traceOf(ctx)
 	q.Payload = p.encode()
 	return q, nil

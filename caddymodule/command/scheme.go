@@ -1,7 +1,6 @@
 package command
 
 import (
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,17 +117,4 @@ func (f *schemeFlags) time() (time.Time, error) {
 		return time.Time{}, usagef("now: %q is not a number of unix seconds", f.now)
 	}
 	return time.Unix(seconds, 0), nil
-}
-
-// parseHeaders reads headers given as 'Name: value'.
-func parseHeaders(lines []string) (http.Header, error) {
-	h := http.Header{}
-	for _, line := range lines {
-		name, value, ok := strings.Cut(line, ":")
-		if name = strings.TrimSpace(name); !ok || name == "" || strings.ContainsAny(line, "\r\n") {
-			return nil, usagef("header: give it as 'Name: value'")
-		}
-		h.Add(name, strings.Trim(value, " \t"))
-	}
-	return h, nil
 }

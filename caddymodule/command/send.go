@@ -2,9 +2,10 @@ package command
 
 import (
 	"bytes"
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/signature"
 	"github.com/videocloud/webhooks/internal/version"
+	"github.com/videocloud/webhooks/sender"
 )
 
 // sendTimeout is what the sender gives an attempt.
@@ -27,77 +29,111 @@ func newSend() *cobra.Command {
 		Short: "Sends a signed test delivery",
 		Long: `
 Sends one delivery, signed and with the headers of a real one, and prints the
-answer. It exits with status 0 if that is a 2xx. Redirects are not followed.
+answer. It exits with status 0 if that is a 2xx by an app or a gateway: the empty
+200 that Caddy gives where nothing handles a request is none. Redirects are not
+followed.
 
-With another --scheme the data is the whole body and has to be given.`,
+With another --scheme the data is the whole body and has to be given; --event and
+--id go into the headers that the provider has for them. A --header that is given
+is sent as it is, in place of one that would have been made.`,
 		Example: `  $ caddy webhook send --url http://localhost:8090/webhooks \
       --secret your_webhook_secret --event video.uploaded
   $ caddy webhook send --url http://localhost:8090/webhooks \
-      --secret @secret.txt --event video.deleted --data '{"videoId":"vid_1"}'`,
+      --secret @secret.txt --event video.deleted --data '{"videoId":"vid_1"}'
+  $ caddy webhook send --url http://localhost:8090/github --scheme github \
+      --secret env:SECRET --header @headers.txt --data @push.json`,
 		RunE: runner(func(cmd *cobra.Command) error { return f.run(cmd) }),
 	}
 	f.add(cmd)
 	f.addNow(cmd)
 	addJSON(cmd, &f.json)
+	addHeaders(cmd, &f.headers)
 	cmd.Flags().StringVar(&f.url, "url", "", "where to send it")
-	cmd.Flags().StringVar(&f.event, "event", "video.uploaded", "event type")
+	cmd.Flags().StringVar(&f.publicURL, "public-url", "", "URL to sign, for schemes that sign it, where a proxy stands between (default: --url)")
+	cmd.Flags().StringVar(&f.method, "method", http.MethodPost, "method of the request")
+	cmd.Flags().StringVar(&f.event, "event", "", "event type (default for "+defaultScheme+": "+defaultEvent+")")
 	cmd.Flags().StringVar(&f.id, "id", "", "event ID (default: a new one)")
 	cmd.Flags().StringVar(&f.data, "data", "", "the event's data: JSON, @file or @- (default: the documented sample)")
 	cmd.Flags().StringVar(&f.brand, "brand", config.DefaultBrand, "word in the header names")
-	cmd.Flags().StringArrayVar(&f.headers, "header", nil, "further header, as 'Name: value' (repeatable)")
 	return cmd
 }
 
+const defaultEvent = "video.uploaded"
+
 type sendFlags struct {
 	schemeFlags
-	event   string
-	id      string
-	data    string
-	brand   string
-	headers []string
-	json    bool
+	publicURL string
+	method    string
+	event     string
+	id        string
+	data      string
+	brand     string
+	headers   []string
+	json      bool
 }
 
 func (f *sendFlags) run(cmd *cobra.Command) error {
-	req, err := f.request(cmd)
+	req, a, err := f.request(cmd)
 	if err != nil {
 		return err
 	}
 	out := cmd.OutOrStdout()
+	f.warn(cmd.ErrOrStderr(), a)
 	if !f.json {
-		fmt.Fprintf(out, "POST %s, event %s, id %s, %d bytes\n", f.url, f.event, f.id, req.ContentLength)
+		fmt.Fprintln(out, a.request(req.Method))
 	}
-	a := f.exchange(req)
+	a.exchange(req)
 	if f.json {
 		err = printJSON(out, a)
 	} else {
 		a.print(out)
 	}
-	if err == nil && a.StatusCode/100 != 2 {
+	if err == nil && (a.StatusCode/100 != 2 || a.Error != "") {
 		err = errNo
 	}
 	return err
 }
 
+// warn says what was asked for and has no place in a request of the scheme.
+func (f *sendFlags) warn(w io.Writer, a *sent) {
+	if f.event != "" && f.event != a.Event {
+		fmt.Fprintf(w, "note: --event is not sent as given: a request of the scheme %s has its type in the body, or in a header that you gave\n", f.scheme)
+	}
+	if f.id != "" && f.id != a.ID {
+		fmt.Fprintf(w, "note: --id is not sent as given: a request of the scheme %s has its ID in the body, or in a header that you gave, or none\n", f.scheme)
+	}
+}
+
 // sent is what became of a test delivery.
 type sent struct {
 	URL        string `json:"url"`
-	Event      string `json:"event"`
-	ID         string `json:"id"`
+	Event      string `json:"event,omitempty"` // event and ID as a gateway reads them
+	ID         string `json:"id,omitempty"`
 	Bytes      int64  `json:"bytes"`
 	StatusCode int    `json:"statusCode,omitempty"` // 0: no answer
 	DurationMS int64  `json:"durationMs"`
 	Duplicate  bool   `json:"duplicate,omitempty"` // a gateway has had the event before
 	Answer     string `json:"answer,omitempty"`    // the start of its body
-	Error      string `json:"error,omitempty"`
+	Error      string `json:"error,omitempty"`     // there was no answer, or one of nobody's
 
 	status string
 	took   time.Duration
 }
 
+// request says what is sent.
+func (a *sent) request(method string) string {
+	text := method + " " + a.URL
+	if a.Event != "" {
+		text += ", event " + a.Event
+	}
+	if a.ID != "" {
+		text += ", id " + a.ID
+	}
+	return clean(fmt.Sprintf("%s, %d bytes", text, a.Bytes))
+}
+
 // exchange sends the request.
-func (f *sendFlags) exchange(req *http.Request) *sent {
-	a := &sent{URL: f.url, Event: f.event, ID: f.id, Bytes: req.ContentLength}
+func (a *sent) exchange(req *http.Request) {
 	client := &http.Client{
 		Timeout:       sendTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -111,18 +147,39 @@ func (f *sendFlags) exchange(req *http.Request) *sent {
 		answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // for show: what came is shown
 		a.StatusCode, a.status, a.Answer = resp.StatusCode, resp.Status, string(answer)
 		a.Duplicate = resp.Header.Get(config.HeaderDuplicate) != ""
+		if resp.StatusCode/100 == 2 && fromNobody(resp.Header, answer) {
+			a.Error = "nothing shows that an app or a gateway answered: Caddy gives this empty answer where no site serves the host, or nothing handles the path; compare the URL with the Caddyfile"
+		}
 	}
 	a.took = time.Since(start)
 	a.DurationMS = a.took.Milliseconds()
-	return a
+}
+
+// fromNobody recognizes the empty answer that Caddy gives where its routes end without one. Whatever handles a request leaves
+// a trace: a proxy a Via, a gateway one of its headers, an app a body or a header.
+func fromNobody(h http.Header, body []byte) bool {
+	if len(body) > 0 || h.Get("Server") != "Caddy" {
+		return false
+	}
+	for name := range h {
+		switch name {
+		case "Server", "Date", "Content-Length", "Alt-Svc", "Connection":
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func (a *sent) print(w io.Writer) {
-	if a.Error != "" {
+	if a.StatusCode == 0 {
 		fmt.Fprintf(w, "no answer: %s\n", a.Error)
 		return
 	}
 	fmt.Fprintf(w, "%s in %s\n", a.status, a.took.Round(time.Millisecond))
+	if a.Error != "" {
+		fmt.Fprintln(w, "but", a.Error)
+	}
 	if a.Duplicate {
 		fmt.Fprintln(w, "the gateway has had this event before")
 	}
@@ -131,56 +188,82 @@ func (a *sent) print(w io.Writer) {
 	}
 }
 
-// request makes the signed request.
-func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, error) {
+// request makes the signed request, and says what it is.
+func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, *sent, error) {
 	u, err := url.Parse(f.url)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, usagef("url: give --url http://… or https://…")
+		return nil, nil, usagef("url: give --url http://… or https://…")
 	}
+	target := f.url
+	f.url = cmp.Or(f.publicURL, f.url)
 	in := &input{reader: cmd.InOrStdin()}
 	if f.scheme == defaultScheme && f.brand != config.DefaultBrand {
 		f.options = append(f.options, "brand="+f.brand)
 	}
 	v, err := f.verifier(in)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	now, err := f.time()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	header, err := in.headers(f.headers)
+	if err != nil {
+		return nil, nil, err
+	}
+	host := header.Get("Host")
+	header.Del("Host")
+	for _, name := range []string{"Content-Length", "Transfer-Encoding", "Connection", "Trailer"} {
+		if header.Get(name) != "" {
+			return nil, nil, usagef("header: %s follows from the request and can't be given", name)
+		}
+	}
+	if f.scheme == defaultScheme {
+		f.event, f.id = cmp.Or(f.event, defaultEvent), cmp.Or(f.id, signature.NewEventID())
 	}
 	body, err := f.body(in, now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if f.id == "" {
-		f.id = signature.NewEventID()
-	}
-	extra, err := parseHeaders(f.headers)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(cmd.Context(), http.MethodPost, f.url, bytes.NewReader(body))
-	if err != nil {
-		return nil, usage(err)
-	}
-	req.Header = extra
-	req.Header.Set("Content-Type", "application/json")
 	if f.scheme == defaultScheme {
 		names := config.HeadersFor(f.brand)
-		req.Header.Set("User-Agent", names.UserAgent+"/"+version.Module())
-		req.Header.Set(names.Event, f.event)
-		req.Header.Set(names.EventID, f.id)
-		req.Header.Set(names.Attempt, "1")
+		absent(header, "User-Agent", names.UserAgent+"/"+version.Module())
+		absent(header, names.Attempt, "1")
 	}
-	signed, err := v.Sign(&signature.Request{Method: http.MethodPost, URL: f.url, Header: req.Header, Body: body}, f.id, now)
+	r := &signature.Request{Method: f.method, URL: f.url, Header: header, Body: body}
+	id := f.id
+	if id == "" && len(v.IDHeaders()) > 0 {
+		id = signature.NewEventID()
+	}
+	headers, err := signed(v, r, id, f.event, now)
 	if err != nil {
-		return nil, usage(err)
+		return nil, nil, err
 	}
-	for name, values := range signed {
-		req.Header[name] = values
+	maps.Copy(header, headers)
+	req, err := http.NewRequestWithContext(cmd.Context(), f.method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, usage(err)
 	}
-	return req, nil
+	req.Header = header
+	if host != "" {
+		req.Host = host
+	}
+	a := &sent{URL: target, Bytes: req.ContentLength}
+	// What a gateway would read. Where a header was given that breaks the signature, what the headers say by themselves.
+	if result, err := v.Verify(r, now); err == nil {
+		a.Event, a.ID = result.Event, result.ID
+	} else {
+		a.Event, a.ID = header.Get(v.EventHeader()), first(header, v.IDHeaders())
+	}
+	return req, a, nil
+}
+
+// absent sets a header that is not there.
+func absent(h http.Header, name, value string) {
+	if len(h.Values(name)) == 0 {
+		h.Set(name, value)
+	}
 }
 
 // body is the documented envelope, or with a foreign scheme the data as it is.
@@ -198,14 +281,13 @@ func (f *sendFlags) body(in *input, now time.Time) ([]byte, error) {
 		}
 		return data, nil
 	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(data, &object); err != nil || object == nil {
-		return nil, usagef("data: it is not a JSON object")
-	}
-	event, err := json.Marshal(f.event)
-	if err != nil {
+	// What no publisher could send is no test of one that can.
+	data = bytes.TrimSpace(data)
+	if err := sender.CheckEvent(sender.Event{ID: f.id, Type: f.event, Timestamp: now, Data: data}); err != nil {
 		return nil, usage(err)
 	}
-	return fmt.Appendf(nil, `{"event":%s,"timestamp":"%s","data":%s}`, event,
-		now.UTC().Format(time.RFC3339), bytes.TrimSpace(data)), nil
+	if _, err := config.EventTypesFromNames([]string{f.event}); err != nil {
+		return nil, usagef("event: %q is not an event type: lower-case words joined by dots, such as video.uploaded", f.event)
+	}
+	return fmt.Appendf(nil, `{"event":"%s","timestamp":"%s","data":%s}`, f.event, now.UTC().Format(time.RFC3339), data), nil
 }

@@ -1,11 +1,9 @@
 package command
 
 import (
-	"fmt"
-	"io"
+	"cmp"
 	"net/http"
-	"slices"
-	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,14 +17,22 @@ func newSign() *cobra.Command {
 		Short: "Prints the headers that sign a body on standard input",
 		Long: `
 Prints the headers that sign a body on standard input, one a line. With several
-secrets the first signs.`,
-		Example: `  $ caddy webhook sign --secret your_webhook_secret < body.json`,
-		RunE:    runner(func(cmd *cobra.Command) error { return f.run(cmd) }),
+secrets the first signs.
+
+Some schemes sign more than the body: give --url, --method and, as --header, what
+of the request they look at, such as the Content-Type of a form.`,
+		Example: `  $ caddy webhook sign --secret your_webhook_secret < body.json
+  $ caddy webhook sign --scheme github --secret @secret.txt --event push < body.json
+  $ caddy webhook sign --scheme twilio --secret env:AUTH_TOKEN \
+      --url https://hooks.example.com/sms < form.txt`,
+		RunE: runner(func(cmd *cobra.Command) error { return f.run(cmd) }),
 	}
 	f.add(cmd)
 	f.addNow(cmd)
 	addJSON(cmd, &f.json)
-	cmd.Flags().StringVar(&f.id, "id", "", "event ID, for schemes that sign one (default: a random one)")
+	addHeaders(cmd, &f.headers)
+	cmd.Flags().StringVar(&f.id, "id", "", "event ID, for schemes that sign one or have a header for it (default: a random one where it is signed)")
+	cmd.Flags().StringVar(&f.event, "event", "", "event type, for schemes that have a header for it")
 	cmd.Flags().StringVar(&f.url, "url", "", "public URL of the request, for schemes that sign it")
 	cmd.Flags().StringVar(&f.method, "method", "POST", "method of the request")
 	return cmd
@@ -34,9 +40,11 @@ secrets the first signs.`,
 
 type signFlags struct {
 	schemeFlags
-	id     string
-	method string
-	json   bool
+	id      string
+	event   string
+	method  string
+	headers []string
+	json    bool
 }
 
 func (f *signFlags) run(cmd *cobra.Command) error {
@@ -49,13 +57,18 @@ func (f *signFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	given, err := in.headers(f.headers)
+	if err != nil {
+		return err
+	}
 	body, err := in.read("the body")
 	if err != nil {
 		return err
 	}
-	headers, err := v.Sign(&signature.Request{Method: f.method, URL: f.url, Header: http.Header{}, Body: body}, f.id, now)
+	r := &signature.Request{Method: f.method, URL: f.url, Header: given, Body: body}
+	headers, err := signed(v, r, f.id, f.event, now)
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	headers = documented(v, headers)
 	if f.json {
@@ -65,42 +78,39 @@ func (f *signFlags) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// documented returns the headers under the names that the provider's documents write.
-func documented(v *signature.Verifier, headers http.Header) http.Header {
-	renamed := make(http.Header, len(headers))
-	for name, values := range headers {
-		renamed[v.HeaderName(name)] = values
+// signed returns the headers that a provider would add to the request: those that sign it, and those that name the event
+// and its ID where there are such. What the request has already is sent as it is, so an ID among it is the one that
+// is signed. The request's own headers get a Content-Type, if they have none, for schemes that look at it.
+func signed(v *signature.Verifier, r *signature.Request, id, event string, now time.Time) (http.Header, error) {
+	if r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", contentType(v, r.Body))
 	}
-	return renamed
-}
-
-// headersJSON is an object of them: of each name, which none of ours has twice, the value.
-func headersJSON(headers http.Header) map[string]string {
-	object := make(map[string]string, len(headers))
-	for name, values := range headers {
-		object[name] = strings.Join(values, ", ")
+	ids := v.IDHeaders()
+	id = cmp.Or(first(r.Header, ids), id)
+	headers, err := v.Sign(r, id, now)
+	if err != nil {
+		return nil, usage(err)
 	}
-	return object
-}
-
-// printHeaders writes headers by name, one a line.
-func printHeaders(w io.Writer, indent string, headers http.Header) {
-	names := make([]string, 0, len(headers))
+	if id != "" && len(ids) > 0 && first(headers, ids) == "" {
+		headers.Set(ids[0], id)
+	}
+	if name := v.EventHeader(); event != "" && name != "" {
+		headers.Set(name, event)
+	}
 	for name := range headers {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		for _, value := range headers[name] {
-			fmt.Fprintf(w, "%s%s: %s\n", indent, name, strings.Map(printable, value))
+		if given := r.Header[name]; len(given) > 0 {
+			headers[name] = given
 		}
 	}
+	return headers, nil
 }
 
-// printable keeps what arrives from the network from talking to the terminal.
-func printable(r rune) rune {
-	if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
-		return '\ufffd'
+// first is the value of the first of these headers that is there.
+func first(h http.Header, names []string) string {
+	for _, name := range names {
+		if value := h.Get(name); value != "" {
+			return value
+		}
 	}
-	return r
+	return ""
 }

@@ -34,7 +34,7 @@ With --json it prints one object instead. With --scheme auto it tries the scheme
 	f.addNow(cmd)
 	f.addTolerance(cmd)
 	addJSON(cmd, &f.json)
-	cmd.Flags().StringArrayVar(&f.headers, "header", nil, "header of the request, as 'Name: value' (repeatable)")
+	addHeaders(cmd, &f.headers)
 	cmd.Flags().StringVar(&f.url, "url", "", "public URL of the request, for schemes that sign it")
 	cmd.Flags().StringVar(&f.method, "method", "POST", "method of the request")
 	return cmd
@@ -53,7 +53,7 @@ func (f *verifyFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	headers, err := parseHeaders(f.headers)
+	headers, err := in.headers(f.headers)
 	if err != nil {
 		return err
 	}

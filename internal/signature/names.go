@@ -1,0 +1,28 @@
+package signature
+
+import "slices"
+
+// described is the row of the verifier; the scheme hmac has one of its own, which its options describe.
+func (v *Verifier) described() *row {
+	if g, ok := v.scheme.(*generic); ok {
+		return g.row
+	}
+	return v.row
+}
+
+// EventHeader is the header in which the provider names an event's type; empty where the body does, or nothing.
+func (v *Verifier) EventHeader() string {
+	if s, ok := v.scheme.(*videoCloud); ok {
+		return s.spelled()[1]
+	}
+	return v.described().eventHeader
+}
+
+// IDHeaders are the headers in which the provider gives an event's ID, the first that counts first; none where the body
+// does, or nothing.
+func (v *Verifier) IDHeaders() []string {
+	return slices.DeleteFunc(slices.Clone(v.described().idHeaders), func(name string) bool { return name == "" })
+}
+
+// SignsForm reports whether the scheme signs a form by its fields.
+func (v *Verifier) SignsForm() bool { return v.described().form != nil }

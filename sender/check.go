@@ -1,0 +1,22 @@
+package sender
+
+import "github.com/videocloud/webhooks/config"
+
+// CheckEvent refuses what a publish refuses of any event, whatever the catalogue has: a bad ID, data that is not one JSON
+// object that every parser reads alike, or more of it than an event may hold. Data of an event that is not there yet, such
+// as a test delivery's, is judged by it too.
+func CheckEvent(e Event) error {
+	if e.ID != "" && !validEventID(e.ID) {
+		return invalid("id", "an event ID has 1 to %d letters, digits, dashes and underscores", config.MaxEventID)
+	}
+	if len(e.Data) > config.MaxEnvelopeSize {
+		return tooLarge()
+	}
+	if err := checkData(e.Data); err != nil {
+		return err
+	}
+	if p := (payload{eventID: e.ID, kind: e.Type, timestamp: e.Timestamp.Unix(), data: string(e.Data)}); p.size() > config.MaxEnvelopeSize {
+		return tooLarge()
+	}
+	return nil
+}
