@@ -55,7 +55,7 @@ func queuedOutcome(c *config.Receiver, h http.Header) *receiver.Outcome {
 	o := &receiver.Outcome{Name: c.Name, Scheme: h.Get(config.HeaderVerified), ID: h.Get(config.HeaderID),
 		Event: h.Get(config.HeaderEvent), Timestamp: h.Get(config.HeaderTimestamp)}
 	if !c.Dedup.Off {
-		o.Key = receiver.EventKey(c.Name, o.ID).String()
+		o.Key = receiver.EventKey(c.Name, c.Scheme, o.ID).String()
 	}
 	return o
 }

@@ -125,7 +125,7 @@ func TestLesson42_QueueSurvivesReloads(t *testing.T) {
 // TestQueuePlaceholders: the deliver routes are shown what handlers right behind a receiver are.
 func TestQueuePlaceholders(t *testing.T) {
 	for name, test := range map[string]struct{ dedup, key string }{
-		"with a key": {"", receiver.EventKey("queued", "evt_1").String()},
+		"with a key": {"", receiver.EventKey("queued", "videocloud", "evt_1").String()},
 		"without":    {"dedup off", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

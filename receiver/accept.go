@@ -30,13 +30,17 @@ const oneLane = '1'
 // accept is an event on its way into the queue.
 type accept struct {
 	call
-	held, id, digest string // the claim's keys, and what they are to hold
-	ttl              int64
-	job              string
-	payload          []byte
+	claims  []acceptClaim // of the request's events
+	counted int
+	ttl     int64
+	job     string
+	payload []byte
 
 	result EnqueueResult
 }
+
+// acceptClaim are a claim's keys, and what they are to hold.
+type acceptClaim struct{ held, id, digest string }
 
 // MarshalBinary makes the payload an argument of a command, without another allocation.
 func (a *accept) MarshalBinary() ([]byte, error) { return a.payload, nil }
@@ -53,18 +57,27 @@ func (q *Queue) Enqueue(_ context.Context, c *Claim, j *Job) (EnqueueResult, err
 func (q *Queue) enqueue(c *Claim, j *Job, keep func(name string) bool) (EnqueueResult, error) {
 	u := uuid.Must(uuid.NewV7()) // fails only where crypto/rand would
 	a := accepts.Get().(*accept)
-	*a = accept{call: call{at: time.Now(), ready: a.ready}, job: queue.NewJobID(u), payload: j.append(append(a.payload[:0], oneLane), keep)}
-	a.id, a.digest = q.none, q.none
+	*a = accept{call: call{at: time.Now(), ready: a.ready}, claims: a.claims[:0], job: queue.NewJobID(u), payload: j.append(append(a.payload[:0], oneLane), keep)}
 	if c != nil {
 		a.ttl = max(1, c.TTL.Milliseconds())
-		a.id, a.digest, a.held = c.inRedis(q.queue.Tag(0), stateDone)
+		a.claim(q.queue.Tag(0), c)
+		for _, other := range c.Others {
+			a.claim(q.queue.Tag(0), other)
+		}
 	}
+	a.counted = len(a.claims)
 	q.accepts.run(a)
 	result, err := a.result, a.err
 	if !a.lost && cap(a.payload) <= maxKeptBuffer {
 		accepts.Put(a)
 	}
 	return result, err
+}
+
+func (a *accept) claim(tag string, c *Claim) {
+	var k acceptClaim
+	k.id, k.digest, k.held = c.inRedis(tag, stateDone)
+	a.claims = append(a.claims, k)
 }
 
 // acceptor carries events into the queue.
@@ -90,7 +103,11 @@ func (t *acceptor) carry(ctx context.Context, events []*accept) {
 	clear(t.args)
 	args := append(t.args[:0], t.q.o.Name)
 	for _, a := range events {
-		args = append(args, &a.held, &a.id, &a.digest, &a.ttl, &a.job, a)
+		args = append(args, &a.job, a, &a.ttl, &a.counted)
+		for i := range a.claims {
+			k := &a.claims[i]
+			args = append(args, &k.held, &k.id, &k.digest)
+		}
 	}
 	t.args = args
 	v, err := t.q.queue.RunDurable(ctx, 0, acceptScript, args...)

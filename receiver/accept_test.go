@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/internal/redistest"
+	"github.com/videocloud/webhooks/internal/signature"
 )
 
 // TestAcceptIsSafeToRepeat: a client tries a call again whose answer got lost. What it queued stays queued once, also where
@@ -32,10 +34,11 @@ func TestAcceptIsSafeToRepeat(t *testing.T) {
 		}
 		event := func(id string, claimed bool) *accept {
 			c, j := queueJob(id)
-			a := &accept{job: (id + "00000000000000000000000000")[:26], ttl: time.Hour.Milliseconds(), id: q.none, digest: q.none,
+			a := &accept{job: (id + "00000000000000000000000000")[:26], ttl: time.Hour.Milliseconds(),
 				payload: j.append([]byte{oneLane}, isAny)}
 			if claimed {
-				a.id, a.digest, a.held = c.inRedis(q.queue.Tag(0), stateDone)
+				a.claim(q.queue.Tag(0), c)
+				a.counted = 1
 			}
 			return a
 		}
@@ -102,4 +105,100 @@ func TestQueueKeepsBodiesApart(t *testing.T) {
 			require.Equal(t, body(i), bodies["evt_"+strconv.Itoa(i)], i)
 		}
 	})
+}
+
+// TestAFullQueueTellsEqualBodiesApart: two events with signed IDs of their own are two, also where there is no room.
+func TestAFullQueueTellsEqualBodiesApart(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		q := newQueue(t, s, &queueApp{}, config.Queue{MaxLength: 1})
+		put := func(id string, signed bool) EnqueueResult {
+			c, j := queueJob(id)
+			c.Signed, c.Digest = signed, hashKey(kindDigest, "app", "videocloud", "", []byte("equal"))
+			result, err := q.Enqueue(t.Context(), c, j)
+			require.NoError(t, err)
+			return result
+		}
+		require.Equal(t, Enqueued, put("one", true))
+		require.Equal(t, EnqueueFull, put("two", true))
+		require.Equal(t, EnqueueDuplicate, put("one", true))
+		require.Equal(t, EnqueueDuplicate, put("three", false))
+	})
+}
+
+// TestLesson62_EachEventOfARequestIsClaimed: a list of events that are signed one by one can be put together anew.
+func TestLesson62_EachEventOfARequestIsClaimed(t *testing.T) {
+	t.Parallel()
+	claims := func(items ...string) *Claim {
+		var first *Claim
+		for _, item := range items {
+			c := NewClaim(Claim{Digest: hashKey(kindDigest, "app", "adyen", "", []byte(item)), Lease: time.Minute, TTL: time.Hour, At: time.Now()})
+			if first == nil {
+				first = c
+			} else {
+				first.Others = append(first.Others, c)
+			}
+		}
+		return first
+	}
+	t.Run("in a queue", func(t *testing.T) {
+		t.Parallel()
+		redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+			q := newQueue(t, s, &queueApp{}, config.Queue{MaxLength: 3})
+			put := func(items ...string) EnqueueResult {
+				_, j := queueJob("none")
+				result, err := q.Enqueue(t.Context(), claims(items...), j)
+				require.NoError(t, err)
+				return result
+			}
+			require.Equal(t, Enqueued, put("a"))
+			require.Equal(t, EnqueueDuplicate, put("a"))
+			require.Equal(t, Enqueued, put("a", "b"), "one of them is new")
+			require.Equal(t, EnqueueDuplicate, put("b", "a"))
+			require.Equal(t, EnqueueDuplicate, put("b"))
+
+			inWork := claims("c")
+			store := NewRedis(s.Client(), s.Prefix(), "app", RedisOptions{})
+			t.Cleanup(func() { require.NoError(t, store.Close()) })
+			requireClaim(t, Claimed, store, inWork)
+			require.Equal(t, EnqueueInFlight, put("d", "a", "c"))
+			require.NoError(t, store.Release(t.Context(), inWork))
+			require.Equal(t, Enqueued, put("d", "c"), "given back, all of them")
+			require.Equal(t, EnqueueFull, put("e", "a"))
+			require.Equal(t, EnqueueDuplicate, put("c", "d", "a"), "known events need no room")
+		})
+	})
+	t.Run("in front of an app", func(t *testing.T) {
+		t.Parallel()
+		eachBackend(t, func(t *testing.T, b backend) {
+			g := newGateway(t, func(o *Options) {
+				o.Store = b.open(t, "app")
+				o.Config.Name = "app"
+				o.Verifier = listVerifier{}
+			})
+			requireAccepted(t, g.deliver("a", ""))
+			requireDuplicate(t, g.deliver("a,a", ""))
+			g.app.answer(http.StatusInternalServerError)
+			require.Equal(t, http.StatusInternalServerError, g.deliver("a,b,c", "").Code)
+			g.app.answer(0)
+			requireAccepted(t, g.deliver("c", "")) // given back
+			requireAccepted(t, g.deliver("c,b", ""))
+			requireDuplicate(t, g.deliver("b,a,c", ""))
+			g.app.work = func(http.ResponseWriter, *http.Request) {
+				g.app.work = nil
+				require.Equal(t, http.StatusConflict, g.deliver("e,d", "").Code)
+			}
+			requireAccepted(t, g.deliver("d", ""))
+			requireAccepted(t, g.deliver("e", "")) // the refused one kept nothing
+		})
+	})
+}
+
+// listVerifier takes a body for a list of events, each signed by itself.
+type listVerifier struct{}
+
+func (listVerifier) Check(http.Header, time.Time) error { return nil }
+
+func (listVerifier) Verify(r *signature.Request, _ time.Time) (signature.Result, error) {
+	return signature.Result{BodySigned: true, Items: bytes.Split(r.Body, []byte(","))}, nil
 }

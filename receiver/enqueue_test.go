@@ -53,7 +53,7 @@ func TestQueue(t *testing.T) {
 		require.Zero(t, g.app.count())
 		require.Equal(t, ResultQueued, outcome.Result)
 		require.Equal(t, http.StatusOK, outcome.Status)
-		require.Equal(t, EventKey("videos", "evt_1"), q.claims[0].ID)
+		require.Equal(t, EventKey("videos", "videocloud", "evt_1"), q.claims[0].ID)
 
 		job, err := DecodeJob(q.jobs[0].Append(nil))
 		require.NoError(t, err)

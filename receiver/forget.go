@@ -12,7 +12,7 @@ func (r *Receiver) Forget(ctx context.Context, event string) (int, error) {
 	if r.store == nil {
 		return 0, nil
 	}
-	n, err := r.store.Forget(ctx, EventKey(r.config.Name, event))
+	n, err := r.store.Forget(ctx, EventKey(r.config.Name, r.scheme, event))
 	if err != nil || n > 0 {
 		return n, err
 	}

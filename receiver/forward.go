@@ -12,23 +12,23 @@ import (
 	"time"
 )
 
-// forward lets the app work on the event, and settles the claim by its answer. The claim is nil for events
+// forward lets the app work on the request, and settles what was claimed for it by its answer. That is nothing for events
 // without an identity and for what only a dry run lets through.
-func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange, c *Claim, next Next) error {
+func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange, next Next) error {
 	ctx, cancel := context.WithTimeout(x.lasting(), r.config.Dedup.Timeout)
 	defer cancel()
 	x.rec = recorder{ResponseWriter: w}
-	if c == nil {
+	if len(x.mine) == 0 {
 		err := x.answered(next(&x.rec, x.forApp(ctx, req)))
 		x.judge(err)
 		return err
 	}
-	x.keeper.start(x.lasting(), r, c)
+	x.keeper.start(x.lasting(), r, x.mine)
 	done := false
 	// Deferred, so that a panic of the app gives the event back on its way up.
 	defer func() {
 		x.keeper.stop()
-		r.settle(x.lasting(), c, done)
+		r.settle(x.lasting(), x.mine, done)
 	}()
 	err := x.answered(next(&x.rec, x.forApp(ctx, req)))
 	done = x.judge(err)
@@ -94,17 +94,19 @@ func (f *Failure) Error() string {
 // Unwrap returns what is behind the failure.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// settle records what became of the event. It waits for the store, within the store's own bound, so that
+// settle records what became of the events. It waits for the store, within the store's own bound, so that
 // once the sender has its answer every gateway knows the event.
 //
 // Failure policy: if this process dies between the app's answer and the record, the claim ends with its
 // lease and the sender's next try reaches the app a second time. The sender has had no answer then.
-func (r *Receiver) settle(ctx context.Context, c *Claim, done bool) {
-	var err error
+func (r *Receiver) settle(ctx context.Context, claims []*Claim, done bool) {
+	end := r.store.Release
 	if done {
-		err = r.store.Done(ctx, c)
-	} else {
-		err = r.store.Release(ctx, c)
+		end = r.store.Done
+	}
+	var err error
+	for _, c := range claims {
+		err = errors.Join(err, end(ctx, c))
 	}
 	if err != nil {
 		r.log.LogAttrs(ctx, slog.LevelError, "webhook not settled", slog.String("webhook_name", r.config.Name),
@@ -112,11 +114,11 @@ func (r *Receiver) settle(ctx context.Context, c *Claim, done bool) {
 	}
 }
 
-// keeper renews a claim each third of its lease while the app works.
+// keeper renews the claims of a request each third of its lease while the app works.
 type keeper struct {
-	r     *Receiver
-	ctx   context.Context
-	claim *Claim
+	r      *Receiver
+	ctx    context.Context
+	claims []*Claim // at least one
 
 	mu      sync.Mutex
 	timer   *time.Timer
@@ -124,10 +126,10 @@ type keeper struct {
 	stopped bool
 }
 
-func (k *keeper) start(ctx context.Context, r *Receiver, c *Claim) {
-	k.r, k.ctx, k.claim, k.until = r, ctx, c, time.Now().Add(r.config.Dedup.Timeout)
+func (k *keeper) start(ctx context.Context, r *Receiver, claims []*Claim) {
+	k.r, k.ctx, k.claims, k.until = r, ctx, claims, time.Now().Add(r.config.Dedup.Timeout)
 	k.mu.Lock()
-	k.timer = time.AfterFunc(c.Lease/3, k.renew)
+	k.timer = time.AfterFunc(claims[0].Lease/3, k.renew)
 	k.mu.Unlock()
 }
 
@@ -135,12 +137,15 @@ func (k *keeper) renew() {
 	if !time.Now().Before(k.until) {
 		return // a handler that ignores the end of its time must not hold the event for ever
 	}
-	err := k.r.store.Renew(k.ctx, k.claim)
-	wait := k.claim.Lease / 3
+	var err error
+	for _, c := range k.claims {
+		err = errors.Join(err, k.r.store.Renew(k.ctx, c))
+	}
+	wait := k.claims[0].Lease / 3
 	if err != nil {
 		// Failure policy: a claim that can't be renewed ends with its lease, after which a copy may reach the
 		// app as well. So try sooner.
-		wait = k.claim.Lease / 12
+		wait = k.claims[0].Lease / 12
 		k.r.log.LogAttrs(k.ctx, slog.LevelWarn, "webhook claim not renewed",
 			slog.String("webhook_name", k.r.config.Name), slog.Any("error", err))
 	}

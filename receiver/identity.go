@@ -20,21 +20,22 @@ const (
 	kindDigest = "digest"
 )
 
-// EventKey returns the key of an event ID at the receiver of that name, for [Store.Forget].
-func EventKey(name, id string) Key {
+// EventKey returns the key of an event ID of that scheme, an alias of it included, at the receiver of that name, for
+// [Store.Forget]. Lesson 53: two providers' events behind one name have nothing to do with each other.
+func EventKey(name, scheme, id string) Key {
 	if id == "" {
 		return Key{}
 	}
-	return hashKey(kindID, name, id, nil)
+	return hashKey(kindID, name, signature.Canonical(scheme), id, nil)
 }
 
 // hashKey hashes the parts with their lengths before them, so that they can't run into each other.
-func hashKey(kind, name, text string, body []byte) Key {
+func hashKey(kind, name, scheme, text string, body []byte) Key {
 	h := hashers.Get().(*hasher)
 	defer hashers.Put(h)
 	h.Reset()
 	h.parts = h.parts[:0]
-	for _, part := range [...]string{kind, name, text} {
+	for _, part := range [...]string{kind, name, scheme, text} {
 		h.parts = binary.BigEndian.AppendUint64(h.parts, uint64(len(part)))
 		h.parts = append(h.parts, part...)
 	}
@@ -75,9 +76,14 @@ func (r *Receiver) identify(x *exchange, h http.Header, v *signature.Result) *Cl
 		return nil
 	}
 	c := &x.claim
-	*c = Claim{Lease: d.Lease, TTL: d.TTL, At: r.now(), Local: d.OnStoreError != config.OnStoreErrorReject}
+	blank := Claim{Lease: d.Lease, TTL: d.TTL, At: r.now(), Local: d.OnStoreError != config.OnStoreErrorReject}
+	*c = blank
+	if len(v.Items) > 0 && !v.NoDigest && !d.DigestOff {
+		r.identifyItems(x, v.Items, blank)
+		return c
+	}
 	if counts {
-		c.ID = EventKey(r.config.Name, id)
+		c.ID = EventKey(r.config.Name, r.scheme, id)
 	}
 	c.Signed = signed && !c.ID.IsZero()
 	// Lesson 46: where the signature covers no body, a digest would be the client's word, and two events
@@ -87,7 +93,7 @@ func (r *Receiver) identify(x *exchange, h http.Header, v *signature.Result) *Cl
 		if len(v.Content) > 0 {
 			content, url = v.Content, "" // the octets that were matched, in which the URL has no border of its own
 		}
-		c.Digest = hashKey(kindDigest, r.config.Name, url, content)
+		c.Digest = hashKey(kindDigest, r.config.Name, r.scheme, url, content)
 	}
 	if c.ID.IsZero() && c.Digest.IsZero() {
 		return nil
@@ -96,4 +102,28 @@ func (r *Receiver) identify(x *exchange, h http.Header, v *signature.Result) *Cl
 	primary, _ := c.keys()
 	x.Key = primary.String()
 	return c
+}
+
+// identifyItems makes a claim for each event of a request with several, by its signed octets alone: whoever has some of
+// them can make other lists of them, all signed right.
+func (r *Receiver) identifyItems(x *exchange, items [][]byte, blank Claim) {
+	seen := make(map[Key]bool, len(items))
+	for _, item := range items {
+		key := hashKey(kindDigest, r.config.Name, r.scheme, "", item)
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		c := &x.claim
+		if len(seen) > 1 {
+			c = new(Claim)
+			x.claim.Others = append(x.claim.Others, c)
+		} else {
+			x.Key = key.String()
+		}
+		others := c.Others
+		*c = blank
+		c.Digest, c.Others = key, others
+		c.mark()
+	}
 }

@@ -74,7 +74,7 @@ func FuzzDropOwn(f *testing.F) {
 }
 
 func FuzzParseKey(f *testing.F) {
-	f.Add(EventKey("videos", "evt_1").String())
+	f.Add(EventKey("videos", "videocloud", "evt_1").String())
 	f.Fuzz(func(t *testing.T, s string) {
 		if k, ok := ParseKey(s); ok {
 			require.Equal(t, s, k.String())

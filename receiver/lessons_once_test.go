@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/signature"
 )
 
 func TestLesson36_DoneOnlyAfterTheApps2xx(t *testing.T) {
@@ -42,7 +44,7 @@ func TestLesson36_DoneOnlyAfterTheApps2xx(t *testing.T) {
 		})
 		t.Run("the gateway dies", func(t *testing.T) {
 			c := event("", "crash", short)
-			c.Digest = hashKey(kindDigest, "videos", "", []byte("crash"))
+			c.Digest = hashKey(kindDigest, "videos", "videocloud", "", []byte("crash"))
 			requireClaim(t, Claimed, b.open(t, "videos"), c) // and nobody ever settles it
 			b.pass(time.Second)
 			g := newGateway(t, use)
@@ -137,15 +139,16 @@ func TestLesson38_IdentityWithoutAnID(t *testing.T) {
 	t.Run("the parts of a key can't run into each other", func(t *testing.T) {
 		t.Parallel()
 		keys := map[Key]string{}
-		for _, parts := range [][4]string{
-			{"id", "a", "bc", ""}, {"id", "ab", "c", ""}, {"id", "", "abc", ""}, {"id", "abc", "", ""},
-			{"digest", "a", "b", "c"}, {"digest", "a", "bc", ""}, {"digest", "a", "", "bc"}, {"digest", "ab", "", "c"}, {"i", "da", "bc", ""},
+		for _, parts := range [][5]string{
+			{"id", "a", "", "bc", ""}, {"id", "ab", "", "c", ""}, {"id", "", "", "abc", ""}, {"id", "abc", "", "", ""}, {"id", "a", "b", "c", ""},
+			{"digest", "a", "", "b", "c"}, {"digest", "a", "", "bc", ""}, {"digest", "a", "", "", "bc"}, {"digest", "ab", "", "", "c"},
+			{"i", "da", "", "bc", ""}, {"digest", "a", "b", "", "c"}, {"digest", "", "a", "b", "c"},
 		} {
-			k := hashKey(parts[0], parts[1], parts[2], []byte(parts[3]))
+			k := hashKey(parts[0], parts[1], parts[2], parts[3], []byte(parts[4]))
 			require.NotContains(t, keys, k)
 			keys[k] = fmt.Sprint(parts)
 		}
-		require.True(t, EventKey("videos", "").IsZero())
+		require.True(t, EventKey("videos", "videocloud", "").IsZero())
 	})
 }
 
@@ -170,6 +173,18 @@ func TestLesson39_ReplaysAreDuplicates(t *testing.T) {
 			// Two events with different signed IDs and equal bodies both pass.
 			requireAccepted(t, g.serve(signedID("signed", "evt_s3")))
 			requireDuplicate(t, g.serve(signedID("signed", "evt_s3")))
+		})
+		t.Run("lesson 63: stripped, and before the real one", func(t *testing.T) {
+			for i, id := range []string{"", "evt_r1", "evt_r_other"} {
+				g := newGateway(t, open)
+				body, real := fmt.Sprint("stripped first ", i), fmt.Sprint("evt_r", i)
+				requireAccepted(t, g.deliver(body, id))
+				requireDuplicate(t, g.serve(signedID(body, real)))
+				requireDuplicate(t, g.serve(signedID(body, real)))
+				requireDuplicate(t, g.deliver(body, id))
+				requireAccepted(t, g.serve(signedID(body, real+"_twin")))
+				require.Equal(t, 2, g.app.count())
+			}
 		})
 		t.Run("with some of the signed headers stripped", func(t *testing.T) {
 			g := newGateway(t, open)
@@ -294,4 +309,38 @@ func TestLesson46_TokensHaveNoDigest(t *testing.T) {
 	requireAccepted(t, g.serve(request("same", "2")))
 	requireDuplicate(t, g.serve(request("other", "1")))
 	require.Equal(t, 4, g.app.count())
+}
+
+// TestLesson53_OneNameAndTwoSchemes: what two providers have in common by chance is no duplicate.
+func TestLesson53_OneNameAndTwoSchemes(t *testing.T) {
+	t.Parallel()
+	for _, s := range signature.Schemes() {
+		for _, alias := range s.Aliases {
+			require.Equal(t, EventKey("shop", s.Name, "evt_1"), EventKey("shop", alias, "evt_1"), alias)
+		}
+	}
+	eachBackend(t, func(t *testing.T, b backend) {
+		of := func(scheme string) *gateway {
+			return newGateway(t, func(o *Options) {
+				o.Store = b.open(t, "shop")
+				o.Config.Name, o.Config.Scheme = "shop", scheme
+				o.Config.Secrets = []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+			})
+		}
+		send := func(g *gateway, scheme string) *httptest.ResponseRecorder {
+			v, err := signature.New(signature.Config{Scheme: scheme, Secrets: g.config.Secrets})
+			require.NoError(t, err)
+			r := httptest.NewRequest(http.MethodPost, "https://hooks.example.com/webhooks", strings.NewReader(`{"n":1}`))
+			h, err := v.Sign(&signature.Request{Method: r.Method, Header: r.Header, Body: []byte(`{"n":1}`)}, "evt_1", time.Now())
+			require.NoError(t, err)
+			for name, values := range h {
+				r.Header[name] = values
+			}
+			return g.serve(r)
+		}
+		for _, scheme := range []string{"github", "shopify", "standard"} {
+			requireAccepted(t, send(of(scheme), scheme))
+			requireDuplicate(t, send(of(scheme), scheme))
+		}
+	})
 }

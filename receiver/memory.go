@@ -76,12 +76,19 @@ func (m *Memory) Claim(_ context.Context, c *Claim) (State, error) {
 				return Duplicate, nil
 			}
 		}
+		if a != nil && c.Signed && held.mode == modeUnsigned {
+			p.bind(primary, a, alias, held, now) // of the same body, or it would be outranked
+		}
 		return held.state(), nil
 	}
 	e := entry{token: c.token, expires: now + c.Lease.Milliseconds(), other: alias, at: uint32(c.At.Unix()), mode: c.mode()}
 	if a != nil {
 		h, ok := a.live(alias, now)
-		if ok && !c.Signed {
+		switch {
+		case ok && !c.Signed:
+			return h.state(), nil
+		case ok && h.stripped():
+			p.bind(primary, a, alias, h, now)
 			return h.state(), nil
 		}
 		if !ok {
@@ -275,6 +282,10 @@ func (e entry) state() State {
 	}
 	return InFlight
 }
+
+// stripped reports whether the entry of a digest is of a claim without a signed ID. For a claim with one it is a copy of its event
+// without the signed headers, which came before the real one.
+func (e entry) stripped() bool { return e.mode == modeUnsigned || e.mode == modeDigest }
 
 // as returns the entry of the digest that goes along with the ID.
 func (e entry) as(id Key) entry {

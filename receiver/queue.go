@@ -47,7 +47,6 @@ type Queue struct {
 	log        *slog.Logger
 	queue      *queue.Queue
 	accepts    trips[*accept]
-	none       string // stands for a key that an event does not have
 	dispatcher *queue.Dispatcher
 	lines      queueLines
 	began      atomic.Int64 // when it was started, in unix ms
@@ -80,7 +79,6 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 		InFlight: maxInFlight, Pending: o.Config.MaxLength, MaxAge: deadKept, RetrySpan: span,
 	}, func(int) string { return Tag(o.Store.Prefix(), o.Name) })
 	q.accepts = trips[*accept]{timeout: enqueueTimeout, carrier: func() carrier[*accept] { return &acceptor{q: q} }}
-	q.none = q.queue.Tag(0) + keyNone
 	q.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: q.queue, Store: o.Store, Shards: func(ctx context.Context) (int, error) { return 1, o.Store.Ready(ctx) },
 		Handler: q.attempt, Concurrency: o.Config.Concurrency, PerLane: o.Config.Concurrency, OneLane: true, Logger: q.log,

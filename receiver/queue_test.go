@@ -61,7 +61,7 @@ func startQueue(t *testing.T, q *Queue) {
 }
 
 func queueJob(id string) (*Claim, *Job) {
-	c := NewClaim(Claim{ID: EventKey("app", id), Signed: true, Lease: time.Minute, TTL: time.Hour, At: time.Now()})
+	c := NewClaim(Claim{ID: EventKey("app", "videocloud", id), Signed: true, Lease: time.Minute, TTL: time.Hour, At: time.Now()})
 	return c, &Job{Method: "POST", URI: "/webhooks?x=1", Host: "hooks.example.com", Received: time.Now(), ID: id, Event: "video.uploaded",
 		Header: http.Header{"X-Webhook-Id": {id}, "Content-Type": {"application/json"}}, Body: []byte(`{"id":"` + id + `"}`)}
 }

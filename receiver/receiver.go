@@ -33,6 +33,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/signature"
 )
 
 // Options are what a [Receiver] is made of. Only Config.Secrets is required.
@@ -63,6 +64,7 @@ type Options struct {
 // Receiver verifies requests and lets each event through once.
 type Receiver struct {
 	config   config.Receiver
+	scheme   string // its own name, whatever alias it was asked for by
 	verifier Verifier
 	store    Store // nil without dedup
 	queue    Enqueuer
@@ -86,7 +88,7 @@ func New(o Options) (*Receiver, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Receiver{config: c, verifier: o.Verifier, queue: o.Enqueuer, log: o.Logger, observe: o.Observe,
+	r := &Receiver{config: c, scheme: signature.Canonical(c.Scheme), verifier: o.Verifier, queue: o.Enqueuer, log: o.Logger, observe: o.Observe,
 		now: o.Now, tracing: o.TracerProvider, verified: []string{c.Scheme}, allow: allowHeader(c.Methods)}
 	if c.Queue == nil {
 		r.queue = nil

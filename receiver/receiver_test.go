@@ -172,7 +172,7 @@ func TestForwardsAVerifiedEventOnce(t *testing.T) {
 	require.Equal(t, http.StatusOK, first.Status)
 	require.Equal(t, "videos", first.Name)
 	require.Equal(t, "videocloud", first.Scheme)
-	require.Equal(t, EventKey("videos", "evt_1").String(), first.Key)
+	require.Equal(t, EventKey("videos", "videocloud", "evt_1").String(), first.Key)
 	require.True(t, first.Verified)
 	require.Equal(t, ResultDuplicate, second.Result)
 	require.True(t, second.Duplicate)

@@ -28,6 +28,8 @@ type exchange struct {
 	rec       recorder
 	detached  detached
 	claim     Claim
+	mine      []*Claim // those that are ours, to be settled
+	first     [1]*Claim
 	keeper    keeper
 	reader    verifiedBody
 	values    [3]string    // of the headers that the app gets
@@ -81,7 +83,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 		}
 		x.note(refusal)
 		cleanse(req.Header)
-		return r.forward(w, req, x, nil, next)
+		return r.forward(w, req, x, next)
 	}
 	if x.challenge != nil {
 		writeChallenge(w, x.challenge)
@@ -99,7 +101,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 	switch {
 	case x.DryRun && (refusal != nil || x.Duplicate):
 		x.note(refusal)
-		return r.forward(w, req, x, nil, next)
+		return r.forward(w, req, x, next)
 	case refusal != nil:
 		return refusal
 	case x.Duplicate:
@@ -111,7 +113,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 		w.WriteHeader(x.Status)
 		return nil
 	}
-	return r.forward(w, req, x, claim, next)
+	return r.forward(w, req, x, next)
 }
 
 // note records what a dry run lets through.
@@ -191,18 +193,38 @@ func (r *Receiver) unsignedChallenge(x *exchange) (*signature.Answer, bool) {
 	return nil, false
 }
 
-// take claims the event. Without a refusal it is ours, or a duplicate.
+// take claims the event, or each event of the request. Without a refusal at least one is ours, or all are duplicates.
 func (r *Receiver) take(x *exchange, c *Claim) *Refusal {
 	ctx, span := x.span(x.lasting(), "webhook.dedup")
+	x.mine = x.first[:0]
+	refusal := r.takeOne(ctx, x, c)
+	for _, other := range c.Others {
+		if refusal == nil {
+			refusal = r.takeOne(ctx, x, other)
+		}
+	}
+	switch {
+	case refusal != nil:
+		endSpan(span, refusal.Err)
+		r.settle(ctx, x.mine, false)
+		x.mine = nil
+		return refusal
+	case len(x.mine) == 0:
+		x.known()
+	}
+	endSpan(span, nil)
+	return nil
+}
+
+func (r *Receiver) takeOne(ctx context.Context, x *exchange, c *Claim) *Refusal {
 	state, err := r.store.Claim(ctx, c)
-	endSpan(span, err)
 	switch {
 	case err != nil:
 		return refuseFor(http.StatusServiceUnavailable, ReasonStore, "Retry-After", retryStore, err)
-	case state == Duplicate:
-		x.known()
 	case state == InFlight:
 		return refuseFor(http.StatusConflict, ReasonInFlight, "Retry-After", retryInFlight, nil)
+	case state == Claimed:
+		x.mine = append(x.mine, c)
 	}
 	return nil
 }

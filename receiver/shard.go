@@ -62,6 +62,19 @@ func (s *shard) change(k Key, fresh entry, now int64, change func(entry) (entry,
 	s.trim(now)
 }
 
+// bind gives a copy without signed headers, where it is done, to the signed ID that came after it: it is that event. Another event with
+// the same body, under another signed ID, has no part in it.
+func (s *shard) bind(id Key, digests *shard, digest Key, copied entry, now int64) {
+	if !copied.done {
+		return
+	}
+	copied.mode, copied.alias, copied.other = modeSigned, false, digest
+	s.entries[id] = copied
+	s.done = append(s.done, marker{id, copied.expires})
+	digests.entries[digest] = copied.as(id)
+	s.trim(now)
+}
+
 // trim removes what expired and, beyond the bound, what has been done longest.
 func (s *shard) trim(now int64) {
 	for s.head < len(s.done) {

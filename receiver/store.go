@@ -80,6 +80,9 @@ type Claim struct {
 	Lease time.Duration // how long the claim lives without being renewed
 	TTL   time.Duration // how long the event is remembered once done
 	At    time.Time     // when it was claimed, for [Store.ForgetSince]
+	// Others are the claims of the further events of the same request, where it has several. A [Store] leaves them alone; an
+	// [Enqueuer] takes the request where at least one of all is new and none is in work.
+	Others []*Claim
 
 	token uint64
 	text  string // memo of Value

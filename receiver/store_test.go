@@ -13,9 +13,9 @@ import (
 
 // event makes a claim as the receiver does. An empty ID or body is none.
 func event(id, body string, change ...func(*Claim)) *Claim {
-	c := Claim{ID: EventKey("n", id), Lease: time.Minute, TTL: time.Hour, At: time.Now()}
+	c := Claim{ID: EventKey("n", "videocloud", id), Lease: time.Minute, TTL: time.Hour, At: time.Now()}
 	if body != "" {
-		c.Digest = hashKey(kindDigest, "n", "", []byte(body))
+		c.Digest = hashKey(kindDigest, "n", "videocloud", "", []byte(body))
 	}
 	for _, f := range change {
 		f(&c)
@@ -120,6 +120,29 @@ func TestStores(t *testing.T) {
 			require.NoError(t, one.Done(ctx, requireClaim(t, Claimed, one, event("1", "body"))))
 			requireClaim(t, Duplicate, two, event("1", "body", signedEvent))
 		},
+		"lesson 63: a copy without the signed headers that came first is the event": func(t *testing.T, b backend) {
+			for i, id := range []string{"", "real 1", "other"} {
+				one, two := b.open(t, "n"), b.open(t, "n")
+				body, real, second := fmt.Sprint("stripped ", i), fmt.Sprint("real ", i), fmt.Sprint("second ", i)
+				c := requireClaim(t, Claimed, one, event(id, body))
+				requireClaim(t, InFlight, two, event(real, body, signedEvent))
+				require.NoError(t, one.Release(ctx, c))
+				require.NoError(t, two.Release(ctx, requireClaim(t, Claimed, two, event(real, body, signedEvent))))
+				require.NoError(t, one.Done(ctx, requireClaim(t, Claimed, one, event(id, body))))
+				for range 2 {
+					requireClaim(t, Duplicate, two, event(real, body, signedEvent))
+					requireClaim(t, Duplicate, one, event(real, body, signedEvent))
+				}
+				// It stands for that event alone.
+				require.NoError(t, one.Done(ctx, requireClaim(t, Claimed, two, event(second, body, signedEvent))))
+				requireClaim(t, Duplicate, one, event("third", body))
+				requireClaim(t, Duplicate, one, event("", body))
+				n, err := one.Forget(ctx, EventKey("n", "videocloud", real))
+				require.NoError(t, err)
+				require.Equal(t, 1, n)
+				requireClaim(t, Claimed, two, event(real, body, signedEvent))
+			}
+		},
 		"every call may be repeated": func(t *testing.T, b backend) {
 			one, two := b.open(t, "n"), b.open(t, "n")
 			c := requireClaim(t, Claimed, one, event("1", "body"))
@@ -190,7 +213,7 @@ func TestStores(t *testing.T) {
 			bare := event("", "bare")
 			finish(bare)
 			working := requireClaim(t, Claimed, one, event("4", "fourth"))
-			for k, want := range map[Key]int{EventKey("n", "1"): 1, EventKey("n", "3"): 1, EventKey("n", "9"): 0, working.ID: 0, bare.Digest: 1} {
+			for k, want := range map[Key]int{EventKey("n", "videocloud", "1"): 1, EventKey("n", "videocloud", "3"): 1, EventKey("n", "videocloud", "9"): 0, working.ID: 0, bare.Digest: 1} {
 				n, err := two.Forget(ctx, k)
 				require.NoError(t, err)
 				require.Equal(t, want, n)

@@ -135,6 +135,14 @@ var table = sync.OnceValue(func() map[string]*row {
 	return byName
 })
 
+// Canonical is a scheme's own name, whatever alias is given. A name that no scheme has stays as it is.
+func Canonical(name string) string {
+	if r, ok := find(name); ok {
+		return r.name
+	}
+	return name
+}
+
 func find(name string) (*row, bool) {
 	r, ok := table()[name]
 	return r, ok
