@@ -1,9 +1,11 @@
 package signature
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,8 +16,13 @@ type adyen struct {
 	keys []key
 }
 
-// maxAdyenItems bounds the items of one notification. Adyen sends one in JSON.
-const maxAdyenItems = 100
+// Bounds of one notification, which is taken apart before its signatures are known. Adyen sends one item in JSON, of a few
+// KiB.
+const (
+	maxAdyenItems = 100
+	maxAdyenItem  = 64 << 10
+	maxAdyenBody  = 1 << 20
+)
 
 func newAdyen(r *row, c Config) (scheme, error) {
 	keys, err := r.keys(c)
@@ -29,38 +36,60 @@ func newAdyen(r *row, c Config) (scheme, error) {
 func (s *adyen) check(http.Header, time.Time) error { return nil }
 
 func (s *adyen) verify(r *Request, _ time.Time) (Result, error) {
+	if len(r.Body) > maxAdyenBody {
+		return Result{}, malformed("the notification", "is too large")
+	}
 	// Names are matched exactly below, and none may be there twice: the app must not read a field that we did not.
-	if err := distinctNames(r.Body); err != nil {
+	if !bytes.HasPrefix(bytes.TrimLeft(r.Body, " \t\r\n"), []byte{'{'}) && len(r.Body) > 0 || distinctNames(r.Body) != nil {
 		return Result{}, malformed("the notification", "is not JSON with distinct names")
 	}
-	var items []json.RawMessage
-	if raw := members(r.Body)["notificationItems"]; json.Unmarshal(raw, &items) != nil || len(items) == 0 || len(items) > maxAdyenItems {
-		return Result{}, missing("the notification in the body")
+	raw, _ := rawField(r.Body, "/notificationItems")
+	items, ok := elements(raw, maxAdyenItems)
+	if !ok || len(items) == 0 {
+		return Result{}, missing("the notification in the body, as a list of at most a hundred items,")
 	}
 	res := Result{Secret: -1, BodySigned: true}
 	for _, item := range items {
-		fields := members(members(item)["NotificationRequestItem"])
-		text := member(members(fields["additionalData"]), "hmacSignature")
-		if text == "" {
-			return Result{}, missing("the signature of a notification in the body")
+		if len(item) > maxAdyenItem {
+			return Result{}, malformed("the notification", "has an item that is too large")
 		}
-		var d decoded
-		if !s.row.enc.decode(&d, text) || !s.keys[0].fits(&d) {
-			return Result{}, malformed("the signature in the body", "is not base64 of the right length")
-		}
-		signed := adyenPayload(fields)
-		matched := s.match(d.bytes(), signed)
-		if matched < 0 {
-			return Result{}, errMismatch
+		signed, matched, err := s.item(item)
+		if err != nil {
+			return Result{}, err
 		}
 		if res.Secret < 0 {
 			res.Secret = matched
 		}
-		// What the eight fields say is the event; the rest of the body may change from copy to copy.
-		res.Content = append(append(res.Content, signed...), '\n')
+		res.Items = append(res.Items, signed)
 	}
+	if !json.Valid(r.Body) {
+		return Result{}, malformed("the notification", "is not JSON")
+	}
+	// What the eight fields say is the event, each item one, however often and in whichever order the list has it; the rest
+	// of the body may change from copy to copy.
+	slices.SortFunc(res.Items, bytes.Compare)
+	res.Items = slices.CompactFunc(res.Items, bytes.Equal)
+	res.Content = bytes.Join(res.Items, []byte{'\n'})
 	res.Event, _ = Field(r.Body, s.row.eventJSON[0])
 	return res, nil
+}
+
+// item returns the signed octets of one and which key signed them.
+func (s *adyen) item(item []byte) (signed []byte, matched int, err error) {
+	fields := members(members(item)["NotificationRequestItem"])
+	text := member(members(fields["additionalData"]), "hmacSignature")
+	if text == "" {
+		return nil, 0, missing("the signature of a notification in the body")
+	}
+	var d decoded
+	if !s.row.enc.decode(&d, text) || !s.keys[0].fits(&d) {
+		return nil, 0, malformed("the signature in the body", "is not base64 of the right length")
+	}
+	signed = adyenPayload(fields)
+	if matched = s.match(d.bytes(), signed); matched < 0 {
+		return nil, 0, errMismatch
+	}
+	return signed, matched, nil
 }
 
 // adyenPayload joins the signed fields.
@@ -74,6 +103,9 @@ func adyenPayload(item map[string]json.RawMessage) []byte {
 
 // members are the members of a JSON object, none for anything else.
 func members(doc []byte) map[string]json.RawMessage {
+	if len(doc) == 0 || doc[0] != '{' {
+		return nil
+	}
 	var m map[string]json.RawMessage
 	_ = json.Unmarshal(doc, &m)
 	return m

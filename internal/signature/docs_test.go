@@ -38,7 +38,10 @@ What each provider signs, where it puts it, and what that does not protect. Ever
   the request's query), ` + "`␤`" + ` a line feed; everything else is literal.
 - A signature has one spelling: canonical base64, the digest's full length, the header once. Upper-case hexadecimal passes except for videocloud.
 - A timestamp is inside the tolerance up to and including its bounds, both ways unless it says otherwise. ` + "`tolerance`" + ` changes it.
-- A signed event ID identifies the event alone. An unsigned one does so together with a digest of what is signed.
+- What tells events apart is said with each scheme. It is made of the octets that were signed, without the time: a URL, a form or a list that is
+  spelled in another way is the same event while its signature is right. A signed event ID counts alone; an unsigned one beside what is signed, or not at all where the
+  provider uses one for several events. "Nothing" means that each request is let through, a captured one too.
+- Secret headers hold the secret itself: they stay out of the gateway's logs and queues. Keep them out of the access log as well.
 - Secrets are taken as text. Where a key is not text, ` + "`secret_encoding base64`" + ` or ` + "`secret_encoding hex`" + ` decodes it; every scheme with an HMAC or a
   hash takes that option. An empty secret, or one that does not decode, is an error of the configuration.
 - Several secrets are tried in turn, for rotation.
@@ -119,7 +122,11 @@ func section(i Info) string {
 	if i.Event != "" {
 		fmt.Fprintf(&b, " Event type: %s.", i.Event)
 	}
-	b.WriteString("\n")
+	fmt.Fprintf(&b, " Events are told apart by %s.", i.Identity)
+	if len(i.SecretHeaders) > 0 {
+		fmt.Fprintf(&b, " Secret header: `%s`.", strings.Join(i.SecretHeaders, "`, `"))
+	}
+	fmt.Fprintf(&b, " Source: %s.\n", i.Source)
 	if len(i.Unprotected) > 0 {
 		b.WriteString("\nNot protected:\n\n")
 		for _, note := range i.Unprotected {

@@ -16,6 +16,7 @@ type generic struct {
 	*row
 	keys    []key
 	payload payload
+	borders borders
 	window  window
 	url     string
 
@@ -40,12 +41,12 @@ func newGeneric(r *row, c Config) (scheme, error) {
 		return nil, badOption("url", "the scheme %s signs the public URL, so it has to be given", r.name)
 	}
 	if c.URL != "" {
-		if err := checkURL(c.URL); err != nil {
+		if err := r.checkURL(c.URL); err != nil {
 			return nil, err
 		}
 	}
 	g := &generic{
-		row: r, keys: keys, payload: p, window: r.window(c), url: c.URL,
+		row: r, keys: keys, payload: p, borders: r.borders(p), window: r.window(c), url: c.URL,
 		sigHeader: textproto.CanonicalMIMEHeaderKey(r.header),
 		tsHeader:  textproto.CanonicalMIMEHeaderKey(r.tsHeader),
 		event:     textproto.CanonicalMIMEHeaderKey(r.eventHeader),
@@ -106,6 +107,9 @@ func (g *generic) claims(h http.Header, now time.Time) (claims, error) {
 		}
 		if len(c.id) > maxField {
 			return c, malformed(g.ids[0], "is too long")
+		}
+		if g.borders.divisible(g.unit, c.id) {
+			return c, malformed(g.ids[0], "could be read as an ID and a timestamp")
 		}
 	}
 	return c, g.claimTime(h, &c, now)
@@ -191,6 +195,9 @@ func (g *generic) claimTime(h http.Header, c *claims, now time.Time) error {
 	var ok bool
 	if c.ms, c.precision, ok = g.unit.parse(c.t); !ok {
 		return malformed("the timestamp", "is not one of the scheme's form")
+	}
+	if g.borders.timeSize > 0 && len(c.t) != g.borders.timeSize {
+		return malformed("the timestamp", "has another length than the scheme's")
 	}
 	if g.tsJSON != "" {
 		return nil

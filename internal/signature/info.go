@@ -40,6 +40,10 @@ type Info struct {
 	Handshake string
 	// HandshakeUnsigned says that it comes without a signature, as a GET request.
 	HandshakeUnsigned bool
+	// Identity says what tells events apart, and why.
+	Identity string
+	// Source says where the scheme's rules were read, and when. Those that stand on third parties alone say so.
+	Source string
 	// Unprotected lists what the signature does not protect.
 	Unprotected []string
 	// Options of the scheme.
@@ -84,10 +88,12 @@ func (r *row) info() Info {
 	if r.name == "livekit" {
 		i.Timestamp = "`nbf` and `exp` of the token"
 	}
-	i.ID, i.IDSigned = r.identity(p)
+	i.ID, i.IDSigned = r.idPlace(p)
 	i.Event = strings.Join(append(pointers(r.eventJSON), quoted(r.eventHeader)...), ", else ")
 	i.SecretHeaders = r.secretHeaders()
 	i.Handshake, i.HandshakeUnsigned = r.handshake.describe()
+	i.Source = r.source
+	i.Identity = r.identityText(i, p)
 	i.Unprotected = r.unprotected(i)
 	for _, o := range optionHelp {
 		if r.known(o.name) {
@@ -141,7 +147,7 @@ func (r *row) timestamp() string {
 	return strings.Join(places, ", else ")
 }
 
-func (r *row) identity(p payload) (place string, signed bool) {
+func (r *row) idPlace(p payload) (place string, signed bool) {
 	if p.uses["id"] || r.name == "videocloud" {
 		return "`" + r.idHeaders[0] + "`", true
 	}
@@ -158,6 +164,29 @@ func (r *row) secretHeaders() []string {
 		return nil
 	}
 	return []string{http.CanonicalHeaderKey(r.header)}
+}
+
+// identityText says what the row says, or else what follows from it.
+func (r *row) identityText(i Info, p payload) string {
+	switch {
+	case r.identity != "":
+		return r.identity
+	case r.name == "hmac":
+		return "the ID, where `payload` signs it; the octets that `payload` makes, without the time; an unsigned ID beside them"
+	case r.borders(p).content != contentBody && i.ID != "":
+		return "the octets that are signed, or " + i.ID
+	case r.borders(p).content != contentBody:
+		return "the octets that are signed"
+	case i.IDSigned:
+		return i.ID + ", which is signed"
+	case !i.SignsBody && i.ID == "":
+		return "nothing: each request is let through"
+	case !i.SignsBody:
+		return i.ID + " alone, for nothing is signed"
+	case i.ID != "":
+		return "the body, or " + i.ID
+	}
+	return "the body: two events with equal bodies are one"
 }
 
 func quoted(headers ...string) (words []string) {
@@ -206,8 +235,13 @@ func (r *row) unprotected(i Info) []string {
 	} else if i.Timestamp == "" && r.name != "hmac" {
 		notes = append(notes, "There is no timestamp: a captured request stays right for ever, and only `dedup` keeps it out, for its `ttl`.")
 	}
-	if i.ID != "" && !i.IDSigned && r.alg != algToken {
+	if i.ID != "" && !i.IDSigned && r.alg != algToken && !r.noDigest && !r.noID {
 		notes = append(notes, "The ID header is not signed: a captured request can come under another one. The gateway also goes by what is signed.")
+	}
+	if r.noDigest && i.ID == "" {
+		notes = append(notes, "Nothing tells a captured request from a new one: it reaches the app as often as it is sent.")
+	} else if r.noDigest {
+		notes = append(notes, "The ID alone tells events apart, and it is not signed: a captured request can come again under another one.")
 	}
 	if r.note != "" {
 		notes = append(notes, r.note)

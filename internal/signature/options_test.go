@@ -51,7 +51,7 @@ func TestHMACOptionsFindIDAndEvent(t *testing.T) {
 		want    Result
 	}{
 		"header":             {map[string]string{"id_header": "Id", "event_header": "Event"}, Result{ID: "7", Event: "a"}},
-		"signed header":      {map[string]string{"id_header": "Id", "payload": "{id}{body}"}, Result{ID: "7", IDSigned: true}},
+		"signed header":      {map[string]string{"id_header": "Id", "payload": "{id}{body}"}, Result{ID: "7", IDSigned: true, Content: []byte(`7{"id":9,"a/b":["x","c"]}`)}},
 		"body":               {map[string]string{"id_json": "/id", "event_json": "/a~1b/1"}, Result{ID: "9", IDSigned: true, Event: "c"}},
 		"body before header": {map[string]string{"id_json": "/none", "id_header": "Id"}, Result{ID: "7"}},
 	} {

@@ -20,6 +20,7 @@ type part struct{ literal, name string }
 var placeholders = map[string]string{
 	"body":        "the raw body",
 	"body_sha256": "the 32 bytes of the body's SHA-256",
+	"body_hash":   "the same in lower-case hexadecimal",
 	"t":           "the timestamp, as written in its header or list",
 	"id":          "the event ID, as written in its header",
 	"url":         "the public URL with the request's query",
@@ -53,7 +54,9 @@ func parsePayload(template string) (payload, error) {
 }
 
 // signsBody reports whether changing a byte of the body changes the payload.
-func (p payload) signsBody() bool { return p.uses["body"] || p.uses["body_sha256"] || p.uses["form"] }
+func (p payload) signsBody() bool {
+	return p.uses["body"] || p.uses["body_sha256"] || p.uses["body_hash"] || p.uses["form"]
+}
 
 // signsURL reports whether the public URL is part of it.
 func (p payload) signsURL() bool {
@@ -79,21 +82,33 @@ func (p payload) write(s *macState, m *message) {
 		case "body_sha256":
 			sum := sha256.Sum256(m.body)
 			s.write(append(s.scratch[:0], sum[:]...))
+		case "body_hash":
+			sum := sha256.Sum256(m.body)
+			s.write(appendHex(s.scratch[:0], sum[:]))
 		default:
 			s.writeString(part.text(m))
 		}
 	}
 }
 
-// append builds the payload of m in one piece, as the asymmetric algorithms need it.
-func (p payload) append(dst []byte, m *message) []byte {
+// append builds the payload of m in one piece, as the asymmetric algorithms need it, without the secret.
+func (p payload) append(dst []byte, m *message) []byte { return p.appendBut("", dst, m) }
+
+// appendBut is append without one of the placeholders.
+func (p payload) appendBut(but string, dst []byte, m *message) []byte {
 	for _, part := range p.parts {
+		if part.name != "" && part.name == but {
+			continue
+		}
 		switch part.name {
 		case "body":
 			dst = append(dst, m.body...)
 		case "body_sha256":
 			sum := sha256.Sum256(m.body)
 			dst = append(dst, sum[:]...)
+		case "body_hash":
+			sum := sha256.Sum256(m.body)
+			dst = appendHex(dst, sum[:])
 		default:
 			dst = append(dst, part.text(m)...)
 		}

@@ -16,37 +16,37 @@ import (
 // presetsBasic are our own scheme, the standard one, its relatives, and the scheme whose row is written by the user.
 var presetsBasic = []row{
 	{
-		name: "videocloud", provider: "VideoCloud", header: "X-VideoCloud-Signature", enc: encLowerHex, tsHeader: "webhook-timestamp",
+		name: "videocloud", provider: "VideoCloud", source: "VideoCloud's guide", header: "X-VideoCloud-Signature", enc: encLowerHex, tsHeader: "webhook-timestamp",
 		idHeaders: []string{"webhook-id", "X-VideoCloud-Event-Id"}, eventJSON: []string{"/event"},
 		options: []string{"brand"}, how: "the body; beside it, where the sender adds them, the `webhook-*` headers sign ID, timestamp and body",
 		note: "Without the `webhook-*` headers there is neither a timestamp nor a signed ID; `require_timestamp` refuses such deliveries.",
 	},
 	{
-		name: "standard", provider: "Standard Webhooks", aliases: []string{"standard-webhooks"}, header: "webhook-signature",
+		name: "standard", provider: "Standard Webhooks", source: "standard-webhooks specification and libraries, 2026-11", aliases: []string{"standard-webhooks"}, header: "webhook-signature",
 		syntax: versions, sigKey: "v1", enc: encBase64, secret: secWhsec, template: "{id}.{t}.{body}",
 		tsHeader: "webhook-timestamp", idHeaders: []string{"webhook-id"}, eventJSON: []string{"/type"},
 		secretIs: "`whsec_` and base64 (v1), or `whpk_` and the public key in base64 (v1a)",
 	},
 	{
-		name: "standard-v1a", provider: "Standard Webhooks, asymmetric only", aliases: []string{"standard-webhooks-v1a"}, header: "webhook-signature",
+		name: "standard-v1a", provider: "Standard Webhooks, asymmetric only", source: "standard-webhooks specification, svix-server, 2026-11", aliases: []string{"standard-webhooks-v1a"}, header: "webhook-signature",
 		syntax: versions, sigKey: versionAsymmetric, alg: algEd25519, enc: encBase64, template: "{id}.{t}.{body}",
 		tsHeader: "webhook-timestamp", idHeaders: []string{"webhook-id"}, eventJSON: []string{"/type"},
 		secretIs: "`whpk_` and the public key in base64",
 	},
 	{
-		name: "svix", provider: "Svix, and who sends with it (Clerk, Resend, Brex)", header: "svix-signature",
+		name: "svix", provider: "Svix, and who sends with it (Clerk, Resend, Brex)", source: "svix libraries, 2026-11", header: "svix-signature",
 		syntax: versions, sigKey: "v1", enc: encBase64, secret: secWhsec, template: "{id}.{t}.{body}",
 		tsHeader: "svix-timestamp", idHeaders: []string{"svix-id"}, eventJSON: []string{"/type"},
 		secretIs: "`whsec_` and base64",
 	},
 	{
-		name: "openai", provider: "OpenAI", header: "webhook-signature",
+		name: "openai", provider: "OpenAI", source: "openai-python, 2026-11", header: "webhook-signature",
 		syntax: versions, sep: '\t', sigKey: "v1", bare: true, enc: encBase64, secret: secAuto, template: "{id}.{t}.{body}",
 		tsHeader: "webhook-timestamp", idHeaders: []string{"webhook-id"}, eventJSON: []string{"/type"},
 		secretIs: "`whsec_` and base64, or any other text as it is",
 	},
 	{
-		name: "hmac", provider: "any provider, described by options", aliases: []string{"hmac-generic"}, header: "X-Signature",
+		name: "hmac", provider: "any provider, described by options", source: "what you write", aliases: []string{"hmac-generic"}, header: "X-Signature",
 		options: hmacOptions, how: "what `payload` says",
 		note: "Only what `payload` holds is protected: without `{t}` nothing ages, without `{id}` the ID header is unsigned.",
 	},
@@ -55,55 +55,55 @@ var presetsBasic = []row{
 // presetsCode are platforms for code and its operation.
 var presetsCode = []row{
 	{
-		name: "github", provider: "GitHub", header: "X-Hub-Signature-256", prefix: "sha256=",
+		name: "github", provider: "GitHub", source: "docs.github.com, octokit, go-github, 2026-11", noID: true, identity: "the body: repositories, organisations and two apps on one event share `X-GitHub-Delivery`, with bodies of their own", header: "X-Hub-Signature-256", prefix: "sha256=",
 		idHeaders: []string{"X-GitHub-Delivery"}, eventHeader: "X-GitHub-Event",
 	},
 	{
-		name: "github-sha1", provider: "GitHub, legacy", header: "X-Hub-Signature", prefix: "sha1=", alg: algSHA1,
+		name: "github-sha1", provider: "GitHub, legacy", source: "docs.github.com, go-github, 2026-11", noID: true, identity: "the body, as for `github`", header: "X-Hub-Signature", prefix: "sha1=", alg: algSHA1,
 		idHeaders: []string{"X-GitHub-Delivery"}, eventHeader: "X-GitHub-Event",
 	},
 	{
-		name: "gitlab", provider: "GitLab (secret token; signing tokens are the scheme standard)", header: "X-Gitlab-Token", alg: algToken,
-		idHeaders: []string{"Idempotency-Key", "X-Gitlab-Event-UUID"}, eventHeader: "X-Gitlab-Event", secretIs: "the secret token",
+		name: "gitlab", provider: "GitLab (secret token; signing tokens are the scheme standard)", source: "docs.gitlab.com, GitLab merge request 230944 (signing token), 2026-11", identity: "`Idempotency-Key`, which is one for an event and its retries; `X-Gitlab-Event-UUID` is shared by all webhooks of a recursion, so it counts for nothing", header: "X-Gitlab-Token", alg: algToken,
+		idHeaders: []string{"Idempotency-Key"}, eventHeader: "X-Gitlab-Event", secretIs: "the secret token",
 	},
 	{
-		name: "bitbucket", provider: "Bitbucket Cloud, Jira", header: "X-Hub-Signature", prefix: "sha256=",
+		name: "bitbucket", provider: "Bitbucket Cloud, Jira", source: "support.atlassian.com, 2026-11", header: "X-Hub-Signature", prefix: "sha256=",
 		idHeaders: []string{"X-Request-UUID"}, eventHeader: "X-Event-Key",
 	},
 	{
-		name: "bitbucket-server", provider: "Bitbucket Server", header: "X-Hub-Signature", prefix: "sha256=",
+		name: "bitbucket-server", provider: "Bitbucket Server", source: "third party: go-playground/webhooks, 2026-11", header: "X-Hub-Signature", prefix: "sha256=",
 		idHeaders: []string{"X-Request-Id"}, eventHeader: "X-Event-Key", telltale: "/eventKey",
 	},
 	{
-		name: "gitea", provider: "Gitea, Forgejo", header: "X-Gitea-Signature",
+		name: "gitea", provider: "Gitea, Forgejo", source: "third party: go-playground/webhooks, 2026-11", header: "X-Gitea-Signature",
 		idHeaders: []string{"X-Gitea-Delivery"}, eventHeader: "X-Gitea-Event",
 	},
 	{
-		name: "gogs", provider: "Gogs", header: "X-Gogs-Signature",
+		name: "gogs", provider: "Gogs", source: "third party: go-playground/webhooks, 2026-11", header: "X-Gogs-Signature",
 		idHeaders: []string{"X-Gogs-Delivery"}, eventHeader: "X-Gogs-Event",
 	},
 	{
-		name: "linear", provider: "Linear", header: "Linear-Signature",
+		name: "linear", provider: "Linear", source: "@linear/sdk, 2026-11", header: "Linear-Signature",
 		tsJSON: "/webhookTimestamp", jsonUnit: unitMillis, tsHeader: "Linear-Timestamp", unit: unitMillis, tolerance: time.Minute,
 		idHeaders: []string{"Linear-Delivery"}, eventJSON: []string{"/type"},
 		note: "The timestamp in the body counts; the header `Linear-Timestamp` is not signed and is looked at only where the body has none.",
 	},
 	{
-		name: "pagerduty", provider: "PagerDuty", header: "X-PagerDuty-Signature",
+		name: "pagerduty", provider: "PagerDuty", source: "PagerDuty libraries, 2026-11", header: "X-PagerDuty-Signature",
 		syntax: list, sep: ',', sigKey: "v1", multi: true, idJSON: "/event/id", eventJSON: []string{"/event/event_type"},
 	},
-	{name: "vercel", provider: "Vercel", header: "x-vercel-signature", alg: algSHA1, idJSON: "/id", eventJSON: []string{"/type"}},
+	{name: "vercel", provider: "Vercel", source: "third party, 2026-11", header: "x-vercel-signature", alg: algSHA1, idJSON: "/id", eventJSON: []string{"/type"}},
 	{
-		name: "scalr", provider: "Scalr", header: "X-Signature", alg: algSHA1, template: "{body}{t}",
+		name: "scalr", provider: "Scalr", source: "third party, 2026-11", header: "X-Signature", alg: algSHA1, template: "{body}{t}",
 		tsHeader: "Date", unit: unitHTTPDate,
 	},
 	{
-		name: "workos", provider: "WorkOS", header: "WorkOS-Signature",
+		name: "workos", provider: "WorkOS", source: "workos libraries, 2026-11", header: "WorkOS-Signature",
 		syntax: list, sep: ',', tsKey: "t", sigKey: "v1", template: "{t}.{body}", unit: unitMillis, tolerance: 3 * time.Minute,
 		idJSON: "/id", eventJSON: []string{"/event"}, secretIs: "the whole text, any `whsec_` included",
 	},
 	{
-		name: "sanity", provider: "Sanity", header: "sanity-webhook-signature", enc: encBase64URL,
+		name: "sanity", provider: "Sanity", source: "@sanity/webhook, 2026-11", noDigest: true, identity: "`idempotency-key` alone: the body is a projection that its owner wrote, so that different changes may have equal ones", header: "sanity-webhook-signature", enc: encBase64URL,
 		syntax: list, sep: ',', tsKey: "t", sigKey: "v1", template: "{t}.{body}", unit: unitMillis,
 		idHeaders: []string{"idempotency-key"},
 	},

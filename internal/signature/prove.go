@@ -3,6 +3,7 @@ package signature
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/json"
 	"net/url"
 	"strings"
 	"time"
@@ -21,6 +22,9 @@ func (g *generic) prove(c *claims, r *Request, now time.Time) (Result, error) {
 	var err error
 	m := message{body: r.Body, t: c.t, id: c.id, method: r.Method}
 	urls := g.urls(r)
+	if len(urls[0]) > maxURL {
+		return Result{}, malformed("the URL", "is too long")
+	}
 	if g.payload.uses["query"] && !parsable(urls[0]) {
 		return Result{}, malformed("the query", "can't be parsed")
 	}
@@ -47,14 +51,19 @@ func (g *generic) prove(c *claims, r *Request, now time.Time) (Result, error) {
 	}
 	res := Result{Secret: matched, Timestamp: t, BodySigned: g.payload.signsBody()}
 	if g.payload.signsURL() {
-		res.URLSigned = urls[0]
+		res.URLSigned = m.url // in the spelling that was signed
 	}
-	if g.form != nil {
-		res.Content = []byte(urls[0] + m.form)
-	}
+	res.Content = g.octets(&m)
 	g.identify(&res, c, r)
+	res.NoID, res.NoDigest = g.noID, g.noDigest
+	if g.asksAgain != nil && res.ID != "" {
+		res.NoDigest = g.asksAgain(m.url, m.form)
+	}
 	return res, nil
 }
+
+// maxURL bounds the URLs that are taken apart or hashed before the signature is known: twice what servers commonly take.
+const maxURL = 16 << 10
 
 // urls are the spellings of the public URL to try, the plain one first.
 func (g *generic) urls(r *Request) []string {
@@ -62,7 +71,7 @@ func (g *generic) urls(r *Request) []string {
 		return noURL
 	}
 	u := publicURL(g.url, r.URL)
-	if g.row.urls != nil {
+	if g.row.urls != nil && len(u) <= maxURL {
 		return g.row.urls(u)
 	}
 	return []string{u}
@@ -142,7 +151,8 @@ func (g *generic) identify(res *Result, c *claims, r *Request) {
 	switch {
 	case g.idSigned:
 		res.ID, res.IDSigned = c.id, true
-	case g.idJSON != "":
+	case g.idJSON != "" && (!g.borders.movable || json.Valid(r.Body)):
+		// Where a border of the body can be moved, what is left of a document is none.
 		res.ID, res.IDSigned = Field(r.Body, g.idJSON)
 		res.IDSigned = res.IDSigned && res.BodySigned
 	}

@@ -11,6 +11,7 @@ import (
 type row struct {
 	name     string
 	provider string
+	source   string // where the row's rules stand, and when they were read
 	aliases  []string
 
 	// How it is signed.
@@ -45,9 +46,15 @@ type row struct {
 	eventJSON   []string
 	eventHeader string
 
+	// What tells events apart, where it is not both the ID and what is signed; and what that rests on.
+	noID, noDigest bool
+	asksAgain      func(url, form string) bool // requests that are alike and yet not the same, where an ID tells them apart
+	identity       string
+
 	telltale  string                                       // pointer into the body: tells providers apart that share a header
 	fixed     []fixedHeader                                // further headers that must have this value
 	urls      func(string) []string                        // spellings of the URL that the provider may have signed
+	userInfo  bool                                         // the URL may have a user's name and password, which is signed too
 	form      func(r *Request, url string) (string, error) // what {form} stands for
 	handshake handshake                                    // which set-up requests are answered
 	options   []string                                     // of this scheme, beside secret_encoding

@@ -17,6 +17,9 @@ const (
 	unitEither   unit = "s or ms" // by its length
 )
 
+// maxTime bounds the text of a timestamp.
+const maxTime = 40
+
 // maxDigits keeps every count of milliseconds far inside an int64.
 const maxDigits = 15
 
@@ -37,14 +40,14 @@ func (u unit) parse(text string) (ms, precision int64, ok bool) {
 		return unitSeconds.parse(text)
 	case unitRFC3339:
 		// time.Parse is laxer than the format: it takes a one-digit hour and a comma.
-		if len(text) < len("2006-01-02T15:04:05Z") || len(text) > 40 || text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] == ',' {
+		if len(text) < len("2006-01-02T15:04:05Z") || len(text) > maxTime || text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] == ',' {
 			return 0, 0, false
 		}
 		t, err := time.Parse(time.RFC3339Nano, text)
 		return instant(t, err)
 	default:
 		t, err := http.ParseTime(text)
-		if err != nil && len(text) <= 40 {
+		if err != nil && len(text) <= maxTime {
 			t, err = time.Parse("Mon 02 Jan 2006 15:04:05 MST", text) // Scalr's, without the comma
 		}
 		return instant(t, err)

@@ -16,29 +16,34 @@ import (
 
 // Bounds of a form, which is parsed before its signature can be known: far more than any provider sends.
 const (
-	maxForm   = 1 << 20
+	maxForm   = 128 << 10
 	maxFields = 1000
 )
 
 // twilioURLs are the spellings that Twilio signs, as its own libraries try them: with and without the port, whichever was
 // configured, and with the query as it is, escaped as WHATWG URLs have it, or decoded and encoded again.
 func twilioURLs(u string) []string {
-	var urls []string
-	add := func(u string) {
-		if !slices.Contains(urls, u) {
-			urls = append(urls, u)
+	bases := portVariants(u)
+	if lower := lowerHost(u); lower != u {
+		bases = append(bases, portVariants(lower)...)
+	}
+	_, query, asked := strings.Cut(u, "?")
+	if !asked {
+		return bases
+	}
+	queries := []string{query}
+	if strings.Count(query, "&") < maxFields {
+		for _, other := range []string{whatwgQuery.Replace(query), encodedAgain(query)} {
+			if !slices.Contains(queries, other) {
+				queries = append(queries, other)
+			}
 		}
 	}
-	hosts := portVariants(u)
-	if lower := lowerHost(u); lower != u {
-		hosts = append(hosts, portVariants(lower)...)
-	}
-	for _, u := range hosts {
-		base, query, ok := strings.Cut(u, "?")
-		add(u)
-		if ok {
-			add(base + "?" + whatwgQuery.Replace(query))
-			add(base + "?" + encodedAgain(query))
+	urls := make([]string, 0, len(bases)*len(queries))
+	for _, base := range bases {
+		base, _, _ = strings.Cut(base, "?")
+		for _, query := range queries {
+			urls = append(urls, base+"?"+query)
 		}
 	}
 	return urls
@@ -63,16 +68,18 @@ func encodedAgain(query string) string {
 		}
 		values[name] = append(values[name], value)
 	}
-	var b strings.Builder
+	b := make([]byte, 0, len(query)+len(query)/4)
 	for _, name := range names {
 		for _, value := range values[name] {
-			if b.Len() > 0 {
-				b.WriteByte('&')
+			if len(b) > 0 {
+				b = append(b, '&')
 			}
-			b.WriteString(uriComponent(name) + "=" + uriComponent(value))
+			b = appendURIComponent(b, name)
+			b = append(b, '=')
+			b = appendURIComponent(b, value)
 		}
 	}
-	return b.String()
+	return string(b)
 }
 
 func unescaped(s string) string {
@@ -82,40 +89,50 @@ func unescaped(s string) string {
 	return s
 }
 
-// uriComponent escapes all but what encodeURIComponent leaves.
-func uriComponent(s string) string {
-	var b strings.Builder
+// appendURIComponent escapes all but what encodeURIComponent leaves.
+func appendURIComponent(dst []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.!~*'()", c) >= 0 {
-			b.WriteByte(c)
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || isDigit(c) || strings.IndexByte("-_.!~*'()", c) >= 0 {
+			dst = append(dst, c)
 			continue
 		}
-		b.WriteByte('%')
-		b.WriteString(strings.ToUpper(string(hexDigits[c>>4]) + string(hexDigits[c&15])))
+		dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
 	}
-	return b.String()
+	return dst
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// twilioAsksAgain: a call asks the same URL with the same fields again and again, for instructions. Its requests tell
+// themselves apart by the idempotency token alone.
+func twilioAsksAgain(url, form string) bool {
+	return strings.Contains(form, "CallSid") || (form == "" && strings.Contains(url, "CallSid="))
 }
 
 func lowerHost(u string) string {
-	scheme, rest, _ := strings.Cut(u, "://")
-	end := strings.IndexAny(rest, "/?")
-	if end < 0 {
-		end = len(rest)
+	scheme, user, host, tail := cutURL(u)
+	return scheme + "://" + user + strings.ToLower(host) + tail
+}
+
+// cutURL takes an absolute URL apart: user is empty or ends in @, tail is empty or begins with a slash or question mark.
+func cutURL(u string) (scheme, user, host, tail string) {
+	scheme, host, _ = strings.Cut(u, "://")
+	if end := strings.IndexAny(host, "/?"); end >= 0 {
+		host, tail = host[:end], host[end:]
 	}
-	return scheme + "://" + strings.ToLower(rest[:end]) + rest[end:]
+	if at := strings.LastIndexByte(host, '@'); at >= 0 {
+		user, host = host[:at+1], host[at+1:]
+	}
+	return scheme, user, host, tail
 }
 
 // portVariants are the URL as it is and with the other choice about the port. A URL without a path has one in every
 // request, so it is tried with it too.
 func portVariants(u string) []string {
-	scheme, rest, _ := strings.Cut(u, "://")
-	end := strings.IndexAny(rest, "/?")
-	if end < 0 {
-		end = len(rest)
-	}
-	host, tail := rest[:end], rest[end:]
-	other := scheme + "://"
+	scheme, user, host, tail := cutURL(u)
+	own := scheme + "://" + user + host
+	other := scheme + "://" + user
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		other += host[:i]
 	} else if scheme == "http" {
@@ -123,9 +140,9 @@ func portVariants(u string) []string {
 	} else {
 		other += host + ":443"
 	}
-	urls := []string{u, other + tail}
+	urls := []string{own + tail, other + tail}
 	if !strings.HasPrefix(tail, "/") {
-		urls = append(urls, scheme+"://"+host+"/"+tail, other+"/"+tail)
+		urls = append(urls, own+"/"+tail, other+"/"+tail)
 	}
 	return urls
 }

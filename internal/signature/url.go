@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// checkURL refuses a public URL that no provider could have signed.
-func checkURL(public string) error {
+// checkURL refuses a public URL that no provider could have signed. Only some sign a user's name and password in it.
+func (r *row) checkURL(public string) error {
 	u, err := url.Parse(public)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.Fragment != "" {
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || (u.User != nil && !r.userInfo) || u.Fragment != "" {
 		return badOption("url", "give the whole public URL, such as https://hooks.example.com/webhooks")
 	}
 	return nil
