@@ -226,6 +226,7 @@ func TestAdminTail(t *testing.T) {
 	do(t, req)
 	line = <-failed
 	require.Equal(t, "signature_mismatch", line["outcome"])
+	require.Regexp(t, "^signature_mismatch: .+", line["error"], "why")
 
 	stop()
 	require.Eventually(t, func() bool { return feed.count.Load() == 3 }, 10*time.Second, time.Millisecond, "who left is forgotten")

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,6 +65,7 @@ type receivedInfo struct {
 	DurationMS int64     `json:"durationMs"`
 	Key        string    `json:"key,omitempty"`
 	DryRun     bool      `json:"dryRun,omitempty"`
+	Error      string    `json:"error,omitempty"` // why it was refused, or what the app did
 }
 
 // feed is where the sender and the receivers of this process tell of what they do. It outlives configurations.
@@ -133,9 +135,13 @@ func feedReceived(o *receiver.Outcome) {
 	if !feed.watching() {
 		return
 	}
+	cause := ""
+	if o.Cause != nil {
+		cause = strings.TrimPrefix(o.Cause.Error(), "refusing the request: ")
+	}
 	feed.send(watched{received: &receivedInfo{
 		At: time.Now().UTC(), Name: o.Name, Scheme: o.Scheme, Outcome: o.Result, ID: o.ID, Event: o.Event, StatusCode: o.Status,
-		DurationMS: o.Duration.Milliseconds(), Key: o.Key, DryRun: o.DryRun,
+		DurationMS: o.Duration.Milliseconds(), Key: o.Key, DryRun: o.DryRun, Error: cause,
 	}})
 }
 

@@ -31,7 +31,9 @@ type Outcome struct {
 	// ResultAccepted.
 	Result string
 	// Error is the Reason of a refusal, empty otherwise. In a dry run it says what would have been refused.
-	Error     string
+	Error string
+	// Cause says in words why it was refused or failed, for operators. It may hold what the app's side said.
+	Cause     error
 	Duplicate bool // finished before
 	Verified  bool // the signature is right
 	DryRun    bool
@@ -95,6 +97,7 @@ func (o *Outcome) level() slog.Level {
 
 // report writes the request's one log line and tells the observer.
 func (r *Receiver) report(ctx context.Context, o *Outcome, err error) {
+	o.Cause = err
 	if level := o.level(); r.log.Enabled(ctx, level) {
 		if leftOut, ok := r.lines.of(level).Take(r.now()); ok {
 			r.log.LogAttrs(ctx, level, "webhook.received", o.attrs(ctx, err, leftOut)...)

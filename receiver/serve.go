@@ -145,10 +145,10 @@ func (r *Receiver) admit(req *http.Request, x *exchange, now time.Time) (*signat
 	x.request = signature.Request{Method: req.Method, URL: req.RequestURI, Header: req.Header}
 	setup, asked := r.unsignedChallenge(x)
 	if !asked && !slices.Contains(r.config.Methods, req.Method) {
-		return nil, refuseFor(http.StatusMethodNotAllowed, ReasonMethod, "Allow", r.allow, nil)
+		return nil, refuseFor(http.StatusMethodNotAllowed, ReasonMethod, "Allow", r.allow, fmt.Errorf("the receiver takes %s only", r.allow))
 	}
-	if _, ok := r.sources.allow(req); !ok {
-		return nil, refuse(http.StatusForbidden, ReasonIP, nil)
+	if addr, ok := r.sources.allow(req); !ok {
+		return nil, refuse(http.StatusForbidden, ReasonIP, fmt.Errorf("%s is on no allowlist", addr))
 	}
 	if asked {
 		return nil, x.answer(setup)

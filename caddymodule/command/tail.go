@@ -157,6 +157,7 @@ type tailLine struct {
 	NextAttemptInMS             int64
 	Name, Scheme, ID            string
 	LeftOut                     int64
+	DryRun                      bool
 }
 
 func (l *tailLine) String() string {
@@ -173,9 +174,10 @@ func (l *tailLine) String() string {
 	fmt.Fprintf(&b, "%5d ms  ", l.DurationMS)
 	if l.Kind == "received" {
 		fmt.Fprintf(&b, "%s %s at %s (%s)", or(l.Event, "-"), or(l.ID, "-"), nameOr(l.Name), l.Scheme)
-		return b.String()
-	}
-	if l.Kind == "delivery" {
+		if l.DryRun {
+			b.WriteString(", dry run")
+		}
+	} else if l.Kind == "delivery" {
 		fmt.Fprintf(&b, "%s %s from the queue of %s, attempt %d", or(l.Event, "-"), or(l.ID, "-"), l.Name, l.Attempt)
 	} else {
 		fmt.Fprintf(&b, "%s %s to %s (%s), attempt %d, %s", l.Event, l.EventID, l.WebhookID, l.Account, l.Attempt, l.State)

@@ -57,6 +57,9 @@ func TestTailLines(t *testing.T) {
 		`{"kind":"attempt","at":"2024-03-31T12:00:00Z","outcome":"status","statusCode":500,"durationMs":12,"event":"a.b","eventId":"evt_1","webhookId":"whk_1",` +
 			`"account":"shop","attempt":2,"state":"retrying","nextAttemptInMs":60000,"error":"answered 500"}`: `attempt +status +500 +12 ms  a\.b evt_1 to whk_1 \(shop\), attempt 2, retrying, again in 1m0s: answered 500$`,
 		`{"kind":"received","at":"2024-03-31T12:00:00Z","outcome":"ip","name":"shop","scheme":"github"}`: `received +ip +- +0 ms  - - at shop \(github\)$`,
+		`{"kind":"received","at":"2024-03-31T12:00:00Z","outcome":"signature_mismatch","statusCode":401,"name":"shop","scheme":"github","error":"signature_mismatch: no secret makes it"}`: `` +
+			`received +signature_mismatch +401 +0 ms  - - at shop \(github\): signature_mismatch: no secret makes it$`,
+		`{"kind":"received","at":"2024-03-31T12:00:00Z","outcome":"timestamp","dryRun":true,"name":"shop","scheme":"stripe","error":"it is 2 h old"}`: `at shop \(stripe\), dry run: it is 2 h old$`,
 		`{"kind":"delivery","at":"2024-03-31T12:00:00Z","outcome":"retrying","name":"shop","id":"evt_1","attempt":1,"nextAttemptInMs":1000,"error":"the app answered 500"}`: `` +
 			`delivery +retrying +- +0 ms  - evt_1 from the queue of shop, attempt 1, again in 1s: the app answered 500$`,
 	} {
