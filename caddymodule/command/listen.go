@@ -29,9 +29,12 @@ func newListen() *cobra.Command {
 		Short: "Prints and checks what arrives",
 		Long: `
 Listens for webhooks and prints each with its headers and body. With --secret it
-checks the signatures too, and answers 401 to those that are wrong. It stops at
-an interrupt. With --json it prints one object a request.`,
-		Example: `  $ caddy webhook listen --secret your_webhook_secret`,
+checks the signatures too, and answers 401 to those that are wrong. With --scheme
+auto each request is checked by the scheme that its headers look like. It stops
+at an interrupt. With --json it prints one object a request.`,
+		Example: `  $ caddy webhook listen --secret your_webhook_secret
+  $ caddy webhook listen --scheme auto --secret @github.txt --secret @stripe.txt
+  $ caddy webhook listen --status 500`,
 		RunE: runner(func(cmd *cobra.Command) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
@@ -60,12 +63,23 @@ func (f *listenFlags) run(ctx context.Context, cmd *cobra.Command) error {
 	}
 	l := &listener{out: cmd.OutOrStdout(), status: f.status, json: f.json}
 	if len(f.secrets) > 0 {
-		v, err := f.verifier(&input{reader: cmd.InOrStdin()})
+		c, err := f.config(&input{reader: cmd.InOrStdin()})
 		if err != nil {
 			return err
 		}
-		l.verifier = v
+		if f.scheme == schemeAuto {
+			l.check = func(r *signature.Request, now time.Time) (string, signature.Result, error) {
+				check, err := verifyAny(c, r.Header)
+				if err != nil {
+					return "", signature.Result{}, err
+				}
+				return check(r, now)
+			}
+		} else if l.check, err = verifyAs(c, nil); err != nil {
+			return err
+		}
 	}
+	l.guess = f.scheme == schemeAuto
 	socket, err := net.Listen("tcp", f.address)
 	if err != nil {
 		return usagef("listening: %w", err)
@@ -85,11 +99,12 @@ func (f *listenFlags) run(ctx context.Context, cmd *cobra.Command) error {
 
 // listener prints requests, one at a time.
 type listener struct {
-	mu       sync.Mutex
-	out      io.Writer
-	verifier *signature.Verifier // nil checks nothing
-	status   int
-	json     bool
+	mu     sync.Mutex
+	out    io.Writer
+	check  check // nil checks nothing
+	guess  bool  // says what an unchecked request looks like
+	status int
+	json   bool
 }
 
 func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -99,13 +114,18 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := &arrived{At: time.Now(), Method: r.Method, URI: r.RequestURI, Status: l.status, Headers: headersJSON(shownHeaders(r.Header)), Body: string(body)}
-	if l.verifier != nil {
+	if l.check == nil && l.guess {
+		if names := signature.SchemeOf(r.Header, body); len(names) > 0 {
+			a.Guess = names[0]
+		}
+	}
+	if l.check != nil {
 		a.verdict = new(verdict)
-		result, err := l.verifier.Verify(&signature.Request{Method: r.Method, URL: r.RequestURI, Header: r.Header, Body: body}, a.At)
+		scheme, result, err := l.check(&signature.Request{Method: r.Method, URL: r.RequestURI, Header: r.Header, Body: body}, a.At)
 		var refused *signature.Error
 		switch {
 		case err == nil:
-			*a.verdict = verdictOf(l.verifier.Scheme(), &result)
+			*a.verdict = verdictOf(scheme, &result)
 		case errors.As(err, &refused):
 			*a.verdict, a.Status = verdict{Error: refused.Reason, Message: refused.Message}, http.StatusUnauthorized
 		default:
@@ -129,6 +149,7 @@ type arrived struct {
 	URI      string            `json:"uri"`
 	Status   int               `json:"status"` // of the answer
 	*verdict                   // absent without --secret
+	Guess    string            `json:"looksLike,omitempty"` // a scheme, with --scheme auto and no --secret
 	Headers  map[string]string `json:"headers"`
 	Body     string            `json:"body"`
 }
@@ -136,9 +157,11 @@ type arrived struct {
 func (a *arrived) print(w io.Writer, r *http.Request) {
 	words := "not checked"
 	switch v := a.verdict; {
+	case v == nil && a.Guess != "":
+		words = "not checked, looks like " + a.Guess
 	case v == nil:
 	case v.Verified:
-		words = fmt.Sprintf("verified by secret %d", v.Secret)
+		words = fmt.Sprintf("verified by secret %d (%s)", v.Secret, v.Scheme)
 	default:
 		words = v.Error + ": " + v.Message
 	}

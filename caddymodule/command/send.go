@@ -250,11 +250,10 @@ func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, *sent, error) {
 		req.Host = host
 	}
 	a := &sent{URL: target, Bytes: req.ContentLength}
-	// What a gateway would read. Where a header was given that breaks the signature, what the headers say by themselves.
+	a.Event, a.ID = header.Get(v.EventHeader()), first(header, v.IDHeaders())
+	// A gateway may read them elsewhere, in a body. A header that was given may break the signature: then the headers speak.
 	if result, err := v.Verify(r, now); err == nil {
-		a.Event, a.ID = result.Event, result.ID
-	} else {
-		a.Event, a.ID = header.Get(v.EventHeader()), first(header, v.IDHeaders())
+		a.Event, a.ID = cmp.Or(result.Event, a.Event), cmp.Or(result.ID, a.ID)
 	}
 	return req, a, nil
 }

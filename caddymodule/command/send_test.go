@@ -160,6 +160,42 @@ func TestListen(t *testing.T) {
 	require.NotContains(t, all.String(), "\u009b")
 }
 
+// One listener for what several providers send, each with a secret of its own.
+func TestListenAuto(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	reader, writer := io.Pipe()
+	status := make(chan int, 1)
+	go func() {
+		status <- callIO(ctx, strings.NewReader(""), writer, io.Discard, "listen", "--address", "127.0.0.1:0", "--scheme", "auto", "--secret", testSecret, "--secret", "whsec_"+testSecret)
+		_ = writer.Close()
+	}()
+	out := bufio.NewScanner(reader)
+	require.True(t, out.Scan())
+	url := strings.TrimSuffix(strings.TrimPrefix(out.Text(), "listening on "), ", press Ctrl-C to stop")
+	words := make(chan string, 10)
+	go func() {
+		defer close(words)
+		for out.Scan() {
+			if strings.Contains(out.Text(), " bytes: ") {
+				_, word, _ := strings.Cut(out.Text(), " bytes: ")
+				words <- word
+			}
+		}
+	}()
+	send := func(want int, args ...string) string {
+		r := call(t, "", append([]string{"send", "--url", url}, args...)...)
+		require.Equal(t, want, r.status, r.stdout+r.stderr)
+		return <-words
+	}
+	require.Equal(t, "verified by secret 1 (videocloud)", send(0, "--secret", testSecret))
+	require.Equal(t, "verified by secret 1 (github)", send(0, "--scheme", "github", "--secret", testSecret, "--data", "{}"))
+	require.Equal(t, "verified by secret 2 (stripe)", send(0, "--scheme", "stripe", "--secret", "whsec_"+testSecret, "--data", "{}"))
+	require.Regexp(t, "^signature_mismatch: ", send(1, "--scheme", "github", "--secret", "another_secret_16b", "--data", "{}"))
+	stop()
+	require.Zero(t, <-status)
+}
+
 func TestListenForPrograms(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -175,9 +211,9 @@ func TestListenForPrograms(t *testing.T) {
 			var out strings.Builder
 			l := &listener{out: &out, status: 200, json: true}
 			if test.secret != "" {
-				v, err := signature.New(signature.Config{Scheme: "videocloud", Secrets: []string{test.secret}})
+				check, err := verifyAs(signature.Config{Scheme: "videocloud", Secrets: []string{test.secret}}, nil)
 				require.NoError(t, err)
-				l.verifier = v
+				l.check = check
 			}
 			server := httptest.NewServer(l)
 			t.Cleanup(server.Close)

@@ -25,9 +25,12 @@ Checks the signature of a body on standard input, as a gateway with the same
 settings would, and says which secret made it. Otherwise it exits with status 1
 and says why, beginning with the word of {http.webhook.error}.
 
-With --json it prints one object instead. With --scheme auto it tries the schemes that the headers look like.`,
+With --json it prints one object instead. With --scheme auto it tries the schemes
+that the headers look like.`,
 		Example: `  $ caddy webhook verify --secret your_webhook_secret \
-      --header 'X-VideoCloud-Signature: 5f2b...' < body.json`,
+      --header 'X-VideoCloud-Signature: 5f2b...' < body.json
+  $ caddy webhook verify --scheme auto --secret @secret.txt \
+      --header @headers.txt < body.json`,
 		RunE: runner(func(cmd *cobra.Command) error { return f.run(cmd) }),
 	}
 	f.add(cmd)
@@ -113,7 +116,7 @@ func verdictOf(scheme string, r *signature.Result) verdict {
 }
 
 // check judges a request and says by which scheme.
-type check func(r *signature.Request, now time.Time) (scheme string, result signature.Result, err error)
+type check = func(r *signature.Request, now time.Time) (scheme string, result signature.Result, err error)
 
 func verifyAs(c signature.Config, _ http.Header) (check, error) {
 	v, err := newVerifierOf(c)
@@ -132,7 +135,7 @@ func verifyAny(c signature.Config, headers http.Header) (check, error) {
 	var unusable error
 	for _, name := range signature.SchemeOf(headers, nil) {
 		c.Scheme = name
-		one, err := verifyAs(c, headers)
+		one, err := verifyUsable(c)
 		if err != nil {
 			unusable = cmp.Or(unusable, err)
 			continue
@@ -159,5 +162,36 @@ func verifyAny(c signature.Config, headers http.Header) (check, error) {
 			first = cmp.Or(first, err)
 		}
 		return "", signature.Result{}, first
+	}, nil
+}
+
+// verifyUsable is verifyAs with those of the secrets that the scheme can use: of several, some may be other schemes'.
+func verifyUsable(c signature.Config) (check, error) {
+	given := c.Secrets
+	var numbers []int
+	c.Secrets = nil
+	var unusable error
+	for i, secret := range given {
+		alone := c
+		alone.Secrets = []string{secret}
+		if _, err := newVerifierOf(alone); err != nil {
+			unusable = cmp.Or(unusable, err)
+			continue
+		}
+		c.Secrets, numbers = append(c.Secrets, secret), append(numbers, i)
+	}
+	if len(c.Secrets) == 0 {
+		return nil, unusable
+	}
+	check, err := verifyAs(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	return func(r *signature.Request, now time.Time) (string, signature.Result, error) {
+		scheme, result, err := check(r, now)
+		if err == nil {
+			result.Secret = numbers[result.Secret]
+		}
+		return scheme, result, err
 	}, nil
 }
