@@ -1,0 +1,40 @@
+package filter
+
+import "sync"
+
+// cacheSize bounds a [Cache]. A compiled expression takes some tens of kilobytes at most.
+const cacheSize = 2048
+
+// Cache keeps compiled expressions by their text, which says all there is to know of them: webhooks with the same
+// filter share one. The zero value is ready for use.
+type Cache struct {
+	mu       sync.Mutex
+	compiled map[string]*Filter
+}
+
+// Get returns the compiled form of an expression.
+func (c *Cache) Get(source string) (*Filter, error) {
+	c.mu.Lock()
+	f := c.compiled[source]
+	c.mu.Unlock()
+	if f != nil {
+		return f, nil
+	}
+	f, err := Compile(source) // outside of the lock: it takes up to a millisecond
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.compiled == nil {
+		c.compiled = make(map[string]*Filter)
+	}
+	if len(c.compiled) >= cacheSize {
+		for other := range c.compiled { // any: which one is compiled again matters little
+			delete(c.compiled, other)
+			break
+		}
+	}
+	c.compiled[source] = f
+	return f, nil
+}
