@@ -17,6 +17,7 @@ import (
 	"github.com/videocloud/webhooks/internal/topology"
 	"github.com/videocloud/webhooks/receiver"
 	"github.com/videocloud/webhooks/sender"
+	"github.com/videocloud/webhooks/store"
 )
 
 func init() {
@@ -243,7 +244,7 @@ func benchChaos(ctx context.Context, o options) (*figures, error) {
 }
 
 // settle waits until nothing is leased any more.
-func (c *chaos) settle(ctx context.Context, store *sender.Store) {
+func (c *chaos) settle(ctx context.Context, store *redisstore.Store) {
 	tag := queue.ShardTags(store.Prefix())
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && ctx.Err() == nil; {
 		left := int64(0)
@@ -297,11 +298,11 @@ func (c *chaos) startSender(ctx context.Context) (*child, error) {
 
 // gateway serves all webhooks through a receiver, whose claims are in the same Redis.
 func (c *chaos) gateway(ctx context.Context) (addr string, stop func(), err error) {
-	store, err := redisstore.Open(c.redis, "", nil)
+	store, err := store.Open(c.redis, store.Options{})
 	if err != nil {
 		return "", nil, err
 	}
-	claims := receiver.NewRedis(store.Client(), store.Prefix(), "chaos", receiver.RedisOptions{Guard: receiver.GuardOptions{
+	claims := receiver.NewRedis(store, "chaos", receiver.RedisOptions{Guard: receiver.GuardOptions{
 		OnError: func(string, error) { c.unanswered.Add(1) },
 	}})
 	r, err := receiver.New(receiver.Options{Config: config.Receiver{Name: "chaos", Secrets: []string{benchSecret}}, Store: claims})

@@ -17,8 +17,10 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/internal/signature"
 	"github.com/videocloud/webhooks/sender"
+	"github.com/videocloud/webhooks/store"
 )
 
 func init() {
@@ -86,17 +88,17 @@ func (c *commandCounter) ProcessPipelineHook(next redis.ProcessPipelineHook) red
 }
 
 // openSender makes a sender on a store.
-func openSender(r config.Redis, c config.Sender, change ...func(*sender.Options)) (*sender.Sender, *sender.Store, error) {
-	store, err := sender.OpenStore(r, "", nil)
+func openSender(r config.Redis, c config.Sender, change ...func(*sender.Options)) (*sender.Sender, *redisstore.Store, error) {
+	face, err := store.Open(r, store.Options{})
 	if err != nil {
 		return nil, nil, err
 	}
-	o := sender.Options{Store: store, Config: c, Version: "bench"}
+	o := sender.Options{Store: face, Config: c, Version: "bench"}
 	for _, f := range change {
 		f(&o)
 	}
 	s, err := sender.New(o)
-	return s, store, err
+	return s, redisstore.Inside(face), err
 }
 
 // runSender delivers from the moment it is told to until it is told to stop.

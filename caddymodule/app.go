@@ -14,9 +14,9 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/receiver"
 	"github.com/videocloud/webhooks/sender"
+	"github.com/videocloud/webhooks/store"
 )
 
 func init() {
@@ -46,7 +46,7 @@ type App struct {
 	literal []string // options with a literal secret
 
 	leases    leases
-	store     *redisstore.Store
+	store     *store.Store
 	tracer    *tracer // nil without tracing
 	running   *sender.Sender
 	receivers []*receiver.Receiver

@@ -61,7 +61,7 @@ func (a *App) claimsInRedis(l *leases, name string) (receiver.Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		claims.Redis = receiver.NewRedis(connection.Client(), a.KeyPrefix, name, receiver.RedisOptions{
+		claims.Redis = receiver.NewRedis(connection, name, receiver.RedisOptions{
 			Guard: receiver.GuardOptions{
 				Logger:  slog.New(liveLog{name: "webhooks.claims"}),
 				OnError: func(operation string, _ error) { storeErrors.WithLabelValues(operation).Inc() },

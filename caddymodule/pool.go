@@ -13,7 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/store"
 )
 
 // pool keeps what outlives a configuration: connections to Redis, the in-memory store and the tracer. It is
@@ -62,17 +62,17 @@ func (l *leases) release() error {
 }
 
 // pooledStore closes the store with its last user.
-type pooledStore struct{ *redisstore.Store }
+type pooledStore struct{ *store.Store }
 
 func (s pooledStore) Destruct() error { return s.Close() }
 
-func (l *leases) store(settings config.Redis, prefix string) (*redisstore.Store, error) {
+func (l *leases) store(settings config.Redis, prefix string) (*store.Store, error) {
 	s, err := take(l, "store", struct {
 		Redis  config.Redis
 		Prefix string
 	}{settings, prefix}, func() (pooledStore, error) {
-		store, err := redisstore.Open(settings, prefix, slog.New(liveLog{name: "webhooks.store"}))
-		return pooledStore{store}, err
+		s, err := store.Open(settings, store.Options{Prefix: prefix, Logger: slog.New(liveLog{name: "webhooks.store"})})
+		return pooledStore{s}, err
 	})
 	return s.Store, err
 }

@@ -71,8 +71,8 @@ func (r *Redis) Validate() error {
 		if u.Scheme != "redis" && u.Scheme != "rediss" {
 			return fmt.Errorf("redis: the URL must start with redis:// or rediss://, or be the word memory; got scheme %q", u.Scheme)
 		}
-		if u.Host == "" {
-			return errors.New("redis: the URL names no host; write redis://host:6379/0")
+		if host := u.Hostname(); host == "" || strings.Contains(host, ":") && !strings.HasPrefix(u.Host, "[") {
+			return errors.New("redis: the URL names no host, or more than one port; write redis://host:6379/0")
 		}
 	}
 	for _, a := range r.Addresses {

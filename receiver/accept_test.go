@@ -67,7 +67,7 @@ func TestQueueKeepsBodiesApart(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		var mu sync.Mutex
 		bodies := map[string]string{}
-		q, err := NewQueue(QueueOptions{Store: s, Name: "videos", Deliver: func(w http.ResponseWriter, r *http.Request) error {
+		q, err := NewQueue(QueueOptions{Store: redistest.Public(s), Name: "videos", Deliver: func(w http.ResponseWriter, r *http.Request) error {
 			body, err := io.ReadAll(r.Body)
 			if err != nil || int64(len(body)) != r.ContentLength {
 				return errors.New("the body is not as long as its header says")

@@ -112,7 +112,7 @@ func freePort(t *testing.T) string {
 func opener(client redis.UniversalClient) func(*testing.T, string) Store {
 	return func(t *testing.T, name string) Store {
 		t.Helper()
-		r := NewRedis(client, "test", name, RedisOptions{Guard: GuardOptions{Timeout: 5 * time.Second}})
+		r := newRedis(client, "test", name, RedisOptions{Guard: GuardOptions{Timeout: 5 * time.Second}})
 		t.Cleanup(func() { require.NoError(t, r.Close()) })
 		return r
 	}

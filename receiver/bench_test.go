@@ -80,7 +80,7 @@ func BenchmarkServe(b *testing.B) {
 		if client.Ping(b.Context()).Err() != nil {
 			b.Skip("no Redis on localhost:6379")
 		}
-		s := NewRedis(client, "bench", "bench", RedisOptions{})
+		s := newRedis(client, "bench", "bench", RedisOptions{})
 		defer s.Close()
 		b.SetParallelism(32)
 		run(b, func(o *Options) { o.Store = s })

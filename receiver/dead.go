@@ -29,7 +29,7 @@ const deadPage = 100
 
 // Dead lists dead events, the oldest first: at most limit, from the offset on.
 func (q *Queue) Dead(ctx context.Context, offset, limit int) ([]Dead, error) {
-	tag, c := q.queue.Tag(0), q.o.Store.Client()
+	tag, c := q.queue.Tag(0), q.store.Client()
 	found, err := c.ZRangeWithScores(ctx, tag+"dead:"+q.o.Name, int64(offset), int64(offset+limit-1)).Result()
 	if err != nil || len(found) == 0 {
 		return nil, deadError(err)
@@ -102,7 +102,7 @@ func (q *Queue) eachDead(ctx context.Context, jobs []string, do func([]string) (
 		some := jobs[:min(len(jobs), deadPage)]
 		if all {
 			var err error
-			some, err = q.o.Store.Client().ZRange(ctx, q.queue.Tag(0)+"dead:"+q.o.Name, int64(passed), int64(passed+deadPage-1)).Result()
+			some, err = q.store.Client().ZRange(ctx, q.queue.Tag(0)+"dead:"+q.o.Name, int64(passed), int64(passed+deadPage-1)).Result()
 			if err != nil {
 				return total, deadError(err)
 			}
@@ -132,7 +132,7 @@ type Depth struct {
 // Depth says how full the queue is, in one round trip.
 func (q *Queue) Depth(ctx context.Context) (d Depth, err error) {
 	tag := q.queue.Tag(0)
-	pipe := q.o.Store.Client().Pipeline()
+	pipe := q.store.Client().Pipeline()
 	waiting := pipe.ZCard(ctx, tag+"lane:"+q.o.Name)
 	leased := pipe.ZCard(ctx, tag+"leases")
 	dead := pipe.ZCard(ctx, tag+"dead:"+q.o.Name)

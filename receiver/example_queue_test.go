@@ -8,12 +8,13 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/receiver"
+	"github.com/videocloud/webhooks/store"
 )
 
 // A sender gets its 200 as soon as the event is stored; the app gets it from the queue, again until it answers 2xx.
 func ExampleNewQueue() {
 	// In production config.Redis{URL: "redis://localhost:6379/0"}.
-	store, err := receiver.OpenQueueStore(config.Redis{URL: config.Memory}, config.DefaultKeyPrefix, nil)
+	store, err := store.Open(config.Redis{URL: config.Memory}, store.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -36,7 +37,7 @@ func ExampleNewQueue() {
 	defer queue.Stop(context.Background())
 
 	// The store of claims is the queue's own: an event is claimed and stored in one step.
-	claims := receiver.NewRedis(store.Client(), store.Prefix(), "videos", receiver.RedisOptions{})
+	claims := receiver.NewRedis(store, "videos", receiver.RedisOptions{})
 	defer claims.Close()
 	r, err := receiver.New(receiver.Options{
 		Config:   config.Receiver{Name: "videos", Secrets: []string{exampleSecret}, Queue: &config.Queue{}},

@@ -12,10 +12,9 @@ import (
 	"net/http/httptest"
 	"strings"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/receiver"
+	"github.com/videocloud/webhooks/store"
 )
 
 const exampleSecret = "your_webhook_secret"
@@ -107,15 +106,18 @@ func ExampleReceiver_Serve() {
 
 // Several gateways of one app share a store under one name.
 func ExampleNewRedis() {
-	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
-	defer client.Close()
-	store := receiver.NewRedis(client, config.DefaultKeyPrefix, "videos", receiver.RedisOptions{
+	shared, err := store.Open(config.Redis{URL: "redis://localhost:6379/0"}, store.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer shared.Close()
+	claims := receiver.NewRedis(shared, "videos", receiver.RedisOptions{
 		Guard: receiver.GuardOptions{OnError: func(operation string, err error) { log.Println(operation, err) }},
 	})
-	defer store.Close()
+	defer claims.Close()
 	r, err := receiver.New(receiver.Options{
 		Config: config.Receiver{Name: "videos", Secrets: []string{exampleSecret}},
-		Store:  store,
+		Store:  claims,
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -251,7 +251,7 @@ func TestLesson49_RedisFrozenThawedAndRestarted(t *testing.T) {
 	client := openRedis(t, server)
 	stores, gateways := make([]*Redis, 2), make([]*gateway, 2)
 	for i := range stores {
-		stores[i] = NewRedis(client, "test", "videos", RedisOptions{})
+		stores[i] = newRedis(client, "test", "videos", RedisOptions{})
 		t.Cleanup(func() { require.NoError(t, stores[i].Close()) })
 		gateways[i] = newGateway(t, func(o *Options) { o.Store = stores[i] })
 	}
@@ -304,7 +304,7 @@ func TestScriptsAreLoadedAgain(t *testing.T) {
 	t.Parallel()
 	m := miniredis.RunT(t)
 	client := newClient(t, &redis.Options{Addr: m.Addr()})
-	s := NewRedis(client, "test", "n", RedisOptions{Guard: GuardOptions{Timeout: 5 * time.Second}})
+	s := newRedis(client, "test", "n", RedisOptions{Guard: GuardOptions{Timeout: 5 * time.Second}})
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	flush := func() { require.NoError(t, client.ScriptFlush(context.Background()).Err()) }
 	c := requireClaim(t, Claimed, s, event("1", "body"))
@@ -327,7 +327,7 @@ func TestRedisThatRefusesWritesIsDown(t *testing.T) {
 		t.Run(refusal[:8], func(t *testing.T) {
 			t.Parallel()
 			m := miniredis.RunT(t)
-			s := NewRedis(newClient(t, &redis.Options{Addr: m.Addr()}), "test", "n", RedisOptions{Guard: GuardOptions{Timeout: 5 * time.Second}})
+			s := newRedis(newClient(t, &redis.Options{Addr: m.Addr()}), "test", "n", RedisOptions{Guard: GuardOptions{Timeout: 5 * time.Second}})
 			t.Cleanup(func() { require.NoError(t, s.Close()) })
 			requireClaim(t, Claimed, s, event("0", "", local))
 			m.SetError(refusal)

@@ -42,7 +42,7 @@ func TestBadConfigurationNamesTheOption(t *testing.T) {
 		t.Parallel()
 		client := redis.NewClient(&redis.Options{})
 		t.Cleanup(func() { _ = client.Close() })
-		_, err := New(Options{Config: good(), Store: NewRedis(client, "test", "", RedisOptions{})})
+		_, err := New(Options{Config: good(), Store: newRedis(client, "test", "", RedisOptions{})})
 		require.ErrorContains(t, err, "name")
 	})
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/store"
 )
 
 var (
@@ -26,8 +28,8 @@ var (
 type QueueOptions struct {
 	// Config are the settings; what is not given gets its default.
 	Config config.Queue
-	// Store keeps the events; see [OpenQueueStore]. It must outlive the queue.
-	Store *QueueStore
+	// Store keeps the events; see [store.Open]. It must outlive the queue.
+	Store *store.Store
 	// Name is the receiver's.
 	Name string
 	// Deliver brings one event to the app. An error, or an answer other than 2xx, is a failed attempt; one that writes
@@ -44,6 +46,7 @@ type QueueOptions struct {
 // its end, and there all the same after a crash of gateway or Redis. Several gateways of one name share it.
 type Queue struct {
 	o          QueueOptions
+	store      *redisstore.Store
 	log        *slog.Logger
 	queue      *queue.Queue
 	accepts    trips[*accept]
@@ -73,14 +76,14 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 	for _, d := range o.Config.Retry {
 		span += d + o.Config.Timeout
 	}
-	q := &Queue{o: o, log: discard(o.Logger)}
-	q.queue = queue.New(o.Store, queue.Limits{
+	q := &Queue{o: o, store: redisstore.Inside(o.Store), log: discard(o.Logger)}
+	q.queue = queue.New(q.store, queue.Limits{
 		Kept: deliveredKept, KeptDead: deadKept, IDLifetime: time.Hour, LogLength: 1, LogAge: time.Hour,
 		InFlight: maxInFlight, Pending: o.Config.MaxLength, MaxAge: deadKept, RetrySpan: span,
-	}, func(int) string { return Tag(o.Store.Prefix(), o.Name) })
+	}, func(int) string { return Tag(q.store.Prefix(), o.Name) })
 	q.accepts = trips[*accept]{timeout: enqueueTimeout, carrier: func() carrier[*accept] { return &acceptor{q: q} }}
 	q.dispatcher = queue.NewDispatcher(queue.Options{
-		Queue: q.queue, Store: o.Store, Shards: func(ctx context.Context) (int, error) { return 1, o.Store.Ready(ctx) },
+		Queue: q.queue, Store: q.store, Shards: func(ctx context.Context) (int, error) { return 1, q.store.Ready(ctx) },
 		Handler: q.attempt, Concurrency: o.Config.Concurrency, PerLane: o.Config.Concurrency, OneLane: true, Logger: q.log,
 	})
 	return q, nil

@@ -50,7 +50,7 @@ func (a *queueApp) count() int {
 }
 
 func newQueue(t *testing.T, s *redisstore.Store, app *queueApp, c config.Queue) *Queue {
-	q, err := NewQueue(QueueOptions{Config: c, Store: s, Name: "app", Deliver: app.deliver})
+	q, err := NewQueue(QueueOptions{Config: c, Store: redistest.Public(s), Name: "app", Deliver: app.deliver})
 	require.NoError(t, err)
 	return q
 }
@@ -161,7 +161,7 @@ func TestQueueHandsOverAtItsStop(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		started, failed := make(chan struct{}), make(chan struct{})
 		table := []time.Duration{0, 200 * time.Millisecond}
-		old, err := NewQueue(QueueOptions{Config: config.Queue{Retry: table, Concurrency: 1}, Store: s, Name: "app",
+		old, err := NewQueue(QueueOptions{Config: config.Queue{Retry: table, Concurrency: 1}, Store: redistest.Public(s), Name: "app",
 			Deliver: func(w http.ResponseWriter, _ *http.Request) error {
 				close(started)
 				<-failed
@@ -213,7 +213,7 @@ func TestLesson50_TheLibrarysQueueAndSilence(t *testing.T) {
 			t.Parallel()
 			s := redistest.Open(t, config.Redis{URL: config.Memory})
 			ended := make(chan string, 1)
-			q, err := NewQueue(QueueOptions{Config: config.Queue{Retry: []time.Duration{0}}, Store: s, Name: "app", Deliver: test.deliver,
+			q, err := NewQueue(QueueOptions{Config: config.Queue{Retry: []time.Duration{0}}, Store: redistest.Public(s), Name: "app", Deliver: test.deliver,
 				Observe: func(outcome string, _ time.Duration) { ended <- outcome }})
 			require.NoError(t, err)
 			startQueue(t, q)

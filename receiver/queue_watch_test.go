@@ -49,7 +49,7 @@ func TestQueueLogsEachAttempt(t *testing.T) {
 	log := new(logText)
 	q, err := NewQueue(QueueOptions{
 		Config: config.Queue{Retry: []time.Duration{0, time.Millisecond}}, Name: "shop",
-		Store:  redistest.Open(t, config.Redis{URL: config.Memory}),
+		Store:  redistest.Public(redistest.Open(t, config.Redis{URL: config.Memory})),
 		Logger: slog.New(slog.NewJSONHandler(log, nil)),
 		Deliver: func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(http.StatusBadGateway)

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/store"
 )
 
 var (
@@ -45,9 +48,14 @@ type RedisOptions struct {
 	Guard GuardOptions
 }
 
-// NewRedis returns the store of the receivers of that name. It does not connect. The client stays the
-// caller's; it should honour the deadline of contexts (ContextTimeoutEnabled).
-func NewRedis(client redis.UniversalClient, prefix, name string, o RedisOptions) *Redis {
+// NewRedis returns the claims of the receivers of that name, kept in a store. It does not connect. The store stays the
+// caller's and must outlive the claims.
+func NewRedis(s *store.Store, name string, o RedisOptions) *Redis {
+	inside := redisstore.Inside(s)
+	return newRedis(inside.Client(), inside.Prefix(), name, o)
+}
+
+func newRedis(client redis.UniversalClient, prefix, name string, o RedisOptions) *Redis {
 	r := newRemote(client, prefix, name, o.Guard.timeout())
 	return &Redis{Guard: NewGuard(r, o.Guard), remote: r}
 }

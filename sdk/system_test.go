@@ -14,6 +14,7 @@ import (
 	"github.com/videocloud/webhooks/internal/apitest"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
+	"github.com/videocloud/webhooks/store"
 )
 
 // demoKey is the key of the guide's examples.
@@ -45,7 +46,7 @@ func startSystem(t *testing.T) *system {
 
 func startSender(t *testing.T) (url string) {
 	t.Helper()
-	store, err := sender.OpenStore(config.Redis{URL: config.Memory}, config.DefaultKeyPrefix, nil)
+	store, err := store.Open(config.Redis{URL: config.Memory}, store.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	s, err := sender.New(sender.Options{

@@ -23,6 +23,7 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/redistest"
 )
 
 func TestMain(m *testing.M) {
@@ -86,7 +87,7 @@ func testConfig() config.Sender {
 
 func newBundle(t *testing.T, store *Store, change func(*Options)) *bundle {
 	t.Helper()
-	o := Options{Store: store, Config: testConfig(), Version: "1.0.0"}
+	o := Options{Store: redistest.Public(store), Config: testConfig(), Version: "1.0.0"}
 	if change != nil {
 		change(&o)
 	}

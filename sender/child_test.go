@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/store"
 )
 
 // childStore names the variable that makes the test binary a sender on that store, to be killed.
@@ -17,7 +18,7 @@ const childStore = "SENDER_TEST_CHILD_STORE"
 
 // child delivers until the process is killed, or its parent has gone.
 func child() {
-	store, err := OpenStore(config.Redis{URL: os.Getenv(childStore)}, "", nil)
+	store, err := store.Open(config.Redis{URL: os.Getenv(childStore)}, store.Options{})
 	if err != nil {
 		panic(err)
 	}

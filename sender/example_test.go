@@ -15,6 +15,7 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/sender"
+	"github.com/videocloud/webhooks/store"
 )
 
 // receive is a customer's endpoint: it checks the signature as the guide says, and hands the events on.
@@ -35,7 +36,7 @@ func receive(secret string, events chan<- string) *httptest.Server {
 // A sender on the in-memory store, with one webhook and one event.
 func Example() {
 	ctx := context.Background()
-	store, err := sender.OpenStore(config.Redis{URL: config.Memory}, "", nil)
+	store, err := store.Open(config.Redis{URL: config.Memory}, store.Options{})
 	if err != nil {
 		panic(err)
 	}
@@ -76,7 +77,7 @@ func Example() {
 // The same ID is the same event: a publisher that got no answer publishes again without a second thought.
 func ExampleSender_Publish_again() {
 	ctx := context.Background()
-	store, _ := sender.OpenStore(config.Redis{URL: config.Memory}, "", nil)
+	store, _ := store.Open(config.Redis{URL: config.Memory}, store.Options{})
 	defer store.Close()
 	s, _ := sender.New(sender.Options{Store: store})
 
@@ -101,7 +102,7 @@ func ExampleSender_Publish_again() {
 // Sending again what failed, after an endpoint was mended.
 func ExampleSender_StartReplay() {
 	ctx := context.Background()
-	store, _ := sender.OpenStore(config.Redis{URL: config.Memory}, "", nil)
+	store, _ := store.Open(config.Redis{URL: config.Memory}, store.Options{})
 	defer store.Close()
 	s, _ := sender.New(sender.Options{Store: store, Config: config.Sender{
 		AllowHTTP: true, AllowNetworks: []string{"127.0.0.0/8"},

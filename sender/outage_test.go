@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
@@ -174,7 +175,7 @@ func TestLostAnswers(t *testing.T) {
 	server := redistest.Start(t)
 	direct := redistest.Open(t, config.Redis{URL: server.URL()})
 	l, url := newLossy(t, server.Addr())
-	store, err := OpenStore(config.Redis{URL: url}, "", nil)
+	store, err := redisstore.Open(config.Redis{URL: url}, "", nil)
 	require.NoError(t, err)
 	b := newBundle(t, store, nil)
 	t.Cleanup(func() { _ = store.Close() }) // before the proxy ends

@@ -13,6 +13,7 @@ import (
 	"github.com/videocloud/webhooks/internal/redistest"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
+	"github.com/videocloud/webhooks/store"
 )
 
 // TestREST runs the API's own suite on the real sender. Every answer is checked against the OpenAPI document.
@@ -28,7 +29,7 @@ func TestREST(t *testing.T) {
 			var parts atomic.Int32
 			apitest.Run(t, func(t *testing.T, o api.Options) http.Handler {
 				// Parts of the suite run side by side: each has keys of its own.
-				store, err := sender.OpenStore(redis, fmt.Sprint("part", parts.Add(1)), nil)
+				store, err := store.Open(redis, store.Options{Prefix: fmt.Sprint("part", parts.Add(1))})
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = store.Close() })
 				s, err := sender.New(sender.Options{Store: store, Config: config.Sender{DeliverOff: true}})

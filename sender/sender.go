@@ -40,14 +40,15 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/internal/seal"
+	"github.com/videocloud/webhooks/store"
 )
 
 // Options of a [Sender].
 type Options struct {
 	// Config are the settings; what is zero gets its default.
 	Config config.Sender
-	// Store keeps everything. Required. It must outlive the sender.
-	Store *Store
+	// Store keeps everything; see [store.Open]. Required. It must outlive the sender.
+	Store *store.Store
 	// Logger gets one line for each outcome. Defaults to none.
 	Logger *slog.Logger
 	// Version is shown in the User-Agent. Defaults to "dev".
@@ -64,17 +65,6 @@ type Options struct {
 	Watcher Watcher
 	// Transport replaces the guarded transport in tests. Defaults to one that obeys Config.
 	Transport http.RoundTripper
-}
-
-// Store is where a sender keeps everything. See [OpenStore].
-type Store = redisstore.Store
-
-// OpenStore prepares a store. It does not dial: while Redis is down, publishing is refused as unavailable.
-func OpenStore(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	return redisstore.Open(c, prefix, log)
 }
 
 // Observer is told what happens, for metrics. Its methods must not block.
@@ -98,7 +88,7 @@ type Sender struct {
 	c         config.Sender
 	o         Options
 	log       *slog.Logger
-	store     *Store
+	store     *redisstore.Store
 	queue     *queue.Queue
 	policy    *destination.Policy
 	transport http.RoundTripper
@@ -146,7 +136,7 @@ func New(o Options) (*Sender, error) {
 		o.TracerProvider = noop.NewTracerProvider()
 	}
 	s := &Sender{
-		c: c, o: o, log: o.Logger, store: o.Store, names: config.HeadersFor(c.Brand), types: make(map[string]bool, len(c.EventTypes)),
+		c: c, o: o, log: o.Logger, store: redisstore.Inside(o.Store), names: config.HeadersFor(c.Brand), types: make(map[string]bool, len(c.EventTypes)),
 		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64),
 		propagate: propagate, pace: replayPace,
 	}
@@ -178,9 +168,9 @@ func New(o Options) (*Sender, error) {
 	if s.notify, err = s.newNotifier(); err != nil {
 		return nil, err
 	}
-	s.queue = queue.New(o.Store, s.limits(), queue.ShardTags(o.Store.Prefix()))
+	s.queue = queue.New(s.store, s.limits(), queue.ShardTags(s.store.Prefix()))
 	s.dispatcher = queue.NewDispatcher(queue.Options{
-		Queue: s.queue, Store: o.Store, Shards: o.Store.Shards, Handler: s.attempt,
+		Queue: s.queue, Store: s.store, Shards: s.store.Shards, Handler: s.attempt,
 		Concurrency: c.Concurrency, PerLane: c.PerWebhook, OnNotices: s.look, OnExpired: s.expired, Logger: s.log,
 	})
 	return s, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
+	"github.com/videocloud/webhooks/store"
 )
 
 // operation is what docs/api.md and the OpenAPI document both say of a request.
@@ -43,7 +44,7 @@ var code = regexp.MustCompile("`([a-z_]+)`")
 
 func describedOperations(t *testing.T) map[string]operation {
 	t.Helper()
-	store, err := sender.OpenStore(config.Redis{URL: config.Memory}, config.DefaultKeyPrefix, nil)
+	store, err := store.Open(config.Redis{URL: config.Memory}, store.Options{})
 	require.NoError(t, err)
 	defer store.Close()
 	s, err := sender.New(sender.Options{Store: store})

@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -77,7 +76,7 @@ func Open(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.tune(o, c.Timeout, nil)
+	s.tune(o, c.Timeout, newDial(c.Timeout, o.TLSConfig))
 	switch {
 	case c.MasterName != "":
 		s.client = redis.NewFailoverClient(o.Failover())
@@ -94,8 +93,8 @@ func Open(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
 }
 
 // tune replaces the client's multi-second defaults: no request path may hang on them.
-func (s *Store) tune(o *redis.UniversalOptions, timeout time.Duration, dial func(context.Context, string, string) (net.Conn, error)) *redis.UniversalOptions {
-	o.Dialer = dial
+func (s *Store) tune(o *redis.UniversalOptions, timeout time.Duration, dial dial) *redis.UniversalOptions {
+	o.Dialer = dial.marked(s.log)
 	o.Protocol = 2
 	o.DisableIdentity = true
 	o.ContextTimeoutEnabled = true

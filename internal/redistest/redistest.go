@@ -17,6 +17,7 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/store"
 )
 
 // Server is a redis-server that one test started.
@@ -109,6 +110,9 @@ func Open(t testing.TB, c config.Redis) *redisstore.Store {
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
+
+// Public returns what a program sees of a store.
+func Public(s *redisstore.Store) *store.Store { return redisstore.Face(s).(*store.Store) }
 
 // Each runs a test against both stores: in memory, and on Redis.
 func Each(t *testing.T, test func(t *testing.T, s *redisstore.Store)) {

@@ -18,9 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/internal/topology"
 	"github.com/videocloud/webhooks/receiver"
+	"github.com/videocloud/webhooks/store"
 )
 
 const gatewaySecret = "your_webhook_secret"
@@ -62,9 +62,9 @@ func post(h http.Handler, id string) int {
 func (r *rig) gateway(a *app, queued bool) http.Handler {
 	r.t.Helper()
 	c := r.redis
-	store, err := redisstore.Open(c, "", nil)
+	store, err := store.Open(c, store.Options{})
 	require.NoError(r.t, err)
-	claims := receiver.NewRedis(store.Client(), store.Prefix(), "app", receiver.RedisOptions{Guard: receiver.GuardOptions{Timeout: 2 * time.Second}})
+	claims := receiver.NewRedis(store, "app", receiver.RedisOptions{Guard: receiver.GuardOptions{Timeout: 2 * time.Second}})
 	o := receiver.Options{Config: config.Receiver{Name: "app", Secrets: []string{gatewaySecret}}, Store: claims}
 	r.t.Cleanup(func() {
 		_ = claims.Close()

@@ -25,6 +25,7 @@ import (
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/topology"
 	"github.com/videocloud/webhooks/sender"
+	"github.com/videocloud/webhooks/store"
 )
 
 // childEnv holds the settings of a sender that this program runs as when a test starts it again.
@@ -51,7 +52,7 @@ func deliver(settings string) error {
 	if err := json.Unmarshal([]byte(settings), &c); err != nil {
 		return err
 	}
-	store, err := sender.OpenStore(c, "", nil)
+	store, err := store.Open(c, store.Options{})
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func (r *rig) open(version string, tweak ...func(*config.Redis)) *sender.Sender 
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("sender", version)
 	}
-	store, err := sender.OpenStore(c, "", log)
+	store, err := store.Open(c, store.Options{Logger: log})
 	require.NoError(r.t, err)
 	r.t.Cleanup(func() { _ = store.Close() })
 	s, err := sender.New(sender.Options{Store: store, Config: senderConfig(), Version: version})

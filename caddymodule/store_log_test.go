@@ -17,7 +17,7 @@ func TestRedisClientTalksToTheLog(t *testing.T) {
 	s.load(fmt.Sprintf("webhooks {\nredis redis://127.0.0.1:%d\n}", redistest.FreePort(t)), "respond hello")
 	require.Eventually(t, func() bool {
 		for line := range strings.Lines(s.logged()) {
-			if strings.Contains(line, `"logger":"webhooks.redis"`) && strings.Contains(line, `"level":"debug"`) {
+			if strings.Contains(line, `"logger":"webhooks.store"`) && strings.Contains(line, `"level":"debug"`) {
 				return true
 			}
 		}

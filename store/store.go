@@ -1,0 +1,80 @@
+// Package store opens the one place where a sender, a receiver's claims and its queue keep everything: a Redis (alone, with
+// Sentinel, or a cluster), or a memory in this process for trying things out.
+//
+//	s, err := store.Open(config.Redis{URL: "redis://localhost:6379/0"}, store.Options{Logger: slog.Default()})
+//	if err != nil { ... }
+//	defer s.Close()
+//
+//	deliveries, err := sender.New(sender.Options{Store: s})
+//	queue, err := receiver.NewQueue(receiver.QueueOptions{Store: s, Name: "videos", Deliver: deliver})
+//	claims := receiver.NewRedis(s, "videos", receiver.RedisOptions{})
+//
+// One store serves all three, also in several processes at once. [Open] never dials: a program starts while Redis is down,
+// and what needs the store says so until it is there.
+package store
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redisstore"
+)
+
+// Errors of [Store.Ready], matched with errors.Is.
+var (
+	// ErrUnreachable means that the store does not answer.
+	ErrUnreachable = redisstore.ErrUnreachable
+	// ErrUnsafe means that the store answers, but could lose what is written to it, or holds data of another version.
+	ErrUnsafe = redisstore.ErrUnsafe
+)
+
+// Options of [Open]. The zero value is good.
+type Options struct {
+	// Prefix starts every key, so that several installations share a Redis. Defaults to [config.DefaultKeyPrefix].
+	Prefix string
+	// Logger is told when the store can't be trusted, and when it can again. Defaults to none.
+	Logger *slog.Logger
+}
+
+// Store is an open store. It is safe for concurrent use, and must outlive whatever was given it.
+type Store struct{ inside *redisstore.Store }
+
+func init() {
+	redisstore.Inside = func(face any) *redisstore.Store {
+		if s, ok := face.(*Store); ok && s != nil {
+			return s.inside
+		}
+		return nil
+	}
+	redisstore.Face = func(inside *redisstore.Store) any { return &Store{inside} }
+}
+
+// Open prepares a store. It dials nothing: a store that can't be reached is reported by [Store.Ready], and by whatever uses
+// it. It fails on settings that can't work, and on TLS files that can't be read.
+func Open(c config.Redis, o Options) (*Store, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	inside, err := redisstore.Open(c, o.Prefix, o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{inside}, nil
+}
+
+// Ready reports whether the store can be trusted with events: it answers, is Redis 6.2 or newer, and never throws anything
+// away (maxmemory-policy noeviction). A yes stands until a connection has to be made anew, a no for a second.
+func (s *Store) Ready(ctx context.Context) error { return s.inside.Ready(ctx) }
+
+// Check is [Store.Ready] that asks anew, whatever was found before: for health checks, which are asked seldom.
+func (s *Store) Check(ctx context.Context) error { return s.inside.Check(ctx) }
+
+// InMemory reports whether the store is a memory of this process, lost when it ends.
+func (s *Store) InMemory() bool { return s.inside.InMemory() }
+
+// Prefix returns what starts every key.
+func (s *Store) Prefix() string { return s.inside.Prefix() }
+
+// Close lets the store go. What was given it must have been stopped before.
+func (s *Store) Close() error { return s.inside.Close() }
