@@ -158,7 +158,7 @@ func TestLesson62_EachEventOfARequestIsClaimed(t *testing.T) {
 			require.Equal(t, EnqueueDuplicate, put("b"))
 
 			inWork := claims("c")
-			store := NewRedis(s.Client(), s.Prefix(), "app", RedisOptions{})
+			store := newRedis(s.Client(), s.Prefix(), "app", RedisOptions{})
 			t.Cleanup(func() { require.NoError(t, store.Close()) })
 			requireClaim(t, Claimed, store, inWork)
 			require.Equal(t, EnqueueInFlight, put("d", "a", "c"))
