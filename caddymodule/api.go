@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/version"
 	"github.com/videocloud/webhooks/sender/api"
 )
@@ -45,7 +46,7 @@ type APIKey struct {
 	// X-VideoCloud-Account. Takes placeholders. Default: default.
 	Account string `json:"account,omitempty"`
 
-	// Role is publish, manage or all. Default: all.
+	// Role is publish, read, manage or all. Default: all.
 	Role string `json:"role,omitempty"`
 }
 
@@ -88,6 +89,9 @@ func (a *API) Provision(ctx caddy.Context) error {
 	if a.handler, err = api.New(options); err != nil {
 		return err
 	}
+	if err := app.somethingDelivers(); err != nil {
+		return err
+	}
 	if a.Anonymous {
 		a.logger.Warn("the API lets everybody in, without a key")
 	}
@@ -117,7 +121,7 @@ func strippedPrefix(r *http.Request) string {
 // parseAPI reads the directive. Syntax:
 //
 //	webhook_api [<matcher>] {
-//		api_key   <key> [<account> [publish|manage|all]]
+//		api_key   <key> [<account> [publish|read|manage|all]]
 //		anonymous
 //	}
 func parseAPI(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
@@ -127,21 +131,16 @@ func parseAPI(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	if h.CountRemainingArgs() > 0 {
 		return nil, h.Err("webhook_api takes a block, and no argument but a matcher")
 	}
-	err := parseBlock(h.Dispenser, func(o option) error {
-		switch o.name {
-		case "api_key":
-			return a.readKey(o)
-		case "anonymous":
-			return o.flag(&a.Anonymous)
-		default:
-			return o.unknown()
-		}
-	}, "api_key")
+	given := written{}
+	err := parseBlock(h.Dispenser, given.note(block{
+		"api_key":   a.readKey,
+		"anonymous": func(o option) error { return o.flag(&a.Anonymous) },
+	}.read), "api_key")
 	switch {
 	case err != nil:
 		return nil, err
 	case a.Anonymous && len(a.Keys) > 0:
-		return nil, directive.Err("anonymous: it excludes api_key; write one or the other")
+		return nil, given.wrap(directive, &config.Conflict{Option: "anonymous", Other: "api_key", Problem: "write one or the other"})
 	case !a.Anonymous && len(a.Keys) == 0:
 		return nil, directive.Err("api_key: give at least one, or write anonymous to let everybody in")
 	}
@@ -157,8 +156,22 @@ func (a *API) readKey(o option) error {
 		k.Account = o.Val()
 	}
 	if o.CountRemainingArgs() > 0 {
-		if err := o.choice(&k.Role, string(api.RolePublish), string(api.RoleManage), string(api.RoleAll)); err != nil {
+		var roles []string
+		for _, r := range api.Roles() {
+			roles = append(roles, string(r))
+		}
+		if err := o.choice(&k.Role, roles...); err != nil {
 			return err
+		}
+	}
+	values := new(resolver)
+	key := api.Key{Value: values.one("", k.Key), Account: values.one("", k.Account), Role: api.Role(k.Role)}
+	if err := key.Validate(); err != nil && !values.deferred {
+		return o.wrap(err)
+	}
+	for i, other := range a.Keys {
+		if other.Key == k.Key {
+			return o.wrap(fmt.Errorf("api_key: it is the same as number %d; a key has one account and one role", i+1))
 		}
 	}
 	a.Keys = append(a.Keys, k)

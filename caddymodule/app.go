@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"sync"
@@ -136,6 +137,9 @@ func (a *App) Start() error {
 		a.logger.Warn("NO STORE IS CONFIGURED: webhooks, events and the memory of duplicates are kept in this process and are LOST when it exits; " +
 			"write `redis redis://host:6379/0` into the global option webhooks, or `redis memory` if this is meant")
 	}
+	for _, text := range a.withoutEffect() {
+		a.logger.Warn(text)
+	}
 	reportLiteral(a.logger, a.literal)
 	ctx, cancel := context.WithCancel(a.ctx)
 	a.cancel, a.ends = cancel, ctx.Done()
@@ -150,6 +154,19 @@ func (a *App) Start() error {
 	a.startQueues(ctx)
 	running.add(a)
 	return nil
+}
+
+// withoutEffect names options that do nothing beside others: a configuration shared by several processes may have them.
+func (a *App) withoutEffect() (list []string) {
+	if s := a.Sender; s != nil {
+		if s.PropagateTrace && !a.Tracing {
+			list = append(list, "propagate_trace does nothing without tracing in the global option webhooks")
+		}
+		if s.DeliverOff && s.Concurrency != 0 {
+			list = append(list, "concurrency does nothing beside deliver off: this process delivers nothing")
+		}
+	}
+	return list
 }
 
 // Stop ends what Start began.
@@ -186,6 +203,19 @@ func reportLiteral(logger *zap.Logger, options []string) {
 		zap.Strings("options", options))
 }
 
+// somethingDelivers refuses an API whose events nobody can ever deliver: a store in memory is this process's alone.
+func (a *App) somethingDelivers() error {
+	switch {
+	case !a.redis.InMemory() || a.Sender != nil && !a.Sender.DeliverOff:
+		return nil
+	case a.Sender != nil:
+		return errors.New("webhook_api: with redis memory no other process can deliver what this API takes; remove deliver off from sender, or name a Redis")
+	case a.Redis.omitted():
+		return errors.New("webhook_api: without a Redis no other process can deliver what this API takes; write sender into the global option webhooks, or redis there too")
+	}
+	return errors.New("webhook_api: with redis memory no other process can deliver what this API takes; write sender into the global option webhooks, or name a Redis")
+}
+
 // parseApp reads the global option webhooks.
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	d.Next()
@@ -211,12 +241,12 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.CountRemainingArgs() > 0 {
 		return d.Err("webhooks takes a block and no argument")
 	}
-	return parseBlock(d, func(o option) error {
-		switch o.name {
-		case "redis":
+	return parseBlock(d, block{
+		"redis": func(o option) error {
 			a.Redis = new(Redis)
 			return a.Redis.unmarshalCaddyfile(o)
-		case "key_prefix":
+		},
+		"key_prefix": func(o option) error {
 			if err := o.word(&a.KeyPrefix); err != nil {
 				return err
 			}
@@ -224,15 +254,13 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return o.wrap(err)
 			}
 			return nil
-		case "tracing":
-			return o.flag(&a.Tracing)
-		case "sender":
+		},
+		"tracing": func(o option) error { return o.flag(&a.Tracing) },
+		"sender": func(o option) error {
 			a.Sender = new(Sender)
 			return a.Sender.unmarshalCaddyfile(o)
-		default:
-			return o.unknown()
-		}
-	})
+		},
+	}.read)
 }
 
 // running are the apps that were started and not stopped, the newest last: during a reload there are two.

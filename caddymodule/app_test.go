@@ -85,6 +85,15 @@ func TestBadJSON(t *testing.T) {
 		"api without keys":       {`{}`, `{"handler":"webhook_api"}`, "api_key"},
 		"queue without deliver":  {`{"redis":{"url":"memory"}}`, `{"handler":"webhook_receiver","name":"a","secrets":["s"],"queue":{}}`, "deliver"},
 		"queue on omitted redis": {`{}`, `{"handler":"webhook_receiver","name":"a","secrets":["s"],"queue":{"deliver":[{"handle":[{"handler":"static_response"}]}]}}`, "redis"},
+		"API in memory":          {`{"redis":{"url":"memory"}}`, `{"handler":"webhook_api","anonymous":true}`, "write sender into the global option"},
+		"API without anything":   {`{}`, `{"handler":"webhook_api","anonymous":true}`, "write sender into the global option"},
+		"API, deliver off":       {`{"redis":{"url":"memory"},"sender":{"deliver_off":true}}`, `{"handler":"webhook_api","anonymous":true}`, "remove deliver off"},
+		"retry over max_age":     {`{"sender":{"retry":["0s","10h","20h"]}}`, `{"handler":"webhook_api","anonymous":true}`, "retry: it can't be with this max_age"},
+		"secret without URL":     {`{"sender":{"notify_secret":"0123456789abcdef"}}`, `{"handler":"webhook_api","anonymous":true}`, "notify_url"},
+		"URL and cluster's db":   {`{"redis":{"url":"redis://localhost/3","cluster":true}}`, `{"handler":"webhook_api","anonymous":true}`, "cluster"},
+		"memory and password":    {`{"redis":{"url":"memory","password":"hunter2"}}`, `{"handler":"webhook_api","anonymous":true}`, "password: it can't be with this memory"},
+		"anonymous and a key":    {`{"sender":{}}`, `{"handler":"webhook_api","anonymous":true,"keys":[{"key":"k"}]}`, "anonymous"},
+		"the same key twice":     {`{"sender":{}}`, `{"handler":"webhook_api","keys":[{"key":"k"},{"key":"k","role":"read"}]}`, "number 2 is the same key as number 1"},
 		"redis without name":     {`{"redis":{"url":"redis://localhost"}}`, `{"handler":"webhook_receiver","secrets":["s"]}`, "name"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -271,10 +280,8 @@ func storeErrorsCounted() map[string]float64 {
 
 func TestOmittedRedisIsLoud(t *testing.T) {
 	s, app := newServer(t), newBackend(t)
-	s.load("", senderSite(app))
+	s.load("webhooks {\nsender\n}", senderSite(app))
 	require.Contains(t, s.logged(), "NO STORE IS CONFIGURED")
-	_, health := s.adminGet("/webhooks/health")
-	require.Contains(t, health, `"sender":"api_only"`)
 }
 
 func TestAdminAPI(t *testing.T) {
@@ -295,7 +302,7 @@ func TestAdminAPI(t *testing.T) {
 func TestAPIKeys(t *testing.T) {
 	s := newServer(t)
 	t.Setenv("WEBHOOK_TEST_KEY", "key_of_the_shop")
-	s.load("webhooks {\nredis memory\n}", "webhook_api {\napi_key {env.WEBHOOK_TEST_KEY} shop publish\n}")
+	s.load("webhooks {\nredis memory\nsender\n}", "webhook_api {\napi_key {env.WEBHOOK_TEST_KEY} shop publish\n}")
 	for key, want := range map[string]int{"key_of_the_shop": 202, "other": 401, "": 401} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url("/events"), strings.NewReader(`{"event":"video.uploaded","data":{}}`))
 		require.NoError(t, err)
@@ -306,7 +313,7 @@ func TestAPIKeys(t *testing.T) {
 	}
 	_, config := s.adminGet("/config/")
 	require.NotContains(t, config, "key_of_the_shop")
-	s.load("", "webhook_api {\nanonymous\n}")
+	s.load("webhooks {\nsender\n}", "webhook_api {\nanonymous\n}")
 	require.Contains(t, s.logged(), "without a key")
 }
 

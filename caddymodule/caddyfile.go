@@ -1,6 +1,9 @@
 package caddymodule
 
 import (
+	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +13,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/videocloud/webhooks/config"
 )
 
 // option is one line of a block, with its sub-block if it has one: a dispenser of its own that can't run into
@@ -69,7 +74,53 @@ func (o option) noArgs() error {
 	return nil
 }
 
-func (o option) unknown() error { return o.Errf("unknown option %q", o.name) }
+// unknown reports an option that isn't one of those that are known.
+func (o option) unknown(known ...string) error {
+	if len(known) == 0 {
+		return o.Errf("unknown option %q", o.name)
+	}
+	return o.Errf("unknown option %q; there are %s", o.name, strings.Join(known, ", "))
+}
+
+// block is what can stand in a block: each option's name, and what reads it.
+type block map[string]func(o option) error
+
+// read reads an option by its name.
+func (b block) read(o option) error {
+	read, ok := b[o.name]
+	if !ok {
+		return o.unknown(slices.Sorted(maps.Keys(b))...)
+	}
+	return read(o)
+}
+
+// written are the options of a block that were read, by name: where each stands.
+type written map[string]option
+
+// note wraps what reads an option so that the option is remembered.
+func (w written) note(read func(o option) error) func(o option) error {
+	return func(o option) error {
+		if _, again := w[o.name]; !again {
+			w[o.name] = o
+		}
+		return read(o)
+	}
+}
+
+// wrap adds the place of a block to an error about it, and to one about two options the place of each that is written.
+func (w written) wrap(block option, err error) error {
+	var both *config.Conflict
+	if errors.As(err, &both) {
+		for _, name := range []string{both.Option, both.Other} {
+			name = name[strings.LastIndexByte(name, ' ')+1:]
+			if o, ok := w[name]; ok {
+				o = o.again()
+				err = fmt.Errorf("%w; %s is at %s:%d", err, name, o.File(), o.Line())
+			}
+		}
+	}
+	return block.wrap(err)
+}
 
 // flag reads an option without arguments.
 func (o option) flag(field *bool) error {
@@ -101,9 +152,20 @@ func (o option) choice(field *string, choices ...string) error {
 		return err
 	}
 	if !slices.Contains(choices, *field) {
-		return o.Errf("%s takes %s, not %q", o.name, strings.Join(choices, " or "), *field)
+		last := len(choices) - 1
+		list := choices[last]
+		if last > 0 {
+			list = strings.Join(choices[:last], ", ") + " or " + list
+		}
+		return o.Errf("%s takes %s, not %q", o.name, list, *field)
 	}
 	return nil
+}
+
+// switchedBy reads the one word that sets a field.
+func (o option) switchedBy(field *bool, word string) error {
+	*field = true
+	return o.choice(new(string), word)
 }
 
 // number reads a whole number.

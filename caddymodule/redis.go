@@ -95,9 +95,10 @@ func (r *Redis) convert(values *resolver) config.Redis {
 
 // unmarshalCaddyfile reads the option redis: a URL or a block.
 func (r *Redis) unmarshalCaddyfile(o option) error {
+	given := written{}
 	if o.NextArg() {
 		r.URL = o.Val()
-	} else if err := parseBlock(o.Dispenser, r.readOption); err != nil {
+	} else if err := parseBlock(o.Dispenser, given.note(r.options().read)); err != nil {
 		return err
 	}
 	if r.omitted() {
@@ -106,54 +107,40 @@ func (r *Redis) unmarshalCaddyfile(o option) error {
 	values := new(resolver)
 	if s := r.convert(values); !values.deferred && !slices.ContainsFunc(r.Addresses, hasPlaceholder) {
 		if err := s.Validate(); err != nil {
-			return o.wrap(err)
+			return given.wrap(o, err)
 		}
 	}
 	return nil
 }
 
-func (r *Redis) readOption(o option) error {
-	switch o.name {
-	case "address":
-		return o.words(&r.Addresses)
-	case "cluster":
-		return o.flag(&r.Cluster)
-	case "master_name":
-		return o.word(&r.MasterName)
-	case "sentinel_password":
-		return o.word(&r.SentinelPassword)
-	case "username":
-		return o.word(&r.Username)
-	case "password":
-		return o.word(&r.Password)
-	case "db":
-		return o.number(&r.DB, 0)
-	case "tls":
-		r.TLS = new(RedisTLS)
-		if err := o.noArgs(); err != nil {
-			return err
-		}
-		return parseBlock(o.Dispenser, r.TLS.readOption)
-	case "timeout":
-		return o.duration(&r.Timeout)
-	case "replicas":
-		return o.number(&r.Replicas, 0)
-	default:
-		return o.unknown()
+// options are what the block may hold.
+func (r *Redis) options() block {
+	return block{
+		"address":           func(o option) error { return o.words(&r.Addresses) },
+		"cluster":           func(o option) error { return o.flag(&r.Cluster) },
+		"master_name":       func(o option) error { return o.word(&r.MasterName) },
+		"sentinel_password": func(o option) error { return o.word(&r.SentinelPassword) },
+		"username":          func(o option) error { return o.word(&r.Username) },
+		"password":          func(o option) error { return o.word(&r.Password) },
+		"db":                func(o option) error { return o.number(&r.DB, 0) },
+		"timeout":           func(o option) error { return o.duration(&r.Timeout) },
+		"replicas":          func(o option) error { return o.number(&r.Replicas, 0) },
+		"tls": func(o option) error {
+			r.TLS = new(RedisTLS)
+			if err := o.noArgs(); err != nil {
+				return err
+			}
+			return parseBlock(o.Dispenser, r.TLS.options().read)
+		},
 	}
 }
 
-func (t *RedisTLS) readOption(o option) error {
-	switch o.name {
-	case "ca":
-		return o.word(&t.CA)
-	case "cert":
-		return o.word(&t.Cert)
-	case "key":
-		return o.word(&t.Key)
-	case "server_name":
-		return o.word(&t.ServerName)
-	default:
-		return o.unknown()
+// options are what the block may hold.
+func (t *RedisTLS) options() block {
+	return block{
+		"ca":          func(o option) error { return o.word(&t.CA) },
+		"cert":        func(o option) error { return o.word(&t.Cert) },
+		"key":         func(o option) error { return o.word(&t.Key) },
+		"server_name": func(o option) error { return o.word(&t.ServerName) },
 	}
 }

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -119,68 +120,57 @@ func (s *Sender) unmarshalCaddyfile(o option) error {
 	if err := o.noArgs(); err != nil {
 		return err
 	}
-	return parseBlock(o.Dispenser, func(o option) error {
-		if err := s.readOption(o); err != nil {
+	given := written{}
+	err := parseBlock(o.Dispenser, given.note(func(o option) error {
+		if err := s.options().read(o); err != nil {
 			return err
 		}
 		// Alone on fresh settings, whatever can't work is the fault of this option and this line.
 		alone := new(Sender)
-		if err := alone.readOption(o.again()); err != nil {
+		if err := alone.options().read(o.again()); err != nil {
 			return err
 		}
-		if _, err := alone.settings(new(resolver)); err != nil {
+		var both *config.Conflict
+		if _, err := alone.settings(new(resolver)); err != nil && !errors.As(err, &both) {
 			return o.wrap(err)
 		}
 		return nil
-	})
+	}))
+	if err != nil {
+		return err
+	}
+	if _, err := s.settings(new(resolver)); err != nil {
+		return given.wrap(o, err)
+	}
+	return nil
 }
 
-func (s *Sender) readOption(o option) error {
-	switch o.name {
-	case "retry":
-		return o.durations(&s.Retry)
-	case "timeout":
-		return o.duration(&s.Timeout)
-	case "concurrency":
-		return o.number(&s.Concurrency, 1)
-	case "per_webhook":
-		return o.number(&s.PerWebhook, 1)
-	case "max_pending":
-		return o.number(&s.MaxPending, 1)
-	case "max_age":
-		return o.duration(&s.MaxAge)
-	case "deliver":
-		s.DeliverOff = true
-		return o.choice(new(string), "off")
-	case "allow_http":
-		return o.flag(&s.AllowHTTP)
-	case "allow_networks":
-		return o.words(&s.AllowNetworks)
-	case "proxy":
-		return o.word(&s.Proxy)
-	case "encryption_key":
-		return o.words(&s.EncryptionKeys)
-	case "event_types":
-		return o.words(&s.EventTypes)
-	case "retention_succeeded":
-		return o.duration(&s.RetentionSucceeded)
-	case "retention_failed":
-		return o.duration(&s.RetentionFailed)
-	case "history":
-		if err := o.number(&s.HistoryEntries, 1); err != nil {
-			return err
-		}
-		return o.duration(&s.HistoryAge)
-	case "notify_url":
-		return o.word(&s.NotifyURL, &s.NotifySecret)
-	case "gone":
-		s.GoneDisable = true
-		return o.choice(new(string), "disable")
-	case "propagate_trace":
-		return o.flag(&s.PropagateTrace)
-	case "brand":
-		return o.word(&s.Brand)
-	default:
-		return o.unknown()
+// options are what the block may hold.
+func (s *Sender) options() block {
+	return block{
+		"retry":               func(o option) error { return o.durations(&s.Retry) },
+		"timeout":             func(o option) error { return o.duration(&s.Timeout) },
+		"concurrency":         func(o option) error { return o.number(&s.Concurrency, 1) },
+		"per_webhook":         func(o option) error { return o.number(&s.PerWebhook, 1) },
+		"max_pending":         func(o option) error { return o.number(&s.MaxPending, 1) },
+		"max_age":             func(o option) error { return o.duration(&s.MaxAge) },
+		"deliver":             func(o option) error { return o.switchedBy(&s.DeliverOff, "off") },
+		"allow_http":          func(o option) error { return o.flag(&s.AllowHTTP) },
+		"allow_networks":      func(o option) error { return o.words(&s.AllowNetworks) },
+		"proxy":               func(o option) error { return o.word(&s.Proxy) },
+		"encryption_key":      func(o option) error { return o.words(&s.EncryptionKeys) },
+		"event_types":         func(o option) error { return o.words(&s.EventTypes) },
+		"retention_succeeded": func(o option) error { return o.duration(&s.RetentionSucceeded) },
+		"retention_failed":    func(o option) error { return o.duration(&s.RetentionFailed) },
+		"history": func(o option) error {
+			if err := o.number(&s.HistoryEntries, 1); err != nil {
+				return err
+			}
+			return o.duration(&s.HistoryAge)
+		},
+		"notify_url":      func(o option) error { return o.word(&s.NotifyURL, &s.NotifySecret) },
+		"gone":            func(o option) error { return o.switchedBy(&s.GoneDisable, "disable") },
+		"propagate_trace": func(o option) error { return o.flag(&s.PropagateTrace) },
+		"brand":           func(o option) error { return o.word(&s.Brand) },
 	}
 }

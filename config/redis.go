@@ -3,7 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -75,19 +78,13 @@ func (r *Redis) Validate() error {
 			return errors.New("redis: the URL names no host, or more than one port; write redis://host:6379/0")
 		}
 	}
-	for _, a := range r.Addresses {
-		if !strings.Contains(a, ":") {
-			return fmt.Errorf("redis: address %q needs a port, such as %s:6379", a, a)
+	for i, a := range r.Addresses {
+		if err := checkAddress(a); err != nil {
+			return err
 		}
-	}
-	if r.MasterName != "" && len(r.Addresses) == 0 {
-		return errors.New("redis: master_name needs the Sentinels' address option")
-	}
-	if r.MasterName != "" && r.Cluster {
-		return errors.New("redis: master_name (Sentinel) and cluster exclude each other")
-	}
-	if (r.Cluster || (len(r.Addresses) > 1 && r.MasterName == "")) && r.DB != 0 {
-		return errors.New("redis: a cluster has only database 0; remove db")
+		if slices.Contains(r.Addresses[:i], a) {
+			return fmt.Errorf("redis: address %q is given twice", a)
+		}
 	}
 	if r.DB < 0 {
 		return fmt.Errorf("redis: db: %w", errNegative)
@@ -95,14 +92,83 @@ func (r *Redis) Validate() error {
 	if r.Replicas < 0 {
 		return fmt.Errorf("redis: replicas: %w", errNegative)
 	}
-	if r.Replicas > 0 && r.InMemory() {
-		return errors.New("redis: replicas needs a real Redis; the in-memory store has none")
-	}
 	if r.Timeout < 0 {
 		return fmt.Errorf("redis: timeout: %w", errNegative)
 	}
 	if t := r.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
 		return errors.New("redis: tls: cert and key go together")
+	}
+	return r.together()
+}
+
+// together reports options that can't both hold, each being right by itself.
+func (r *Redis) together() error {
+	cluster := r.Cluster || len(r.Addresses) > 1 && r.MasterName == ""
+	for _, o := range []struct {
+		bad           bool
+		option, other string
+		problem       string
+	}{
+		{r.InMemory() && r.Replicas > 0, "replicas", Memory, "the in-memory store has no replicas; name a Redis, or remove replicas"},
+		{r.InMemory() && r.beside() != "", r.beside(), Memory, "the in-memory store connects to nothing; name a Redis, or remove it"},
+		{r.MasterName != "" && r.URL != "", "master_name", "the URL", "Sentinels are named by address; give address instead of a URL"},
+		{r.MasterName != "" && r.Cluster, "master_name", "cluster", "Sentinel and Cluster exclude each other"},
+		{r.SentinelPassword != "" && r.MasterName == "", "sentinel_password", "master_name", "only Sentinels take it; give master_name too"},
+		{r.Username != "" && r.Password == "" && r.inURL().password == "", "username", "password", "a user logs in with a password; give both"},
+		{cluster && r.DB != 0, "db", "cluster", "a cluster has only database 0; remove db"},
+		{cluster && r.inURL().db, "the URL's database", "cluster", "a cluster has only database 0; remove it from the URL"},
+		{r.DB != 0 && r.inURL().db, "db", "the URL", "both name a database; give one"},
+		{r.Username != "" && r.inURL().username != "", "username", "the URL", "both name a user; give one"},
+		{r.Password != "" && r.inURL().password != "", "password", "the URL", "both hold a password; give one"},
+		{r.TLS != nil && strings.HasPrefix(r.URL, "redis://"), "tls", "the URL", "redis:// is without TLS; write rediss://"},
+	} {
+		if o.bad {
+			return conflict("redis: "+o.option, o.other, "%s", o.problem)
+		}
+	}
+	return nil
+}
+
+// beside names an option that says how to connect.
+func (r *Redis) beside() string {
+	for _, o := range []struct {
+		given bool
+		name  string
+	}{
+		{r.Cluster, "cluster"}, {r.MasterName != "", "master_name"}, {r.SentinelPassword != "", "sentinel_password"},
+		{r.Username != "", "username"}, {r.Password != "", "password"}, {r.DB != 0, "db"}, {r.TLS != nil, "tls"},
+	} {
+		if o.given {
+			return o.name
+		}
+	}
+	return ""
+}
+
+// urlParts are what a URL may say that options say too.
+type urlParts struct {
+	username, password string
+	db                 bool
+}
+
+func (r *Redis) inURL() (p urlParts) {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return p
+	}
+	p.username = u.User.Username()
+	p.password, _ = u.User.Password()
+	p.db = strings.Trim(u.Path, "/0") != ""
+	return p
+}
+
+func checkAddress(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil && !strings.Contains(address, ":") {
+		return fmt.Errorf("redis: address %q needs a port, such as %s:6379", address, address)
+	}
+	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 || host == "" {
+		return fmt.Errorf("redis: address %q is no host and port; write them like redis.example.com:6379 or [::1]:6379", address)
 	}
 	return nil
 }

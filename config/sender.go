@@ -4,9 +4,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -129,7 +131,40 @@ func (s *Sender) Validate() error {
 	if !brandWord.MatchString(s.Brand) {
 		return fmt.Errorf("brand: %q can't stand in a header name; use letters, digits and dashes", s.Brand)
 	}
+	return s.together()
+}
+
+// together reports options that can't both hold, each being right by itself.
+func (s *Sender) together() error {
+	if takes := s.RetrySpan(); takes > s.MaxAge {
+		return conflict("retry", "max_age", "the last attempt of this table can be %s away, and a delivery fails as expired after %s; shorten the table or raise max_age",
+			FormatDuration(takes), FormatDuration(s.MaxAge))
+	}
+	if s.NotifySecret != "" && s.NotifyURL == "" {
+		return conflict("notify_secret", "notify_url", "the secret signs notices to a URL, and there is none; give notify_url too")
+	}
 	return nil
+}
+
+// RetrySpan is how far the last attempt can be from the first: the delays of the retry table, and every attempt before
+// the last using up its timeout.
+func (s *Sender) RetrySpan() time.Duration {
+	var span time.Duration
+	for i, d := range s.Retry {
+		if i > 0 {
+			span = addDurations(span, s.Timeout)
+		}
+		span = addDurations(span, d)
+	}
+	return span
+}
+
+// addDurations adds what is not negative, up to the longest duration there is.
+func addDurations(a, b time.Duration) time.Duration {
+	if b > math.MaxInt64-a {
+		return math.MaxInt64
+	}
+	return a + b
 }
 
 // Networks parses AllowNetworks: the CIDRs, and whether private_ranges was among them.
@@ -152,6 +187,9 @@ func (s *Sender) Networks() (cidrs []netip.Prefix, privateRanges bool, err error
 func (s *Sender) Keys() ([][]byte, error) {
 	keys := make([][]byte, 0, len(s.EncryptionKeys))
 	for i, text := range s.EncryptionKeys {
+		if first := slices.Index(s.EncryptionKeys, text); first < i {
+			return nil, fmt.Errorf("encryption_key: key %d is the same as key %d; each is given once", i+1, first+1)
+		}
 		key, err := base64.StdEncoding.DecodeString(text)
 		if err != nil || len(key) != 32 {
 			return nil, fmt.Errorf("encryption_key: key %d is not base64 of 32 bytes; make one with: openssl rand -base64 32", i+1)

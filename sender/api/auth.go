@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/videocloud/webhooks/config"
@@ -19,9 +20,13 @@ type Role string
 // The roles of the Caddyfile's api_key option.
 const (
 	RolePublish Role = "publish" // publish, and read event types and the events it can name
-	RoleManage  Role = "manage"  // everything but publish
-	RoleAll     Role = "all"     // both
+	RoleRead    Role = "read"    // look at everything, change nothing
+	RoleManage  Role = "manage"  // all of read, and change everything but publish
+	RoleAll     Role = "all"     // everything
 )
+
+// Roles are the roles that a key of the configuration can have.
+func Roles() []Role { return []Role{RolePublish, RoleRead, RoleManage, RoleAll} }
 
 // AnyAccount is the account of a key that names its account with each request, in a header.
 const AnyAccount = "*"
@@ -34,6 +39,40 @@ type Key struct {
 	Account string
 	// Role is what it may do. Defaults to all.
 	Role Role
+}
+
+// withDefaults fills in what was not given.
+func (k Key) withDefaults() Key {
+	if k.Account == "" {
+		k.Account = config.DefaultAccount
+	}
+	if k.Role == "" {
+		k.Role = RoleAll
+	}
+	return k
+}
+
+// Validate says what is wrong with a key, without showing it.
+func (k Key) Validate() error {
+	if problem := k.withDefaults().problem(); problem != "" {
+		return errors.New("api_key" + problem)
+	}
+	return nil
+}
+
+// problem goes on after the name of the key, and is empty where there is none.
+func (k Key) problem() string {
+	switch {
+	case k.Value == "":
+		return " is empty"
+	case !keyValue.MatchString(k.Value):
+		return " can't stand in a header; use up to 512 visible ASCII characters without spaces"
+	case k.Account != AnyAccount && !accountName.MatchString(k.Account):
+		return fmt.Sprintf(": %q is not an account; use up to 64 letters, digits, dots, dashes and underscores, or *", k.Account)
+	case !slices.Contains(Roles(), k.Role):
+		return fmt.Sprintf(": unknown role %q; it is one of %s", k.Role, joined(Roles()))
+	}
+	return ""
 }
 
 // String names the key without its value, so that printing one gives nothing away.
@@ -63,23 +102,9 @@ func hashKeys(keys []Key, anonymous bool) ([]hashedKey, error) {
 	}
 	hashed := make([]hashedKey, 0, len(keys))
 	for i, k := range keys {
-		if k.Account == "" {
-			k.Account = config.DefaultAccount
-		}
-		if k.Role == "" {
-			k.Role = RoleAll
-		}
-		if k.Value == "" {
-			return nil, fmt.Errorf("api_key: number %d is empty", i+1)
-		}
-		if !keyValue.MatchString(k.Value) {
-			return nil, fmt.Errorf("api_key: number %d can't stand in a header; use up to 512 visible ASCII characters without spaces", i+1)
-		}
-		if k.Account != AnyAccount && !accountName.MatchString(k.Account) {
-			return nil, fmt.Errorf("api_key: number %d: %q is not an account; use up to 64 letters, digits, dots, dashes and underscores, or *", i+1, k.Account)
-		}
-		if k.Role != RolePublish && k.Role != RoleManage && k.Role != RoleAll {
-			return nil, fmt.Errorf("api_key: number %d: unknown role %q; it is publish, manage or all", i+1, k.Role)
+		k = k.withDefaults()
+		if problem := k.problem(); problem != "" {
+			return nil, fmt.Errorf("api_key: number %d%s", i+1, problem)
 		}
 		sum := sha256.Sum256([]byte(k.Value))
 		for j := range hashed {
@@ -99,18 +124,19 @@ const (
 	accessOpen    access = iota // no key needed
 	accessAny                   // any role
 	accessPublish               // publish, all
+	accessRead                  // read, manage, all
 	accessManage                // manage, all
 )
 
-func (a access) permits(r Role) bool {
-	switch a {
-	case accessPublish:
-		return r != RoleManage
-	case accessManage:
-		return r != RolePublish
-	}
-	return true
+// permitted are the roles of each access.
+var permitted = map[access][]Role{
+	accessAny:     {RolePublish, RoleRead, RoleManage, RoleAll},
+	accessPublish: {RolePublish, RoleAll},
+	accessRead:    {RoleRead, RoleManage, RoleAll},
+	accessManage:  {RoleManage, RoleAll},
 }
+
+func (a access) permits(r Role) bool { return slices.Contains(permitted[a], r) }
 
 var (
 	errNoKey      = &sender.Error{Code: sender.CodeUnauthorized, Message: "send an API key: Authorization: Bearer <key>, or X-API-Key: <key>"}

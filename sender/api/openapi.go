@@ -111,11 +111,13 @@ func pathsOf(s *schemas) (paths doc) {
 
 func operationOf(s *schemas, r *route) doc {
 	description := strings.TrimSpace(r.description + " " + map[access]string{
-		accessOpen:    "Needs no key.",
-		accessAny:     "Takes any key.",
-		accessPublish: "Takes a key for `publish` or `all`.",
-		accessManage:  "Takes a key for `manage` or `all`.",
+		accessOpen: "Needs no key.",
+		accessAny:  "Takes any key.",
 	}[r.access])
+	if description == strings.TrimSpace(r.description) {
+		description += " Takes a key for `" + strings.Join(strings.Split(joined(permitted[r.access]), ", "), "`, `") + "`."
+		description = strings.TrimSpace(description)
+	}
 	d := doc{
 		{"operationId", r.operation},
 		{"tags", []string{r.tag}},

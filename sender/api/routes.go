@@ -62,13 +62,13 @@ var routes = []route{
 		serve:    (*call).createWebhook,
 	},
 	{
-		method: http.MethodGet, path: "/webhooks", operation: "listWebhooks", tag: tagWebhooks, access: accessManage,
+		method: http.MethodGet, path: "/webhooks", operation: "listWebhooks", tag: tagWebhooks, access: accessRead,
 		summary: "List the webhooks, oldest first",
 		query:   []string{paramLimit, paramCursor}, status: http.StatusOK, answer: reflect.TypeFor[webhookPage](),
 		serve: (*call).listWebhooks,
 	},
 	{
-		method: http.MethodGet, path: "/webhooks/{id}", operation: "getWebhook", tag: tagWebhooks, access: accessManage,
+		method: http.MethodGet, path: "/webhooks/{id}", operation: "getWebhook", tag: tagWebhooks, access: accessRead,
 		summary: "Get a webhook",
 		status:  http.StatusOK, answer: reflect.TypeFor[webhook](), errors: notFound,
 		serve: (*call).getWebhook,
@@ -91,7 +91,7 @@ var routes = []route{
 		serve:  (*call).testWebhook,
 	},
 	{
-		method: http.MethodGet, path: "/webhooks/{id}/deliveries", operation: "listDeliveries", tag: tagDeliveries, access: accessManage,
+		method: http.MethodGet, path: "/webhooks/{id}/deliveries", operation: "listDeliveries", tag: tagDeliveries, access: accessRead,
 		summary: "List a webhook's deliveries, newest first",
 		query:   []string{paramState, paramSince, paramLimit, paramCursor},
 		status:  http.StatusOK, answer: reflect.TypeFor[deliveryPage](), errors: notFound,
@@ -108,7 +108,7 @@ var routes = []route{
 		serve:    (*call).startReplay,
 	},
 	{
-		method: http.MethodGet, path: "/replays/{id}", operation: "getReplay", tag: tagReplays, access: accessManage,
+		method: http.MethodGet, path: "/replays/{id}", operation: "getReplay", tag: tagReplays, access: accessRead,
 		summary: "Get a replay's progress",
 		status:  http.StatusOK, answer: reflect.TypeFor[replay](), errors: notFound,
 		serve: (*call).getReplay,
@@ -144,7 +144,7 @@ var routes = []route{
 		serve: (*call).listEventTypes,
 	},
 	{
-		method: http.MethodGet, path: "/deliveries/{id}", operation: "getDelivery", tag: tagDeliveries, access: accessManage,
+		method: http.MethodGet, path: "/deliveries/{id}", operation: "getDelivery", tag: tagDeliveries, access: accessRead,
 		summary: "Get a delivery and its attempts",
 		status:  http.StatusOK, answer: reflect.TypeFor[delivery](), errors: notFound,
 		serve: (*call).getDelivery,

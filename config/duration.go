@@ -1,0 +1,33 @@
+package config
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var days = regexp.MustCompile(`[0-9]*\.?[0-9]+d`)
+
+// ParseDuration reads a duration as [time.ParseDuration] does, and takes d for days of 24 hours as well: 2d, 1d12h.
+func ParseDuration(text string) (time.Duration, error) {
+	return time.ParseDuration(days.ReplaceAllStringFunc(text, func(part string) string {
+		n, _ := strconv.ParseFloat(strings.TrimSuffix(part, "d"), 64) // the pattern lets only numbers through
+		return strconv.FormatFloat(24*n, 'f', -1, 64) + "h"
+	}))
+}
+
+// FormatDuration writes a duration as people do: 5m rather than 5m0s, and days where it is whole days.
+func FormatDuration(d time.Duration) string {
+	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
+		return strconv.FormatInt(int64(d/(24*time.Hour)), 10) + "d"
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
