@@ -60,7 +60,7 @@ func showSenderMetrics() {
 var receiverOutcomes = []string{
 	receiver.ResultAccepted, receiver.ResultFailed, receiver.ResultQueued, receiver.ResultDuplicate, receiver.ResultChallenge,
 	receiver.ReasonMethod, receiver.ReasonIP, receiver.ReasonMissing, receiver.ReasonMalformed, receiver.ReasonTimestamp,
-	receiver.ReasonTooLarge, receiver.ReasonBody, receiver.ReasonMismatch, receiver.ReasonInFlight, receiver.ReasonStore, receiver.ReasonQueueFull, receiver.ReasonNoApp,
+	receiver.ReasonTooLarge, receiver.ReasonBody, receiver.ReasonMismatch, receiver.ReasonInFlight, receiver.ReasonStore, receiver.ReasonQueueFull, receiver.ReasonNoApp, receiver.ReasonBusy,
 }
 
 // Operations on the store that this package counts itself. The others are named by the sender and by the receivers' claims.

@@ -60,6 +60,13 @@ type Receiver struct {
 	// MaxSize bounds the body, in bytes. Default: 5 MiB.
 	MaxSize int64 `json:"max_size,omitempty"`
 
+	// ReadTimeout bounds how long the whole body may take. Default: 30s.
+	ReadTimeout caddy.Duration `json:"read_timeout,omitempty"`
+
+	// MaxUnfinished bounds the received bytes of all bodies that are not whole yet; one client may hold a quarter.
+	// Default: 256 MiB, or four times max_size where that is more.
+	MaxUnfinished int64 `json:"max_unfinished,omitempty"`
+
 	// Methods are let in. Default: POST.
 	Methods []string `json:"methods,omitempty"`
 

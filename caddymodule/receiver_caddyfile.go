@@ -36,6 +36,8 @@ func init() {
 //		allow             <ip|cidr...>
 //		allow             <ip_source> [<args...>]
 //		max_size          <size>
+//		read_timeout      <duration>
+//		max_unfinished    <size>
 //		methods           <method...>
 //		challenge         <verify token>
 //		dedup             off|{ <options> }
@@ -97,6 +99,10 @@ func (p *receiverParser) readOption(o option) error {
 		return p.readAllow(o)
 	case "max_size":
 		return o.size(&r.MaxSize)
+	case "read_timeout":
+		return o.duration(&r.ReadTimeout)
+	case "max_unfinished":
+		return o.size(&r.MaxUnfinished)
 	case "methods":
 		return p.readMethods(o)
 	case "challenge":

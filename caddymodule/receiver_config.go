@@ -71,6 +71,8 @@ func (r *Receiver) convert(values *resolver, scheme Scheme) (config.Receiver, er
 		RequireTimestamp: r.RequireTimestamp,
 		URL:              values.one("url", r.URL),
 		MaxSize:          r.MaxSize,
+		ReadTimeout:      time.Duration(r.ReadTimeout),
+		MaxUnfinished:    r.MaxUnfinished,
 		Methods:          r.Methods,
 		Challenge:        values.secret("challenge", r.Challenge),
 		DryRun:           r.DryRun,

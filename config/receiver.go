@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"regexp"
 	"time"
@@ -31,6 +32,11 @@ type Receiver struct {
 	Allow []netip.Prefix
 	// MaxSize bounds the body, in bytes. Default: 5 MiB.
 	MaxSize int64
+	// ReadTimeout bounds how long the whole body may take. Default: 30s.
+	ReadTimeout time.Duration
+	// MaxUnfinished bounds the received bytes of all bodies that are not whole yet; one client may hold a quarter.
+	// Default: 256 MiB, or four times MaxSize where that is more.
+	MaxUnfinished int64
 	// Methods that are let in. Default: POST.
 	Methods []string
 	// Challenge is the token that a provider's set-up request must show.
@@ -84,7 +90,9 @@ type Queue struct {
 // SetDefaults fills in what was not given.
 func (r *Receiver) SetDefaults() {
 	setDefault(&r.Scheme, "videocloud")
-	setDefault(&r.MaxSize, 5<<20)
+	setDefault(&r.ReadTimeout, 30*time.Second)
+	setDefault(&r.MaxUnfinished, max(256<<20, 4*min(r.MaxSize, math.MaxInt64/4)))
+	setDefault(&r.MaxSize, min(5<<20, max(1, r.MaxUnfinished)))
 	if len(r.Methods) == 0 {
 		r.Methods = []string{"POST"}
 	}
@@ -123,6 +131,12 @@ func (r *Receiver) Validate() error {
 	}
 	if r.MaxSize <= 0 {
 		return errors.New("max_size: must be more than zero")
+	}
+	if r.ReadTimeout <= 0 {
+		return errors.New("read_timeout: must be more than zero")
+	}
+	if r.MaxSize > r.MaxUnfinished {
+		return fmt.Errorf("max_size and max_unfinished: a body of max_size, %d bytes, could never be whole with max_unfinished, %d bytes", r.MaxSize, r.MaxUnfinished)
 	}
 	if r.Dedup.IDHeader != "" && r.Dedup.IDPointer != "" {
 		return errors.New("dedup: id: give a header or a json pointer, not both")

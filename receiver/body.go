@@ -3,30 +3,62 @@ package receiver
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // firstRead is how much memory a request may claim by its Content-Length before it has sent anything.
 const firstRead = 16 << 10
 
-var errTooLarge = errors.New("the body is larger than max_size")
+var (
+	errTooLarge = errors.New("the body is larger than max_size")
+	errBusy     = errors.New("too many bytes of bodies that are not whole yet, in all or of this client: see max_unfinished")
+	errSlow     = fmt.Errorf("the body did not arrive within read_timeout: %w", os.ErrDeadlineExceeded)
+)
 
-// readBody reads the whole body, at most limit bytes of it and the one that shows that there are more. Memory
+// bodyReader reads bodies within the receiver's bounds.
+type bodyReader struct {
+	limit   int64
+	timeout time.Duration
+	client  func(*http.Request) netip.Addr
+	counts  *unfinished
+	lenient bool // what is refused goes to the app all the same
+}
+
+// read reads the whole body: at most limit bytes of it and the one that shows that there are more, within the timeout. Memory
 // grows with what has arrived, never with what was announced. Where it is large enough, room is used for the body.
-// On an error it returns what was read so far.
-func readBody(req *http.Request, limit int64, room []byte) ([]byte, error) {
-	if req.ContentLength > limit {
+// On an error it returns what was read so far, and the connection keeps its deadline: nobody waits for the rest of the body.
+func (br *bodyReader) read(w http.ResponseWriter, req *http.Request, room []byte) ([]byte, error) {
+	if req.ContentLength > br.limit {
 		return nil, errTooLarge
 	}
 	if req.ContentLength == 0 || req.Body == nil || req.Body == http.NoBody {
 		return nil, nil
 	}
+	deadline := time.Now().Add(br.timeout)
+	control := http.NewResponseController(w)
+	bounded := control.SetReadDeadline(deadline) == nil
+	buf, err := br.readAll(req, room, deadline)
+	switch {
+	case bounded && (err == nil || br.lenient):
+		_ = control.SetReadDeadline(time.Time{}) // the app's time has bounds of its own
+	case bounded && errors.Is(err, errBusy):
+		_ = control.SetReadDeadline(time.Unix(1, 0)) // the server would wait for the rest before it answers
+	}
+	return buf, err
+}
+
+func (br *bodyReader) readAll(req *http.Request, room []byte, deadline time.Time) ([]byte, error) {
+	limit := br.limit
 	size := min(int64(firstRead), limit+1)
 	if req.ContentLength > 0 && req.ContentLength < size {
 		size = req.ContentLength + 1 // room to see the end without growing
@@ -35,20 +67,31 @@ func readBody(req *http.Request, limit int64, room []byte) ([]byte, error) {
 	if int64(cap(buf)) < size {
 		buf = make([]byte, 0, size)
 	}
+	body := unfinishedBody{of: br.counts}
+	defer body.end()
 	for {
 		n, err := req.Body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		if int64(len(buf)) > limit {
+		switch {
+		case int64(len(buf)) > limit:
 			return buf, errTooLarge
-		}
-		if err == io.EOF {
+		case err == io.EOF:
 			return buf, nil
-		}
-		if err != nil {
+		case err != nil:
 			return buf, err
+		case !time.Now().Before(deadline):
+			return buf, errSlow // where the connection has no deadline
+		case int64(len(buf)) == req.ContentLength:
+			continue // whole, and the next read says so
+		}
+		if !body.client.IsValid() {
+			body.client = countedAs(br.client(req), req.Header)
+		}
+		if !body.grow(int64(n)) {
+			return buf, errBusy
 		}
 		if len(buf) == cap(buf) {
-			grown := make([]byte, len(buf), min(4*int64(cap(buf)), limit+1))
+			grown := make([]byte, len(buf), min(2*int64(cap(buf)), limit+1))
 			copy(grown, buf)
 			buf = grown
 		}
@@ -57,8 +100,11 @@ func readBody(req *http.Request, limit int64, room []byte) ([]byte, error) {
 
 func refuseBody(req *http.Request, err error) *Refusal {
 	var timeout net.Error
+	var limited *http.MaxBytesError
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, errBusy):
+		return refuseFor(http.StatusServiceUnavailable, ReasonBusy, "Retry-After", retryBusy, err)
+	case errors.Is(err, errTooLarge), errors.As(err, &limited): // the latter by who stands in front of us
 		return refuse(http.StatusRequestEntityTooLarge, ReasonTooLarge, err)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return refuse(http.StatusRequestTimeout, ReasonBody, err)

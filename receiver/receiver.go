@@ -72,6 +72,7 @@ type Receiver struct {
 	log      *slog.Logger
 	lines    lines
 	sources  sources
+	bodies   bodyReader
 	observe  func(Outcome)
 	now      func() time.Time
 	tracing  trace.TracerProvider
@@ -114,6 +115,11 @@ func New(o Options) (*Receiver, error) {
 		r.log.Warn("challenge does nothing: set-up requests of this scheme show no token; remove it", "webhook_name", c.Name, "scheme", c.Scheme)
 	}
 	r.sources = newSources(c.Allow, o.ClientIP, o.Allowed)
+	r.bodies = bodyReader{limit: c.MaxSize, timeout: c.ReadTimeout, client: r.sources.client, counts: newUnfinished(c.MaxUnfinished), lenient: c.DryRun}
+	if c.MaxSize > c.MaxUnfinished/share {
+		r.log.Warn("max_size is more than a quarter of max_unfinished, which is all that one client may hold: larger bodies can only come in one piece",
+			"webhook_name", c.Name, "max_size", c.MaxSize, "max_unfinished", c.MaxUnfinished)
+	}
 	if err := r.useStore(o.Store); err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ const (
 	ReasonStore     = "store"
 	ReasonQueueFull = "queue_full"
 	ReasonNoApp     = "no_app"
+	ReasonBusy      = "busy"
 )
 
 // Values of Retry-After, in seconds: when trying again may help.
@@ -30,6 +31,7 @@ const (
 	retryInFlight  = "5"
 	retryStore     = "5"
 	retryQueueFull = "60"
+	retryBusy      = "1"
 )
 
 // ErrNoApp is what the next handler, or [QueueOptions.Deliver], returns to say that nobody was there to answer the request: its

@@ -76,7 +76,7 @@ func (r *Receiver) Serve(w http.ResponseWriter, req *http.Request, next Next) (o
 }
 
 func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, next Next, now time.Time) error {
-	v, refusal := r.admit(req, x, now)
+	v, refusal := r.admit(w, req, x, now)
 	if refusal != nil {
 		if !x.DryRun {
 			return refusal
@@ -141,7 +141,7 @@ func (x *exchange) known() {
 
 // admit is everything before the identity, cheapest first. A set-up request is admitted with its answer and without a
 // result.
-func (r *Receiver) admit(req *http.Request, x *exchange, now time.Time) (*signature.Result, *Refusal) {
+func (r *Receiver) admit(w http.ResponseWriter, req *http.Request, x *exchange, now time.Time) (*signature.Result, *Refusal) {
 	x.request = signature.Request{Method: req.Method, URL: req.RequestURI, Header: req.Header}
 	setup, asked := r.unsignedChallenge(x)
 	if !asked && !slices.Contains(r.config.Methods, req.Method) {
@@ -161,7 +161,7 @@ func (r *Receiver) admit(req *http.Request, x *exchange, now time.Time) (*signat
 		x.buffer = buffers.Get().(*[]byte)
 		room = *x.buffer
 	}
-	body, err := readBody(req, r.config.MaxSize, room)
+	body, err := r.bodies.read(w, req, room)
 	x.body, x.whole = body, err == nil
 	if err != nil {
 		return nil, refuseBody(req, err)

@@ -35,7 +35,7 @@ var words = map[string][]string{
 	"outcome": {
 		"success", "status", "redirect", "read", "internal", "poison", "blocked", "dns", "refused", "connect", "tls", "proxy", "timeout",
 		"accepted", "failed", "queued", "duplicate", "challenge", "method", "ip", "signature_missing", "signature_malformed", "timestamp",
-		"too_large", "body", "signature_mismatch", "in_flight", "store", "queue_full",
+		"too_large", "body", "signature_mismatch", "in_flight", "store", "queue_full", "no_app", "busy",
 	},
 	"state":  {"succeeded", "failed", "cancelled", "waiting", "in_flight", "dead"},
 	"queue":  {"sender", "queued"},

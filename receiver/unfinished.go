@@ -1,0 +1,99 @@
+package receiver
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+)
+
+// unfinished counts the received bytes of the bodies that are not whole yet. Nothing has vouched for them: strangers that send slowly
+// would otherwise hold as much memory as they like, for as long as they like. What was announced counts for nothing, and a
+// body that comes in one piece is never counted.
+type unfinished struct {
+	limit int64 // for all clients together; a quarter of it for one
+
+	mu      sync.Mutex
+	total   int64
+	clients map[netip.Prefix]int64
+}
+
+// share is the part of the bytes that one client may hold.
+const share = 4
+
+func newUnfinished(limit int64) *unfinished {
+	return &unfinished{limit: limit, clients: map[netip.Prefix]int64{}}
+}
+
+// unfinishedBody is one body that is being received.
+type unfinishedBody struct {
+	of      *unfinished
+	client  netip.Prefix
+	counted int64
+}
+
+// grow counts n bytes more. It reports whether there is room for them.
+func (b *unfinishedBody) grow(n int64) bool {
+	u := b.of
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.total+n > u.limit || u.clients[b.client]+n > u.limit/share {
+		return false
+	}
+	u.total += n
+	u.clients[b.client] += n
+	b.counted += n
+	return true
+}
+
+// end takes the body off the count.
+func (b *unfinishedBody) end() {
+	if b.counted == 0 {
+		return
+	}
+	u := b.of
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.total -= b.counted
+	if u.clients[b.client] -= b.counted; u.clients[b.client] <= 0 {
+		delete(u.clients, b.client)
+	}
+	b.counted = 0
+}
+
+// countedAs is the client that a request's bytes are counted for. Behind a proxy on this machine, by a Unix socket
+// too, it is that proxy's client, which such a proxy writes last: all the world would share one quarter otherwise. Of an IPv6 address only the network counts,
+// for whoever has one address has them all.
+func countedAs(client netip.Addr, h http.Header) netip.Prefix {
+	client = client.Unmap().WithZone("")
+	if !client.IsValid() || client.IsLoopback() {
+		if forwarded := lastForwarded(h); forwarded.IsValid() {
+			client = forwarded
+		}
+	}
+	if !client.IsValid() {
+		return netip.Prefix{}
+	}
+	bits := client.BitLen()
+	if client.Is6() {
+		bits = 64
+	}
+	prefix, _ := client.Prefix(bits) // fails for no number of bits that fits
+	return prefix
+}
+
+func lastForwarded(h http.Header) netip.Addr {
+	values := h["X-Forwarded-For"]
+	if len(values) == 0 {
+		return netip.Addr{}
+	}
+	last := values[len(values)-1]
+	last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+	if address, err := netip.ParseAddr(strings.Trim(last, "[]")); err == nil {
+		return address.Unmap().WithZone("")
+	}
+	if address, err := netip.ParseAddrPort(last); err == nil {
+		return address.Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
+}
