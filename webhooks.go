@@ -12,4 +12,13 @@
 //	xcaddy build --with github.com/videocloud/webhooks
 package webhooks
 
-import _ "github.com/videocloud/webhooks/caddymodule" // plug in the modules
+import (
+	_ "embed"
+
+	_ "github.com/videocloud/webhooks/caddymodule" // plug in the modules
+)
+
+// Version is the version of this module, with a line feed behind it: the file that every other place has it from.
+//
+//go:embed VERSION
+var Version string

@@ -54,7 +54,7 @@ func health(r *http.Request, a *App) (int, any, error) {
 }
 
 func (a *App) health(r *http.Request, maxDue time.Duration) *healthAnswer {
-	h := &healthAnswer{Status: "ok", Version: version.Module(), Store: storeHealth{Kind: a.storeKind(), Ready: true}, Sender: a.senderMode()}
+	h := &healthAnswer{Status: "ok", Version: version.Number, Store: storeHealth{Kind: a.storeKind(), Ready: true}, Sender: a.senderMode()}
 	var state sender.Health
 	if h.Sender == senderDelivers {
 		state = a.running.Health(r.Context())

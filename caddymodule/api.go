@@ -72,7 +72,7 @@ func (a *API) Provision(ctx caddy.Context) error {
 		Service:   service,
 		Anonymous: a.Anonymous,
 		Brand:     app.sender.Brand,
-		Version:   version.Module(),
+		Version:   version.Number,
 		Mounted:   strippedPrefix,
 		Logger:    slogger(ctx),
 	}

@@ -193,7 +193,7 @@ func TestFromAPIToApp(t *testing.T) {
 	_, got, body := app.seen()
 	require.Contains(t, body, `"data":{"n":12345678901234567890}}`)
 	require.Equal(t, event["id"], got.Header.Get("X-Webhook-Id"))
-	require.Equal(t, "VideoCloud-Webhooks/dev", got.Header.Get("User-Agent"))
+	require.Equal(t, "VideoCloud-Webhooks/1.0.0", got.Header.Get("User-Agent"))
 
 	// The in-memory store survives a reload, and the new configuration delivers.
 	s.load(localSender, senderSite(app)+"\nheader X-Reloaded yes")
@@ -202,7 +202,7 @@ func TestFromAPIToApp(t *testing.T) {
 
 	status, health := s.adminGet("/webhooks/health")
 	require.Equal(t, 200, status)
-	require.Contains(t, health, `{"status":"ok","version":"dev","store":{"kind":"memory","ready":true},"sender":"delivering","workers":{"alive":true,`)
+	require.Contains(t, health, `{"status":"ok","version":"1.0.0","store":{"kind":"memory","ready":true},"sender":"delivering","workers":{"alive":true,`)
 	require.Eventually(t, func() bool {
 		var stats struct {
 			Sender struct{ Attempts, Deliveries map[string]float64 }

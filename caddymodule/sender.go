@@ -29,7 +29,7 @@ func (a *App) service() (*sender.Sender, error) {
 		Config:         a.sender,
 		Store:          a.store,
 		Logger:         slogger(a.ctx),
-		Version:        version.Module(),
+		Version:        version.Number,
 		OnEvent:        events.emit,
 		Forbidden:      adminPorts(a.ctx),
 		TracerProvider: a.tracer.provider(),

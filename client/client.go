@@ -31,8 +31,6 @@ const (
 	DefaultTimeout = 30 * time.Second
 	// DefaultRetries is how often a request that may be repeated is tried again.
 	DefaultRetries = 3
-
-	version = "0.1.0"
 )
 
 // Client is a client of the API. Its methods may be called from several goroutines at once.

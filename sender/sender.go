@@ -40,6 +40,7 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/internal/seal"
+	"github.com/videocloud/webhooks/internal/version"
 	"github.com/videocloud/webhooks/store"
 )
 
@@ -51,7 +52,7 @@ type Options struct {
 	Store *store.Store
 	// Logger gets one line for each outcome. Defaults to none.
 	Logger *slog.Logger
-	// Version is shown in the User-Agent. Defaults to "dev".
+	// Version is shown in the User-Agent. Defaults to this module's own.
 	Version string
 	// OnEvent is told of webhook_failed and webhook_recovered, with the data of the notice. Defaults to nothing.
 	OnEvent func(ctx context.Context, name string, data map[string]any)
@@ -125,7 +126,7 @@ func New(o Options) (*Sender, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Version == "" {
-		o.Version = "dev"
+		o.Version = version.Number
 	}
 	if o.Observer == nil {
 		o.Observer = noObserver{}

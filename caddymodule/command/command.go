@@ -5,6 +5,7 @@
 //	verify     check a body and its headers
 //	send       send a signed test delivery
 //	listen     print and check what arrives
+//	version    print the version of these modules
 //
 //	stats      show how a running Caddy does
 //	webhooks   list webhooks with their backlog
@@ -78,7 +79,7 @@ func build(root *cobra.Command) {
 		return finish(cmd, usagef("there is no command %q; see caddy webhook --help", args[0]))
 	}
 	root.AddCommand(newKeygen(), newSign(), newVerify(), newSend(), newListen(),
-		newStats(), newWebhooks(), newTail(), newExplain(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt())
+		newStats(), newWebhooks(), newTail(), newExplain(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt(), newVersion())
 }
 
 // withDashes says what is wrong where somebody wrote a flag with one dash, as other programs take them.

@@ -228,7 +228,7 @@ func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, *sent, error) {
 	}
 	if f.scheme == defaultScheme {
 		names := config.HeadersFor(f.brand)
-		absent(header, "User-Agent", names.UserAgent+"/"+version.Module())
+		absent(header, "User-Agent", names.UserAgent+"/"+version.Number)
 		absent(header, names.Attempt, "1")
 	}
 	r := &signature.Request{Method: f.method, URL: f.url, Header: header, Body: body}

@@ -55,7 +55,7 @@ func TestSend(t *testing.T) {
 	require.Regexp(t, "^evt_[0-9a-f]{32}$", c.request.Header.Get("X-VideoCloud-Event-Id"))
 	require.Equal(t, c.request.Header.Get("X-VideoCloud-Event-Id"), c.request.Header.Get("webhook-id"))
 	require.Equal(t, "1", c.request.Header.Get("X-VideoCloud-Attempt"))
-	require.Equal(t, "VideoCloud-Webhooks/"+version.Module(), c.request.UserAgent(), "as the sender's own")
+	require.Equal(t, "VideoCloud-Webhooks/"+version.Number, c.request.UserAgent(), "as the sender's own")
 
 	require.Regexp(t, `^\{"event":"video\.uploaded","timestamp":"[0-9T:-]+Z","data":\{"videoId":"vid_123456","title":"My Video",`, string(c.body))
 }

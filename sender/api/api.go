@@ -28,6 +28,7 @@ import (
 	"strings"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/version"
 )
 
 // Options are the settings of the API.
@@ -46,7 +47,7 @@ type Options struct {
 	// this handler took off the path, such as Caddy's handle_path. Location and the OpenAPI document's server begin with
 	// it. Defaults to none.
 	Mounted func(r *http.Request) string
-	// Version is the version that the OpenAPI document shows. Defaults to "dev".
+	// Version is the version that the OpenAPI document shows. Defaults to this module's own.
 	Version string
 	// Logger gets refused keys and failures. Defaults to no log.
 	Logger *slog.Logger
@@ -83,7 +84,7 @@ func New(o Options) (http.Handler, error) {
 		o.Brand = config.DefaultBrand
 	}
 	if o.Version == "" {
-		o.Version = "dev"
+		o.Version = version.Number
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -1,10 +1,11 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { env, version } from 'node:process';
+import { sdkVersion } from './version.js';
 
 export { randomBytes };
 
 /** Tells the server who asks; browsers don't let a page choose it. */
-export const userAgent: string | undefined = `videocloud-js/0.1.0 node/${version.replace(/^v/, '')}`;
+export const userAgent: string | undefined = `videocloud-js/${sdkVersion} node/${version.replace(/^v/, '')}`;
 
 /** Reads a variable of the environment. */
 export function environment(name: string): string | undefined {

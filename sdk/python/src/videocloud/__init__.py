@@ -21,9 +21,8 @@ from ._models import (
 )
 from ._pages import Page
 from ._signature import verify, verify_signature
+from ._version import __version__
 from .payloads import WebhookEvent
-
-__version__ = '0.1.0'
 
 __all__ = [
     'Attempt',

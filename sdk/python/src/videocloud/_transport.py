@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from ._connections import Connections, Stale
 from ._errors import VideoCloudError
+from ._version import __version__
 
 _FIRST_DELAY = 0.25
 _LONGEST_DELAY = 8.0
@@ -57,7 +58,7 @@ class Transport:
         self._headers = {
             'Accept': 'application/json',
             'Authorization': f'Bearer {api_key}',
-            'User-Agent': f'videocloud-python/0.1.0 python/{platform.python_version()}',
+            'User-Agent': f'videocloud-python/{__version__} python/{platform.python_version()}',
         }
         if account is not None:
             self._headers['X-VideoCloud-Account'] = account

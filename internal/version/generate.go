@@ -1,0 +1,50 @@
+//go:build ignore
+
+// Generate writes the version of the file VERSION at the root into every place that can't read it: go generate ./internal/version
+package main
+
+import (
+	"log"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+const root = "../.."
+
+// places are files, and where in them the version is: in place of the word that the pattern has in brackets.
+var places = map[string]string{
+	"client/version.go":                     `const version = "(.*?)"`,
+	"internal/version/number.go":            `const Number = "(.*?)"`,
+	"sdk/javascript/package.json":           `(?m)^  "version": "(.*?)"`,
+	"sdk/javascript/package-lock.json":      `"name": "@videocloud/sdk",\s+"version": "(.*?)"`,
+	"sdk/javascript/src/version.ts":         `const sdkVersion = '(.*?)'`,
+	"sdk/python/src/videocloud/_version.py": `__version__ = '(.*?)'`,
+}
+
+func main() {
+	text, err := os.ReadFile(filepath.Join(root, "VERSION"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	version := strings.TrimSpace(string(text))
+	for name, pattern := range places {
+		file := filepath.Join(root, name)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			log.Fatal(err)
+		}
+		found := regexp.MustCompile(pattern).FindAllSubmatchIndex(text, -1)
+		if len(found) == 0 {
+			log.Fatalf("%s has no version", name)
+		}
+		for i := len(found) - 1; i >= 0; i-- {
+			at := found[i]
+			text = append(text[:at[2]:at[2]], append([]byte(version), text[at[3]:]...)...)
+		}
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
