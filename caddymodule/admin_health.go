@@ -56,7 +56,7 @@ func health(r *http.Request, a *App) (int, any, error) {
 func (a *App) health(r *http.Request, maxDue time.Duration) *healthAnswer {
 	h := &healthAnswer{Status: "ok", Version: version.Number, Store: storeHealth{Kind: a.storeKind(), Ready: true}, Sender: a.senderMode()}
 	var state sender.Health
-	if h.Sender == senderDelivers {
+	if a.running != nil {
 		state = a.running.Health(r.Context())
 	} else {
 		state.Store = a.store.Check(r.Context())
@@ -73,6 +73,9 @@ func (a *App) health(r *http.Request, maxDue time.Duration) *healthAnswer {
 		if q := state.Queue; q != nil && maxDue > 0 && q.OldestDue > maxDue {
 			h.Problems = append(h.Problems, fmt.Sprintf("a delivery has been due for %s", q.OldestDue.Round(time.Second)))
 		}
+	}
+	if state.Abandoned() {
+		h.Problems = append(h.Problems, fmt.Sprintf("%d deliveries wait and no process delivers; start one with a sender block and without deliver off", state.Queue.Waiting+state.Queue.InFlight))
 	}
 	for _, q := range a.queues {
 		if !q.Alive() {

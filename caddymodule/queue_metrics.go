@@ -12,6 +12,7 @@ var (
 		"Deliveries in a queue, by state, over all processes.", []string{"queue", "state"}, nil)
 	queueOldest = prometheus.NewDesc("caddy_webhook_queue_oldest_due_seconds",
 		"For how long the earliest delivery of a queue that could be attempted has been due.", []string{"queue"}, nil)
+	senderCount = prometheus.NewDesc("caddy_webhook_senders", "Processes that deliver, by their heartbeats in the store.", nil, nil)
 )
 
 // depthTimeout bounds what a scrape may wait for the store.
@@ -34,12 +35,18 @@ type queueMetrics struct{ app *App }
 func (queueMetrics) Describe(descs chan<- *prometheus.Desc) {
 	descs <- queueDepth
 	descs <- queueOldest
+	descs <- senderCount
 }
 
 // Collect implements prometheus.Collector. A queue that can't be asked is left out.
 func (m queueMetrics) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(m.app.ctx, depthTimeout)
 	defer cancel()
+	if m.app.running != nil {
+		if q, err := m.app.running.QueueStats(ctx); err == nil { // given out again below: it costs nothing more
+			metrics <- prometheus.MustNewConstMetric(senderCount, prometheus.GaugeValue, float64(q.Senders))
+		}
+	}
 	m.app.eachQueue(ctx, func(q queueStats) {
 		for state, n := range q.Depth {
 			metrics <- prometheus.MustNewConstMetric(queueDepth, prometheus.GaugeValue, float64(n), q.Queue, state)

@@ -24,8 +24,13 @@ type Health struct {
 // aliveWithin is how long a dispatcher may go without an answer of the store. An idle one asks every 15 s.
 const aliveWithin = 45 * time.Second
 
+// Abandoned reports whether deliveries wait and no process delivers.
+func (h *Health) Abandoned() bool {
+	return h.Queue != nil && !h.Alive && h.Queue.Senders == 0 && h.Queue.Waiting+h.Queue.InFlight > 0
+}
+
 // Healthy reports whether nothing is wrong.
-func (h *Health) Healthy() bool { return h.Store == nil && (h.Alive || !h.Delivers) }
+func (h *Health) Healthy() bool { return h.Store == nil && (h.Alive || !h.Delivers) && !h.Abandoned() }
 
 // Health looks at the store and at the dispatcher.
 func (s *Sender) Health(ctx context.Context) Health {

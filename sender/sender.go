@@ -203,16 +203,12 @@ func (s *Sender) Start(ctx context.Context) error {
 		return nil
 	}
 	s.began.Store(time.Now().UnixMilli())
-	s.running.Add(2)
-	go func() {
-		defer s.running.Done()
-		s.dispatcher.Run(ctx)
-	}()
-	go func() {
-		defer s.running.Done()
+	s.running.Go(func() { s.dispatcher.Run(ctx) })
+	s.running.Go(func() { s.beat(ctx) })
+	s.running.Go(func() {
 		s.doChores(ctx)
 		s.replays.wait.Wait()
-	}()
+	})
 	return nil
 }
 

@@ -15,6 +15,8 @@ type QueueStats struct {
 	// OldestDue is for how long the oldest delivery that could be attempted right now has been due. What waits for its own
 	// webhook (paused, at its cap, at its rate) does not count: it says nothing about the sender.
 	OldestDue time.Duration `json:"-"`
+	// Senders is how many processes deliver, by their heartbeats in the store.
+	Senders int `json:"senders"`
 }
 
 // statsKept is for how long figures are given out again: scrapers and people cost no more than that.
@@ -27,7 +29,7 @@ type statsCache struct {
 	stats QueueStats
 }
 
-// QueueStats asks the store, in one command (in a cluster one for each shard), or gives out figures of the last 2 s.
+// QueueStats asks the store, in two commands (in a cluster one for each shard, and one), or gives out figures of the last 2 s.
 func (s *Sender) QueueStats(ctx context.Context) (QueueStats, error) {
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
@@ -42,7 +44,11 @@ func (s *Sender) QueueStats(ctx context.Context) (QueueStats, error) {
 	if err != nil {
 		return QueueStats{}, s.unavailable("stats", err)
 	}
-	s.stats.at, s.stats.stats = time.Now(), QueueStats{Waiting: g.Waiting, InFlight: g.InFlight, OldestDue: g.Late}
+	senders, err := s.queue.Senders(ctx)
+	if err != nil {
+		return QueueStats{}, s.unavailable("stats", err)
+	}
+	s.stats.at, s.stats.stats = time.Now(), QueueStats{Waiting: g.Waiting, InFlight: g.InFlight, OldestDue: g.Late, Senders: senders}
 	return s.stats.stats, nil
 }
 

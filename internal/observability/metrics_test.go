@@ -27,6 +27,7 @@ var families = map[string]struct {
 	"caddy_webhook_sender_deliveries_total":         {dto.MetricType_COUNTER, []string{"state"}},
 	"caddy_webhook_queue_depth":                     {dto.MetricType_GAUGE, []string{"queue", "state"}},
 	"caddy_webhook_queue_oldest_due_seconds":        {dto.MetricType_GAUGE, []string{"queue"}},
+	"caddy_webhook_senders":                         {dto.MetricType_GAUGE, nil},
 	"caddy_webhook_store_errors_total":              {dto.MetricType_COUNTER, []string{"operation"}},
 }
 

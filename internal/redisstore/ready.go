@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -218,13 +219,15 @@ func (s *Store) layout(ctx context.Context) (int, error) {
 	pipe := s.client.Pipeline()
 	pipe.HSetNX(ctx, key, "version", dataVersion)
 	pipe.HSetNX(ctx, key, "shards", config.DefaultShards)
-	values := pipe.HMGet(ctx, key, "version", "shards")
+	pipe.HSetNX(ctx, key, "installation", strings.ToLower(rand.Text()))
+	values := pipe.HMGet(ctx, key, "version", "shards", "installation")
 	if _, err := pipe.Exec(ctx); err != nil {
 		return 0, classify(err)
 	}
 	var found struct {
-		Version int `redis:"version"`
-		Shards  int `redis:"shards"`
+		Version      int    `redis:"version"`
+		Shards       int    `redis:"shards"`
+		Installation string `redis:"installation"`
 	}
 	if err := values.Scan(&found); err != nil {
 		return 0, fmt.Errorf("%w: reading %s: %w", ErrUnsafe, key, err)
@@ -238,7 +241,22 @@ func (s *Store) layout(ctx context.Context) (int, error) {
 	if found.Shards < 1 || found.Shards > 1<<14 {
 		return 0, fmt.Errorf("%w: %s holds an impossible shard count %d", ErrUnsafe, key, found.Shards)
 	}
+	s.installation.Store(&found.Installation)
 	return found.Shards, nil
+}
+
+// Installation returns the random name that the store was given at its first use: the same for all processes on it.
+func (s *Store) Installation(ctx context.Context) (string, error) {
+	if name := s.installation.Load(); name != nil {
+		return *name, nil
+	}
+	if err := s.Ready(ctx); err != nil {
+		return "", err
+	}
+	if name := s.installation.Load(); name != nil {
+		return *name, nil
+	}
+	return "", ErrUnreachable // a cluster of which only the node with the name is down
 }
 
 func atLeast(version string, major, minor int) bool {

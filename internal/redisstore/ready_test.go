@@ -32,7 +32,10 @@ func TestReady(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, config.DefaultShards, shards)
 		require.NoError(t, s.Ready(t.Context()))
-		require.Equal(t, map[string]string{"version": "1", "shards": "16"}, s.Client().HGetAll(t.Context(), meta).Val(), "stored at first use")
+		installation, err := s.Installation(t.Context())
+		require.NoError(t, err)
+		stored := map[string]string{"version": "1", "shards": "16", "installation": installation}
+		require.Equal(t, stored, s.Client().HGetAll(t.Context(), meta).Val(), "stored at first use")
 	})
 }
 

@@ -46,6 +46,8 @@ type Store struct {
 	endCheck    func()
 	checks      sync.WaitGroup
 	known       atomic.Int64 // shards, as last read
+
+	installation atomic.Pointer[string]
 }
 
 // checked is the outcome of a safety check, and what it was good for.
