@@ -117,7 +117,7 @@ func adminStatus(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, errNotRunning), errors.Is(err, errNoSender), errors.As(err, &nobody):
 		return http.StatusNotFound
-	case errors.Is(err, sender.ErrNoKey):
+	case errors.Is(err, sender.ErrNoKey), errors.Is(err, sender.ErrUnopened):
 		return http.StatusConflict
 	case errors.As(err, &refused):
 		switch refused.Code {

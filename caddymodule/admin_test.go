@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -297,4 +298,11 @@ func TestAdminReencrypt(t *testing.T) {
 		require.Equal(t, 200, status, answer)
 		require.JSONEq(t, fmt.Sprintf(`{"count":%d}`, want), answer)
 	}
+
+	// A key that is gone is a no, not a store that can't be asked: the command exits with 1, as its help says.
+	other := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 32))
+	s.load(strings.Replace(localSender, "sender {", "sender {\nencryption_key "+other, 1), senderSite(app))
+	status, answer = s.adminPost("/webhooks/reencrypt", "{}")
+	require.Equal(t, 409, status, answer)
+	require.Contains(t, answer, "those of 1 webhook")
 }

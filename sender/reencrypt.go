@@ -13,6 +13,9 @@ import (
 // ErrNoKey means that there is no encryption_key to encrypt with.
 var ErrNoKey = errors.New("encryption_key is not set; make a key with: openssl rand -base64 32")
 
+// ErrUnopened means that a stored secret could not be opened: its key is not among those of encryption_key, or it was changed.
+var ErrUnopened = errors.New("some stored secrets can't be opened; put the key that they were encrypted with behind the first one of encryption_key")
+
 // Reencrypt encrypts with the first encryption key every webhook's secret and header values that are not: those that are
 // in the clear, and those encrypted with one of the older keys, which can be taken out of the configuration afterwards.
 // It returns how many webhooks it changed. Run it once all processes have the new key first.
@@ -40,7 +43,11 @@ func (s *Sender) Reencrypt(ctx context.Context) (n int, err error) {
 		return nil
 	})
 	if err == nil && failed > 0 {
-		err = fmt.Errorf("re-encrypting %d webhooks, first %w", failed, first)
+		howMany := fmt.Sprintf("%d webhooks", failed)
+		if failed == 1 {
+			howMany = "1 webhook"
+		}
+		err = fmt.Errorf("%w: those of %s, %d encrypted anew, the first of %w", ErrUnopened, howMany, n, first)
 	}
 	return n, err
 }

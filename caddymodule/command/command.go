@@ -79,7 +79,14 @@ func build(root *cobra.Command) {
 		return finish(cmd, usagef("there is no command %q; see caddy webhook --help", args[0]))
 	}
 	root.AddCommand(newKeygen(), newSign(), newVerify(), newSend(), newListen(),
-		newStats(), newWebhooks(), newTail(), newExplain(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt(), newVersion())
+		newStats(), newWebhooks(), newTail(), newExplain(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt(), newVersion(), newSchemes())
+	complete(root)
+	// Caddy's own help ends in where its own documentation is.
+	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}
+Full documentation: https://github.com/videocloud/webhooks/blob/main/docs/command-line.md
+`)
 }
 
 // withDashes says what is wrong where somebody wrote a flag with one dash, as other programs take them.

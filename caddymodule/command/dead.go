@@ -89,6 +89,8 @@ func newDeadChange(action, short, done string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   action + " [<name>] <job>...|--all",
 		Short: short,
+		Example: "  $ caddy webhook dead " + action + " shop 06h0hy8cdhr556vrb0pjm50w44\n" +
+			"  $ caddy webhook dead " + action + " shop --all",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return finish(cmd, changeDead(cmd, &f, action, done, all, args))
 		},
@@ -122,11 +124,7 @@ func changeDead(cmd *cobra.Command, f *adminFlags, action, done string, all bool
 // showCount prints what became of how many events. Of none it exits with status 1.
 func showCount(cmd *cobra.Command, f *adminFlags, text []byte, done string) error {
 	n, err := show(cmd, f, text, func(w io.Writer, n *struct{ Count int }) {
-		if n.Count == 1 {
-			fmt.Fprintf(w, "1 event is %s\n", done)
-			return
-		}
-		fmt.Fprintf(w, "%d events are %s\n", n.Count, done)
+		fmt.Fprintln(w, counted(n.Count, "event is", "events are"), done)
 	})
 	if err == nil && n.Count == 0 {
 		return errNo

@@ -20,9 +20,11 @@ is done, the older keys can be taken out of the configuration.
 
 Run it once every process of the sender has the new key first. It is safe beside
 traffic, and to be interrupted and run again. The exit status is 1 where some
-secret could not be opened: its key is not among those of encryption_key.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return finish(cmd, reencrypt(cmd, &f)) },
+secret could not be opened, as its key is not among those of encryption_key, and
+where encryption_key is not set.`,
+		Example: `  $ caddy webhook reencrypt`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return finish(cmd, reencrypt(cmd, &f)) },
 	}
 	f.add(cmd)
 	return cmd
@@ -43,6 +45,8 @@ func reencrypt(cmd *cobra.Command, f *adminFlags) error {
 	if err != nil {
 		return &unreachable{fmt.Errorf("reading Caddy's answer: %w", err)}
 	}
-	_, err = show(cmd, f, text, func(w io.Writer, n *struct{ Count int }) { fmt.Fprintln(w, n.Count, "webhooks are encrypted anew") })
+	_, err = show(cmd, f, text, func(w io.Writer, n *struct{ Count int }) {
+		fmt.Fprintln(w, counted(n.Count, "webhook is", "webhooks are"), "encrypted anew")
+	})
 	return err
 }

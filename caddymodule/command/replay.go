@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -32,7 +34,7 @@ as unavailable. Behind one's own gateway see also "caddy webhook forget".`,
 	f.add(cmd)
 	addAccount(cmd, &f.account)
 	flags := cmd.Flags()
-	flags.StringVar(&f.since, "since", "", "from this time on: RFC 3339, or so long ago, such as 2h")
+	flags.StringVar(&f.since, "since", "", "from this time on: RFC 3339, or so long ago, such as 2h or 7d")
 	flags.StringVar(&f.until, "until", "", "until this time (default: now)")
 	flags.StringArrayVar(&f.events, "event", nil, "only events of this type (repeatable)")
 	flags.BoolVar(&f.all, "all", false, "the succeeded ones too")
@@ -84,11 +86,11 @@ func parseTime(flag, text string) (*time.Time, error) {
 		return nil, nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
-	if ago, err2 := time.ParseDuration(text); err2 == nil && ago >= 0 {
+	if ago, err2 := caddy.ParseDuration(text); err2 == nil && ago >= 0 {
 		at, err = time.Now().Add(-ago).UTC(), nil
 	}
 	if err != nil {
-		return nil, usagef("%s: %q is neither a time such as 2024-03-31T12:00:00Z nor a duration such as 2h", flag, text)
+		return nil, usagef("%s: %q is neither a time such as 2024-03-31T12:00:00Z nor a duration such as 2h or 7d", flag, text)
 	}
 	return &at, nil
 }
@@ -150,7 +152,11 @@ func (f *replayFlags) follow(cmd *cobra.Command, a *admin, text []byte) error {
 
 func printReplay(w io.Writer, r *sender.Replay) {
 	if r.ID == "" {
-		fmt.Fprintf(w, "%d deliveries match; %d of them can't be sent again, for their payload has expired\n", r.Matched, r.Unavailable)
+		fmt.Fprint(w, counted(r.Matched, "delivery matches", "deliveries match"))
+		if r.Unavailable > 0 {
+			fmt.Fprintf(w, "; %d can't be sent again, for the payload has expired", r.Unavailable)
+		}
+		fmt.Fprintln(w)
 		return
 	}
 	t := newTable(w, "replay", r.ID)

@@ -25,7 +25,7 @@ Makes a delivery due now, with a fresh retry table, whatever became of it. With
 	}
 	f.add(cmd)
 	addAccount(cmd, &f.account)
-	cmd.Flags().DurationVar(&f.wait, "wait", 0, "how long to wait for the attempt")
+	cmd.Flags().Var((*duration)(&f.wait), "wait", "how long to wait for the attempt, such as 30s")
 	return cmd
 }
 

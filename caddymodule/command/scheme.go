@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
@@ -71,12 +73,12 @@ func (f *schemeFlags) config(in *input) (signature.Config, error) {
 }
 
 func parseTolerance(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
+	d, err := caddy.ParseDuration(text)
 	if seconds, err2 := strconv.ParseInt(text, 10, 32); err2 == nil {
 		d, err = time.Duration(seconds)*time.Second, nil
 	}
 	if err != nil || d <= 0 {
-		return 0, usagef("tolerance: %q is neither a number of seconds above zero nor off", text)
+		return 0, usagef("tolerance: %q is neither a number of seconds above zero, nor a duration such as 5m, nor off", text)
 	}
 	return d, nil
 }

@@ -48,6 +48,14 @@ func clean(text string) string {
 	}, text)
 }
 
+// counted is a number with its words.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
 // ago says in words for people how long ago something was.
 func ago(t *time.Time) string {
 	if t == nil || t.IsZero() {

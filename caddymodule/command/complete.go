@@ -1,0 +1,59 @@
+package command
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/signature"
+)
+
+// words complete a flag for the shell. What a command doesn't have, it needs no words for.
+var words = map[string]func() []string{
+	"scheme": func() []string {
+		names := []string{schemeAuto}
+		for _, s := range signature.Schemes() {
+			names = append(names, s.Name)
+		}
+		slices.Sort(names)
+		return names
+	},
+	"event": func() []string {
+		var names []string
+		for _, t := range config.DefaultEventTypes() {
+			names = append(names, t.Name)
+		}
+		return names
+	},
+	"status":    func() []string { return []string{"active", "failed", "paused", "disabled"} },
+	"state":     func() []string { return []string{"pending", "retrying", "succeeded", "failed", "cancelled"} },
+	"type":      func() []string { return []string{"secret", "encryption", "ed25519"} },
+	"tolerance": func() []string { return []string{"off", "5m"} },
+	"method":    func() []string { return []string{"POST", "GET"} },
+	"adapter":   func() []string { return []string{"caddyfile"} },
+}
+
+// complete gives every command of the tree completion: of flags with known words, and no files where none are taken.
+func complete(cmd *cobra.Command) {
+	for flag, list := range words {
+		if f := cmd.Flags().Lookup(flag); f == nil || f.Value.Type() == "int" {
+			continue
+		}
+		_ = cmd.RegisterFlagCompletionFunc(flag, func(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+			found := slices.DeleteFunc(list(), func(word string) bool {
+				return !strings.HasPrefix(word, begun) || word == schemeAuto && flag == "scheme" && c.Name() != "verify" && c.Name() != "listen"
+			})
+			return found, cobra.ShellCompDirectiveNoFileComp
+		})
+	}
+	if cmd.ValidArgsFunction == nil && !cmd.HasSubCommands() {
+		cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		complete(sub)
+	}
+}
