@@ -182,9 +182,7 @@ func benchChaos(ctx context.Context, o options) (*figures, error) {
 	}
 	defer store.Close()
 	for i := range chaosAccounts {
-		_, _, err := publisher.CreateWebhook(ctx, chaosAccount(i), sender.NewWebhook{
-			URL: "http://" + addr + "/" + strconv.Itoa(i), Events: []string{"*"}, Secret: benchSecret,
-		})
+		_, _, err := publisher.CreateWebhook(ctx, chaosAccount(i), sender.NewWebhook{Settings: sender.Settings{URL: "http://" + addr + "/" + strconv.Itoa(i), Events: []string{"*"}}, Secret: benchSecret})
 		if err != nil {
 			return nil, fmt.Errorf("registering: %w", err)
 		}

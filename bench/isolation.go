@@ -77,9 +77,7 @@ func roundIsolation(ctx context.Context, o options, k *child, addr string, hangi
 	}
 	defer store.Close()
 	for _, t := range conf.EventTypes {
-		_, _, err := s.CreateWebhook(ctx, config.DefaultAccount, sender.NewWebhook{
-			URL: "http://" + addr + "/" + t.Name[len("bench."):], Events: []string{t.Name}, Secret: benchSecret,
-		})
+		_, _, err := s.CreateWebhook(ctx, config.DefaultAccount, sender.NewWebhook{Settings: sender.Settings{URL: "http://" + addr + "/" + t.Name[len("bench."):], Events: []string{t.Name}}, Secret: benchSecret})
 		if err != nil {
 			return nil, fmt.Errorf("registering: %w", err)
 		}

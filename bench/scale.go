@@ -94,7 +94,7 @@ func scaleSenders(ctx context.Context, o options, n int) (rate float64, err erro
 	data := dataOf(o.size, 0)
 	for i := range chaosAccounts {
 		account := chaosAccount(i)
-		_, _, err := publisher.CreateWebhook(ctx, account, sender.NewWebhook{URL: "http://" + addr + "/" + strconv.Itoa(i), Events: []string{"*"}, Secret: benchSecret})
+		_, _, err := publisher.CreateWebhook(ctx, account, sender.NewWebhook{Settings: sender.Settings{URL: "http://" + addr + "/" + strconv.Itoa(i), Events: []string{"*"}}, Secret: benchSecret})
 		if err != nil {
 			return 0, fmt.Errorf("registering: %w", err)
 		}

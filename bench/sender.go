@@ -229,9 +229,7 @@ func dataOf(size int, at int64) json.RawMessage {
 // register makes the webhooks of a round: the events of type bench.e<i> go to the sink's /<i>.
 func register(ctx context.Context, s *sender.Sender, sinkAddr string) error {
 	for i := range hooks {
-		_, _, err := s.CreateWebhook(ctx, config.DefaultAccount, sender.NewWebhook{
-			URL: "http://" + sinkAddr + "/" + strconv.Itoa(i), Events: []string{"bench.e" + strconv.Itoa(i)}, Secret: benchSecret,
-		})
+		_, _, err := s.CreateWebhook(ctx, config.DefaultAccount, sender.NewWebhook{Settings: sender.Settings{URL: "http://" + sinkAddr + "/" + strconv.Itoa(i), Events: []string{"bench.e" + strconv.Itoa(i)}}, Secret: benchSecret})
 		if err != nil {
 			return fmt.Errorf("registering: %w", err)
 		}

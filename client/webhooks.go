@@ -21,16 +21,17 @@ const (
 
 // Webhook is a registered endpoint.
 type Webhook struct {
-	ID           string        `json:"id"`
-	URL          string        `json:"url"`
-	Events       []string      `json:"events"`
-	Status       Status        `json:"status"`
-	CreatedAt    time.Time     `json:"createdAt"`
-	LastDelivery *LastDelivery `json:"lastDelivery,omitempty"` // the latest attempt, once there was one
-	Description  string        `json:"description,omitempty"`
-	HeaderNames  []string      `json:"headers,omitempty"` // of the custom headers; their values are never shown
-	RateLimit    int           `json:"rateLimit,omitempty"`
-	MaxInFlight  int           `json:"maxInFlight,omitempty"`
+	ID           string            `json:"id"`
+	URL          string            `json:"url"`
+	Events       []string          `json:"events"`
+	Status       Status            `json:"status"`
+	CreatedAt    time.Time         `json:"createdAt"`
+	LastDelivery *LastDelivery     `json:"lastDelivery,omitempty"` // the latest attempt, once there was one
+	Description  string            `json:"description,omitempty"`
+	HeaderNames  []string          `json:"headers,omitempty"` // of the custom headers; their values are never shown
+	RateLimit    int               `json:"rateLimit,omitempty"`
+	MaxInFlight  int               `json:"maxInFlight,omitempty"`
+	Metadata     map[string]string `json:"metadata,omitempty"`
 
 	// Secret is set by [Webhooks.Register] only, and only where the API made it. Keep it: it is never shown again.
 	Secret string `json:"secret,omitempty"`
@@ -51,6 +52,8 @@ type NewWebhook struct {
 	Headers     map[string]string `json:"headers,omitempty"`     // sent with every delivery
 	RateLimit   int               `json:"rateLimit,omitempty"`   // attempts a second
 	MaxInFlight int               `json:"maxInFlight,omitempty"` // attempts in flight
+	Metadata    map[string]string `json:"metadata,omitempty"`    // at most 16 strings of yours
+	Status      Status            `json:"status,omitempty"`      // StatusActive, the default, or StatusPaused
 }
 
 // WebhookUpdate changes the fields that are given: pointers, slices and maps that are not nil.
@@ -62,6 +65,7 @@ type WebhookUpdate struct {
 	Headers     map[string]string `json:"headers,omitzero"`
 	RateLimit   *int              `json:"rateLimit,omitempty"`
 	MaxInFlight *int              `json:"maxInFlight,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitzero"`
 	Status      Status            `json:"status,omitempty"` // StatusActive or StatusPaused
 
 	// SecretOverlap is how long the old secret still signs as well, in webhook-signature, beside a new Secret.

@@ -35,9 +35,16 @@ const (
 	DefaultPageLimit = 50        // items of one page
 	MaxPageLimit     = 100       // items of one page
 	MaxEventID       = 128       // characters of an event ID
+	MaxHeaders       = 20        // custom headers of a webhook
+	MaxHeaderName    = 128       // bytes of a custom header's name
+	MaxHeaderValue   = 4096      // bytes of a custom header's value
 
 	// EventIDLifetime is how long the same event ID is recognised as the same event.
 	EventIDLifetime = 72 * time.Hour
+	// MaxSecretOverlap is how long an old secret may go on signing beside a new one.
+	MaxSecretOverlap = 30 * 24 * time.Hour
+	// IdempotencyLifetime is how long a repeated registration is recognised by its key.
+	IdempotencyLifetime = 72 * time.Hour
 	// MaxRetryAfter bounds how far a Retry-After header can delay the next attempt.
 	MaxRetryAfter = time.Hour
 	// NoticeInterval is the least time between two notices about one webhook.

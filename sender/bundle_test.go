@@ -107,7 +107,7 @@ func (b *bundle) webhook(url string, events ...string) Webhook {
 	if len(events) == 0 {
 		events = []string{"*"}
 	}
-	w, _, err := b.CreateWebhook(b.t.Context(), "default", NewWebhook{URL: url, Events: events, Secret: "your_webhook_secret"})
+	w, _, err := b.CreateWebhook(b.t.Context(), "default", NewWebhook{Settings: Settings{URL: url, Events: events}, Secret: "your_webhook_secret"})
 	require.NoError(b.t, err)
 	return w
 }
@@ -147,7 +147,7 @@ func (b *bundle) in(account, url string, events ...string) Webhook {
 	if len(events) == 0 {
 		events = []string{"*"}
 	}
-	w, _, err := b.CreateWebhook(b.t.Context(), account, NewWebhook{URL: url, Events: events})
+	w, _, err := b.CreateWebhook(b.t.Context(), account, NewWebhook{Settings: Settings{URL: url, Events: events}})
 	require.NoError(b.t, err)
 	return w
 }

@@ -84,7 +84,7 @@ func TestLesson03_ScriptsAreLoadedAgain(t *testing.T) {
 	p := b.publish(guideData)
 	b.reaches(p, StateSucceeded)
 	flush()
-	b.update(w, WebhookUpdate{Description: ptr("x")})
+	b.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.Description = "x"; return nil }})
 	flush()
 	b.reaches(b.publish(guideData), StateSucceeded)
 	flush()

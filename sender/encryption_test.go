@@ -92,14 +92,14 @@ func TestEncryptionAtRest(t *testing.T) {
 				}).start()
 				require.Equal(t, !encrypted, strings.Contains(log.String(), "stored unencrypted"), "a warning without a key")
 				to, failing := newSink(t, nil), newSink(t, status(500))
-				in := NewWebhook{URL: to.URL, Events: []string{"*"}, Headers: map[string]string{"Authorization": value}}
+				in := NewWebhook{Settings: Settings{URL: to.URL, Events: []string{"*"}}, Headers: map[string]string{"Authorization": value}}
 				w, made, err := b.CreateWebhook(t.Context(), "default", in)
 				require.NoError(t, err)
 				b.update(w, WebhookUpdate{Secret: ptr(given), SecretOverlap: time.Hour})
 				b.reaches(b.publish(guideData), StateSucceeded)
 				requireSigned(t, to.got()[0], given, made)
 				require.Equal(t, value, to.got()[0].header.Get("Authorization"))
-				b.update(w, WebhookUpdate{URL: &failing.URL})
+				b.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.URL = failing.URL; return nil }})
 				b.reaches(b.publish(guideData), StateFailed)
 
 				all := everything(t, store)
@@ -214,7 +214,7 @@ func TestReencrypt(t *testing.T) {
 		for i, b := range []*bundle{newBundle(t, store, nil), newBundle(t, store, withKeys(encryptionKey(1))), newBundle(t, store, withKeys(encryptionKey(2), encryptionKey(1)))} {
 			for k := range 120 {
 				account := accounts[k%len(accounts)]
-				in := NewWebhook{URL: to.URL, Events: []string{"video.deleted"}, Secret: fmt.Sprintf("secret_number_%d_%d", i, k), Headers: map[string]string{"X-A": "a", "X-B": "b"}}
+				in := NewWebhook{Settings: Settings{URL: to.URL, Events: []string{"video.deleted"}}, Secret: fmt.Sprintf("secret_number_%d_%d", i, k), Headers: map[string]string{"X-A": "a", "X-B": "b"}}
 				w, _, err := b.CreateWebhook(t.Context(), account, in)
 				require.NoError(t, err)
 				secrets[w.ID] = []string{in.Secret}
@@ -241,7 +241,7 @@ func TestReencrypt(t *testing.T) {
 			for _, w := range all[:60] {
 				account, err := b.AccountOf(t.Context(), w.ID)
 				assert.NoError(t, err)
-				_, err = b.UpdateWebhook(t.Context(), account, w.ID, WebhookUpdate{Description: ptr("changed meanwhile")})
+				_, err = b.UpdateWebhook(t.Context(), account, w.ID, WebhookUpdate{Change: func(to *Webhook) error { to.Description = "changed meanwhile"; return nil }})
 				assert.NoError(t, err)
 			}
 		})

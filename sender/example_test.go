@@ -58,7 +58,7 @@ func Example() {
 	events := make(chan string, 1)
 	endpoint := receive(secret, events)
 	defer endpoint.Close()
-	hook, _, err := s.CreateWebhook(ctx, "default", sender.NewWebhook{URL: endpoint.URL, Events: []string{"video.*"}, Secret: secret})
+	hook, _, err := s.CreateWebhook(ctx, "default", sender.NewWebhook{Settings: sender.Settings{URL: endpoint.URL, Events: []string{"video.*"}}, Secret: secret})
 	if err != nil {
 		panic(err)
 	}
@@ -116,7 +116,7 @@ func ExampleSender_StartReplay() {
 	answers <- http.StatusOK
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(<-answers) }))
 	defer endpoint.Close()
-	hook, _, _ := s.CreateWebhook(ctx, "default", sender.NewWebhook{URL: endpoint.URL, Events: []string{"*"}})
+	hook, _, _ := s.CreateWebhook(ctx, "default", sender.NewWebhook{Settings: sender.Settings{URL: endpoint.URL, Events: []string{"*"}}})
 	event, _ := s.Publish(ctx, "default", sender.Event{Type: "video.uploaded", Data: json.RawMessage(`{}`)})
 	until := func(state sender.State) {
 		for range time.Tick(time.Millisecond) {

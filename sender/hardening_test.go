@@ -45,7 +45,7 @@ func TestLesson12_BlockedWhenDialled(t *testing.T) {
 			require.Zero(t, d.Attempts[0].StatusCode)
 			require.NoError(t, lax.DeleteWebhook(t.Context(), "default", w.ID))
 
-			_, _, err := strict.CreateWebhook(t.Context(), "default", NewWebhook{URL: url, Events: []string{"*"}})
+			_, _, err := strict.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: url, Events: []string{"*"}}})
 			requireError(t, err, CodeUnsafeURL, "url")
 		}
 		require.Empty(t, to.got())
@@ -96,15 +96,15 @@ func TestLesson28_OwnAdminAddress(t *testing.T) {
 		}).start()
 		for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "127.1.2.3"} {
 			url := fmt.Sprintf("http://%s:%d/config/", host, own.Port())
-			_, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{URL: url, Events: []string{"*"}})
+			_, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: url, Events: []string{"*"}}})
 			requireError(t, err, CodeUnsafeURL, "url")
 		}
 		w := unaware.webhook(admin.URL)
-		_, err := b.UpdateWebhook(t.Context(), "default", w.ID, WebhookUpdate{URL: &admin.URL})
+		_, err := b.UpdateWebhook(t.Context(), "default", w.ID, WebhookUpdate{Change: func(to *Webhook) error { to.URL = admin.URL + "/config/"; return nil }})
 		requireError(t, err, CodeUnsafeURL, "url")
 		d := b.reaches(b.publish(guideData), StateFailed)
 		require.Contains(t, d.Attempts[0].Error, "the admin address of this server")
-		b.update(w, WebhookUpdate{URL: &other.URL})
+		b.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.URL = other.URL; return nil }})
 		b.reaches(b.publish(guideData), StateFailed)
 		eventually(t, "the notice to the admin address was refused", func() bool {
 			n, err := store.Client().ZCard(t.Context(), b.queue.Tag(mustShard(t, b))+"dead:"+notifyLane).Result()
@@ -206,7 +206,7 @@ func TestLesson14_CustomHeaders(t *testing.T) {
 		}
 		for name, value := range refused {
 			headers := map[string]string{name: value}
-			_, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{URL: to.URL, Events: []string{"*"}, Headers: headers})
+			_, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: to.URL, Events: []string{"*"}}, Headers: headers})
 			requireError(t, err, CodeInvalidField, "headers")
 			_, err = b.UpdateWebhook(t.Context(), "default", w.ID, WebhookUpdate{Headers: &headers})
 			requireError(t, err, CodeInvalidField, "headers")

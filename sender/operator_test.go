@@ -32,7 +32,7 @@ func TestOperatorSeesEveryAccount(t *testing.T) {
 		ctx := t.Context()
 		ids := map[string]string{}
 		for _, account := range []string{"shop", "blog", "default"} {
-			w, _, err := b.CreateWebhook(ctx, account, NewWebhook{URL: "http://127.0.0.1:1/", Events: []string{"*"}})
+			w, _, err := b.CreateWebhook(ctx, account, NewWebhook{Settings: Settings{URL: "http://127.0.0.1:1/", Events: []string{"*"}}})
 			require.NoError(t, err)
 			ids[account] = w.ID
 		}

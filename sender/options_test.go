@@ -113,7 +113,7 @@ func TestMaxInFlight(t *testing.T) {
 			<-goOn
 			now.Add(-1)
 		})
-		w, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{URL: to.URL, Events: []string{"*"}, MaxInFlight: 1})
+		w, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: to.URL, Events: []string{"*"}, MaxInFlight: 1}})
 		require.NoError(t, err)
 		b.fill(12)
 		for n := range 4 {
@@ -121,7 +121,7 @@ func TestMaxInFlight(t *testing.T) {
 			goOn <- struct{}{}
 		}
 		require.EqualValues(t, 1, most.Load())
-		b.update(w, WebhookUpdate{MaxInFlight: ptr(3)})
+		b.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.MaxInFlight = 3; return nil }})
 		close(goOn)
 		eventually(t, "all of them", func() bool { return len(to.got()) == 12 && now.Load() == 0 })
 		require.LessOrEqual(t, most.Load(), int64(3))

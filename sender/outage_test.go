@@ -29,7 +29,7 @@ func TestLesson04_StoreDown(t *testing.T) {
 	b.reaches(before, StateSucceeded)
 	b.update(w, WebhookUpdate{Status: ptr(StatusPaused)})
 	waiting := b.publishes("default", Event{ID: "waiting"})
-	b.update(w, WebhookUpdate{Status: ptr(StatusActive), Description: ptr("x")})
+	b.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.Description = "x"; return nil }, Status: ptr(StatusActive)})
 	server.Kill()
 
 	_, err := b.Publish(t.Context(), "default", Event{ID: "lost-1", Type: "video.uploaded", Data: json.RawMessage(guideData)})
@@ -47,7 +47,7 @@ func TestLesson04_StoreDown(t *testing.T) {
 	requireError(t, err, CodeUnavailable, "")
 	_, err = b.StartReplay(t.Context(), "default", w.ID, ReplayRequest{Since: time.Now()})
 	requireError(t, err, CodeUnavailable, "")
-	_, _, err = b.CreateWebhook(t.Context(), "default", NewWebhook{URL: to.URL, Events: []string{"*"}})
+	_, _, err = b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: to.URL, Events: []string{"*"}}})
 	requireError(t, err, CodeUnavailable, "")
 	requireError(t, b.DeleteWebhook(t.Context(), "default", w.ID), CodeUnavailable, "")
 
@@ -183,12 +183,12 @@ func TestLostAnswers(t *testing.T) {
 	// The scripts have to be loaded, or Redis refuses the first call instead of doing it.
 	warm := newBundle(t, direct, nil)
 	x := warm.webhook("http://127.0.0.1:1/warm")
-	warm.update(x, WebhookUpdate{Description: ptr("x")})
+	warm.update(x, WebhookUpdate{Change: func(to *Webhook) error { to.Description = "x"; return nil }})
 	warm.publishes("warm", Event{ID: "warm"})
 	require.NoError(t, warm.DeleteWebhook(t.Context(), "default", x.ID))
 
 	l.lose("/registered-once")
-	w, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{URL: "http://127.0.0.1:1/registered-once", Events: []string{"*"}})
+	w, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: "http://127.0.0.1:1/registered-once", Events: []string{"*"}}})
 	require.NoError(t, err)
 	items, _, err := b.ListWebhooks(t.Context(), "default", "", 0)
 	require.NoError(t, err)
@@ -212,7 +212,7 @@ func TestLostAnswers(t *testing.T) {
 	require.Len(t, list, 2)
 
 	l.lose("/updated-once")
-	w, err = b.UpdateWebhook(t.Context(), "default", w.ID, WebhookUpdate{URL: ptr("http://127.0.0.1:1/updated-once"), Secret: ptr(first16), SecretOverlap: time.Hour})
+	w, err = b.UpdateWebhook(t.Context(), "default", w.ID, WebhookUpdate{Change: func(to *Webhook) error { to.URL = "http://127.0.0.1:1/updated-once"; return nil }, Secret: ptr(first16), SecretOverlap: time.Hour})
 	require.NoError(t, err)
 	require.Equal(t, w, b.hook(w))
 

@@ -214,7 +214,7 @@ func TestAccountNames(t *testing.T) {
 	for _, name := range []string{"", " ", "a b", "a\tb", "a\n", "a:b", "~notify", strings.Repeat("x", 65), "é", "a\x00"} {
 		_, err := b.Publish(t.Context(), name, Event{Type: "video.uploaded", Data: json.RawMessage(`{}`)})
 		requireError(t, err, CodeInvalidField, "account")
-		_, _, err = b.CreateWebhook(t.Context(), name, NewWebhook{URL: "http://127.0.0.1:1/", Events: []string{"*"}})
+		_, _, err = b.CreateWebhook(t.Context(), name, NewWebhook{Settings: Settings{URL: "http://127.0.0.1:1/", Events: []string{"*"}}})
 		requireError(t, err, CodeInvalidField, "account")
 		_, _, err = b.ListWebhooks(t.Context(), name, "", 0)
 		requireError(t, err, CodeInvalidField, "account")

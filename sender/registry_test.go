@@ -19,27 +19,26 @@ func TestRegistry(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, store *Store) {
 		b := newBundle(t, store, nil)
-		in := NewWebhook{
-			URL: "http://127.0.0.1:1/hook?a=b%20c", Events: []string{"video.uploaded", "user.*"}, Description: "Ours, “the main one”", RateLimit: 5, MaxInFlight: 3,
-			Headers: map[string]string{"X-B": "1", "Authorization": "Bearer x"},
-		}
+		in := NewWebhook{Settings: Settings{URL: "http://127.0.0.1:1/hook?a=b%20c", Events: []string{"video.uploaded", "user.*"}, Description: "Ours, “the main one”", RateLimit: 5, MaxInFlight: 3}, Headers: map[string]string{"X-B": "1", "Authorization": "Bearer x"}}
 		w, secret, err := b.CreateWebhook(t.Context(), "default", in)
 		require.NoError(t, err)
 		require.Regexp(t, `^whk_[0-9a-z]{12}$`, w.ID)
 		require.Regexp(t, `^whsec_[A-Za-z0-9+/]{32}$`, secret)
 		require.WithinDuration(t, time.Now(), w.CreatedAt, time.Minute)
-		require.Equal(t, Webhook{
-			ID: w.ID, URL: in.URL, Events: in.Events, Status: StatusActive, CreatedAt: w.CreatedAt, Description: in.Description,
-			HeaderNames: []string{"Authorization", "X-B"}, RateLimit: 5, MaxInFlight: 3,
-		}, w)
+		require.Equal(t, Webhook{Settings: Settings{URL: in.URL, Events: in.Events, Description: in.Description, RateLimit: 5, MaxInFlight: 3}, ID: w.ID, Status: StatusActive, CreatedAt: w.CreatedAt, HeaderNames: []string{"Authorization", "X-B"}}, w)
 		require.Equal(t, w, b.hook(w))
 
 		// Only what is given changes.
 		require.Equal(t, w, b.update(w, WebhookUpdate{}))
 		w.URL, w.Events = "http://127.0.0.1:2/", []string{"comment.created"}
-		require.Equal(t, w, b.update(w, WebhookUpdate{URL: &w.URL, Events: &w.Events}))
+		require.Equal(t, w, b.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.URL = w.URL; to.Events = w.Events; return nil }}))
 		w.Description, w.HeaderNames, w.RateLimit, w.MaxInFlight = "", nil, 0, 0
-		require.Equal(t, w, b.update(w, WebhookUpdate{Description: &w.Description, Headers: &map[string]string{}, RateLimit: &w.RateLimit, MaxInFlight: &w.MaxInFlight}))
+		require.Equal(t, w, b.update(w, WebhookUpdate{Change: func(to *Webhook) error {
+			to.Description = w.Description
+			to.RateLimit = w.RateLimit
+			to.MaxInFlight = w.MaxInFlight
+			return nil
+		}, Headers: &map[string]string{}}))
 		require.Equal(t, w, b.hook(w))
 		require.Empty(t, b.publishes("default", Event{Type: "video.uploaded"}).Deliveries, "it has left its old subscriptions")
 		require.Len(t, b.publishes("default", Event{Type: "comment.created"}).Deliveries, 1)
@@ -79,7 +78,7 @@ func TestSubscriptions(t *testing.T) {
 			require.ElementsMatch(t, want, got, event)
 		}
 		for _, bad := range []string{"a", "a.b", "x.*", "**", "*.*", "a.b.c.*", "a.b*", ".*", "video.uploaded", "a.b.c ", ""} {
-			_, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{URL: "http://127.0.0.1:1/", Events: []string{"a.x", bad}})
+			_, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: "http://127.0.0.1:1/", Events: []string{"a.x", bad}}})
 			requireError(t, err, CodeUnknownEventType, "events")
 		}
 		// A test event goes to its webhook only, whatever it subscribes to.
@@ -97,7 +96,9 @@ func TestSubscriptions(t *testing.T) {
 func TestRefusedFields(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
-	good := func() NewWebhook { return NewWebhook{URL: "http://127.0.0.1:1/", Events: []string{"*"}} }
+	good := func() NewWebhook {
+		return NewWebhook{Settings: Settings{URL: "http://127.0.0.1:1/", Events: []string{"*"}}}
+	}
 	x := func(n int) string { return strings.Repeat("x", n) }
 	for name, c := range map[string]struct {
 		change func(in *NewWebhook)
@@ -139,9 +140,14 @@ func TestRefusedFields(t *testing.T) {
 			c.change(&in)
 			_, _, err := b.CreateWebhook(t.Context(), "default", in)
 			w := b.webhook("http://127.0.0.1:1/")
-			_, changed := b.UpdateWebhook(t.Context(), "default", w.ID, WebhookUpdate{
-				URL: &in.URL, Events: &in.Events, Secret: orNil(in.Secret), Description: &in.Description, RateLimit: &in.RateLimit, MaxInFlight: &in.MaxInFlight,
-			})
+			_, changed := b.UpdateWebhook(t.Context(), "default", w.ID, WebhookUpdate{Change: func(to *Webhook) error {
+				to.URL = in.URL
+				to.Events = in.Events
+				to.Description = in.Description
+				to.RateLimit = in.RateLimit
+				to.MaxInFlight = in.MaxInFlight
+				return nil
+			}, Secret: orNil(in.Secret)})
 			if c.field == "" {
 				require.NoError(t, err)
 				require.NoError(t, changed)
@@ -169,7 +175,7 @@ func TestRefusedFields(t *testing.T) {
 		"an empty secret":     {WebhookUpdate{Secret: ptr("")}, "secret"},
 		"an overlap alone":    {WebhookUpdate{SecretOverlap: time.Hour}, "secretOverlap"},
 		"a negative overlap":  {WebhookUpdate{Secret: ptr(first16), SecretOverlap: -1}, "secretOverlap"},
-		"an overlap for ever": {WebhookUpdate{Secret: ptr(first16), SecretOverlap: maxOverlap + 1}, "secretOverlap"},
+		"an overlap for ever": {WebhookUpdate{Secret: ptr(first16), SecretOverlap: config.MaxSecretOverlap + 1}, "secretOverlap"},
 	} {
 		_, err := b.UpdateWebhook(t.Context(), "default", w.ID, c.u)
 		var e *Error
@@ -194,7 +200,7 @@ func TestWebhooksOfAnAccount(t *testing.T) {
 		for i := range config.MaxWebhooks {
 			ids = append(ids, b.in("default", fmt.Sprintf("http://127.0.0.1:1/%d", i), "video.*").ID)
 		}
-		_, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{URL: "http://127.0.0.1:1/", Events: []string{"*"}})
+		_, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: "http://127.0.0.1:1/", Events: []string{"*"}}})
 		requireError(t, err, CodeLimitReached, "")
 		b.in("another", "http://127.0.0.1:1/")
 
@@ -250,7 +256,7 @@ func TestConcurrentUpdates(t *testing.T) {
 		w := b.webhook("http://127.0.0.1:1/")
 		var all sync.WaitGroup
 		for _, u := range []WebhookUpdate{
-			{Description: ptr("new")}, {URL: ptr("http://127.0.0.1:2/")}, {Events: &[]string{"user.*"}}, {RateLimit: ptr(7)}, {MaxInFlight: ptr(9)}, {Headers: &map[string]string{"X-A": "1"}},
+			{Change: func(to *Webhook) error { to.Description = "new"; return nil }}, {Change: func(to *Webhook) error { to.URL = "http://127.0.0.1:2/"; return nil }}, {Change: func(to *Webhook) error { to.Events = []string{"user.*"}; return nil }}, {Change: func(to *Webhook) error { to.RateLimit = 7; return nil }}, {Change: func(to *Webhook) error { to.MaxInFlight = 9; return nil }}, {Headers: &map[string]string{"X-A": "1"}},
 		} {
 			all.Go(func() {
 				_, err := b.UpdateWebhook(t.Context(), "default", w.ID, u)

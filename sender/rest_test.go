@@ -27,7 +27,7 @@ func TestREST(t *testing.T) {
 			t.Parallel()
 			redis := config.Redis{URL: url(t)}
 			var parts atomic.Int32
-			apitest.Run(t, func(t *testing.T, o api.Options) http.Handler {
+			open := func(t *testing.T, o api.Options) http.Handler {
 				// Parts of the suite run side by side: each has keys of its own.
 				store, err := store.Open(redis, store.Options{Prefix: fmt.Sprint("part", parts.Add(1))})
 				require.NoError(t, err)
@@ -38,7 +38,9 @@ func TestREST(t *testing.T) {
 				h, err := api.New(o)
 				require.NoError(t, err)
 				return h
-			})
+			}
+			apitest.Run(t, open)
+			t.Run("Bounds", func(t *testing.T) { apitest.RunBounds(t, open) })
 		})
 	}
 }

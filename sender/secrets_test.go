@@ -35,7 +35,7 @@ func TestLesson08_NewSecretSignsTheNextAttempt(t *testing.T) {
 
 		elsewhere.update(w, WebhookUpdate{Status: ptr(StatusPaused)})
 		waiting := b.publish(guideData)
-		elsewhere.update(w, WebhookUpdate{Secret: ptr(second), URL: ptr(moved.URL)})
+		elsewhere.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.URL = moved.URL; return nil }, Secret: ptr(second)})
 		elsewhere.update(w, WebhookUpdate{Status: ptr(StatusActive)})
 		b.reaches(waiting, StateSucceeded)
 		requireSigned(t, moved.got()[0], second)
@@ -54,7 +54,7 @@ func TestSecretOverlap(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, store *Store) {
 		b := newBundle(t, store, nil).start()
 		to := newSink(t, nil)
-		w, made, err := b.CreateWebhook(t.Context(), "default", NewWebhook{URL: to.URL, Events: []string{"*"}})
+		w, made, err := b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: to.URL, Events: []string{"*"}}})
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(made, "whsec_"))
 		require.Len(t, standardKey(t, made), 24)
@@ -74,7 +74,7 @@ func TestSecretOverlap(t *testing.T) {
 		const second, third = "second_webhook_secret", "third_webhook_secret"
 		b.update(w, WebhookUpdate{Secret: ptr(second), SecretOverlap: time.Second})
 		requireSigned(t, deliver(), second, made)
-		b.update(w, WebhookUpdate{Description: ptr("nothing to do with it")})
+		b.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.Description = "nothing to do with it"; return nil }})
 		requireSigned(t, deliver(), second, made)
 		// The same change again, as after an answer that was lost, keeps the old one.
 		b.update(w, WebhookUpdate{Secret: ptr(second), SecretOverlap: time.Hour})
@@ -164,7 +164,7 @@ func TestSecretsAreInNoLog(t *testing.T) {
 				w.WriteHeader(500)
 			}
 		})
-		w, shown, err := b.CreateWebhook(t.Context(), "default", NewWebhook{URL: echo.URL, Events: []string{"*"}, Secret: secret, Headers: map[string]string{"Authorization": value}})
+		w, shown, err := b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: echo.URL, Events: []string{"*"}}, Secret: secret, Headers: map[string]string{"Authorization": value}})
 		require.NoError(t, err)
 		require.Empty(t, shown, "a given secret is not given back")
 		b.reaches(b.publish(guideData), StateSucceeded)
@@ -172,9 +172,9 @@ func TestSecretsAreInNoLog(t *testing.T) {
 		b.reaches(b.publish(guideData), StateFailed)
 		var text strings.Builder
 		fmt.Fprint(&text, <-events)
-		b.update(w, WebhookUpdate{URL: ptr("https://" + addrPort(t, echo.URL).String())})
+		b.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.URL = "https://" + addrPort(t, echo.URL).String(); return nil }})
 		b.reaches(b.publish(guideData), StateFailed)
-		b.update(w, WebhookUpdate{URL: ptr("http://127.0.0.1:1/?token=in-the-query")})
+		b.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.URL = "http://127.0.0.1:1/?token=in-the-query"; return nil }})
 		b.reaches(b.publish(guideData), StateFailed)
 
 		for _, bad := range []string{next[:10], "whsec_" + strings.Repeat("!", 20), strings.Repeat(next, 20)} {

@@ -24,9 +24,7 @@ func TestDelivery(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, store *Store) {
 		b := newBundle(t, store, nil).start()
 		to := newSink(t, nil)
-		w, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{
-			URL: to.URL + "/hook", Events: []string{"video.*"}, Secret: "your_webhook_secret", Headers: map[string]string{"Authorization": "Bearer token"},
-		})
+		w, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: to.URL + "/hook", Events: []string{"video.*"}}, Secret: "your_webhook_secret", Headers: map[string]string{"Authorization": "Bearer token"}})
 		require.NoError(t, err)
 		const data = `{"n": 12345678901234567890123, "esc":"\u00e9<>&",   "b":1.0e5}`
 		p := b.publish(data)

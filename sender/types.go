@@ -39,16 +39,12 @@ const (
 
 // Webhook is a registered endpoint. Secrets are never part of it.
 type Webhook struct {
-	ID           string        `json:"id"`
-	URL          string        `json:"url"`
-	Events       []string      `json:"events"`
-	Status       Status        `json:"status"`
-	CreatedAt    time.Time     `json:"createdAt"`
-	LastDelivery *LastDelivery `json:"lastDelivery,omitempty"`
-	Description  string        `json:"description,omitempty"`
-	HeaderNames  []string      `json:"headers,omitempty"` // names only; values are secret
-	RateLimit    int           `json:"rateLimit,omitempty"`
-	MaxInFlight  int           `json:"maxInFlight,omitempty"`
+	ID string
+	Settings
+	Status       Status
+	CreatedAt    time.Time
+	LastDelivery *LastDelivery // nil until there was one
+	HeaderNames  []string      // of the custom headers; their values are secret
 }
 
 // LastDelivery is the outcome of the latest attempt to a webhook.
@@ -59,25 +55,24 @@ type LastDelivery struct {
 
 // NewWebhook is what registers a webhook.
 type NewWebhook struct {
-	URL         string
-	Events      []string          // event types, groups such as video.*, or *
-	Secret      string            // 16 to 256 bytes; empty makes one
-	Description string            // at most 1,024 bytes
-	Headers     map[string]string // custom headers of every delivery
-	RateLimit   int               // attempts a second; 0 is no limit
-	MaxInFlight int               // attempts in flight; 0 is the sender's per_webhook
+	Settings
+	Secret  string            // 16 to 256 bytes; empty makes one
+	Headers map[string]string // custom headers of every delivery
+	Status  Status            // active or paused; empty is active
+
+	// IdempotencyKey makes a repetition of the same call within 72 hours answer the first webhook instead of making
+	// another. Optional; [A-Za-z0-9_-]{1,128}.
+	IdempotencyKey string
 }
 
 // WebhookUpdate changes the fields that are not nil.
 type WebhookUpdate struct {
-	URL           *string
-	Events        *[]string
+	// Change edits the Settings of the webhook, which it gets as it stands; an error of its own ends the update. It is
+	// called again where somebody else's change came first.
+	Change        func(w *Webhook) error
 	Secret        *string
 	SecretOverlap time.Duration // how long the old secret still signs as a second value
-	Description   *string
 	Headers       *map[string]string
-	RateLimit     *int
-	MaxInFlight   *int
 	Status        *Status // active or paused
 }
 

@@ -10,6 +10,7 @@ import (
 
 	_ "embed"
 
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
@@ -76,41 +77,26 @@ func (s *Sender) rewrite(ctx context.Context, shard int, r *record, m meta, stat
 }
 
 func (s *Sender) checkUpdate(u WebhookUpdate) error {
-	var errs []error
-	if u.URL != nil {
-		errs = append(errs, s.checkURL(*u.URL))
-	}
-	if u.Events != nil {
-		errs = append(errs, s.checkEvents(*u.Events))
-	}
 	if u.Secret != nil {
-		errs = append(errs, checkSecret(*u.Secret))
-	}
-	if u.Description != nil {
-		errs = append(errs, checkDescription(*u.Description))
-	}
-	if u.Headers != nil {
-		errs = append(errs, s.checkHeaders(*u.Headers))
-	}
-	if u.RateLimit != nil {
-		errs = append(errs, checkFlow(*u.RateLimit, 0))
-	}
-	if u.MaxInFlight != nil {
-		errs = append(errs, checkFlow(0, *u.MaxInFlight))
-	}
-	if u.Status != nil && *u.Status != StatusActive && *u.Status != StatusPaused {
-		errs = append(errs, invalid("status", "status takes active or paused"))
-	}
-	if u.SecretOverlap < 0 || u.SecretOverlap > maxOverlap {
-		errs = append(errs, invalid("secretOverlap", "an overlap is a duration up to %s, such as 24h", "720h"))
-	}
-	if u.SecretOverlap > 0 && u.Secret == nil {
-		errs = append(errs, invalid("secretOverlap", "an overlap goes with a new secret"))
-	}
-	for _, err := range errs {
-		if err != nil {
+		if err := checkSecret(*u.Secret); err != nil {
 			return err
 		}
+	}
+	if u.Headers != nil {
+		if err := s.checkHeaders(*u.Headers); err != nil {
+			return err
+		}
+	}
+	if u.Status != nil {
+		if err := checkStatus(*u.Status); err != nil {
+			return err
+		}
+	}
+	if u.SecretOverlap < 0 || u.SecretOverlap > config.MaxSecretOverlap {
+		return invalid("secretOverlap", "an overlap is a duration up to %s, such as 24h", config.FormatDuration(config.MaxSecretOverlap))
+	}
+	if u.SecretOverlap > 0 && u.Secret == nil {
+		return invalid("secretOverlap", "an overlap goes with a new secret")
 	}
 	return nil
 }
@@ -121,12 +107,18 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 	if err := json.Unmarshal([]byte(r.meta), &m); err != nil {
 		return m, fmt.Errorf("reading webhook %s: %w", r.lane, err)
 	}
-	set(&r.shown.URL, u.URL)
-	set(&m.URL, u.URL)
-	set(&r.shown.Events, u.Events)
-	set(&r.shown.Description, u.Description)
-	set(&r.shown.RateLimit, u.RateLimit)
-	set(&r.shown.MaxInFlight, u.MaxInFlight)
+	if u.Change != nil {
+		w := r.webhook()
+		w.Settings = w.Settings.clone()
+		if err := u.Change(&w); err != nil {
+			return m, err
+		}
+		if err := s.checkSettings(&r.shown.Settings, &w.Settings); err != nil {
+			return m, err
+		}
+		r.shown.Settings = w.Settings
+		m.URL = w.URL
+	}
 	if u.Secret != nil {
 		if err := s.rotate(r, &m, *u.Secret, time.Now(), u.SecretOverlap); err != nil {
 			return m, err
@@ -158,10 +150,4 @@ func (s *Sender) rotate(r *record, m *meta, secret string, now time.Time, overla
 	}
 	m.Secret, err = s.seal(r.account, r.lane, secret)
 	return err
-}
-
-func set[T any](field, value *T) {
-	if value != nil {
-		*field = *value
-	}
 }

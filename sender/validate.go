@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/videocloud/webhooks/config"
@@ -15,15 +14,7 @@ import (
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
-// Bounds of a webhook's fields.
-const (
-	maxAccount     = 64
-	maxDescription = 1024
-	maxHeaders     = 20
-	maxHeaderValue = 4096
-	maxRateLimit   = 100_000
-	maxOverlap     = 30 * 24 * time.Hour
-)
+const maxAccount = 64
 
 func (s *Sender) checkURL(raw string) error {
 	if raw == "" {
@@ -112,8 +103,8 @@ func (s *Sender) reserved(name string) bool {
 }
 
 func (s *Sender) checkHeaders(headers map[string]string) error {
-	if len(headers) > maxHeaders {
-		return invalid("headers", "at most %d custom headers", maxHeaders)
+	if len(headers) > config.MaxHeaders {
+		return invalid("headers", "at most %d custom headers", config.MaxHeaders)
 	}
 	seen := map[string]bool{}
 	for name, value := range headers {
@@ -128,8 +119,8 @@ func (s *Sender) checkHeaders(headers map[string]string) error {
 		} else {
 			seen[key] = true
 		}
-		if len(value) > maxHeaderValue || !validHeaderValue(value) {
-			return invalid("headers", "the value of %s holds a control character or is longer than %d bytes", quote(name), maxHeaderValue)
+		if len(value) > config.MaxHeaderValue || !validHeaderValue(value) {
+			return invalid("headers", "the value of %s holds a control character or is longer than %d bytes", quote(name), config.MaxHeaderValue)
 		}
 	}
 	return nil
@@ -137,7 +128,7 @@ func (s *Sender) checkHeaders(headers map[string]string) error {
 
 // validHeaderName is the token of RFC 9110 section 5.6.2.
 func validHeaderName(name string) bool {
-	if name == "" || len(name) > 128 {
+	if name == "" || len(name) > config.MaxHeaderName {
 		return false
 	}
 	for _, c := range []byte(name) {
@@ -155,23 +146,6 @@ func validHeaderValue(value string) bool {
 		}
 	}
 	return true
-}
-
-func checkDescription(d string) error {
-	if len(d) > maxDescription || !utf8.ValidString(d) {
-		return invalid("description", "a description has at most %d bytes of UTF-8", maxDescription)
-	}
-	return nil
-}
-
-func checkFlow(rate, inFlight int) error {
-	if rate < 0 || rate > maxRateLimit {
-		return invalid("rateLimit", "attempts a second: 1 to %d, or 0 for no limit", maxRateLimit)
-	}
-	if inFlight < 0 || inFlight > 10_000 {
-		return invalid("maxInFlight", "attempts in flight: 1 to 10000, or 0 for the sender's default")
-	}
-	return nil
 }
 
 // checkData checks that data is one JSON object: valid UTF-8, no repeated names at its top level, no absurd nesting.

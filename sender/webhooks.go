@@ -3,8 +3,10 @@ package sender
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -31,12 +33,8 @@ var (
 
 // shown is what is stored of a webhook to be shown again: nothing secret.
 type shown struct {
-	URL         string   `json:"url"`
-	Events      []string `json:"events"`
-	Description string   `json:"description,omitempty"`
+	Settings
 	HeaderNames []string `json:"headers,omitempty"`
-	RateLimit   int      `json:"rateLimit,omitempty"`
-	MaxInFlight int      `json:"maxInFlight,omitempty"`
 }
 
 // record is a webhook as it stands in the store.
@@ -53,9 +51,8 @@ type record struct {
 
 func (r *record) webhook() Webhook {
 	return Webhook{
-		ID: webhookPrefix + r.lane, URL: r.shown.URL, Events: r.shown.Events, Status: r.status, CreatedAt: time.UnixMilli(r.created).UTC(),
-		LastDelivery: r.last, Description: r.shown.Description, HeaderNames: r.shown.HeaderNames,
-		RateLimit: r.shown.RateLimit, MaxInFlight: r.shown.MaxInFlight,
+		ID: webhookPrefix + r.lane, Settings: r.shown.Settings, Status: r.status, CreatedAt: time.UnixMilli(r.created).UTC(),
+		LastDelivery: r.last, HeaderNames: r.shown.HeaderNames,
 	}
 }
 
@@ -75,13 +72,16 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 	if err != nil {
 		return Webhook{}, "", err
 	}
+	asked := in.digest()
 	if in.Secret == "" {
 		secret = newSecret()
 		in.Secret = secret
 	}
-	r := record{lane: newLane(), account: account, status: StatusActive, shown: shown{
-		URL: in.URL, Events: in.Events, Description: in.Description, HeaderNames: slices.Sorted(maps.Keys(in.Headers)),
-		RateLimit: in.RateLimit, MaxInFlight: in.MaxInFlight,
+	if in.Status == "" {
+		in.Status = StatusActive
+	}
+	r := record{lane: newLane(), account: account, status: in.Status, shown: shown{
+		Settings: in.Settings, HeaderNames: slices.Sorted(maps.Keys(in.Headers)),
 	}}
 	m := meta{URL: in.URL, Account: account}
 	if m.Secret, err = s.seal(account, r.lane, in.Secret); err != nil {
@@ -90,7 +90,14 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 	if m.Headers, err = s.sealHeaders(account, r.lane, in.Headers); err != nil {
 		return Webhook{}, "", err
 	}
+	sealed := ""
+	if in.IdempotencyKey != "" {
+		if sealed, err = s.seal(account, r.lane, asked); err != nil {
+			return Webhook{}, "", err
+		}
+	}
 	args := append([]any{r.lane, account, config.MaxWebhooks}, r.stored(m)...)
+	args = append(args, string(in.Status), in.IdempotencyKey, sealed, config.IdempotencyLifetime.Milliseconds())
 	for _, e := range in.Events {
 		args = append(args, e)
 	}
@@ -101,6 +108,9 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 	switch v := v.(type) {
 	case int64:
 		r.created = v
+	case []any:
+		w, err := s.registeredBefore(ctx, account, asked, v)
+		return w, "", err
 	case string:
 		if v == "limit" {
 			return Webhook{}, "", &Error{Code: CodeLimitReached, Message: fmt.Sprintf("this account has %d webhooks, the most there may be; delete one first", config.MaxWebhooks)}
@@ -110,11 +120,39 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 	return r.webhook(), secret, nil
 }
 
-func (s *Sender) checkNew(in NewWebhook) error {
-	if err := s.checkURL(in.URL); err != nil {
-		return err
+// digest is what an idempotency key stands for. It covers the secret, so it is sealed where it is kept.
+func (in *NewWebhook) digest() string {
+	if in.IdempotencyKey == "" {
+		return ""
 	}
-	if err := s.checkEvents(in.Events); err != nil {
+	h := sha256.New()
+	for _, part := range []any{in.Settings, in.Secret, in.Headers, in.Status} {
+		text, _ := json.Marshal(part) // strings, numbers, and lists and maps of them; the names of a map come sorted
+		_, _ = h.Write(append(text, 0))
+	}
+	return string(h.Sum(nil))
+}
+
+// registeredBefore answers a registration whose key was used before: the first webhook, where the same was asked for.
+func (s *Sender) registeredBefore(ctx context.Context, account, asked string, first []any) (Webhook, error) {
+	lane, _ := first[0].(string)
+	sealed, _ := first[1].(string)
+	before, err := s.open(account, lane, sealed)
+	if err != nil {
+		return Webhook{}, err
+	}
+	if before != asked {
+		return Webhook{}, &Error{Code: CodeConflict, Field: "Idempotency-Key", Message: "this key was used in the last 72 h to register another webhook; choose a new key for a new webhook"}
+	}
+	w, err := s.Webhook(ctx, account, webhookPrefix+lane)
+	if errors.Is(err, errNotFound) {
+		return Webhook{}, &Error{Code: CodeConflict, Field: "Idempotency-Key", Message: "the webhook that was registered with this key was deleted; choose a new key"}
+	}
+	return w, err
+}
+
+func (s *Sender) checkNew(in NewWebhook) error {
+	if err := s.checkSettings(new(Settings), &in.Settings); err != nil {
 		return err
 	}
 	if in.Secret != "" {
@@ -122,13 +160,15 @@ func (s *Sender) checkNew(in NewWebhook) error {
 			return err
 		}
 	}
-	if err := checkDescription(in.Description); err != nil {
-		return err
+	if in.Status != "" {
+		if err := checkStatus(in.Status); err != nil {
+			return err
+		}
 	}
-	if err := s.checkHeaders(in.Headers); err != nil {
-		return err
+	if in.IdempotencyKey != "" && !validEventID(in.IdempotencyKey) {
+		return invalid("Idempotency-Key", "an idempotency key has 1 to %d letters, digits, dashes and underscores", config.MaxEventID)
 	}
-	return checkFlow(in.RateLimit, in.MaxInFlight)
+	return s.checkHeaders(in.Headers)
 }
 
 func (s *Sender) sealHeaders(account, lane string, headers map[string]string) (map[string]string, error) {

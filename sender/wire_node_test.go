@@ -57,7 +57,7 @@ func TestWireByOthers(t *testing.T) {
 			w.WriteHeader(500) // the second attempt of a delivery is as good
 		}
 	})
-	w, made, err := b.CreateWebhook(t.Context(), "default", NewWebhook{URL: to.URL, Events: []string{"*"}})
+	w, made, err := b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: to.URL, Events: []string{"*"}}})
 	require.NoError(t, err)
 	deliver := func(what, data, secret string) received {
 		before := len(to.got())

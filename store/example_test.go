@@ -43,7 +43,7 @@ func Example() {
 	}
 	defer gateway.Close()
 
-	_, _, err = deliveries.CreateWebhook(context.Background(), "default", sender.NewWebhook{URL: "https://example.com/webhooks", Events: []string{"video.*"}})
+	_, _, err = deliveries.CreateWebhook(context.Background(), "default", sender.NewWebhook{Settings: sender.Settings{URL: "https://example.com/webhooks", Events: []string{"video.*"}}})
 	fmt.Println(s.InMemory(), err)
 	// Output:
 	// true <nil>

@@ -77,8 +77,25 @@ func (d *document) keyword(s map[string]any, keyword string, v, value any, at st
 	wrong := fmt.Errorf("%s: %v does not satisfy %s %v", at, value, keyword, v)
 	ok := true
 	switch keyword {
-	case "description", "examples", "default", "additionalProperties":
+	case "description", "examples", "default", "readOnly":
 		return nil
+	case "additionalProperties":
+		members, isObject := value.(map[string]any)
+		if _, named := s["properties"]; named || !isObject {
+			return nil
+		}
+		for name, member := range members {
+			if err := d.validate(v, member, at+"."+name); err != nil {
+				return err
+			}
+		}
+	case "propertyNames":
+		members, _ := value.(map[string]any)
+		for name := range members {
+			if err := d.validate(v, name, at+"."+name); err != nil {
+				return err
+			}
+		}
 	case "properties":
 		return d.properties(s, value, at)
 	case "type":
@@ -115,7 +132,7 @@ func (d *document) keyword(s map[string]any, keyword string, v, value any, at st
 	case "format":
 		text, isString := value.(string)
 		ok = !isString || hasFormat(v.(string), text)
-	case "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems":
+	case "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "minProperties", "maxProperties":
 		ok = inBound(keyword, v.(json.Number), value)
 	default:
 		return fmt.Errorf("%s: the schema has a keyword that this test does not know: %s", at, keyword)
@@ -185,6 +202,14 @@ func inBound(keyword string, bound json.Number, value any) bool {
 	case string:
 		n = float64(utf8.RuneCountInString(v))
 	case []any:
+		if !strings.HasSuffix(keyword, "Items") {
+			return true
+		}
+		n = float64(len(v))
+	case map[string]any:
+		if !strings.HasSuffix(keyword, "Properties") {
+			return true
+		}
 		n = float64(len(v))
 	case json.Number:
 		n, _ = v.Float64()

@@ -1,7 +1,9 @@
 package apitest
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -42,7 +44,7 @@ func testWebhooks(t *testing.T, c *client) {
 			{"PUT", `{"description":"second"}`, "description"},
 			{"PATCH", `{"events":["user.*","*"]}`, "events"},
 			{"PATCH", `{"url":"https://your-server.com/other"}`, "url"},
-			{"PUT", `{"secret":"new_webhook_secret","secretOverlap":"24h"}`, ""},
+			{"PUT", `{"secret":"new_webhook_secret","secretOverlap":"2d"}`, ""},
 			{"PUT", `{"status":"paused"}`, "status"},
 			{"PATCH", `{"status":"active"}`, "status"},
 			{"PATCH", `{"description":null}`, "description"},
@@ -59,6 +61,66 @@ func testWebhooks(t *testing.T, c *client) {
 			}
 			require.Equal(t, w, changed, "%s %s", step.method, step.body)
 			require.Equal(t, w, c.do("GET", "/webhooks/"+id, "").ok(http.StatusOK))
+		}
+	})
+	t.Run("what GET answers can be PUT as it is", func(t *testing.T) {
+		c := c.in(t)
+		id := c.do("POST", "/webhooks", `{"url":"https://your-server.com/webhooks","events":["video.*"],"description":"first","headers":{"X-B":"1","X-A":"2"},`+
+			`"rateLimit":5,"maxInFlight":2,"metadata":{"team":"a"},"status":"paused"}`).ok(201)["id"].(string)
+		got := c.do("GET", "/webhooks/"+id, "").ok(http.StatusOK)
+		for name, with := range map[string]map[string]any{
+			"as it is":         nil,
+			"after a delivery": {"lastDelivery": map[string]any{"success": true, "timestamp": "2024-03-31T12:00:00Z"}, "heldUntil": "2024-03-31T12:00:00Z", "publicKey": "whpk_x"},
+			"failed meanwhile": {"status": "failed"},
+			"disabled":         {"status": "disabled"},
+			"in another order": {"headers": []string{"X-B", "X-A"}},
+		} {
+			object := maps.Clone(got)
+			maps.Copy(object, with)
+			body, err := json.Marshal(object)
+			require.NoError(t, err)
+			for _, method := range []string{"PUT", "PATCH"} {
+				require.Equal(t, got, c.do(method, "/webhooks/"+id, string(body)).ok(http.StatusOK), name)
+			}
+			require.Equal(t, got, c.do("GET", "/webhooks/"+id, "").ok(http.StatusOK), name)
+		}
+		other := c.do("POST", "/webhooks", newWebhook).ok(201)
+		body, err := json.Marshal(other)
+		require.NoError(t, err)
+		_, field := c.do("PUT", "/webhooks/"+id, string(body)).failure(422)
+		require.Equal(t, "id", field)
+	})
+	t.Run("metadata is kept, replaced and cleared", func(t *testing.T) {
+		c := c.in(t)
+		id := c.webhook()
+		require.Equal(t, map[string]any{"a": "1", "b": ""}, c.do("PATCH", "/webhooks/"+id, `{"metadata":{"a":"1","b":""}}`).ok(200)["metadata"])
+		require.Equal(t, map[string]any{"c": "2"}, c.do("PATCH", "/webhooks/"+id, `{"metadata":{"c":"2"}}`).ok(200)["metadata"])
+		require.NotContains(t, c.do("PATCH", "/webhooks/"+id, `{"metadata":null}`).ok(200), "metadata")
+	})
+	t.Run("one registration for one idempotency key", func(t *testing.T) {
+		c := c.in(t).as(keyB)
+		const asked = `{"url":"https://your-server.com/webhooks","events":["video.*"]}`
+		first := c.do("POST", "/webhooks", asked, "Idempotency-Key: shop-1").ok(201)
+		require.NotEmpty(t, first["secret"])
+		delete(first, "secret")
+		for _, body := range []string{asked, ` {"events":["video.*"], "url":"https://your-server.com/webhooks", "secret":null}`} {
+			again := c.do("POST", "/webhooks", body, "Idempotency-Key: shop-1")
+			require.Equal(t, first, again.ok(201))
+			require.Equal(t, "/webhooks/"+first["id"].(string), again.header.Get("Location"))
+		}
+		for _, body := range []string{
+			`{"url":"https://your-server.com/webhooks","events":["video.*","user.*"]}`, strings.Replace(asked, "{", `{"secret":"your_webhook_secret",`, 1),
+			strings.Replace(asked, "{", `{"headers":{"X-A":"1"},`, 1), strings.Replace(asked, "{", `{"status":"paused",`, 1),
+		} {
+			code, field := c.do("POST", "/webhooks", body, "Idempotency-Key: shop-1").failure(409)
+			require.Equal(t, []string{"conflict", "Idempotency-Key"}, []string{code, field})
+		}
+		require.Len(t, c.do("GET", "/webhooks", "").items(), 1)
+		require.NotEqual(t, first["id"], c.do("POST", "/webhooks", asked, "Idempotency-Key: shop-2").ok(201)["id"])
+		require.NotEqual(t, first["id"], c.as(keyA).do("POST", "/webhooks", asked, "Idempotency-Key: shop-1").ok(201)["id"], "another account's")
+		for _, bad := range [][]string{{"Idempotency-Key: a b"}, {"Idempotency-Key: a", "Idempotency-Key: b"}} {
+			_, field := c.do("POST", "/webhooks", asked, bad...).failure(422)
+			require.Equal(t, "Idempotency-Key", field)
 		}
 	})
 	t.Run("bad changes change nothing", func(t *testing.T) {
@@ -79,11 +141,13 @@ func testWebhooks(t *testing.T, c *client) {
 			{`{"secret":"new_webhook_secret","secretOverlap":"-1h"}`, 422, "invalid_field", "secretOverlap"},
 			{`{"secret":"new_webhook_secret","secretOverlap":24}`, 422, "invalid_field", "secretOverlap"},
 			{`{"secret":"new_webhook_secret","secretOverlap":"1 day"}`, 422, "invalid_field", "secretOverlap"},
-			{`{"status":"failed"}`, 422, "invalid_field", "status"},
-			{`{"status":"disabled"}`, 422, "invalid_field", "status"},
+			{`{"status":"deleted"}`, 422, "invalid_field", "status"},
+			{`{"metadata":{"a":1}}`, 422, "invalid_field", "metadata"},
+			{`{"headers":["X-A"]}`, 422, "invalid_field", "headers"},
+			{`{"headers":[1]}`, 422, "invalid_field", "headers"},
 			{`{"status":null}`, 422, "invalid_field", "status"},
-			{`{"description":"x","createdAt":"2024-03-31T12:00:00Z"}`, 422, "unknown_field", "createdAt"},
-			{`{"description":"x","id":"whk_1"}`, 422, "unknown_field", "id"},
+			{`{"description":"x","createdAt":"2024-03-31T12:00:00Z"}`, 422, "invalid_field", "createdAt"},
+			{`{"description":"x","id":"whk_1"}`, 422, "invalid_field", "id"},
 			{`{"description":"x"`, 400, "invalid_json", ""},
 		} {
 			res := c.do("PUT", "/webhooks/"+id, row.body)

@@ -192,7 +192,7 @@ func accounts() []string {
 func (r *rig) register(s *sender.Sender, accounts ...string) {
 	r.t.Helper()
 	for _, a := range accounts {
-		_, _, err := s.CreateWebhook(r.t.Context(), a, sender.NewWebhook{URL: r.sink.URL + "/" + a, Events: []string{"*"}, Secret: "your_webhook_secret"})
+		_, _, err := s.CreateWebhook(r.t.Context(), a, sender.NewWebhook{Settings: sender.Settings{URL: r.sink.URL + "/" + a, Events: []string{"*"}}, Secret: "your_webhook_secret"})
 		require.NoError(r.t, err)
 	}
 }

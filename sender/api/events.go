@@ -148,19 +148,29 @@ func (e *newEvent) event() sender.Event {
 
 const idempotencyKey = "Idempotency-Key"
 
+// idempotencyKey is the header's value, "" where there is none.
+func (c *call) idempotencyKey() (string, error) {
+	keys := c.r.Header[idempotencyKey]
+	switch {
+	case len(keys) == 0:
+		return "", nil
+	case len(keys) > 1 || !isID(keys[0]):
+		return "", invalid(idempotencyKey, "must be one key of 1 to %d letters, digits, dashes and underscores; leave the header out if there is none", config.MaxEventID)
+	}
+	return keys[0], nil
+}
+
 func (c *call) publish() (any, error) {
 	in, err := decode[newEvent](c, newEventPlan, maxEventBody)
 	if err != nil {
 		return nil, err
 	}
 	e := in.event()
-	keys := c.r.Header[idempotencyKey]
-	byHeader := len(keys) > 0 && in.ID == nil
+	byHeader := len(c.r.Header[idempotencyKey]) > 0 && in.ID == nil
 	if byHeader {
-		if len(keys) > 1 || keys[0] == "" {
-			return nil, invalid(idempotencyKey, "must be one event ID; leave the header out if there is none")
+		if e.ID, err = c.idempotencyKey(); err != nil {
+			return nil, err
 		}
-		e.ID = keys[0]
 	}
 	p, err := c.service.Publish(c.r.Context(), c.account, e)
 	if refused := (*sender.Error)(nil); byHeader && errors.As(err, &refused) && refused.Field == "id" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -32,6 +33,12 @@ type account struct {
 	events     map[string]*stored
 	deliveries []*sender.Delivery
 	replays    map[string]sender.Replay
+	keys       map[string]*registered
+}
+
+type registered struct {
+	asked   sender.NewWebhook
+	webhook *sender.Webhook
 }
 
 type stored struct {
@@ -46,7 +53,7 @@ func (f *fake) in(name string) (a *account, done func()) {
 	f.mu.Lock()
 	a = f.accounts[name]
 	if a == nil {
-		a = &account{events: map[string]*stored{}, replays: map[string]sender.Replay{}}
+		a = &account{events: map[string]*stored{}, replays: map[string]sender.Replay{}, keys: map[string]*registered{}}
 		f.accounts[name] = a
 	}
 	return a, f.mu.Unlock
@@ -99,6 +106,13 @@ func (f *fake) CreateWebhook(_ context.Context, name string, in sender.NewWebhoo
 	if f.down != nil {
 		return w, "", f.down
 	}
+	if first := a.keys[in.IdempotencyKey]; in.IdempotencyKey != "" && first != nil {
+		if !reflect.DeepEqual(first.asked, in) {
+			return w, "", refuse(sender.CodeConflict, "Idempotency-Key", "was used for another")
+		}
+		return *first.webhook, "", nil
+	}
+	asked := in
 	if in.Secret == "" {
 		secret = "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 24))
 		in.Secret = secret
@@ -108,11 +122,12 @@ func (f *fake) CreateWebhook(_ context.Context, name string, in sender.NewWebhoo
 			return w, "", err
 		}
 	}
-	w = sender.Webhook{
-		ID: strings.ReplaceAll(f.id("whk"), "-", ""), URL: in.URL, Events: in.Events, Status: sender.StatusActive, CreatedAt: time.Now(),
-		Description: in.Description, HeaderNames: namesOf(in.Headers), RateLimit: in.RateLimit, MaxInFlight: in.MaxInFlight,
+	w = sender.Webhook{Settings: sender.Settings{URL: in.URL, Events: in.Events, Description: in.Description, RateLimit: in.RateLimit, MaxInFlight: in.MaxInFlight}, ID: strings.ReplaceAll(f.id("whk"), "-", ""), Status: sender.StatusActive, CreatedAt: time.Now(), HeaderNames: namesOf(in.Headers)}
+	if in.Status != "" {
+		w.Status = in.Status
 	}
 	a.webhooks = append(a.webhooks, &w)
+	a.keys[in.IdempotencyKey] = &registered{asked, &w}
 	return w, secret, nil
 }
 
@@ -181,11 +196,13 @@ func (f *fake) UpdateWebhook(_ context.Context, name, id string, u sender.Webhoo
 		return none, err
 	}
 	changed := *w
-	if u.URL != nil {
-		changed.URL, err = *u.URL, checkURL(*u.URL)
+	if u.Change != nil {
+		if err := u.Change(&changed); err != nil {
+			return none, err
+		}
 	}
-	if u.Events != nil && err == nil {
-		changed.Events, err = *u.Events, checkEvents(*u.Events)
+	if err = checkURL(changed.URL); err == nil {
+		err = checkEvents(changed.Events)
 	}
 	if u.Secret != nil && err == nil {
 		err = checkSecret(*u.Secret)
@@ -198,17 +215,8 @@ func (f *fake) UpdateWebhook(_ context.Context, name, id string, u sender.Webhoo
 	if err != nil {
 		return none, err
 	}
-	if u.Description != nil {
-		changed.Description = *u.Description
-	}
 	if u.Headers != nil {
 		changed.HeaderNames = namesOf(*u.Headers)
-	}
-	if u.RateLimit != nil {
-		changed.RateLimit = *u.RateLimit
-	}
-	if u.MaxInFlight != nil {
-		changed.MaxInFlight = *u.MaxInFlight
 	}
 	*w = changed
 	return *w, nil

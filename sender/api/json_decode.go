@@ -3,8 +3,10 @@ package api
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/sender"
@@ -18,6 +20,8 @@ import (
 //	min:"1"           the least length of a string, or the least number
 //	null:"clear"      null stands for the empty value; otherwise it is as if the member were absent
 //	null:"no"         null is refused
+//
+// The members of an embedded struct are the request's own; null clears them, unless a tag says otherwise.
 type plan struct {
 	fields   []field
 	required uint64 // one bit for each field
@@ -25,22 +29,42 @@ type plan struct {
 
 type field struct {
 	name    string
-	index   int
+	index   []int
 	pointer bool
 	min     int64
 	hasMin  bool
+	longest time.Duration
 	null    string
 	read    reader
 }
 
 func planOf(t reflect.Type) *plan {
 	p := &plan{}
+	p.add(t, nil, t.Implements(reflect.TypeFor[partial]()), "")
+	return p
+}
+
+// partial is a request of which every member may be left out.
+type partial interface{ partial() }
+
+func (p *plan) add(t reflect.Type, at []int, partial bool, null string) {
 	for i := range t.NumField() {
 		sf := t.Field(i)
-		f := field{name: jsonName(sf), index: i, null: sf.Tag.Get("null")}
+		index := append(slices.Clone(at), i)
+		if sf.Anonymous {
+			p.add(sf.Type, index, partial, "clear")
+			continue
+		}
+		f := field{name: jsonName(sf), index: index, null: null}
+		if n, ok := sf.Tag.Lookup("null"); ok {
+			f.null = n
+		}
 		if m, ok := sf.Tag.Lookup("min"); ok {
 			f.min, _ = strconv.ParseInt(m, 10, 64)
 			f.hasMin = true
+		}
+		if m := sf.Tag.Get("max"); m != "" {
+			f.longest, _ = config.ParseDuration(m) // of a duration; a number has no unit and is none
 		}
 		value := sf.Type
 		if value.Kind() == reflect.Pointer {
@@ -48,12 +72,11 @@ func planOf(t reflect.Type) *plan {
 			value = value.Elem()
 		}
 		f.read = readerOf(value)
-		if sf.Tag.Get("required") == "true" {
+		if sf.Tag.Get("required") == "true" && !partial {
 			p.required |= 1 << len(p.fields)
 		}
 		p.fields = append(p.fields, f)
 	}
-	return p
 }
 
 func jsonName(sf reflect.StructField) string {
@@ -146,13 +169,17 @@ func (s *scanner) value(f *field) error {
 
 // set puts a value into its field of v, and reports whether there was one: null is none.
 func (f *field) set(raw []byte, v reflect.Value) (bool, *sender.Error) {
-	v = v.Field(f.index)
+	v = v.FieldByIndex(f.index)
 	if raw[0] == 'n' {
 		switch f.null {
 		case "no":
 			return false, invalid(f.name, "can't be null; leave it out to keep it as it is")
 		case "clear":
-			v.Set(reflect.New(v.Type().Elem()))
+			if f.pointer {
+				v.Set(reflect.New(v.Type().Elem()))
+			} else {
+				v.SetZero()
+			}
 		}
 		return false, nil
 	}

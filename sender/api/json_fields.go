@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -19,6 +20,9 @@ var (
 	typeDuration = reflect.TypeFor[time.Duration]()
 	typeStrings  = reflect.TypeFor[[]string]()
 	typeHeaders  = reflect.TypeFor[map[string]string]()
+
+	typeHeaderUpdate = reflect.TypeFor[headerUpdate]()
+	typeIgnored      = reflect.TypeFor[ignored]()
 )
 
 func readerOf(t reflect.Type) reader {
@@ -32,7 +36,11 @@ func readerOf(t reflect.Type) reader {
 	case t == typeStrings:
 		return readStrings
 	case t == typeHeaders:
-		return readHeaders
+		return readMap
+	case t == typeHeaderUpdate:
+		return readHeaderUpdate
+	case t == typeIgnored:
+		return func(*field, []byte, reflect.Value) *sender.Error { return nil }
 	case t.Kind() == reflect.String:
 		return readString
 	case t.Kind() == reflect.Int:
@@ -56,8 +64,11 @@ func readString(f *field, raw []byte, v reflect.Value) *sender.Error {
 	if problem != "" {
 		return invalid(f.name, "%s", problem)
 	}
-	if f.hasMin && int64(len(text)) < f.min {
+	if f.hasMin && text == "" {
 		return invalid(f.name, "must not be empty; leave it out if there is none")
+	}
+	if int64(len(text)) < f.min {
+		return invalid(f.name, "must have at least %d bytes", f.min)
 	}
 	v.SetString(text)
 	return nil
@@ -139,9 +150,9 @@ func readDuration(f *field, raw []byte, v reflect.Value) *sender.Error {
 	if problem != "" {
 		return invalid(f.name, "%s", problem)
 	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 || d > maxSecretOverlap {
-		return invalid(f.name, "must be a duration such as 24h or 90m, of %d hours at most", int(maxSecretOverlap.Hours()))
+	d, err := config.ParseDuration(text)
+	if err != nil || d < 0 || d > f.longest {
+		return invalid(f.name, "must be a duration such as 24h, 90m or 2d, of %s at most", config.FormatDuration(f.longest))
 	}
 	v.SetInt(int64(d))
 	return nil
@@ -168,12 +179,12 @@ func readStrings(f *field, raw []byte, v reflect.Value) *sender.Error {
 	return refused
 }
 
-func readHeaders(f *field, raw []byte, v reflect.Value) *sender.Error {
+func readMap(f *field, raw []byte, v reflect.Value) *sender.Error {
 	if raw[0] != '{' {
-		return invalid(f.name, "must be an object of header names and values")
+		return invalid(f.name, "must be an object of names and values")
 	}
 	s := scanner{b: raw}
-	headers := map[string]string{}
+	members := map[string]string{}
 	_ = s.object(f.name, func(name []byte) error { // its form was checked before
 		key := string(name)
 		start := s.i
@@ -182,9 +193,17 @@ func readHeaders(f *field, raw []byte, v reflect.Value) *sender.Error {
 		if problem != "" {
 			s.refuse(invalid(f.name, "must have strings as values; that of %q %s", shorten(name), problem))
 		}
-		headers[key] = text
+		members[key] = text
 		return nil
 	})
-	v.Set(reflect.ValueOf(headers))
+	v.Set(reflect.ValueOf(members))
 	return s.refused
+}
+
+func readHeaderUpdate(f *field, raw []byte, v reflect.Value) *sender.Error {
+	h := v.Addr().Interface().(*headerUpdate)
+	if raw[0] == '[' {
+		return readStrings(f, raw, reflect.ValueOf(&h.names).Elem())
+	}
+	return readMap(f, raw, reflect.ValueOf(&h.values).Elem())
 }

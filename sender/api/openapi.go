@@ -145,9 +145,9 @@ func parametersOf(r *route) (list []doc) {
 	for _, name := range r.query {
 		list = append(list, queryParameter(name))
 	}
-	if r.idempotent {
+	if r.idempotent != "" {
 		list = append(list, doc{{"name", idempotencyKey}, {"in", "header"},
-			{"description", "The event's ID where the body has none."},
+			{"description", r.idempotent},
 			{"schema", doc{{"type", "string"}, {"pattern", "^[A-Za-z0-9_-]{1,128}$"}}}})
 	}
 	if r.access != accessOpen {

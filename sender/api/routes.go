@@ -21,7 +21,7 @@ type route struct {
 	access      access
 	accountless bool     // it concerns no account
 	query       []string // the parameters it takes
-	idempotent  bool     // it takes Idempotency-Key
+	idempotent  string   // what Idempotency-Key does, where the route takes it
 	request     reflect.Type
 	status      int
 	answer      reflect.Type
@@ -54,9 +54,11 @@ var notFound = []sender.Code{sender.CodeNotFound}
 var routes = []route{
 	{
 		method: http.MethodPost, path: "/webhooks", operation: "createWebhook", tag: tagWebhooks, access: accessManage,
-		summary:     "Register a webhook",
-		description: "Without a secret one is made and shown in this answer only; a secret is never shown again.",
-		request:     reflect.TypeFor[newWebhook](), status: http.StatusCreated, answer: reflect.TypeFor[createdWebhook](),
+		summary: "Register a webhook",
+		description: "Without a secret one is made and shown in this answer only; a secret is never shown again. The same " +
+			"Idempotency-Key again within 72 hours answers the webhook of the first request, without its secret; with another body it is a conflict.",
+		idempotent: "Answers a repetition with the first webhook.",
+		request:    reflect.TypeFor[newWebhook](), status: http.StatusCreated, answer: reflect.TypeFor[createdWebhook](),
 		location: "the webhook",
 		errors:   bodyErrorsAnd(sender.CodeUnknownEventType, sender.CodeUnsafeURL, sender.CodeLimitReached, sender.CodeConflict),
 		serve:    (*call).createWebhook,
@@ -118,7 +120,7 @@ var routes = []route{
 		summary: "Publish an event",
 		description: "Answered only once the event is stored. The same ID again within 72 hours, with the same event, data and " +
 			"(if given) timestamp, gets the first answer and `duplicate: true`; with others it is a conflict.",
-		idempotent: true, request: reflect.TypeFor[newEvent](), status: http.StatusAccepted, answer: reflect.TypeFor[published](),
+		idempotent: "The event's ID where the body has none.", request: reflect.TypeFor[newEvent](), status: http.StatusAccepted, answer: reflect.TypeFor[published](),
 		errors: bodyErrorsAnd(sender.CodeUnknownEventType, sender.CodeConflict, sender.CodeLimitReached),
 		serve:  (*call).publish,
 	},

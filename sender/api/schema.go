@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,7 +68,11 @@ func (s *schemas) of(t reflect.Type, request bool) doc {
 	case reflect.TypeFor[millis](), typeTime:
 		return doc{{"type", "string"}, {"format", "date-time"}}
 	case typeDuration:
-		return doc{{"type", "string"}, {"examples", []string{"24h"}}}
+		return doc{{"type", "string"}, {"pattern", `^([0-9]*\.?[0-9]+(d|h|m|s|ms|us|ns))+$`}, {"examples", []string{"24h"}}}
+	case typeIgnored:
+		return doc{}
+	case typeHeaderUpdate:
+		return doc{{"type", []any{"object", "array"}}, {"additionalProperties", doc{{"type", "string"}}}, {"items", doc{{"type", "string"}}}}
 	case typeRaw:
 		return doc{{"type", "object"}}
 	case reflect.TypeFor[sender.Code]():
@@ -118,11 +123,21 @@ func (s *schemas) object(t reflect.Type, request bool) doc {
 }
 
 func (s *schemas) properties(t reflect.Type, request bool) (properties doc, required []string) {
+	partly := t.Implements(reflect.TypeFor[partial]())
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		if sf.Anonymous {
 			p, r := s.properties(sf.Type, request)
-			properties, required = append(properties, p...), append(required, r...)
+			for _, m := range p {
+				if properties.get(m.name) == nil { // else it stands outside, which hides it here
+					properties = append(properties, m)
+				}
+			}
+			for _, name := range r {
+				if !partly && !slices.Contains(required, name) {
+					required = append(required, name)
+				}
+			}
 			continue
 		}
 		name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
@@ -142,18 +157,28 @@ func (s *schemas) properties(t reflect.Type, request bool) (properties doc, requ
 	return properties, required
 }
 
-// constrained is the schema of a field with what its tags say about it.
+// constrained is the schema of a field with what its tags say about it: the bounds of a request, and what an answer may
+// be expected to keep to.
 func (s *schemas) constrained(sf reflect.StructField, request bool) doc {
 	d := s.of(sf.Type, request)
 	tag := sf.Tag
 	kind, _ := d.get("type").(string)
+	if sf.Type == reflect.PointerTo(typeHeaderUpdate) {
+		kind = "object"
+	}
 	bounds := map[string][2]string{
-		"string": {"minLength", "maxLength"}, "integer": {"minimum", "maximum"}, "array": {"minItems", "maxItems"},
+		"string": {"minLength", "maxLength"}, "integer": {"minimum", "maximum"}, "array": {"minItems", "maxItems"}, "object": {"minProperties", "maxProperties"},
 	}[kind]
 	for i, key := range []string{"min", "max"} {
 		if n, err := strconv.Atoi(tag.Get(key)); err == nil {
 			d = append(d, member{bounds[i], n})
 		}
+	}
+	if n, err := strconv.Atoi(tag.Get("max_key")); err == nil {
+		d = append(d, member{"propertyNames", doc{{"type", "string"}, {"minLength", 1}, {"maxLength", n}}})
+	}
+	if n, err := strconv.Atoi(tag.Get("max_value")); err == nil {
+		d = d.with("additionalProperties", doc{{"type", "string"}, {"maxLength", n}})
 	}
 	if f := tag.Get("format"); f != "" {
 		d = append(d, member{"format", f})
@@ -163,6 +188,9 @@ func (s *schemas) constrained(sf reflect.StructField, request bool) doc {
 	}
 	if e := tag.Get("enum"); e != "" {
 		d = append(d, member{"enum", strings.Split(e, ",")})
+	}
+	if tag.Get("read_only") == "true" {
+		d = append(d, member{"readOnly", true})
 	}
 	if text := tag.Get("doc"); text != "" {
 		d = append(d, member{"description", text})
@@ -175,6 +203,17 @@ func (s *schemas) constrained(sf reflect.StructField, request bool) doc {
 		d = append(d, member{"examples", []any{example}})
 	}
 	return d
+}
+
+// with is d with another value of a member.
+func (d doc) with(name string, value any) doc {
+	for i := range d {
+		if d[i].name == name {
+			d[i].value = value
+			return d
+		}
+	}
+	return append(d, member{name, value})
 }
 
 func (d doc) get(name string) any {
@@ -191,7 +230,11 @@ func nullable(d doc) doc {
 	for i, m := range d {
 		switch m.name {
 		case "type":
-			d[i].value = []any{m.value, "null"}
+			types, several := m.value.([]any)
+			if !several {
+				types = []any{m.value}
+			}
+			d[i].value = append(types, "null")
 		case "enum":
 			values := []any{}
 			for _, v := range m.value.([]string) {

@@ -2,39 +2,49 @@ package api
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/videocloud/webhooks/sender"
 )
 
-// maxSecretOverlap bounds how long an old secret goes on signing.
-const maxSecretOverlap = 30 * 24 * time.Hour
-
 // newWebhook is the body of POST /webhooks.
 type newWebhook struct {
-	URL         string            `json:"url" required:"true" format:"uri" doc:"Where deliveries go: https, a public host, no user info." example:"https://your-server.com/webhooks"`
-	Events      []string          `json:"events" required:"true" min:"1" doc:"Event types, groups such as video.*, or * for all." example:"video.uploaded"`
-	Secret      *string           `json:"secret" min:"1" max:"256" doc:"What deliveries are signed with, 16 to 256 bytes. Left out, one is made and shown in the answer."`
-	Description string            `json:"description" doc:"A note of yours."`
-	Headers     map[string]string `json:"headers" doc:"Custom headers of every delivery. Their values are never shown again."`
-	RateLimit   int               `json:"rateLimit" min:"0" doc:"Attempts a second at most; 0 is no limit."`
-	MaxInFlight int               `json:"maxInFlight" min:"0" doc:"Attempts in flight at most; 0 is the server's own limit."`
+	sender.Settings
+	Secret  *string           `json:"secret" min:"16" max:"256" doc:"What deliveries are signed with, 16 to 256 bytes. Left out, one is made and shown in the answer."`
+	Headers map[string]string `json:"headers" max:"20" max_key:"128" max_value:"4096" doc:"Custom headers of every delivery. Their values are never shown again."`
+	Status  *sender.Status    `json:"status" enum:"active,paused" doc:"Left out, active."`
 }
 
-// webhookUpdate is the body of PUT and PATCH /webhooks/{id}.
+// webhookUpdate is the body of PUT and PATCH /webhooks/{id}. It takes the object that GET answers as it is, so it has
+// members that change nothing.
 type webhookUpdate struct {
-	URL           *string            `json:"url" null:"no" format:"uri" doc:"Where deliveries go: https, a public host, no user info."`
-	Events        *[]string          `json:"events" null:"no" min:"1" doc:"Event types, groups such as video.*, or * for all."`
-	Secret        *string            `json:"secret" null:"no" min:"1" max:"256" doc:"Signs from the next attempt on, 16 to 256 bytes."`
-	SecretOverlap *time.Duration     `json:"secretOverlap" doc:"How long the old secret keeps signing as a second value in webhook-signature, such as 24h; 720h at most. Goes with a new secret."`
-	Description   *string            `json:"description" null:"clear" doc:"A note of yours."`
-	Headers       *map[string]string `json:"headers" null:"clear" doc:"All custom headers of every delivery, in place of those before."`
-	RateLimit     *int               `json:"rateLimit" null:"clear" min:"0" doc:"Attempts a second at most; 0 is no limit."`
-	MaxInFlight   *int               `json:"maxInFlight" null:"clear" min:"0" doc:"Attempts in flight at most; 0 is the server's own limit."`
-	Status        *sender.Status     `json:"status" null:"no" enum:"active,paused" doc:"Pause or resume it; active also ends failed and disabled."`
+	sender.Settings
+	Secret        *string        `json:"secret" null:"no" min:"16" max:"256" doc:"Signs from the next attempt on, 16 to 256 bytes."`
+	SecretOverlap *time.Duration `json:"secretOverlap" max:"30d" doc:"How long the old secret keeps signing as a second value in webhook-signature, such as 24h; 30d at most. Goes with a new secret."`
+	Headers       *headerUpdate  `json:"headers" null:"clear" max:"20" max_key:"128" max_value:"4096" doc:"All custom headers of every delivery, in place of those before. The list of names that GET shows changes nothing."`
+	Status        *sender.Status `json:"status" null:"no" enum:"active,paused,failed,disabled" doc:"active or paused: resume or pause it; active also ends failed and disabled. failed and disabled, which only the server sets, change nothing."`
+	ID            *string        `json:"id" read_only:"true" doc:"Its own ID; another is refused."`
+	CreatedAt     *time.Time     `json:"createdAt" read_only:"true" doc:"Its own time; another is refused."`
+	LastDelivery  ignored        `json:"lastDelivery" read_only:"true" doc:"Changes nothing."`
+	PublicKey     ignored        `json:"publicKey" read_only:"true" doc:"Changes nothing."`
+	HeldUntil     ignored        `json:"heldUntil" read_only:"true" doc:"Changes nothing."`
 }
 
-// webhook is a webhook in answers: exactly the guide's fields in the guide's order, then what was set.
+// partial marks a request of which every member may be left out.
+func (webhookUpdate) partial() {}
+
+// headerUpdate is what an update says of the custom headers: all of them with their values, or the names as they are.
+type headerUpdate struct {
+	values map[string]string
+	names  []string // where a list was given
+}
+
+// ignored takes any value and keeps none.
+type ignored struct{}
+
+// webhook is a webhook in answers: exactly the guide's fields in the guide's order, then what was set. Of the Settings
+// those that stand elsewhere in the order are repeated here, which hides them in there.
 type webhook struct {
 	ID           string        `json:"id" example:"whk_123456"`
 	URL          string        `json:"url" format:"uri"`
@@ -44,8 +54,7 @@ type webhook struct {
 	LastDelivery *lastDelivery `json:"lastDelivery,omitempty" doc:"Absent until there was one."`
 	Description  string        `json:"description,omitempty"`
 	Headers      []string      `json:"headers,omitempty" doc:"The names of the custom headers; their values are not shown."`
-	RateLimit    int           `json:"rateLimit,omitempty"`
-	MaxInFlight  int           `json:"maxInFlight,omitempty"`
+	sender.Settings
 }
 
 type lastDelivery struct {
@@ -71,7 +80,7 @@ type deletedWebhook struct {
 func webhookOf(w sender.Webhook) webhook {
 	a := webhook{
 		ID: w.ID, URL: w.URL, Events: notNil(w.Events), Status: w.Status, CreatedAt: seconds(w.CreatedAt),
-		Description: w.Description, Headers: w.HeaderNames, RateLimit: w.RateLimit, MaxInFlight: w.MaxInFlight,
+		Description: w.Description, Headers: w.HeaderNames, Settings: w.Settings,
 	}
 	if l := w.LastDelivery; l != nil {
 		a.LastDelivery = &lastDelivery{Success: l.Success, Timestamp: seconds(l.Timestamp)}
@@ -97,9 +106,12 @@ func (c *call) createWebhook() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	key, err := c.idempotencyKey()
+	if err != nil {
+		return nil, err
+	}
 	w, secret, err := c.service.CreateWebhook(c.r.Context(), c.account, sender.NewWebhook{
-		URL: in.URL, Events: in.Events, Secret: valueOf(in.Secret), Description: in.Description,
-		Headers: in.Headers, RateLimit: in.RateLimit, MaxInFlight: in.MaxInFlight,
+		Settings: in.Settings, Secret: valueOf(in.Secret), Headers: in.Headers, Status: valueOf(in.Status), IdempotencyKey: key,
 	})
 	if err != nil {
 		return nil, err
@@ -136,22 +148,57 @@ func (c *call) getWebhook() (any, error) {
 }
 
 func (c *call) updateWebhook() (any, error) {
-	in, err := decode[webhookUpdate](c, webhookUpdatePlan, maxConfigBody)
+	body, err := c.body(maxConfigBody)
 	if err != nil {
+		return nil, err
+	}
+	var in webhookUpdate
+	if err := webhookUpdatePlan.decode(body, reflect.ValueOf(&in)); err != nil {
 		return nil, err
 	}
 	if in.SecretOverlap != nil && in.Secret == nil {
 		return nil, invalid("secretOverlap", "goes with a new secret; give both")
 	}
-	w, err := c.service.UpdateWebhook(c.r.Context(), c.account, c.id, sender.WebhookUpdate{
-		URL: in.URL, Events: in.Events, Secret: in.Secret, SecretOverlap: valueOf(in.SecretOverlap),
-		Description: in.Description, Headers: in.Headers, RateLimit: in.RateLimit, MaxInFlight: in.MaxInFlight,
-		Status: in.Status,
-	})
+	if in.ID != nil && *in.ID != c.id {
+		return nil, invalid("id", "is another webhook's; a webhook keeps its ID")
+	}
+	u := sender.WebhookUpdate{Secret: in.Secret, SecretOverlap: valueOf(in.SecretOverlap), Change: in.onto(body)}
+	if in.Headers != nil && in.Headers.names == nil {
+		u.Headers = &in.Headers.values
+	}
+	if in.Status != nil && *in.Status != sender.StatusFailed && *in.Status != sender.StatusDisabled {
+		u.Status = in.Status
+	}
+	w, err := c.service.UpdateWebhook(c.r.Context(), c.account, c.id, u)
 	if err != nil {
 		return nil, err
 	}
 	return webhookOf(w), nil
+}
+
+// onto returns what reads the members of the body over the settings of a webhook as it stands.
+func (in *webhookUpdate) onto(body []byte) func(w *sender.Webhook) error {
+	return func(w *sender.Webhook) error {
+		if in.CreatedAt != nil && !in.CreatedAt.Truncate(time.Second).Equal(w.CreatedAt.Truncate(time.Second)) {
+			return invalid("createdAt", "is not the time at which this webhook was registered, which stays")
+		}
+		if in.Headers != nil && in.Headers.names != nil && !sameSet(in.Headers.names, w.HeaderNames) {
+			return invalid("headers", "as a list leaves the headers as they are, so it must name those that there are; give an object of names and values to change them")
+		}
+		over := webhookUpdate{Settings: w.Settings}
+		if err := webhookUpdatePlan.decode(body, reflect.ValueOf(&over)); err != nil {
+			return err
+		}
+		w.Settings = over.Settings
+		return nil
+	}
+}
+
+func sameSet(a, b []string) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(slices.Compact(a), b)
 }
 
 func (c *call) deleteWebhook() (any, error) {

@@ -2,8 +2,10 @@
 --
 -- KEYS[1] the shard
 -- ARGV[10] lane, ARGV[11] account, ARGV[12] most webhooks of an account, ARGV[13] what is shown of it, ARGV[14] what an
---   attempt needs, ARGV[15] rate, ARGV[16] cap, ARGV[17…] subscriptions
--- Returns ms of its creation, or "limit" where the account has too many, or "taken" where the lane exists.
+--   attempt needs, ARGV[15] rate, ARGV[16] cap, ARGV[17] status, ARGV[18] idempotency key or "", ARGV[19] what was asked
+--   for, sealed, ARGV[20] ms that the key is remembered, ARGV[21…] subscriptions
+-- Returns ms of its creation; or, where the key was used before, the lane of then and what was asked for then; or "limit"
+--   where the account has too many, or "taken" where the lane exists.
 --
 -- Safe to repeat: lanes are random, so one that has these very settings was made by this call, whose answer was lost.
 
@@ -12,12 +14,21 @@ local hooks, conf = base .. 'hooks:' .. account, base .. 'conf:' .. lane
 local there = call('HMGET', conf, 'a', 'meta', 'c')
 if there[1] == account and there[2] == ARGV[14] then return tonumber(there[3]) end
 if there[1] then return 'taken' end
+local made = base .. 'made:' .. account .. ':' .. ARGV[18]
+if ARGV[18] ~= '' then
+  local first = call('HMGET', made, 'l', 'q')
+  if first[1] then return first end
+end
 if call('ZCARD', hooks) >= tonumber(ARGV[12]) then return 'limit' end
 -- No two webhooks of an account have one time, so that the list keeps their order.
 local last = call('ZRANGE', hooks, -1, -1, 'WITHSCORES')
 local created = math.max(now, (tonumber(last[2]) or 0) + 1)
-call('HSET', conf, 'st', 'active', 'a', account, 'c', int(created), 'v', 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
-for i = 17, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
+call('HSET', conf, 'st', ARGV[17], 'a', account, 'c', int(created), 'v', 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
+for i = 21, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
+if ARGV[18] ~= '' then
+  call('HSET', made, 'l', lane, 'q', ARGV[19])
+  call('PEXPIRE', made, ARGV[20])
+end
 call('SADD', base .. 'accounts', account)
 call('ZADD', hooks, created, lane)
 return created

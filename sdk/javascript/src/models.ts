@@ -19,6 +19,8 @@ export interface Webhook {
   rateLimit?: number;
   /** Attempts in flight. */
   maxInFlight?: number;
+  /** Strings of yours. */
+  metadata?: Record<string, string>;
 }
 
 /** The answer to a registration: the only one with a secret, and only where the API made it. Keep it. */
@@ -39,13 +41,16 @@ export interface WebhookInput {
   rateLimit?: number;
   /** Attempts in flight. */
   maxInFlight?: number;
+  /** Up to 16 strings of yours, kept and shown. */
+  metadata?: Record<string, string>;
+  /** `paused` from the start. Default: active. */
+  status?: 'active' | 'paused';
 }
 
 /** What changes a webhook; fields that are not given stay. */
 export interface WebhookUpdate extends Partial<WebhookInput> {
   /** With a new `secret`: how long the old one still signs too, in `webhook-signature`. Such as `24h`. */
   secretOverlap?: string;
-  status?: 'active' | 'paused';
 }
 
 /** An event to publish. */

@@ -97,6 +97,8 @@ class Webhook:
     rate_limit: Optional[int] = None
     #: Attempts in flight.
     max_in_flight: Optional[int] = None
+    #: Strings of yours.
+    metadata: Optional[Dict[str, str]] = None
     #: Only after a registration, and only where the API made it. Keep it: it is never shown again.
     secret: Optional[str] = field(default=None, repr=False)
 

@@ -27,6 +27,8 @@ class Webhooks:
         headers: Optional[Mapping[str, str]] = None,
         rate_limit: Optional[int] = None,
         max_in_flight: Optional[int] = None,
+        metadata: Optional[Mapping[str, str]] = None,
+        status: Optional[str] = None,
     ) -> Webhook:
         """Registers an endpoint. Not retried: a second try could register it twice.
 
@@ -35,8 +37,10 @@ class Webhooks:
         :param headers: sent with every delivery, such as ``Authorization``
         :param rate_limit: attempts a second
         :param max_in_flight: attempts in flight
+        :param metadata: up to 16 strings of yours, kept and shown
+        :param status: ``active`` or ``paused``
         """
-        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight)
+        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, metadata, status)
         return build(Webhook, self._transport.send('POST', '/webhooks', body=body))
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Webhook]:
@@ -64,6 +68,7 @@ class Webhooks:
         headers: Optional[Mapping[str, str]] = None,
         rate_limit: Optional[int] = None,
         max_in_flight: Optional[int] = None,
+        metadata: Optional[Mapping[str, str]] = None,
         status: Optional[str] = None,
     ) -> Webhook:
         """Changes the fields given.
@@ -71,13 +76,11 @@ class Webhooks:
         :param secret_overlap: with a new secret: how long the old one still signs too, in ``webhook-signature``
         :param status: ``active`` or ``paused``
         """
-        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight)
+        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, metadata, status)
         if isinstance(secret_overlap, timedelta):
             secret_overlap = f'{int(secret_overlap.total_seconds())}s'
         if secret_overlap is not None:
             body['secretOverlap'] = secret_overlap
-        if status is not None:
-            body['status'] = status
         # Rotating a secret twice would take the new one for the old one.
         repeatable = secret_overlap is None
         return build(Webhook, self._transport.send('PUT', path_with('/webhooks', id), body=body, repeatable=repeatable))
@@ -175,6 +178,8 @@ def _fields(
     headers: Optional[Mapping[str, str]],
     rate_limit: Optional[int],
     max_in_flight: Optional[int],
+    metadata: Optional[Mapping[str, str]],
+    status: Optional[str],
 ) -> Dict[str, Any]:
     fields = {
         'url': url,
@@ -184,6 +189,8 @@ def _fields(
         'headers': None if headers is None else dict(headers),
         'rateLimit': rate_limit,
         'maxInFlight': max_in_flight,
+        'metadata': None if metadata is None else dict(metadata),
+        'status': status,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -1,0 +1,143 @@
+package sender
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Settings are all that the owner of a webhook sets and is shown again. It is the one description of them: a part of the
+// object, of the requests that make and change it, and of the record in the store. The tags hold each field's bounds,
+// from which the rule, its message and the OpenAPI document are made; what a tag can't say stands in settingRules. So a
+// new field is one line here, one in each SDK and one in the reference.
+//
+//	min, max            the least and most bytes of a string, items of a list, members of a map, or the number itself
+//	max_key, max_value  the most bytes of a map's keys and values
+type Settings struct {
+	URL         string            `json:"url" required:"true" null:"no" format:"uri" max:"2048" doc:"Where deliveries go: https, a public host, no user info." example:"https://your-server.com/webhooks"`
+	Events      []string          `json:"events" required:"true" null:"no" min:"1" max:"500" doc:"Event types, groups such as video.*, or * for all." example:"video.uploaded"`
+	Description string            `json:"description,omitempty" max:"1024" doc:"A note of yours."`
+	RateLimit   int               `json:"rateLimit,omitempty" min:"0" max:"100000" doc:"Attempts a second at most; 0 is no limit."`
+	MaxInFlight int               `json:"maxInFlight,omitempty" min:"0" max:"10000" doc:"Attempts in flight at most; 0 is the server's own limit."`
+	Metadata    map[string]string `json:"metadata,omitempty" max:"16" max_key:"64" max_value:"512" doc:"Strings of yours, which are kept and shown."`
+}
+
+// settingRules are what bounds can't say, by the field's name.
+var settingRules = map[string]func(s *Sender, v *Settings) error{
+	"url":    func(s *Sender, v *Settings) error { return s.checkURL(v.URL) },
+	"events": func(s *Sender, v *Settings) error { return s.checkEvents(v.Events) },
+}
+
+// setting is a field of Settings and its bounds.
+type setting struct {
+	name             string
+	index            int
+	min, max         int
+	maxKey, maxValue int
+	isRequired       bool
+}
+
+var settings = func() []setting {
+	t := reflect.TypeFor[Settings]()
+	list := make([]setting, t.NumField())
+	for i := range list {
+		tag := t.Field(i).Tag
+		number := func(name string) int {
+			n, _ := strconv.Atoi(tag.Get(name))
+			return n
+		}
+		f := &list[i]
+		f.name, _, _ = strings.Cut(tag.Get("json"), ",")
+		f.index, f.min, f.max = i, number("min"), number("max")
+		f.maxKey, f.maxValue = number("max_key"), number("max_value")
+		f.isRequired = tag.Get("required") == "true"
+	}
+	return list
+}()
+
+// checkSettings checks the fields that are not as they were: what was taken once stays, also where the rules of today
+// would not let it in. A webhook that is new was nothing before.
+func (s *Sender) checkSettings(was, is *Settings) error {
+	before, now := reflect.ValueOf(was).Elem(), reflect.ValueOf(is).Elem()
+	for i := range settings {
+		f := &settings[i]
+		v := now.Field(f.index)
+		if reflect.DeepEqual(before.Field(f.index).Interface(), v.Interface()) && !(f.isRequired && v.IsZero()) {
+			continue
+		}
+		if problem := f.problem(v); problem != "" && !(f.isRequired && v.IsZero()) {
+			return invalid(f.name, "%s", problem)
+		}
+		if rule := settingRules[f.name]; rule != nil { // it also says what to give where nothing was given
+			if err := rule(s, is); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// problem says how a value is out of its bounds, "" where it isn't.
+func (f *setting) problem(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.Int:
+		if n := v.Int(); n < int64(f.min) || n > int64(f.max) {
+			return fmt.Sprintf("%s is a number from %d to %d", f.name, f.min, f.max)
+		}
+	case reflect.String:
+		if v.Len() < f.min || v.Len() > f.max || !utf8.ValidString(v.String()) {
+			return fmt.Sprintf("%s has at most %d bytes of UTF-8", f.name, f.max)
+		}
+	case reflect.Slice:
+		if v.Len() < f.min || v.Len() > f.max {
+			return fmt.Sprintf("%s has %d to %d items", f.name, f.min, f.max)
+		}
+	case reflect.Map:
+		if v.Len() > f.max {
+			return fmt.Sprintf("%s has at most %d members", f.name, f.max)
+		}
+		for _, key := range v.MapKeys() {
+			if k := key.String(); k == "" || len(k) > f.maxKey || !utf8.ValidString(k) {
+				return fmt.Sprintf("the names in %s have 1 to %d bytes of UTF-8", f.name, f.maxKey)
+			}
+			if value := v.MapIndex(key); value.Len() > f.maxValue || !utf8.ValidString(value.String()) {
+				return fmt.Sprintf("the values in %s have at most %d bytes of UTF-8", f.name, f.maxValue)
+			}
+		}
+	}
+	return ""
+}
+
+// clone is a copy that shares nothing.
+func (v *Settings) clone() Settings {
+	c := *v
+	of := reflect.ValueOf(&c).Elem()
+	for i := range of.NumField() {
+		switch f := of.Field(i); f.Kind() {
+		case reflect.Slice:
+			if !f.IsNil() {
+				f.Set(reflect.AppendSlice(reflect.MakeSlice(f.Type(), 0, f.Len()), f))
+			}
+		case reflect.Map:
+			if !f.IsNil() {
+				m := reflect.MakeMapWithSize(f.Type(), f.Len())
+				for _, key := range f.MapKeys() {
+					m.SetMapIndex(key, f.MapIndex(key))
+				}
+				f.Set(m)
+			}
+		}
+	}
+	return c
+}
+
+// checkStatus lets an owner set what an owner may set.
+func checkStatus(status Status) error {
+	if !slices.Contains([]Status{StatusActive, StatusPaused}, status) {
+		return invalid("status", "status takes active or paused")
+	}
+	return nil
+}
