@@ -50,6 +50,9 @@ func parseBlock(d *caddyfile.Dispenser, read func(o option) error, repeatable ..
 			return o.Errf("%s is given twice, first on line %d", o.name, line)
 		}
 		lines[o.name] = o.Line()
+		for _, token := range o.tokens {
+			notePlaces([]string{token.Text}, token.File, token.Line)
+		}
 		if err := read(o); err != nil {
 			return err
 		}

@@ -17,13 +17,24 @@ import (
 
 // namedQueue is the queue of one receiver of a configuration.
 type namedQueue struct {
-	name string
+	name, shape string
 	*receiver.Queue
 }
 
 // enqueuer makes the queue of r, which the app starts and stops. Its events take the deliver routes as if they had
 // just arrived at the server that r belongs to, so delivery has everything that Caddy's own proxying has.
-func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver) (receiver.Enqueuer, error) {
+//
+// Receivers of one name share one queue, which has to be alike in all of them.
+func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver, shape string) (receiver.Enqueuer, error) {
+	for _, q := range a.queues {
+		switch {
+		case q.name != c.Name:
+		case q.shape != shape:
+			return nil, differentQueues(c.Name, "another receiver's queue")
+		case !r.DryRun:
+			return q.Queue, nil
+		}
+	}
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
 		return nil, errors.New("queue: a receiver with a queue belongs into a site's routes")
@@ -45,7 +56,10 @@ func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver) (rece
 	if err != nil {
 		return nil, err
 	}
-	a.queues = append(a.queues, namedQueue{c.Name, q})
+	if _, shared := a.queue(c.Name); shared {
+		return q, nil // it accepts; what is accepted the first one delivers
+	}
+	a.queues = append(a.queues, namedQueue{c.Name, shape, q})
 	return q, nil
 }
 

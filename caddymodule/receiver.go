@@ -13,8 +13,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/internal/signature"
 	"github.com/videocloud/webhooks/receiver"
 )
 
@@ -100,6 +98,10 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	shape, err := r.queueShape()
+	if err != nil {
+		return err
+	}
 	scheme, err := r.loadScheme(ctx)
 	if err != nil {
 		return err
@@ -134,7 +136,7 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 		options.Allowed = r.allowed
 	}
 	if r.Queue != nil {
-		if options.Enqueuer, err = app.enqueuer(ctx, r, &c); err != nil {
+		if options.Enqueuer, err = app.enqueuer(ctx, r, &c, shape); err != nil {
 			return err
 		}
 	}
@@ -266,14 +268,6 @@ func observer(name, scheme string) func(receiver.Outcome) {
 			storeErrors.WithLabelValues(operationReceive).Inc()
 		}
 		feedReceived(&o)
-	}
-}
-
-// signatureConfig is what the scheme itself judges of the settings.
-func signatureConfig(c *config.Receiver) signature.Config {
-	return signature.Config{
-		Scheme: c.Scheme, Options: c.SchemeOptions, Secrets: c.Secrets, Tolerance: c.Tolerance,
-		ToleranceOff: c.ToleranceOff, RequireTimestamp: c.RequireTimestamp, URL: c.URL,
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,7 +15,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/internal/signature"
 )
 
 func init() {
@@ -46,77 +44,66 @@ func init() {
 //	}
 func parseReceiver(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
-	p := receiverParser{Helper: h, receiver: new(Receiver)}
+	p := receiverParser{Helper: h, receiver: new(Receiver), given: written{}}
 	directive := newOption(caddyfile.Segment{h.Token()})
 	if h.NextArg() {
 		p.scheme = h.Val()
 		p.receiver.Secrets = h.RemainingArgs()
+		notePlaces(p.receiver.Secrets, h.File(), directive.Line())
 	}
-	if err := parseBlock(h.Dispenser, p.readOption, "allow", "secret"); err != nil {
+	if err := parseBlock(h.Dispenser, p.given.note(p.options().read), "allow", "secret"); err != nil {
 		return nil, err
 	}
 	if err := p.check(); err != nil {
 		if at := p.culprit; at != nil {
 			return nil, at.wrap(err)
 		}
-		return nil, directive.wrap(err)
+		return nil, p.given.wrap(directive, err)
 	}
 	return p.receiver, nil
 }
 
 type receiverParser struct {
 	httpcaddyfile.Helper
-	receiver *Receiver
-	scheme   string
-	options  map[string]string
-	lines    []option // of the scheme's options
-	culprit  *option  // the option that an error of check is about, where that is known
+	receiver      *Receiver
+	scheme        string
+	schemeOptions map[string]string
+	lines         []option // of the scheme's options
+	given         written
+	culprit       *option // the option that an error of check is about, where that is known
 }
 
-func (p *receiverParser) readOption(o option) error {
+// options are what the directive's block may hold.
+func (p *receiverParser) options() block {
 	r := p.receiver
-	switch o.name {
-	case "name":
-		return p.readName(o)
-	case "scheme":
-		return p.readScheme(o)
-	case "secret":
-		return o.words(&r.Secrets)
-	case "tolerance":
-		var text string
-		if err := o.word(&text); err != nil {
-			return err
-		}
-		if text == "off" {
-			return o.flag(&r.ToleranceOff)
-		}
-		return o.parseDuration(text, 1, &r.Tolerance)
-	case "require_timestamp":
-		return o.flag(&r.RequireTimestamp)
-	case "url":
-		return o.word(&r.URL)
-	case "allow":
-		return p.readAllow(o)
-	case "max_size":
-		return o.size(&r.MaxSize)
-	case "read_timeout":
-		return o.duration(&r.ReadTimeout)
-	case "max_unfinished":
-		return o.size(&r.MaxUnfinished)
-	case "methods":
-		return p.readMethods(o)
-	case "challenge":
-		return o.word(&r.Challenge)
-	case "dedup":
-		r.Dedup = new(Dedup)
-		return r.Dedup.unmarshalCaddyfile(o)
-	case "queue":
-		return p.readQueue(o)
-	case "dry_run":
-		return o.flag(&r.DryRun)
-	default:
-		return o.unknown()
+	return block{
+		"name":              p.readName,
+		"scheme":            p.readScheme,
+		"secret":            func(o option) error { return o.words(&r.Secrets) },
+		"tolerance":         p.readTolerance,
+		"require_timestamp": func(o option) error { return o.flag(&r.RequireTimestamp) },
+		"url":               func(o option) error { return o.word(&r.URL) },
+		"allow":             p.readAllow,
+		"max_size":          func(o option) error { return o.size(&r.MaxSize) },
+		"read_timeout":      func(o option) error { return o.duration(&r.ReadTimeout) },
+		"max_unfinished":    func(o option) error { return o.size(&r.MaxUnfinished) },
+		"methods":           p.readMethods,
+		"challenge":         func(o option) error { return o.word(&r.Challenge) },
+		"dedup":             p.readDedup,
+		"queue":             p.readQueue,
+		"dry_run":           func(o option) error { return o.flag(&r.DryRun) },
 	}
+}
+
+func (p *receiverParser) readTolerance(o option) error {
+	var text string
+	if err := o.word(&text); err != nil {
+		return err
+	}
+	if text == "off" {
+		return o.flag(&p.receiver.ToleranceOff)
+	}
+	return o.parseDuration(text, 1, &p.receiver.Tolerance)
 }
 
 func (p *receiverParser) readName(o option) error {
@@ -141,13 +128,13 @@ func (p *receiverParser) readScheme(o option) error {
 	if err := o.word(&p.scheme); err != nil {
 		return err
 	}
-	p.options = map[string]string{}
+	p.schemeOptions = map[string]string{}
 	return parseBlock(o.Dispenser, func(o option) error {
 		var value string
 		if err := o.word(&value); err != nil {
 			return err
 		}
-		p.options[o.name] = schemeTemplate.Replace(value)
+		p.schemeOptions[o.name] = schemeTemplate.Replace(value)
 		p.lines = append(p.lines, o)
 		return nil
 	})
@@ -169,7 +156,8 @@ func (p *receiverParser) readAllow(o option) error {
 	}
 	id := "http.ip_sources." + first
 	if _, err := caddy.GetModule(id); err != nil {
-		return o.Errf("allow: %q is neither an IP address, nor a CIDR, nor one of the http.ip_sources modules", first)
+		return o.Errf("allow: %q is neither an IP address, nor a CIDR, nor one of the http.ip_sources modules, which are %s",
+			first, strings.Join(modulesBelow("http.ip_sources"), ", "))
 	}
 	module, err := caddyfile.UnmarshalModule(o.Dispenser, id)
 	if err != nil {
@@ -182,69 +170,73 @@ func (p *receiverParser) readAllow(o option) error {
 	return nil
 }
 
-var method = regexp.MustCompile(`^[A-Z]{1,32}$`)
-
 func (p *receiverParser) readMethods(o option) error {
 	if err := o.words(&p.receiver.Methods); err != nil {
 		return err
 	}
-	for _, m := range p.receiver.Methods {
-		if !method.MatchString(m) {
-			return o.Errf("methods: %q is not a method such as POST", m)
-		}
+	if err := config.CheckMethods(p.receiver.Methods); err != nil {
+		return o.wrap(err)
 	}
 	return nil
 }
 
-func (d *Dedup) unmarshalCaddyfile(o option) error {
+func (p *receiverParser) readDedup(o option) error {
+	d := new(Dedup)
+	p.receiver.Dedup = d
 	if o.CountRemainingArgs() > 0 {
-		d.Off = true
-		return o.choice(new(string), "off")
+		return o.switchedBy(&d.Off, "off")
 	}
-	return parseBlock(o.Dispenser, func(o option) error {
-		if err := d.readOption(o); err != nil {
-			return err
-		}
-		// As with the sender's options: alone, what can't work is this line's fault.
-		alone := new(Dedup)
-		if err := alone.readOption(o.again()); err != nil {
-			return err
-		}
-		c := config.Receiver{Secrets: []string{"-"}, Dedup: alone.convert()}
-		c.SetDefaults()
-		if err := c.Validate(); err != nil {
-			return o.wrap(err)
-		}
-		return nil
-	})
+	given := written{}
+	err := parseBlock(o.Dispenser, given.note(d.readLine))
+	if err != nil {
+		return err
+	}
+	if at, ok := given["on_store_error"]; ok {
+		p.given[at.name] = at
+	}
+	if err := d.check(); err != nil {
+		return given.wrap(o, err)
+	}
+	return nil
 }
 
-func (d *Dedup) readOption(o option) error {
-	switch o.name {
-	case "off":
-		return o.flag(&d.Off)
-	case "id":
-		var place string
-		if err := o.choice(&place, "header", "json"); err != nil {
-			return err
-		}
-		if place == "header" {
-			return o.word(&d.IDHeader)
-		}
-		return o.word(&d.IDPointer)
-	case "digest":
-		d.DigestOff = true
-		return o.choice(new(string), "off")
-	case "ttl":
-		return o.duration(&d.TTL)
-	case "lease":
-		return o.duration(&d.Lease)
-	case "timeout":
-		return o.duration(&d.Timeout)
-	case "on_store_error":
-		return o.word(&d.OnStoreError)
-	default:
-		return o.unknown()
+// readLine reads an option and what is wrong with it alone: that is this line's fault.
+func (d *Dedup) readLine(o option) error {
+	if err := d.options().read(o); err != nil {
+		return err
+	}
+	alone := new(Dedup)
+	if err := alone.options().read(o.again()); err != nil {
+		return err
+	}
+	c := config.Receiver{Secrets: []string{"-"}, Dedup: alone.convert()}
+	c.SetDefaults()
+	if err := c.Validate(); err != nil {
+		return o.wrap(err)
+	}
+	return nil
+}
+
+func (d *Dedup) options() block {
+	return block{
+		"off": func(o option) error { return o.flag(&d.Off) },
+		"id": func(o option) error {
+			var place string
+			if err := o.choice(&place, "header", "json"); err != nil {
+				return err
+			}
+			if place == "header" {
+				return o.word(&d.IDHeader)
+			}
+			return o.word(&d.IDPointer)
+		},
+		"digest":  func(o option) error { return o.switchedBy(&d.DigestOff, "off") },
+		"ttl":     func(o option) error { return o.duration(&d.TTL) },
+		"lease":   func(o option) error { return o.duration(&d.Lease) },
+		"timeout": func(o option) error { return o.duration(&d.Timeout) },
+		"on_store_error": func(o option) error {
+			return o.choice(&d.OnStoreError, config.OnStoreErrorLocal, config.OnStoreErrorReject)
+		},
 	}
 }
 
@@ -254,24 +246,21 @@ func (p *receiverParser) readQueue(o option) error {
 	if err := o.noArgs(); err != nil {
 		return err
 	}
-	err := parseBlock(o.Dispenser, func(o option) error {
-		switch o.name {
-		case "retry":
-			return o.durations(&q.Retry)
-		case "timeout":
-			return o.duration(&q.Timeout)
-		case "concurrency":
-			return o.number(&q.Concurrency, 1)
-		case "max_length":
-			return o.number(&q.MaxLength, 1)
-		case "deliver":
-			return p.readDeliver(o)
-		default:
-			return o.unknown()
-		}
-	})
+	given := written{}
+	err := parseBlock(o.Dispenser, given.note(block{
+		"retry":       func(o option) error { return o.durations(&q.Retry) },
+		"timeout":     func(o option) error { return o.duration(&q.Timeout) },
+		"concurrency": func(o option) error { return o.number(&q.Concurrency, 1) },
+		"max_length":  func(o option) error { return o.number(&q.MaxLength, 1) },
+		"deliver":     p.readDeliver,
+	}.read))
 	if err != nil {
 		return err
+	}
+	c := config.Receiver{Name: "-", Secrets: []string{"-"}, Queue: q.convert()}
+	c.SetDefaults()
+	if err := c.Validate(); err != nil {
+		return given.wrap(o, err)
 	}
 	if len(q.Deliver) == 0 {
 		return o.wrap(errDeliverMissing)
@@ -304,9 +293,9 @@ func (p *receiverParser) check() error {
 	if len(r.Secrets) == 0 {
 		return errors.New("secret: give at least one; without it nothing can be verified")
 	}
-	scheme := &SchemePreset{name: cmp.Or(p.scheme, defaultScheme), options: p.options}
+	scheme := &SchemePreset{name: cmp.Or(p.scheme, defaultScheme), options: p.schemeOptions}
 	if _, err := caddy.GetModule(schemeNamespace + "." + scheme.name); err != nil {
-		return fmt.Errorf("scheme: there is no scheme %q", scheme.name)
+		return fmt.Errorf("scheme: there is no scheme %q; there are %s", scheme.name, strings.Join(modulesBelow(schemeNamespace), ", "))
 	}
 	values := new(resolver)
 	c, err := r.convert(values, scheme)
@@ -314,7 +303,7 @@ func (p *receiverParser) check() error {
 		return err
 	}
 	if !values.deferred {
-		if err := p.checkScheme(signatureConfig(&c), len(c.Secrets) == len(r.Secrets)); err != nil {
+		if err := p.checkScheme(c, len(c.Secrets) == len(r.Secrets)); err != nil {
 			return err
 		}
 	}
@@ -329,21 +318,41 @@ func (p *receiverParser) check() error {
 	if err := p.checkStore(&c); err != nil {
 		return err
 	}
-	r.SchemeRaw, err = json.Marshal(scheme)
-	return err
+	if r.SchemeRaw, err = json.Marshal(scheme); err != nil {
+		return err
+	}
+	return p.checkQueues()
+}
+
+// adaptedQueue is a queue of the Caddyfile that is being adapted.
+type adaptedQueue struct{ shape, place string }
+
+// checkQueues compares the receiver's queue with that of the same name which was read before.
+func (p *receiverParser) checkQueues() error {
+	shape, err := p.receiver.queueShape()
+	if err != nil || shape == "" {
+		return err
+	}
+	key := "webhook_receiver queue " + p.receiver.Name
+	if other, ok := p.State[key].(adaptedQueue); ok && other.shape != shape {
+		return differentQueues(p.receiver.Name, "the queue at "+other.place)
+	}
+	at := p.given["queue"].again()
+	p.State[key] = adaptedQueue{shape, fmt.Sprintf("%s:%d", at.File(), at.Line())}
+	return nil
 }
 
 // checkScheme reports what the scheme can't work with, and finds the option to blame: the one without which the
 // complaint is another.
-func (p *receiverParser) checkScheme(c signature.Config, secretsKnown bool) error {
+func (p *receiverParser) checkScheme(c config.Receiver, secretsKnown bool) error {
 	err := checkScheme(c, secretsKnown)
 	if err == nil {
 		return nil
 	}
 	for i, o := range p.lines {
 		without := c
-		without.Options = maps.Clone(c.Options)
-		delete(without.Options, o.name)
+		without.SchemeOptions = maps.Clone(c.SchemeOptions)
+		delete(without.SchemeOptions, o.name)
 		if other := checkScheme(without, secretsKnown); other == nil || other.Error() != err.Error() {
 			p.culprit = &p.lines[i]
 			break
@@ -364,4 +373,13 @@ func (p *receiverParser) checkStore(c *config.Receiver) error {
 	// A placeholder may stand for the word memory.
 	inMemory := redis.InMemory() || hasPlaceholder(app.Redis.URL)
 	return checkStore(c, inMemory, app.Redis.omitted())
+}
+
+// modulesBelow lists the modules of a namespace by their own names.
+func modulesBelow(namespace string) []string {
+	var names []string
+	for _, m := range caddy.GetModules(namespace) {
+		names = append(names, m.ID.Name())
+	}
+	return names
 }

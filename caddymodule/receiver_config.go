@@ -84,18 +84,20 @@ func (r *Receiver) convert(values *resolver, scheme Scheme) (config.Receiver, er
 		}
 	}
 	if r.Dedup != nil {
+		if err := r.Dedup.check(); err != nil {
+			return c, err
+		}
 		c.Dedup = r.Dedup.convert()
+		if r.Queue != nil && c.Dedup.OnStoreError == config.OnStoreErrorLocal {
+			return c, &config.Conflict{Option: "dedup: on_store_error", Other: "queue",
+				Problem: "a queue can take nothing while its store is down; remove on_store_error local"}
+		}
 	}
 	if q := r.Queue; q != nil {
 		if len(q.Deliver) == 0 {
 			return c, errDeliverMissing
 		}
-		c.Queue = &config.Queue{
-			Retry:       durationsOf(q.Retry),
-			Timeout:     time.Duration(q.Timeout),
-			Concurrency: q.Concurrency,
-			MaxLength:   q.MaxLength,
-		}
+		c.Queue = q.convert()
 	}
 	allow := values.all("allow", r.Allow)
 	if values.err != nil {
@@ -105,6 +107,31 @@ func (r *Receiver) convert(values *resolver, scheme Scheme) (config.Receiver, er
 	c.Allow, err = parseNetworks("allow", allow)
 	c.SetDefaults()
 	return c, err
+}
+
+// check finds what contradicts itself.
+func (d *Dedup) check() error {
+	for _, o := range []struct {
+		name  string
+		given bool
+	}{
+		{"id", d.IDHeader != "" || d.IDPointer != ""}, {"digest", d.DigestOff}, {"ttl", d.TTL != 0}, {"lease", d.Lease != 0},
+		{"timeout", d.Timeout != 0}, {"on_store_error", d.OnStoreError != ""},
+	} {
+		if d.Off && o.given {
+			return &config.Conflict{Option: "dedup: " + o.name, Other: "off", Problem: "every copy reaches the app; remove one of them"}
+		}
+	}
+	return nil
+}
+
+func (q *Queue) convert() *config.Queue {
+	return &config.Queue{
+		Retry:       durationsOf(q.Retry),
+		Timeout:     time.Duration(q.Timeout),
+		Concurrency: q.Concurrency,
+		MaxLength:   q.MaxLength,
+	}
 }
 
 func (d *Dedup) convert() config.Dedup {

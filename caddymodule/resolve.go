@@ -30,7 +30,7 @@ func (r *resolver) one(option, value string) string {
 	}
 	resolved, err := r.repl.ReplaceOrErr(value, true, true)
 	if err != nil {
-		r.err = fmt.Errorf("%s: %w", option, err)
+		r.err = fmt.Errorf("%s: %w", option, unresolved(value, err))
 	}
 	return resolved
 }
@@ -54,7 +54,7 @@ func (r *resolver) template(option, value string) string {
 	}
 	resolved, err := r.repl.ReplaceOrErr(value, true, false)
 	if err != nil {
-		r.err = fmt.Errorf("%s: %w", option, err)
+		r.err = fmt.Errorf("%s: %w", option, unresolved(value, err))
 	}
 	return resolved
 }

@@ -172,7 +172,7 @@ var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 func do(t *testing.T, req *http.Request) (resp *http.Response, body string) {
 	t.Helper()
 	resp, err := client.Do(req)
-	for tries := 0; (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)) && tries < 3; tries++ {
+	for tries := 0; (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)) && tries < 3; tries++ {
 		req.Body, err = req.GetBody()
 		require.NoError(t, err)
 		resp, err = client.Do(req)

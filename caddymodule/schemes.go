@@ -10,7 +10,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/signature"
+	"github.com/videocloud/webhooks/receiver"
 )
 
 func init() {
@@ -85,12 +87,12 @@ func (s *SchemePreset) MarshalJSON() ([]byte, error) {
 
 // checkScheme reports scheme options that can't work, without knowing the secrets that are placeholders.
 // Secrets are checked where all are written out.
-func checkScheme(c signature.Config, secretsKnown bool) error {
+func checkScheme(c config.Receiver, secretsKnown bool) error {
 	if !secretsKnown {
 		c.Secrets = []string{"-"}
 	}
-	_, err := signature.New(c)
-	if err != nil && !secretsKnown && !errors.Is(err, signature.ErrOption) {
+	err := receiver.CheckScheme(c)
+	if !secretsKnown && errors.Is(err, signature.ErrSecret) {
 		return nil // about the stand-in
 	}
 	return err

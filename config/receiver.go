@@ -110,6 +110,35 @@ func (r *Receiver) SetDefaults() {
 	}
 }
 
+// MaxQueueAge is the longest that an event may wait in a receiver's queue.
+const MaxQueueAge = 720 * time.Hour
+
+// retrySpan is how long the whole retry table takes, negative where that is more than can be counted.
+func (q *Queue) retrySpan() time.Duration {
+	var span time.Duration
+	for _, d := range q.Retry {
+		if span += d + q.Timeout; span < 0 {
+			break
+		}
+	}
+	return span
+}
+
+var methodName = regexp.MustCompile(`^[A-Z]{1,32}$`)
+
+// CheckMethods reports the first that is no method which a receiver could let in.
+func CheckMethods(methods []string) error {
+	for _, m := range methods {
+		switch {
+		case !methodName.MatchString(m):
+			return fmt.Errorf("methods: %q is not a method such as POST", m)
+		case m == "CONNECT":
+			return errors.New("methods: CONNECT would be a tunnel to the app; no provider sends it")
+		}
+	}
+	return nil
+}
+
 var receiverName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // Validate reports the first setting that can't work, naming its option. No error contains a secret.
@@ -126,6 +155,9 @@ func (r *Receiver) Validate() error {
 			return fmt.Errorf("secret: number %d is empty", i+1)
 		}
 	}
+	if r.Tolerance != 0 && r.ToleranceOff {
+		return conflict("tolerance", "tolerance off", "one judges the age of a timestamp, the other does not; remove one of them")
+	}
 	if r.Tolerance < 0 {
 		return fmt.Errorf("tolerance: %w; write off to accept any age", errNegative)
 	}
@@ -136,10 +168,13 @@ func (r *Receiver) Validate() error {
 		return errors.New("read_timeout: must be more than zero")
 	}
 	if r.MaxSize > r.MaxUnfinished {
-		return fmt.Errorf("max_size and max_unfinished: a body of max_size, %d bytes, could never be whole with max_unfinished, %d bytes", r.MaxSize, r.MaxUnfinished)
+		return conflict("max_size", "max_unfinished", "a body of %d bytes could never be whole, as all unfinished ones may hold %d", r.MaxSize, r.MaxUnfinished)
+	}
+	if err := CheckMethods(r.Methods); err != nil {
+		return err
 	}
 	if r.Dedup.IDHeader != "" && r.Dedup.IDPointer != "" {
-		return errors.New("dedup: id: give a header or a json pointer, not both")
+		return conflict("dedup: id header", "id json", "an event has one ID; remove one of them")
 	}
 	if p := r.Dedup.IDPointer; p != "" && p[0] != '/' {
 		return fmt.Errorf("dedup: id json: a pointer starts with a slash, such as /id; got %q", p)
@@ -162,6 +197,9 @@ func (r *Receiver) Validate() error {
 		}
 		if q.Timeout <= 0 || q.Concurrency <= 0 || q.MaxLength <= 0 {
 			return errors.New("queue: timeout, concurrency and max_length must be more than zero")
+		}
+		if span := q.retrySpan(); span > MaxQueueAge || span < 0 {
+			return conflict("queue: retry", "age that a waiting event may have", "the table takes more than %s; shorten it", FormatDuration(MaxQueueAge))
 		}
 	}
 	return nil

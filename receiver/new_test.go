@@ -47,37 +47,42 @@ func TestBadConfigurationNamesTheOption(t *testing.T) {
 	})
 }
 
-// A token that nobody will ever be asked for is no reason not to start, but somebody waits for it in vain.
-func TestChallengeWithoutUse(t *testing.T) {
+func TestLesson57_OptionsThatTheSchemeHasNoUseFor(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		scheme, token string
-		verifier      Verifier
-		warns         bool
+		scheme string
+		change func(*config.Receiver)
+		option string // none: it is of use
 	}{
-		"no set-up requests":          {"videocloud", "token", nil, true},
-		"set-up requests without one": {"slack", "token", nil, true},
-		"of use":                      {"meta", "token", nil, false},
-		"not given":                   {"videocloud", "", nil, false},
-		"a foreign scheme":            {"videocloud", "token", struct{ Verifier }{}, true},
-		"a foreign one that may ask":  {"videocloud", "token", struct{ challenging }{}, false},
+		"challenge of no use":         {"videocloud", func(c *config.Receiver) { c.Challenge = "token" }, "challenge"},
+		"challenge echoed without it": {"slack", func(c *config.Receiver) { c.Challenge = "token" }, "challenge"},
+		"challenge of use":            {"meta", func(c *config.Receiver) { c.Challenge = "token" }, ""},
+		"tolerance of no use":         {"github", func(c *config.Receiver) { c.Tolerance = time.Minute }, "tolerance"},
+		"tolerance off of no use":     {"github", func(c *config.Receiver) { c.ToleranceOff = true }, "tolerance"},
+		"tolerance of use":            {"stripe", func(c *config.Receiver) { c.Tolerance = time.Minute }, ""},
+		"tolerance of videocloud":     {"videocloud", func(c *config.Receiver) { c.Tolerance = time.Minute }, ""},
+		"url of no use":               {"github", func(c *config.Receiver) { c.URL = "https://hooks.example.com/in" }, "url"},
+		"url of use":                  {"twilio", func(c *config.Receiver) { c.URL = "https://hooks.example.com/in" }, ""},
+		"hmac without a timestamp":    {"hmac", func(c *config.Receiver) { c.Tolerance = time.Minute }, "tolerance"},
+		"hmac with one": {"hmac", func(c *config.Receiver) {
+			c.Tolerance, c.SchemeOptions = time.Minute, map[string]string{"timestamp_header": "X-Time", "payload": "{t}.{body}"}
+		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, log := logged(t, func(o *Options) {
-				o.Config.Scheme, o.Config.Challenge, o.Verifier = test.scheme, test.token, test.verifier
-			})
-			lines := log.lines(t, "challenge does nothing: set-up requests of this scheme show no token; remove it")
-			require.Equal(t, test.warns, len(lines) == 1)
-			require.NotContains(t, log.b.String(), "\"token\"")
+			c := config.Receiver{Scheme: test.scheme, Secrets: []string{testSecret}}
+			test.change(&c)
+			_, err := New(Options{Config: c})
+			if test.option == "" {
+				require.NoError(t, err)
+				return
+			}
+			var both *config.Conflict
+			require.ErrorAs(t, err, &both)
+			require.Equal(t, test.option, both.Option)
+			require.ErrorContains(t, err, test.scheme)
 		})
 	}
-}
-
-// challenging is a foreign verifier that answers set-up requests.
-type challenging interface {
-	Verifier
-	challenger
 }
 
 func TestOneLogLineForEachRequestWithoutSecrets(t *testing.T) {

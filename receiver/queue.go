@@ -59,7 +59,7 @@ type Queue struct {
 
 const (
 	// deadKept is how long a dead event is kept, and the longest that one may wait.
-	deadKept = 720 * time.Hour
+	deadKept = config.MaxQueueAge
 	// deliveredKept is how long a delivered event's payload stays: longer than any client tries the call again that
 	// queued it, for by the payload accept.lua knows that it did.
 	deliveredKept = time.Minute

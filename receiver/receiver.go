@@ -99,7 +99,7 @@ func New(o Options) (*Receiver, error) {
 	_, own := r.queue.(*Queue)
 	r.stores = own && !c.DryRun
 	if r.verifier == nil {
-		v, err := newVerifier(c)
+		v, err := newVerifier(&c)
 		if err != nil {
 			return nil, err
 		}
@@ -110,9 +110,6 @@ func New(o Options) (*Receiver, error) {
 	}
 	if r.now == nil {
 		r.now = time.Now
-	}
-	if !r.asksForToken() && c.Challenge != "" {
-		r.log.Warn("challenge does nothing: set-up requests of this scheme show no token; remove it", "webhook_name", c.Name, "scheme", c.Scheme)
 	}
 	r.sources = newSources(c.Allow, o.ClientIP, o.Allowed)
 	r.bodies = bodyReader{limit: c.MaxSize, timeout: c.ReadTimeout, client: r.sources.client, counts: newUnfinished(c.MaxUnfinished), lenient: c.DryRun}

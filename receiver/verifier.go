@@ -26,15 +26,6 @@ type challenger interface {
 	Challenge(r *signature.Request, token string) (*signature.Answer, bool)
 }
 
-// asksForToken reports whether the option challenge is of use. A foreign verifier that answers set-up requests may ask for it.
-func (r *Receiver) asksForToken() bool {
-	if v, ok := r.verifier.(interface{ AsksForToken() bool }); ok {
-		return v.AsksForToken()
-	}
-	_, ok := r.verifier.(challenger)
-	return ok
-}
-
 // answer is the gateway's own answer to a set-up request. A wrong token is refused, as everything else that is.
 func (x *exchange) answer(a *signature.Answer) *Refusal {
 	if a.Status >= http.StatusBadRequest {
@@ -53,7 +44,8 @@ func writeChallenge(w http.ResponseWriter, a *signature.Answer) {
 	_, _ = w.Write(a.Body)
 }
 
-func newVerifier(c config.Receiver) (Verifier, error) {
+// newVerifier makes the scheme's verifier. Options of the receiver that mean nothing to the scheme are an error.
+func newVerifier(c *config.Receiver) (Verifier, error) {
 	v, err := signature.New(signature.Config{
 		Scheme: c.Scheme, Options: c.SchemeOptions, Secrets: c.Secrets, Tolerance: c.Tolerance,
 		ToleranceOff: c.ToleranceOff, RequireTimestamp: c.RequireTimestamp, URL: c.URL,
@@ -61,5 +53,25 @@ func newVerifier(c config.Receiver) (Verifier, error) {
 	if err != nil {
 		return nil, verifierError(c.Scheme, err)
 	}
+	for _, use := range []struct {
+		option      string
+		given, used bool
+		problem     string
+	}{
+		{"tolerance", c.Tolerance != 0 || c.ToleranceOff, v.UsesTimestamp(), "has no timestamp to judge"},
+		{"url", c.URL != "", v.UsesURL(), "does not sign the URL"},
+		{"challenge", c.Challenge != "", v.AsksForToken(), "has no set-up request that shows a token"},
+	} {
+		if use.given && !use.used {
+			return nil, &config.Conflict{Option: use.option, Other: "scheme", Problem: c.Scheme + " " + use.problem + "; remove " + use.option}
+		}
+	}
 	return v, nil
+}
+
+// CheckScheme reports settings that the scheme can't work with, without making a receiver.
+func CheckScheme(c config.Receiver) error {
+	c.SetDefaults()
+	_, err := newVerifier(&c)
+	return err
 }

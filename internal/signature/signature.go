@@ -99,7 +99,7 @@ func New(c Config) (*Verifier, error) {
 	}
 	for _, option := range slices.Sorted(maps.Keys(c.Options)) {
 		if !r.known(option) {
-			return nil, badOption(option, "the scheme %s has no such option", r.name)
+			return nil, badOption(option, "the scheme %s has no such option; %s", r.name, r.listOptions())
 		}
 	}
 	if c.RequireTimestamp && r.name != videoCloudName {
