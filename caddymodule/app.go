@@ -135,7 +135,8 @@ func (a *App) Start() error {
 	}
 	if a.Redis.omitted() {
 		a.logger.Warn("NO STORE IS CONFIGURED: webhooks, events and the memory of duplicates are kept in this process and are LOST when it exits; " +
-			"write `redis redis://host:6379/0` into the global option webhooks, or `redis memory` if this is meant")
+			"write `redis local` into the global option webhooks to keep them on this machine (it needs the package redis-server or valkey: "+
+			"apt install redis-server), `redis redis://host:6379/0` for a Redis of yours, or `redis memory` if this is meant")
 	}
 	for _, text := range a.withoutEffect() {
 		a.logger.Warn(text)
@@ -232,7 +233,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 // UnmarshalCaddyfile reads the block of the global option; the dispenser stands on its name. Syntax:
 //
 //	webhooks {
-//		redis <url>|memory|{ <options> }
+//		redis <url>|memory|local [<dir>] [{ <options> }]|{ <options> }
 //		key_prefix <name>
 //		tracing
 //		sender [{ <options> }]

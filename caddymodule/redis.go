@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -43,8 +44,40 @@ type Redis struct {
 	// Timeout bounds dialling and every command. Default: 3s.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
+	// Local runs a server of our own, for one Caddy on one machine. It excludes everything else but timeout. Default: none.
+	Local *LocalRedis `json:"local,omitempty"`
+
 	// Replicas is how many replicas must have an event before its publish is answered. Default: 0.
 	Replicas int `json:"replicas,omitempty"`
+}
+
+// LocalRedis is a Redis or Valkey server that Caddy runs itself. It survives reloads, and a Caddy that is killed; it stops
+// with Caddy, after its data is on the disk.
+type LocalRedis struct {
+	// Dir is the folder of its data and its socket, which must belong to Caddy's user alone. Default: webhooks/redis in
+	// Caddy's data folder.
+	Dir string `json:"dir,omitempty"`
+
+	// Server is the program. Default: valkey-server or redis-server from PATH, 6.2 or newer.
+	Server string `json:"server,omitempty"`
+
+	// Fsync is always, so that nothing that was answered is ever missing, or everysec, which may lose the last two seconds.
+	// Default: always.
+	Fsync string `json:"fsync,omitempty"`
+
+	// MaxMemory bounds its memory in bytes. Default: no bound.
+	MaxMemory int64 `json:"maxmemory,omitempty"`
+}
+
+// convert resolves l.
+func (l *LocalRedis) convert(values *resolver) *config.LocalRedis {
+	c := &config.LocalRedis{
+		Dir: values.one("redis: local", l.Dir), Server: values.one("redis: server", l.Server), Fsync: l.Fsync, MaxMemory: l.MaxMemory,
+	}
+	if l.Dir == "" {
+		c.Dir = filepath.Join(caddy.AppDataDir(), "webhooks", "redis")
+	}
+	return c
 }
 
 // RedisTLS are the files of a TLS connection to Redis.
@@ -63,7 +96,7 @@ type RedisTLS struct {
 }
 
 // omitted reports whether nothing says where the store is.
-func (r *Redis) omitted() bool { return r == nil || r.URL == "" && len(r.Addresses) == 0 }
+func (r *Redis) omitted() bool { return r == nil || r.URL == "" && len(r.Addresses) == 0 && r.Local == nil }
 
 // convert resolves r. A nil r is the in-memory store.
 func (r *Redis) convert(values *resolver) config.Redis {
@@ -90,19 +123,33 @@ func (r *Redis) convert(values *resolver) config.Redis {
 			ServerName: values.one("redis: tls: server_name", t.ServerName),
 		}
 	}
+	if r.Local != nil {
+		s.Local = r.Local.convert(values)
+	}
 	return s
 }
 
-// unmarshalCaddyfile reads the option redis: a URL or a block.
+// localWord is what stands in the place of a URL for a server of our own.
+const localWord = "local"
+
+// unmarshalCaddyfile reads the option redis: a URL, a block, or local with its folder and its block.
 func (r *Redis) unmarshalCaddyfile(o option) error {
 	given := written{}
-	if o.NextArg() {
+	if o.NextArg() && o.Val() == localWord {
+		r.Local = new(LocalRedis)
+		if o.NextArg() {
+			r.Local.Dir = o.Val()
+		}
+		if err := parseBlock(o.Dispenser, given.note(r.localOptions().read)); err != nil {
+			return err
+		}
+	} else if o.Val() != "redis" {
 		r.URL = o.Val()
 	} else if err := parseBlock(o.Dispenser, given.note(r.options().read)); err != nil {
 		return err
 	}
 	if r.omitted() {
-		return o.wrap(errors.New("redis: give a URL, the word memory, or a block with address"))
+		return o.wrap(errors.New("redis: give a URL, the word local or memory, or a block with address"))
 	}
 	values := new(resolver)
 	if s := r.convert(values); !values.deferred && !slices.ContainsFunc(r.Addresses, hasPlaceholder) {
@@ -133,6 +180,16 @@ func (r *Redis) options() block {
 			return parseBlock(o.Dispenser, r.TLS.options().read)
 		},
 	}
+}
+
+// localOptions are what the block of redis local may hold: its own, and those of every store, of which validation says
+// which don't go together with it.
+func (r *Redis) localOptions() block {
+	b := r.options()
+	b["server"] = func(o option) error { return o.word(&r.Local.Server) }
+	b["fsync"] = func(o option) error { return o.choice(&r.Local.Fsync, config.FsyncAlways, config.FsyncEverySec) }
+	b["maxmemory"] = func(o option) error { return o.size(&r.Local.MaxMemory) }
+	return b
 }
 
 // options are what the block may hold.

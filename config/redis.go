@@ -37,6 +37,8 @@ type Redis struct {
 	TLS *RedisTLS
 	// Timeout bounds the dialling and each command. Default: 3s.
 	Timeout time.Duration
+	// Local runs a server of our own instead; it excludes everything else but Timeout. Default: none.
+	Local *LocalRedis
 	// Replicas is how many replicas must have an event before its publish is answered (WAIT). Default: 0.
 	Replicas int
 }
@@ -49,9 +51,36 @@ type RedisTLS struct {
 	ServerName string // name expected in the server's certificate
 }
 
+// Values of [LocalRedis.Fsync].
+const (
+	FsyncAlways   = "always"
+	FsyncEverySec = "everysec"
+)
+
+// LocalRedis is a Redis or Valkey server that we run ourselves, for one program on one machine. Nothing but the server's
+// package has to be installed.
+type LocalRedis struct {
+	// Dir is the folder of its data and its socket, which is made; it has to be ours alone (mode 0700). Required.
+	Dir string
+	// Server is the program. Default: valkey-server or redis-server, whichever is on PATH.
+	Server string
+	// Fsync says when what was written is on the disk: "always" before it is answered, "everysec" within two seconds.
+	// Default: always.
+	Fsync string
+	// MaxMemory bounds its memory in bytes; beyond that, publishing is refused. Default: 0, no bound.
+	MaxMemory int64
+}
+
+// SetDefaults fills in what was not given.
+func (l *LocalRedis) SetDefaults() {
+	if l.Fsync == "" {
+		l.Fsync = FsyncAlways
+	}
+}
+
 // InMemory reports whether the in-memory store is selected.
 func (r *Redis) InMemory() bool {
-	return r.URL == Memory || (r.URL == "" && len(r.Addresses) == 0)
+	return r.Local == nil && (r.URL == Memory || (r.URL == "" && len(r.Addresses) == 0))
 }
 
 // SetDefaults fills in what was not given.
@@ -63,6 +92,9 @@ func (r *Redis) SetDefaults() {
 
 // Validate reports the first setting that can't work, naming its option. No error contains a password.
 func (r *Redis) Validate() error {
+	if r.Local != nil {
+		return r.validateLocal()
+	}
 	if r.URL != "" && len(r.Addresses) > 0 {
 		return errors.New("redis: give a URL or addresses, not both")
 	}
@@ -169,6 +201,33 @@ func checkAddress(address string) error {
 	}
 	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 || host == "" {
 		return fmt.Errorf("redis: address %q is no host and port; write them like redis.example.com:6379 or [::1]:6379", address)
+	}
+	return nil
+}
+
+// validateLocal reports what can't hold together with a server of our own, which is one, and listens on a socket in its folder.
+func (r *Redis) validateLocal() error {
+	other := ""
+	switch l := r.Local; {
+	case r.URL != "":
+		other = "the URL"
+	case len(r.Addresses) > 0:
+		other = "address"
+	case r.Replicas != 0:
+		other = "replicas"
+	case r.beside() != "":
+		other = r.beside()
+	case l.Dir == "":
+		return errors.New("redis: local: it needs a folder")
+	case l.Fsync != "" && l.Fsync != FsyncAlways && l.Fsync != FsyncEverySec:
+		return fmt.Errorf("redis: fsync: it is always or everysec, not %q", l.Fsync)
+	case l.MaxMemory < 0:
+		return fmt.Errorf("redis: maxmemory: %w", errNegative)
+	case r.Timeout < 0:
+		return fmt.Errorf("redis: timeout: %w", errNegative)
+	}
+	if other != "" {
+		return conflict("redis: "+other, "local", "a server of our own is one, and nobody else connects to it; remove one of both")
 	}
 	return nil
 }

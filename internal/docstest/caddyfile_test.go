@@ -21,6 +21,7 @@ import (
 var sections = map[string]string{
 	"App.UnmarshalCaddyfile":    "webhooks",
 	"Redis.readOption":          "redis",
+	"Redis.readLocalOption":     "redis local",
 	"RedisTLS.readOption":       "tls",
 	"Sender.readOption":         "sender",
 	"parseAPI":                  "webhook_api",

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/localredis"
 )
 
 // The layouts of the keys that this program can read and write. A new store gets the newest; an older one keeps its own
@@ -86,7 +87,9 @@ func (s *Store) runCheck(ctx context.Context) {
 	before, c := s.check.Load(), &checked{}
 	c.shards, c.err = s.examine(ctx)
 	c.connections, c.at = s.connections.Load(), time.Now()
+	var said *localredis.Problem // it has its own line in the log
 	switch {
+	case errors.As(c.err, &said):
 	case c.err != nil && (before == nil || before.err == nil || before.err.Error() != c.err.Error()):
 		s.log.Error("store not ready", "error", c.err)
 	case c.err == nil && before != nil && before.err != nil:

@@ -27,12 +27,14 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/localredis"
 )
 
 // Store is a connection to Redis, or the in-memory stand-in.
 type Store struct {
 	client   redis.UniversalClient
-	memory   *memory // nil with a real Redis
+	memory   *memory           // nil with a real Redis
+	local    *localredis.Lease // nil unless the server is our own
 	prefix   string
 	replicas int
 	timeout  time.Duration
@@ -72,6 +74,11 @@ func Open(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
 	if c.InMemory() {
 		s.memory = newMemory()
 		s.client = redis.NewClient(s.tune(&redis.UniversalOptions{}, c.Timeout, s.memory.dial).Simple())
+		return s, nil
+	}
+	if c.Local != nil {
+		s.local = localredis.Use(*c.Local, log)
+		s.client = redis.NewClient(s.tune(&redis.UniversalOptions{}, c.Timeout, s.local.Dial).Simple())
 		return s, nil
 	}
 	o, err := options(c)
@@ -186,7 +193,7 @@ func (s *Store) SetTime(t time.Time) {
 	}
 }
 
-// Close closes the client and drops an in-memory store.
+// Close closes the client, drops an in-memory store, and stops a server of our own that nobody else uses.
 func (s *Store) Close() error {
 	s.checkMu.Lock()
 	s.closed = true
@@ -198,6 +205,9 @@ func (s *Store) Close() error {
 	s.checks.Wait()
 	if s.memory != nil {
 		s.memory.close()
+	}
+	if s.local != nil {
+		s.local.Release()
 	}
 	return err
 }

@@ -32,16 +32,23 @@ type Server struct {
 // Start starts a redis-server with a directory of its own and further arguments. It ends with the test.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("redis-server is not on PATH: with CI=true it has to be")
-		}
-		t.Skip("redis-server is not on PATH: this test needs it")
-	}
+	Need(t, "redis-server")
 	s := &Server{Port: FreePort(t), Args: args, dir: t.TempDir(), t: t}
 	s.Up()
 	t.Cleanup(s.Kill)
 	return s
+}
+
+// Need skips a test where a program is not on PATH; with CI=true that is a failure.
+func Need(t testing.TB, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not on PATH: with CI=true it has to be", program)
+	}
+	t.Skipf("%s is not on PATH: this test needs it", program)
 }
 
 // FreePort finds a port that nobody listens on.

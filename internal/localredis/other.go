@@ -1,0 +1,16 @@
+//go:build !(linux || darwin || freebsd || netbsd || openbsd || dragonfly)
+
+package localredis
+
+import (
+	"context"
+	"runtime"
+)
+
+// run says that there is nothing to run.
+func (s *server) run(ctx context.Context) {
+	problem := problemf("it can't run on %s, which lacks what it is made of; write redis redis://host:6379/0 instead", runtime.GOOS)
+	s.log.Error("the store's server can't be started", "error", problem)
+	s.set(false, problem)
+	<-ctx.Done()
+}

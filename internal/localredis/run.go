@@ -1,0 +1,246 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
+
+package localredis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Pauses between two tries to have a server. They grow while it dies soon.
+const (
+	leastPause  = 100 * time.Millisecond
+	mostPause   = 10 * time.Second
+	waitingTime = 250 * time.Millisecond // for what may be over in a moment
+	steady      = 30 * time.Second       // a server that ran for so long is not one that dies soon
+)
+
+// stopTime is how long a server may take to bring its data to the disk and end.
+const stopTime = 30 * time.Second
+
+// run keeps a server running until ctx ends, and then stops it.
+func (s *server) run(ctx context.Context) {
+	w := &watch{server: s, lines: logFollower{path: s.path("log"), seen: s.path("log.seen"), log: s.log}}
+	defer w.close()
+	pause, said := leastPause, ""
+	for {
+		began := time.Now()
+		err := w.serve(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		wait := pause
+		var problem *Problem
+		switch errors.As(err, &problem); {
+		case err == nil || errors.Is(err, errWatchLost):
+			wait = 0 // it lives: what ended is our own connection
+		case problem != nil && problem.Waiting:
+			wait = waitingTime
+		case w.ran && time.Since(began) > steady:
+			wait, pause = 0, leastPause
+		default:
+			pause = min(2*pause, mostPause)
+		}
+		if err != nil && err.Error() != said && wait != 0 {
+			said = err.Error()
+			s.log.Error("the store's server is not there; it is tried again", "error", err, "pause", wait)
+		}
+		if wait > leastPause {
+			s.set(false, err) // otherwise whoever needs it waits
+		} else {
+			s.set(false, nil)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if w.ran {
+			said = ""
+		}
+	}
+}
+
+// watch is the watching over one server after the other.
+type watch struct {
+	*server
+	lines logFollower
+	lock  *os.File // of this process, held from the first try to the end
+	ran   bool     // the last serve had a server that answered
+
+	child  *exec.Cmd     // the server, where this process started it
+	exited chan struct{} // closed when child has ended
+}
+
+var errWatchLost = errors.New("the connection that watches the server was closed")
+
+// serve sees to it that one server runs, and returns when it has ended. When ctx ends it stops the server.
+func (w *watch) serve(ctx context.Context) error {
+	w.ran = false
+	if err := w.prepare(); err != nil {
+		return err
+	}
+	adopted, err := w.begin()
+	if err != nil {
+		return err
+	}
+	w.lines.open()
+	follow, stopFollowing := context.WithCancel(context.Background())
+	following := make(chan struct{})
+	go func() {
+		defer close(following)
+		w.lines.follow(follow)
+	}()
+	ended := func() error {
+		stopFollowing()
+		<-following
+		return w.cause()
+	}
+	c, err := w.connect(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			w.shutdown()
+			_ = ended()
+			return ctx.Err()
+		}
+		if why := ended(); !w.alive() {
+			return why
+		}
+		return err
+	}
+	defer c.close()
+	if err := w.greet(c, adopted); err != nil {
+		_ = ended()
+		return err
+	}
+	w.ran = true
+	w.set(true, nil)
+	lost := make(chan struct{})
+	go func() {
+		defer close(lost)
+		c.untilClosed()
+	}()
+	for {
+		select {
+		case <-w.apply:
+			if err := w.configureRunning(); err != nil {
+				w.log.Warn("the store's server did not take its settings", "error", err)
+			}
+		case <-lost:
+			w.waitForExit(ctx)
+			if w.alive() {
+				_ = ended()
+				return errWatchLost
+			}
+			return ended()
+		case <-ctx.Done():
+			w.shutdown()
+			_ = ended()
+			return ctx.Err()
+		}
+	}
+}
+
+// waitForExit gives a server whose connection broke the moment that its end takes.
+func (w *watch) waitForExit(ctx context.Context) {
+	for end := time.Now().Add(2 * time.Second); w.alive() && time.Now().Before(end) && ctx.Err() == nil; {
+		if c, err := w.dial(); err == nil {
+			c.close()
+			return // it listens: it was the connection alone
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// greet takes note of the server on the other side, and makes sure of its settings.
+func (w *watch) greet(c *conn, adopted bool) error {
+	info, err := c.info()
+	if err != nil {
+		return problemf("the server in %s does not say who it is: %v", w.dir, err)
+	}
+	up, _ := strconv.Atoi(info["uptime_in_seconds"])
+	pid, _ := strconv.Atoi(info["process_id"])
+	version := info["redis_version"]
+	if v := info["valkey_version"]; v != "" {
+		version = v
+	}
+	w.mu.Lock()
+	w.info = Info{Dir: w.dir, PID: pid, Version: version, Since: time.Now().Add(-time.Duration(up) * time.Second).Truncate(time.Second), Adopted: adopted}
+	w.mu.Unlock()
+	if err := w.notePID(pid); err != nil {
+		return err
+	}
+	if err := w.configureRunning(); err != nil {
+		w.log.Warn("the store's server did not take its settings", "error", err)
+	}
+	w.log.Info("the store's server runs", "dir", w.dir, "pid", pid, "version", version, "adopted", adopted, "fsync", w.current().Fsync)
+	return nil
+}
+
+// configureRunning sets what a running server can change.
+func (w *watch) configureRunning() error {
+	c, err := w.dial()
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	settings := w.current()
+	for _, set := range [][]string{
+		{"CONFIG", "SET", "appendfsync", settings.Fsync},
+		{"CONFIG", "SET", "maxmemory", strconv.FormatInt(settings.MaxMemory, 10)},
+		{"CONFIG", "SET", "maxmemory-policy", "noeviction"},
+	} {
+		if _, err := c.do(set...); err != nil {
+			return fmt.Errorf("%s: %w", set[2], err)
+		}
+	}
+	return nil
+}
+
+// shutdown stops the server. It writes and syncs its append-only file first, and removes its socket.
+//
+// Failure policy: a server that does not end in time is left running, as killing it could cost data. The next program
+// on this folder adopts it.
+func (w *watch) shutdown() {
+	w.set(false, problemf("the server in %s is being stopped", w.dir))
+	began := time.Now()
+	for w.alive() && time.Since(began) < stopTime {
+		if c, err := w.dial(); err == nil {
+			if _, err := c.do("SHUTDOWN", "NOSAVE"); err != nil && w.alive() && !errors.Is(err, errClosed) {
+				w.log.Warn("the store's server does not stop yet", "error", err)
+			}
+			c.close()
+		} else {
+			w.endOrphans()
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if w.alive() {
+		w.log.Error("the store's server did not stop in time and was left running; the next start adopts it", "dir", w.dir, "pid", w.info.PID)
+		return
+	}
+	w.log.Info("the store's server stopped, its data is on the disk", "dir", w.dir)
+}
+
+// endOrphans ends what is left of a server that is gone: a process that it forked to rewrite its file, which holds the
+// lock and would keep the next server waiting. The number of a group is not given to another process while the group has
+// members, and the lock says that it has.
+func (w *watch) endOrphans() {
+	pid := w.notedPID()
+	if pid <= 1 || !w.alive() || syscall.Kill(pid, 0) == nil {
+		return
+	}
+	_ = syscall.Kill(-pid, syscall.SIGKILL)
+}
+
+func (w *watch) close() {
+	if w.lock != nil {
+		_ = w.lock.Close() // gives up the lock
+	}
+}
