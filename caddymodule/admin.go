@@ -8,7 +8,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -163,13 +162,6 @@ func known(r *http.Request, names ...string) (func(string) string, error) {
 		}
 	}
 	return query.Get, nil
-}
-
-func (a *App) storeKind() string {
-	if a.redis.InMemory() {
-		return config.Memory
-	}
-	return "redis"
 }
 
 // Interface guards

@@ -7,6 +7,7 @@ import (
 
 	"github.com/videocloud/webhooks/internal/version"
 	"github.com/videocloud/webhooks/sender"
+	"github.com/videocloud/webhooks/store"
 )
 
 // healthAnswer says whether webhooks work. The status is 503 where they don't.
@@ -20,9 +21,30 @@ type healthAnswer struct {
 }
 
 type storeHealth struct {
-	Kind  string `json:"kind"` // redis or memory
-	Ready bool   `json:"ready"`
-	Error string `json:"error,omitempty"`
+	Kind   string       `json:"kind"` // redis, local or memory
+	Ready  bool         `json:"ready"`
+	Since  *time.Time   `json:"since,omitempty"`  // when it was used for the first time
+	Server *localServer `json:"server,omitempty"` // with local, while it runs
+	Error  string       `json:"error,omitempty"`
+}
+
+// localServer is the server that Caddy runs itself.
+type localServer struct {
+	Version string    `json:"version"`
+	PID     int       `json:"pid"`
+	Dir     string    `json:"dir"`
+	Started time.Time `json:"started"`
+}
+
+func newStoreHealth(i store.Info) storeHealth {
+	h := storeHealth{Kind: i.Kind, Ready: true}
+	if !i.Since.IsZero() {
+		h.Since = &i.Since
+	}
+	if i.PID > 0 {
+		h.Server = &localServer{i.Version, i.PID, i.Dir, i.Started}
+	}
+	return h
 }
 
 // workerHealth is about deliveries by this process; what waits is that of all.
@@ -54,13 +76,14 @@ func health(r *http.Request, a *App) (int, any, error) {
 }
 
 func (a *App) health(r *http.Request, maxDue time.Duration) *healthAnswer {
-	h := &healthAnswer{Status: "ok", Version: version.Number, Store: storeHealth{Kind: a.storeKind(), Ready: true}, Sender: a.senderMode()}
+	h := &healthAnswer{Status: "ok", Version: version.Number, Sender: a.senderMode()}
 	var state sender.Health
 	if a.running != nil {
 		state = a.running.Health(r.Context())
 	} else {
 		state.Store = a.store.Check(r.Context())
 	}
+	h.Store = newStoreHealth(a.store.Info())
 	if err := state.Store; err != nil {
 		h.Store.Ready, h.Store.Error = false, err.Error()
 		h.Problems = append(h.Problems, err.Error())

@@ -135,7 +135,7 @@ func (a *App) Start() error {
 	}
 	if a.Redis.omitted() {
 		a.logger.Warn("NO STORE IS CONFIGURED: webhooks, events and the memory of duplicates are kept in this process and are LOST when it exits; " +
-			"write `redis local` into the global option webhooks to keep them on this machine (it needs the package redis-server or valkey: "+
+			"write `redis local` into the global option webhooks to keep them on this machine (it needs the package redis-server or valkey: " +
 			"apt install redis-server), `redis redis://host:6379/0` for a Redis of yours, or `redis memory` if this is meant")
 	}
 	for _, text := range a.withoutEffect() {

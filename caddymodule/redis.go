@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -96,7 +97,9 @@ type RedisTLS struct {
 }
 
 // omitted reports whether nothing says where the store is.
-func (r *Redis) omitted() bool { return r == nil || r.URL == "" && len(r.Addresses) == 0 && r.Local == nil }
+func (r *Redis) omitted() bool {
+	return r == nil || r.URL == "" && len(r.Addresses) == 0 && r.Local == nil
+}
 
 // convert resolves r. A nil r is the in-memory store.
 func (r *Redis) convert(values *resolver) config.Redis {
@@ -129,23 +132,22 @@ func (r *Redis) convert(values *resolver) config.Redis {
 	return s
 }
 
-// localWord is what stands in the place of a URL for a server of our own.
-const localWord = "local"
-
 // unmarshalCaddyfile reads the option redis: a URL, a block, or local with its folder and its block.
 func (r *Redis) unmarshalCaddyfile(o option) error {
-	given := written{}
-	if o.NextArg() && o.Val() == localWord {
+	given, err := written{}, error(nil)
+	switch {
+	case !o.NextArg():
+		err = parseBlock(o.Dispenser, given.note(r.options().read))
+	case o.Val() == config.Local:
 		r.Local = new(LocalRedis)
 		if o.NextArg() {
 			r.Local.Dir = o.Val()
 		}
-		if err := parseBlock(o.Dispenser, given.note(r.localOptions().read)); err != nil {
-			return err
-		}
-	} else if o.Val() != "redis" {
+		err = parseBlock(o.Dispenser, given.note(r.localOptions().read))
+	default:
 		r.URL = o.Val()
-	} else if err := parseBlock(o.Dispenser, given.note(r.options().read)); err != nil {
+	}
+	if err != nil {
 		return err
 	}
 	if r.omitted() {
@@ -185,11 +187,13 @@ func (r *Redis) options() block {
 // localOptions are what the block of redis local may hold: its own, and those of every store, of which validation says
 // which don't go together with it.
 func (r *Redis) localOptions() block {
-	b := r.options()
-	b["server"] = func(o option) error { return o.word(&r.Local.Server) }
-	b["fsync"] = func(o option) error { return o.choice(&r.Local.Fsync, config.FsyncAlways, config.FsyncEverySec) }
-	b["maxmemory"] = func(o option) error { return o.size(&r.Local.MaxMemory) }
-	return b
+	all := block{
+		"server":    func(o option) error { return o.word(&r.Local.Server) },
+		"fsync":     func(o option) error { return o.choice(&r.Local.Fsync, config.FsyncAlways, config.FsyncEverySec) },
+		"maxmemory": func(o option) error { return o.size(&r.Local.MaxMemory) },
+	}
+	maps.Copy(all, r.options())
+	return all
 }
 
 // options are what the block may hold.

@@ -14,6 +14,9 @@ import (
 // Memory is the value of [Redis.URL] that selects the in-memory store: for trying things out, lost at exit.
 const Memory = "memory"
 
+// Local is the word that selects a server of our own; see [Redis.Local].
+const Local = "local"
+
 // Redis says where the store is. Every value is resolved: no placeholders.
 type Redis struct {
 	// URL is redis:// or rediss:// with optional user, password and database, or "memory".

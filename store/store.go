@@ -1,5 +1,6 @@
 // Package store opens the one place where a sender, a receiver's claims and its queue keep everything: a Redis (alone, with
-// Sentinel, or a cluster), or a memory in this process for trying things out.
+// Sentinel, or a cluster), a server of its own
+// on this machine ([config.LocalRedis]), or a memory in this process for trying things out.
 //
 //	s, err := store.Open(config.Redis{URL: "redis://localhost:6379/0"}, store.Options{Logger: slog.Default()})
 //	if err != nil { ... }
@@ -16,6 +17,7 @@ package store
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redisstore"
@@ -69,6 +71,28 @@ func (s *Store) Ready(ctx context.Context) error { return s.inside.Ready(ctx) }
 
 // Check is [Store.Ready] that asks anew, whatever was found before: for health checks, which are asked seldom.
 func (s *Store) Check(ctx context.Context) error { return s.inside.Check(ctx) }
+
+// Info is about the store.
+type Info struct {
+	// Kind is memory, local (a server of our own) or redis.
+	Kind string
+	// Since is when the store was used for the first time: what is in it is no older. Zero until it answered.
+	Since time.Time
+	// Dir, PID, Version and Started are about a server of our own, while it runs.
+	Dir     string
+	PID     int
+	Version string
+	Started time.Time
+}
+
+// Info says which store it is, and since when. It asks nobody: what was not heard yet is left out.
+func (s *Store) Info() Info {
+	i := Info{Kind: s.inside.Kind(), Since: s.inside.Since()}
+	if server, ok := s.inside.Local(); ok {
+		i.Dir, i.PID, i.Version, i.Started = server.Dir, server.PID, server.Version, server.Since.UTC()
+	}
+	return i
+}
 
 // InMemory reports whether the store is a memory of this process, lost when it ends.
 func (s *Store) InMemory() bool { return s.inside.InMemory() }

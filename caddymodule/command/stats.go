@@ -40,8 +40,16 @@ type statsAnswer struct {
 	Health struct {
 		Status, Version, Sender string
 		Problems                []string
-		Store                   struct{ Kind string }
-		Workers                 *struct {
+		Store                   struct {
+			Kind   string
+			Since  *time.Time
+			Server *struct {
+				Version, Dir string
+				PID          int
+				Started      time.Time
+			}
+		}
+		Workers *struct {
 			LastRound *time.Time
 			InFlight  int
 		}
@@ -68,7 +76,14 @@ func printStats(w io.Writer, s *statsAnswer) {
 		t.row("problem", problem)
 	}
 	t.row("version", h.Version)
-	t.row("store", h.Store.Kind)
+	store := h.Store.Kind
+	if since := h.Store.Since; since != nil {
+		store += " since " + since.Local().Format(time.DateTime)
+	}
+	t.row("store", store)
+	if s := h.Store.Server; s != nil {
+		t.row("server", fmt.Sprintf("%s, process %d since %s, in %s", s.Version, s.PID, s.Started.Local().Format(time.DateTime), s.Dir))
+	}
 	sender := strings.ReplaceAll(h.Sender, "_", " ")
 	if h.Workers != nil {
 		sender = fmt.Sprintf("%s, %d in flight in this process, last round %s", sender, h.Workers.InFlight, ago(h.Workers.LastRound))

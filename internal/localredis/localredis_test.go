@@ -222,7 +222,7 @@ func TestServerOfOurOwn(t *testing.T) {
 	got, err := again.c.ConfigGet(t.Context(), "*m*").Result()
 	require.NoError(t, err)
 	require.Equal(t, "67108864", got["maxmemory"])
-	require.Contains(t, u.log.String()+again.log.String(), "level=INFO msg=\"redis: Ready to accept connections")
+	require.Contains(t, u.log.String()+again.log.String(), "level=INFO msg=\"redis: The server is now ready to accept connections at "+c.Dir)
 }
 
 // TestReload: two uses at once, as those of an old and a new configuration, share a server; the newer one's settings hold.

@@ -113,6 +113,9 @@ var linePattern = regexp.MustCompile(`^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ ([.\-*#]) (
 
 var lineLevels = map[string]slog.Level{".": slog.LevelDebug, "-": slog.LevelDebug, "*": slog.LevelInfo, "#": slog.LevelWarn}
 
+// routine is what Redis 7 and older write at the level of warnings, so that it is always seen, although all is well.
+var routine = regexp.MustCompile(`Redis is starting|^Redis version=|^Configuration loaded|^Server initialized|^User requested shutdown|ready to exit, bye bye`)
+
 func (l *logFollower) say(line string) {
 	line = strings.TrimRight(line, "\r ")
 	if line == "" {
@@ -121,6 +124,9 @@ func (l *logFollower) say(line string) {
 	level, words := slog.LevelInfo, line
 	if m := linePattern.FindStringSubmatch(line); m != nil {
 		level, words = lineLevels[m[1]], m[2]
+	}
+	if level == slog.LevelWarn && routine.MatchString(words) {
+		level = slog.LevelInfo
 	}
 	if level >= slog.LevelWarn {
 		l.last = append(l.last, words)

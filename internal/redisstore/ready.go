@@ -223,7 +223,8 @@ func (s *Store) layout(ctx context.Context) (int, error) {
 	pipe.HSetNX(ctx, key, "version", dataVersion)
 	pipe.HSetNX(ctx, key, "shards", config.DefaultShards)
 	pipe.HSetNX(ctx, key, "installation", strings.ToLower(rand.Text()))
-	values := pipe.HMGet(ctx, key, "version", "shards", "installation")
+	pipe.HSetNX(ctx, key, "since", time.Now().Unix())
+	values := pipe.HMGet(ctx, key, "version", "shards", "installation", "since")
 	if _, err := pipe.Exec(ctx); err != nil {
 		return 0, classify(err)
 	}
@@ -231,6 +232,7 @@ func (s *Store) layout(ctx context.Context) (int, error) {
 		Version      int    `redis:"version"`
 		Shards       int    `redis:"shards"`
 		Installation string `redis:"installation"`
+		Since        int64  `redis:"since"`
 	}
 	if err := values.Scan(&found); err != nil {
 		return 0, fmt.Errorf("%w: reading %s: %w", ErrUnsafe, key, err)
@@ -245,6 +247,7 @@ func (s *Store) layout(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("%w: %s holds an impossible shard count %d", ErrUnsafe, key, found.Shards)
 	}
 	s.installation.Store(&found.Installation)
+	s.since.Store(found.Since)
 	return found.Shards, nil
 }
 

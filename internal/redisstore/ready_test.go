@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -34,7 +35,8 @@ func TestReady(t *testing.T) {
 		require.NoError(t, s.Ready(t.Context()))
 		installation, err := s.Installation(t.Context())
 		require.NoError(t, err)
-		stored := map[string]string{"version": "1", "shards": "16", "installation": installation}
+		stored := map[string]string{"version": "1", "shards": "16", "installation": installation, "since": strconv.FormatInt(s.Since().Unix(), 10)}
+		require.WithinDuration(t, time.Now(), s.Since(), time.Minute)
 		require.Equal(t, stored, s.Client().HGetAll(t.Context(), meta).Val(), "stored at first use")
 	})
 }
@@ -105,7 +107,7 @@ func answer(t *testing.T, s *server.Server, info string) {
 			c.WriteBulk(info)
 		},
 		"HSETNX": func(c *server.Peer, _ string, _ []string) { c.WriteInt(0) },
-		"HMGET":  func(c *server.Peer, _ string, _ []string) { c.WriteStrings([]string{"1", "16"}) },
+		"HMGET":  func(c *server.Peer, _ string, _ []string) { c.WriteStrings([]string{"1", "16", "name", "1711886400"}) },
 		"AUTH":   func(c *server.Peer, _ string, _ []string) { c.WriteOK() },
 		"SELECT": func(c *server.Peer, _ string, _ []string) { c.WriteOK() },
 	} {

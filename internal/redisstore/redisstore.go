@@ -48,6 +48,7 @@ type Store struct {
 	endCheck    func()
 	checks      sync.WaitGroup
 	known       atomic.Int64 // shards, as last read
+	since       atomic.Int64 // unix seconds, as last read
 
 	installation atomic.Pointer[string]
 }
@@ -173,6 +174,33 @@ func tlsConfig(t *config.RedisTLS) (*tls.Config, error) {
 
 // Client returns the client. Scripts run through it must name their keys under one hash tag.
 func (s *Store) Client() redis.UniversalClient { return s.client }
+
+// Since is when the store was used for the first time, by whatever process; zero while that is not known.
+func (s *Store) Since() time.Time {
+	if at := s.since.Load(); at > 0 {
+		return time.Unix(at, 0).UTC()
+	}
+	return time.Time{}
+}
+
+// Local is the server of our own; ok is false where there is none, or it does not run.
+func (s *Store) Local() (info localredis.Info, ok bool) {
+	if s.local == nil {
+		return info, false
+	}
+	return s.local.Info()
+}
+
+// Kind is memory, local or redis.
+func (s *Store) Kind() string {
+	switch {
+	case s.memory != nil:
+		return config.Memory
+	case s.local != nil:
+		return config.Local
+	}
+	return "redis"
+}
 
 // InMemory reports whether the store is the in-memory stand-in.
 func (s *Store) InMemory() bool { return s.memory != nil }
