@@ -26,16 +26,17 @@ const DefaultBrand = "VideoCloud"
 
 // BrandHeaders are the header names of a delivery that carry the brand.
 type BrandHeaders struct {
-	Signature, Event, EventID, Attempt, UserAgent string
+	Signature, Event, EventID, Attempt, Installation, UserAgent string
 }
 
 // HeadersFor returns the header names for a brand: X-<Brand>-Signature and so on.
 func HeadersFor(brand string) BrandHeaders {
 	return BrandHeaders{
-		Signature: "X-" + brand + "-Signature",
-		Event:     "X-" + brand + "-Event",
-		EventID:   "X-" + brand + "-Event-Id",
-		Attempt:   "X-" + brand + "-Attempt",
-		UserAgent: brand + "-Webhooks",
+		Signature:    "X-" + brand + "-Signature",
+		Event:        "X-" + brand + "-Event",
+		EventID:      "X-" + brand + "-Event-Id",
+		Attempt:      "X-" + brand + "-Attempt",
+		Installation: "X-" + brand + "-Installation",
+		UserAgent:    brand + "-Webhooks",
 	}
 }

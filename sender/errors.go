@@ -21,6 +21,7 @@ const (
 	CodeUnsafeURL        Code = "unsafe_url"
 	CodeLimitReached     Code = "limit_reached"
 	CodeUnavailable      Code = "unavailable"
+	CodeLoop             Code = "loop"
 )
 
 // Error is a refusal that the caller can act on. Match it with errors.As.

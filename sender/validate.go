@@ -94,7 +94,7 @@ func (s *Sender) reserved(name string) bool {
 	if hopByHop[name] {
 		return true
 	}
-	for _, own := range []string{s.names.Signature, s.names.Event, s.names.EventID, s.names.Attempt} {
+	for _, own := range []string{s.names.Signature, s.names.Event, s.names.EventID, s.names.Attempt, s.names.Installation} {
 		if name == strings.ToLower(own) {
 			return true
 		}

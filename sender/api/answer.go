@@ -33,6 +33,7 @@ var statuses = map[sender.Code]int{
 	sender.CodeUnsafeURL:        http.StatusUnprocessableEntity,
 	sender.CodeLimitReached:     http.StatusTooManyRequests,
 	sender.CodeUnavailable:      http.StatusServiceUnavailable,
+	sender.CodeLoop:             http.StatusLoopDetected,
 }
 
 // apiError is the error of an answer.
@@ -129,6 +130,8 @@ func (h *handler) refuse(c *call, err error) {
 func (h *handler) logRefusal(c *call, status int, e apiError, err error) {
 	level := slog.LevelDebug
 	switch {
+	case status == http.StatusLoopDetected: // the request's fault
+		level = slog.LevelInfo
 	case status >= 500 && c.r.Context().Err() == nil:
 		level = slog.LevelError
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:

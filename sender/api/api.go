@@ -61,6 +61,7 @@ type handler struct {
 	keys          []hashedKey
 	anonymous     bool
 	accountHeader string
+	installation  string // the header
 	basePath      string
 	mounted       func(*http.Request) string
 	openAPI       openAPI
@@ -94,6 +95,7 @@ func New(o Options) (http.Handler, error) {
 		keys:          keys,
 		anonymous:     o.Anonymous,
 		accountHeader: "X-" + o.Brand + "-Account",
+		installation:  http.CanonicalHeaderKey(config.HeadersFor(o.Brand).Installation),
 		basePath:      o.BasePath,
 		mounted:       o.Mounted,
 		log:           o.Logger,

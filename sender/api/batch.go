@@ -71,6 +71,9 @@ func readBatch(body []byte) ([]batchItem, error) {
 }
 
 func (c *call) publishBatch() (any, error) {
+	if err := c.notOurOwn(); err != nil {
+		return nil, err
+	}
 	body, err := c.body(maxBatchBody)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/videocloud/webhooks/config"
@@ -160,7 +161,27 @@ func (c *call) idempotencyKey() (string, error) {
 	return keys[0], nil
 }
 
+// notOurOwn refuses what this installation itself delivers: a webhook that points here would feed itself for ever. What
+// another installation delivers is a relay.
+func (c *call) notOurOwn() error {
+	from := c.r.Header[c.installation]
+	if len(from) == 0 {
+		return nil
+	}
+	own, err := c.service.Installation(c.r.Context())
+	if err != nil {
+		return err
+	}
+	if slices.Contains(from, own) {
+		return &sender.Error{Code: sender.CodeLoop, Message: "this event was delivered by this very installation, so a webhook of it points back here; give that webhook another url"}
+	}
+	return nil
+}
+
 func (c *call) publish() (any, error) {
+	if err := c.notOurOwn(); err != nil {
+		return nil, err
+	}
 	in, err := decode[newEvent](c, newEventPlan, maxEventBody)
 	if err != nil {
 		return nil, err

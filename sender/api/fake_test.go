@@ -292,5 +292,7 @@ func (f *fake) store(a *account, e sender.Event, to []*sender.Webhook) sender.Pu
 	return p
 }
 
+func (f *fake) Installation(context.Context) (string, error) { return "this-one", nil }
+
 // Interface guard.
 var _ api.Service = (*fake)(nil)

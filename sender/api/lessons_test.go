@@ -96,3 +96,40 @@ func TestAnswersNameTheirRequest(t *testing.T) {
 	}
 	require.Contains(t, b.log.String(), `"request_id":"abc-1"`)
 }
+
+func TestLesson65WhatWeDeliverIsNotTakenAgain(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		brand  string
+		header http.Header
+		status int
+	}{
+		"our own":                {"", http.Header{"X-Videocloud-Installation": {"this-one"}}, http.StatusLoopDetected},
+		"our own among others":   {"", http.Header{"X-Videocloud-Installation": {"another", "this-one"}}, http.StatusLoopDetected},
+		"our own of a brand":     {"Acme", http.Header{"X-Acme-Installation": {"this-one"}}, http.StatusLoopDetected},
+		"a relay of another":     {"", http.Header{"X-Videocloud-Installation": {"another"}}, http.StatusAccepted},
+		"another brand's header": {"Acme", http.Header{"X-Videocloud-Installation": {"this-one"}}, http.StatusAccepted},
+		"none":                   {"", nil, http.StatusAccepted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, api.Options{Brand: row.brand})
+			for path, body := range map[string]string{"/events": event, "/events/batch": `{"events":[` + event + `]}`} {
+				r := httptest.NewRequest("POST", path, strings.NewReader(body))
+				for name, values := range row.header {
+					r.Header[name] = values
+				}
+				r.Header.Set("Content-Type", "application/json")
+				r.Header.Set("X-API-Key", demoKey)
+				w := b.serve(r)
+				require.Equal(t, row.status, w.Code, w.Body)
+				if row.status == http.StatusLoopDetected {
+					require.Contains(t, w.Body.String(), `"code":"loop"`)
+				}
+			}
+			if row.status == http.StatusLoopDetected {
+				require.Empty(t, b.service.accounts, "nothing was published")
+			}
+		})
+	}
+}

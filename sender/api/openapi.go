@@ -18,7 +18,7 @@ var codes = []sender.Code{
 	sender.CodeInvalidJSON, sender.CodeUnauthorized, sender.CodeForbidden, sender.CodeNotFound,
 	sender.CodeMethodNotAllowed, sender.CodeConflict, sender.CodePayloadTooLarge, sender.CodeUnsupportedMedia,
 	sender.CodeInvalidField, sender.CodeUnknownField, sender.CodeUnknownEventType, sender.CodeUnsafeURL,
-	sender.CodeLimitReached, sender.CodeUnavailable,
+	sender.CodeLimitReached, sender.CodeUnavailable, sender.CodeLoop,
 }
 
 // openAPI is the document around the URL of its server, which is that of each request.

@@ -121,7 +121,7 @@ var routes = []route{
 		description: "Answered only once the event is stored. The same ID again within 72 hours, with the same event, data and " +
 			"(if given) timestamp, gets the first answer and `duplicate: true`; with others it is a conflict.",
 		idempotent: "The event's ID where the body has none.", request: reflect.TypeFor[newEvent](), status: http.StatusAccepted, answer: reflect.TypeFor[published](),
-		errors: bodyErrorsAnd(sender.CodeUnknownEventType, sender.CodeConflict, sender.CodeLimitReached),
+		errors: bodyErrorsAnd(sender.CodeUnknownEventType, sender.CodeConflict, sender.CodeLimitReached, sender.CodeLoop),
 		serve:  (*call).publish,
 	},
 	{
@@ -130,7 +130,7 @@ var routes = []route{
 		description: "`items` are in the order of `events`: each the event's answer, or what is wrong with it. " +
 			"An Idempotency-Key has no meaning here; give each event its own `id`.",
 		request: reflect.TypeFor[eventBatch](), status: http.StatusAccepted, answer: reflect.TypeFor[publishedBatch](),
-		errors: bodyErrors,
+		errors: bodyErrorsAnd(sender.CodeLoop),
 		serve:  (*call).publishBatch,
 	},
 	{

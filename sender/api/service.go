@@ -10,6 +10,9 @@ import (
 // Service is what the API serves. *[sender.Sender] is one. Every method acts for one account and sees
 // nothing of another's. Its refusals are *[sender.Error]; any other error is answered 503 without its text.
 type Service interface {
+	// Installation is the name that deliveries of this installation carry.
+	Installation(ctx context.Context) (string, error)
+
 	CreateWebhook(ctx context.Context, account string, in sender.NewWebhook) (w sender.Webhook, secret string, err error)
 	ListWebhooks(ctx context.Context, account, cursor string, limit int) (items []sender.Webhook, next string, err error)
 	Webhook(ctx context.Context, account, id string) (sender.Webhook, error)
