@@ -46,13 +46,14 @@ type App struct {
 	sender  config.Sender
 	literal []string // options with a literal secret
 
-	leases    leases
-	store     *store.Store
-	tracer    *tracer // nil without tracing
-	running   *sender.Sender
-	receivers []*receiver.Receiver
-	queues    []namedQueue
-	nameless  map[string]int // receivers without a name, by their settings
+	leases     leases
+	store      *store.Store
+	tracer     *tracer // nil without tracing
+	running    *sender.Sender
+	receivers  []*receiver.Receiver
+	queues     []namedQueue
+	needsStore bool           // a receiver answers 503 while the store is down
+	nameless   map[string]int // receivers without a name, by their settings
 
 	cancel context.CancelFunc
 	ends   <-chan struct{} // closed when it stops

@@ -6,6 +6,7 @@
 //	module                              directive          what it is
 //	webhooks                            webhooks (global)  the store, the sender, tracing
 //	http.handlers.webhook_api           webhook_api        the REST API for owners and publishers
+//	http.handlers.webhook_health        webhook_health     probes of an orchestrator
 //	http.handlers.webhook_receiver      webhook_receiver   the gateway in front of an app
 //	http.webhook_receiver.schemes.*     (in its block)     one for each signature scheme
 //	admin.api.webhooks                  -                  /webhooks/health, /webhooks/stats, and what the commands ask

@@ -144,6 +144,9 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 		return err
 	}
 	app.receivers = append(app.receivers, r.receiver)
+	if c.Queue != nil || !c.Dedup.Off && c.Dedup.OnStoreError == config.OnStoreErrorReject {
+		app.needsStore = true
+	}
 	reportLiteral(r.logger, values.literal)
 	return nil
 }

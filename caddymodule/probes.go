@@ -1,0 +1,112 @@
+package caddymodule
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	caddy.RegisterModule(new(Health))
+	httpcaddyfile.RegisterHandlerDirective("webhook_health", parseHealth)
+	httpcaddyfile.RegisterDirectiveOrder("webhook_health", httpcaddyfile.Before, "metrics")
+}
+
+// Health answers the probes of an orchestrator, and nothing else, without a key: a path that ends in /live with 200 for as
+// long as the process runs, whatever the store does, and one that ends in /ready with 503 while this process can't take
+// events. It says no more than that, as anybody may ask; the admin endpoint says why.
+type Health struct {
+	app *App
+
+	mu    sync.Mutex
+	asked time.Time
+	ready bool
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Health) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.webhook_health", New: func() caddy.Module { return new(Health) }}
+}
+
+// Provision finds whose health it is.
+func (h *Health) Provision(ctx caddy.Context) (err error) {
+	h.app, err = appOf(ctx)
+	return err
+}
+
+// ServeHTTP implements caddyhttp.MiddlewareHandler.
+func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	var well bool
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/live"):
+		well = true
+	case strings.HasSuffix(r.URL.Path, "/ready"):
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			well = h.isReady(r.Context())
+		}
+	default:
+		return caddyhttp.Error(http.StatusNotFound, nil)
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		return caddyhttp.Error(http.StatusMethodNotAllowed, nil)
+	}
+	status, text := http.StatusOK, "{\"status\":\"ok\"}\n"
+	if !well {
+		status, text = http.StatusServiceUnavailable, "{\"status\":\"unavailable\"}\n"
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if r.Method == http.MethodGet {
+		_, _ = io.WriteString(w, text) // who hung up needs no answer
+	}
+	return nil
+}
+
+// Bounds of asking the store: anybody may send probes, and none of them may wait for long.
+const (
+	readyFor     = time.Second
+	readyTimeout = 2 * time.Second
+)
+
+// isReady reports whether events can be taken. A gateway that goes on from its own memory while the store is down can.
+func (h *Health) isReady(ctx context.Context) bool {
+	if h.app.running == nil && !h.app.needsStore {
+		return true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if time.Since(h.asked) < readyFor {
+		return h.ready
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout) // the answer is everybody's, not this client's
+	defer cancel()
+	h.ready = h.app.store.Check(ctx) == nil
+	h.asked = time.Now()
+	return h.ready
+}
+
+func parseHealth(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	if h.NextArg() {
+		return nil, h.ArgErr()
+	}
+	if h.NextBlock(0) {
+		return nil, h.Err("webhook_health takes no options")
+	}
+	return new(Health), nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Health)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Health)(nil)
+)
