@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/receiver"
 )
 
