@@ -19,15 +19,14 @@ import (
 
 // sections are the parsers of options, by receiver and function, and the headings under which the reference has theirs.
 var sections = map[string]string{
-	"App.UnmarshalCaddyfile":    "webhooks",
-	"Redis.readOption":          "redis",
-	"Redis.readLocalOption":     "redis local",
-	"RedisTLS.readOption":       "tls",
-	"Sender.readOption":         "sender",
-	"parseAPI":                  "webhook_api",
-	"receiverParser.readOption": "webhook_receiver",
-	"Dedup.readOption":          "dedup",
-	"receiverParser.readQueue":  "queue",
+	"App.UnmarshalCaddyfile":   "webhooks",
+	"Redis.options":            "redis",
+	"RedisTLS.options":         "tls",
+	"Sender.options":           "sender",
+	"parseAPI":                 "webhook_api",
+	"receiverParser.options":   "webhook_receiver",
+	"Dedup.options":            "dedup",
+	"receiverParser.readQueue": "queue",
 }
 
 // TestEveryOptionIsDocumented compares the options that the parsers take with those that docs/caddyfile.md lists.
@@ -69,7 +68,7 @@ func documentedOptions(t *testing.T) map[string][]string {
 	return list
 }
 
-// takenOptions are the words that the parsers in caddymodule switch on: the cases of `switch o.name`.
+// takenOptions are the words that the parsers in caddymodule know: the keys of their blocks.
 func takenOptions(t *testing.T) map[string][]string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, "caddymodule", "*.go"))
@@ -88,16 +87,14 @@ func takenOptions(t *testing.T) map[string][]string {
 				continue
 			}
 			ast.Inspect(f, func(n ast.Node) bool {
-				s, ok := n.(*ast.SwitchStmt)
-				if !ok || !isOptionName(s.Tag) {
+				block, ok := n.(*ast.CompositeLit)
+				if !ok || !isBlock(block.Type) {
 					return true
 				}
-				for _, c := range s.Body.List {
-					for _, word := range c.(*ast.CaseClause).List {
-						text, err := strconv.Unquote(word.(*ast.BasicLit).Value)
-						require.NoError(t, err)
-						list[nameOf(f)] = append(list[nameOf(f)], text)
-					}
+				for _, option := range block.Elts {
+					text, err := strconv.Unquote(option.(*ast.KeyValueExpr).Key.(*ast.BasicLit).Value)
+					require.NoError(t, err)
+					list[nameOf(f)] = append(list[nameOf(f)], text)
 				}
 				return true
 			})
@@ -106,13 +103,9 @@ func takenOptions(t *testing.T) map[string][]string {
 	return list
 }
 
-func isOptionName(e ast.Expr) bool {
-	s, ok := e.(*ast.SelectorExpr)
-	if !ok {
-		return false
-	}
-	x, ok := s.X.(*ast.Ident)
-	return ok && x.Name == "o" && s.Sel.Name == "name"
+func isBlock(e ast.Expr) bool {
+	name, ok := e.(*ast.Ident)
+	return ok && name.Name == "block"
 }
 
 func nameOf(f *ast.FuncDecl) string {
