@@ -21,6 +21,7 @@ import (
 var sections = map[string]string{
 	"App.UnmarshalCaddyfile":   "webhooks",
 	"Redis.options":            "redis",
+	"Redis.localOptions":       "redis local",
 	"RedisTLS.options":         "tls",
 	"Sender.options":           "sender",
 	"parseAPI":                 "webhook_api",
