@@ -1,7 +1,6 @@
 package sender
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -117,7 +116,7 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 	switch c := answer.StatusCode; {
 	case c >= 200 && c < 300:
 		r.outcome = outcomeSuccess
-	case c >= 300 && c < 400:
+	case c >= 300 && c < 400 && c != http.StatusNotModified:
 		r.outcome, r.err = outcomeRedirect, fmt.Sprintf("answered %d; redirects are not followed, register the final URL", c)
 	default:
 		r.outcome, r.err = outcomeStatus, fmt.Sprintf("answered %d", c)
@@ -161,10 +160,11 @@ func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number
 	if s.propagate {
 		traceContext.Inject(ctx, lowerCarrier(h))
 	}
+	// No GetBody: with it net/http would send the request again by itself, unseen, where a header says Idempotency-Key or
+	// an HTTP/2 endpoint refused it.
 	return (&http.Request{
 		Method: http.MethodPost, URL: e.url, Host: e.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h,
-		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
+		Body: destination.NewBody(body), ContentLength: int64(len(body)),
 	}).WithContext(ctx)
 }
 
@@ -200,18 +200,27 @@ func readAnswer(body io.Reader) (string, error) {
 
 func text(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
 
-// retryAfter reads a Retry-After header (RFC 9110 section 10.2.3), bounded by MaxRetryAfter.
+// retryAfter reads a Retry-After header (RFC 9110 section 10.2.3), bounded by MaxRetryAfter. Fractions of a second are
+// no part of the standard, but in use.
 func retryAfter(value string, now time.Time) time.Duration {
-	if value == "" {
-		return 0
+	value = strings.TrimSpace(value)
+	if seconds, ok := decimal(value); ok {
+		return time.Duration(min(seconds, config.MaxRetryAfter.Seconds()) * float64(time.Second))
 	}
-	var d time.Duration
-	if seconds, err := strconv.Atoi(value); err == nil || errors.Is(err, strconv.ErrRange) {
-		d = time.Duration(min(seconds, int(config.MaxRetryAfter/time.Second))) * time.Second // Atoi's out of range is the nearest in it
-	} else if at, err := http.ParseTime(value); err == nil {
-		d = at.Sub(now)
+	if at, err := http.ParseTime(value); err == nil {
+		return min(max(at.Sub(now), 0), config.MaxRetryAfter)
 	}
-	return min(max(d, 0), config.MaxRetryAfter)
+	return 0
+}
+
+// decimal reads digits with at most one point among them: neither a sign nor an exponent, nor what else ParseFloat takes.
+func decimal(text string) (float64, bool) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	if whole+fraction == "" || strings.Trim(whole+fraction, "0123456789") != "" {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return f, err == nil || errors.Is(err, strconv.ErrRange) // what is out of range is infinite
 }
 
 // judge turns a result into what becomes of the delivery.

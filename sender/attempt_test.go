@@ -108,7 +108,7 @@ func TestLesson09_AnswersAreBounded(t *testing.T) {
 					_, err = c.Write([]byte("X-More: " + strings.Repeat("x", 8<<10) + "\r\n"))
 				}
 			}),
-			state: StateFailed, err: "the answer was not valid HTTP",
+			state: StateFailed, err: "the header of the answer is too large; keep it below 64 KiB",
 		},
 		"early answers without end": {
 			url: raw(t, func(c net.Conn) {
@@ -136,7 +136,7 @@ func TestLesson09_AnswersAreBounded(t *testing.T) {
 		},
 		"hung up": {
 			url:   raw(t, func(net.Conn) {}),
-			state: StateFailed, err: "the connection broke before the answer was complete",
+			state: StateFailed, err: "the connection was closed before an answer came",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -213,7 +213,7 @@ func TestLesson11_RedirectsAreFailures(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, store *Store) {
 		b := newBundle(t, store, func(o *Options) { o.Config.Retry = []time.Duration{0, 0} }).start()
 		elsewhere := newSink(t, nil)
-		for _, code := range []int{300, 301, 302, 303, 304, 305, 307, 308, 399} {
+		for _, code := range []int{300, 301, 302, 303, 305, 307, 308, 399} {
 			to := newSink(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Location", elsewhere.URL)
 				w.WriteHeader(code)
@@ -269,7 +269,7 @@ func TestLesson21_RetryAfterOnlyDelays(t *testing.T) {
 		"not with 404":     {404, "120", time.Minute},
 		"not with a 3xx":   {302, "120", time.Minute},
 		"nothing":          {429, "", time.Minute},
-		"fraction":         {429, "120.5", time.Minute},
+		"fraction":         {429, "120.5", 2*time.Minute + 500*time.Millisecond},
 		"several":          {429, "120, 240", time.Minute},
 		"space around it":  {429, " 120 ", 2 * time.Minute},
 		"infinity by name": {503, "inf", time.Minute},
@@ -299,6 +299,22 @@ func TestLesson21_RetryAfterDate(t *testing.T) {
 	require.Equal(t, 10*time.Minute, retryAfter(now.Add(10*time.Minute).Format(http.TimeFormat), now))
 	require.Equal(t, config.MaxRetryAfter, retryAfter(now.Add(2*time.Hour).Format(http.TimeFormat), now))
 	require.Zero(t, retryAfter(now.Add(-time.Second).Format(http.TimeFormat), now))
+}
+
+// TestLesson78_RetryAfterOfFractions: what endpoints write instead of whole seconds counts; what is no number does not.
+func TestLesson78_RetryAfterOfFractions(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"2.5": 2500 * time.Millisecond, " 2 ": 2 * time.Second, "0.25": 250 * time.Millisecond, "5.": 5 * time.Second, ".5": 500 * time.Millisecond,
+		"0": 0, "007": 7 * time.Second, "3600.5": config.MaxRetryAfter, "99999999999999999999": config.MaxRetryAfter, strings.Repeat("9", 400) + ".5": config.MaxRetryAfter,
+		"": 0, ".": 0, "-1": 0, "+2": 0, "1e3": 0, "0x10": 0, "Inf": 0, "NaN": 0, "1_0": 0, "2.5.1": 0, "2,5": 0, "soon": 0, "2.5s": 0,
+		now.Add(90 * time.Second).Format(time.RFC850):  90 * time.Second,
+		now.Add(90 * time.Second).Format(time.ANSIC):   90 * time.Second,
+		now.Add(90 * time.Second).Format(time.RFC3339): 0,
+	} {
+		require.Equal(t, want, retryAfter(value, now), value)
+	}
 }
 
 // What the history keeps of an attempt is its documented JSON, whatever an endpoint answers.

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/destination"
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
@@ -94,7 +95,7 @@ func TestProxy(t *testing.T) {
 		o.Config.Proxy = "http://" + l.Addr().String()
 	}).start()
 	d := strict.reaches(strict.publish(guideData), StateFailed)
-	require.Contains(t, d.Attempts[0].Error, "not a public address")
+	require.Contains(t, d.Attempts[0].Error, destination.NotPublic)
 	require.EqualValues(t, 1, asked.Load())
 	require.Equal(t, StatusFailed, strict.hook(w).Status)
 }

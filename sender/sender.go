@@ -151,7 +151,7 @@ func New(o Options) (*Sender, error) {
 	}
 	s.policy = &destination.Policy{AllowHTTP: c.AllowHTTP, Allow: cidrs, AllowPrivate: private, Forbidden: o.Forbidden}
 	if s.transport = o.Transport; s.transport == nil {
-		t := destination.TransportOptions{MaxIdleConnsPerHost: max(c.PerWebhook, 256)}
+		t := destination.TransportOptions{}
 		if c.Proxy != "" {
 			if t.Proxy, err = url.Parse(c.Proxy); err != nil {
 				return nil, errors.New("proxy: not a valid URL")

@@ -48,7 +48,11 @@ func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) 
 	if err != nil {
 		return nil, err
 	}
-	return d.race(ctx, addrs)
+	conn, err := d.race(ctx, addrs)
+	if err != nil {
+		return nil, err
+	}
+	return newWire(ctx, conn), nil
 }
 
 // dialTLS is http.Transport.DialTLSContext. The certificate is verified against the name of the URL,
@@ -62,8 +66,11 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 	if err != nil {
 		return nil, err
 	}
+	wire := conn.(*wire) // what dial returns
 	config := d.tls.Clone()
 	config.ServerName = host
+	wire.greeted.Store(false)
+	config.ClientSessionCache = lightSessions{config.ClientSessionCache, wire}
 	ctx, cancel := context.WithTimeout(ctx, d.handshake)
 	defer cancel()
 	secured := tls.Client(conn, config)
@@ -74,6 +81,8 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 		}
 		return nil, handshakeError(err)
 	}
+	wire.greeted.Store(true)
+	wire.multiplexed = secured.ConnectionState().NegotiatedProtocol == "h2"
 	return secured, nil
 }
 

@@ -7,7 +7,10 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
+
+	"golang.org/x/net/http2"
 )
 
 // Codes of an [Error]; they are error codes of the REST API.
@@ -33,18 +36,22 @@ type Blocked struct {
 	Own    bool           // it is an admin address of this server
 }
 
-// Error implements error. The text may be shown to the owner of the webhook: where a name was
-// resolved, it keeps back the address, as internal names would otherwise be looked up for strangers.
+// Error implements error. It is for the operator: it names the address that would have been dialled. What the owner
+// of a webhook reads is [Describe].
 func (b *Blocked) Error() string {
-	what := fmt.Sprintf("the address %s is %s", b.Addr, b.Reason)
+	what := fmt.Sprintf("%s is %s", b.Addr, b.Reason)
 	if b.Host != "" {
-		what = fmt.Sprintf("%s resolves to %s", b.Host, b.Reason)
+		what = fmt.Sprintf("%s resolves to %s, which is %s", b.Host, b.Addr, b.Reason)
 	}
 	if b.Own {
-		return what + ", which is never delivered to; use another address"
+		return what + ", and never delivered to"
 	}
-	return what + ", not a public address; use a public one, or have the operator name its network in allow_networks"
+	return what + ", and in none of allow_networks"
 }
+
+// NotPublic is what owners read of every host that may not be delivered to, whatever it is, and of every host that
+// can't be resolved: with two wordings a stranger could find out which names and addresses exist inside.
+const NotPublic = "the URL's host has no public address that could be delivered to; check its name, use one that is public, or have the operator name its network in allow_networks"
 
 // Kind classifies why a connection could not be made.
 type Kind string
@@ -60,16 +67,20 @@ const (
 	KindTimeout Kind = "timeout" // no answer in time
 )
 
-// DialError is a failure to connect to a permitted destination. Its text names no address, so it may
-// be shown to the owner of the webhook; the cause, for the operator, is reached with errors.Unwrap.
+// DialError is a failure to connect to a permitted destination.
 type DialError struct {
 	Kind    Kind
-	Message string
+	Message string // may be shown to the owner of the webhook: it names no address of ours
 	Err     error
 }
 
-// Error implements error.
-func (e *DialError) Error() string { return e.Message }
+// Error implements error. It is for the operator: the cause names the address that was dialled.
+func (e *DialError) Error() string {
+	if e.Err == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Err.Error()
+}
 
 // Unwrap returns the cause.
 func (e *DialError) Unwrap() error { return e.Err }
@@ -94,27 +105,74 @@ func KindOf(err error) Kind {
 	return ""
 }
 
+// ExchangeError is a failure after the connection was there.
+type ExchangeError struct {
+	Addr     string // what was dialled; for the operator
+	Answered bool   // the head of the answer had come
+	Err      error
+}
+
+// Error implements error. It is for the operator.
+func (e *ExchangeError) Error() string { return "exchange with " + e.Addr + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ExchangeError) Unwrap() error { return e.Err }
+
 // Describe says in words that may be shown to the owner of a webhook why a request made through the
 // transport of [NewTransport] failed. The words of net/http hold addresses of this host's network.
 func Describe(err error) string {
 	var b *Blocked
 	if errors.As(err, &b) {
-		return b.Error()
+		return NotPublic
 	}
 	var d *DialError
 	if errors.As(err, &d) {
-		return d.Error()
+		return d.Message
 	}
-	switch {
-	case timedOut(err):
+	if timedOut(err) {
 		return "no complete answer in time"
-	case errors.Is(err, context.Canceled):
+	}
+	if errors.Is(err, context.Canceled) {
 		return "cancelled"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "the connection broke before the answer was complete"
+	}
+	for _, w := range unnamed {
+		if strings.Contains(err.Error(), w.text) {
+			return w.says
+		}
+	}
+	var stream http2.StreamError // net/http's own type, which is not exported, gives itself for this one
+	if errors.As(err, &stream) {
+		return fmt.Sprintf("the HTTP/2 stream was reset (%s) before the answer was complete", stream.Code)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed) {
+		return broken(err)
 	}
 	return "the answer was not valid HTTP"
 }
+
+// broken tells a connection that ended within an answer from one that brought none.
+func broken(err error) string {
+	var e *ExchangeError
+	if errors.As(err, &e) && !e.Answered {
+		return "the connection was closed before an answer came"
+	}
+	return "the connection broke before the answer was complete"
+}
+
+// unnamed are errors to which net/http gives neither a type nor a value. A test has a server cause each, so that other
+// words in a later version of Go are noticed.
+var unnamed = []struct{ text, says string }{
+	{"server response headers exceeded", headerTooLarge},
+	{"response header list larger than advertised limit", headerTooLarge},
+	{"connection error: ", "the answer was not valid HTTP/2, or its header is larger than 64 KiB"},
+	{"GOAWAY", "the endpoint closed its HTTP/2 connection (GOAWAY) before an answer came"},
+	{"server closed idle connection", "the connection was closed before an answer came"},
+	{"client connection lost", "the connection was lost before an answer came"},
+	{"client conn not usable", "the connection was closed before an answer came"},
+	{"client conn could not be established", "the connection was closed before an answer came"},
+}
+
+const headerTooLarge = "the header of the answer is too large; keep it below 64 KiB"
 
 func timedOut(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -124,17 +182,9 @@ func timedOut(err error) bool {
 	return errors.As(err, &n) && n.Timeout()
 }
 
-// lookupError describes a failed resolution of host, without the name server's address.
+// lookupError describes a failed resolution of host.
 func lookupError(host string, err error) error {
-	reason := "the name server does not answer properly"
-	var d *net.DNSError
-	switch {
-	case timedOut(err):
-		reason = "the name server does not answer in time"
-	case errors.As(err, &d) && d.IsNotFound:
-		reason = "no such host"
-	}
-	return &DialError{Kind: KindDNS, Message: fmt.Sprintf("looking up %s: %s", host, reason), Err: err}
+	return &DialError{Kind: KindDNS, Message: NotPublic, Err: fmt.Errorf("looking up %s: %w", host, err)}
 }
 
 // connectError describes a failed connection to a destination.
@@ -156,6 +206,9 @@ func connectError(err error) error {
 func handshakeError(err error) error {
 	if timedOut(err) {
 		return &DialError{Kind: KindTimeout, Message: "TLS handshake: no answer in time", Err: err}
+	}
+	if errors.Is(err, errHandshakeTooLarge) {
+		return &DialError{Kind: KindTLS, Message: "TLS handshake: " + errHandshakeTooLarge.Error(), Err: err}
 	}
 	var n *net.OpError
 	if errors.As(err, &n) && n.Op != "remote error" && n.Op != "local error" {

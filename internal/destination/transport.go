@@ -2,10 +2,14 @@ package destination
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,13 +27,9 @@ type TransportOptions struct {
 	DialTimeout time.Duration
 	// TLSHandshakeTimeout bounds the handshake. Defaults to 10s.
 	TLSHandshakeTimeout time.Duration
-	// MaxConnsPerHost bounds connections to one host. Default: unbounded, as the sender bounds attempts.
-	MaxConnsPerHost int
-	// MaxIdleConns is how many idle connections are kept in all. Defaults to 2048.
-	MaxIdleConns int
-	// MaxIdleConnsPerHost is how many idle connections are kept to one host. Fewer than there are
-	// attempts in flight to it would have connections closed and made anew all the time. Defaults to 256.
-	MaxIdleConnsPerHost int
+	// MaxConns is how many connections are open at once: where there are as many, the one that has been idle for
+	// longest makes room. Those in use are bounded by the sender's attempts in flight. Defaults to 4096.
+	MaxConns int
 	// IdleConnTimeout is how long an idle connection is kept. It is a little less than the 60s after
 	// which common servers close theirs, as a request sent into a closing connection is lost. Defaults to 55s.
 	IdleConnTimeout time.Duration
@@ -42,16 +42,31 @@ const (
 	// defaults of 4 MiB and 1 GiB are made for downloads.
 	streamBuffer = 64 << 10
 	connBuffer   = 1 << 20
+	// sessions is how many hosts' TLS sessions are kept to be resumed.
+	sessions = 2048
 )
 
+// Transport makes one HTTP request of each [Transport.RoundTrip], over connections that it keeps. net/http does the
+// HTTP; which connection a request takes, and whether a new one is made, is decided here:
+//
+//	RoundTrip ──► pool: a connection with room ──► http.ClientConn ──► answer ──► back to the pool
+//	                └── none: wait, and dial as many as those who wait need
+//
+// net/http's own pool would repeat requests unseen (for a header Idempotency-Key, and of HTTP/2 what an endpoint
+// refused), and starts a TLS handshake for each request that finds no idle connection, although one of HTTP/2 would
+// have served them all.
+type Transport struct {
+	pool *pool
+}
+
 // NewTransport returns a transport that reaches only what p permits. It is meant to be made once and
-// shared, as it keeps the connections; CloseIdleConnections ends those that are idle. Dial errors are
-// *[Blocked] or *[DialError]; see [KindOf].
+// shared, as it keeps the connections; CloseIdleConnections ends those that are idle. Its errors are
+// *[Blocked], *[DialError] and *[ExchangeError]; see [KindOf] and [Describe].
 //
 // It does not follow redirects, as no transport does: the client must not either. It does not ask for
 // compressed answers and inflates none. It bounds connecting and the answer's header; the whole
 // exchange is bounded by the request's context.
-func NewTransport(p *Policy, o TransportOptions) *http.Transport {
+func NewTransport(p *Policy, o TransportOptions) *Transport {
 	d := &dialer{
 		policy:    p,
 		resolver:  o.Resolver,
@@ -67,16 +82,14 @@ func NewTransport(p *Policy, o TransportOptions) *http.Transport {
 	} else {
 		d.connect = d.direct()
 	}
-	return &http.Transport{
+	idle := cmp.Or(o.IdleConnTimeout, 55*time.Second)
+	return &Transport{pool: newPool(&http.Transport{
 		DialContext:            d.dial,
 		DialTLSContext:         d.dialTLS,
 		TLSClientConfig:        d.tls.Clone(), // For HTTP/2's own use; dialTLS does the handshakes.
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
-		MaxConnsPerHost:        o.MaxConnsPerHost,
-		MaxIdleConns:           cmp.Or(o.MaxIdleConns, 2048),
-		MaxIdleConnsPerHost:    cmp.Or(o.MaxIdleConnsPerHost, 256),
-		IdleConnTimeout:        cmp.Or(o.IdleConnTimeout, 55*time.Second),
+		IdleConnTimeout:        idle,
 		MaxResponseHeaderBytes: maxResponseHeader,
 		HTTP2: &http.HTTP2Config{
 			MaxReceiveBufferPerStream:     streamBuffer,
@@ -86,6 +99,116 @@ func NewTransport(p *Policy, o TransportOptions) *http.Transport {
 			SendPingTimeout: 10 * time.Second,
 			PingTimeout:     5 * time.Second,
 		},
+	}, idle, cmp.Or(o.MaxConns, 4096))}
+}
+
+// CloseIdleConnections closes the connections that no request uses, and gives up making those that none waits for.
+func (t *Transport) CloseIdleConnections() { t.pool.closeIdle() }
+
+// RoundTrip implements http.RoundTripper. A request that found a kept connection closed goes out on another one only
+// where nothing of it has left through the first, and its body is a [Body], or none.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	for {
+		c, err := t.pool.get(r.Context(), r.URL)
+		if err != nil {
+			closeBody(r)
+			return nil, err
+		}
+		reused := c.served.Swap(true)
+		res, left, err := c.send(r)
+		if err == nil {
+			c.keep(res, t.pool)
+			return res, nil
+		}
+		t.pool.put(c)
+		err = &ExchangeError{Addr: c.addr(), Err: err}
+		if left || !reused || r.Context().Err() != nil {
+			return nil, err
+		}
+		again := rewound(r)
+		if again == nil {
+			return nil, err
+		}
+		r = again
+	}
+}
+
+// mostOfAlert is more than a TLS record takes that only says that the connection is closed, and less than any request.
+const mostOfAlert = 100
+
+// send makes the request. Where it failed, left says whether any of it may have left this host: of HTTP/1.1 by the
+// count of what was written, of HTTP/2, where others write too, by what net/http tells of the request's head.
+func (c *conn) send(r *http.Request) (res *http.Response, left bool, err error) {
+	if !c.shared {
+		before := c.wire.written.Load()
+		res, err = c.http.RoundTrip(r)
+		return res, c.wire.written.Load()-before > mostOfAlert, err
+	}
+	var begun atomic.Bool
+	trace := &httptrace.ClientTrace{WroteHeaders: func() { begun.Store(true) }}
+	res, err = c.http.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	return res, begun.Load(), err
+}
+
+// rewound is r with its body from the beginning, or nil.
+func rewound(r *http.Request) *http.Request {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r
+	}
+	b, ok := r.Body.(*Body)
+	if !ok {
+		return nil
+	}
+	again := *r
+	again.Body = NewBody(b.content)
+	return &again
+}
+
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+}
+
+// answerBody gives the connection back once the answer has been read or closed.
+type answerBody struct {
+	io.ReadCloser
+	conn *conn
+	pool *pool
+	done bool
+}
+
+// keep gives the connection back to the pool as soon as the answer has been read.
+func (c *conn) keep(res *http.Response, p *pool) {
+	if res.Body == http.NoBody {
+		p.put(c)
+		return
+	}
+	res.Body = &answerBody{ReadCloser: res.Body, conn: c, pool: p}
+}
+
+func (b *answerBody) Read(to []byte) (int, error) {
+	n, err := b.ReadCloser.Read(to)
+	if err == nil {
+		return n, nil
+	}
+	b.end()
+	if err != io.EOF {
+		err = &ExchangeError{Addr: b.conn.addr(), Answered: true, Err: err}
+	}
+	return n, err
+}
+
+func (b *answerBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.end()
+	return err
+}
+
+func (b *answerBody) end() {
+	if !b.done {
+		b.done = true
+		b.pool.put(b.conn)
 	}
 }
 
@@ -99,7 +222,14 @@ func clientTLS(base *tls.Config) *tls.Config {
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	config.NextProtos = []string{"h2", "http/1.1"}
 	if config.ClientSessionCache == nil {
-		config.ClientSessionCache = tls.NewLRUClientSessionCache(1024)
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(sessions)
 	}
 	return config
 }
+
+// withWire has the connection that is dialled within ctx noted in w.
+func withWire(ctx context.Context, w **wire) context.Context {
+	return context.WithValue(ctx, wireKey{}, w)
+}
+
+type wireKey struct{}

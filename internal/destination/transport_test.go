@@ -230,7 +230,7 @@ func TestDescribeKeepsAddressesBack(t *testing.T) {
 	_, _, err := post(t, newClient(t, loopbackPolicy(), TransportOptions{}), rude.URL)
 	require.Error(t, err)
 	require.Empty(t, KindOf(err))
-	require.Equal(t, "the connection broke before the answer was complete", Describe(err))
+	require.Equal(t, "the connection was closed before an answer came", Describe(err))
 
 	_, _, err = post(t, newClient(t, loopbackPolicy(), TransportOptions{}), "http://"+greets(t, "220 mail.internal ESMTP\r\n\r\n"))
 	require.Error(t, err)
@@ -268,6 +268,7 @@ func TestLesson09_HeadersAreBounded(t *testing.T) {
 		}
 		_, _, err := post(t, newClient(t, loopbackPolicy(), o), e.URL)
 		require.Error(t, err)
+		require.Contains(t, Describe(err), "64 KiB", err)
 	}
 }
 
@@ -304,5 +305,5 @@ func TestLesson22_ConnectionsAreReused(t *testing.T) {
 
 func TestEnvironmentProxiesAreNotUsed(t *testing.T) {
 	t.Parallel()
-	require.Nil(t, NewTransport(&Policy{}, TransportOptions{}).Proxy)
+	require.Nil(t, NewTransport(&Policy{}, TransportOptions{}).pool.maker.Proxy)
 }

@@ -126,7 +126,7 @@ func (p *Policy) checkHost(u *url.URL, port uint16) error {
 		return err
 	}
 	if loopbackName(host) {
-		return p.checkLoopback(host, port)
+		return p.checkLoopback(port)
 	}
 	return nil
 }
@@ -138,7 +138,7 @@ func (p *Policy) checkIPv6(host string, port uint16) error {
 	case err != nil || !addr.Is6():
 		return invalidURL("write an IPv6 address between the brackets")
 	case addr.Zone() != "":
-		return unsafeURL("remove the zone from the IPv6 address; link-local destinations are not permitted")
+		return unsafeURL("remove the zone from the IPv6 address")
 	case addr.Is4In6():
 		return unsafeURL("write the IPv4 address %s itself, not its IPv4-mapped form", addr.Unmap())
 	case addr.String() != host:
@@ -148,26 +148,19 @@ func (p *Policy) checkIPv6(host string, port uint16) error {
 }
 
 // checkLoopback judges a name that can only mean this host.
-func (p *Policy) checkLoopback(host string, port uint16) error {
-	var refused error
+func (p *Policy) checkLoopback(port uint16) error {
 	for _, addr := range []netip.Addr{loopback6, netip.AddrFrom4([4]byte{127, 0, 0, 1})} {
-		err := p.Allowed(netip.AddrPortFrom(addr, port))
-		if err == nil {
+		if p.Allowed(netip.AddrPortFrom(addr, port)) == nil {
 			return nil
 		}
-		refused = err
 	}
-	var b *Blocked
-	if errors.As(refused, &b) {
-		b.Host = host
-	}
-	return unsafeURL("%s", refused.Error())
+	return unsafeURL(NotPublic)
 }
 
-// checkAddr judges an address written out.
+// checkAddr judges an address written out. It says of each the same: not even that one is an admin address of ours.
 func (p *Policy) checkAddr(a netip.AddrPort) error {
-	if err := p.Allowed(a); err != nil {
-		return unsafeURL("%s", err.Error())
+	if p.Allowed(a) != nil {
+		return unsafeURL(NotPublic)
 	}
 	return nil
 }

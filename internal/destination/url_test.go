@@ -111,12 +111,12 @@ func TestCheckURLRefused(t *testing.T) {
 		"asterisk":            {Policy{}, "https://*.example.com/", CodeInvalidField, "DNS name"},
 		"long label":          {Policy{}, "https://" + strings.Repeat("a", 64) + ".com/", CodeInvalidField, "DNS name"},
 		"long name":           {Policy{}, "https://" + strings.Repeat("a.", 127) + "com/", CodeInvalidField, "253"},
-		"localhost":           {Policy{}, "https://localhost/", CodeUnsafeURL, "localhost resolves to loopback"},
-		"localhost, private":  {private, "https://LOCALHOST:8080/", CodeUnsafeURL, "loopback"},
-		"under localhost":     {Policy{}, "https://a.localhost/", CodeUnsafeURL, "loopback"},
-		"localdomain":         {Policy{}, "https://localhost.localdomain/", CodeUnsafeURL, "loopback"},
-		"ip6-localhost":       {Policy{}, "https://ip6-localhost/", CodeUnsafeURL, "loopback"},
-		"private":             {Policy{}, "https://10.0.0.1/", CodeUnsafeURL, "allow_networks"},
+		"localhost":           {Policy{}, "https://localhost/", CodeUnsafeURL, NotPublic},
+		"localhost, private":  {private, "https://LOCALHOST:8080/", CodeUnsafeURL, NotPublic},
+		"under localhost":     {Policy{}, "https://a.localhost/", CodeUnsafeURL, NotPublic},
+		"localdomain":         {Policy{}, "https://localhost.localdomain/", CodeUnsafeURL, NotPublic},
+		"ip6-localhost":       {Policy{}, "https://ip6-localhost/", CodeUnsafeURL, NotPublic},
+		"private":             {Policy{}, "https://10.0.0.1/", CodeUnsafeURL, NotPublic},
 		"zone":                {Policy{}, "https://[fe80::1%25eth0]/", CodeUnsafeURL, "zone"},
 		"IPv6, long form":     {Policy{}, "https://[2606:4700:4700:0:0:0:0:1111]/", CodeInvalidField, "[2606:4700:4700::1111]"},
 		"IPv6, upper case":    {Policy{}, "https://[2A00::1]/", CodeInvalidField, "[2a00::1]"},
@@ -178,7 +178,7 @@ func TestLesson28_CheckURL(t *testing.T) {
 		var e *Error
 		require.ErrorAs(t, err, &e, host)
 		require.Equal(t, CodeUnsafeURL, e.Code)
-		require.Contains(t, e.Message, "admin address")
+		require.Contains(t, e.Message, NotPublic)
 	}
 	_, err := p.CheckURL("http://localhost:8091/")
 	require.NoError(t, err)

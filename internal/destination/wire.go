@@ -1,0 +1,73 @@
+package destination
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync/atomic"
+)
+
+// wire is a network connection that counts what leaves through it, and bounds what a TLS handshake reads.
+type wire struct {
+	net.Conn
+	written atomic.Int64
+	greeted atomic.Bool // the handshake is over
+	read    int64       // within the handshake
+
+	multiplexed bool // HTTP/2 is spoken on it
+}
+
+const (
+	// maxHandshake bounds what an endpoint can make this host read, parse and keep of certificates: the library would
+	// take 256 KiB, which is held several times over as long as the connection lives. Usual chains have 2 to 8 KiB.
+	maxHandshake = 64 << 10
+	// lightHandshake is up to what size of a handshake the connection and the TLS session are kept for the next request.
+	lightHandshake = 16 << 10
+)
+
+var errHandshakeTooLarge = errors.New("the certificates are too large; keep the chain below 64 KiB")
+
+// newWire wraps a connection, and notes it where the dial was asked for one.
+func newWire(ctx context.Context, c net.Conn) *wire {
+	w := &wire{Conn: c}
+	w.greeted.Store(true) // unless a handshake follows
+	if to, ok := ctx.Value(wireKey{}).(**wire); ok {
+		*to = w
+	}
+	return w
+}
+
+func (w *wire) Write(b []byte) (int, error) {
+	n, err := w.Conn.Write(b)
+	w.written.Add(int64(n))
+	return n, err
+}
+
+func (w *wire) Read(b []byte) (int, error) {
+	if w.greeted.Load() {
+		return w.Conn.Read(b)
+	}
+	if w.read >= maxHandshake {
+		return 0, errHandshakeTooLarge
+	}
+	n, err := w.Conn.Read(b)
+	w.read += int64(n)
+	return n, err
+}
+
+// heavy says that its certificates are so large that it is not kept.
+func (w *wire) heavy() bool { return w.read > lightHandshake }
+
+// lightSessions keeps TLS sessions but those with large certificates, which a session holds.
+type lightSessions struct {
+	tls.ClientSessionCache
+	wire *wire
+}
+
+func (s lightSessions) Put(key string, session *tls.ClientSessionState) {
+	if session != nil && s.wire.heavy() {
+		return
+	}
+	s.ClientSessionCache.Put(key, session)
+}
