@@ -61,13 +61,17 @@ func (s *Sender) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 		s.ended(ctx, j, &p, StateFailed, ReasonExpired, nil)
 		return queue.Outcome{Kind: queue.Failed, Reason: ReasonExpired}
 	}
+	installation, err := s.Installation(ctx)
+	if err != nil {
+		return queue.Outcome{Kind: queue.Back} // known from the claim on, but on a cluster of which a node is down: no failure of the endpoint's
+	}
 	number := j.Attempts + 1
 	began := time.Now()
 	var r result
 	if j.Expiries >= poisonAfter {
 		r = result{outcome: outcomePoison, err: "the sender stopped three times in a row while making this attempt"}
 	} else {
-		r = s.request(ctx, j, &p, number, began)
+		r = s.request(ctx, j, &p, number, began, installation)
 	}
 	if ctx.Err() != nil && r.cause != nil {
 		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt, wherever it cut it off
@@ -77,7 +81,7 @@ func (s *Sender) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 }
 
 // request makes the HTTP request, and reads the answer within the same timeout.
-func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number int, began time.Time) (r result) {
+func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number int, began time.Time, installation string) (r result) {
 	e, err := s.endpointOf(j)
 	if err != nil {
 		return result{outcome: outcomeInternal, err: "the sender could not prepare this attempt; its operator's log says why", cause: err}
@@ -91,7 +95,7 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 		r.err = clip(r.err, maxError)
 		endAttempt(span, &r)
 	}()
-	answer, err := e.via.RoundTrip(s.newRequest(ctx, e, p, number, began))
+	answer, err := e.via.RoundTrip(s.newRequest(ctx, e, p, number, began, installation))
 	if err != nil {
 		kind := string(destination.KindOf(err))
 		if kind == "" {
@@ -129,9 +133,9 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 
 var contentType = []string{"application/json"}
 
-func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number int, now time.Time) *http.Request {
+func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number int, now time.Time, installation string) *http.Request {
 	body := p.body()
-	h := make(http.Header, 12+len(e.headers))
+	h := make(http.Header, 13+len(e.headers))
 	for name, values := range e.headers {
 		h[name] = values
 	}
@@ -145,7 +149,7 @@ func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number
 		buf = e.old.Append(buf, p.eventID, now.Unix(), body)
 	}
 	signed := string(buf)
-	values := []string{signed[:signature], p.kind, p.eventID, strconv.Itoa(number), strconv.FormatInt(now.Unix(), 10), signed[signature:]}
+	values := []string{signed[:signature], p.kind, p.eventID, strconv.Itoa(number), strconv.FormatInt(now.Unix(), 10), signed[signature:], installation}
 	one := func(i int) []string { return values[i : i+1 : i+1] }
 	// Names are written as documented; net/http leaves them as they are.
 	h["Content-Type"] = contentType
@@ -154,6 +158,7 @@ func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number
 	h[s.names.Event] = one(1)
 	h[s.names.EventID] = one(2)
 	h[s.names.Attempt] = one(3)
+	h[s.names.Installation] = one(6)
 	h[config.HeaderWebhookID] = one(2)
 	h[config.HeaderWebhookTimestamp] = one(4)
 	h[config.HeaderWebhookSignature] = one(5)

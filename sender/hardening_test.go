@@ -195,7 +195,7 @@ func TestLesson14_CustomHeaders(t *testing.T) {
 			"X-CR": "a\rb", "X-LF": "a\nb", "X-CRLF": "a\r\nX-VideoCloud-Signature: 00", "X-NUL": "\x00", "X-DEL": "\x7f", "X-Long": strings.Repeat("x", 4097),
 		}
 		for _, name := range []string{
-			"X-VideoCloud-Signature", "X-VideoCloud-Event", "X-VideoCloud-Event-Id", "X-VideoCloud-Attempt",
+			"X-VideoCloud-Signature", "X-VideoCloud-Event", "X-VideoCloud-Event-Id", "X-VideoCloud-Attempt", "X-VideoCloud-Installation", "x_videocloud_installation",
 			"webhook-id", "webhook-timestamp", "webhook-signature", "Content-Type", "User-Agent", "Host", "Content-Length",
 			"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Expect",
 			"traceparent", "tracestate",

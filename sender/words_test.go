@@ -63,7 +63,7 @@ func TestLesson61_OneWordingForOwners(t *testing.T) {
 	}
 	for _, url := range []string{"https://10.1.2.3/", "https://127.0.0.1/", "https://[fd12::1]/", "https://localhost/", "https://198.18.0.1/", "https://[::1]:2019/"} {
 		b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(o *Options) { o.Forbidden, o.Config.AllowNetworks = admin, nil })
-		_, _, err := b.CreateWebhook(t.Context(), config.DefaultAccount, NewWebhook{URL: url, Events: []string{"video.*"}})
+		_, _, err := b.CreateWebhook(t.Context(), config.DefaultAccount, NewWebhook{Settings: Settings{URL: url, Events: []string{"video.*"}}})
 		require.ErrorContains(t, err, destination.NotPublic, url)
 	}
 }
@@ -91,7 +91,7 @@ func TestLesson58_OneAttemptIsOneRequest(t *testing.T) {
 				}
 			})
 			to.Config.ErrorLog = discardLog
-			_, _, err := b.CreateWebhook(t.Context(), config.DefaultAccount, NewWebhook{URL: to.URL, Events: []string{"video.*"}, Headers: map[string]string{header: "k"}})
+			_, _, err := b.CreateWebhook(t.Context(), config.DefaultAccount, NewWebhook{Settings: Settings{URL: to.URL, Events: []string{"video.*"}}, Headers: map[string]string{header: "k"}})
 			require.NoError(t, err)
 			b.reaches(b.publish(guideData), StateSucceeded)
 			for n := range 3 {
