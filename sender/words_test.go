@@ -103,4 +103,3 @@ func TestLesson58_OneAttemptIsOneRequest(t *testing.T) {
 		})
 	}
 }
-
