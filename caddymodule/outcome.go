@@ -43,10 +43,13 @@ func (s *shownOutcome) set(o *receiver.Outcome) {
 
 func (s *shownOutcome) placeholder(key string) (any, bool) {
 	field, ours := strings.CutPrefix(key, placeholderPrefix)
-	if !ours || s.outcome == nil {
+	if !ours {
 		return nil, false
 	}
 	o := s.outcome
+	if o == nil { // no receiver has seen the request
+		o = new(receiver.Outcome)
+	}
 	switch field {
 	case "name":
 		return o.Name, true

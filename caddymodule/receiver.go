@@ -95,6 +95,7 @@ func (*Receiver) CaddyModule() caddy.ModuleInfo {
 // Provision sets the receiver up. It connects to nothing.
 func (r *Receiver) Provision(ctx caddy.Context) error {
 	r.logger = ctx.Logger()
+	knowPlaceholders(ctx)
 	identity, err := json.Marshal(r) // before loading modules empties the raw fields
 	if err != nil {
 		return err
@@ -131,6 +132,7 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 		Store:    store,
 		Logger:   slogger(ctx),
 		ClientIP: clientIP,
+		CameIn:   cameIn,
 		Observe:  observer(c.Name, c.Scheme),
 	}
 	if len(r.sources) > 0 {
@@ -253,6 +255,14 @@ func clientIP(req *http.Request) netip.Addr {
 	text, _ := caddyhttp.GetVar(req.Context(), caddyhttp.ClientIPVarKey).(string)
 	address, _ := netip.ParseAddr(text)
 	return address
+}
+
+// cameIn is the request as Caddy got it, before any handle_path, uri, rewrite or method: that is what was signed.
+func cameIn(req *http.Request) (method, target string) {
+	if original, ok := req.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.RequestURI != "" {
+		return original.Method, original.RequestURI
+	}
+	return req.Method, req.RequestURI
 }
 
 // observer counts the requests to one receiver. What it counts in is looked up once.

@@ -50,6 +50,9 @@ type Options struct {
 	Logger *slog.Logger
 	// ClientIP says which address a request comes from. Defaults to the peer's, whatever headers say.
 	ClientIP func(*http.Request) netip.Addr
+	// CameIn says with which method and request target a request came in, which is what is signed, where handlers in front of the
+	// receiver rewrite it. Defaults to what the request has now.
+	CameIn func(*http.Request) (method, target string)
 	// Allowed knows further addresses that may send, asked where Config.Allow holds none that matches.
 	// With it set, or with Config.Allow, no other address may.
 	Allowed func(*http.Request, netip.Addr) bool
@@ -75,6 +78,7 @@ type Receiver struct {
 	bodies   bodyReader
 	observe  func(Outcome)
 	now      func() time.Time
+	cameIn   func(*http.Request) (method, target string)
 	tracing  trace.TracerProvider
 	verified []string // values of X-Webhook-Verified, shared by all requests
 	allow    string   // value of Allow
@@ -107,6 +111,9 @@ func New(o Options) (*Receiver, error) {
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.cameIn = o.CameIn; r.cameIn == nil {
+		r.cameIn = func(req *http.Request) (method, target string) { return req.Method, req.RequestURI }
 	}
 	if r.now == nil {
 		r.now = time.Now

@@ -142,7 +142,8 @@ func (x *exchange) known() {
 // admit is everything before the identity, cheapest first. A set-up request is admitted with its answer and without a
 // result.
 func (r *Receiver) admit(w http.ResponseWriter, req *http.Request, x *exchange, now time.Time) (*signature.Result, *Refusal) {
-	x.request = signature.Request{Method: req.Method, URL: req.RequestURI, Header: req.Header}
+	method, target := r.cameIn(req)
+	x.request = signature.Request{Method: method, URL: target, Header: req.Header}
 	setup, asked := r.unsignedChallenge(x)
 	if !asked && !slices.Contains(r.config.Methods, req.Method) {
 		return nil, refuseFor(http.StatusMethodNotAllowed, ReasonMethod, "Allow", r.allow, fmt.Errorf("the receiver takes %s only", r.allow))

@@ -236,3 +236,24 @@ func TestStaleSignaturesOfBothKinds(t *testing.T) {
 	_, err = v.Verify(r, noon.Add(-time.Minute-time.Second))
 	require.ErrorIs(t, err, errPremature)
 }
+
+// TestSecretsWithTheVersionOfTheirSignatures: some providers show a secret of Standard Webhooks as v1,whsec_….
+func TestSecretsWithTheVersionOfTheirSignatures(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range []string{"standard", "svix", "videocloud"} {
+		const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+		plain, err := New(Config{Scheme: scheme, Secrets: []string{secret}})
+		require.NoError(t, err, scheme)
+		shown, err := New(Config{Scheme: scheme, Secrets: []string{"v1," + secret}})
+		require.NoError(t, err, scheme)
+		now := time.Now()
+		r := &Request{Method: "POST", Header: http.Header{}, Body: []byte("{}")}
+		h, err := plain.Sign(r, "evt_1", now)
+		require.NoError(t, err)
+		if scheme == "videocloud" {
+			continue // the guide's own header is by the text as given
+		}
+		_, err = shown.Verify(&Request{Method: "POST", Header: h, Body: r.Body}, now)
+		require.NoError(t, err, scheme)
+	}
+}

@@ -25,6 +25,11 @@ func (e secretEncoding) decode(secret string) (key []byte, why string) {
 	if secret == "" {
 		return nil, "it is empty"
 	}
+	if e == secWhsec || e == secAuto {
+		if rest, ok := strings.CutPrefix(secret, "v1,"); ok && strings.HasPrefix(rest, whsec) {
+			secret = rest // as some providers show it, with the version of the signatures that it makes
+		}
+	}
 	switch e {
 	case secHex:
 		key, err := hex.DecodeString(secret)
