@@ -153,20 +153,33 @@ func TestCompose(t *testing.T) {
 	t.Parallel()
 	var c struct {
 		Services map[string]struct {
-			Command string
-			Volumes []string
-			Secrets []string
-			Ports   []string
+			Command  string
+			Volumes  []string
+			Secrets  []string
+			Ports    []string
+			User     string
+			ReadOnly bool     `yaml:"read_only"`
+			CapDrop  []string `yaml:"cap_drop"`
+			Security []string `yaml:"security_opt"`
 		}
 		Secrets map[string]any
 		Volumes map[string]any
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(read(t, deploy, "compose/compose.yml")), &c))
-	for _, want := range []string{"--appendonly yes", "--maxmemory-policy noeviction", "--requirepass"} {
+	for _, want := range []string{"--appendonly yes", "--maxmemory-policy noeviction", "/run/secrets/redis_conf"} {
 		require.Contains(t, c.Services["redis"].Command, want)
 	}
+	text := read(t, deploy, "compose/compose.yml")
+	require.NotRegexp(t, `--requirepass|redis-cli -a `, text, "a password on a command line is everybody's")
+	require.Contains(t, text, "umask 077", "secrets are their owner's")
+	require.NotContains(t, text, "chmod 0644")
 	require.Empty(t, c.Services["redis"].Ports, "nobody outside needs Redis")
 	for name, s := range c.Services {
+		require.True(t, s.ReadOnly, name)
+		require.Equal(t, []string{"ALL"}, s.CapDrop, name)
+		require.Contains(t, s.Security, "no-new-privileges:true", name)
+		require.NotEmpty(t, s.User, name)
+		require.NotRegexp(t, `^0(:|$)`, s.User, name)
 		for _, secret := range s.Secrets {
 			require.Contains(t, c.Secrets, secret, name)
 		}
@@ -183,7 +196,31 @@ func TestCompose(t *testing.T) {
 		require.Contains(t, read(t, deploy, "compose/compose.yml"), "http://localhost:"+port+"}", "what it answers on without names")
 		require.Contains(t, c.Services["caddy"].Ports, "127.0.0.1:"+port+":"+port)
 	}
-	require.NotEmpty(t, read(t, deploy, "systemd/caddy-webhooks.service"))
+}
+
+func TestSystemdUnit(t *testing.T) {
+	t.Parallel()
+	unit := read(t, deploy, "systemd/caddy-webhooks.service")
+	for _, want := range []string{"UMask=0077", "ProtectProc=invisible", "NoNewPrivileges=true", "ProtectSystem=strict", "StateDirectory=caddy-webhooks"} {
+		require.Contains(t, unit, "\n"+want+"\n")
+	}
+	// The commands of its head name files that are there, and what the unit runs is what they install.
+	for _, m := range regexp.MustCompile(`(?m)^#   install -m \d+ (?:-g \S+ )?(deploy/\S+) (\S+)$`).FindAllStringSubmatch(unit, -1) {
+		require.FileExists(t, filepath.Join("../..", m[1]))
+	}
+	for _, place := range []string{"/usr/bin/caddy-webhooks", "/etc/caddy-webhooks/Caddyfile", "/etc/caddy-webhooks/env"} {
+		require.GreaterOrEqual(t, strings.Count(unit, place), 2, place)
+	}
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not on PATH; what it would say of the unit is not known")
+	}
+	// With a program that is there in place of the one that is installed.
+	file := filepath.Join(t.TempDir(), "caddy-webhooks.service")
+	require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(unit, "/usr/bin/caddy-webhooks ", "/bin/true ")), 0o600))
+	out, err := exec.Command(analyze, "verify", file).CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Empty(t, string(out))
 }
 
 // The image's Caddy is not root, and a volume belongs to whom its folder in the image belongs to.
