@@ -143,6 +143,7 @@ func (a *App) Start() error {
 		a.logger.Warn(text)
 	}
 	reportLiteral(a.logger, a.literal)
+	a.warnOfOthers()
 	ctx, cancel := context.WithCancel(a.ctx)
 	a.cancel, a.ends = cancel, ctx.Done()
 	a.work.Go(func() {
