@@ -9,12 +9,14 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/videocloud/webhooks/sender"
+	"github.com/videocloud/webhooks/store"
 )
 
 func init() { caddy.RegisterModule(new(adminAPI)) }
 
 // adminAPI answers on Caddy's admin address. It is the operator's: it may name every account, and whoever reaches the
-// admin address can do more than this anyway. Its answers hold no secret, signature or body.
+// admin address can do more than this anyway. But for a
+// backup its answers hold no secret, signature or body.
 //
 //	GET  /webhooks/health     whether webhooks work: 200 or 503
 //	GET  /webhooks/stats      what was counted, and what waits
@@ -25,6 +27,7 @@ func init() { caddy.RegisterModule(new(adminAPI)) }
 //	POST /webhooks/replays    sends many again; GET says how far it is
 //	GET  /webhooks/dead       a receiver's queue: what it gave up; POST sends or drops it
 //	POST /webhooks/forget     lets a receiver take an event again
+//	GET  /webhooks/backup     all that the store holds, sealed secrets and payloads too; POST restore takes it
 //	POST /webhooks/reencrypt  encrypts all stored secrets with the first encryption key
 type adminAPI struct{}
 
@@ -45,6 +48,8 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "/webhooks/replays", Handler: adminHandler{http.MethodPost: answering(startReplay), http.MethodGet: answering(one((*sender.Sender).Replay))}},
 		{Pattern: "/webhooks/dead", Handler: adminHandler{http.MethodGet: answering(listDead), http.MethodPost: answering(changeDead)}},
 		{Pattern: "/webhooks/forget", Handler: adminHandler{http.MethodPost: answering(forget)}},
+		{Pattern: "/webhooks/backup", Handler: adminHandler{http.MethodGet: backup}},
+		{Pattern: "/webhooks/restore", Handler: adminHandler{http.MethodPost: answering(restore)}},
 		{Pattern: "/webhooks/reencrypt", Handler: adminHandler{http.MethodPost: answering(reencrypt)}},
 	}
 }
@@ -116,7 +121,7 @@ func adminStatus(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, errNotRunning), errors.Is(err, errNoSender), errors.As(err, &nobody):
 		return http.StatusNotFound
-	case errors.Is(err, sender.ErrNoKey), errors.Is(err, sender.ErrUnopened):
+	case errors.Is(err, sender.ErrNoKey), errors.Is(err, sender.ErrUnopened), errors.Is(err, store.ErrNotEmpty), errors.Is(err, store.ErrNoBackup):
 		return http.StatusConflict
 	case errors.As(err, &refused):
 		switch refused.Code {

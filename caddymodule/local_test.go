@@ -5,6 +5,8 @@ package caddymodule
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,7 +43,7 @@ func storeOf(t *testing.T, s *server, status int) (store storeHealth, problems [
 	return store, problems
 }
 
-const localAPI = "webhook_api {\napi_key a-key-for-tests-only\n}"
+const localAPI = "handle_path /api/* {\nwebhook_api {\napi_key a_key\n}\n}"
 
 // TestRedisLocal: one server through reloads and its own death, stopped with Caddy, its data there for the next.
 func TestRedisLocal(t *testing.T) {
@@ -77,6 +79,52 @@ func TestRedisLocal(t *testing.T) {
 	require.Equal(t, first.Since, now.Since)
 	apiCall(t, s, "GET", "/webhooks/"+answer["id"].(string), "", 200)
 	require.Regexp(t, `"level":"info"[^\n]*"logger":"webhooks.store"[^\n]*"redis: The server is now ready to accept connections at `+dir, s.logged())
+}
+
+// TestBackupAndRestore: what was saved of one store is in another, to the last webhook; one that is in use is not overwritten.
+func TestBackupAndRestore(t *testing.T) {
+	redistest.Need(t, "redis-server")
+	s := newServer(t)
+	load := func(dir string) {
+		s.load(fmt.Sprintf("webhooks {\nredis local %s {\nfsync everysec\n}\nsender {\nallow_http\nallow_networks 127.0.0.0/8\n}\n}", dir), localAPI)
+		storeOf(t, s, 200)
+	}
+	load(localFolder(t))
+	hook := apiCall(t, s, "POST", "/webhooks", `{"url":"http://127.0.0.1:1/webhooks","events":["*"]}`, 201)
+	event := apiCall(t, s, "POST", "/events", `{"event":"video.uploaded","data":{"n":12345678901234567890}}`, 202)
+	status, file := s.adminGet("/webhooks/backup")
+	require.Equal(t, 200, status)
+
+	put := func(query, body string) (int, string) {
+		resp, err := http.Post(fmt.Sprintf("http://127.0.0.1:%d/webhooks/restore%s", s.admin, query), "application/octet-stream", strings.NewReader(body))
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return resp.StatusCode, string(text)
+	}
+	status, text := put("", file)
+	require.Equal(t, 409, status, "a store in use: %s", text)
+	load(localFolder(t))
+	apiCall(t, s, "GET", "/webhooks/"+hook["id"].(string), "", 404)
+	status, text = put("", file)
+	require.Equal(t, 200, status, "a fresh store, with a sender on it: %s", text)
+	require.Contains(t, text, `"restored":`)
+	storeOf(t, s, 200)
+	apiCall(t, s, "GET", "/webhooks/"+hook["id"].(string), "", 200)
+	require.Len(t, apiCall(t, s, "GET", "/events/"+event["id"].(string), "", 200)["deliveries"], 1)
+
+	status, text = put("?replace=true", file[:len(file)/2])
+	require.Equal(t, 400, status, text)
+	require.Contains(t, text, "not whole")
+	storeOf(t, s, 503)
+	status, text = put("?replace=true", file)
+	require.Equal(t, 200, status, text)
+	storeOf(t, s, 200)
+
+	s.load("webhooks {\nredis memory\nsender\n}", localAPI)
+	status, text = s.adminGet("/webhooks/backup")
+	require.Equal(t, 409, status, text)
 }
 
 // TestRedisLocalThatCannotRun: Caddy is up, health and log say why, the API answers 503.

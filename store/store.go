@@ -16,6 +16,7 @@ package store
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
@@ -23,12 +24,16 @@ import (
 	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
-// Errors of [Store.Ready], matched with errors.Is.
+// Errors of [Store], matched with errors.Is.
 var (
 	// ErrUnreachable means that the store does not answer.
 	ErrUnreachable = redisstore.ErrUnreachable
 	// ErrUnsafe means that the store answers, but could lose what is written to it, or holds data of another version.
 	ErrUnsafe = redisstore.ErrUnsafe
+	// ErrNotEmpty is a restore into a store that holds something.
+	ErrNotEmpty = redisstore.ErrNotEmpty
+	// ErrNoBackup is a backup or restore of a store in memory.
+	ErrNoBackup = redisstore.ErrNoBackup
 )
 
 // Options of [Open]. The zero value is good.
@@ -92,6 +97,18 @@ func (s *Store) Info() Info {
 		i.Dir, i.PID, i.Version, i.Started = server.Dir, server.PID, server.Version, server.Since.UTC()
 	}
 	return i
+}
+
+// Backup writes everything of this store into w, as it was at one moment, while all goes on; what else the Redis holds is left
+// out. It returns how many keys that were. A store in memory has none.
+func (s *Store) Backup(ctx context.Context, w io.Writer) (keys int, err error) {
+	return s.inside.Backup(ctx, w)
+}
+
+// Restore puts a backup into this store, which has to be empty; with replace what is there goes. Until it is done, no
+// process takes the store for ready. It returns how many keys that were.
+func (s *Store) Restore(ctx context.Context, r io.Reader, replace bool) (keys int, err error) {
+	return s.inside.Restore(ctx, r, replace)
 }
 
 // InMemory reports whether the store is a memory of this process, lost when it ends.

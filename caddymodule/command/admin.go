@@ -73,8 +73,8 @@ func (e *unreachable) Unwrap() error { return e.err }
 
 // open asks and returns the answer, whose status is below 400 or among those accepted.
 func (a *admin) open(ctx context.Context, method, path string, body any, accepted ...int) (*http.Response, error) {
-	var reader io.Reader
-	if body != nil {
+	reader, upload := body.(io.Reader) // otherwise it is a question
+	if body != nil && !upload {
 		text, err := json.Marshal(body)
 		if err != nil {
 			return nil, fmt.Errorf("writing the question: %w", err)
@@ -86,7 +86,9 @@ func (a *admin) open(ctx context.Context, method, path string, body any, accepte
 		return nil, usage(err)
 	}
 	req.Header.Set("Origin", a.origin) // the admin API may ask for it
-	if body != nil {
+	if upload {
+		req.Header.Set("Content-Type", "application/octet-stream")
+	} else if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := a.client.Do(req)

@@ -15,6 +15,8 @@
 //	replay     send many again
 //	dead       look after what a receiver's queue gave up
 //	forget     let a receiver take an event again
+//	backup     save all that the store holds
+//	restore    put it back
 //
 // Each command is in a file of its name and joins the tree by a line in build. The second group asks the admin API of a
 // running Caddy. What a command was asked for goes to standard output, what is wrong with the asking to standard error.
@@ -79,7 +81,7 @@ func build(root *cobra.Command) {
 		return finish(cmd, usagef("there is no command %q; see caddy webhook --help", args[0]))
 	}
 	root.AddCommand(newKeygen(), newSign(), newVerify(), newSend(), newListen(),
-		newStats(), newWebhooks(), newTail(), newExplain(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt(), newVersion(), newSchemes())
+		newStats(), newWebhooks(), newTail(), newExplain(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt(), newBackup(), newRestore(), newVersion(), newSchemes())
 	complete(root)
 	// Caddy's own help ends in where its own documentation is.
 	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}

@@ -32,6 +32,9 @@ var (
 	ErrUnsafe = errors.New("redis is not safe to use")
 )
 
+// errRestoring is a store into which a backup is being put.
+var errRestoring = fmt.Errorf("%w: a backup is being restored into it", ErrUnsafe)
+
 // recheckFailed is how long a failed check stands before it is made again.
 const recheckFailed = time.Second
 
@@ -202,6 +205,8 @@ func safeNode(ctx context.Context, node redis.Cmdable) error {
 // classify says whether an error came from a Redis that refuses what is asked of it, or from the lack of an answer.
 func classify(err error) error {
 	switch {
+	case errors.Is(err, ErrUnsafe):
+		return err
 	case redis.HasErrorPrefix(err, "OOM"):
 		return fmt.Errorf("%w: it is full; give it more memory (maxmemory): %w", ErrUnsafe, err)
 	case redis.HasErrorPrefix(err, "READONLY"):
@@ -218,13 +223,13 @@ func classify(err error) error {
 
 // layout stores the data version and the shard count at first use, and checks them afterwards.
 func (s *Store) layout(ctx context.Context) (int, error) {
-	key := "{" + s.prefix + "}:meta"
+	key := s.metaKey()
 	pipe := s.client.Pipeline()
 	pipe.HSetNX(ctx, key, "version", dataVersion)
 	pipe.HSetNX(ctx, key, "shards", config.DefaultShards)
 	pipe.HSetNX(ctx, key, "installation", strings.ToLower(rand.Text()))
 	pipe.HSetNX(ctx, key, "since", time.Now().Unix())
-	values := pipe.HMGet(ctx, key, "version", "shards", "installation", "since")
+	values := pipe.HMGet(ctx, key, "version", "shards", "installation", "since", fieldRestoring)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return 0, classify(err)
 	}
@@ -233,11 +238,14 @@ func (s *Store) layout(ctx context.Context) (int, error) {
 		Shards       int    `redis:"shards"`
 		Installation string `redis:"installation"`
 		Since        int64  `redis:"since"`
+		Restoring    string `redis:"restoring"`
 	}
 	if err := values.Scan(&found); err != nil {
 		return 0, fmt.Errorf("%w: reading %s: %w", ErrUnsafe, key, err)
 	}
 	switch {
+	case found.Restoring != "":
+		return 0, restoringError(found.Restoring)
 	case found.Version > dataVersion:
 		return 0, fmt.Errorf("%w: its data has version %d and this program knows versions up to %d; use a newer program, or another key_prefix", ErrUnsafe, found.Version, dataVersion)
 	case found.Version < oldestVersion:

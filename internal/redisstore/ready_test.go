@@ -107,7 +107,9 @@ func answer(t *testing.T, s *server.Server, info string) {
 			c.WriteBulk(info)
 		},
 		"HSETNX": func(c *server.Peer, _ string, _ []string) { c.WriteInt(0) },
-		"HMGET":  func(c *server.Peer, _ string, _ []string) { c.WriteStrings([]string{"1", "16", "name", "1711886400"}) },
+		"HMGET": func(c *server.Peer, _ string, _ []string) {
+			c.WriteStrings([]string{"1", "16", "name", "1711886400", ""})
+		},
 		"AUTH":   func(c *server.Peer, _ string, _ []string) { c.WriteOK() },
 		"SELECT": func(c *server.Peer, _ string, _ []string) { c.WriteOK() },
 	} {

@@ -35,6 +35,8 @@ type Store struct {
 	client   redis.UniversalClient
 	memory   *memory           // nil with a real Redis
 	local    *localredis.Lease // nil unless the server is our own
+	config   config.Redis
+	restores bool // its connections put a backup into the store
 	prefix   string
 	replicas int
 	timeout  time.Duration
@@ -71,7 +73,7 @@ func Open(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{prefix: prefix, replicas: c.Replicas, timeout: c.Timeout, log: log}
+	s := &Store{config: c, prefix: prefix, replicas: c.Replicas, timeout: c.Timeout, log: log}
 	if c.InMemory() {
 		s.memory = newMemory()
 		s.client = redis.NewClient(s.tune(&redis.UniversalOptions{}, c.Timeout, s.memory.dial).Simple())
@@ -119,9 +121,9 @@ func (s *Store) tune(o *redis.UniversalOptions, timeout time.Duration, dial dial
 	o.PoolSize = 64
 	o.ConnMaxIdleTime = 5 * time.Minute
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	o.OnConnect = func(context.Context, *redis.Conn) error {
+	o.OnConnect = func(ctx context.Context, c *redis.Conn) error {
 		s.connections.Add(1)
-		return nil
+		return s.letIn(ctx, c)
 	}
 	return o
 }

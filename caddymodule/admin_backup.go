@@ -1,0 +1,63 @@
+package caddymodule
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/videocloud/webhooks/store"
+)
+
+// backup answers GET /webhooks/backup with all that the store holds, as it is made: an answer that is cut off has no end, and
+// whoever reads it sees that.
+func backup(w http.ResponseWriter, r *http.Request, a *App) error {
+	if _, err := known(r); err != nil {
+		return err
+	}
+	out := &lateAnswer{ResponseWriter: w}
+	_, err := a.store.Backup(r.Context(), out)
+	if err != nil && !out.began {
+		return err
+	}
+	if err != nil {
+		a.logger.Error("a backup was cut off: " + err.Error())
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// lateAnswer begins its answer with the first byte: until then it may become an error.
+type lateAnswer struct {
+	http.ResponseWriter
+	began bool
+}
+
+func (l *lateAnswer) Write(p []byte) (int, error) {
+	if !l.began {
+		l.began = true
+		l.Header().Set("Content-Type", "application/octet-stream")
+		l.Header().Set("Cache-Control", "no-store")
+	}
+	return l.ResponseWriter.Write(p)
+}
+
+// restore answers POST /webhooks/restore, whose body is a backup.
+func restore(r *http.Request, a *App) (int, any, error) {
+	param, err := known(r, "replace")
+	if err != nil {
+		return 0, nil, err
+	}
+	replace := param("replace")
+	if replace != "" && replace != "true" {
+		return 0, nil, &badRequest{"replace is true, or left out"}
+	}
+	keys, err := a.store.Restore(r.Context(), r.Body, replace != "")
+	switch {
+	case errors.Is(err, store.ErrNotEmpty), errors.Is(err, store.ErrNoBackup), errors.Is(err, store.ErrUnreachable),
+		errors.Is(err, store.ErrUnsafe):
+		return 0, nil, err
+	case err != nil:
+		return 0, nil, &badRequest{err.Error()}
+	}
+	a.logger.Info("a backup was restored")
+	return http.StatusOK, map[string]int{"restored": keys}, nil
+}

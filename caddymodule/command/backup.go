@@ -1,0 +1,84 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/internal/backup"
+)
+
+func newBackup() *cobra.Command {
+	var f adminFlags
+	cmd := &cobra.Command{
+		Use:   "backup <file>",
+		Short: "Saves all that the store holds",
+		Long: `
+Saves all that a running Caddy's store holds into a file, as it was at one
+moment, while everything goes on: webhooks with their sealed secrets, API keys,
+events and their payloads, what waits, the history, a receiver's claims and
+queue. Not in it are the encryption key, which is needed to restore it, the
+Caddyfile and certificates.
+
+The file is whole or not there: it takes its name once its end was read back.
+It can be read by its owner only, as it holds payloads.`,
+		Example: `  $ caddy webhook backup webhooks-$(date +%F).backup`,
+		RunE:    about("a file", func(cmd *cobra.Command, path string) error { return save(cmd, &f, path) }),
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// saved is what a backup did, as programs read it.
+type saved struct {
+	Keys  int   `json:"keys"`
+	Bytes int64 `json:"bytes"`
+}
+
+func save(cmd *cobra.Command, f *adminFlags, path string) error {
+	a, err := f.connect()
+	if err != nil {
+		return err
+	}
+	resp, err := a.open(cmd.Context(), http.MethodGet, "/webhooks/backup", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	done, err := keep(resp.Body, path)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), done)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: %d keys, %d bytes\n", path, done.Keys, done.Bytes)
+	return nil
+}
+
+// keep writes a backup into a file of another name, makes sure that it is whole and on the disk, and gives it its name.
+func keep(from io.Reader, path string) (*saved, error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // of mode 0600
+	if err != nil {
+		return nil, usage(err)
+	}
+	defer os.Remove(tmp.Name())
+	defer tmp.Close()
+	var done saved
+	if done.Bytes, err = io.Copy(tmp, from); err != nil {
+		return nil, &unreachable{fmt.Errorf("reading Caddy's answer: %w", err)}
+	}
+	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	done.Keys, err = backup.Read(tmp, func(backup.Head) error { return nil }, func(backup.Entry) error { return nil })
+	if err != nil {
+		return nil, &unreachable{fmt.Errorf("what Caddy answered: %w; its log says why", err)}
+	}
+	return &done, errors.Join(tmp.Sync(), os.Rename(tmp.Name(), path))
+}

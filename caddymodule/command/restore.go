@@ -1,0 +1,69 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/internal/backup"
+)
+
+func newRestore() *cobra.Command {
+	var f adminFlags
+	var replace bool
+	cmd := &cobra.Command{
+		Use:   "restore <file>",
+		Short: "Puts a backup into the store",
+		Long: `
+Puts a backup into a running Caddy's store, which has to be empty; with --replace
+what is there goes. Until it is done no process on the store takes events or
+delivers. What waited in the backup is delivered then: what was delivered since
+it was made comes again. It needs the key_prefix and the encryption_key that the
+backup was made with, and a server that is not older.
+
+A restore that is cut off leaves the store closed; run it again with --replace.`,
+		Example: `  $ caddy webhook restore webhooks-2026-11-28.backup`,
+		RunE:    about("a file", func(cmd *cobra.Command, path string) error { return putBack(cmd, &f, path, replace) }),
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&replace, "replace", false, "drop what the store holds")
+	return cmd
+}
+
+func putBack(cmd *cobra.Command, f *adminFlags, path string, replace bool) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return usage(err)
+	}
+	defer file.Close()
+	// Before anything is dropped for it.
+	nothing := func(backup.Entry) error { return nil }
+	if _, err := backup.Read(file, func(backup.Head) error { return nil }, nothing); err != nil {
+		return usage(fmt.Errorf("%s: %w", path, err))
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	a, err := f.connect()
+	if err != nil {
+		return err
+	}
+	query := map[string]string{}
+	if replace {
+		query["replace"] = "true"
+	}
+	resp, err := a.open(cmd.Context(), http.MethodPost, pathOf("/webhooks/restore", query), io.NopCloser(file))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return &unreachable{fmt.Errorf("reading Caddy's answer: %w", err)}
+	}
+	_, err = show(cmd, f, text, func(w io.Writer, v *struct{ Restored int }) { fmt.Fprintf(w, "%d keys restored\n", v.Restored) })
+	return err
+}

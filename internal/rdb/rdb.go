@@ -1,0 +1,365 @@
+// Package rdb reads a snapshot as Redis and Valkey write it (an RDB file) without understanding the values in it: it tells
+// where each ends, and hands them on in the form that the command RESTORE takes.
+//
+//	err := rdb.Read(r, func(key string) bool { return true }, func(e rdb.Entry) error { ... })
+package rdb
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc64"
+	"io"
+	"strconv"
+)
+
+// Entry is one key.
+type Entry struct {
+	DB      int
+	Key     string
+	Expires int64  // unix milliseconds; zero where it stays
+	Dump    []byte // as the command DUMP answers
+}
+
+// Opcodes of the file.
+const (
+	opSlot      = 0xF4
+	opFunction2 = 0xF5
+	opFunction  = 0xF6
+	opModuleAux = 0xF7
+	opIdle      = 0xF8
+	opFreq      = 0xF9
+	opAux       = 0xFA
+	opResize    = 0xFB
+	opExpireMS  = 0xFC
+	opExpire    = 0xFD
+	opSelect    = 0xFE
+	opEnd       = 0xFF
+)
+
+// Encodings of a string that its length stands for.
+const (
+	encInt8 = iota
+	encInt16
+	encInt32
+	encLZF
+)
+
+const (
+	mostKey   = 1 << 20
+	mostValue = 512 << 20 // as Redis' own bound of a string
+)
+
+// reader reads the file, and keeps what it read of a value.
+type reader struct {
+	*bufio.Reader
+	kept *bytes.Buffer // nil where nobody wants it
+}
+
+// Read calls each for every key that wanted says yes to. What each keeps of an entry stays valid.
+func Read(from io.Reader, wanted func(key string) bool, each func(Entry) error) error {
+	r := &reader{Reader: bufio.NewReaderSize(from, 1<<16)}
+	head := make([]byte, 9)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return fmt.Errorf("reading the snapshot: %w", err)
+	}
+	version, err := strconv.Atoi(string(head[5:]))
+	if err != nil || string(head[:5]) != "REDIS" {
+		return errors.New("reading the snapshot: it is none")
+	}
+	if err := r.keys(uint16(version), wanted, each); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("reading the snapshot: %w", err)
+	}
+	return nil
+}
+
+func (r *reader) keys(version uint16, wanted func(string) bool, each func(Entry) error) error {
+	db, expires := 0, int64(0)
+	for {
+		kind, err := r.ReadByte()
+		if err != nil {
+			return err
+		}
+		switch kind {
+		case opEnd:
+			return nil
+		case opSelect:
+			n, _, err := r.length()
+			if err != nil {
+				return err
+			}
+			db = int(n)
+		case opExpireMS, opExpire:
+			if expires, err = r.expiry(kind); err != nil {
+				return err
+			}
+		default:
+			if skipped, err := r.skipOp(kind); err != nil || skipped {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			key, err := r.text(mostKey)
+			if err != nil {
+				return err
+			}
+			if wanted(key) {
+				r.kept = bytes.NewBuffer([]byte{kind})
+			}
+			if err := r.value(kind); err != nil {
+				return fmt.Errorf("key %q: %w", key, err)
+			}
+			if r.kept != nil {
+				e := Entry{DB: db, Key: key, Expires: expires, Dump: dump(r.kept.Bytes(), version)}
+				r.kept = nil
+				if err := each(e); err != nil {
+					return err
+				}
+			}
+			expires = 0
+		}
+	}
+}
+
+func (r *reader) expiry(kind byte) (int64, error) {
+	b := make([]byte, 8)
+	if kind == opExpire {
+		b = b[:4]
+	}
+	if _, err := io.ReadFull(r.Reader, b); err != nil {
+		return 0, err
+	}
+	if kind == opExpire {
+		return int64(binary.LittleEndian.Uint32(b)) * 1000, nil
+	}
+	return int64(binary.LittleEndian.Uint64(b)), nil
+}
+
+// skipOp reads what is no key.
+func (r *reader) skipOp(kind byte) (skipped bool, err error) {
+	switch kind {
+	case opAux:
+		return true, r.strings(2)
+	case opResize:
+		return true, r.lengths(2)
+	case opSlot:
+		return true, r.lengths(3)
+	case opIdle:
+		return true, r.lengths(1)
+	case opFreq:
+		return true, r.bytes(1)
+	case opFunction2:
+		return true, r.strings(1)
+	case opModuleAux:
+		if err := r.lengths(3); err != nil { // module, opcode and value of when
+			return true, err
+		}
+		return true, r.module()
+	case opFunction:
+		return true, errors.New("functions of a release candidate are not read")
+	}
+	return false, nil
+}
+
+// bytes passes n bytes on.
+func (r *reader) bytes(n uint64) error {
+	if n > mostValue {
+		return fmt.Errorf("a length of %d", n)
+	}
+	if r.kept == nil {
+		_, err := r.Discard(int(n))
+		return err
+	}
+	_, err := io.CopyN(r.kept, r.Reader, int64(n))
+	return err
+}
+
+func (r *reader) octet() (byte, error) {
+	b, err := r.ReadByte()
+	if err == nil && r.kept != nil {
+		r.kept.WriteByte(b)
+	}
+	return b, err
+}
+
+// length reads a length, or the encoding that stands in its place.
+func (r *reader) length() (n uint64, encoded bool, err error) {
+	b, err := r.octet()
+	if err != nil {
+		return 0, false, err
+	}
+	switch b >> 6 {
+	case 0:
+		return uint64(b & 0x3f), false, nil
+	case 1:
+		next, err := r.octet()
+		return uint64(b&0x3f)<<8 | uint64(next), false, err
+	case 3:
+		return uint64(b & 0x3f), true, nil
+	}
+	size := 4
+	if b == 0x81 {
+		size = 8
+	}
+	for range size {
+		next, err := r.octet()
+		if err != nil {
+			return 0, false, err
+		}
+		n = n<<8 | uint64(next)
+	}
+	return n, false, nil
+}
+
+func (r *reader) lengths(n int) error {
+	for range n {
+		if _, _, err := r.length(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// string passes a string on.
+func (r *reader) string() error {
+	n, encoded, err := r.length()
+	if err != nil || !encoded {
+		if err != nil {
+			return err
+		}
+		return r.bytes(n)
+	}
+	switch n {
+	case encInt8, encInt16, encInt32:
+		return r.bytes(1 << n)
+	case encLZF:
+		packed, _, err := r.length()
+		if err != nil {
+			return err
+		}
+		if err := r.lengths(1); err != nil {
+			return err
+		}
+		return r.bytes(packed)
+	}
+	return fmt.Errorf("a string of encoding %d", n)
+}
+
+func (r *reader) strings(n uint64) error {
+	for range n {
+		if err := r.string(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text reads a string that is looked at: a key.
+func (r *reader) text(most int) (string, error) {
+	r.kept = new(bytes.Buffer)
+	defer func() { r.kept = nil }()
+	n, encoded, err := r.length()
+	if err != nil {
+		return "", err
+	}
+	if n > uint64(most) {
+		return "", fmt.Errorf("a key of %d bytes", n)
+	}
+	r.kept.Reset()
+	if !encoded {
+		err := r.bytes(n)
+		return r.kept.String(), err
+	}
+	switch n {
+	case encInt8, encInt16, encInt32:
+		if err := r.bytes(1 << n); err != nil {
+			return "", err
+		}
+		b := append(r.kept.Bytes(), 0, 0, 0)
+		switch n {
+		case encInt8:
+			return strconv.Itoa(int(int8(b[0]))), nil
+		case encInt16:
+			return strconv.Itoa(int(int16(binary.LittleEndian.Uint16(b)))), nil
+		}
+		return strconv.Itoa(int(int32(binary.LittleEndian.Uint32(b)))), nil
+	case encLZF:
+		packed, _, err := r.length()
+		if err != nil {
+			return "", err
+		}
+		size, _, err := r.length()
+		if err != nil {
+			return "", err
+		}
+		if packed > uint64(most) || size > uint64(most) {
+			return "", fmt.Errorf("a key of %d bytes", size)
+		}
+		r.kept.Reset()
+		if err := r.bytes(packed); err != nil {
+			return "", err
+		}
+		return unpack(r.kept.Bytes(), int(size))
+	}
+	return "", fmt.Errorf("a key of encoding %d", n)
+}
+
+// unpack undoes Redis' compression (LZF): pieces that are copied, and pieces that repeat what came before.
+func unpack(in []byte, size int) (string, error) {
+	broken := errors.New("a key that can't be unpacked")
+	out := make([]byte, 0, size)
+	for i := 0; i < len(in); {
+		c := int(in[i])
+		i++
+		if c < 32 {
+			if i+c+1 > len(in) {
+				return "", broken
+			}
+			out = append(out, in[i:i+c+1]...)
+			i += c + 1
+			continue
+		}
+		n := c >> 5
+		if n == 7 {
+			if i >= len(in) {
+				return "", broken
+			}
+			n += int(in[i])
+			i++
+		}
+		if i >= len(in) {
+			return "", broken
+		}
+		back := len(out) - ((c&0x1f)<<8 | int(in[i])) - 1
+		i++
+		if back < 0 || len(out)+n+2 > size {
+			return "", broken
+		}
+		for j := range n + 2 {
+			out = append(out, out[back+j])
+		}
+	}
+	if len(out) != size {
+		return "", broken
+	}
+	return string(out), nil
+}
+
+// checksums is the table of Redis' checksum (CRC-64 by Jones), which is not inverted before and after.
+var checksums = crc64.MakeTable(0x95ac9329ac4bc9b5)
+
+// dump makes of a value what DUMP answers: behind it the version of the format and a checksum.
+func dump(value []byte, version uint16) []byte {
+	d := binary.LittleEndian.AppendUint16(bytes.Clone(value), version)
+	sum := uint64(0)
+	for _, b := range d {
+		sum = checksums[byte(sum)^b] ^ sum>>8
+	}
+	return binary.LittleEndian.AppendUint64(d, sum)
+}

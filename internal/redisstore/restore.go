@@ -1,0 +1,203 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/backup"
+)
+
+const (
+	restoreKeys  = 200     // in one round trip
+	restoreBytes = 4 << 20 // in one round trip
+	restoreTime  = time.Minute
+)
+
+// fieldRestoring of the store's record says that a restore is under way: no process takes the store for ready.
+const fieldRestoring = "restoring"
+
+// letIn refuses a new connection while a backup is being restored. Every process asks again whether the store is ready once
+// a connection was made anew; this one could be made by a call that had asked before.
+func (s *Store) letIn(ctx context.Context, c *redis.Conn) error {
+	if s.memory != nil || s.restores || s.spread() {
+		return nil
+	}
+	if since, err := c.HGet(ctx, s.metaKey(), fieldRestoring).Result(); err == nil && since != "" {
+		return restoringError(since)
+	}
+	return nil // whatever is wrong, the store's check says it
+}
+
+func restoringError(since string) error {
+	return fmt.Errorf("%w since %s; where that has ended, run it again with --replace", errRestoring, since)
+}
+
+func (s *Store) metaKey() string { return "{" + s.prefix + "}:meta" }
+
+// Restore puts a backup into this store, which has to be empty, or is emptied with replace. Meanwhile every process on it
+// answers that it is not ready. It returns how many keys that were.
+//
+// Failure policy: the store is opened again as the last act, by the record that says so being replaced. A restore that ended
+// before leaves it closed, and is run again with replace.
+func (s *Store) Restore(ctx context.Context, from io.Reader, replace bool) (keys int, err error) {
+	if s.memory != nil {
+		return 0, ErrNoBackup
+	}
+	if err := s.Check(ctx); err != nil && !(replace && errors.Is(err, errRestoring)) {
+		return 0, err
+	}
+	private, err := Open(s.config, s.prefix, s.log)
+	if err != nil {
+		return 0, err
+	}
+	defer private.Close()
+	private.restores = true
+	keys, err = private.restore(ctx, from, replace)
+	s.Lost()
+	return keys, err
+}
+
+// restore is Restore on connections of its own, the only ones that are let in meanwhile.
+func (s *Store) restore(ctx context.Context, from io.Reader, replace bool) (keys int, err error) {
+	var record *backup.Entry // put back last
+	batch := make([]backup.Entry, 0, restoreKeys)
+	size := 0
+	flush := func() error {
+		err := s.put(ctx, batch)
+		batch, size = batch[:0], 0
+		return err
+	}
+	keys, err = backup.Read(from, func(h backup.Head) error {
+		if h.Prefix != s.prefix {
+			return fmt.Errorf("the backup is of the key_prefix %s, and this store's is %s", h.Prefix, s.prefix)
+		}
+		return s.beginRestore(ctx, replace)
+	}, func(e backup.Entry) error {
+		if !s.ours(e.Key) {
+			return fmt.Errorf("the backup holds the key %q, which is none of ours", e.Key)
+		}
+		if e.Key == s.metaKey() {
+			record = &e
+			return nil
+		}
+		batch, size = append(batch, e), size+len(e.Dump)
+		if len(batch) < restoreKeys && size < restoreBytes {
+			return nil
+		}
+		return flush()
+	})
+	if err == nil {
+		err = flush()
+	}
+	if err == nil && record == nil {
+		err = errors.New("the backup lacks the record of its store")
+	}
+	if err == nil {
+		err = s.put(ctx, []backup.Entry{*record})
+	}
+	if err == nil {
+		err = s.askAgain(ctx) // as it may have another number of shards
+	}
+	if err != nil {
+		return 0, fmt.Errorf("restoring: %w", err)
+	}
+	return keys, nil
+}
+
+// beginRestore closes the store to everybody, and makes sure that it is empty.
+func (s *Store) beginRestore(ctx context.Context, replace bool) error {
+	if err := s.client.HSet(ctx, s.metaKey(), fieldRestoring, time.Now().UTC().Format(time.RFC3339)).Err(); err != nil {
+		return classify(err)
+	}
+	if err := s.askAgain(ctx); err != nil {
+		return err
+	}
+	if !replace { // only now: nobody can have written since
+		n, err := s.eachPage(ctx, func(context.Context, *redis.Client, []string) error { return errStop })
+		if err == nil && n > 0 {
+			err = fmt.Errorf("%w: a backup goes into an empty one, or with --replace in the place of what is there", ErrNotEmpty)
+		}
+		if err != nil {
+			return errors.Join(err, s.client.HDel(ctx, s.metaKey(), fieldRestoring).Err())
+		}
+		return nil
+	}
+	_, err := s.eachPage(ctx, func(ctx context.Context, node *redis.Client, keys []string) error {
+		pipe := node.Pipeline()
+		for _, key := range keys {
+			pipe.Unlink(ctx, key)
+		}
+		_, err := pipe.Exec(ctx)
+		return err
+	})
+	return err
+}
+
+// errStop ends a walk over keys.
+var errStop = errors.New("enough")
+
+// eachPage calls f with the keys of accounts and receivers, page by page, and returns how many it saw.
+func (s *Store) eachPage(ctx context.Context, f func(context.Context, *redis.Client, []string) error) (seen int, err error) {
+	pattern := "{" + strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s.prefix) + ":*"
+	err = s.onMasters(ctx, func(ctx context.Context, node *redis.Client) error {
+		for cursor := uint64(0); ; {
+			keys, next, err := node.Scan(ctx, cursor, pattern, 500).Result()
+			if err != nil {
+				return classify(err)
+			}
+			seen += len(keys)
+			if len(keys) > 0 {
+				if err := f(ctx, node, keys); err != nil {
+					return err
+				}
+			}
+			if cursor = next; cursor == 0 {
+				return nil
+			}
+		}
+	})
+	if errors.Is(err, errStop) {
+		err = nil
+	}
+	return seen, err
+}
+
+// askAgain makes every process look at the store's record anew, by cutting the connections.
+func (s *Store) askAgain(ctx context.Context) error {
+	s.Lost()
+	return s.onMasters(ctx, func(ctx context.Context, node *redis.Client) error {
+		if err := node.ClientKillByFilter(ctx, "TYPE", "normal", "SKIPME", "yes").Err(); err != nil {
+			return fmt.Errorf("cutting the connections of the other processes: %w", err)
+		}
+		return nil
+	})
+}
+
+func (s *Store) put(ctx context.Context, batch []backup.Entry) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, restoreTime)
+	defer cancel()
+	var err error
+	for range 3 { // connections were cut a moment ago
+		pipe := s.client.Pipeline()
+		for _, e := range batch {
+			pipe.Do(ctx, "RESTORE", e.Key, e.Expires, e.Dump, "REPLACE", "ABSTTL")
+		}
+		_, err = pipe.Exec(ctx)
+		if err == nil {
+			return nil
+		}
+	}
+	if redis.HasErrorPrefix(err, "ERR DUMP payload") {
+		return errors.New("this server is older than the one that the backup was made of, and can't read it")
+	}
+	return classify(err)
+}
