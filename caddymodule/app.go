@@ -46,14 +46,15 @@ type App struct {
 	sender  config.Sender
 	literal []string // options with a literal secret
 
-	leases     leases
-	store      *store.Store
-	tracer     *tracer // nil without tracing
-	running    *sender.Sender
-	receivers  []*receiver.Receiver
-	queues     []namedQueue
-	needsStore bool           // a receiver answers 503 while the store is down
-	nameless   map[string]int // receivers without a name, by their settings
+	leases      leases
+	store       *store.Store
+	tracer      *tracer // nil without tracing
+	running     *sender.Sender
+	receivers   []*receiver.Receiver
+	queues      []namedQueue
+	fileSecrets []*fileSecrets
+	needsStore  bool           // a receiver answers 503 while the store is down
+	nameless    map[string]int // receivers without a name, by their settings
 
 	cancel context.CancelFunc
 	ends   <-chan struct{} // closed when it stops
@@ -155,6 +156,9 @@ func (a *App) Start() error {
 		return err
 	}
 	a.startQueues(ctx)
+	if len(a.fileSecrets) > 0 {
+		a.work.Go(func() { a.runSecrets(ctx) })
+	}
 	running.add(a)
 	return nil
 }

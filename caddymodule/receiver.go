@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -147,6 +148,7 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 		return err
 	}
 	app.receivers = append(app.receivers, r.receiver)
+	app.watchSecrets(r, append(slices.Clone(c.Secrets), c.Challenge))
 	if c.Queue != nil || !c.Dedup.Off && c.Dedup.OnStoreError == config.OnStoreErrorReject {
 		app.needsStore = true
 	}

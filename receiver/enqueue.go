@@ -38,7 +38,7 @@ func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
 		_, dedup = x.span(ctx, "webhook.dedup")
 	}
 	ctx, span := x.span(ctx, "webhook.enqueue")
-	result, err := r.put(ctx, c, newJob(req, &x.Outcome, x.body, r.now()))
+	result, err := r.put(ctx, c, newJob(req, &x.Outcome, x.body, r.now(), r.kept))
 	if r.stores {
 		x.recycle()
 	}
@@ -63,11 +63,11 @@ func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
 // put hands a request over whose headers are not all kept.
 func (r *Receiver) put(ctx context.Context, c *Claim, j Job) (EnqueueResult, error) {
 	if q, ok := r.queue.(*Queue); ok { // it keeps its own time, and writes what is kept without another map
-		return q.enqueue(c, &j, isKept)
+		return q.enqueue(c, &j, r.kept)
 	}
 	ctx, cancel := context.WithTimeout(ctx, enqueueTimeout)
 	defer cancel()
-	j.Header = keptHeaders(j.Header)
+	j.Header = keptHeaders(j.Header, r.kept)
 	return r.queue.Enqueue(ctx, c, &j)
 }
 

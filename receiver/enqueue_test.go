@@ -4,11 +4,16 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redistest"
+	"github.com/videocloud/webhooks/internal/signature"
 )
 
 // fakeQueue is an Enqueuer that keeps jobs in memory.
@@ -90,7 +95,7 @@ func TestQueue(t *testing.T) {
 				w := g.deliver("body", "evt_1")
 				require.Equal(t, test.status, w.Code)
 				require.Equal(t, test.retry, w.Header().Get("Retry-After"))
-				require.Contains(t, w.Body.String(), test.reason)
+				require.Empty(t, w.Body.String(), "who is refused is not told why")
 			})
 		}
 		g := newQueueGateway(t, &fakeQueue{result: EnqueueDuplicate})
@@ -115,4 +120,41 @@ func TestQueue(t *testing.T) {
 		_, err := New(Options{Config: config.Receiver{Name: "a", Secrets: []string{testSecret}, Queue: &config.Queue{}}})
 		require.ErrorContains(t, err, "queue")
 	})
+}
+
+// TestLesson68_AQueueKeepsNoSecretHeader: a header that is the scheme's secret has no place in a store.
+func TestLesson68_AQueueKeepsNoSecretHeader(t *testing.T) {
+	t.Parallel()
+	tokens := 0
+	for _, s := range signature.Schemes() {
+		if len(s.SecretHeaders) == 0 || s.Algorithm != "none: a shared token" {
+			continue
+		}
+		tokens++
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			use := func(o *Options) { o.Config.Scheme = s.Name }
+			foreign := &fakeQueue{}
+			app := &queueApp{status: http.StatusOK}
+			own := newQueue(t, redistest.Open(t, config.Redis{URL: config.Memory}), app, config.Queue{})
+			startQueue(t, own)
+			for _, enqueuer := range []Enqueuer{foreign, own} {
+				g := newGateway(t, use, func(o *Options) { o.Config.Queue, o.Enqueuer = &config.Queue{}, enqueuer })
+				r := httptest.NewRequest(http.MethodPost, "https://hooks.example.com/webhooks", strings.NewReader("{}"))
+				for _, name := range s.SecretHeaders {
+					r.Header.Set(name, testSecret)
+				}
+				r.Header.Set("X-Other", "kept")
+				requireAccepted(t, g.serve(r))
+			}
+			require.Eventually(t, func() bool { return app.count() == 1 }, 10*time.Second, time.Millisecond)
+			for _, h := range []http.Header{foreign.jobs[0].Header, app.got[0].Header} {
+				require.Equal(t, "kept", h.Get("X-Other"))
+				for _, name := range s.SecretHeaders {
+					require.NotContains(t, h, http.CanonicalHeaderKey(name))
+				}
+			}
+		})
+	}
+	require.Positive(t, tokens)
 }

@@ -56,7 +56,7 @@ func Example() {
 	// the app gets video.uploaded evt_1
 	// 200
 	// 200 duplicate: true
-	// 401 signature_missing
+	// 401
 }
 
 // An event is done when the app answered 2xx; before that, the sender's next try reaches the app again.

@@ -16,7 +16,7 @@ import (
 )
 
 // Job is a verified request that is delivered later: all that the app would have got, but hop-by-hop headers,
-// Authorization and Cookie, which are not kept. Its headers hold the X-Webhook-* ones already.
+// Authorization, Cookie and the header that is the scheme's secret, which are not kept. Its headers hold the X-Webhook-* ones already.
 type Job struct {
 	Method     string
 	URI        string // as in the request line
@@ -32,7 +32,7 @@ type Job struct {
 }
 
 // newJob describes the request. It shares the request's headers, of which not all are kept.
-func newJob(req *http.Request, o *Outcome, body []byte, now time.Time) Job {
+func newJob(req *http.Request, o *Outcome, body []byte, now time.Time, keep func(string) bool) Job {
 	uri := req.RequestURI
 	if uri == "" {
 		uri = req.URL.RequestURI() // made by a program, not read from a connection
@@ -41,7 +41,7 @@ func newJob(req *http.Request, o *Outcome, body []byte, now time.Time) Job {
 		Received: now, Header: req.Header, Body: body,
 		Scheme: o.Scheme, ID: o.ID, Event: o.Event, Timestamp: o.Timestamp}
 	if len(req.Header["Connection"]) > 0 {
-		j.Header = keptHeaders(req.Header)
+		j.Header = keptHeaders(req.Header, keep)
 	}
 	return j
 }
@@ -59,10 +59,10 @@ func isKept(name string) bool {
 
 func isAny(string) bool { return true }
 
-func keptHeaders(h http.Header) http.Header {
+func keptHeaders(h http.Header, keep func(string) bool) http.Header {
 	kept := make(http.Header, len(h))
 	for name, values := range h {
-		if isKept(name) {
+		if keep(name) {
 			kept[name] = values
 		}
 	}

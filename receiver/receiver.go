@@ -28,6 +28,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -66,12 +68,15 @@ type Options struct {
 
 // Receiver verifies requests and lets each event through once.
 type Receiver struct {
+	credentials atomic.Pointer[credentials]
+
 	config   config.Receiver
 	scheme   string // its own name, whatever alias it was asked for by
-	verifier Verifier
-	store    Store // nil without dedup
+	foreign  bool   // the verifier is the caller's own
+	store    Store  // nil without dedup
 	queue    Enqueuer
-	stores   bool // the queue is our own, and takes all that is not refused
+	kept     func(header string) bool // of a request that is queued
+	stores   bool                     // the queue is our own, and takes all that is not refused
 	log      *slog.Logger
 	lines    lines
 	sources  sources
@@ -93,7 +98,7 @@ func New(o Options) (*Receiver, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Receiver{config: c, scheme: signature.Canonical(c.Scheme), verifier: o.Verifier, queue: o.Enqueuer, log: o.Logger, observe: o.Observe,
+	r := &Receiver{config: c, scheme: signature.Canonical(c.Scheme), foreign: o.Verifier != nil, queue: o.Enqueuer, log: o.Logger, observe: o.Observe,
 		now: o.Now, tracing: o.TracerProvider, verified: []string{c.Scheme}, allow: allowHeader(c.Methods)}
 	if c.Queue == nil {
 		r.queue = nil
@@ -102,13 +107,15 @@ func New(o Options) (*Receiver, error) {
 	}
 	_, own := r.queue.(*Queue)
 	r.stores = own && !c.DryRun
-	if r.verifier == nil {
+	verifier := o.Verifier
+	if verifier == nil {
 		v, err := newVerifier(&c)
 		if err != nil {
 			return nil, err
 		}
-		r.verifier = v
+		verifier = v
 	}
+	r.credentials.Store(&credentials{verifier, c.Challenge})
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -117,6 +124,11 @@ func New(o Options) (*Receiver, error) {
 	}
 	if r.now == nil {
 		r.now = time.Now
+	}
+	r.kept = isKept
+	if v, ok := verifier.(interface{ SecretHeaders() []string }); ok && len(v.SecretHeaders()) > 0 {
+		secret := v.SecretHeaders()
+		r.kept = func(name string) bool { return isKept(name) && !slices.Contains(secret, name) }
 	}
 	r.sources = newSources(c.Allow, o.ClientIP, o.Allowed)
 	r.bodies = bodyReader{limit: c.MaxSize, timeout: c.ReadTimeout, client: r.sources.client, counts: newUnfinished(c.MaxUnfinished), lenient: c.DryRun}

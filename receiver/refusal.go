@@ -66,12 +66,12 @@ func (r *Refusal) Error() string {
 // Unwrap returns what is behind the refusal.
 func (r *Refusal) Unwrap() error { return r.Err }
 
-// Write answers the request in plain text, for programs without error pages of their own.
+// Write answers the request with the status and an empty body: who was refused is not told why. The log knows.
 func (r *Refusal) Write(w http.ResponseWriter) {
 	for name, values := range r.Header {
 		w.Header()[name] = values
 	}
-	http.Error(w, r.Reason, r.Status)
+	w.WriteHeader(r.Status)
 }
 
 func refuse(status int, reason string, err error) *Refusal {

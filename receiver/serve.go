@@ -144,7 +144,8 @@ func (x *exchange) known() {
 func (r *Receiver) admit(w http.ResponseWriter, req *http.Request, x *exchange, now time.Time) (*signature.Result, *Refusal) {
 	method, target := r.cameIn(req)
 	x.request = signature.Request{Method: method, URL: target, Header: req.Header}
-	setup, asked := r.unsignedChallenge(x)
+	known := r.credentials.Load()
+	setup, asked := known.unsignedChallenge(x)
 	if !asked && !slices.Contains(r.config.Methods, req.Method) {
 		return nil, refuseFor(http.StatusMethodNotAllowed, ReasonMethod, "Allow", r.allow, fmt.Errorf("the receiver takes %s only", r.allow))
 	}
@@ -154,7 +155,7 @@ func (r *Receiver) admit(w http.ResponseWriter, req *http.Request, x *exchange, 
 	if asked {
 		return nil, x.answer(setup)
 	}
-	if err := r.verifier.Check(req.Header, now); err != nil {
+	if err := known.verifier.Check(req.Header, now); err != nil {
 		return nil, refuseSignature(err)
 	}
 	var room []byte
@@ -169,14 +170,14 @@ func (r *Receiver) admit(w http.ResponseWriter, req *http.Request, x *exchange, 
 	}
 	x.request.Body = body
 	_, span := x.span(x.parent, "webhook.verify")
-	v, err := r.verifier.Verify(&x.request, now)
+	v, err := known.verifier.Verify(&x.request, now)
 	endSpan(span, err)
 	if err != nil {
 		return nil, refuseSignature(err)
 	}
 	// Before the identity: providers repeat some of these for ever, with the same body.
-	if c, ok := r.verifier.(challenger); ok && !x.DryRun {
-		if a, ok := c.Challenge(&x.request, r.config.Challenge); ok {
+	if c, ok := known.verifier.(challenger); ok && !x.DryRun {
+		if a, ok := c.Challenge(&x.request, known.challenge); ok {
 			return &v, x.answer(a)
 		}
 	}
@@ -184,12 +185,12 @@ func (r *Receiver) admit(w http.ResponseWriter, req *http.Request, x *exchange, 
 }
 
 // unsignedChallenge looks for a set-up request that needs no signature. A dry run leaves it to the app.
-func (r *Receiver) unsignedChallenge(x *exchange) (*signature.Answer, bool) {
+func (k *credentials) unsignedChallenge(x *exchange) (*signature.Answer, bool) {
 	if x.DryRun || x.request.Method != http.MethodGet {
 		return nil, false
 	}
-	if c, ok := r.verifier.(challenger); ok {
-		return c.UnsignedChallenge(&x.request, r.config.Challenge)
+	if c, ok := k.verifier.(challenger); ok {
+		return c.UnsignedChallenge(&x.request, k.challenge)
 	}
 	return nil, false
 }
