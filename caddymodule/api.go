@@ -73,6 +73,8 @@ func (a *API) Provision(ctx caddy.Context) error {
 		Anonymous: a.Anonymous,
 		Brand:     app.sender.Brand,
 		Version:   version.Number,
+		PortalURL: app.sender.PortalURL,
+		Audit:     audit(ctx),
 		Mounted:   strippedPrefix,
 		Logger:    slogger(ctx),
 	}

@@ -68,6 +68,10 @@ type Sender struct {
 	// NotifySecret signs the notices to notify_url. Write a placeholder.
 	NotifySecret string `json:"notify_secret,omitempty"`
 
+	// PortalURL is where customers reach the portal, such as https://hooks.example.com/console/portal/. Takes placeholders.
+	// Default: none; then links to it can be made for loopback only.
+	PortalURL string `json:"portal_url,omitempty"`
+
 	// GoneDisable makes an answer of 410 disable the webhook. Default: false.
 	GoneDisable bool `json:"gone_disable,omitempty"`
 
@@ -98,6 +102,7 @@ func (s *Sender) settings(values *resolver) (config.Sender, error) {
 		HistoryAge:         time.Duration(s.HistoryAge),
 		NotifyURL:          values.one("notify_url", s.NotifyURL),
 		NotifySecret:       values.secret("notify_url", s.NotifySecret),
+		PortalURL:          values.one("portal_url", s.PortalURL),
 		GoneDisable:        s.GoneDisable,
 		PropagateTrace:     s.PropagateTrace,
 		Brand:              s.Brand,
@@ -169,6 +174,7 @@ func (s *Sender) options() block {
 			return o.duration(&s.HistoryAge)
 		},
 		"notify_url":      func(o option) error { return o.word(&s.NotifyURL, &s.NotifySecret) },
+		"portal_url":      func(o option) error { return o.word(&s.PortalURL) },
 		"gone":            func(o option) error { return o.switchedBy(&s.GoneDisable, "disable") },
 		"propagate_trace": func(o option) error { return o.flag(&s.PropagateTrace) },
 		"brand":           func(o option) error { return o.word(&s.Brand) },

@@ -16,5 +16,19 @@ func slogger(ctx caddy.Context) *slog.Logger {
 	return slog.New(zapslog.NewHandler(logger.Core(), zapslog.WithName(logger.Name()), zapslog.AddStacktraceAt(noStack)))
 }
 
+// audit is the log of what was changed by the API, and by which key. It has a name of its own, so that it can be kept
+// apart.
+func audit(ctx caddy.Context) *slog.Logger {
+	logger := ctx.Logger(auditLog{})
+	return slog.New(zapslog.NewHandler(logger.Core(), zapslog.WithName(logger.Name()), zapslog.AddStacktraceAt(noStack)))
+}
+
+// auditLog is no module; it has a module's name for Caddy's logging.
+type auditLog struct{}
+
+func (auditLog) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "webhooks.audit", New: func() caddy.Module { return auditLog{} }}
+}
+
 // noStack is a level that no line has.
 const noStack = slog.Level(math.MaxInt)

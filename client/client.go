@@ -44,7 +44,9 @@ type Client struct {
 	// Replays are jobs that send deliveries again.
 	Replays *Replays
 	// EventTypes is the event catalogue.
-	EventTypes *EventTypes
+	EventTypes  *EventTypes
+	APIKeys     *APIKeys
+	PortalLinks *PortalLinks
 
 	apiKey    string
 	baseURL   string
@@ -114,5 +116,7 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	c.Deliveries = &Deliveries{c}
 	c.Replays = &Replays{c}
 	c.EventTypes = &EventTypes{c}
+	c.APIKeys = &APIKeys{c}
+	c.PortalLinks = &PortalLinks{c}
 	return c, nil
 }

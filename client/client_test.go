@@ -100,6 +100,22 @@ var calls = map[string]struct {
 		_, err := c.EventTypes.List(ctx)
 		return err
 	}, "GET", "/event-types", ""},
+	"APIKeys.Create": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.APIKeys.Create(ctx, client.NewAPIKey{Role: client.RoleRead, ExpiresIn: time.Hour})
+		return err
+	}, "POST", "/api-keys", `{"role":"read","expiresIn":"1h0m0s"}`},
+	"APIKeys.List": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.APIKeys.List(ctx, client.ListOptions{Limit: 2})
+		return err
+	}, "GET", "/api-keys?limit=2", ``},
+	"APIKeys.Delete": {func(ctx context.Context, c *client.Client) error {
+		err := c.APIKeys.Delete(ctx, "key_1")
+		return err
+	}, "DELETE", "/api-keys/key_1", ``},
+	"PortalLinks.Create": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.PortalLinks.Create(ctx, client.NewPortalLink{WebhookID: "whk_1"})
+		return err
+	}, "POST", "/portal-links", `{"webhookId":"whk_1"}`},
 }
 
 func TestCalls(t *testing.T) {
@@ -129,7 +145,7 @@ func TestOperations(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(text, &list))
 	require.NotEmpty(t, list.Operations)
-	id := regexp.MustCompile(`/(whk|evt|dlv|rpl)_1`)
+	id := regexp.MustCompile(`/(whk|evt|dlv|rpl|key)_1`)
 	for _, o := range list.Operations {
 		require.Contains(t, calls, o.Go)
 		path, _, _ := strings.Cut(calls[o.Go].uri, "?")

@@ -90,13 +90,7 @@ type Webhooks struct{ c *Client }
 
 // Register registers an endpoint. It is not retried: a second try could register it twice.
 func (w *Webhooks) Register(ctx context.Context, in NewWebhook) (Webhook, error) {
-	var out Webhook
-	body, err := encode(in)
-	if err != nil {
-		return out, err
-	}
-	_, err = w.c.do(ctx, request{method: "POST", path: "/webhooks", body: body}, &out)
-	return out, err
+	return create[Webhook](ctx, w.c, "/webhooks", in)
 }
 
 // List returns one page of webhooks, oldest first.
@@ -135,16 +129,7 @@ func (w *Webhooks) Update(ctx context.Context, id string, u WebhookUpdate) (Webh
 
 // Delete deletes a webhook; its waiting deliveries are cancelled.
 func (w *Webhooks) Delete(ctx context.Context, id string) error {
-	path, err := pathWith("/webhooks", id, "")
-	if err != nil {
-		return err
-	}
-	tries, err := w.c.do(ctx, request{method: "DELETE", path: path, repeat: true}, nil)
-	// An earlier try deleted it, and only its answer was lost.
-	if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeNotFound && tries > 1 {
-		return nil
-	}
-	return err
+	return remove(ctx, w.c, "/webhooks", id)
 }
 
 // Test sends a webhook.test event to this webhook only.
@@ -202,4 +187,29 @@ func post[T any](ctx context.Context, c *Client, prefix, id, suffix string) (T, 
 	}
 	_, err = c.do(ctx, request{method: "POST", path: path}, &out)
 	return out, err
+}
+
+// create makes an object, once.
+func create[T any](ctx context.Context, c *Client, path string, in any) (T, error) {
+	var out T
+	body, err := encode(in)
+	if err != nil {
+		return out, err
+	}
+	_, err = c.do(ctx, request{method: "POST", path: path, body: body}, &out)
+	return out, err
+}
+
+// remove deletes an object by its ID.
+func remove(ctx context.Context, c *Client, prefix, id string) error {
+	path, err := pathWith(prefix, id, "")
+	if err != nil {
+		return err
+	}
+	tries, err := c.do(ctx, request{method: "DELETE", path: path, repeat: true}, nil)
+	// An earlier try deleted it, and only its answer was lost.
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeNotFound && tries > 1 {
+		return nil
+	}
+	return err
 }

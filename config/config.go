@@ -29,6 +29,7 @@ const (
 	MaxBatchEvents   = 1000      // events in one POST /events/batch
 	MaxBatchSize     = 8 << 20   // bytes of one POST /events/batch
 	MaxWebhooks      = 1000      // webhooks in one account
+	MaxKeys          = 1000      // API keys of one account
 	MinSecretSize    = 16        // bytes of a signing secret
 	MaxSecretSize    = 256       // bytes of a signing secret
 	MaxJSONDepth     = 1000      // nesting of a published document

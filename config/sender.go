@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -52,6 +53,9 @@ type Sender struct {
 	NotifyURL string
 	// NotifySecret signs notices to NotifyURL.
 	NotifySecret string
+	// PortalURL is where customers reach the portal, such as https://hooks.example.com/console/portal/. Default: none; then
+	// links to it can be made for loopback only.
+	PortalURL string
 	// GoneDisable makes an answer of 410 end the delivery and disable the webhook.
 	GoneDisable bool
 	// PropagateTrace sends traceparent and tracestate to webhooks.
@@ -126,6 +130,12 @@ func (s *Sender) Validate() error {
 		}
 		if len(s.NotifySecret) < MinSecretSize {
 			return fmt.Errorf("notify_url: its secret needs at least %d bytes", MinSecretSize)
+		}
+	}
+	if s.PortalURL != "" {
+		u, err := url.Parse(s.PortalURL)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.ContainsAny(s.PortalURL, "#?") {
+			return errors.New("portal_url: write https://, a host and the portal's path, without a query or a fragment, such as https://hooks.example.com/console/portal/")
 		}
 	}
 	if !brandWord.MatchString(s.Brand) {

@@ -90,6 +90,7 @@ func TestNoDriftOfGo(t *testing.T) {
 		reflect.TypeFor[client.WebhookUpdate](), reflect.TypeFor[client.Event](), reflect.TypeFor[client.Published](),
 		reflect.TypeFor[client.DeliveryRef](), reflect.TypeFor[client.EventRecord](), reflect.TypeFor[client.Delivery](),
 		reflect.TypeFor[client.Attempt](), reflect.TypeFor[client.ReplayRequest](), reflect.TypeFor[client.Replay](), reflect.TypeFor[client.EventType](),
+		reflect.TypeFor[client.APIKey](), reflect.TypeFor[client.NewAPIKey](), reflect.TypeFor[client.PortalLink](), reflect.TypeFor[client.NewPortalLink](),
 	} {
 		types[typ.Name()] = typ
 	}

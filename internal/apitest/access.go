@@ -19,52 +19,53 @@ type operation struct {
 	body    string
 	status  int
 	private bool // its {id} is of one account
+	bound   int  // the answer to a portal's token of that one webhook
 }
 
 var (
-	everybody  = []api.Role{api.RolePublish, api.RoleManage, api.RoleAll}
+	everybody  = []api.Role{api.RolePublish, api.RoleRead, api.RoleManage, api.RolePortal, api.RoleAll}
 	publishers = []api.Role{api.RolePublish, api.RoleAll}
-	managers   = []api.Role{api.RoleManage, api.RoleAll}
+	readers    = []api.Role{api.RoleRead, api.RoleManage, api.RolePortal, api.RoleAll}
+	managers   = []api.Role{api.RoleManage, api.RolePortal, api.RoleAll}
+	owners     = []api.Role{api.RoleAll}
 )
 
 var operations = []operation{
-	{"POST /webhooks", managers, newWebhook, 201, false},
-	{"GET /webhooks", managers, "", 200, false},
-	{"GET /webhooks/{webhook}", managers, "", 200, true},
-	{"PUT /webhooks/{webhook}", managers, `{"description":"new"}`, 200, true},
-	{"PATCH /webhooks/{webhook}", managers, `{"description":"new"}`, 200, true},
-	{"DELETE /webhooks/{webhook}", managers, "", 200, true},
-	{"POST /webhooks/{webhook}/test", managers, "", 202, true},
-	{"GET /webhooks/{webhook}/deliveries", managers, "", 200, true},
-	{"POST /webhooks/{webhook}/replay", managers, `{"since":"2024-03-31T12:00:00Z","state":"all"}`, 202, true},
-	{"GET /replays/{replay}", managers, "", 200, true},
-	{"POST /events", publishers, `{"event":"video.uploaded","data":{}}`, 202, false},
-	{"POST /events/batch", publishers, `{"events":[{"event":"video.uploaded","data":{}}]}`, 202, false},
-	{"GET /events/{event}", everybody, "", 200, true},
-	{"GET /event-types", everybody, "", 200, false},
-	{"GET /deliveries/{delivery}", managers, "", 200, true},
-	{"POST /deliveries/{delivery}/retry", managers, "", 202, true},
-	{"GET /openapi.json", nil, "", 200, false},
+	{"POST /webhooks", managers, newWebhook, 201, false, 403},
+	{"GET /webhooks", readers, "", 200, false, 200},
+	{"GET /webhooks/{webhook}", readers, "", 200, true, 200},
+	{"PUT /webhooks/{webhook}", managers, `{"description":"new"}`, 200, true, 200},
+	{"PATCH /webhooks/{webhook}", managers, `{"description":"new"}`, 200, true, 200},
+	{"DELETE /webhooks/{webhook}", managers, "", 200, true, 200},
+	{"POST /webhooks/{webhook}/test", managers, "", 202, true, 202},
+	{"GET /webhooks/{webhook}/deliveries", readers, "", 200, true, 200},
+	{"POST /webhooks/{webhook}/replay", managers, `{"since":"2024-03-31T12:00:00Z","state":"all"}`, 202, true, 202},
+	{"GET /replays/{replay}", readers, "", 200, true, 200},
+	{"POST /events", publishers, `{"event":"video.uploaded","data":{}}`, 202, false, 403},
+	{"POST /events/batch", publishers, `{"events":[{"event":"video.uploaded","data":{}}]}`, 202, false, 403},
+	{"GET /events/{event}", everybody, "", 200, true, 200},
+	{"GET /event-types", everybody, "", 200, false, 200},
+	{"GET /deliveries/{delivery}", readers, "", 200, true, 200},
+	{"POST /deliveries/{delivery}/retry", managers, "", 202, true, 202},
+	{"POST /api-keys", owners, `{"role":"read"}`, 201, false, 403},
+	{"GET /api-keys", owners, "", 200, false, 403},
+	{"DELETE /api-keys/{key}", owners, "", 200, true, 403},
+	{"POST /portal-links", owners, `{}`, 201, false, 403},
+	{"GET /openapi.json", nil, "", 200, false, 200},
 }
 
-// testAccess is the table of three roles in two accounts and every route: everything belongs to account-a.
+// testAccess is the table of every role, in two accounts, and every route: everything belongs to account-a.
 func testAccess(t *testing.T, c *client) {
 	documentedEverywhere(t, c)
+	callers := slices.Clone(keys[:8])
+	for _, account := range []string{"account-a", "account-b"} {
+		callers = append(callers, api.Key{Value: c.portal("key-of-"+account+"-for-all", ""), Account: account, Role: api.RolePortal})
+	}
 	for _, o := range operations {
-		for _, k := range keys[:6] {
+		for _, k := range callers {
 			t.Run(fmt.Sprintf("%s as %s for %s", o.name, k.Account, k.Role), func(t *testing.T) {
 				c := c.in(t)
-				webhook := c.webhook()
-				event, delivery := c.event()
-				path := o.name
-				for name, id := range map[string]string{"webhook": webhook, "event": event, "delivery": delivery} {
-					path = strings.ReplaceAll(path, "{"+name+"}", id)
-				}
-				if strings.Contains(path, "{replay}") {
-					r := c.do("POST", "/webhooks/"+webhook+"/replay", `{"since":"2024-03-31T12:00:00Z"}`).ok(202)
-					path = strings.ReplaceAll(path, "{replay}", r["id"].(string))
-				}
-				method, path, _ := strings.Cut(path, " ")
+				webhook, event, method, path := c.concerned(o)
 				res := c.as(k.Value).do(method, path, o.body)
 				switch {
 				case o.roles != nil && !slices.Contains(o.roles, k.Role):
@@ -77,7 +78,7 @@ func testAccess(t *testing.T, c *client) {
 					require.Equal(t, o.status, res.status, res.body)
 				}
 				if k.Account != "account-a" {
-					for _, id := range []string{webhook, event, delivery} {
+					for _, id := range []string{webhook, event} {
 						require.NotContains(t, res.body, id, "another account's ID leaks")
 					}
 					require.Equal(t, 200, c.do("GET", "/webhooks/"+webhook, "").status, "another account's key has changed it")
@@ -85,7 +86,54 @@ func testAccess(t *testing.T, c *client) {
 				c.do("DELETE", "/webhooks/"+webhook, "")
 			})
 		}
+		t.Run(o.name+" with the token of one webhook", func(t *testing.T) {
+			c := c.in(t)
+			webhook, event, method, path := c.concerned(o)
+			require.Equal(t, o.bound, c.as(c.portal(keyA, webhook)).do(method, path, o.body).status)
+			if strings.Contains(o.name, "{webhook}") || strings.Contains(o.name, "{delivery}") || strings.Contains(o.name, "{event}") || strings.Contains(o.name, "{replay}") {
+				// Of another webhook in the same account, which was not there when those were published.
+				webhook, event, method, path = c.concerned(o)
+				other := c.webhook()
+				res := c.as(c.portal(keyA, other)).do(method, path, o.body)
+				require.Contains(t, []int{http.StatusForbidden, http.StatusNotFound}, res.status, res.body)
+				require.Equal(t, 200, c.do("GET", "/webhooks/"+webhook, "").status, "the token of another webhook has changed it")
+			}
+			if o.name == "GET /webhooks" {
+				require.Len(t, c.as(c.portal(keyA, webhook)).do(method, path, "").items(), 1)
+			}
+			_ = event
+		})
 	}
+}
+
+// portal makes a portal's token, of one webhook where one is given.
+func (c *client) portal(key, webhook string) string {
+	c.t.Helper()
+	body := `{}`
+	if webhook != "" {
+		body = `{"webhookId":"` + webhook + `"}`
+	}
+	return c.as(key).do("POST", "/portal-links", body).ok(201)["token"].(string)
+}
+
+// concerned makes what an operation is about, in account-a.
+func (c *client) concerned(o operation) (webhook, event, method, path string) {
+	c.t.Helper()
+	webhook = c.webhook()
+	event, delivery := c.event()
+	path = strings.NewReplacer("{webhook}", webhook, "{event}", event, "{delivery}", delivery).Replace(o.name)
+	for _, d := range c.do("GET", "/webhooks/"+webhook+"/deliveries", "").items() {
+		path = strings.ReplaceAll(path, delivery, d.(map[string]any)["id"].(string)) // there may be other webhooks
+	}
+	if strings.Contains(path, "{replay}") {
+		r := c.do("POST", "/webhooks/"+webhook+"/replay", `{"since":"2024-03-31T12:00:00Z"}`).ok(202)
+		path = strings.ReplaceAll(path, "{replay}", r["id"].(string))
+	}
+	if strings.Contains(path, "{key}") {
+		path = strings.ReplaceAll(path, "{key}", c.do("POST", "/api-keys", `{"role":"read"}`).ok(201)["id"].(string))
+	}
+	method, path, _ = strings.Cut(path, " ")
+	return webhook, event, method, path
 }
 
 // documentedEverywhere makes sure that the table has every operation of the document.
@@ -95,7 +143,7 @@ func documentedEverywhere(t *testing.T, c *client) {
 	var tested []string
 	for _, o := range operations {
 		name := o.name
-		for _, id := range []string{"{webhook}", "{event}", "{delivery}", "{replay}"} {
+		for _, id := range []string{"{webhook}", "{event}", "{delivery}", "{replay}", "{key}"} {
 			name = strings.ReplaceAll(name, id, "{id}")
 		}
 		tested = append(tested, name)
@@ -127,7 +175,7 @@ func testKeys(t *testing.T, c *client) {
 					continue
 				}
 				method, path, _ := strings.Cut(o.name, " ")
-				path = strings.NewReplacer("{webhook}", "whk_1", "{event}", "evt_1", "{delivery}", "dlv_1", "{replay}", "rpl_1").Replace(path)
+				path = strings.NewReplacer("{webhook}", "whk_1", "{event}", "evt_1", "{delivery}", "dlv_1", "{replay}", "rpl_1", "{key}", "key_1").Replace(path)
 				res := c.in(t).as("").do(method, path, o.body, headers...)
 				code, _ := res.failure(http.StatusUnauthorized)
 				require.Equal(t, "unauthorized", code)

@@ -21,6 +21,8 @@ var keys = []api.Key{
 	{Value: "key-of-account-b-for-publish", Account: "account-b", Role: api.RolePublish},
 	{Value: "key-of-account-b-for-manage", Account: "account-b", Role: api.RoleManage},
 	{Value: "key-of-account-b-for-all", Account: "account-b", Role: api.RoleAll},
+	{Value: "key-of-account-a-for-read", Account: "account-a", Role: api.RoleRead},
+	{Value: "key-of-account-b-for-read", Account: "account-b", Role: api.RoleRead},
 	{Value: "key-of-every-account", Account: api.AnyAccount, Role: api.RoleAll},
 }
 

@@ -43,6 +43,10 @@ type Options struct {
 	Brand string
 	// BasePath is the path below which the API is served, such as /api/v1. Defaults to none.
 	BasePath string
+	// PortalURL is where customers reach the portal. Without it portal links can be made for loopback only.
+	PortalURL string
+	// Audit gets a line for whatever was changed: by which key, for which account. Defaults to Logger.
+	Audit *slog.Logger
 	// Mounted returns the path below which a request's own path lies as its caller wrote it: what a server in front of
 	// this handler took off the path, such as Caddy's handle_path. Location and the OpenAPI document's server begin with
 	// it. Defaults to none.
@@ -59,12 +63,15 @@ var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
 type handler struct {
 	service       Service
 	keys          []hashedKey
+	made          *madeKeys
 	anonymous     bool
 	accountHeader string
 	installation  string // the header
 	basePath      string
 	mounted       func(*http.Request) string
 	openAPI       openAPI
+	portalURL     string
+	audit         *slog.Logger
 	log           *slog.Logger
 	lines         refusalLines
 }
@@ -90,14 +97,20 @@ func New(o Options) (http.Handler, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Audit == nil {
+		o.Audit = o.Logger
+	}
 	h := &handler{
 		service:       o.Service,
 		keys:          keys,
+		made:          newMadeKeys(o.Service, keys),
 		anonymous:     o.Anonymous,
 		accountHeader: "X-" + o.Brand + "-Account",
 		installation:  http.CanonicalHeaderKey(config.HeadersFor(o.Brand).Installation),
 		basePath:      o.BasePath,
 		mounted:       o.Mounted,
+		portalURL:     o.PortalURL,
+		audit:         o.Audit,
 		log:           o.Logger,
 	}
 	h.openAPI, err = openAPIDocument(o.Version, h.accountHeader, o.Anonymous)
@@ -115,9 +128,10 @@ type call struct {
 	requestID string
 	route     *route
 	id        string // the {id} of the path
-	account   string
-	query     query
-	location  string // of what was made, for the Location header
+	caller
+	account  string
+	query    query
+	location string // of what was made, for the Location header
 }
 
 // requestIDHeader names the request in its answer and in the log, so that a caller's report leads to our line.
@@ -164,7 +178,24 @@ func (c *call) serve() (data any, err error) {
 	if c.query, err = parseQuery(c.r.URL.RawQuery, c.route.query); err != nil {
 		return nil, err
 	}
-	return c.route.serve(c)
+	if data, err = c.route.serve(c); err == nil {
+		c.audited()
+	}
+	return data, err
+}
+
+// audited tells the audit log what was changed. Publishing is the daily work and no change.
+func (c *call) audited() {
+	if c.route.method == http.MethodGet || c.route.access == accessPublish || c.route.changesNothing {
+		return
+	}
+	subject := c.id
+	if i := strings.LastIndexByte(c.location, '/'); i >= 0 && subject == "" {
+		subject = c.location[i+1:]
+	}
+	c.handler.audit.LogAttrs(c.r.Context(), slog.LevelInfo, c.route.operation,
+		slog.String("key_id", c.caller.id), slog.String("role", string(c.role)), slog.String("account", c.account),
+		slog.String("subject", subject), slog.String("remote", c.r.RemoteAddr), slog.String("request_id", c.requestID))
 }
 
 // Interface guard.

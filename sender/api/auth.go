@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/sender"
@@ -23,6 +24,7 @@ const (
 	RoleRead    Role = "read"    // look at everything, change nothing
 	RoleManage  Role = "manage"  // all of read, and change everything but publish
 	RoleAll     Role = "all"     // everything
+	RolePortal  Role = "portal"  // what manage may but delete events, for a customer's browser; made by POST /portal-links only
 )
 
 // Roles are the roles that a key of the configuration can have.
@@ -81,11 +83,22 @@ func (k Key) String() string { return fmt.Sprintf("key of account %q for %s", k.
 // GoString does for %#v what String does for %v.
 func (k Key) GoString() string { return k.String() }
 
+// caller is who sent a request: a key of the configuration, a key that was made, or anybody.
+type caller struct {
+	id        string // as the log names it
+	maker     string // as the keys that it makes name it
+	root      string // the key of the configuration that made it, or its maker, and so on; that key itself
+	account   string
+	role      Role
+	webhookID string    // the only webhook that it may touch, where there is one
+	ends      time.Time // zero: never
+	anonymous bool
+}
+
 // hashedKey is a key as it is kept: its value can't be read back, and all are equally long.
 type hashedKey struct {
-	sum     [sha256.Size]byte
-	account string
-	role    Role
+	sum [sha256.Size]byte
+	caller
 }
 
 var (
@@ -112,7 +125,9 @@ func hashKeys(keys []Key, anonymous bool) ([]hashedKey, error) {
 				return nil, fmt.Errorf("api_key: number %d is the same key as number %d; a key has one account and one role", i+1, j+1)
 			}
 		}
-		hashed = append(hashed, hashedKey{sum: sum, account: k.Account, role: k.Role})
+		hashed = append(hashed, hashedKey{sum, caller{
+			id: fmt.Sprintf("api_key %d", i+1), maker: makerOf(sum), root: makerOf(sum), account: k.Account, role: k.Role,
+		}})
 	}
 	return hashed, nil
 }
@@ -121,19 +136,25 @@ func hashKeys(keys []Key, anonymous bool) ([]hashedKey, error) {
 type access int
 
 const (
-	accessOpen    access = iota // no key needed
-	accessAny                   // any role
-	accessPublish               // publish, all
-	accessRead                  // read, manage, all
-	accessManage                // manage, all
+	accessOpen     access = iota // no key needed
+	accessAny                    // any role
+	accessPublish                // publish, all
+	accessRead                   // read, manage, portal, all
+	accessManage                 // manage, portal, all
+	accessExpunge                // manage, all
+	accessAll                    // all
+	accessOperator               // all, by a key of every account
 )
 
 // permitted are the roles of each access.
 var permitted = map[access][]Role{
-	accessAny:     {RolePublish, RoleRead, RoleManage, RoleAll},
-	accessPublish: {RolePublish, RoleAll},
-	accessRead:    {RoleRead, RoleManage, RoleAll},
-	accessManage:  {RoleManage, RoleAll},
+	accessAny:      {RolePublish, RoleRead, RoleManage, RolePortal, RoleAll},
+	accessPublish:  {RolePublish, RoleAll},
+	accessRead:     {RoleRead, RoleManage, RolePortal, RoleAll},
+	accessManage:   {RoleManage, RolePortal, RoleAll},
+	accessExpunge:  {RoleManage, RoleAll},
+	accessAll:      {RoleAll},
+	accessOperator: {RoleAll},
 }
 
 func (a access) permits(r Role) bool { return slices.Contains(permitted[a], r) }
@@ -149,23 +170,72 @@ func (c *call) authorize() error {
 	if c.route.access == accessOpen {
 		return nil
 	}
-	key := hashedKey{account: config.DefaultAccount, role: RoleAll}
-	if !c.anonymous {
+	c.caller = caller{id: "anonymous", account: config.DefaultAccount, role: RoleAll, anonymous: true}
+	if !c.handler.anonymous {
 		value, err := keyOf(c.r.Header)
 		if err != nil {
 			return err
 		}
-		k := c.findKey(value)
-		if k == nil {
-			return errUnknownKey
+		if c.caller, err = c.known(value); err != nil {
+			return err
 		}
-		key = *k
 	}
-	if !c.route.access.permits(key.role) {
-		return &sender.Error{Code: sender.CodeForbidden, Message: fmt.Sprintf("a key for %s may not do this; use another", key.role)}
+	switch {
+	case !c.route.access.permits(c.role):
+		return &sender.Error{Code: sender.CodeForbidden, Message: fmt.Sprintf("a key for %s may not do this; use another", c.role)}
+	case c.route.access == accessOperator && c.caller.account != AnyAccount:
+		return &sender.Error{Code: sender.CodeForbidden, Message: "a key of one account may not do this; use one of every account (*)"}
+	case c.route.keyed && c.caller.anonymous:
+		return &sender.Error{Code: sender.CodeForbidden, Message: "nobody without a key makes keys; write api_key instead of anonymous"}
 	}
-	return c.chooseAccount(key.account)
+	if err := c.chooseAccount(c.caller.account); err != nil {
+		return err
+	}
+	return c.withinWebhook()
 }
+
+// known returns whose key it is.
+func (c *call) known(value string) (caller, error) {
+	if k := c.findKey(value); k != nil {
+		return k.caller, nil
+	}
+	return c.made.find(c.r.Context(), value)
+}
+
+// withinWebhook keeps the token of one webhook to what concerns that webhook. What a route does not say it may not.
+func (c *call) withinWebhook() error {
+	own := c.caller.webhookID
+	if own == "" {
+		return nil
+	}
+	switch {
+	case c.route.scope == scopeFree, c.route.scope == scopeWebhook && c.id == own:
+		return nil
+	case c.route.scope == scopeDelivery:
+		d, err := c.service.Delivery(c.r.Context(), c.account, c.id)
+		if err != nil {
+			return err
+		}
+		if d.WebhookID == own {
+			return nil
+		}
+	case c.route.scope == scopeNone:
+		return &sender.Error{Code: sender.CodeForbidden, Message: "this token is for one webhook only and may not do this; use a key of the account"}
+	}
+	return errNotHere
+}
+
+var errNotHere = &sender.Error{Code: sender.CodeNotFound, Message: "there is no such thing for this token, which is for one webhook only"}
+
+// scope says what the token of one webhook may do at a route.
+type scope int
+
+const (
+	scopeNone     scope = iota // nothing
+	scopeFree                  // the route itself sees to it, or there is nothing of a webhook in it
+	scopeWebhook               // where {id} is its webhook
+	scopeDelivery              // where {id} is a delivery of its webhook
+)
 
 // findKey compares every key, whatever it finds, so that the time taken tells nothing.
 func (h *handler) findKey(value string) *hashedKey {

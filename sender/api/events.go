@@ -210,6 +210,12 @@ func (c *call) getEvent() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if own := c.caller.webhookID; own != "" {
+		e.Deliveries = slices.DeleteFunc(e.Deliveries, func(d sender.Delivery) bool { return d.WebhookID != own })
+		if len(e.Deliveries) == 0 {
+			return nil, errNotHere
+		}
+	}
 	return event{
 		ID: e.ID, Event: e.Type, Timestamp: seconds(e.Timestamp), Data: e.Data, Deliveries: deliveriesOf(e.Deliveries),
 	}, nil

@@ -26,6 +26,12 @@ type fake struct {
 	accounts map[string]*account
 	last     int
 	down     error // answers everything, where it is set
+	keys     []*fakeKey
+}
+
+type fakeKey struct {
+	sender.Key
+	value string
 }
 
 type account struct {
@@ -290,6 +296,59 @@ func (f *fake) store(a *account, e sender.Event, to []*sender.Webhook) sender.Pu
 	}
 	a.events[e.ID] = &stored{event: e, published: p}
 	return p
+}
+
+func (f *fake) CreateKey(_ context.Context, in sender.NewKey) (sender.Key, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k := &fakeKey{sender.Key{
+		ID: f.id("key"), Account: in.Account, Role: in.Role, WebhookID: in.WebhookID, Description: in.Description, CreatedAt: time.Now(), ExpiresAt: in.ExpiresAt,
+		By: in.By, Root: in.Root,
+	}, f.id("vck")}
+	f.keys = append(f.keys, k)
+	return k.Key, k.value, nil
+}
+
+func (f *fake) FindKey(_ context.Context, value string) (sender.Key, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down != nil {
+		return sender.Key{}, f.down
+	}
+	for _, k := range f.keys {
+		if k.value == value && (k.ExpiresAt.IsZero() || time.Now().Before(k.ExpiresAt)) {
+			k.LastUsedAt = time.Now().Truncate(time.Hour)
+			return k.Key, nil
+		}
+	}
+	return sender.Key{}, errMissing
+}
+
+func (f *fake) ListKeys(_ context.Context, account, cursor string, limit int) ([]sender.Key, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var items []sender.Key
+	for _, k := range f.keys {
+		if account == "*" || k.Account == account {
+			items = append(items, k.Key)
+		}
+	}
+	return page(items, cursor, limit)
+}
+
+func (f *fake) DeleteKey(_ context.Context, account, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ended := map[string]bool{}
+	f.keys = slices.DeleteFunc(f.keys, func(k *fakeKey) bool {
+		own := k.ID == id && (account == "*" || k.Account == account) || ended[k.By] // a maker comes before what it made
+		ended[k.ID] = own
+		return own
+	})
+	if len(ended) == 0 || !ended[id] {
+		return errMissing
+	}
+	return nil
 }
 
 func (f *fake) Installation(context.Context) (string, error) { return "this-one", nil }

@@ -81,6 +81,7 @@ func openAPIDocument(version, accountHeader string, anonymous bool) (openAPI, er
 			{{"name", tagEvents}, {"description", "What happened"}},
 			{{"name", tagDeliveries}, {"description", "One event on its way to one webhook"}},
 			{{"name", tagReplays}, {"description", "Sending past deliveries again"}},
+			{{"name", tagKeys}, {"description", "API keys that are made at run time, and links to the portal"}},
 			{{"name", tagMeta}, {"description", "This document"}},
 		}},
 		member{"paths", paths},

@@ -58,5 +58,8 @@ func (c *call) getReplay() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if own := c.caller.webhookID; own != "" && r.WebhookID != own {
+		return nil, errNotHere
+	}
 	return replayOf(r), nil
 }

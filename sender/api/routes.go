@@ -12,22 +12,25 @@ import (
 // route is one operation: how it is reached, who may use it, what it takes and gives. The OpenAPI
 // document is made from nothing else.
 type route struct {
-	method      string
-	path        string // with {id} for one segment
-	operation   string // operationId
-	tag         string
-	summary     string
-	description string
-	access      access
-	accountless bool     // it concerns no account
-	query       []string // the parameters it takes
-	idempotent  string   // what Idempotency-Key does, where the route takes it
-	request     reflect.Type
-	status      int
-	answer      reflect.Type
-	location    string        // what the Location header points at, where it is sent
-	errors      []sender.Code // besides those that every route can give
-	serve       func(c *call) (any, error)
+	method         string
+	path           string // with {id} for one segment
+	operation      string // operationId
+	tag            string
+	summary        string
+	description    string
+	access         access
+	accountless    bool     // it concerns no account, or the account need not be named
+	scope          scope    // what the token of one webhook may do
+	keyed          bool     // nobody without a key may do it
+	changesNothing bool     // though it is no GET
+	query          []string // the parameters it takes
+	idempotent     string   // what Idempotency-Key does, where the route takes it
+	request        reflect.Type
+	status         int
+	answer         reflect.Type
+	location       string        // what the Location header points at, where it is sent
+	errors         []sender.Code // besides those that every route can give
+	serve          func(c *call) (any, error)
 }
 
 // Tags of the OpenAPI document.
@@ -36,6 +39,7 @@ const (
 	tagEvents     = "events"
 	tagDeliveries = "deliveries"
 	tagReplays    = "replays"
+	tagKeys       = "keys"
 	tagMeta       = "meta"
 )
 
@@ -64,13 +68,13 @@ var routes = []route{
 		serve:    (*call).createWebhook,
 	},
 	{
-		method: http.MethodGet, path: "/webhooks", operation: "listWebhooks", tag: tagWebhooks, access: accessRead,
+		method: http.MethodGet, path: "/webhooks", operation: "listWebhooks", scope: scopeFree, tag: tagWebhooks, access: accessRead,
 		summary: "List the webhooks, oldest first",
 		query:   []string{paramLimit, paramCursor}, status: http.StatusOK, answer: reflect.TypeFor[webhookPage](),
 		serve: (*call).listWebhooks,
 	},
 	{
-		method: http.MethodGet, path: "/webhooks/{id}", operation: "getWebhook", tag: tagWebhooks, access: accessRead,
+		method: http.MethodGet, path: "/webhooks/{id}", operation: "getWebhook", scope: scopeWebhook, tag: tagWebhooks, access: accessRead,
 		summary: "Get a webhook",
 		status:  http.StatusOK, answer: reflect.TypeFor[webhook](), errors: notFound,
 		serve: (*call).getWebhook,
@@ -78,14 +82,14 @@ var routes = []route{
 	updateRoute(http.MethodPut, "updateWebhook"),
 	updateRoute(http.MethodPatch, "patchWebhook"),
 	{
-		method: http.MethodDelete, path: "/webhooks/{id}", operation: "deleteWebhook", tag: tagWebhooks, access: accessManage,
+		method: http.MethodDelete, path: "/webhooks/{id}", operation: "deleteWebhook", scope: scopeWebhook, tag: tagWebhooks, access: accessManage,
 		summary:     "Delete a webhook",
 		description: "Its waiting deliveries are cancelled.",
 		status:      http.StatusOK, answer: reflect.TypeFor[deletedWebhook](), errors: notFound,
 		serve: (*call).deleteWebhook,
 	},
 	{
-		method: http.MethodPost, path: "/webhooks/{id}/test", operation: "testWebhook", tag: tagWebhooks, access: accessManage,
+		method: http.MethodPost, path: "/webhooks/{id}/test", operation: "testWebhook", scope: scopeWebhook, tag: tagWebhooks, access: accessManage,
 		summary:     "Send a test event",
 		description: "Publishes one webhook.test event to this webhook only.",
 		status:      http.StatusAccepted, answer: reflect.TypeFor[published](),
@@ -93,14 +97,14 @@ var routes = []route{
 		serve:  (*call).testWebhook,
 	},
 	{
-		method: http.MethodGet, path: "/webhooks/{id}/deliveries", operation: "listDeliveries", tag: tagDeliveries, access: accessRead,
+		method: http.MethodGet, path: "/webhooks/{id}/deliveries", operation: "listDeliveries", scope: scopeWebhook, tag: tagDeliveries, access: accessRead,
 		summary: "List a webhook's deliveries, newest first",
 		query:   []string{paramState, paramSince, paramLimit, paramCursor},
 		status:  http.StatusOK, answer: reflect.TypeFor[deliveryPage](), errors: notFound,
 		serve: (*call).listDeliveries,
 	},
 	{
-		method: http.MethodPost, path: "/webhooks/{id}/replay", operation: "startReplay", tag: tagReplays, access: accessManage,
+		method: http.MethodPost, path: "/webhooks/{id}/replay", operation: "startReplay", scope: scopeWebhook, tag: tagReplays, access: accessManage,
 		summary: "Send past deliveries again",
 		description: "Starts a durable job that sends at most 100 deliveries a second. A dry run only counts. " +
 			"`unavailable` counts the deliveries whose payload has expired.",
@@ -110,7 +114,7 @@ var routes = []route{
 		serve:    (*call).startReplay,
 	},
 	{
-		method: http.MethodGet, path: "/replays/{id}", operation: "getReplay", tag: tagReplays, access: accessRead,
+		method: http.MethodGet, path: "/replays/{id}", operation: "getReplay", scope: scopeFree, tag: tagReplays, access: accessRead,
 		summary: "Get a replay's progress",
 		status:  http.StatusOK, answer: reflect.TypeFor[replay](), errors: notFound,
 		serve: (*call).getReplay,
@@ -134,25 +138,25 @@ var routes = []route{
 		serve:  (*call).publishBatch,
 	},
 	{
-		method: http.MethodGet, path: "/events/{id}", operation: "getEvent", tag: tagEvents, access: accessAny,
+		method: http.MethodGet, path: "/events/{id}", operation: "getEvent", scope: scopeFree, tag: tagEvents, access: accessAny,
 		summary: "Get an event and its deliveries",
 		status:  http.StatusOK, answer: reflect.TypeFor[event](), errors: notFound,
 		serve: (*call).getEvent,
 	},
 	{
-		method: http.MethodGet, path: "/event-types", operation: "listEventTypes", tag: tagEvents, access: accessAny, accountless: true,
+		method: http.MethodGet, path: "/event-types", operation: "listEventTypes", scope: scopeFree, tag: tagEvents, access: accessAny, accountless: true,
 		summary: "List the event types",
 		status:  http.StatusOK, answer: reflect.TypeFor[eventTypes](),
 		serve: (*call).listEventTypes,
 	},
 	{
-		method: http.MethodGet, path: "/deliveries/{id}", operation: "getDelivery", tag: tagDeliveries, access: accessRead,
+		method: http.MethodGet, path: "/deliveries/{id}", operation: "getDelivery", scope: scopeDelivery, tag: tagDeliveries, access: accessRead,
 		summary: "Get a delivery and its attempts",
 		status:  http.StatusOK, answer: reflect.TypeFor[delivery](), errors: notFound,
 		serve: (*call).getDelivery,
 	},
 	{
-		method: http.MethodPost, path: "/deliveries/{id}/retry", operation: "retryDelivery", tag: tagDeliveries, access: accessManage,
+		method: http.MethodPost, path: "/deliveries/{id}/retry", operation: "retryDelivery", scope: scopeDelivery, tag: tagDeliveries, access: accessManage,
 		summary:     "Send a delivery again",
 		description: "It is due now, with a fresh retry table. A conflict where its payload has expired.",
 		status:      http.StatusAccepted, answer: reflect.TypeFor[delivery](),
@@ -160,7 +164,38 @@ var routes = []route{
 		serve:  (*call).retryDelivery,
 	},
 	{
-		method: http.MethodGet, path: "/openapi.json", operation: "getOpenAPI", tag: tagMeta, access: accessOpen, accountless: true,
+		method: http.MethodPost, path: "/api-keys", operation: "createKey", tag: tagKeys, access: accessAll, accountless: true, keyed: true,
+		summary: "Make an API key",
+		description: "The key is shown in this answer only: a hash of it is kept. It is for the account of the key that makes it, or for any where " +
+			"that is for every account, and it ends with the one that made it.",
+		request: reflect.TypeFor[newKey](), status: http.StatusCreated, answer: reflect.TypeFor[createdKey](),
+		location: "the key",
+		errors:   bodyErrorsAnd(sender.CodeLimitReached),
+		serve:    (*call).createKey,
+	},
+	{
+		method: http.MethodGet, path: "/api-keys", operation: "listKeys", tag: tagKeys, access: accessAll, accountless: true, keyed: true,
+		summary:     "List the API keys that were made, oldest first",
+		description: "Those of the account; without one, with a key of every account, all. Never the keys themselves.",
+		query:       []string{paramLimit, paramCursor}, status: http.StatusOK, answer: reflect.TypeFor[keyPage](),
+		serve: (*call).listKeys,
+	},
+	{
+		method: http.MethodDelete, path: "/api-keys/{id}", operation: "deleteKey", tag: tagKeys, access: accessAll, accountless: true, keyed: true,
+		summary: "End an API key", description: "And all that it made. It is refused everywhere within a second.",
+		status: http.StatusOK, answer: reflect.TypeFor[deletedKey](), errors: notFound,
+		serve: (*call).deleteKey,
+	},
+	{
+		method: http.MethodPost, path: "/portal-links", operation: "createPortalLink", tag: tagKeys, access: accessAll, accountless: true, keyed: true,
+		summary:     "Make a link to the portal",
+		description: "For an account, or for one webhook of it, for 24 hours unless said. Its token is a key for the role portal, and ends like any key.",
+		request:     reflect.TypeFor[newPortalLink](), status: http.StatusCreated, answer: reflect.TypeFor[portalLink](),
+		errors: bodyErrorsAnd(sender.CodeLimitReached),
+		serve:  (*call).createPortalLink,
+	},
+	{
+		method: http.MethodGet, path: "/openapi.json", operation: "getOpenAPI", scope: scopeFree, tag: tagMeta, access: accessOpen, accountless: true,
 		summary: "Get this document",
 		status:  http.StatusOK,
 		serve:   func(c *call) (any, error) { return c.openAPI.at(c.prefix()) },
@@ -169,7 +204,7 @@ var routes = []route{
 
 func updateRoute(method, operation string) route {
 	return route{
-		method: method, path: "/webhooks/{id}", operation: operation, tag: tagWebhooks, access: accessManage,
+		method: method, path: "/webhooks/{id}", operation: operation, scope: scopeWebhook, tag: tagWebhooks, access: accessManage,
 		summary: "Change a webhook",
 		description: "Changes only the fields given. A new secret signs from the next attempt on, also of what waits; " +
 			"`secretOverlap` keeps the old one as a second value in `webhook-signature` that long.",

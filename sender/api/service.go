@@ -29,6 +29,13 @@ type Service interface {
 	Delivery(ctx context.Context, account, id string) (sender.Delivery, error)
 	RetryDelivery(ctx context.Context, account, id string) (sender.Delivery, error)
 
+	CreateKey(ctx context.Context, in sender.NewKey) (k sender.Key, value string, err error)
+	// FindKey returns the key that has a value. The API asks at least once a second for each that is in use.
+	FindKey(ctx context.Context, value string) (sender.Key, error)
+	// ListKeys and DeleteKey act for every account where account is *.
+	ListKeys(ctx context.Context, account, cursor string, limit int) (items []sender.Key, next string, err error)
+	DeleteKey(ctx context.Context, account, id string) error
+
 	StartReplay(ctx context.Context, account, webhookID string, r sender.ReplayRequest) (sender.Replay, error)
 	Replay(ctx context.Context, account, id string) (sender.Replay, error)
 }

@@ -128,6 +128,13 @@ func valueOf[T any](p *T) (v T) {
 }
 
 func (c *call) listWebhooks() (any, error) {
+	if own := c.caller.webhookID; own != "" {
+		w, err := c.service.Webhook(c.r.Context(), c.account, own)
+		if err != nil {
+			return nil, err
+		}
+		return webhookPage{Items: []webhook{webhookOf(w)}}, nil
+	}
 	items, next, err := c.service.ListWebhooks(c.r.Context(), c.account, c.query.cursor, c.query.limit)
 	if err != nil {
 		return nil, err

@@ -1,5 +1,6 @@
 import { Deliveries } from './deliveries.js';
 import { Events } from './events.js';
+import { ApiKeys, PortalLinks } from './keys.js';
 import type { EventTypeInfo, Replay } from './models.js';
 import { pathWith, Transport, type CallOptions, type VideoCloudOptions } from './transport.js';
 import { Webhooks } from './webhooks.js';
@@ -18,6 +19,8 @@ export class VideoCloud {
   readonly deliveries: Deliveries;
   readonly replays: Replays;
   readonly eventTypes: EventTypes;
+  readonly apiKeys: ApiKeys;
+  readonly portalLinks: PortalLinks;
 
   constructor(options: VideoCloudOptions = {}) {
     const transport = new Transport(options);
@@ -26,6 +29,8 @@ export class VideoCloud {
     this.deliveries = new Deliveries(transport);
     this.replays = new Replays(transport);
     this.eventTypes = new EventTypes(transport);
+    this.apiKeys = new ApiKeys(transport);
+    this.portalLinks = new PortalLinks(transport);
   }
 }
 

@@ -158,3 +158,55 @@ export interface EventTypeInfo {
   description: string;
   group: string;
 }
+
+/** What a key may do. `portal` is that of portal links only. */
+export type Role = 'publish' | 'read' | 'manage' | 'portal' | 'all';
+
+/** A key that was made. */
+export interface ApiKey {
+  id: string;
+  account: string;
+  role: Role;
+  /** The only webhook that it is for: of a portal link. */
+  webhookId?: string;
+  description?: string;
+  createdAt: string;
+  /** Absent where it works until it is deleted. */
+  expiresAt?: string;
+  /** To the hour. */
+  lastUsedAt?: string;
+}
+
+/** The answer that makes a key: the only one with the key. Keep it. */
+export interface CreatedApiKey extends ApiKey {
+  key: string;
+}
+
+/** What makes a key. */
+export interface ApiKeyInput {
+  /** Default: that of the key that makes it. */
+  account?: string;
+  role: Exclude<Role, 'portal'>;
+  description?: string;
+  /** Such as `90d`. Default: until it is deleted. */
+  expiresIn?: string;
+}
+
+/** A link to the portal. Who has it can use it. */
+export interface PortalLink {
+  /** Of the key in it. */
+  id: string;
+  url: string;
+  token: string;
+  expiresAt: string;
+}
+
+/** What makes a portal link. */
+export interface PortalLinkInput {
+  /** Default: that of the key that makes it. */
+  account?: string;
+  /** The only webhook to show. Default: all. */
+  webhookId?: string;
+  /** Such as `1h`, at most 7 days. Default: 24 hours. */
+  expiresIn?: string;
+}

@@ -1,8 +1,8 @@
-import { VideoCloudError } from './errors.js';
 import { listDeliveries, type DeliveryListOptions } from './deliveries.js';
 import type {
   Delivery, PublishedEvent, RegisteredWebhook, Replay, ReplayInput, Webhook, WebhookInput, WebhookUpdate,
 } from './models.js';
+import { remove } from './keys.js';
 import { List, type Page, type PageOptions } from './pages.js';
 import * as signatures from './signature.js';
 import { pathWith, timestamp, type CallOptions, type Transport } from './transport.js';
@@ -42,15 +42,8 @@ export class Webhooks {
   }
 
   /** Deletes a webhook; its waiting deliveries are cancelled. */
-  async delete(id: string, options: CallOptions = {}): Promise<void> {
-    const tries = { count: 0 };
-    try {
-      await this.#transport.send({ ...options, method: 'DELETE', path: pathWith('/webhooks', id) }, tries);
-    } catch (error) {
-      // An earlier try deleted it, and only its answer was lost.
-      if (error instanceof VideoCloudError && error.code === 'not_found' && tries.count > 1) return;
-      throw error;
-    }
+  delete(id: string, options: CallOptions = {}): Promise<void> {
+    return remove(this.#transport, pathWith('/webhooks', id), options);
   }
 
   /** Sends a `webhook.test` event to this webhook only. */

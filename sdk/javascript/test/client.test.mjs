@@ -34,6 +34,10 @@ describe('every call', () => {
     'deliveries.list': ['GET', '/webhooks/whk_1/deliveries', (c) => c.deliveries.list('whk_1')],
     'replays.get': ['GET', '/replays/rpl_1', (c) => c.replays.get('rpl_1')],
     'eventTypes.list': ['GET', '/event-types', (c) => c.eventTypes.list()],
+    'apiKeys.create': ['POST', '/api-keys', (c) => c.apiKeys.create({ role: 'read', expiresIn: '1h0m0s' }), {"role": "read", "expiresIn": "1h0m0s"}],
+    'apiKeys.list': ['GET', '/api-keys?limit=2', (c) => c.apiKeys.list({ limit: 2 })],
+    'apiKeys.delete': ['DELETE', '/api-keys/key_1', (c) => c.apiKeys.delete('key_1')],
+    'portalLinks.create': ['POST', '/portal-links', (c) => c.portalLinks.create({ webhookId: 'whk_1' }), {"webhookId": "whk_1"}],
   };
   for (const [name, [method, url, call, body]] of Object.entries(cases)) {
     test(name, async (t) => {
@@ -54,7 +58,7 @@ describe('every call', () => {
     for (const { method, path, javascript } of operations) {
       assert.ok(cases[javascript], `${javascript} is tested`);
       const [caseMethod, url] = cases[javascript];
-      assert.equal(`${caseMethod} ${url.split('?')[0].replace(/\/(whk|evt|dlv|rpl)_1/, '/{id}')}`, `${method} ${path}`);
+      assert.equal(`${caseMethod} ${url.split('?')[0].replace(/\/(whk|evt|dlv|rpl|key)_1/, '/{id}')}`, `${method} ${path}`);
     }
   });
 });

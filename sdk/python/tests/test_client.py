@@ -27,6 +27,9 @@ DELIVERY = {
 EVENT = {'id': 'evt_1', 'event': 'video.deleted', 'timestamp': '2024-03-31T12:00:00Z', 'data': {'n': 12345678901234567890}, 'deliveries': [DELIVERY]}
 REPLAY = {'id': 'rpl_1', 'webhookId': 'whk_1', 'state': 'running', 'matched': 3, 'unavailable': 1, 'sent': 2, 'createdAt': '2024-03-31T12:00:00Z'}
 
+KEY = {'id': 'key_1', 'account': 'a', 'role': 'read', 'createdAt': '2024-03-31T12:00:00Z'}
+LINK = {'id': 'key_1', 'url': 'https://x/#token=t', 'token': 't', 'expiresAt': '2024-03-31T12:00:00Z'}
+
 #: Every request: what is called, what must be sent, what is answered.
 CALLS = {
     'webhooks.register': (
@@ -60,8 +63,12 @@ CALLS = {
     'deliveries.list': (lambda c: c.deliveries.list('whk_1'), 'GET', '/webhooks/whk_1/deliveries', None, {'items': [DELIVERY]}),
     'replays.get': (lambda c: c.replays.get('rpl_1'), 'GET', '/replays/rpl_1', None, REPLAY),
     'event_types.list': (lambda c: c.event_types.list(), 'GET', '/event-types', None, {'items': [{'name': 'video.deleted', 'description': '', 'group': 'video'}]}),
+    'api_keys.create': (lambda c: c.api_keys.create('read', expires_in='1h0m0s'), 'POST', '/api-keys', {'role': 'read', 'expiresIn': '1h0m0s'}, KEY),
+    'api_keys.list': (lambda c: c.api_keys.list(limit=2), 'GET', '/api-keys?limit=2', None, {'items': [KEY]}),
+    'api_keys.delete': (lambda c: c.api_keys.delete('key_1'), 'DELETE', '/api-keys/key_1', None, {'id': 'key_1'}),
+    'portal_links.create': (lambda c: c.portal_links.create(webhook_id='whk_1'), 'POST', '/portal-links', {'webhookId': 'whk_1'}, LINK),
 }
-ONCE = {'webhooks.register', 'webhooks.update', 'webhooks.test', 'webhooks.replay', 'deliveries.retry'}  # the update has an overlap
+ONCE = {'webhooks.register', 'webhooks.update', 'webhooks.test', 'webhooks.replay', 'deliveries.retry', 'api_keys.create', 'portal_links.create'}  # the update has an overlap
 
 
 class Calls(unittest.TestCase):
@@ -80,7 +87,7 @@ class Calls(unittest.TestCase):
         path = Path(__file__).parents[2] / 'testdata' / 'operations.json'
         for operation in json.loads(path.read_text())['operations']:
             _, method, target, *_ = CALLS[operation['python']]
-            target = re.sub('/(whk|evt|dlv|rpl)_1', '/{id}', target.split('?')[0])
+            target = re.sub('/(whk|evt|dlv|rpl|key)_1', '/{id}', target.split('?')[0])
             self.assertEqual((method, target), (operation['method'], operation['path']))
 
     def test_letters_are_sent_as_they_are_and_half_a_surrogate_pair_escaped(self):

@@ -9,12 +9,14 @@
 from ._client import VideoCloud
 from ._errors import VideoCloudError, WebhookVerificationError
 from ._models import (
+    ApiKey,
     Attempt,
     Delivery,
     DeliveryRef,
     EventRecord,
     EventType,
     LastDelivery,
+    PortalLink,
     PublishedEvent,
     Replay,
     Webhook,
@@ -25,6 +27,7 @@ from ._version import __version__
 from .payloads import WebhookEvent
 
 __all__ = [
+    'ApiKey',
     'Attempt',
     'Delivery',
     'DeliveryRef',
@@ -32,6 +35,7 @@ __all__ = [
     'EventType',
     'LastDelivery',
     'Page',
+    'PortalLink',
     'PublishedEvent',
     'Replay',
     'VideoCloud',

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
 from ._errors import VideoCloudError
+from ._keys import ApiKeys, PortalLinks
 from ._models import Delivery, EventRecord, EventType, PublishedEvent, Replay, build, format_time, items
 from ._pages import Page
 from ._transport import Transport, path_with
@@ -40,6 +41,8 @@ class VideoCloud:
         self.deliveries = Deliveries(self._transport, self.webhooks)
         self.replays = Replays(self._transport)
         self.event_types = EventTypes(self._transport)
+        self.api_keys = ApiKeys(self._transport)
+        self.portal_links = PortalLinks(self._transport)
 
     def close(self) -> None:
         """Closes the connections that are kept open. The client may be used again."""

@@ -189,3 +189,34 @@ class EventType:
     name: str
     description: str = ''
     group: str = ''
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key that was made."""
+
+    id: str
+    account: str
+    #: publish, read, manage or all; portal where it is that of a portal link.
+    role: str
+    created_at: datetime = _time()
+    #: The only webhook that it is for: of a portal link.
+    webhook_id: Optional[str] = None
+    description: Optional[str] = None
+    #: None where it works until it is deleted.
+    expires_at: Optional[datetime] = _time(default=None)
+    #: To the hour.
+    last_used_at: Optional[datetime] = _time(default=None)
+    #: Only in the answer that makes it. Keep it: it is never shown again.
+    key: Optional[str] = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class PortalLink:
+    """A link to the portal. Who has it can use it."""
+
+    #: Of the key in it.
+    id: str
+    url: str = field(repr=False)
+    token: str = field(repr=False)
+    expires_at: datetime = _time()

@@ -3,11 +3,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Dict, Mapping, Optional, Sequence, Union
 
-from ._errors import VideoCloudError
+from ._keys import duration, remove
 from ._models import Delivery, PublishedEvent, Replay, Webhook, build, format_time, items
 from ._pages import Page
 from ._signature import Payload, verify, verify_signature
-from ._transport import Transport, Tries, path_with
+from ._transport import Transport, path_with
 from .payloads import WebhookEvent
 
 
@@ -77,23 +77,15 @@ class Webhooks:
         :param status: ``active`` or ``paused``
         """
         body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, metadata, status)
-        if isinstance(secret_overlap, timedelta):
-            secret_overlap = f'{int(secret_overlap.total_seconds())}s'
         if secret_overlap is not None:
-            body['secretOverlap'] = secret_overlap
+            body['secretOverlap'] = duration(secret_overlap)
         # Rotating a secret twice would take the new one for the old one.
         repeatable = secret_overlap is None
         return build(Webhook, self._transport.send('PUT', path_with('/webhooks', id), body=body, repeatable=repeatable))
 
     def delete(self, id: str) -> None:
         """Deletes a webhook; its waiting deliveries are cancelled."""
-        tries = Tries()
-        try:
-            self._transport.send('DELETE', path_with('/webhooks', id), tries=tries)
-        except VideoCloudError as error:
-            # An earlier try deleted it, and only its answer was lost.
-            if error.code != 'not_found' or tries.count == 1:
-                raise
+        remove(self._transport, path_with('/webhooks', id))
 
     def test(self, id: str) -> PublishedEvent:
         """Sends a ``webhook.test`` event to this webhook only."""

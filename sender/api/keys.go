@@ -1,0 +1,343 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/videocloud/webhooks/sender"
+)
+
+// newKey is the body of POST /api-keys.
+type newKey struct {
+	Account     string         `json:"account" max:"64" pattern:"^([A-Za-z0-9._-]{1,64}|[*])$" doc:"The account that it acts for. Left out, that of the key that makes it. A key of every account may name any, and * for every."`
+	Role        Role           `json:"role" required:"true" enum:"publish,read,manage,all" doc:"What it may do."`
+	Description string         `json:"description" max:"256" doc:"A note of yours."`
+	ExpiresIn   *time.Duration `json:"expiresIn" max:"3650d" doc:"How long it works. Left out, until it is deleted."`
+}
+
+// key is an API key in answers.
+type key struct {
+	ID          string  `json:"id" example:"key_01jv3n5c4vqk8r2m9t0w6x7y8z"`
+	Account     string  `json:"account"`
+	Role        Role    `json:"role" enum:"publish,read,manage,all,portal"`
+	WebhookID   string  `json:"webhookId,omitempty" doc:"The only webhook that it is for, where it is for one."`
+	Description string  `json:"description,omitempty"`
+	CreatedAt   seconds `json:"createdAt"`
+	ExpiresAt   *millis `json:"expiresAt,omitempty" doc:"Absent where it works until it is deleted."`
+	LastUsedAt  *millis `json:"lastUsedAt,omitempty" doc:"To the hour; absent until it was used."`
+}
+
+// createdKey is the answer to POST /api-keys.
+type createdKey struct {
+	ID  string `json:"id"`
+	Key string `json:"key" doc:"Keep it: it is not shown again."`
+	key
+}
+
+type keyPage struct {
+	Items      []key  `json:"items"`
+	NextCursor string `json:"nextCursor,omitempty" doc:"The cursor of the next page, where there is more."`
+}
+
+type deletedKey struct {
+	ID string `json:"id"`
+}
+
+// newPortalLink is the body of POST /portal-links.
+type newPortalLink struct {
+	Account   string         `json:"account" max:"64" pattern:"^[A-Za-z0-9._-]{1,64}$" doc:"The account to show. Left out, that of the key that makes it."`
+	WebhookID string         `json:"webhookId" max:"128" doc:"The only webhook to show. Left out, all of the account."`
+	ExpiresIn *time.Duration `json:"expiresIn" max:"7d" doc:"How long it works. Left out, 24h."`
+}
+
+type portalLink struct {
+	ID        string `json:"id"`
+	URL       string `json:"url" format:"uri" doc:"The link to give to the customer. Who has it can use it."`
+	Token     string `json:"token" doc:"The key in it, for the role portal."`
+	ExpiresAt millis `json:"expiresAt"`
+}
+
+const (
+	defaultPortalLife = 24 * time.Hour
+	portalPath        = "/console/portal/" // where the console stands unless portal_url says otherwise
+)
+
+var (
+	newKeyPlan        = planOf(reflect.TypeFor[newKey]())
+	newPortalLinkPlan = planOf(reflect.TypeFor[newPortalLink]())
+)
+
+func keyAnswer(k sender.Key) key {
+	a := key{ID: k.ID, Account: k.Account, Role: Role(k.Role), WebhookID: k.WebhookID, Description: k.Description, CreatedAt: seconds(k.CreatedAt)}
+	if !k.ExpiresAt.IsZero() {
+		a.ExpiresAt = (*millis)(&k.ExpiresAt)
+	}
+	if !k.LastUsedAt.IsZero() {
+		a.LastUsedAt = (*millis)(&k.LastUsedAt)
+	}
+	return a
+}
+
+// forAccount is the account that a key is made for: that of the body, else that of the request.
+func (c *call) forAccount(named string) (string, error) {
+	switch {
+	case named == "" && c.account == "":
+		return "", invalid("account", "is required with a key of every account; name the account that the new one acts for")
+	case named == "":
+		return c.account, nil
+	case named != AnyAccount && !accountName.MatchString(named):
+		return "", invalid("account", "is not an account; use up to 64 letters, digits, dots, dashes and underscores")
+	case named != c.account && c.caller.account != AnyAccount:
+		return "", &sender.Error{Code: sender.CodeForbidden, Field: "account", Message: "this key makes keys for its own account only; leave account out"}
+	}
+	return named, nil
+}
+
+// ending is when something that is made now ends: not after the key that makes it.
+func (c *call) ending(in *time.Duration, otherwise time.Duration) (time.Time, error) {
+	life := otherwise
+	if in != nil {
+		if life = *in; life < time.Second {
+			return time.Time{}, invalid("expiresIn", "must be at least 1s")
+		}
+	}
+	ends := c.caller.ends
+	if life > 0 {
+		if at := time.Now().Add(life); ends.IsZero() || at.Before(ends) {
+			ends = at
+		}
+	}
+	return ends, nil
+}
+
+func (c *call) createKey() (any, error) {
+	in, err := decode[newKey](c, newKeyPlan, maxConfigBody)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(Roles(), in.Role) {
+		return nil, invalid("role", "must be one of %s", joined(Roles()))
+	}
+	if len(in.Description) > 256 {
+		return nil, invalid("description", "must have at most 256 bytes")
+	}
+	account, err := c.forAccount(in.Account)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := c.ending(in.ExpiresIn, 0)
+	if err != nil {
+		return nil, err
+	}
+	k, value, err := c.service.CreateKey(c.r.Context(), sender.NewKey{
+		Account: account, Role: string(in.Role), Description: in.Description, ExpiresAt: ends, By: c.maker, Root: c.root,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.location = "/api-keys/" + k.ID
+	return createdKey{ID: k.ID, Key: value, key: keyAnswer(k)}, nil
+}
+
+// ofAccount is the account whose keys a call is about: * where none was named.
+func (c *call) ofAccount() string {
+	if c.account == "" {
+		return AnyAccount
+	}
+	return c.account
+}
+
+func (c *call) listKeys() (any, error) {
+	items, next, err := c.service.ListKeys(c.r.Context(), c.ofAccount(), c.query.cursor, c.query.limit)
+	if err != nil {
+		return nil, err
+	}
+	page := keyPage{Items: make([]key, len(items)), NextCursor: next}
+	for i, k := range items {
+		page.Items[i] = keyAnswer(k)
+	}
+	return page, nil
+}
+
+func (c *call) deleteKey() (any, error) {
+	if err := c.service.DeleteKey(c.r.Context(), c.ofAccount(), c.id); err != nil {
+		return nil, err
+	}
+	c.made.forget()
+	return deletedKey{ID: c.id}, nil
+}
+
+func (c *call) createPortalLink() (any, error) {
+	in, err := decode[newPortalLink](c, newPortalLinkPlan, maxConfigBody)
+	if err != nil {
+		return nil, err
+	}
+	if in.Account == AnyAccount {
+		return nil, invalid("account", "must be one account; a portal is for one")
+	}
+	account, err := c.forAccount(in.Account)
+	if err != nil {
+		return nil, err
+	}
+	if in.WebhookID != "" {
+		if !isID(in.WebhookID) {
+			return nil, invalid("webhookId", "is not the ID of a webhook")
+		}
+		if _, err := c.service.Webhook(c.r.Context(), account, in.WebhookID); err != nil {
+			if e := (*sender.Error)(nil); errors.As(err, &e) && e.Code == sender.CodeNotFound {
+				return nil, invalid("webhookId", "is no webhook of this account; GET /webhooks lists them")
+			}
+			return nil, err
+		}
+	}
+	portal, err := c.portal()
+	if err != nil {
+		return nil, err
+	}
+	ends, err := c.ending(in.ExpiresIn, defaultPortalLife)
+	if err != nil {
+		return nil, err
+	}
+	k, token, err := c.service.CreateKey(c.r.Context(), sender.NewKey{
+		Account: account, Role: string(RolePortal), WebhookID: in.WebhookID, ExpiresAt: ends, By: c.maker, Root: c.root,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return portalLink{ID: k.ID, URL: portal + "#token=" + token, Token: token, ExpiresAt: millis(k.ExpiresAt)}, nil
+}
+
+// portal is where the portal is: as the configuration says, or on this very host where that can only be this machine.
+// The Host of a request is the caller's word: a link made of it could lead a customer, and the token, anywhere.
+func (c *call) portal() (string, error) {
+	if c.portalURL != "" {
+		return c.portalURL, nil
+	}
+	if c.r.TLS == nil && loopback(c.r.Host) && loopback(c.r.RemoteAddr) {
+		return "http://" + c.r.Host + portalPath, nil
+	}
+	return "", invalid("portal_url", "is not set, so there is no telling where customers reach the portal; write portal_url into the sender block of the Caddyfile")
+}
+
+// loopback reports whether a host, with a port or without, can only be this machine.
+func loopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// makerOf names a key of the configuration to those that it makes: the same in every process that has it.
+func makerOf(sum [sha256.Size]byte) string {
+	named := sha256.Sum256(append([]byte("maker "), sum[:]...))
+	return fmt.Sprintf("cfg_%x", named[:16])
+}
+
+const (
+	// keyTrusted is for how long a key that was found is not asked for again. A deleted one is refused everywhere within a
+	// second because no process trusts what it knows for longer, so nothing has to hear of deletions, and no subscription
+	// that is cut can go unnoticed. One question a second and key in use is what that costs.
+	keyTrusted = 900 * time.Millisecond
+	// keyRenewed is the age from which on a key in use is asked for beside the request, which need not wait for it.
+	keyRenewed = 400 * time.Millisecond
+	// maxTrusted bounds the keys that are known.
+	maxTrusted = 10_000
+)
+
+// madeKeys knows the keys that were made at run time and are in use.
+type madeKeys struct {
+	service Service
+	roots   map[string]bool // the keys of the configuration
+	mu      sync.RWMutex
+	known   map[[sha256.Size]byte]*knownKey
+}
+
+type knownKey struct {
+	caller
+	asked    time.Time // before the store was
+	renewing bool
+}
+
+func newMadeKeys(service Service, configured []hashedKey) *madeKeys {
+	m := &madeKeys{service: service, roots: map[string]bool{}, known: map[[sha256.Size]byte]*knownKey{}}
+	for _, k := range configured {
+		m.roots[k.root] = true
+	}
+	return m
+}
+
+// find returns whose key it is.
+func (m *madeKeys) find(ctx context.Context, value string) (caller, error) {
+	sum := sha256.Sum256([]byte(value))
+	now := time.Now()
+	m.mu.RLock()
+	k := m.known[sum]
+	m.mu.RUnlock()
+	if k != nil && now.Sub(k.asked) < keyTrusted && (k.ends.IsZero() || now.Before(k.ends)) {
+		if now.Sub(k.asked) > keyRenewed && m.renew(k) {
+			go func() {
+				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keyTrusted) // the request may end before
+				defer cancel()
+				_, _ = m.ask(ctx, sum, value) // what fails here fails the next request
+			}()
+		}
+		return k.caller, nil
+	}
+	return m.ask(ctx, sum, value)
+}
+
+// renew reports whether it is the caller's to ask for a key again.
+func (m *madeKeys) renew(k *knownKey) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	first := !k.renewing
+	k.renewing = true
+	return first
+}
+
+func (m *madeKeys) ask(ctx context.Context, sum [sha256.Size]byte, value string) (caller, error) {
+	asked := time.Now()
+	k, err := m.service.FindKey(ctx, value)
+	notFound := (*sender.Error)(nil)
+	gone := errors.As(err, &notFound) && notFound.Code == sender.CodeNotFound
+	if err == nil && !m.roots[k.Root] {
+		gone = true // the key of the configuration at the beginning of all is there no more
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case gone:
+		delete(m.known, sum)
+		return caller{}, errUnknownKey
+	case err != nil:
+		return caller{}, err
+	}
+	if len(m.known) >= maxTrusted {
+		clear(m.known)
+	}
+	known := &knownKey{asked: asked, caller: caller{
+		id: k.ID, maker: k.ID, root: k.Root, account: k.Account, role: Role(k.Role), webhookID: k.WebhookID, ends: k.ExpiresAt,
+	}}
+	m.known[sum] = known
+	return known.caller, nil
+}
+
+// forget asks for every key again.
+func (m *madeKeys) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.known)
+}

@@ -1,0 +1,271 @@
+package sender
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	_ "embed"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+var (
+	//go:embed lua/key_make.lua
+	keyMakeLua string
+	//go:embed lua/key_find.lua
+	keyFindLua string
+	//go:embed lua/key_delete.lua
+	keyDeleteLua string
+
+	keyMakeScript   = queue.Script(keyMakeLua)
+	keyFindScript   = queue.Script(keyFindLua)
+	keyDeleteScript = queue.Script(keyDeleteLua)
+)
+
+// Key is an API key that was made at run time. Its value is not part of it: only its hash is kept.
+type Key struct {
+	ID          string
+	Account     string // that it acts for; * is any
+	Role        string
+	WebhookID   string // of a portal's token that is for one webhook only
+	Description string
+	CreatedAt   time.Time
+	ExpiresAt   time.Time // zero: never
+	LastUsedAt  time.Time // to the hour; zero: never
+	By          string    // the key that made it, with which it ends
+	Root        string    // the key of the configuration at the beginning of that, with which all end
+}
+
+// NewKey is what makes a key.
+type NewKey struct {
+	Account     string
+	Role        string
+	WebhookID   string
+	Description string
+	ExpiresAt   time.Time
+	By          string
+	Root        string
+}
+
+// keyRecord is a key as it is kept. key_delete.lua reads sum, account and by.
+type keyRecord struct {
+	Sum         string `json:"sum"`
+	Account     string `json:"account"`
+	By          string `json:"by"`
+	Root        string `json:"root"`
+	Role        string `json:"role"`
+	WebhookID   string `json:"webhook,omitempty"`
+	Description string `json:"description,omitempty"`
+	ExpiresAt   int64  `json:"expires,omitempty"` // unix ms
+}
+
+// Keys are found before their account is known, so all live in one shard.
+const keyShard = 0
+
+// deletedAtOnce bounds how many keys one script ends.
+const deletedAtOnce = 100
+
+const (
+	keyIDPrefix    = "key_"
+	keyValuePrefix = "vck_"
+)
+
+// keyForm is the form of every key that is made: 32 random bytes.
+var keyForm = regexp.MustCompile(`^vck_[A-Za-z0-9_-]{43}$`)
+
+func keySum(value string) string {
+	sum := sha256.Sum256([]byte(value))
+	return hex.EncodeToString(sum[:])
+}
+
+// CreateKey makes an API key and returns its value, which is kept nowhere: a hash of it is, and as the value is random
+// a fast one is enough.
+func (s *Sender) CreateKey(ctx context.Context, in NewKey) (k Key, value string, err error) {
+	if in.Account != "*" {
+		if err := checkAccount(in.Account); err != nil {
+			return k, "", err
+		}
+	}
+	if _, err := s.shard(ctx, config.DefaultAccount); err != nil { // is the store right?
+		return k, "", err
+	}
+	_ = s.endKeys(ctx) // those whose time is over make room; a failure only leaves them for the next time
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // never fails, see crypto/rand
+	value = keyValuePrefix + base64.RawURLEncoding.EncodeToString(random[:])
+	k = Key{
+		ID: keyIDPrefix + queue.NewJobID(newUUID()), Account: in.Account, Role: in.Role, WebhookID: in.WebhookID,
+		Description: in.Description, ExpiresAt: in.ExpiresAt, By: in.By, Root: in.Root,
+	}
+	r := keyRecord{Sum: keySum(value), Account: k.Account, By: k.By, Root: in.Root, Role: k.Role, WebhookID: k.WebhookID, Description: k.Description}
+	ends := ""
+	if !in.ExpiresAt.IsZero() {
+		r.ExpiresAt = in.ExpiresAt.UnixMilli()
+		ends = strconv.FormatInt(r.ExpiresAt, 10)
+	}
+	record, _ := json.Marshal(r) // strings and a number
+	v, err := s.queue.RunDurable(ctx, keyShard, keyMakeScript, k.ID, r.Sum, string(record), k.Account, k.By, ends, config.MaxKeys)
+	if err != nil {
+		return k, "", s.unavailable("key", err)
+	}
+	switch v := v.(type) {
+	case int64:
+		k.CreatedAt = time.UnixMilli(v).UTC()
+		return k, value, nil
+	case string:
+		if v == "ended" {
+			return k, "", &Error{Code: CodeUnauthorized, Message: "the key that asks for this was deleted meanwhile"}
+		}
+	}
+	return k, "", &Error{Code: CodeLimitReached, Message: fmt.Sprintf("this account has %d keys, the most there may be; delete some first", config.MaxKeys)}
+}
+
+// FindKey returns the key that has a value, and notes that it is used. What has not the form of a key that was made is
+// not asked for.
+func (s *Sender) FindKey(ctx context.Context, value string) (Key, error) {
+	if !keyForm.MatchString(value) {
+		return Key{}, errNotFound
+	}
+	if _, err := s.shard(ctx, config.DefaultAccount); err != nil {
+		return Key{}, err
+	}
+	v, err := s.queue.Run(ctx, keyShard, keyFindScript, keySum(value))
+	if err != nil {
+		return Key{}, s.unavailable("key", err)
+	}
+	found, _ := v.([]any)
+	if len(found) < 2 {
+		return Key{}, errNotFound
+	}
+	id, _ := found[0].(string)
+	return readKey(id, found[1])
+}
+
+func readKey(id string, record any) (Key, error) {
+	text, ok := record.(string)
+	if !ok {
+		return Key{}, errNotFound
+	}
+	var r keyRecord
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		return Key{}, fmt.Errorf("reading key %s: %w", id, err)
+	}
+	k := Key{ID: id, Account: r.Account, Role: r.Role, WebhookID: r.WebhookID, Description: r.Description, By: r.By, Root: r.Root}
+	if r.ExpiresAt != 0 {
+		k.ExpiresAt = time.UnixMilli(r.ExpiresAt).UTC()
+	}
+	return k, nil
+}
+
+// ListKeys returns the keys of an account, or of all where account is *, oldest first, and the cursor of the next page.
+func (s *Sender) ListKeys(ctx context.Context, account, cursor string, limit int) (items []Key, next string, err error) {
+	if limit, err = checkLimit(limit); err != nil {
+		return nil, "", err
+	}
+	after, err := readCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	if after == "" {
+		after = "0"
+	} else if _, err := strconv.ParseUint(after, 10, 63); err != nil {
+		return nil, "", errCursor
+	}
+	if _, err := s.shard(ctx, config.DefaultAccount); err != nil {
+		return nil, "", err
+	}
+	if err := s.endKeys(ctx); err != nil {
+		return nil, "", err
+	}
+	tag, order := s.queue.Tag(keyShard), "apikeysall"
+	if account != "*" {
+		order = "apikeysof:" + account
+	}
+	ids, err := s.store.Client().ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
+		Key: tag + order, ByScore: true, Start: "(" + after, Stop: "+inf", Count: int64(limit) + 1,
+	}).Result()
+	if err != nil {
+		return nil, "", s.unavailable("keys", err)
+	}
+	if len(ids) > limit {
+		ids = ids[:limit]
+		next = writeCursor(strconv.FormatInt(int64(ids[limit-1].Score), 10))
+	}
+	if len(ids) == 0 {
+		return []Key{}, "", nil
+	}
+	names := make([]string, len(ids))
+	for i, z := range ids {
+		names[i], _ = z.Member.(string)
+	}
+	pipe := s.store.Client().TxPipeline() // one reading
+	records, used := pipe.HMGet(ctx, tag+"apikeys", names...), pipe.HMGet(ctx, tag+"apikeysused", names...)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, "", s.unavailable("keys", err)
+	}
+	items = make([]Key, 0, len(ids))
+	for i, id := range names {
+		k, err := readKey(id, records.Val()[i])
+		if err != nil {
+			continue // deleted in between
+		}
+		k.CreatedAt = time.UnixMilli(int64(ids[i].Score)).UTC()
+		if hour, ok := used.Val()[i].(string); ok {
+			h, _ := strconv.ParseInt(hour, 10, 64)
+			k.LastUsedAt = time.Unix(h*3600, 0).UTC()
+		}
+		items = append(items, k)
+	}
+	return items, next, nil
+}
+
+// DeleteKey ends a key of an account, of any where account is *, and all that it made.
+func (s *Sender) DeleteKey(ctx context.Context, account, id string) error {
+	if _, err := s.shard(ctx, config.DefaultAccount); err != nil {
+		return err
+	}
+	record, err := s.store.Client().HGet(ctx, s.queue.Tag(keyShard)+"apikeys", id).Result()
+	if err == redis.Nil {
+		return errNotFound
+	}
+	if err != nil {
+		return s.unavailable("key", err)
+	}
+	k, err := readKey(id, record)
+	if err != nil {
+		return err
+	}
+	if account != "*" && k.Account != account {
+		return errNotFound
+	}
+	return s.endKeys(ctx, id)
+}
+
+// endKeys ends keys and all that they made; without any, those whose time is over.
+func (s *Sender) endKeys(ctx context.Context, ids ...any) error {
+	args := append([]any{deletedAtOnce}, ids...)
+	for {
+		left, err := s.queue.RunDurable(ctx, keyShard, keyDeleteScript, args...)
+		if err != nil {
+			return s.unavailable("key", err)
+		}
+		if left == int64(0) {
+			if len(ids) == 0 {
+				return nil
+			}
+			ids, args = nil, []any{deletedAtOnce} // what was left to be found again
+			continue
+		}
+	}
+}
