@@ -182,8 +182,9 @@ func TestQueueMetricsComeFromRedis(t *testing.T) {
 		return m["caddy_webhook_queue_depth sender waiting"] == 2 && m["caddy_webhook_queue_oldest_due_seconds sender"] > 1
 	}, 20*time.Second, 50*time.Millisecond)
 	status, answer := c.adminGet("/webhooks/health")
-	require.Equal(t, 200, status, "it is not meant to deliver: %s", answer)
+	require.Equal(t, 503, status, "it is not meant to deliver, and nobody else does: %s", answer)
 	require.Contains(t, answer, `"sender":"api_only"`)
+	require.Contains(t, answer, "no process delivers")
 
 	// With Redis down the rest is there all the same, and says so.
 	store.Kill()
