@@ -18,17 +18,13 @@ const scanPerPage = 2000
 // inspectBatch is how many deliveries one look at the store covers.
 const inspectBatch = 200
 
-// Delivery returns a delivery of an account with its attempts.
+// Delivery returns a delivery of an account with its attempts, as of one moment.
 func (s *Sender) Delivery(ctx context.Context, account, id string) (Delivery, error) {
-	shard, lane, job, st, err := s.delivery(ctx, account, id)
+	_, lane, job, st, err := s.delivery(ctx, account, id)
 	if err != nil {
 		return Delivery{}, err
 	}
-	ds := []Delivery{newDelivery(lane, job, st)}
-	if err := s.addAttempts(ctx, shard, lane, ds); err != nil {
-		return Delivery{}, err
-	}
-	return ds[0], nil
+	return s.newDelivery(lane, job, &st), nil
 }
 
 // delivery finds a delivery; another account's is not found.
@@ -40,72 +36,44 @@ func (s *Sender) delivery(ctx context.Context, account, id string) (shard int, l
 	if shard, err = s.shard(ctx, account); err != nil {
 		return 0, "", "", st, err
 	}
-	all, err := s.queue.Inspect(ctx, shard, lane, job)
+	all, err := s.queue.InspectLog(ctx, shard, lane, s.c.HistoryEntries, job)
 	if err != nil {
 		return 0, "", "", st, s.unavailable("read", err)
 	}
 	st = all[0]
-	if st.Account != account || st.State == "unknown" {
+	if st.Account != account || st.State == queue.StateUnknown {
 		return 0, "", "", st, errNotFound
 	}
 	return shard, lane, job, st, nil
 }
 
-// newDelivery says in the API's words how a job stands.
-func newDelivery(lane, job string, st queue.Standing) Delivery {
-	d := Delivery{
-		ID: deliveryID(lane, job), EventID: eventIDOf(st.EventID, job), Type: st.Type, WebhookID: webhookPrefix + lane,
-		CreatedAt: st.Created.UTC(), Attempts: []Attempt{},
-	}
-	switch st.State {
-	case "waiting", "leased":
-		d.State = StatePending
-		if st.Attempts > 0 {
-			d.State = StateRetrying
-		}
-		if st.State == "waiting" {
-			due := st.Due.UTC()
-			d.NextAttemptAt = &due
-		}
-	case "dead", "dropped":
-		d.State, d.Reason = StateFailed, st.Reason
-	case "gone":
-		d.State = StateCancelled
-	default:
-		d.State = StateSucceeded
-	}
-	return d
+// states are the queue's states in the API's words.
+var states = map[queue.State]State{
+	queue.StatePending: StatePending, queue.StateRetrying: StateRetrying, queue.StateSucceeded: StateSucceeded,
+	queue.StateFailed: StateFailed, queue.StateCancelled: StateCancelled,
 }
 
-// addAttempts adds to deliveries of one lane what its history still holds of them.
-func (s *Sender) addAttempts(ctx context.Context, shard int, lane string, ds []Delivery) error {
-	if len(ds) == 0 {
-		return nil
+// newDelivery says in the API's words how a job stands.
+func (s *Sender) newDelivery(lane, job string, st *queue.Standing) Delivery {
+	d := Delivery{
+		ID: deliveryID(lane, job), EventID: eventIDOf(st.EventID, job), Type: st.Type, WebhookID: webhookPrefix + lane,
+		State: states[st.State], CreatedAt: st.Created.UTC(), Attempts: []Attempt{}, underWay: st.Place == queue.PlaceLeased, due: st.Due,
 	}
-	byJob := make(map[string]*Delivery, len(ds))
-	for i := range ds {
-		_, job, _ := deliveryParts(ds[i].ID)
-		byJob[job] = &ds[i]
+	if d.State == StateFailed {
+		d.Reason = st.Reason
+	}
+	if !st.Next.IsZero() {
+		next := st.Next.UTC()
+		d.NextAttemptAt = &next
 	}
 	kept := time.Now().Add(-s.c.HistoryAge)
-	entries, err := s.store.Client().LRange(ctx, s.queue.Tag(shard)+"log:"+lane, -int64(s.c.HistoryEntries), -1).Result()
-	if err != nil {
-		return s.unavailable("read", err)
-	}
-	for _, e := range entries {
-		if len(e) < queue.JobIDLength {
-			continue
-		}
-		d := byJob[e[:queue.JobIDLength]]
-		if d == nil {
-			continue
-		}
+	for _, entry := range st.Log {
 		var a Attempt
-		if err := json.Unmarshal([]byte(e[queue.JobIDLength:]), &a); err == nil && !a.At.Before(kept) {
+		if err := json.Unmarshal([]byte(entry.Text), &a); err == nil && !a.At.Before(kept) {
 			d.Attempts = append(d.Attempts, a)
 		}
 	}
-	return nil
+	return d
 }
 
 // Deliveries returns a webhook's deliveries, newest first, and the cursor of the next page where there is more. A page
@@ -139,7 +107,7 @@ func (s *Sender) Deliveries(ctx context.Context, account, webhookID string, f De
 	if !f.Since.IsZero() {
 		since = strconv.FormatInt(max(f.Since.UnixMilli(), 0), 10)
 	}
-	items = []Delivery{}
+	var jobs []string
 	for scanned := 0; ; {
 		entries, err := s.history(ctx, shard, r.lane, true, from, since, inspectBatch)
 		if err != nil {
@@ -149,24 +117,45 @@ func (s *Sender) Deliveries(ctx context.Context, account, webhookID string, f De
 		if err != nil {
 			return nil, "", err
 		}
+		scanned += len(entries)
 		for i, e := range entries {
 			from = "(" + e.ID
-			if standings[i].State == "unknown" {
-				continue // its record has expired
-			}
-			d := newDelivery(r.lane, e.Values["j"].(string), standings[i])
-			if f.State != "" && d.State != f.State {
+			if standings[i].State == queue.StateUnknown || f.State != "" && states[standings[i].State] != f.State {
 				continue
 			}
-			if items = append(items, d); len(items) == limit {
-				return items, nextIf(i+1 < len(entries) || len(entries) == inspectBatch, e.ID), s.addAttempts(ctx, shard, r.lane, items)
+			if jobs = append(jobs, e.Values["j"].(string)); len(jobs) == limit {
+				next = nextIf(i+1 < len(entries) || len(entries) == inspectBatch, e.ID)
+				break
 			}
 		}
-		if scanned += len(entries); len(entries) < inspectBatch || scanned >= scanPerPage {
-			more := len(entries) == inspectBatch
-			return items, nextIf(more, strings.TrimPrefix(from, "(")), s.addAttempts(ctx, shard, r.lane, items)
+		if len(jobs) == limit {
+			break
+		}
+		if more := len(entries) == inspectBatch; !more || scanned >= scanPerPage {
+			next = nextIf(more, strings.TrimPrefix(from, "("))
+			break
 		}
 	}
+	items, err = s.page(ctx, shard, r.lane, jobs, f.State)
+	return items, next, err
+}
+
+// page reads deliveries of one webhook as of one moment. One that was found in a state and has left it since is left out.
+func (s *Sender) page(ctx context.Context, shard int, lane string, jobs []string, state State) ([]Delivery, error) {
+	items := []Delivery{}
+	if len(jobs) == 0 {
+		return items, nil
+	}
+	standings, err := s.queue.InspectLog(ctx, shard, lane, s.c.HistoryEntries, jobs...)
+	if err != nil {
+		return nil, s.unavailable("read", err)
+	}
+	for i := range standings {
+		if d := s.newDelivery(lane, jobs[i], &standings[i]); d.State != "" && (state == "" || d.State == state) {
+			items = append(items, d)
+		}
+	}
+	return items, nil
 }
 
 // history reads a webhook's deliveries from one place to another, oldest or newest first. What is older than an event's
@@ -237,46 +226,22 @@ func (s *Sender) Event(ctx context.Context, account, id string) (EventRecord, er
 	if err != nil {
 		return EventRecord{}, err
 	}
-	tag, c := s.queue.Tag(shard), s.store.Client()
-	job, err := c.Get(ctx, tag+"id:"+account+":"+id).Result()
-	if err == redis.Nil {
-		job = jobOfOwn(id)
-	} else if err != nil {
+	found, err := s.queue.Event(ctx, shard, account, id, jobOfOwn(id), s.c.HistoryEntries)
+	if err != nil {
 		return EventRecord{}, s.unavailable("read", err)
 	}
-	if job == "" {
-		return EventRecord{}, errNotFound
-	}
-	pipe := c.Pipeline()
-	fields := pipe.HMGet(ctx, tag+"event:"+job, "a", "i", "y", "t", "l")
-	body := pipe.Get(ctx, tag+"body:"+job)
-	if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
-		return EventRecord{}, s.unavailable("read", err)
-	}
-	var found struct {
-		Account   string `redis:"a"`
-		ID        string `redis:"i"`
-		Type      string `redis:"y"`
-		Timestamp int64  `redis:"t"`
-		Lanes     string `redis:"l"`
-	}
-	if err := fields.Scan(&found); err != nil || found.Account != account || eventIDOf(found.ID, job) != id {
+	if found == nil {
 		return EventRecord{}, errNotFound
 	}
 	e := EventRecord{ID: id, Type: found.Type, Timestamp: time.Unix(found.Timestamp, 0).UTC(), Deliveries: []Delivery{}}
-	if p, ok := decodePayload(queue.PayloadOf(body.Val()), job); ok {
+	if p, ok := decodePayload(found.Payload, found.Job); ok {
 		e.Data = json.RawMessage(p.data)
 	}
-	for _, lane := range strings.Fields(found.Lanes) {
-		standings, err := s.queue.Inspect(ctx, shard, lane, job)
-		if err != nil {
-			return EventRecord{}, s.unavailable("read", err)
-		}
-		ds := []Delivery{newDelivery(lane, job, standings[0])}
-		if err := s.addAttempts(ctx, shard, lane, ds); err != nil {
-			return EventRecord{}, err
-		}
-		e.Deliveries = append(e.Deliveries, ds[0])
+	for i := range found.Lanes {
+		l := &found.Lanes[i]
+		d := s.newDelivery(l.Lane, found.Job, &l.Standing)
+		d.AttemptsLeftOut = l.LogLeftOut
+		e.Deliveries = append(e.Deliveries, d)
 	}
 	return e, nil
 }
@@ -287,7 +252,7 @@ func (s *Sender) RetryDelivery(ctx context.Context, account, id string) (Deliver
 	if err != nil {
 		return Delivery{}, err
 	}
-	if st.State == "gone" {
+	if st.State == queue.StateCancelled {
 		return Delivery{}, &Error{Code: CodeConflict, Message: "its webhook was deleted; there is nowhere to send it"}
 	}
 	outcomes, err := s.queue.Resend(ctx, shard, lane, job)
@@ -299,9 +264,14 @@ func (s *Sender) RetryDelivery(ctx context.Context, account, id string) (Deliver
 		return Delivery{}, &Error{Code: CodeConflict, Message: "its payload has expired (retention_succeeded, retention_failed); publish the event again"}
 	case queue.ResentBacklog:
 		return Delivery{}, &Error{Code: CodeLimitReached, Message: "its webhook has max_pending deliveries waiting; try again when there are fewer"}
+	case queue.ResentDisabled:
+		return Delivery{}, errDisabled
 	case queue.ResentUnknown:
 		return Delivery{}, errNotFound
 	}
 	s.dispatcher.Wake(shard)
 	return s.Delivery(ctx, account, id)
 }
+
+// errDisabled refuses to send to a webhook that gets nothing until its owner ends that.
+var errDisabled = &Error{Code: CodeConflict, Message: "its webhook is disabled and gets nothing; set its status to active first"}

@@ -198,7 +198,7 @@ func (s *Sender) sayOpen(d *ExplainedDelivery) []string {
 	}
 	number := fmt.Sprintf("attempt %d of %d", next, len(s.c.Retry))
 	switch {
-	case d.NextAttemptAt == nil:
+	case d.underWay:
 		return append(says, number+" is under way")
 	case d.Webhook == nil:
 		return append(says, "its webhook was deleted: it is about to be cancelled")
@@ -207,10 +207,13 @@ func (s *Sender) sayOpen(d *ExplainedDelivery) []string {
 	case d.Webhook.Status == StatusDisabled:
 		return append(says, "the webhook is disabled: it goes out when its owner makes it active")
 	}
+	if d.NextAttemptAt == nil {
+		return says // its webhook was paused a moment ago
+	}
 	if wait := time.Until(*d.NextAttemptAt); wait > 0 {
 		return append(says, fmt.Sprintf("%s is due in %s, at %s", number, wait.Round(time.Second), d.NextAttemptAt.Format(time.RFC3339)))
 	}
-	says = append(says, fmt.Sprintf("%s has been due for %s", number, time.Since(*d.NextAttemptAt).Round(time.Second)))
+	says = append(says, fmt.Sprintf("%s has been due for %s", number, time.Since(d.due).Round(time.Second)))
 	if d.Webhook.InFlight > 0 || d.Webhook.RateLimit > 0 {
 		return append(says, fmt.Sprintf("it waits for its turn: %d of its webhook are in flight and %d wait", d.Webhook.InFlight, d.Webhook.Waiting))
 	}

@@ -45,7 +45,7 @@ func (sel selection) matches(st queue.Standing) bool {
 	if len(sel.Types) > 0 && !slices.Contains(sel.Types, st.Type) {
 		return false
 	}
-	return st.State == "dead" || st.State == "dropped" || sel.All && st.State == "done"
+	return st.State == queue.StateFailed || sel.All && st.State == queue.StateSucceeded
 }
 
 func replayKey(id string) string { return "replay:" + id }
@@ -59,6 +59,9 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 	shard, hook, err := s.record(ctx, account, webhookID)
 	if err != nil {
 		return Replay{}, err
+	}
+	if hook.status == StatusDisabled && !r.DryRun {
+		return Replay{}, errDisabled
 	}
 	sel.Lane = hook.lane
 	// Until now by Redis' clock, so that what the replay itself causes is not part of it.
@@ -173,7 +176,7 @@ func (s *Sender) replayStep(ctx context.Context, shard int, sel selection, from 
 		for i, e := range entries {
 			from = "(" + e.ID
 			switch {
-			case standings[i].State == "waiting" || standings[i].State == "leased":
+			case standings[i].State.Open():
 				st.open = append(st.open, e.Values["j"])
 			case !sel.matches(standings[i]):
 			case !standings[i].Payload:
@@ -210,7 +213,7 @@ func (s *Sender) Replay(ctx context.Context, account, id string) (Replay, error)
 		return Replay{}, errNotFound
 	}
 	return Replay{
-		ID: id, WebhookID: webhookPrefix + sel.Lane, State: r.state, Matched: r.matched, Unavailable: r.unavailable, Sent: r.sent,
+		ID: id, WebhookID: webhookPrefix + sel.Lane, State: r.state, Matched: r.matched, Unavailable: r.unavailable, Sent: r.sent, NotSent: r.notSent,
 		CreatedAt: time.UnixMilli(r.created).UTC(),
 	}, nil
 }

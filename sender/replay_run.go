@@ -51,6 +51,13 @@ type replayRecord struct {
 	account, cursor, state     string
 	matched, unavailable, sent int
 	created                    int64
+	notSent                    map[string]int
+}
+
+// notSentReasons are the API's words for why a delivery was not queued again.
+var notSentReasons = map[queue.Resent]string{
+	queue.ResentUnderWay: "underWay", queue.ResentUnavailable: "unavailable", queue.ResentUnknown: "unavailable",
+	queue.ResentBacklog: ReasonBacklog, queue.ResentDisabled: ReasonDisabled,
 }
 
 func (s *Sender) readReplay(ctx context.Context, shard int, id string) (r replayRecord, sel selection, err error) {
@@ -69,6 +76,15 @@ func (s *Sender) readReplay(ctx context.Context, shard int, id string) (r replay
 		*n, _ = strconv.Atoi(h[field])
 	}
 	r.created, _ = strconv.ParseInt(h["created"], 10, 64)
+	for field, value := range h {
+		if outcome, ok := strings.CutPrefix(field, "not:"); ok {
+			if r.notSent == nil {
+				r.notSent = map[string]int{}
+			}
+			n, _ := strconv.Atoi(value)
+			r.notSent[notSentReasons[queue.Resent(outcome)]] += n
+		}
+	}
 	return r, sel, json.Unmarshal([]byte(h["selection"]), &sel)
 }
 

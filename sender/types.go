@@ -123,8 +123,14 @@ type Delivery struct {
 	State         State      `json:"state"`
 	Reason        string     `json:"reason,omitempty"`
 	CreatedAt     time.Time  `json:"createdAt"`
-	NextAttemptAt *time.Time `json:"nextAttemptAt,omitempty"`
+	NextAttemptAt *time.Time `json:"nextAttemptAt,omitempty"` // absent while it is under way, and while its webhook is paused
 	Attempts      []Attempt  `json:"attempts"`
+	// AttemptsLeftOut says that Attempts are missing: of an event with many webhooks whose histories are long. The delivery
+	// itself has them.
+	AttemptsLeftOut bool `json:"attemptsLeftOut,omitempty"`
+
+	underWay bool      // it is being attempted
+	due      time.Time // since when, or from when on, it is due
 }
 
 // Attempt is one HTTP request of a delivery.
@@ -156,11 +162,14 @@ type ReplayRequest struct {
 
 // Replay is a durable job that sends deliveries again.
 type Replay struct {
-	ID          string    `json:"id,omitempty"` // empty for a dry run
-	WebhookID   string    `json:"webhookId"`
-	State       string    `json:"state"` // running, done or cancelled; "dry_run"
-	Matched     int       `json:"matched"`
-	Unavailable int       `json:"unavailable"` // their payload has expired
-	Sent        int       `json:"sent"`        // queued again so far
-	CreatedAt   time.Time `json:"createdAt"`
+	ID          string `json:"id,omitempty"` // empty for a dry run
+	WebhookID   string `json:"webhookId"`
+	State       string `json:"state"` // running, done or cancelled; "dry_run"
+	Matched     int    `json:"matched"`
+	Unavailable int    `json:"unavailable"` // their payload has expired
+	Sent        int    `json:"sent"`        // queued again so far
+	// NotSent is how many of the matched could not be queued when their turn came, by reason: disabled (the webhook was
+	// disabled meanwhile), unavailable (the payload had expired), underWay (it was being attempted).
+	NotSent   map[string]int `json:"notSent,omitempty"`
+	CreatedAt time.Time      `json:"createdAt"`
 }

@@ -34,7 +34,7 @@ func TestMaxAge(t *testing.T) {
 			c.looks(test.within)
 			for _, e := range first {
 				st := c.standing("one", e.Job)
-				require.Equal(t, "dead", st.State)
+				require.Equal(t, "dead", st.word())
 				require.Equal(t, "expired", st.Reason)
 			}
 			require.Equal(t, "waiting", c.state("one", second.Job))

@@ -26,8 +26,8 @@ func TestLesson25BacklogIsBounded(t *testing.T) {
 		counts := map[string]int{}
 		for _, e := range events {
 			st := b.standing("one", e.Job)
-			counts[st.State]++
-			if st.State != "waiting" {
+			counts[st.word()]++
+			if st.word() != "waiting" {
 				require.Equal(t, "backlog", st.Reason)
 				require.True(t, st.Payload)
 			}
@@ -62,7 +62,7 @@ func TestDisabledLaneTakesNothing(t *testing.T) {
 		e := event(1)
 		require.Equal(t, []string{"off", "on"}, b.push(e)[0].Lanes)
 		st := b.standing("off", e.Job)
-		require.Equal(t, "dead", st.State)
+		require.Equal(t, "dead", st.word())
 		require.Equal(t, "disabled", st.Reason)
 		require.Zero(t, st.Attempts)
 		require.EqualValues(t, 1, b.waitingCount())

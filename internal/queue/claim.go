@@ -207,6 +207,7 @@ const (
 	ResentUnavailable Resent = "unavailable" // its payload has expired
 	ResentUnknown     Resent = "unknown"
 	ResentBacklog     Resent = "backlog"
+	ResentDisabled    Resent = "disabled" // its lane is
 )
 
 // Resend makes jobs of one lane due now, with a fresh retry table.
@@ -253,45 +254,4 @@ func (q *Queue) ResendMoving(ctx context.Context, shard int, c Cursor, lane stri
 		out = append(out, Resent(r.text()))
 	}
 	return out, r.err
-}
-
-// Standing is how a job stands.
-type Standing struct {
-	State    string // waiting, leased, dead, dropped, gone, done or unknown, see inspect.lua
-	Due      time.Time
-	Attempts int
-	Reason   string
-
-	Account   string
-	EventID   string // "" where it follows from the job
-	Type      string
-	Timestamp int64
-	Created   time.Time
-	Payload   bool // it is still there
-}
-
-// Inspect says how jobs of one lane stand.
-func (q *Queue) Inspect(ctx context.Context, shard int, lane string, jobs ...string) ([]Standing, error) {
-	r := newReply(q.Run(ctx, shard, inspectScript, lanesArgs(lane, jobs)...))
-	out := make([]Standing, 0, len(jobs))
-	for range jobs {
-		s := Standing{State: r.text()}
-		if due := r.number(); due > 0 {
-			s.Due = time.UnixMilli(due)
-		}
-		s.Attempts, s.Reason = int(r.number()), r.text()
-		s.Account, s.EventID, s.Type = r.text(), r.text(), r.text()
-		s.Timestamp, s.Created, s.Payload = r.number(), time.UnixMilli(r.number()), r.text() == "1"
-		out = append(out, s)
-	}
-	return out, r.err
-}
-
-func lanesArgs(lane string, jobs []string) []any {
-	args := make([]any, 0, 1+len(jobs))
-	args = append(args, lane)
-	for _, j := range jobs {
-		args = append(args, j)
-	}
-	return args
 }

@@ -52,7 +52,7 @@ func (b *bundle) redis() redis.UniversalClient { return b.store.Client() }
 func (b *bundle) key(name string) string { return b.Tag(0) + name }
 
 // state says where a job of a lane is.
-func (b *bundle) state(lane, job string) string { return b.standing(lane, job).State }
+func (b *bundle) state(lane, job string) string { return b.standing(lane, job).word() }
 
 func (b *bundle) standing(lane, job string) Standing {
 	s, err := b.Inspect(b.Context(), 0, lane, job)
@@ -193,4 +193,19 @@ func receive[T any](t testing.TB, ch <-chan T, what string) T {
 		require.FailNow(t, "did not come: "+what)
 		panic("unreachable")
 	}
+}
+
+// word is how a job stands, in one word: where an open or failed one is, else how it ended.
+func (s Standing) word() string {
+	switch {
+	case s.Place != "":
+		return string(s.Place)
+	case s.State == StateFailed:
+		return "dropped" // and not kept
+	case s.State == StateSucceeded:
+		return "done"
+	case s.State == StateCancelled:
+		return "gone"
+	}
+	return "unknown"
 }

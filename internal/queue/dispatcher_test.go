@@ -198,7 +198,7 @@ func TestHandlerPanics(t *testing.T) {
 		eventually(t, "both are settled", func() bool { return b.conf("one", "fl") == "0" && b.conf("two", "fl") == "0" })
 		require.Zero(t, d.InFlight())
 		st := b.standing("one", e.Job)
-		require.Equal(t, "waiting", st.State)
+		require.Equal(t, "waiting", st.word())
 		require.Equal(t, 1, st.Attempts)
 		require.True(t, st.Due.After(time.Now().Add(30*time.Second)))
 	})

@@ -25,7 +25,7 @@ func TestDroppedFailuresStayFailures(t *testing.T) {
 		require.EqualValues(t, 1, s.Client().ZCard(t.Context(), b.Tag(0)+"dead:one").Val())
 		all, err := b.Inspect(t.Context(), 0, "one", jobs...)
 		require.NoError(t, err)
-		require.Equal(t, []string{"dropped", "dropped", "dead"}, []string{all[0].State, all[1].State, all[2].State})
+		require.Equal(t, []string{"dropped", "dropped", "dead"}, []string{all[0].word(), all[1].word(), all[2].word()})
 		for _, st := range all {
 			require.Equal(t, "broken", st.Reason)
 		}
@@ -36,7 +36,7 @@ func TestDroppedFailuresStayFailures(t *testing.T) {
 		require.NoError(t, s.Client().Del(t.Context(), b.Tag(0)+"body:"+jobs[1]).Err())
 		all, err = b.Inspect(t.Context(), 0, "one", jobs...)
 		require.NoError(t, err)
-		require.Equal(t, []string{"done", "dropped", "dead"}, []string{all[0].State, all[1].State, all[2].State})
+		require.Equal(t, []string{"done", "dropped", "dead"}, []string{all[0].word(), all[1].word(), all[2].word()})
 		require.False(t, all[1].Payload)
 	})
 }

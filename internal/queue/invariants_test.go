@@ -71,7 +71,7 @@ func (m *model) check() {
 	m.checkLanes(s)
 	for d, f := range m.fates {
 		want := f.state
-		if want == "done" {
+		if want == "done" || want == "dropped" {
 			want = ""
 		}
 		require.Equal(m, want, found[d], "%v; %s", d, m.history())
@@ -81,7 +81,7 @@ func (m *model) check() {
 			due := s.zsets["lane:"+d.lane][d.job]
 			require.Equal(m, f.attempts > 0 || f.expiries > 0, due != float64(int64(due)), "mark of %v; %s", d, m.history())
 			require.Equal(m, f.attempts > 0 || f.expiries > 0, record, "record of %v; %s", d, m.history())
-		case "done", "gone":
+		case "done", "dropped", "gone":
 			require.False(m, record, "record of %v; %s", d, m.history())
 		}
 	}
@@ -171,8 +171,9 @@ func has(set map[string]float64, member string) bool {
 
 // checkEvent compares what is counted for an event, and how long its payload is kept.
 func (m *model) checkEvent(s snapshot, job string, lanes []string) {
-	open, dead := 0, 0
+	open, dead, states := 0, 0, ""
 	for _, lane := range lanes {
+		states += string(m.fates[delivery{lane, job}].written())
 		switch m.fates[delivery{lane, job}].state {
 		case "waiting", "leased":
 			open++
@@ -180,7 +181,11 @@ func (m *model) checkEvent(s snapshot, job string, lanes []string) {
 			dead++
 		}
 	}
-	if record, ok := s.hashes["event:"+job]; ok && len(lanes) > 1 {
+	record, known := s.hashes["event:"+job]
+	if known {
+		require.Equal(m, states, record["s"], "states of %s in %v; %s", job, lanes, m.history())
+	}
+	if known && len(lanes) > 1 {
 		require.Equal(m, fmt.Sprint(open), record["o"], "open deliveries of %s; %s", job, m.history())
 		require.Equal(m, fmt.Sprint(dead), record["d"], "failed deliveries of %s; %s", job, m.history())
 	}

@@ -17,7 +17,7 @@ type delivery struct {
 
 // fate is what the model expects of a delivery.
 type fate struct {
-	state              string // waiting, leased, dead, gone, done
+	state              string // waiting, leased, dead, dropped (failed and not kept), gone, done
 	attempts, expiries int
 }
 
@@ -36,6 +36,21 @@ type model struct {
 	held   []*Job
 	pushed []*Event
 	log    []string
+}
+
+// written is the state that the store has to have written down.
+func (f *fate) written() State {
+	switch {
+	case f.state == "done":
+		return StateSucceeded
+	case f.state == "gone":
+		return StateCancelled
+	case f.state == "dead", f.state == "dropped":
+		return StateFailed
+	case f.attempts > 0:
+		return StateRetrying
+	}
+	return StatePending
 }
 
 func (m *model) note(format string, args ...any) {
@@ -183,7 +198,7 @@ func (m *model) expired(c claimed) {
 		waiting := m.redis().ZRange(m.Context(), m.key("lane:"+e.Lane), 0, -1).Val()
 		for d, f := range m.fates {
 			if d.lane == e.Lane && f.state == "waiting" && !slices.Contains(waiting, d.job) {
-				f.state = "done"
+				f.state = "dropped"
 				n++
 			}
 		}
@@ -245,8 +260,10 @@ func (m *model) resendSome() {
 	switch {
 	case f == nil || m.lanes[d.lane] == "deleted":
 		require.Equal(m, ResentUnknown, r[0])
+	case m.lanes[d.lane] == "disabled":
+		require.Equal(m, ResentDisabled, r[0])
 	case r[0] == ResentUnavailable:
-		require.Contains(m, []string{"done", "dead"}, f.state)
+		require.Contains(m, []string{"done", "dead", "dropped"}, f.state)
 		require.False(m, m.now.IsZero(), "it takes time for a payload to expire")
 	case f.state == "leased":
 		require.Equal(m, ResentUnderWay, r[0])
@@ -303,7 +320,7 @@ func (m *model) dropped() {
 		dead := m.redis().ZRange(m.Context(), m.key("dead:"+lane), 0, -1).Val()
 		for d, f := range m.fates {
 			if d.lane == lane && f.state == "dead" && !slices.Contains(dead, d.job) {
-				f.state = "done"
+				f.state = "dropped"
 				over--
 			}
 		}

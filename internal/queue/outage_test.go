@@ -247,7 +247,7 @@ func TestLesson16SettleIsRetried(t *testing.T) {
 	server.Up()
 	eventually(t, "settled after all", func() bool {
 		st, err := b.Inspect(t.Context(), 0, "one", e.Job)
-		return err == nil && st[0].State == "done"
+		return err == nil && st[0].word() == "done"
 	})
 	require.Empty(t, running, "one attempt was enough")
 }

@@ -136,7 +136,14 @@ func (q *Queue) send(shard int, batch []*pushed) {
 	}
 	v, err := q.store.RunDurable(ctx, pushScript, q.tags(shard), args...)
 	r := newReply(v, err)
-	for _, p := range batch {
+	for i, p := range batch {
+		if i > 0 && r.err == nil && len(r.values) == 0 {
+			// The script stopped before this event, as those before it went to many lanes. They are answered; the rest
+			// goes on in a call of its own, between which others have their turn.
+			defer q.send(shard, batch[i:])
+			batch = batch[:i]
+			break
+		}
 		p.answer = Pushed{Outcome: PushOutcome(r.text()), Job: r.text(), Timestamp: r.number(), Lanes: strings.Fields(r.text()), Refused: refusals(r.text())}
 		p.err = r.err
 		if p.err == nil && p.answer.Outcome == "" {

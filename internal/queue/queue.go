@@ -19,10 +19,13 @@ import (
 	"crypto/rand"
 	"embed"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/internal/redisstore"
 )
@@ -43,12 +46,11 @@ func source(name string) string {
 func Script(lua string) *redisstore.Script { return redisstore.NewScript(source("lib"), lua) }
 
 var (
-	pushScript    = Script(source("push"))
-	claimScript   = Script(source("claim"))
-	settleScript  = Script(source("settle"))
-	renewScript   = Script(source("renew"))
-	resendScript  = Script(source("resend"))
-	inspectScript = Script(source("inspect"))
+	pushScript   = Script(source("push"))
+	claimScript  = Script(source("claim"))
+	settleScript = Script(source("settle"))
+	renewScript  = Script(source("renew"))
+	resendScript = Script(source("resend"))
 )
 
 // Limits bound what the queue keeps. All are needed.
@@ -140,6 +142,9 @@ func newToken() string {
 	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
 	return idAlphabet.EncodeToString(b[:])
 }
+
+// isNil reports whether a script answered nothing.
+func isNil(err error) bool { return errors.Is(err, redis.Nil) }
 
 // reply reads a script's answer, value by value.
 type reply struct {

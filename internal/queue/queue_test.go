@@ -107,7 +107,7 @@ func TestPushClaimSettle(t *testing.T) {
 		require.LessOrEqual(t, ttl, time.Hour)
 		standing, err := b.Inspect(t.Context(), 0, "one", e.Job)
 		require.NoError(t, err)
-		require.Equal(t, "done", standing[0].State)
+		require.Equal(t, "done", standing[0].word())
 		require.Equal(t, "event1", standing[0].EventID)
 	})
 }
@@ -151,7 +151,7 @@ func TestRetryBuryResend(t *testing.T) {
 		require.Equal(t, "failed", b.conf("one", "st"))
 		standing, err := b.Inspect(t.Context(), 0, "one", e.Job)
 		require.NoError(t, err)
-		require.Equal(t, "dead", standing[0].State)
+		require.Equal(t, "dead", standing[0].word())
 		require.Equal(t, 2, standing[0].Attempts)
 
 		resent, err := b.Resend(t.Context(), 0, "one", e.Job)

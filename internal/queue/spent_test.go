@@ -67,7 +67,7 @@ func TestPayloadGoesAfterItsTime(t *testing.T) {
 	pass(testLimits.Kept - time.Minute)
 	require.False(t, there(e))
 	require.True(t, there(other), "its minute is not over")
-	require.Equal(t, "done", b.standing("one", e.Job).State, "the event is still known")
+	require.Equal(t, "done", b.standing("one", e.Job).word(), "the event is still known")
 	pass(time.Minute)
 	require.False(t, there(other))
 	require.Zero(t, s.Client().Exists(t.Context(), b.key("spent")).Val(), "an empty stream would look like something to do")

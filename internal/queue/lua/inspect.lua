@@ -1,37 +1,27 @@
--- inspect: says how jobs of one lane stand. Changes nothing.
+-- inspect: says how jobs of one lane stand, with their attempts, all at one moment. Changes nothing.
 --
 -- KEYS[1] the shard
--- ARGV[10] lane, ARGV[11…] jobs
--- Returns for each: state, due time or "", attempts, reason or "", then of its event: account, ID or "", type, timestamp, created,
---   whether the payload is still there ("1"/"0")
---   state is "waiting", "leased", "dead", "dropped" (failed, and not kept any more), "gone", "done" or "unknown"
+-- ARGV[10] lane, ARGV[11] entries of the lane's log to look through (0: none), ARGV[12…] jobs
+-- Returns for each: state (a letter of STATE, "" where its event is not known any more), where it is ("waiting", "leased", "dead", or "" where
+--   it has ended otherwise), since or from when it is due or "", when it is attempted next or "", attempts made, reason or "", then of its event: account, ID or "", type, timestamp, created,
+--   whether the payload is still there ("1"/"0"), and a list of its log entries (ms of the settling, 13 digits, and what was logged).
+--   The next attempt is never before now: what is due already can be attempted now. It is "" where the lane is not served.
 
 local lane = ARGV[10]
-local reply = {}
+local conf = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu')
+local reply, logged = {}, {}
 
-for i = 11, #ARGV do
-  local job = ARGV[i]
-  local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l', 'x:' .. lane)
-  local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'r')
-  local state, due = 'unknown', call('ZSCORE', base .. 'lane:' .. lane, job)
-  if due then
-    state = 'waiting'
-  elseif call('ZSCORE', base .. 'dead:' .. lane, job) then
-    state = 'dead'
-  elseif call('ZSCORE', base .. 'gone:' .. lane, job) then
-    state = 'gone'
-  elseif e[7] then
-    state, r[2] = 'dropped', e[7]
-  elseif under_way(lane, job) then
-    state = 'leased'
-  elseif e[6] then
-    for l in string.gmatch(e[6], '%S+') do
-      if l == lane then state = 'done' end
-    end
+local look_through = tonumber(ARGV[11])
+if look_through > 0 then
+  for i = 12, #ARGV do logged[ARGV[i]] = {} end
+  for _, entry in ipairs(call('LRANGE', base .. 'log:' .. lane, -look_through, -1)) do
+    local of = logged[string.sub(entry, 1, JOB)]
+    if of then of[#of + 1] = string.sub(entry, JOB + 1) end
   end
-  for _, v in ipairs({ state, due or '', r[1] or '0', r[2] or '', e[1] or '', e[2] or '', e[3] or '', e[4] or '',
-    e[5] or '', tostring(call('EXISTS', base .. 'body:' .. job)) }) do
-    reply[#reply + 1] = v
-  end
+end
+
+for i = 12, #ARGV do
+  for _, v in ipairs(standing(lane, ARGV[i], conf[1], conf[2])) do reply[#reply + 1] = v end
+  reply[#reply + 1] = logged[ARGV[i]] or {}
 end
 return reply

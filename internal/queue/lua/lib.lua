@@ -14,6 +14,7 @@
 --   body:<job>       string the payload, once per event however many lanes it goes to, after "1" where there is one lane and "+"
 --                           where there are more
 --   event:<job>      hash   the event: a account, i ID, y type, t timestamp, g given, h digest, l lanes, c created,
+--                           s state of its delivery in each lane, a letter each in the order of l: see STATE,
 --                           x:<lane> reason of a failure that is not kept any more,
 --                           and where it has several lanes o deliveries not ended, d failed deliveries kept
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
@@ -22,7 +23,7 @@
 --   idx:<lane>       stream every job of the lane, in order
 --   old:<lane>       stream what is left of idx after its time: the failed jobs, under the same IDs
 --   late:<lane>      zset   job -> until when it may wait, where idx does not tell: see wait_again
---   log:<lane>       list   every attempt: its job, and what is kept of it
+--   log:<lane>       list   every attempt: its job, ms of its settling (13 digits), and what is kept of it
 --   spent            stream jobs of events with one lane that were delivered at once; their payloads go when they have been in it
 --                           for as long as a payload is kept
 --   resent           zset   jobs that were sent again -> when: an older entry in spent is not for them
@@ -58,8 +59,11 @@ local C = {
 }
 
 local JOB = 26 -- characters of a job's ID
+-- The states of a delivery. Each is written in the step that brings it about, and known for as long as its event is.
+local STATE = { pending = 'p', retrying = 'r', succeeded = 's', failed = 'f', cancelled = 'c' }
 local FIRST_WINDOW = 2
 local SWEEP = math.max(math.min(30000, math.floor(C.age / 10)), 100) -- ms between looks for jobs that waited too long
+local DROPPED = 20 -- failed jobs that are dropped at once, where more are kept than may be: after max_pending was lowered
 local LOOK = 200 -- entries of a history that one look goes through
 local IDX_TTL = math.max(C.id_ttl, C.age)
 
@@ -187,6 +191,27 @@ local function only_lane(job)
   return not lanes or not string.find(lanes, ' ', 1, true)
 end
 
+-- state_at is the place of a lane in an event's states, nil where the event didn't go there.
+local function state_at(lanes, lane)
+  local from = string.find(' ' .. lanes .. ' ', ' ' .. lane .. ' ', 1, true)
+  if not from then return nil end
+  local _, before = string.gsub(string.sub(lanes, 1, from - 1), ' ', '')
+  return before + 1
+end
+
+-- write_state notes the state of a delivery, where its event is still known.
+local function write_state(lane, job, state, single)
+  local event = base .. 'event:' .. job
+  if single then
+    -- Every event has states: where there were none, it was gone, and HSET has just made another.
+    if call('HSET', event, 's', state) == 1 then call('DEL', event) end
+    return
+  end
+  local e = call('HMGET', event, 'l', 's')
+  local at = e[1] and e[2] and state_at(e[1], lane)
+  if at then call('HSET', event, 's', string.sub(e[2], 1, at - 1) .. state .. string.sub(e[2], at + 1)) end
+end
+
 -- ended counts one delivery of an event as ended, and starts the clock of its payload with the last of them.
 -- The event's own record outlives an ID anyway, and has to be kept longer only for a failed delivery.
 local function ended(job, dead, single)
@@ -235,7 +260,7 @@ local function bury_in(lane, job, reason, attempts)
   look_at(lane)
   call('PEXPIRE', dead, C.kept_dead)
   call('ZREMRANGEBYSCORE', dead, '-inf', now - C.kept_dead)
-  local over = call('ZCARD', dead) - C.pending
+  local over = math.min(call('ZCARD', dead) - C.pending, DROPPED)
   if over > 0 then
     local old = call('ZPOPMIN', dead, over)
     for i = 1, #old, 2 do
@@ -252,6 +277,7 @@ end
 
 -- bury ends a job as failed.
 local function bury(lane, job, reason, attempts, single)
+  write_state(lane, job, STATE.failed, single)
   ended(job, bury_in(lane, job, reason, attempts), single)
 end
 
@@ -264,9 +290,11 @@ end
 
 -- cancel ends a job whose lane is gone.
 local function cancel(lane, job)
+  local single = only_lane(job)
   cancel_in(lane, job)
+  write_state(lane, job, STATE.cancelled, single)
   call('DEL', base .. 'job:' .. lane .. job)
-  ended(job, false, only_lane(job))
+  ended(job, false, single)
 end
 
 -- under_way reports whether a job of a lane is being attempted. It reads all leases, once in a call: not for what is called often.

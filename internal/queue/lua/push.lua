@@ -6,15 +6,16 @@
 --   account, ID, own ("1": the ID was made for this call, so nobody can have used it), the job that an ID of our own
 --   form stands for (or ""), job, type, timestamp, given ("1": the publisher gave the timestamp), digest,
 --   lane ("", the only lane it goes to, or "!" and a lane that doesn't get it), topics (joined by spaces), payload
--- Returns for each event: outcome, job, timestamp, lanes, and of these the ones in which it failed at once, as <lane>:<reason> (both
+-- Returns for each event that it came to (all, or as many as queue MOST_LANES deliveries, one at least): outcome, job, timestamp, lanes, and of these the ones in which it failed at once, as <lane>:<reason> (both
 --   joined by spaces).
 --   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another)
 --
 -- Safe to repeat: a second call with the same ID finds the first one's event.
 
 local PER_EVENT = 12
+local MOST_LANES = 2000 -- deliveries that one call queues; the events after that are for the next call
 local open_ttl = ARGV[9] -- as text, see int
-local reply, waited, woken = {}, 0, false
+local reply, waited, woken, queued = {}, 0, false, 0
 
 -- known returns the event's record where the ID was used before in this account.
 local function known(account, id, own_job)
@@ -106,6 +107,8 @@ for i = 1, tonumber(ARGV[10]) do
         if '!' .. name ~= lane then to[#to + 1] = name end
       end
     end
+    if queued > 0 and queued + #to > MOST_LANES then break end
+    queued = queued + #to
     local there = call('HMGET', base .. 'event:' .. job, 'a', 'h', 't', 'l', 'i')
     if own == '1' and there[1] == account and there[2] == digest and not there[5] then
       -- As above. Another job would be a second event.
@@ -117,14 +120,17 @@ for i = 1, tonumber(ARGV[10]) do
       local record, body, ttl = base .. 'event:' .. job, base .. 'body:' .. job, math.max(C.id_ttl, C.open_ttl)
       if #to > 0 then call('SET', body, (#to == 1 and '1' or '+') .. ARGV[at + 12], 'PX', open_ttl) end
       -- Before the lanes: a full one may drop a failed job, and with many of them this one.
-      local fields = { 'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', now_text }
+      local fields = {
+        'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', now_text, 's', string.rep(STATE.pending, #to),
+      }
       if #to > 1 then for _, v in ipairs({ 'o', int(#to), 'd', '0' }) do fields[#fields + 1] = v end end
       local named = own ~= '1' and own_job ~= job
       if named then fields[#fields + 1] = 'i'; fields[#fields + 1] = id end
       call('HSET', record, unpack(fields))
-      local open, dead = 0, 0
-      for _, lane in ipairs(to) do
+      local open, dead, states = 0, 0, {}
+      for k, lane in ipairs(to) do
         local why, kept = queue(lane, job)
+        states[k] = not why and STATE.pending or why == 'gone' and STATE.cancelled or STATE.failed
         if kept then dead = dead + 1 end
         if not why then
           open = open + 1
@@ -135,6 +141,7 @@ for i = 1, tonumber(ARGV[10]) do
       -- After the lanes, see lib.lua: an ID that is known must not stand for an event that was queued nowhere.
       if named then call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', ttl) end
       waited = waited + open
+      if open < #to then call('HSET', record, 's', table.concat(states)) end
       if #to > 1 and open < #to then
         call('HINCRBY', record, 'o', open - #to)
         dead = call('HINCRBY', record, 'd', dead)

@@ -5,9 +5,9 @@
 --   afterwards, ARGV[14] who moves it, ARGV[15] ms for which nobody else may, ARGV[16] ms between moves of a lane's cursors,
 --   ARGV[17…] jobs
 -- Returns for each: "queued", "under way" (being attempted right now), "unavailable" (the payload has expired),
---   "unknown", or "backlog" (the lane takes no more). With a cursor, instead of a list and with nothing changed: "moved" (it has another value,
+--   "disabled" (its lane is), "unknown", or "backlog" (the lane takes no more). With a cursor, instead of a list and with nothing changed: "moved" (it has another value,
 --   or somebody else moves it), "backlog" (not all jobs fit), "soon" (the lane's cursors together would move too fast).
--- The cursor is a hash: cursor, owner, until, sent. It moves in the same step as the jobs, so a job that goes through its
+-- The cursor is a hash: cursor, owner, until, sent, and not:<outcome> how many were not queued and why. It moves in the same step as the jobs, so a job that goes through its
 -- jobs this way can be resumed anywhere and neither skips nor repeats any.
 --
 -- Safe to repeat: a job that waits already only becomes due.
@@ -15,7 +15,7 @@
 local lane = ARGV[10]
 local key, dead, conf = base .. 'lane:' .. lane, base .. 'dead:' .. lane, base .. 'conf:' .. lane
 local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap')
-local reply, added = {}, 0
+local reply, added, refused = {}, 0, {}
 
 local cursor = ARGV[11] ~= '' and base .. ARGV[11]
 if cursor then
@@ -49,9 +49,12 @@ for i = 17, #ARGV do
   local outcome = 'queued'
   if not h[1] or h[1] == 'deleted' or not went_here(event, job) then
     outcome = 'unknown'
+  elseif h[1] == 'disabled' then
+    outcome = 'disabled'
   elseif call('EXISTS', body) == 0 then
     outcome = call('EXISTS', event) == 1 and 'unavailable' or 'unknown'
   elseif call('ZSCORE', key, job) then
+    write_state(lane, job, STATE.pending, only_lane(job))
     call('DEL', record)
     call('ZADD', key, now, job)
     wait_until(lane, job, now + C.age)
@@ -64,6 +67,7 @@ for i = 17, #ARGV do
     call('HDEL', event, 'x:' .. lane)
     wait_in(lane, job, now, false)
     added = added + 1
+    write_state(lane, job, STATE.pending, only_lane(job))
     local was_dead = call('ZREM', dead, job) == 1
     if not only_lane(job) then
       call('HINCRBY', event, 'o', 1)
@@ -76,6 +80,7 @@ for i = 17, #ARGV do
     call('PEXPIRE', body, C.open_ttl)
     call('PEXPIRE', event, math.max(C.open_ttl, C.id_ttl))
   end
+  if outcome ~= 'queued' then refused[outcome] = (refused[outcome] or 0) + 1 end
   reply[#reply + 1] = outcome
 end
 
@@ -85,6 +90,7 @@ if h[1] then
 end
 if cursor then
   call('HINCRBY', cursor, 'sent', added)
+  for outcome, count in pairs(refused) do call('HINCRBY', cursor, 'not:' .. outcome, count) end
   if turn > 0 and h[1] then call('HSET', conf, 'rp', int(turn + pace)) end
   call('HSET', cursor, 'cursor', ARGV[13], 'owner', ARGV[14], 'until', int(now + tonumber(ARGV[15])))
 end

@@ -95,7 +95,10 @@ local members, held, ending, spent = {}, {}, {}, {}
 -- A payload that is to be kept for longer than its key may have left gets an end of its own.
 local noted = C.kept <= C.open_ttl - C.age
 
--- log adds entries to a lane's log. Each names its job first. Some more than log_len may be there: trimming costs as much.
+-- entry is what the log keeps of an attempt.
+local function entry(job, text) return job .. now_text .. text end
+
+-- log adds entries to a lane's log. Some more than log_len may be there: trimming costs as much.
 local function log(t, lane, entries)
   if #entries == 0 then return end
   local key = base .. 'log:' .. lane
@@ -119,8 +122,9 @@ local function settle_plain(lane, t, began, from, count, place)
   for i = 1, count do
     if ours(t, place + i) then
       local text = ARGV[from + i]
-      if #text > JOB then entries[#entries + 1] = text end
       local job = string.sub(text, 1, JOB)
+      if #text > JOB then entries[#entries + 1] = entry(job, string.sub(text, JOB + 1)) end
+      write_state(lane, job, STATE.succeeded, true)
       if noted then spent[#spent + 1] = job else ended(job, false, true) end
       done = done + 1
       flow(t, false)
@@ -135,10 +139,11 @@ end
 
 local function settle_one(lane, t, began, at)
   local job, outcome, attempts, reason, single = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 4], ARGV[at + 7] == '1'
-  if ARGV[at + 6] ~= '' then log(t, lane, { job .. ARGV[at + 6] }) end
+  if ARGV[at + 6] ~= '' then log(t, lane, { entry(job, ARGV[at + 6]) }) end
   local gone = not t.status or t.status == 'deleted'
   if outcome == 'ok' then
     if reason == 'record' then call('DEL', base .. 'job:' .. lane .. job) end
+    write_state(lane, job, STATE.succeeded, single)
     ended(job, false, single)
     t.set.ls, t.set.lt = '1', now_text
     flow(t, ARGV[at + 5] == '1')
@@ -156,6 +161,7 @@ local function settle_one(lane, t, began, at)
     end
     if outcome == 'retry' then
       local record = base .. 'job:' .. lane .. job
+      write_state(lane, job, STATE.retrying, single)
       call('HSET', record, 'n', attempts)
       call('HDEL', record, 'x')
       call('PEXPIRE', record, C.open_ttl)

@@ -1,0 +1,19 @@
+-- standing.lua: how a job stands, for scripts that tell of it. It is put between lib.lua and each of them.
+
+-- standing says how a job of a lane stands, as inspect.lua returns it. status and held are the lane's.
+local function standing(lane, job, status, held)
+  local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l', 's', 'x:' .. lane)
+  local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'r')
+  local state, place, due, next_attempt, reason = '', '', '', '', r[2] or ''
+  local at = e[6] and e[7] and state_at(e[6], lane)
+  if at then state = string.sub(e[7], at, at) end
+  if state == STATE.pending or state == STATE.retrying then
+    local score = call('ZSCORE', base .. 'lane:' .. lane, job)
+    place = score and 'waiting' or 'leased'
+    if score then due = int(math.floor(tonumber(score))) end
+    if score and served(status) then next_attempt = int(math.max(tonumber(due), tonumber(held) or 0, now)) end
+  elseif state == STATE.failed then
+    if call('ZSCORE', base .. 'dead:' .. lane, job) then place = 'dead' else reason = e[8] or reason end
+  end
+  return { state, place, due, next_attempt, r[1] or '0', reason, e[1] or '', e[2] or '', e[3] or '', e[4] or '', e[5] or '', tostring(call('EXISTS', base .. 'body:' .. job)) }
+end
