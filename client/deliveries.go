@@ -20,15 +20,16 @@ const (
 
 // Delivery is one event on its way to one webhook.
 type Delivery struct {
-	ID            string     `json:"id"`
-	EventID       string     `json:"eventId"`
-	Type          string     `json:"event"`
-	WebhookID     string     `json:"webhookId"`
-	State         State      `json:"state"`
-	Reason        string     `json:"reason,omitempty"` // why it failed before its last attempt: backlog, disabled, expired, …
-	CreatedAt     time.Time  `json:"createdAt"`
-	NextAttemptAt *time.Time `json:"nextAttemptAt,omitempty"`
-	Attempts      []Attempt  `json:"attempts"`
+	ID              string     `json:"id"`
+	EventID         string     `json:"eventId"`
+	Type            string     `json:"event"`
+	WebhookID       string     `json:"webhookId"`
+	State           State      `json:"state"`
+	Reason          string     `json:"reason,omitempty"` // why it failed before its last attempt: backlog, disabled, expired, …
+	CreatedAt       time.Time  `json:"createdAt"`
+	NextAttemptAt   *time.Time `json:"nextAttemptAt,omitempty"`
+	AttemptsLeftOut bool       `json:"attemptsLeftOut,omitempty"` // of an event with many webhooks; the delivery itself has them
+	Attempts        []Attempt  `json:"attempts"`
 }
 
 // Done reports whether there will be no further attempt, unless it is sent again.

@@ -16,13 +16,14 @@ type ReplayRequest struct {
 
 // Replay is a durable job that sends deliveries again.
 type Replay struct {
-	ID          string    `json:"id,omitempty"` // empty after a dry run
-	WebhookID   string    `json:"webhookId"`
-	State       string    `json:"state"` // running, done or cancelled; dry_run
-	Matched     int       `json:"matched"`
-	Unavailable int       `json:"unavailable"` // their payload has expired
-	Sent        int       `json:"sent"`        // queued again so far
-	CreatedAt   time.Time `json:"createdAt"`
+	ID          string         `json:"id,omitempty"` // empty after a dry run
+	WebhookID   string         `json:"webhookId"`
+	State       string         `json:"state"` // running, done or cancelled; dry_run
+	Matched     int            `json:"matched"`
+	Unavailable int            `json:"unavailable"`       // their payload has expired
+	NotSent     map[string]int `json:"notSent,omitempty"` // by reason, when their turn came: disabled, unavailable, underWay
+	Sent        int            `json:"sent"`              // queued again so far
+	CreatedAt   time.Time      `json:"createdAt"`
 }
 
 // Replays are jobs that send deliveries again; [Webhooks.Replay] starts one.

@@ -13,8 +13,9 @@ type delivery struct {
 	State         sender.State `json:"state" enum:"pending,retrying,succeeded,failed,cancelled"`
 	Reason        string       `json:"reason,omitempty" doc:"Why it ended without using up its attempts: backlog, disabled, expired, gone or poison."`
 	CreatedAt     millis       `json:"createdAt"`
-	NextAttemptAt *millis      `json:"nextAttemptAt,omitempty" doc:"Absent once it has ended."`
+	NextAttemptAt *millis      `json:"nextAttemptAt,omitempty" doc:"Absent once it has ended, while it is under way, and while its webhook is paused or disabled."`
 	Attempts      []attempt    `json:"attempts"`
+	LeftOut       bool         `json:"attemptsLeftOut,omitempty" doc:"The attempts are missing here, as the event went to many webhooks with long histories; the delivery itself has them."`
 }
 
 type attempt struct {
@@ -35,6 +36,7 @@ func deliveryOf(d sender.Delivery) delivery {
 	a := delivery{
 		ID: d.ID, EventID: d.EventID, Event: d.Type, WebhookID: d.WebhookID, State: d.State, Reason: d.Reason,
 		CreatedAt: millis(d.CreatedAt), NextAttemptAt: (*millis)(d.NextAttemptAt), Attempts: make([]attempt, len(d.Attempts)),
+		LeftOut: d.AttemptsLeftOut,
 	}
 	for i, t := range d.Attempts {
 		a.Attempts[i] = attempt{

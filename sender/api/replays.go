@@ -18,19 +18,20 @@ type newReplay struct {
 
 // replay is a replay in answers.
 type replay struct {
-	ID          string  `json:"id,omitempty" doc:"Absent for a dry run." example:"rpl_123456"`
-	WebhookID   string  `json:"webhookId"`
-	State       string  `json:"state" enum:"running,done,cancelled,dry_run"`
-	Matched     int     `json:"matched" doc:"Deliveries that the request selected."`
-	Unavailable int     `json:"unavailable" doc:"Of these, the ones whose payload has expired."`
-	Sent        int     `json:"sent" doc:"Of these, the ones queued again so far."`
-	CreatedAt   seconds `json:"createdAt"`
+	ID          string         `json:"id,omitempty" doc:"Absent for a dry run." example:"rpl_123456"`
+	WebhookID   string         `json:"webhookId"`
+	State       string         `json:"state" enum:"running,done,cancelled,dry_run"`
+	Matched     int            `json:"matched" doc:"Deliveries that the request selected."`
+	Unavailable int            `json:"unavailable" doc:"Of these, the ones whose payload has expired."`
+	Sent        int            `json:"sent" doc:"Of these, the ones queued again so far."`
+	NotSent     map[string]int `json:"notSent,omitempty" doc:"How many could not be queued when their turn came, by reason: disabled, unavailable, underWay."`
+	CreatedAt   seconds        `json:"createdAt"`
 }
 
 func replayOf(r sender.Replay) replay {
 	return replay{
 		ID: r.ID, WebhookID: r.WebhookID, State: r.State, Matched: r.Matched,
-		Unavailable: r.Unavailable, Sent: r.Sent, CreatedAt: seconds(r.CreatedAt),
+		Unavailable: r.Unavailable, Sent: r.Sent, NotSent: r.NotSent, CreatedAt: seconds(r.CreatedAt),
 	}
 }
 

@@ -123,6 +123,8 @@ export interface Delivery {
   createdAt: string;
   nextAttemptAt?: string;
   attempts: Attempt[];
+  /** The attempts are missing: of an event with many webhooks. The delivery itself has them. */
+  attemptsLeftOut?: boolean;
 }
 
 /** What a replay sends again. */
@@ -149,6 +151,8 @@ export interface Replay {
   unavailable: number;
   /** Those queued again so far. */
   sent: number;
+  /** How many could not be queued when their turn came, by reason: `disabled`, `unavailable`, `underWay`. */
+  notSent?: Record<string, number>;
   createdAt: string;
 }
 

@@ -151,6 +151,8 @@ class Delivery:
     reason: Optional[str] = None
     next_attempt_at: Optional[datetime] = _time(default=None)
     attempts: List[Attempt] = _list('Attempt')
+    #: The attempts are missing: of an event with many webhooks. The delivery itself has them.
+    attempts_left_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,8 @@ class Replay:
     unavailable: int = 0
     #: Those queued again so far.
     sent: int = 0
+    #: How many could not be queued when their turn came, by reason: disabled, unavailable, underWay.
+    not_sent: Optional[Dict[str, int]] = None
     created_at: Optional[datetime] = _time(default=None)
     #: None after a dry run.
     id: Optional[str] = None
