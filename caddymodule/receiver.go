@@ -35,7 +35,8 @@ type Receiver struct {
 	// SchemeRaw is the signature scheme and its options. Default: videocloud.
 	SchemeRaw json.RawMessage `json:"scheme,omitempty" caddy:"namespace=http.webhook_receiver.schemes inline_key=name"`
 
-	// Secrets are tried in turn, for rotation. Write placeholders. At least one is required.
+	// Secrets are tried in turn, for rotation. Write placeholders. At least one is required, but for schemes whose
+	// keys are published.
 	Secrets []string `json:"secrets,omitempty"`
 
 	// Tolerance is how far a signed timestamp may be from now, either way. Default: 5m for most schemes.

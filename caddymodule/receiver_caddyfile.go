@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/signature"
 )
 
 func init() {
@@ -290,7 +291,7 @@ func (p *receiverParser) readDeliver(o option) error {
 // check finds what no single option shows.
 func (p *receiverParser) check() error {
 	r := p.receiver
-	if len(r.Secrets) == 0 {
+	if len(r.Secrets) == 0 && !signature.Keyless(cmp.Or(p.scheme, defaultScheme)) {
 		return errors.New("secret: give at least one; without it nothing can be verified")
 	}
 	scheme := &SchemePreset{name: cmp.Or(p.scheme, defaultScheme), options: p.schemeOptions}

@@ -18,7 +18,7 @@ type Receiver struct {
 	Scheme string
 	// SchemeOptions are the scheme's own options, by name.
 	SchemeOptions map[string]string
-	// Secrets are tried in turn (rotation). At least one is needed.
+	// Secrets are tried in turn (rotation). At least one is needed, but for schemes whose keys are published.
 	Secrets []string
 	// Tolerance is the accepted age, either way, of a signed timestamp. Default: the scheme's, mostly 5m.
 	Tolerance time.Duration
@@ -146,9 +146,6 @@ var receiverName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 func (r *Receiver) Validate() error {
 	if r.Name != "" && !receiverName.MatchString(r.Name) {
 		return fmt.Errorf("name: %q is not a name; use letters, digits, dots, dashes and underscores, 64 at most", r.Name)
-	}
-	if len(r.Secrets) == 0 {
-		return errors.New("secret: give at least one; without it nothing can be verified")
 	}
 	for i, s := range r.Secrets {
 		if s == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -156,6 +157,9 @@ func (r *Receiver) admit(w http.ResponseWriter, req *http.Request, x *exchange, 
 		return nil, x.answer(setup)
 	}
 	if err := known.verifier.Check(req.Header, now); err != nil {
+		if a, ok := known.bodyChallenge(req, x); ok {
+			return nil, x.answer(a)
+		}
 		return nil, refuseSignature(err)
 	}
 	var room []byte
@@ -186,13 +190,29 @@ func (r *Receiver) admit(w http.ResponseWriter, req *http.Request, x *exchange, 
 
 // unsignedChallenge looks for a set-up request that needs no signature. A dry run leaves it to the app.
 func (k *credentials) unsignedChallenge(x *exchange) (*signature.Answer, bool) {
-	if x.DryRun || x.request.Method != http.MethodGet {
+	if x.DryRun {
 		return nil, false
 	}
 	if c, ok := k.verifier.(challenger); ok {
 		return c.UnsignedChallenge(&x.request, k.challenge)
 	}
 	return nil, false
+}
+
+// bodyChallenge looks into the body of a request without a signature, where the provider asks there. No more is read than a question
+// has.
+func (k *credentials) bodyChallenge(req *http.Request, x *exchange) (*signature.Answer, bool) {
+	c, ok := k.verifier.(interface{ AsksInBody() bool })
+	if x.DryRun || !ok || !c.AsksInBody() || req.ContentLength <= 0 || req.ContentLength > signature.MaxQuestion {
+		return nil, false
+	}
+	body, err := io.ReadAll(io.LimitReader(req.Body, signature.MaxQuestion))
+	if err != nil {
+		return nil, false
+	}
+	question := x.request
+	question.Body = body
+	return k.verifier.(challenger).UnsignedChallenge(&question, k.challenge)
 }
 
 // take claims the event, or each event of the request. Without a refusal at least one is ours, or all are duplicates.

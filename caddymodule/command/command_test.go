@@ -229,7 +229,7 @@ func TestUsageErrors(t *testing.T) {
 		"unknown option":       {[]string{"verify", "--secret", "s", "--option", "alg=sha1"}, "alg"},
 		"option without value": {[]string{"verify", "--secret", "s", "--option", "alg"}, "name=value"},
 		"option twice":         {[]string{"verify", "--secret", "s", "--option", "brand=A", "--option", "brand=B"}, "twice"},
-		"bad option value":     {[]string{"verify", "--secret", "s", "--scheme", "hmac", "--option", "header=X", "--option", "alg=md5"}, "alg"},
+		"bad option value":     {[]string{"verify", "--secret", "s", "--scheme", "hmac", "--option", "header=X", "--option", "alg=md4"}, "alg"},
 		"bad header":           {[]string{"verify", "--secret", "s", "--header", "nonsense"}, "Name: value"},
 		"header of two lines":  {[]string{"verify", "--secret", "s", "--header", "A: b\nC: d"}, "Name: value"},
 		"bad now":              {[]string{"verify", "--secret", "s", "--now", "noon"}, "now"},

@@ -45,8 +45,10 @@ func (f *schemeFlags) addTolerance(cmd *cobra.Command) {
 func (f *schemeFlags) config(in *input) (signature.Config, error) {
 	c := signature.Config{Scheme: f.scheme, URL: f.url}
 	var err error
-	if c.Secrets, err = in.secrets(f.secrets); err != nil {
-		return c, err
+	if len(f.secrets) > 0 || !signature.Keyless(f.scheme) {
+		if c.Secrets, err = in.secrets(f.secrets); err != nil {
+			return c, err
+		}
 	}
 	for _, option := range f.options {
 		name, value, ok := strings.Cut(option, "=")

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -95,6 +97,10 @@ func (f *verifyFlags) run(cmd *cobra.Command) error {
 	if f.json {
 		return printJSON(cmd.OutOrStdout(), verdictOf(scheme, &result))
 	}
+	if len(f.secrets) == 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "verified (%s)\n", scheme)
+		return nil
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), "verified: secret %d of %d matched (%s)\n", result.Secret+1, len(f.secrets), scheme)
 	return nil
 }
@@ -150,19 +156,33 @@ func verifyAny(c signature.Config, headers http.Header) (check, error) {
 	}
 	return func(r *signature.Request, now time.Time) (string, signature.Result, error) {
 		var first error
+		var names []string
+		var result signature.Result
 		for _, name := range signature.SchemeOf(headers, r.Body) {
 			one, ok := checks[name]
-			if !ok {
+			if !ok || !likely(name, c.Secrets) || (len(names) > 0 && !signature.Alike(headers, r.Body, names[0], name)) {
 				continue
 			}
-			scheme, result, err := one(r, now)
-			if err == nil {
-				return scheme, result, nil
+			scheme, own, err := one(r, now)
+			if err != nil {
+				first = cmp.Or(first, err)
+				continue
 			}
-			first = cmp.Or(first, err)
+			if len(names) == 0 {
+				result = own
+			}
+			names = append(names, scheme)
 		}
-		return "", signature.Result{}, first
+		if len(names) == 0 {
+			return "", signature.Result{}, first
+		}
+		return strings.Join(names, " or "), result, nil // those that nothing tells apart
 	}, nil
+}
+
+// likely reports whether one of the secrets looks like the scheme's.
+func likely(scheme string, secrets []string) bool {
+	return len(secrets) == 0 || slices.ContainsFunc(secrets, func(secret string) bool { return signature.Likely(scheme, secret) })
 }
 
 // verifyUsable is verifyAs with those of the secrets that the scheme can use: of several, some may be other schemes'.

@@ -2,12 +2,16 @@ package signature
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rsa"
+	_ "crypto/sha512" // for RSA
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/pem"
 	"strings"
 )
 
@@ -23,16 +27,8 @@ func asymmetric(secret string) bool {
 	return strings.HasPrefix(secret, whpk) || strings.HasPrefix(secret, whsk)
 }
 
-// ed25519Key reads a public key: base64 with the prefixes of Standard Webhooks, or hexadecimal as Discord shows it.
-// The length is checked here because crypto/ed25519 panics on any other.
-func ed25519Key(standard bool, secret string) (key, string) {
-	if !standard {
-		public, err := hex.DecodeString(secret)
-		if err != nil {
-			return key{}, "it is not the public key in hexadecimal"
-		}
-		return publicKey("", public)
-	}
+// ed25519Key reads a key of Standard Webhooks: base64 with its prefixes.
+func ed25519Key(secret string) (key, string) {
 	if rest, ok := strings.CutPrefix(secret, whsk); ok {
 		return privateKey(rest)
 	}
@@ -65,7 +61,7 @@ func privateKey(text string) (key, string) {
 		return key{}, "its public half does not belong to its private half"
 	}
 	k, why := publicKey(versionAsymmetric, private[ed25519.SeedSize:])
-	k.private = private
+	k.signer = ed25519.PrivateKey(private)
 	return k, why
 }
 
@@ -100,19 +96,113 @@ func mustHex(s string) []byte {
 	return b
 }
 
-// ecdsaKey reads a base64 SubjectPublicKeyInfo with a P-256 key.
-func ecdsaKey(secret string) (key, string) {
-	der, err := base64.StdEncoding.Strict().DecodeString(secret)
-	if err != nil || strings.ContainsAny(secret, "\r\n") {
-		return key{}, "it is not a public key in base64"
+// public reports whether the secret is a public key.
+func (r *row) public() bool {
+	switch r.alg {
+	case algEd25519, algECDSA, algECDSA1, algRSA1, algRSA256, algRSA512:
+		return true
+	}
+	return false
+}
+
+// publicKey reads the key of a row.
+func (r *row) publicKey(secret string) (key, string) {
+	if signer := parsePrivateKey(secret); signer != nil {
+		k, why := r.keyOf(signer.Public())
+		k.signer = signer
+		return k, why
+	}
+	public, why := parsePublicKey(secret)
+	if why != "" {
+		return key{}, why
+	}
+	return r.keyOf(public)
+}
+
+// parsePrivateKey reads a PKCS #8 key in PEM, with which requests can be signed. It is nil for anything else.
+func parsePrivateKey(text string) crypto.Signer {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil || block.Type != "PRIVATE KEY" {
+		return nil
+	}
+	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil
+	}
+	signer, _ := private.(crypto.Signer)
+	return signer
+}
+
+// keyOf makes a key of the row's algorithm, and of no other.
+func (r *row) keyOf(public crypto.PublicKey) (key, string) {
+	switch r.alg {
+	case algEd25519:
+		if own, ok := public.(ed25519.PublicKey); ok {
+			return publicKey("", own)
+		}
+		return key{}, "it is not an Ed25519 key"
+	case algECDSA, algECDSA1:
+		own, ok := public.(*ecdsa.PublicKey)
+		if !ok || own.Curve != elliptic.P256() {
+			return key{}, "it is not an ECDSA P-256 key"
+		}
+		return key{curve: own, hash: publicHashes[r.alg]}, ""
+	}
+	own, ok := public.(*rsa.PublicKey)
+	if !ok || own.Size() < 256 || own.Size() > maxLong {
+		return key{}, "it is not an RSA key of 2048 to 8192 bits"
+	}
+	return key{rsa: own, hash: publicHashes[r.alg]}, ""
+}
+
+var publicHashes = map[algorithm]crypto.Hash{
+	algECDSA: crypto.SHA256, algECDSA1: crypto.SHA1, algRSA1: crypto.SHA1, algRSA256: crypto.SHA256, algRSA512: crypto.SHA512,
+}
+
+// parsePublicKey reads a key as providers show it: PEM (a public key or a certificate), its DER in base64, or the 32 bytes of an
+// Ed25519 key in hexadecimal or base64.
+func parsePublicKey(text string) (crypto.PublicKey, string) {
+	if strings.Contains(text, "-----BEGIN ") {
+		block, _ := pem.Decode([]byte(text))
+		if block == nil {
+			return nil, "its PEM can't be read"
+		}
+		return parseDER(block.Type, block.Bytes)
+	}
+	if raw, err := hex.DecodeString(text); err == nil && len(raw) == ed25519.PublicKeySize {
+		return ed25519.PublicKey(raw), ""
+	}
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, "it has a line break in its base64"
+	}
+	der, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, "it is not a public key in PEM, base64 or hexadecimal"
+	}
+	if len(der) == ed25519.PublicKeySize {
+		return ed25519.PublicKey(der), ""
+	}
+	return parseDER("PUBLIC KEY", der)
+}
+
+func parseDER(kind string, der []byte) (crypto.PublicKey, string) {
+	switch kind {
+	case "CERTIFICATE":
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, "its certificate can't be read"
+		}
+		return certificate.PublicKey, ""
+	case "RSA PUBLIC KEY":
+		public, err := x509.ParsePKCS1PublicKey(der)
+		if err != nil {
+			return nil, "it is not a public key"
+		}
+		return public, ""
 	}
 	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		return key{}, "it is not a public key"
+		return nil, "it is not a public key"
 	}
-	curve, ok := public.(*ecdsa.PublicKey)
-	if !ok || curve.Curve != elliptic.P256() {
-		return key{}, "it is not an ECDSA P-256 key"
-	}
-	return key{curve: curve}, ""
+	return public, ""
 }

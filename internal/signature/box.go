@@ -16,7 +16,7 @@ func newBox(r *row, c Config) (scheme, error) {
 		return nil, badSecret(2, "the scheme box has a primary key and a secondary one, no more")
 	}
 	if len(c.Secrets) == 0 {
-		return nil, badSecret(0, "there is none")
+		return nil, errNoSecret
 	}
 	s := &box{}
 	for i, secret := range c.Secrets {

@@ -29,27 +29,56 @@ const (
 	handshakeDropbox           // unsigned
 	handshakeMeta              // unsigned, with a token
 	handshakeCRC               // unsigned
+
+	handshakeTebex       // signed
+	handshakeFront       // signed
+	handshakeSmartcar    // signed or not
+	handshakeSNS         // signed
+	handshakeBraintree   // unsigned
+	handshakeEBay        // unsigned
+	handshakeNylas       // unsigned
+	handshakeLinkedIn    // unsigned
+	handshakeOura        // unsigned, with a token
+	handshakeStrava      // unsigned, with a token
+	handshakeOkta        // unsigned
+	handshakeHead        // unsigned
+	handshakeGraph       // unsigned
+	handshakeRingCentral // unsigned
+	handshakeMonday      // unsigned, in the body
+	handshakeWebSub      // unsigned
 )
+
+// maxQuery bounds the query of a set-up request.
+const maxQuery = 4 << 10
 
 // maxEcho bounds what an answer repeats of a request, or signs.
 const maxEcho = 256
 
 // AsksForToken reports whether a set-up request of the provider shows a token, without which it is not answered.
-func (v *Verifier) AsksForToken() bool { return v.row.handshake == handshakeMeta }
+func (v *Verifier) AsksForToken() bool { return v.row.handshake.asksForToken() }
 
-// UnsignedChallenge answers the set-up requests that providers don't sign: Dropbox's and Meta's echo and X's check, all of
-// them GET requests. Ask it before [Verifier.Verify] and before methods are judged. It is false for everything else.
+func (h handshake) asksForToken() bool {
+	return h == handshakeMeta || h == handshakeOura || h == handshakeStrava
+}
+
+// UnsignedChallenge answers the set-up requests that providers don't sign, by whichever method they ask. Ask it before [Verifier.Verify] and before methods are judged. It is false for everything else.
 // token is what the operator configured as challenge; without one Meta's request is not answered.
 //
 // What is echoed came from a stranger: it is bounded, printable and sent as text/plain that browsers may not sniff.
 func (v *Verifier) UnsignedChallenge(r *Request, token string) (*Answer, bool) {
-	if r.Method != http.MethodGet {
+	if v.row.handshake == handshakeNone {
 		return nil, false
 	}
 	_, raw, _ := strings.Cut(r.URL, "?")
+	if len(raw) > maxQuery {
+		return nil, false
+	}
 	query, err := url.ParseQuery(raw)
 	if err != nil {
 		return nil, false
+	}
+	if r.Method != http.MethodGet {
+		return v.unsigned(r, query, token)
 	}
 	switch v.row.handshake {
 	case handshakeDropbox:
@@ -65,7 +94,7 @@ func (v *Verifier) UnsignedChallenge(r *Request, token string) (*Answer, bool) {
 	case handshakeCRC:
 		return v.crc(onlyValue(query, "crc_token"))
 	}
-	return nil, false
+	return v.unsigned(r, query, token)
 }
 
 // Challenge answers the set-up requests that providers sign. Call it after Verify let the request in; it is false for
@@ -95,7 +124,7 @@ func (v *Verifier) Challenge(r *Request, token string) (*Answer, bool) {
 			return &Answer{Status: http.StatusOK, Header: http.Header{}}, true
 		}
 	}
-	return nil, false
+	return v.signedFurther(r)
 }
 
 func isEmptyArray(raw []byte) bool {

@@ -26,6 +26,7 @@ type borders struct {
 	content  content
 	timeSize int       // digits that a timestamp must have, 0 where it ends by itself
 	split    [2]string // what stands around a time behind the ID, where an ID could be cut there
+	bodyEnd  bool      // the time follows the body and has any length: the body may not end in a digit
 	movable  bool      // the body begins or ends where a stranger likes
 }
 
@@ -64,6 +65,9 @@ func (r *row) borders(p payload) borders {
 		touches := (t > 0 && endsInDigit(before["t"])) || (t+1 < len(names) && startsWithDigit(before[names[t+1]]))
 		if touches {
 			b.timeSize = r.digitsOfTime()
+			if r.pastOnly && last == "t" {
+				b.timeSize, b.bodyEnd = 0, true // it may lie in a far future
+			}
 		}
 	}
 	simple := true

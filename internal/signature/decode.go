@@ -2,11 +2,16 @@ package signature
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"strings"
 )
 
-// maxSignature is the longest decoded signature of any scheme: an ECDSA P-256 signature in DER has up to 72 bytes.
-const maxSignature = 80
+// maxSignature is the longest decoded signature of the schemes with a MAC or a curve: an ECDSA P-256 signature in DER has up to 72
+// bytes. Those of RSA, and hexadecimal in base64, are decoded on the heap.
+const (
+	maxSignature = 80
+	maxLong      = 1024 // RSA with 8,192 bits
+)
 
 // maxHeader bounds the headers that are parsed; the longest real ones are tokens of about 1 KiB.
 const maxHeader = 8 << 10
@@ -19,15 +24,22 @@ const (
 	encLowerHex                  // lower case only
 	encBase64                    // standard alphabet, padded, canonical
 	encBase64URL                 // URL alphabet, unpadded, canonical
+	encHexBase64                 // base64 of the hexadecimal text
 )
 
 // decoded is room for one signature on the stack.
 type decoded struct {
-	buf [maxSignature]byte
-	n   int
+	buf  [maxSignature]byte
+	n    int
+	long []byte // instead, where it is longer
 }
 
-func (d *decoded) bytes() []byte { return d.buf[:d.n] }
+func (d *decoded) bytes() []byte {
+	if d.long != nil {
+		return d.long
+	}
+	return d.buf[:d.n]
+}
 
 // decode writes the bytes of text into d. It refuses everything but the one canonical spelling, save for the
 // case of hexadecimal digits: two spellings of one signature would be two requests to a cache or a log.
@@ -37,9 +49,33 @@ func (e encoding) decode(d *decoded, text string) bool {
 		return d.hex(text, e == encLowerHex)
 	case encBase64:
 		return d.base64(strictBase64, text)
+	case encHexBase64:
+		decoded, err := strictBase64.DecodeString(text)
+		text, ok := string(decoded), !strings.ContainsAny(text, "\r\n")
+		return ok && err == nil && d.hex(text, true)
 	default:
 		return d.base64(strictBase64URL, text)
 	}
+}
+
+// decodeLong is decode for signatures of RSA.
+func (e encoding) decodeLong(d *decoded, text string) bool {
+	if len(text) == 0 || len(text) > 2*maxLong || strings.ContainsAny(text, "\r\n") {
+		return false
+	}
+	var err error
+	switch e {
+	case encBase64:
+		d.long, err = strictBase64.DecodeString(text)
+	case encBase64URL:
+		d.long, err = strictBase64URL.DecodeString(text)
+	case encHex, encLowerHex:
+		d.long, err = hex.DecodeString(text)
+	default:
+		return false
+	}
+	d.n = len(d.long)
+	return err == nil && d.n > 0
 }
 
 var (
@@ -93,6 +129,8 @@ func (e encoding) encode(dst, signature []byte) []byte {
 		return appendHex(dst, signature)
 	case encBase64:
 		return base64.StdEncoding.AppendEncode(dst, signature)
+	case encHexBase64:
+		return base64.StdEncoding.AppendEncode(dst, appendHex(nil, signature))
 	default:
 		return base64.RawURLEncoding.AppendEncode(dst, signature)
 	}

@@ -8,10 +8,10 @@ import (
 )
 
 // SchemeOf names the schemes whose headers a request has, the likeliest first. Several providers share a header; what
-// else is there, and the form of the signature, decides. Schemes that sign inside the body (Mailgun, Adyen's standard
-// notifications) can't be told by headers, nor can what the scheme hmac was told to look for.
+// else is there, the form of the signature, and what the body has where the provider's bodies have it, decide. Schemes that sign inside the
+// body can't be told by headers, nor can those that options describe.
 //
-// The body, if it is known, changes nothing but the order of schemes whose headers are the same.
+// A scheme that follows Standard Webhooks comes after it: nothing tells its requests from others'.
 func SchemeOf(h http.Header, body []byte) []string {
 	type guess struct {
 		name  string
@@ -20,12 +20,15 @@ func SchemeOf(h http.Header, body []byte) []string {
 	var guesses []guess
 	for i := range presets {
 		r := table()[presets[i].name]
-		if score := r.likeness(h); score > 0 {
-			if _, ok := rawField(body, r.telltale); ok && r.telltale != "" {
-				score += 3 // less than any header
-			}
-			guesses = append(guesses, guess{r.name, score})
+		score := r.likeness(h)
+		if score == 0 {
+			continue
 		}
+		evidence := r.evidence(body)
+		if evidence == 0 && r.alg == algToken && r.header == "Authorization" {
+			continue // it may hold anything
+		}
+		guesses = append(guesses, guess{r.name, score + evidence})
 	}
 	slices.SortStableFunc(guesses, func(a, b guess) int { return b.score - a.score })
 	names := make([]string, len(guesses))
@@ -35,16 +38,68 @@ func SchemeOf(h http.Header, body []byte) []string {
 	return names
 }
 
+// Alike reports whether two schemes can't be told from each other by a request that both verify: they differ in nothing
+// but whose events they carry.
+func Alike(h http.Header, body []byte, a, b string) bool {
+	one, ok1 := find(a)
+	two, ok2 := find(b)
+	return ok1 && ok2 && one.likeness(h)+one.evidence(body) == two.likeness(h)+two.evidence(body)
+}
+
+// evidence grows with the fields that the body has where the provider's have them: less than any header. Only schemes that share their header
+// need it.
+func (r *row) evidence(body []byte) int {
+	if len(body) == 0 || r.standard() || !shared()[textproto.CanonicalMIMEHeaderKey(r.header)] {
+		return 0
+	}
+	has := func(pointer string) bool { _, ok := rawField(body, pointer); return pointer != "" && ok }
+	score := 0
+	switch {
+	case r.telltale == "":
+	case has(r.telltale) || (r.telltale == "<" && body[0] == '<'):
+		score += 3
+	case body[0] == '{':
+		score-- // its documents all have it
+	}
+	if len(r.eventJSON) > 0 && has(r.eventJSON[0]) {
+		score++
+	}
+	if has(r.idJSON) {
+		score++
+	}
+	return score
+}
+
+// standard reports whether requests look like those of Standard Webhooks.
+func (r *row) standard() bool { return r.syntax == versions && r.header == "webhook-signature" }
+
+// shared are the headers that several providers sign in, those of Standard Webhooks aside.
+func shared() map[string]bool {
+	seen, twice := map[string]bool{}, map[string]bool{}
+	for i := range presets {
+		name := textproto.CanonicalMIMEHeaderKey(presets[i].header)
+		twice[name] = seen[name]
+		seen[name] = seen[name] || !presets[i].described()
+	}
+	return twice
+}
+
+// described reports whether options describe the scheme.
+func (r *row) described() bool {
+	return r.name == "hmac" || slices.ContainsFunc(presetsGeneric, func(g row) bool { return g.name == r.name })
+}
+
 // likeness is zero where the row's signature header is missing, and grows with what else fits.
 func (r *row) likeness(h http.Header) int {
 	has := func(name string) bool { return name != "" && len(h[textproto.CanonicalMIMEHeaderKey(name)]) > 0 }
-	if !has(r.header) || r.name == "hmac" {
+	header := strings.Replace(r.header, "*", "1", 1)
+	if !has(header) || r.described() {
 		return 0
 	}
 	score := 2
-	if r.plausible(h.Get(r.header)) {
+	if r.plausible(h.Get(header)) {
 		score += 16
-	} else if r.header == "Authorization" {
+	} else if r.header == "Authorization" || r.jwt != nil {
 		return 0 // everyone's header
 	}
 	for _, name := range append([]string{r.eventHeader}, r.idHeaders...) {
@@ -56,6 +111,9 @@ func (r *row) likeness(h http.Header) int {
 		score += 4
 	} else if r.tsHeader != "" && r.tsJSON == "" && r.name != "videocloud" {
 		score--
+	}
+	if r.kidHeader != "" && has(r.kidHeader) {
+		score += 4
 	}
 	for _, f := range r.fixed {
 		if h.Get(f.name) == f.value {
@@ -70,9 +128,18 @@ func (r *row) likeness(h http.Header) int {
 // plausible reports whether a header's value has the form of the row's signatures.
 func (r *row) plausible(value string) bool {
 	if r.name == "livekit" {
-		return strings.Count(value, ".") == 2 && !strings.Contains(value, " ")
+		return strings.Count(value, ".") == 2 && (&jwtRules{bodyHash: "sha256", expires: true}).says(value)
 	}
-	if r.alg == algToken {
+	if r.jwt != nil {
+		for _, word := range r.jwt.words {
+			if !strings.HasPrefix(value, word) {
+				return false
+			}
+			value = value[len(word):]
+		}
+		return strings.Count(value, ".") == 2 && !strings.Contains(value, " ") && strings.Contains(value, "..") == r.jwt.detached && (r.jwt.detached || r.jwt.says(value))
+	}
+	if r.tokens() {
 		return true
 	}
 	rest, ok := strings.CutPrefix(value, r.prefix)
@@ -88,4 +155,31 @@ func (r *row) plausible(value string) bool {
 		g.keys[0].public = make([]byte, 32)
 	}
 	return g.scan(&claims{signature: rest}) == nil
+}
+
+// says reports whether a token has the claims that the rules ask for, whatever they are.
+func (r *jwtRules) says(token string) bool {
+	parts := strings.Split(token, ".")
+	payload, err := strictBase64URL.DecodeString(parts[1])
+	if err != nil {
+		return false
+	}
+	has := func(claim string) bool { _, ok := rawField(payload, "/"+claim); return ok }
+	issuer, _ := Field(payload, "/iss")
+	return (r.bodyHash == "" || has(r.bodyHash)) && (!r.audience || has("aud")) && (!r.email || has("email")) &&
+		(!r.qsh || has("qsh")) && (!r.expires || has("exp")) && (len(r.issuer) == 0 || slices.Contains(r.issuer, issuer))
+}
+
+// polarSecret begins every secret of Polar's, whose requests look like OpenAI's.
+const polarSecret = "polar_whs_"
+
+// Likely reports whether a secret could be the scheme's, as far as its look says so.
+func Likely(scheme, secret string) bool {
+	polar := strings.HasPrefix(secret, polarSecret)
+	return polar == (scheme == "polar") || (polar && !table()["standard"].sharesHeader(scheme))
+}
+
+func (r *row) sharesHeader(scheme string) bool {
+	other, ok := find(scheme)
+	return ok && other.header == r.header
 }

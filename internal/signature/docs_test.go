@@ -47,7 +47,7 @@ What each provider signs, where it puts it, and what that does not protect. Ever
 - Several secrets are tried in turn, for rotation.
 - With the command line, ` + "`caddy webhook verify --scheme NAME --secret S --option name=value`" + ` takes the same names.
 
-PayPal is left out: its signature binds the body by a CRC-32 only, which anyone can make match. api.video and Vimeo document no signature that we found.
+PayPal is left out: its signature binds the body by a CRC-32 only, which anyone can make match. Vimeo, Brightcove and Loom document no signature that we found; JW Player's is a JWT whose rules we could not confirm.
 
 `
 
@@ -143,29 +143,50 @@ func snippet(i Info) string {
 	var options []string
 	for _, o := range i.Options {
 		switch {
+		case required[i.Name+" "+o.Name] != "":
+			options = append(options, o.Name+" "+required[i.Name+" "+o.Name])
 		case o.Name == "api_key":
 			options = append(options, "api_key {env."+env+"_API_KEY}")
 		case i.Name == "hmac" && hmacExample[o.Name] != "":
 			options = append(options, o.Name+" "+hmacExample[o.Name])
 		}
 	}
+	secret := fmt.Sprintf("{env.%s_SECRET}", env)
+	if withoutSecret[i.Name] {
+		secret = ""
+	}
 	var b strings.Builder
 	b.WriteString("hooks.example.com {\n\thandle /webhooks {\n")
 	if len(options) == 0 {
-		fmt.Fprintf(&b, "\t\twebhook_receiver %s {env.%s_SECRET} {\n\t\t\tname app\n", i.Name, env)
+		fmt.Fprintf(&b, "\t\twebhook_receiver %s {\n\t\t\tname app\n", strings.TrimSpace(i.Name+" "+secret))
 	} else {
-		fmt.Fprintf(&b, "\t\twebhook_receiver {\n\t\t\tname app\n\t\t\tscheme %s {\n\t\t\t\t%s\n\t\t\t}\n\t\t\tsecret {env.%s_SECRET}\n",
-			i.Name, strings.Join(options, "\n\t\t\t\t"), env)
+		fmt.Fprintf(&b, "\t\twebhook_receiver {\n\t\t\tname app\n\t\t\tscheme %s {\n\t\t\t\t%s\n\t\t\t}\n",
+			i.Name, strings.Join(options, "\n\t\t\t\t"))
+		if secret != "" {
+			fmt.Fprintf(&b, "\t\t\tsecret %s\n", secret)
+		}
 	}
 	if i.SignsURL {
 		b.WriteString("\t\t\turl https://hooks.example.com/webhooks\n")
 	}
-	if i.Name == "meta" {
-		b.WriteString("\t\t\tchallenge {env.META_VERIFY_TOKEN}\n")
+	if r, _ := find(i.Name); r.handshake.asksForToken() {
+		fmt.Fprintf(&b, "\t\t\tchallenge {env.%s_VERIFY_TOKEN}\n", env)
 	}
 	b.WriteString("\t\t}\n\t\treverse_proxy localhost:9000\n\t}\n\thandle {\n\t\trespond 404\n\t}\n}\n")
 	return b.String()
 }
+
+// required are the options that a scheme can't do without, as examples.
+var required = map[string]string{
+	"braintree public_key": "{env.BRAINTREE_PUBLIC_KEY}", "solidgate public_key": "{env.SOLIDGATE_PUBLIC_KEY}", "tiktok-shop app_key": "{env.TIKTOK_SHOP_APP_KEY}",
+	"aws-sns topic_arn": "arn:aws:sns:us-east-1:123456789012:videos", "google-pubsub audience": "https://hooks.example.com/webhooks",
+	"google-pubsub email": "push@project.iam.gserviceaccount.com", "monday audience": "https://hooks.example.com/webhooks", "jwt audience": "https://hooks.example.com/webhooks",
+	"plaid jwks_pem": "{file./etc/caddy/plaid-keys.json}", "ebay jwks_pem": "{file./etc/caddy/ebay-keys.json}", "ebay endpoint": "https://hooks.example.com/webhooks",
+	"token header": "X-Acme-Token",
+}
+
+// withoutSecret are the schemes whose keys are published, or are options.
+var withoutSecret = map[string]bool{"aws-sns": true, "google-pubsub": true, "plaid": true, "fireblocks": true, "shipengine": true}
 
 var hmacExample = map[string]string{
 	"alg": "sha512", "encoding": "hex", "header": "Acme-Signature",
@@ -187,6 +208,7 @@ func optionTable() string {
 		of := ""
 		switch {
 		case o.name == "secret_encoding":
+			others = nil
 			of = " (every scheme with an HMAC or a hash)"
 		case len(others) > 0:
 			of = " (" + strings.Join(others, ", ") + ")"

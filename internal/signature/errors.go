@@ -47,6 +47,9 @@ func badOption(name, format string, args ...any) error {
 	return fmt.Errorf("%s: %s (%w)", name, fmt.Sprintf(format, args...), ErrOption)
 }
 
+// errNoSecret is for schemes whose keys are not published.
+var errNoSecret = fmt.Errorf("secret: give at least one; without it nothing can be verified (%w)", ErrSecret)
+
 func badSecret(number int, why string) error {
 	return fmt.Errorf("secret: number %d: %s (%w)", number+1, why, ErrSecret)
 }

@@ -43,6 +43,9 @@ func FuzzAnyScheme(f *testing.F) {
 		}
 		r := &Request{Method: method, URL: target, Header: h, Body: []byte(body)}
 		v := verifiers[s.Name]
+		if v == nil {
+			return
+		}
 		start := time.Now()
 		_, err := v.Verify(r, noon)
 		var refused *Error
@@ -71,11 +74,23 @@ func strangers(t testing.TB) map[string]*Verifier {
 		require.NoError(t, err)
 		c := s.config
 		switch s.Name {
-		case "discord", "sendgrid", "standard-v1a": // the samples' keys are random already
-			c.Secrets = []string{s.wrong}
-		case "standard", "svix":
+		case "aws-sns", "ebay":
+			if s.Name == "ebay" {
+				continue // its keys are in the header's hands; the vectors are its tests
+			}
+		case "contentful":
+			c.Secrets = []string{hex.EncodeToString(key)}
+		case "basic":
+			c.Secrets = []string{"user:" + hex.EncodeToString(key)}
+		case "airtable", "daily", "microsoft-teams":
+			c.Secrets = []string{base64.StdEncoding.EncodeToString(key)}
+		case "standard", "svix", "lithic", "supabase":
 			c.Secrets = []string{whsec + base64.StdEncoding.EncodeToString(key)}
 		default:
+			if r, _ := find(s.Name); r.public() || (r.jwt != nil && len(s.config.Secrets) > 0 && strings.HasPrefix(s.config.Secrets[0], "-----")) {
+				c.Secrets = []string{s.wrong} // the samples' keys are random already
+				break
+			}
 			c.Secrets = []string{hex.EncodeToString(key)}
 		}
 		v, err := New(c)
@@ -155,7 +170,7 @@ func FuzzPayload(f *testing.F) {
 	f.Add("{id}{url}{method}{query}{url_path}{body_sha256}")
 	f.Add("{")
 	f.Fuzz(func(t *testing.T, template string) {
-		p, err := parsePayload(template)
+		p, err := parsePayload(template, nil)
 		if err != nil {
 			return
 		}

@@ -3,6 +3,7 @@ package signature
 import (
 	"net/http"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -26,14 +27,26 @@ type generic struct {
 	ids                 []string
 	event               string
 	fixed               []fixedHeader
+	ring                *keyring // of the keys that a header names
 }
 
 func newGeneric(r *row, c Config) (scheme, error) {
-	keys, err := r.keys(c)
+	ring, err := r.keyring(c)
 	if err != nil {
 		return nil, err
 	}
-	p, err := parsePayload(r.template)
+	var keys []key
+	if ring == nil || len(c.Secrets) > 0 {
+		if keys, err = r.keys(c); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range r.fixedBy {
+		if c.Options[name] == "" {
+			return nil, badOption(name, "the scheme %s needs it", r.name)
+		}
+	}
+	p, err := parsePayload(r.template, only(c.Options, r.fixedBy...))
 	if err != nil {
 		return nil, badOption("payload", "%v", err)
 	}
@@ -51,6 +64,7 @@ func newGeneric(r *row, c Config) (scheme, error) {
 		tsHeader:  textproto.CanonicalMIMEHeaderKey(r.tsHeader),
 		event:     textproto.CanonicalMIMEHeaderKey(r.eventHeader),
 		idSigned:  p.uses["id"],
+		ring:      ring,
 	}
 	for _, name := range r.idHeaders {
 		g.ids = append(g.ids, textproto.CanonicalMIMEHeaderKey(name))
@@ -80,15 +94,9 @@ func (g *generic) check(h http.Header, now time.Time) error {
 // claims reads the headers. What is missing or malformed is found before the clock is asked.
 func (g *generic) claims(h http.Header, now time.Time) (claims, error) {
 	var c claims
-	value, err := one(h, g.sigHeader)
-	if err != nil {
+	if err := g.value(h, &c); err != nil {
 		return c, err
 	}
-	rest, ok := strings.CutPrefix(value, g.prefix)
-	if !ok {
-		return c, malformed(g.sigHeader, "does not start with "+g.prefix)
-	}
-	c.signature = rest
 	for _, f := range g.fixed {
 		value, err := one(h, f.name)
 		if err != nil {
@@ -101,6 +109,7 @@ func (g *generic) claims(h http.Header, now time.Time) (claims, error) {
 	if err := g.scan(&c); err != nil {
 		return c, err
 	}
+	var err error
 	if g.idSigned {
 		if c.id, err = one(h, g.ids[0]); err != nil {
 			return c, err
@@ -115,9 +124,56 @@ func (g *generic) claims(h http.Header, now time.Time) (claims, error) {
 	return c, g.claimTime(h, &c, now)
 }
 
+// value reads the signature's header: the one there must be, or the several that there may be, of which each is a candidate.
+func (g *generic) value(h http.Header, c *claims) error {
+	if !g.often && !strings.HasSuffix(g.header, "*") {
+		value, err := one(h, g.sigHeader)
+		if err != nil {
+			return err
+		}
+		rest, ok := strings.CutPrefix(value, g.prefix)
+		if !ok {
+			return malformed(g.sigHeader, "does not start with "+g.prefix)
+		}
+		c.signature = rest
+		return nil
+	}
+	all := h[g.sigHeader]
+	if family, ok := strings.CutSuffix(g.sigHeader, "*"); ok {
+		all = nil
+		for n := 1; n <= maxFamily; n++ {
+			values := h[family+strconv.Itoa(n)]
+			if len(values) > 1 {
+				return malformed(family+strconv.Itoa(n), "is repeated")
+			}
+			all = append(all, values...)
+		}
+	}
+	if len(all) == 0 || (len(all) == 1 && all[0] == "") {
+		return missing(strings.Replace(g.sigHeader, "*", "1", 1))
+	}
+	if len(all) > maxCandidates {
+		return malformed(g.sigHeader, "offers too many signatures")
+	}
+	for i, value := range all {
+		rest, ok := strings.CutPrefix(value, g.prefix)
+		if !ok || len(value) > maxHeader || strings.Contains(rest, string(g.sep)) {
+			return malformed(g.sigHeader, "is not of the scheme's form")
+		}
+		if i > 0 {
+			c.signature += string(g.sep)
+		}
+		c.signature += rest
+	}
+	return nil
+}
+
+// maxFamily is how many headers of one name with a number there may be: DocuSign's bound.
+const maxFamily = 100
+
 // scan walks the signature header: it finds the timestamp of a list and makes sure that there is something to compare.
 func (g *generic) scan(c *claims) error {
-	if g.alg == algToken {
+	if g.tokens() {
 		return nil
 	}
 	offered, stamps := 0, 0
@@ -134,13 +190,17 @@ func (g *generic) scan(c *claims) error {
 			c.t = e.value
 			continue
 		}
-		for i := range g.keys {
+		for i := range max(1, len(g.keys)) {
 			var d decoded
-			if !g.isFor(&g.keys[i], e) {
+			k := &anyKey
+			if len(g.keys) > 0 {
+				k = &g.keys[i]
+			}
+			if !g.isFor(k, e) {
 				continue
 			}
 			offered++
-			if g.enc.decode(&d, e.value) && g.keys[i].fits(&d) {
+			if g.decode(&d, e.value) && k.fits(&d) {
 				if c.usable++; c.usable == 1 {
 					c.first, c.firstKey = d, e.key
 				}
@@ -161,11 +221,26 @@ func (g *generic) scan(c *claims) error {
 	return nil
 }
 
+// decode reads a signature of the row's kind.
+func (r *row) decode(d *decoded, text string) bool {
+	if r.long() {
+		return r.enc.decodeLong(d, text)
+	}
+	return r.enc.decode(d, text)
+}
+
+// anyKey stands for keys that are known only by the request's key ID.
+var anyKey key
+
+// long reports whether signatures are too long for the stack.
+func (r *row) long() bool { return publicHashes[r.alg] != 0 && r.alg != algECDSA && r.alg != algECDSA1 }
+
 func (g *generic) walk(header string, sep byte) candidates { return g.syntax.walk(header, sep) }
 
 // isFor reports whether a candidate could have been made with the key, by its label alone.
 func (g *generic) isFor(k *key, c candidate) bool {
-	if g.syntax == single || g.syntax == values {
+	switch g.syntax {
+	case single, values, ordered:
 		return true
 	}
 	return c.key == k.version || (c.key == "" && g.bare && k.mac != nil)

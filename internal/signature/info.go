@@ -38,7 +38,7 @@ type Info struct {
 	SecretHeaders []string
 	// Handshake is the set-up request that the gateway answers, in words; empty if there is none.
 	Handshake string
-	// HandshakeUnsigned says that it comes without a signature, as a GET request.
+	// HandshakeUnsigned says that it comes without a signature.
 	HandshakeUnsigned bool
 	// Identity says what tells events apart, and why.
 	Identity string
@@ -69,15 +69,19 @@ func Schemes() []Info {
 }
 
 func (r *row) info() Info {
-	p, _ := parsePayload(r.template)
+	fixed := map[string]string{}
+	for _, name := range r.fixedBy {
+		fixed[name] = name
+	}
+	p, _ := parsePayload(r.template, fixed)
 	i := Info{
 		Name: r.name, Aliases: r.aliases, Provider: r.provider, Header: r.header,
 		Algorithm: r.algorithm(), Signed: r.how, Secret: r.secretIs,
-		SignsBody: p.signsBody() && r.name != "mailgun", SignsURL: p.signsURL(),
-		PastOnly: r.pastOnly, CanSign: r.header != "" && (r.alg != algECDSA && (r.alg != algEd25519 || r.syntax == versions)),
+		SignsBody: r.signsBody(p), SignsURL: p.signsURL(),
+		PastOnly: r.pastOnly, CanSign: r.header != "" && !composedOnly[r.name],
 	}
 	setDefault(&i.Secret, "the secret's text")
-	if r.alg == algToken {
+	if r.tokens() {
 		i.Signed = "nothing"
 	}
 	setDefault(&i.Signed, "`"+strings.ReplaceAll(r.template, "\n", "␤")+"`")
@@ -85,8 +89,11 @@ func (r *row) info() Info {
 		i.Tolerance = r.tolerance
 		i.Timestamp = r.timestamp()
 	}
-	if r.name == "livekit" {
+	switch {
+	case r.name == "livekit" || (r.jwt != nil && r.jwt.expires):
 		i.Timestamp = "`nbf` and `exp` of the token"
+	case r.jwt != nil && r.jwt.age:
+		i.Timestamp, i.Tolerance = "`iat` of the token (s)", r.tolerance
 	}
 	i.ID, i.IDSigned = r.idPlace(p)
 	i.Event = strings.Join(append(pointers(r.eventJSON), quoted(r.eventHeader)...), ", else ")
@@ -103,8 +110,26 @@ func (r *row) info() Info {
 	return i
 }
 
+// composedOnly are the schemes whose text is composed for verifying only.
+var composedOnly = map[string]bool{"hook0": true, "contentful": true, "hygraph": true, "nowpayments": true, "ebay": true}
+
 func (r *row) algorithm() string {
 	switch r.alg {
+	case algBasic:
+		return "none: name and password"
+	case algJWT:
+		if len(r.jwt.algs) == 0 {
+			return "a JWT, HS256 or what `alg` says"
+		}
+		return string(r.jwt.algs[0]) + ", in a JWT"
+	case algRSA1:
+		return "RSA with SHA-1, " + r.enc.String()
+	case algRSA256:
+		return "RSA with SHA-256, " + r.enc.String()
+	case algRSA512:
+		return "RSA with SHA-512, " + r.enc.String()
+	case algECDSA1:
+		return "ECDSA P-256 with SHA-1, " + r.enc.String()
 	case algToken:
 		return "none: a shared token"
 	case algSHA256:
@@ -130,7 +155,7 @@ func (r *row) algorithm() string {
 
 // String names the encoding.
 func (e encoding) String() string {
-	return [...]string{"hex", "lower-case hex", "base64", "base64url"}[e]
+	return [...]string{"hex", "lower-case hex", "base64", "base64url", "base64 of the hex text"}[e]
 }
 
 func (r *row) timestamp() string {
@@ -147,6 +172,17 @@ func (r *row) timestamp() string {
 	return strings.Join(places, ", else ")
 }
 
+// signsBody reports whether the signature covers the body, as far as the row says.
+func (r *row) signsBody(p payload) bool {
+	switch {
+	case r.jwt != nil:
+		return r.jwt.bodyHash != "" || r.jwt.inBody || r.jwt.detached
+	case r.tokens() || r.name == "mailgun":
+		return false
+	}
+	return p.signsBody()
+}
+
 func (r *row) idPlace(p payload) (place string, signed bool) {
 	if p.uses["id"] || r.name == "videocloud" {
 		return "`" + r.idHeaders[0] + "`", true
@@ -155,12 +191,12 @@ func (r *row) idPlace(p payload) (place string, signed bool) {
 	if r.idJSON != "" {
 		places = append(pointers([]string{r.idJSON}), places...)
 	}
-	return strings.Join(places, ", else "), r.idJSON != ""
+	return strings.Join(places, ", else "), r.idJSON != "" && (r.signsBody(p) || r.name == "mailgun")
 }
 
 // secretHeaders are the headers with the secret, or with a token that whoever reads it can use again.
 func (r *row) secretHeaders() []string {
-	if r.header == "" || (r.alg != algToken && r.header != "Authorization") {
+	if r.header == "" || (!r.tokens() && r.header != "Authorization" && r.jwt == nil) {
 		return nil
 	}
 	return []string{http.CanonicalHeaderKey(r.header)}
@@ -223,6 +259,38 @@ func (h handshake) describe() (words string, unsigned bool) {
 		return "GET with `hub.challenge`: echoes it if `hub.verify_token` is the option `challenge`", true
 	case handshakeCRC:
 		return "GET with `crc_token`: signs it", true
+	case handshakeTebex:
+		return "`validation.webhook`: echoes its ID", false
+	case handshakeFront:
+		return "`x-front-challenge`: echoes it", false
+	case handshakeSNS:
+		return "`SubscriptionConfirmation`: confirms it, at Amazon's address only", false
+	case handshakeSmartcar:
+		return "`verify`: signs the challenge", true
+	case handshakeMonday:
+		return "POST with `challenge`: echoes it", true
+	case handshakeBraintree:
+		return "GET with `bt_challenge`: signs it", true
+	case handshakeEBay:
+		return "GET with `challenge_code`: hashes it with the token and `endpoint`", true
+	case handshakeNylas:
+		return "GET with `challenge`: echoes it", true
+	case handshakeLinkedIn:
+		return "GET with `challengeCode`: signs it", true
+	case handshakeOura:
+		return "GET with `challenge`: echoes it if `verification_token` is the option `challenge`", true
+	case handshakeStrava:
+		return "GET with `hub.challenge`: echoes it if `hub.verify_token` is the option `challenge`", true
+	case handshakeOkta:
+		return "GET with `x-okta-verification-challenge`: echoes it", true
+	case handshakeHead:
+		return "HEAD: an empty 200", true
+	case handshakeGraph:
+		return "POST with `validationToken`: echoes it", true
+	case handshakeRingCentral:
+		return "POST with `Validation-Token`: echoes it", true
+	case handshakeWebSub:
+		return "GET with `hub.challenge`: echoes it for the option `topic`", true
 	}
 	return "", false
 }
@@ -230,12 +298,12 @@ func (h handshake) describe() (words string, unsigned bool) {
 // unprotected says what everyone should know who relies on the scheme.
 func (r *row) unprotected(i Info) []string {
 	var notes []string
-	if r.alg == algToken {
+	if r.tokens() {
 		notes = append(notes, "Nothing is signed: whoever sees one request has the token, and can send any other. Keep the header out of access logs.")
 	} else if i.Timestamp == "" && r.name != "hmac" {
 		notes = append(notes, "There is no timestamp: a captured request stays right for ever, and only `dedup` keeps it out, for its `ttl`.")
 	}
-	if i.ID != "" && !i.IDSigned && r.alg != algToken && !r.noDigest && !r.noID {
+	if i.ID != "" && !i.IDSigned && !r.tokens() && !r.noDigest && !r.noID {
 		notes = append(notes, "The ID header is not signed: a captured request can come under another one. The gateway also goes by what is signed.")
 	}
 	if r.noDigest && i.ID == "" {

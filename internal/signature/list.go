@@ -2,10 +2,12 @@ package signature
 
 import "strings"
 
-// candidates walks the signatures of a header without allocating. Every scheme has one of four syntaxes:
+// candidates walks the signatures of a header without allocating. Every scheme has one of these syntaxes:
 //
 //	single    <prefix><signature>
 //	values    <signature>,<signature>
+//	ordered   <timestamp>,<signature>,<signature>
+//	slashes   <key ID>/<algorithm>/<signature>,…
 //	list      t=<timestamp>,v1=<signature>,v1=<signature>    separator and keys vary
 //	versions  v1,<signature> v1a,<signature>                 Standard Webhooks
 type candidates struct {
@@ -13,6 +15,7 @@ type candidates struct {
 	sep    byte
 	rest   string
 	done   bool
+	begun  bool
 }
 
 type syntax uint8
@@ -22,7 +25,12 @@ const (
 	values
 	list
 	versions
+	ordered
+	slashes
 )
+
+// orderedTime stands for the key of the first element where elements have none.
+const orderedTime = "first"
 
 // candidate is one element: a key (or version) and what belongs to it.
 type candidate struct {
@@ -46,6 +54,18 @@ func (c *candidates) next() (candidate, bool) {
 		return c.nextVersion()
 	case values:
 		return candidate{value: c.cut(), ok: true}, true
+	case ordered:
+		e := candidate{value: c.cut(), ok: true}
+		if !c.begun {
+			c.begun, e.key = true, orderedTime
+		}
+		return e, true
+	case slashes:
+		// The label is key ID and algorithm: base64 may have slashes, too.
+		element := c.cut()
+		id, rest, _ := strings.Cut(element, "/")
+		alg, value, ok := strings.Cut(rest, "/")
+		return candidate{key: alg, value: value, ok: ok && id != ""}, true
 	}
 	c.done = true
 	return candidate{value: c.rest, ok: true}, true

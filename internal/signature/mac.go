@@ -2,6 +2,7 @@ package signature
 
 import (
 	"crypto/hmac"
+	"crypto/md5"  // for Patreon, and who names it; an HMAC with it is not broken by collisions
 	"crypto/sha1" // for providers that still sign with it; an HMAC with SHA-1 is not broken by collisions
 	"crypto/sha256"
 	"crypto/sha512"
@@ -13,16 +14,24 @@ import (
 type algorithm string
 
 const (
+	algMD5     algorithm = "md5"
 	algSHA1    algorithm = "sha1"
 	algSHA256  algorithm = "sha256"
 	algSHA384  algorithm = "sha384"
 	algSHA512  algorithm = "sha512"
 	algEd25519 algorithm = "ed25519"
 	algECDSA   algorithm = "ecdsa-p256"
+	algECDSA1  algorithm = "ecdsa-p256-sha1"
+	algRSA1    algorithm = "rsa-sha1" // PKCS #1 v1.5, as are the others
+	algRSA256  algorithm = "rsa-sha256"
+	algRSA512  algorithm = "rsa-sha512"
 	algToken   algorithm = "token" // no signature at all: the header is the secret
+	algBasic   algorithm = "basic" // the same, as name and password
+	algJWT     algorithm = "jwt"   // a JSON Web Token, which may have the body's hash
 )
 
 var hashes = map[algorithm]func() hash.Hash{
+	algMD5:    md5.New,
 	algSHA1:   sha1.New,
 	algSHA256: sha256.New,
 	algSHA384: sha512.New384,

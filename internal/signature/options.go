@@ -19,21 +19,35 @@ type option struct{ name, values, help string }
 
 // optionHelp documents every option there is.
 var optionHelp = []option{
-	{"secret_encoding", "utf8, base64, hex, whsec or auto", "how the text of a secret becomes the key: its bytes; decoded; `whsec` is base64 after an optional `whsec_`; `auto` is that only where `whsec_` is there"},
+	{"secret_encoding", "utf8, base64, hex, whsec, nfkd or auto", "how the text of a secret becomes the key: its bytes; decoded; `whsec` is base64 after an optional `whsec_`; `nfkd` its bytes in that form of Unicode; `auto` is that only where `whsec_` is there"},
 	{"brand", "a word", "in the header names, instead of VideoCloud"},
 	{"api_key", "a name", "the issuer that tokens must have"},
-	{"alg", "sha1, sha256, sha384 or sha512", "the hash; default sha256 (cloudinary: sha1 or sha256, default sha1)"},
-	{"encoding", "hex, base64 or base64url", "of the signature; default hex"},
-	{"header", "a header", "with the signature; default X-Signature"},
+	{"app_key", "a text", "the app's key, which is signed in front of the body"},
+	{"public_key", "a key", "the public key, in PEM, base64 or hexadecimal (braintree, solidgate: the name of the key that they call so)"},
+	{"key", "a name", "the app key that the header must name"},
+	{"topic", "an address", "the topic that a subscription may be confirmed for"},
+	{"topic_arn", "an ARN", "the topic whose messages pass"},
+	{"signature_version", "1 or 2", "the version that a signature must have; default either. The version itself is not signed, and 1 is SHA-1"},
+	{"certs", "a JSON object", "certificates in PEM by their address, for use without a network: none is fetched then"},
+	{"endpoint", "a URL", "the address of the gateway as eBay has it, for the set-up request"},
+	{"jwks", "an https address or a file", "the issuer's JSON Web Key Set. It is kept for an hour, asked again at an unknown key at most once a minute, and the last good one is kept while the address is down"},
+	{"jwks_pem", "a JSON object", "public keys in PEM by their ID, for use without a network: none is fetched then"},
+	{"audience", "a text", "whom a token must be for"},
+	{"issuer", "a text", "whom a token must be from"},
+	{"email", "an address", "the service account that a token must be of"},
+	{"body_hash", "a claim", "of the token, with the SHA-256 of the body, in the form that `encoding` says"},
+	{"alg", "a hash", "hmac: md5, sha1, sha256 (default), sha384 or sha512; cloudinary: sha1 (default) or sha256; kaltura: as hmac; websub: sha1, sha256 (default), sha384 or sha512; rsa: sha256 (default), sha512 or sha1; ecdsa: sha256 (default) or sha1; jwt: HS256 (default), RS256 (default with `jwks`), ES256, EdDSA and the longer ones"},
+	{"encoding", "hex, base64 or base64url", "of the signature; default hex (rsa, ecdsa, mongodb-atlas: base64)"},
+	{"header", "a header", "with the signature; default X-Signature (token, jwt: Authorization). With a * at its end it is a family of headers, numbered from 1 on, of which any may be right"},
 	{"prefix", "any text", "in front of a single signature, such as sha256="},
-	{"payload", "a template", "what is signed, from {body}, {body_sha256}, {t}, {id}, {url}, {url_path}, {query} and {method}; default {body}"},
+	{"payload", "a template", "what is signed, from {body}, {body_sha256}, {body_hash}, {t}, {id}, {url}, {url_path}, {query} and {method}; default {body}"},
 	{"separator", "one character, space or tab", "between the elements of a list; default a comma"},
 	{"signature_key", "a word", "makes the header a list such as t=…,v1=… and names the signatures' key"},
 	{"timestamp_key", "a word", "the timestamp's key in that list"},
 	{"signatures", "one or any", "whether a list has exactly one signature (default), or several, of which one must be right (rotation)"},
 	{"timestamp_header", "a header", "with the timestamp"},
 	{"timestamp_json", "a JSON pointer", "of the timestamp in the body"},
-	{"timestamp_unit", "s, ms, rfc3339 or http-date", "how the timestamp is written; default s"},
+	{"timestamp_unit", "s, ms, auto, rfc3339, iso or http-date", "how the timestamp is written; default s. `auto` is s or ms by its length, `iso` as rfc3339 or without a zone, which is UTC then"},
 	{"timestamp_window", "both or past", "whether a timestamp may be too far in the future too (default), or only too old"},
 	{"id_header", "a header", "with the event's ID; signed if the payload has {id}"},
 	{"id_json", "a JSON pointer", "of the event's ID in the body"},
@@ -47,7 +61,7 @@ var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")
 func newHMAC(preset *row, c Config) (scheme, error) {
 	r := *preset
 	o := hmacReader{options: c.Options}
-	r.alg = algorithm(o.choice("alg", string(r.alg), string(algSHA1), string(algSHA256), string(algSHA384), string(algSHA512)))
+	r.alg = algorithm(o.choice("alg", string(r.alg), string(algMD5), string(algSHA1), string(algSHA256), string(algSHA384), string(algSHA512)))
 	switch o.choice("encoding", "hex", "hex", "base64", "base64url") {
 	case "base64":
 		r.enc = encBase64
@@ -57,6 +71,9 @@ func newHMAC(preset *row, c Config) (scheme, error) {
 	r.header = o.header("header", r.header)
 	r.prefix = c.Options["prefix"]
 	r.template = o.text("payload", r.template)
+	if strings.HasSuffix(r.header, "*") {
+		r.syntax, r.sep, r.multi = values, ',', true
+	}
 	if r.sigKey = o.word("signature_key"); r.sigKey != "" {
 		r.syntax = list
 		r.sep = o.separator()
@@ -64,7 +81,7 @@ func newHMAC(preset *row, c Config) (scheme, error) {
 	r.tsKey = o.word("timestamp_key")
 	r.multi = o.choice("signatures", "one", "one", "any") == "any"
 	r.tsHeader, r.tsJSON = o.header("timestamp_header", ""), o.pointer("timestamp_json")
-	r.unit = unit(o.choice("timestamp_unit", "s", string(unitSeconds), string(unitMillis), string(unitRFC3339), string(unitHTTPDate)))
+	r.unit = unit(o.choice("timestamp_unit", "s", timeUnits...))
 	r.jsonUnit = r.unit
 	r.pastOnly = o.choice("timestamp_window", "both", "both", "past") == "past"
 	if name := o.header("id_header", ""); name != "" {
@@ -86,14 +103,14 @@ func newHMAC(preset *row, c Config) (scheme, error) {
 
 // coherent refuses combinations that would look safe without being so.
 func (r *row) coherent(c Config) error {
-	p, err := parsePayload(r.template)
+	p, err := parsePayload(r.template, nil)
 	switch {
 	case err != nil:
 		return badOption("payload", "%v", err)
 	case !p.signsBody():
 		return badOption("payload", "without {body} or {body_sha256} anyone could change the body")
-	case p.uses["secret"] || p.uses["form"]:
-		return badOption("payload", "{secret} and {form} are for presets only")
+	case p.uses["secret"] || p.uses["form"] || p.uses["field"]:
+		return badOption("payload", "{secret}, {form} and {field} are for presets only")
 	case p.uses["t"] && r.tsHeader == "" && r.tsKey == "":
 		return badOption("payload", "{t} needs timestamp_header or timestamp_key")
 	case !p.uses["t"] && (r.tsHeader != "" || r.tsKey != "") && r.tsJSON == "":
@@ -106,6 +123,10 @@ func (r *row) coherent(c Config) error {
 		return badOption("payload", "{id} needs id_header")
 	case r.sigKey == "" && (r.tsKey != "" || c.Options["signatures"] != "" || c.Options["separator"] != ""):
 		return badOption("signature_key", "timestamp_key, separator and signatures are for lists, which need it")
+	case p.uses["t"] && r.unit == unitEither && r.borders(p).timeSize > 0:
+		return badOption("timestamp_unit", "auto needs text around {t}: otherwise digits could move between it and its neighbour")
+	case r.sigKey != "" && strings.HasSuffix(r.header, "*"):
+		return badOption("signature_key", "a family of headers has a signature in each, not a list")
 	case r.sigKey != "" && r.sigKey == r.tsKey:
 		return badOption("timestamp_key", "must differ from signature_key")
 	case r.sigKey != "" && r.prefix != "":

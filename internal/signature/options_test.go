@@ -87,7 +87,7 @@ func TestBadOptionsAreNamed(t *testing.T) {
 		"option of another scheme":      {"github", o{"header": "X"}, "header"},
 		"secret_encoding without HMAC":  {"gitlab", o{"secret_encoding": "hex"}, "secret_encoding"},
 		"unknown secret_encoding":       {"github", o{"secret_encoding": "rot13"}, "secret_encoding"},
-		"unknown alg":                   {"hmac", o{"alg": "md5"}, "alg"},
+		"unknown alg":                   {"hmac", o{"alg": "md4"}, "alg"},
 		"unknown alg of cloudinary":     {"cloudinary", o{"alg": "sha512"}, "alg"},
 		"unknown encoding":              {"hmac", o{"encoding": "base32"}, "encoding"},
 		"header with a space":           {"hmac", o{"header": "X Y"}, "header"},

@@ -28,10 +28,12 @@ var placeholders = map[string]string{
 	"query":       "the query, sorted by name",
 	"method":      "the request's method",
 	"secret":      "the secret itself (plain hashes only)",
+	"field":       "one form field (presets only)",
 	"form":        "the form fields, as the provider joins them (presets only)",
 }
 
-func parsePayload(template string) (payload, error) {
+// parsePayload takes a template apart. fixed are placeholders of it whose text the configuration gives.
+func parsePayload(template string, fixed map[string]string) (payload, error) {
 	p := payload{uses: map[string]bool{}}
 	for template != "" {
 		open := strings.IndexByte(template, '{')
@@ -43,6 +45,11 @@ func parsePayload(template string) (payload, error) {
 			p.parts = append(p.parts, part{literal: template[:open]})
 		}
 		name, rest, closed := strings.Cut(template[open+1:], "}")
+		if text, ok := fixed[name]; ok && closed {
+			p.parts = append(p.parts, part{literal: text})
+			template = rest
+			continue
+		}
 		if !closed || placeholders[name] == "" {
 			return payload{}, fmt.Errorf("unknown placeholder {%s", template[open+1:])
 		}
@@ -55,7 +62,7 @@ func parsePayload(template string) (payload, error) {
 
 // signsBody reports whether changing a byte of the body changes the payload.
 func (p payload) signsBody() bool {
-	return p.uses["body"] || p.uses["body_sha256"] || p.uses["body_hash"] || p.uses["form"]
+	return p.uses["body"] || p.uses["body_sha256"] || p.uses["body_hash"] || p.uses["form"] || p.uses["field"]
 }
 
 // signsURL reports whether the public URL is part of it.
@@ -135,7 +142,7 @@ func (p part) text(m *message) string {
 		_, query, _ := strings.Cut(m.url, "?")
 		values, _ := url.ParseQuery(query) // what doesn't parse isn't signed by the provider either
 		return values.Encode()
-	case "form":
+	case "form", "field":
 		return m.form
 	}
 	return ""

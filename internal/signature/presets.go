@@ -110,14 +110,20 @@ var presetsCode = []row{
 }
 
 // presets is the whole table.
-var presets = slices.Concat(presetsBasic, presetsCode, presetsVideo, presetsTrade, presetsTalk)
+var presets = slices.Concat(presetsBasic, presetsGeneric, presetsCode, presetsVideo, presetsMedia, presetsTrade, presetsShops, presetsTalk, presetsWork)
 
 // specials are the schemes that need more than their row says.
 var specials = map[string]func(*row, Config) (scheme, error){
-	"videocloud":     newVideoCloud,
-	"hmac":           newHMAC,
-	"box":            newBox,
-	"cloudinary":     newCloudinary,
+	"videocloud": newVideoCloud,
+	"hmac":       newHMAC,
+	"box":        newBox,
+	"token":      newOptioned, "basic": newOptioned, "ed25519": newOptioned, "rsa": newOptioned, "ecdsa": newOptioned,
+	"cloudinary": newOptioned, "kaltura": newOptioned, "websub": newOptioned, "aftership": newOptioned, "assemblyai": newOptioned,
+	"mongodb-atlas": newOptioned, "strava": newOptioned,
+	"pusher": newPusher, "supabase": newSupabase, "persona": newSets,
+	"microsoft-graph": newBodyToken, "meraki": newBodyToken, "figma": newBodyToken,
+	"braintree": newBraintree, "hook0": newHook0, "contentful": newContentful, "hygraph": newHygraph, "nowpayments": newNOWPayments,
+	"ebay": newEBay, "aws-sns": newSNS,
 	"livekit":        newLiveKit,
 	"mailgun":        newMailgun,
 	"adyen-standard": newAdyen,

@@ -24,7 +24,7 @@ var presetsTrade = []row{
 	},
 	{
 		name: "lemonsqueezy", provider: "Lemon Squeezy", source: "third party, 2026-11", header: "X-Signature",
-		eventJSON: []string{"/meta/event_name"}, eventHeader: "X-Event-Name",
+		telltale: "/meta/event_name", eventJSON: []string{"/meta/event_name"}, eventHeader: "X-Event-Name",
 		note: "There is no event ID: two events with equal bodies are one.",
 	},
 	{

@@ -22,8 +22,10 @@ type row struct {
 	template string         // of the payload, default {body}
 
 	// Where the signature is.
-	header string
-	prefix string // in front of a single signature
+	header string   // with a * at its end: a family of headers, numbered from 1 on
+	prefix string   // in front of a single signature
+	often  bool     // the header may come several times, for a rotation
+	inJSON []string // pointers to the secret itself in the body, where * is every element: all of them must have it
 	syntax syntax
 	sep    byte   // between the elements of a list or of versions
 	sigKey string // list key or version of the signatures
@@ -51,13 +53,18 @@ type row struct {
 	asksAgain      func(url, form string) bool // requests that are alike and yet not the same, where an ID tells them apart
 	identity       string
 
-	telltale  string                                       // pointer into the body: tells providers apart that share a header
+	telltale  string                                       // pointer into the body, or what it begins with: tells providers apart that share a header
 	fixed     []fixedHeader                                // further headers that must have this value
 	urls      func(string) []string                        // spellings of the URL that the provider may have signed
 	userInfo  bool                                         // the URL may have a user's name and password, which is signed too
 	form      func(r *Request, url string) (string, error) // what {form} stands for
 	handshake handshake                                    // which set-up requests are answered
 	options   []string                                     // of this scheme, beside secret_encoding
+	fixedBy   []string                                     // options that placeholders of the template stand for, and that are required
+	kidHeader string                                       // names the key
+	jwt       *jwtRules                                    // what a token must say
+	hosts     []string                                     // where keys may be fetched from
+	jwksURL   string                                       // where the provider's keys are
 	secretIs  string                                       // what the secret is called at the provider
 	note      string                                       // what the signature doesn't protect, beyond what the row says by itself
 	how       string                                       // what is signed, where the template can't say it
@@ -71,7 +78,7 @@ const defaultTolerance = 5 * time.Minute
 func (r row) complete() *row {
 	setDefault(&r.alg, algSHA256)
 	setDefault(&r.secret, secUTF8)
-	if r.alg != algToken {
+	if !r.tokens() && r.alg != algJWT {
 		setDefault(&r.template, "{body}")
 	}
 	setDefault(&r.unit, unitSeconds)
@@ -94,7 +101,21 @@ func setDefault[T comparable](v *T, value T) {
 func (r *row) timestamped() bool { return r.tsHeader != "" || r.tsKey != "" || r.tsJSON != "" }
 
 // hmac reports whether the secret's encoding can be chosen.
-func (r *row) keyed() bool { return r.alg != algEd25519 && r.alg != algECDSA && r.alg != algToken }
+func (r *row) keyed() bool { return hashes[r.alg] != nil }
+
+// keyless reports whether the scheme can do without a secret: its keys are published, or options.
+func (r *row) keyless() bool {
+	return r.name == "aws-sns" || r.name == "ebay" || (r.public() && r.header != "") || (r.jwt != nil && (r.jwksURL != "" || slices.Contains(r.options, "jwks_pem")))
+}
+
+// Keyless reports whether a scheme can do without a secret, as its keys are published or given as options.
+func Keyless(scheme string) bool {
+	r, ok := find(scheme)
+	return ok && r.keyless()
+}
+
+// tokens reports whether the secret itself is in the request.
+func (r *row) tokens() bool { return r.alg == algToken || r.alg == algBasic }
 
 // window is the row's window with the configuration's say.
 func (r *row) window(c Config) window {

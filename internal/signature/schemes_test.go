@@ -1,19 +1,19 @@
 package signature
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/hex"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -48,7 +48,7 @@ func samples(t testing.TB) []*sample {
 			s.config.URL = "https://hooks.example.com/in?a=b"
 		}
 		s.adjust(t)
-		if s.sign == nil {
+		if s.sign == nil && !s.inBody() {
 			v := s.verifier(t)
 			s.sign = v.Sign
 		}
@@ -59,8 +59,28 @@ func samples(t testing.TB) []*sample {
 
 func (s *sample) adjust(t testing.TB) {
 	secret := func(own, wrong string) { s.config.Secrets, s.wrong = []string{own}, wrong }
+	r, _ := find(s.Name)
+	s.Header = strings.Replace(s.Header, "*", "1", 1)
+	if s.Name == "travis-ci" {
+		s.body = []byte("payload=%7B%7D")
+		s.header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if r.public() && s.Name != "standard-v1a" && s.Name != "aws-sns" {
+		public, private := pair(t, r.alg)
+		_, wrong := pair(t, r.alg)
+		signing := s.config
+		signing.Options, signing.Secrets = s.config.Options, []string{private}
+		if s.Name == "ebay" {
+			return
+		}
+		secret(public, publicOf(t, wrong))
+		v, err := New(signing)
+		require.NoError(t, err)
+		s.sign = v.Sign
+		return
+	}
 	switch s.Name {
-	case "standard", "svix":
+	case "standard", "svix", "supabase", "lithic":
 		secret("whsec_"+base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 24))), "whsec_"+base64.StdEncoding.EncodeToString([]byte(strings.Repeat("w", 24))))
 	case "standard-v1a":
 		_, own, err := ed25519.GenerateKey(rand.Reader)
@@ -73,38 +93,90 @@ func (s *sample) adjust(t testing.TB) {
 		s.config.Secrets[0] = whpk + base64.StdEncoding.EncodeToString(own.Public().(ed25519.PublicKey))
 	case "adyen-platform", "adyen-standard":
 		secret(strings.Repeat("ab", 32), strings.Repeat("cd", 32))
-	case "twilio", "plivo-v3":
+	case "twilio", "plivo-v3", "mandrill":
 		s.body = []byte("From=%2B1&To=%2B2&Body=hi")
 		s.header.Set("Content-Type", "application/x-www-form-urlencoded")
-	case "discord":
-		public, own, err := ed25519.GenerateKey(rand.Reader)
-		require.NoError(t, err)
-		other, _, err := ed25519.GenerateKey(rand.Reader)
-		require.NoError(t, err)
-		secret(hex.EncodeToString(public), hex.EncodeToString(other))
-		s.sign = func(r *Request, _ string, now time.Time) (http.Header, error) {
-			stamp := strconv.FormatInt(now.Unix(), 10)
-			return http.Header{
-				"X-Signature-Timestamp": {stamp},
-				"X-Signature-Ed25519":   {hex.EncodeToString(ed25519.Sign(own, append([]byte(stamp), r.Body...)))},
-			}, nil
+	case "airtable", "daily", "microsoft-teams":
+		secret(base64.StdEncoding.EncodeToString([]byte("a secret")), base64.StdEncoding.EncodeToString([]byte("another")))
+	case "basic":
+		secret("user:password", "user:other")
+	case "braintree", "solidgate":
+		s.config.Options = map[string]string{"public_key": "pk"}
+	case "tiktok-shop":
+		s.config.Options = map[string]string{"app_key": "key"}
+	case "contentful":
+		secret(strings.Repeat("k", 64), strings.Repeat("w", 64))
+		s.config.URL = "https://hooks.example.com/in?a=b"
+	case "aws-sns":
+		s.config.Secrets = nil
+		s.config.Options = map[string]string{"topic_arn": "arn:aws:sns:us-east-1:1:t"}
+	case "jwt":
+		s.config.Options = map[string]string{"audience": "us", "body_hash": "hash"}
+		s.SignsBody, s.IDSigned = true, false
+	case "monday":
+		s.config.Options = map[string]string{"audience": "us"}
+	case "google-pubsub", "plaid", "fireblocks", "wix":
+		alg := algRSA256
+		if s.Name == "plaid" {
+			alg = algECDSA
 		}
-	case "sendgrid":
-		own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		require.NoError(t, err)
-		other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		require.NoError(t, err)
-		secret(spki(t, own), spki(t, other))
-		s.sign = func(r *Request, _ string, now time.Time) (http.Header, error) {
-			stamp := strconv.FormatInt(now.Unix(), 10)
-			sum := sha256.Sum256(append([]byte(stamp), r.Body...))
-			der, err := ecdsa.SignASN1(rand.Reader, own, sum[:])
-			return http.Header{
-				"X-Twilio-Email-Event-Webhook-Timestamp": {stamp},
-				"X-Twilio-Email-Event-Webhook-Signature": {base64.StdEncoding.EncodeToString(der)},
-			}, err
+		if s.Name == "google-pubsub" {
+			s.config.Options = map[string]string{"audience": "us", "email": "a@b"}
 		}
+		public, private := pair(t, alg)
+		_, wrong := pair(t, alg)
+		secret(private, publicOf(t, wrong))
+		v := s.verifier(t)
+		s.sign = v.Sign
+		s.config.Secrets[0] = public
 	}
+}
+
+// pair returns a key of an algorithm, and at the next call another: the public and the private half, in PEM.
+func pair(t testing.TB, alg algorithm) (public, private string) {
+	testKeys.Lock()
+	defer testKeys.Unlock()
+	if testKeys.made == nil {
+		testKeys.made, testKeys.given = map[algorithm][]string{}, map[algorithm]int{}
+	}
+	n := testKeys.given[alg] % 2
+	testKeys.given[alg]++
+	if len(testKeys.made[alg]) <= n {
+		testKeys.made[alg] = append(testKeys.made[alg], newPrivate(t, alg))
+	}
+	private = testKeys.made[alg][n]
+	return publicOf(t, private), private
+}
+
+// testKeys are two keys of each algorithm, as some take long to make.
+var testKeys struct {
+	sync.Mutex
+	made  map[algorithm][]string
+	given map[algorithm]int
+}
+
+func newPrivate(t testing.TB, alg algorithm) string {
+	var signer crypto.Signer
+	var err error
+	switch alg {
+	case algEd25519:
+		_, signer, err = ed25519.GenerateKey(rand.Reader)
+	case algECDSA, algECDSA1:
+		signer, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	default:
+		signer, err = rsa.GenerateKey(rand.Reader, 2048)
+	}
+	require.NoError(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(signer)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// publicOf is the public half of a private key.
+func publicOf(t testing.TB, private string) string {
+	der, err := x509.MarshalPKIXPublicKey(parsePrivateKey(private).Public())
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
 func spki(t testing.TB, k *ecdsa.PrivateKey) string {
@@ -132,8 +204,9 @@ func (s *sample) request(t testing.TB, now time.Time) *Request {
 	return r
 }
 
-// inBody are the schemes whose signature is part of the body; they have tests of their own.
-func (s *sample) inBody() bool { return s.Header == "" }
+// inBody are the schemes whose signature is part of the body, or whose signed text is composed for verifying only; they have tests of
+// their own.
+func (s *sample) inBody() bool { return s.Header == "" || !s.CanSign }
 
 // forEachScheme runs a test with every scheme that signs in headers.
 func forEachScheme(t *testing.T, test func(t *testing.T, s *sample)) {
@@ -165,7 +238,7 @@ func TestEverySchemeVerifiesWhatItSigns(t *testing.T) {
 		require.Zero(t, res.Secret)
 		require.Equal(t, s.SignsBody, res.BodySigned)
 		require.Equal(t, s.SignsURL, res.URLSigned != "")
-		if s.ID != "" && s.IDSigned && !strings.Contains(s.ID, "/event") {
+		if row, _ := find(s.Name); s.ID != "" && s.IDSigned && (row.idJSON == "" || row.idJSON == "/id") && s.Name != "jwt" {
 			require.Equal(t, "evt_1", res.ID)
 			require.True(t, res.IDSigned)
 		}
@@ -218,7 +291,7 @@ func TestEverySchemeRefusesAnotherURL(t *testing.T) {
 		}
 		r := s.request(t, noon)
 		_, err := s.verifier(t, func(c *Config) { c.URL = "https://other.example.com/in?a=b" }).Verify(r, noon)
-		if s.Name != "messagebird" {
+		if s.Name != "messagebird" && s.Name != "jira-connect" {
 			requireReason(t, ReasonMismatch, err)
 		}
 		r.URL = "/in?a=c"
@@ -246,6 +319,9 @@ func TestEverySchemeNeedsItsHeaderOnce(t *testing.T) {
 		requireReason(t, ReasonMissing, err)
 
 		for _, values := range [][]string{{value, value}, {value, "x"}, {"x", value}, {value, ""}} {
+			if row, _ := find(s.Name); row.often && values[1] == value {
+				continue // it may come several times
+			}
 			r.Header[header] = values
 			_, err = v.Verify(r, noon)
 			requireReason(t, ReasonMalformed, err)
@@ -341,7 +417,13 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 func TestNoSecretAndEmptySecretAreErrors(t *testing.T) {
 	t.Parallel()
 	for _, s := range samples(t) {
+		if len(s.config.Secrets) == 0 || s.Name == "ebay" {
+			continue // its keys are published
+		}
 		for name, secrets := range map[string][]string{"none": nil, "empty": {""}, "one empty": {s.config.Secrets[0], ""}} {
+			if secrets == nil && Keyless(s.Name) {
+				continue // they may come as options
+			}
 			t.Run(s.Name+" "+name, func(t *testing.T) {
 				t.Parallel()
 				c := s.config

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // secretEncoding is how the text of a secret becomes a key.
@@ -14,6 +16,7 @@ const (
 	secBase64 secretEncoding = "base64" // decoded
 	secHex    secretEncoding = "hex"    // decoded
 	secWhsec  secretEncoding = "whsec"  // base64, after whsec_ where that is there
+	secNFKD   secretEncoding = "nfkd"   // its bytes in Unicode's form NFKD
 	secAuto   secretEncoding = "auto"   // base64 after whsec_ where that is there, otherwise its bytes
 )
 
@@ -39,6 +42,8 @@ func (e secretEncoding) decode(secret string) (key []byte, why string) {
 		return key, ""
 	case secBase64:
 		return base64Key(secret)
+	case secNFKD:
+		return norm.NFKD.Bytes([]byte(secret)), ""
 	case secWhsec:
 		return base64Key(strings.TrimPrefix(secret, whsec))
 	case secAuto:

@@ -1,9 +1,11 @@
 package signature
 
 import (
-	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,8 +13,11 @@ import (
 
 // sign makes the headers that the row describes.
 func (g *generic) sign(r *Request, id string, now time.Time) (http.Header, error) {
+	if len(g.keys) == 0 {
+		return nil, ErrCannotSign
+	}
 	k := &g.keys[0]
-	if k.curve != nil || (k.public != nil && k.private == nil) {
+	if k.mac == nil && k.token == "" && k.signer == nil {
 		return nil, ErrCannotSign
 	}
 	m := message{body: r.Body, method: r.Method, url: g.urls(r)[0]}
@@ -45,22 +50,36 @@ func (g *generic) sign(r *Request, id string, now time.Time) (http.Header, error
 	for _, f := range g.fixed {
 		h.Set(f.name, f.value)
 	}
-	h.Set(g.sigHeader, g.prefix+g.frame(k, g.signature(k, &m), m.t))
+	signature, err := g.signature(k, &m)
+	if err != nil {
+		return nil, err
+	}
+	h.Set(strings.Replace(g.sigHeader, "*", "1", 1), g.prefix+g.frame(k, signature, m.t))
 	return h, nil
 }
 
 // signature signs a message with one key and encodes the result.
-func (g *generic) signature(k *key, m *message) string {
-	if k.token != "" {
-		return k.token
+func (g *generic) signature(k *key, m *message) (string, error) {
+	if g.alg == algBasic {
+		return base64.StdEncoding.EncodeToString([]byte(k.token)), nil
 	}
-	if k.private != nil {
-		return string(g.enc.encode(nil, ed25519.Sign(k.private, g.payload.append(nil, m))))
+	if k.token != "" {
+		return k.token, nil
+	}
+	if k.signer != nil {
+		digest := g.payload.append(nil, m)
+		if k.hash != 0 {
+			h := k.hash.New()
+			h.Write(digest)
+			digest = h.Sum(nil)
+		}
+		signature, err := k.signer.Sign(rand.Reader, digest, k.hash)
+		return string(g.enc.encode(nil, signature)), err
 	}
 	s := k.mac.get()
 	defer k.mac.put(s)
 	g.payload.write(s, m)
-	return string(g.enc.encode(nil, s.total()))
+	return string(g.enc.encode(nil, s.total())), nil
 }
 
 // frame puts a signature into the syntax of its header.
@@ -68,6 +87,8 @@ func (g *generic) frame(k *key, signature, t string) string {
 	switch {
 	case g.syntax == versions:
 		return k.version + "," + signature
+	case g.syntax == ordered:
+		return t + string(g.sep) + signature
 	case g.syntax == list && g.tsKey != "":
 		return g.tsKey + "=" + t + string(g.sep) + k.version + "=" + signature
 	case g.syntax == list:

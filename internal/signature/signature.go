@@ -41,6 +41,8 @@ type Config struct {
 	URL string
 	// Brand is the word in the headers of the scheme videocloud. Default: VideoCloud. The option brand says the same.
 	Brand string
+	// Transport fetches keys and certificates, for schemes that need it. Nil is a transport of this package's.
+	Transport http.RoundTripper
 }
 
 // Request is what is verified. The body must be the bytes as received.
@@ -106,7 +108,11 @@ func New(c Config) (*Verifier, error) {
 		return nil, badOption("require_timestamp", "only the scheme %s knows it; remove it, for %s has rules of its own for timestamps", videoCloudName, r.name)
 	}
 	build, ok := specials[r.name]
-	if !ok {
+	switch {
+	case ok:
+	case r.alg == algJWT:
+		build = newJWT
+	default:
 		build = newGeneric
 	}
 	s, err := build(r, c)

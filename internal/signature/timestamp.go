@@ -3,6 +3,7 @@ package signature
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -14,7 +15,8 @@ const (
 	unitMillis   unit = "ms"
 	unitRFC3339  unit = "rfc3339"
 	unitHTTPDate unit = "http-date"
-	unitEither   unit = "s or ms" // by its length
+	unitEither   unit = "auto" // seconds or milliseconds, by its length
+	unitISO      unit = "iso"  // as RFC 3339, or without a zone, which is UTC then
 )
 
 // maxTime bounds the text of a timestamp.
@@ -38,6 +40,11 @@ func (u unit) parse(text string) (ms, precision int64, ok bool) {
 			return unitMillis.parse(text)
 		}
 		return unitSeconds.parse(text)
+	case unitISO:
+		if len(text) > 0 && text[len(text)-1] != 'Z' && strings.LastIndexAny(text, "+-") < len("2006-01-02") {
+			text += "Z"
+		}
+		return unitRFC3339.parse(text)
 	case unitRFC3339:
 		// time.Parse is laxer than the format: it takes a one-digit hour and a comma.
 		if len(text) < len("2006-01-02T15:04:05Z") || len(text) > maxTime || text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] == ',' {
@@ -69,7 +76,7 @@ func (u unit) format(t time.Time) string {
 	switch u {
 	case unitMillis:
 		return strconv.FormatInt(t.UnixMilli(), 10)
-	case unitRFC3339:
+	case unitRFC3339, unitISO:
 		return t.UTC().Format(time.RFC3339)
 	case unitHTTPDate:
 		return t.UTC().Format(http.TimeFormat)

@@ -224,7 +224,9 @@ func queryOf(u string) (url.Values, error) {
 }
 
 // formOf parses the body as a form. An empty body is an empty form.
-func formOf(r *Request) (url.Values, error) {
+func formOf(r *Request) (url.Values, error) { return formUpTo(r, maxForm) }
+
+func formUpTo(r *Request, size int) (url.Values, error) {
 	if len(r.Body) == 0 {
 		return nil, nil
 	}
@@ -232,7 +234,7 @@ func formOf(r *Request) (url.Values, error) {
 	if err != nil || kind != "application/x-www-form-urlencoded" {
 		return nil, &Error{ReasonMismatch, "the body is not a form, so nothing signs it"}
 	}
-	if len(r.Body) > maxForm || bytes.Count(r.Body, []byte{'&'}) >= maxFields {
+	if len(r.Body) > size || bytes.Count(r.Body, []byte{'&'}) >= maxFields {
 		return nil, malformed("the form", "is too large")
 	}
 	fields, err := url.ParseQuery(string(r.Body))

@@ -57,11 +57,18 @@ func newVideoCloud(r *row, c Config) (scheme, error) {
 	return s, nil
 }
 
-func only(options map[string]string, name string) map[string]string {
-	if value, ok := options[name]; ok {
-		return map[string]string{name: value}
+// only are some of the options.
+func only(options map[string]string, names ...string) map[string]string {
+	var own map[string]string
+	for _, name := range names {
+		if value, ok := options[name]; ok {
+			if own == nil {
+				own = map[string]string{}
+			}
+			own[name] = value
+		}
 	}
-	return nil
+	return own
 }
 
 func canonicalBrand(brand string) config.BrandHeaders {

@@ -1,0 +1,360 @@
+package signature
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The schemes of this file sign a text of their own making, with an HMAC.
+
+// composed is a scheme that makes the signed text in Go. signed gets what the headers say.
+type composed struct {
+	row    *row
+	keys   []key
+	window window
+	url    string
+	read   func(s *composed, h http.Header) (*composition, error)
+	signed func(s *composed, c *composition, r *Request) error
+}
+
+// composition is one request's.
+type composition struct {
+	signature decoded
+	t         string
+	ms        int64
+	precision int64
+	fields    map[string]string // of a list in the header
+	text      []byte            // what is signed
+	content   []byte            // what identifies the event
+	ids       bool              // the ID header is part of the text
+}
+
+func (r *row) composed(c Config) (*composed, error) {
+	keys, err := r.keys(c)
+	if err != nil {
+		return nil, err
+	}
+	return &composed{row: r, keys: keys, window: r.window(c), url: c.URL}, nil
+}
+
+func (s *composed) parse(h http.Header) (*composition, error) {
+	c, err := s.read(s, h)
+	if err != nil {
+		return nil, err
+	}
+	if !s.keys[0].fits(&c.signature) {
+		return nil, malformed(s.row.header, "has no signature of the scheme's form")
+	}
+	if !s.row.timestamped() {
+		return c, nil
+	}
+	var ok bool
+	if c.ms, c.precision, ok = s.row.unit.parse(c.t); !ok {
+		return nil, malformed("the timestamp", "is not one of the scheme's form")
+	}
+	return c, nil
+}
+
+func (s *composed) check(h http.Header, now time.Time) error {
+	c, err := s.parse(h)
+	if err != nil || !s.row.timestamped() {
+		return err
+	}
+	return s.window.check(c.ms, c.precision, now)
+}
+
+func (s *composed) verify(r *Request, now time.Time) (Result, error) {
+	c, err := s.parse(r.Header)
+	if err != nil {
+		return Result{}, err
+	}
+	if s.row.timestamped() {
+		if err := s.window.check(c.ms, c.precision, now); err != nil {
+			return Result{}, err
+		}
+	}
+	if err := s.signed(s, c, r); err != nil {
+		return Result{}, err
+	}
+	for i, k := range s.keys {
+		m := k.mac.get()
+		m.write(c.text)
+		equal := hmac.Equal(m.total(), c.signature.bytes())
+		k.mac.put(m)
+		if equal {
+			return s.result(i, c, r), nil
+		}
+	}
+	return Result{}, errMismatch
+}
+
+func (s *composed) result(matched int, c *composition, r *Request) Result {
+	res := Result{Secret: matched, Timestamp: c.t, BodySigned: true, Content: c.content}
+	for _, name := range s.row.idHeaders {
+		if res.ID = optional(r.Header, http.CanonicalHeaderKey(name)); res.ID != "" {
+			res.IDSigned = c.ids
+			res.NoID = !c.ids
+		}
+	}
+	for _, pointer := range s.row.eventJSON {
+		if res.Event == "" {
+			res.Event, _ = Field(r.Body, pointer)
+		}
+	}
+	if res.Event == "" && s.row.eventHeader != "" {
+		res.Event = optional(r.Header, http.CanonicalHeaderKey(s.row.eventHeader))
+	}
+	return res
+}
+
+func (s *composed) sign(*Request, string, time.Time) (http.Header, error) { return nil, ErrCannotSign }
+
+// pairs reads a header of name=value with commas between.
+func pairs(h http.Header, name string) (map[string]string, error) {
+	value, err := one(h, name)
+	if err != nil {
+		return nil, err
+	}
+	fields := map[string]string{}
+	for it := list.walk(value, ','); ; {
+		e, more := it.next()
+		if !more {
+			return fields, nil
+		}
+		if _, twice := fields[e.key]; !e.ok || twice || len(fields) > maxCandidates {
+			return nil, malformed(name, "is not a list of the scheme's form")
+		}
+		fields[e.key] = e.value
+	}
+}
+
+// newHook0 checks Hook0's signatures: of time, certain headers and body (v1), or, where that is missing, of time and body (v0).
+func newHook0(r *row, c Config) (scheme, error) {
+	s, err := r.composed(c)
+	if err != nil {
+		return nil, err
+	}
+	s.read = func(s *composed, h http.Header) (*composition, error) {
+		fields, err := pairs(h, "X-Hook0-Signature")
+		if err != nil {
+			return nil, err
+		}
+		c := &composition{t: fields["t"], fields: fields}
+		text, ok := fields["v1"]
+		if !ok {
+			text = fields["v0"]
+		}
+		s.row.enc.decode(&c.signature, text)
+		return c, nil
+	}
+	s.signed = func(_ *composed, c *composition, r *Request) error {
+		var varying []byte
+		if _, ok := c.fields["v1"]; ok {
+			names := strings.Fields(c.fields["h"])
+			if len(names) == 0 || len(names) > maxCandidates {
+				return malformed("X-Hook0-Signature", "lists no headers, or too many")
+			}
+			varying = append(varying, c.fields["h"]...)
+			for _, name := range names {
+				value, err := one(r.Header, http.CanonicalHeaderKey(name))
+				if err != nil {
+					return err
+				}
+				varying = append(append(varying, '.'), value...)
+			}
+			c.ids = slices.Contains(names, "x-event-id")
+			varying = append(varying, '.')
+		}
+		c.content = append(varying, r.Body...)
+		c.text = append([]byte(c.t+"."), c.content...)
+		return nil
+	}
+	return s, nil
+}
+
+// newContentful checks Contentful's: method, address, the headers that one header lists, and body, each on a line.
+func newContentful(r *row, c Config) (scheme, error) {
+	if c.URL == "" {
+		return nil, badOption("url", "the scheme contentful signs the public URL, so it has to be given")
+	}
+	if err := r.checkURL(c.URL); err != nil {
+		return nil, err
+	}
+	for i, secret := range c.Secrets {
+		if len(secret) != 64 {
+			return nil, badSecret(i, "a signing secret of Contentful has 64 characters")
+		}
+	}
+	s, err := r.composed(c)
+	if err != nil {
+		return nil, err
+	}
+	const stamp, listed = "x-contentful-timestamp", "x-contentful-signed-headers"
+	s.read = func(s *composed, h http.Header) (*composition, error) {
+		text, err := one(h, "X-Contentful-Signature")
+		if err != nil {
+			return nil, err
+		}
+		c := &composition{}
+		s.row.enc.decode(&c.signature, text)
+		if c.t, err = one(h, "X-Contentful-Timestamp"); err != nil {
+			return nil, err
+		}
+		_, err = one(h, "X-Contentful-Signed-Headers")
+		return c, err
+	}
+	s.signed = func(s *composed, c *composition, r *Request) error {
+		names := strings.Split(strings.ToLower(r.Header.Get("X-Contentful-Signed-Headers")), ",")
+		if len(names) > 2*maxCandidates || !slices.Contains(names, stamp) || !slices.Contains(names, listed) {
+			return malformed("X-Contentful-Signed-Headers", "does not list itself and the timestamp, or too many")
+		}
+		slices.Sort(names)
+		var lines, still []string
+		for _, name := range names {
+			value, err := one(r.Header, http.CanonicalHeaderKey(strings.TrimSpace(name)))
+			if err != nil {
+				return err
+			}
+			line := strings.TrimSpace(name) + ":" + strings.TrimSpace(value)
+			lines = append(lines, line)
+			if name != stamp {
+				still = append(still, line)
+			}
+		}
+		u := publicURL(s.url, r.URL)
+		if len(u) > maxURL {
+			return malformed("the URL", "is too long")
+		}
+		_, _, _, path := cutURL(u)
+		if path == "" {
+			path = "/"
+		}
+		join := func(headers []string) []byte {
+			return bytes.Join([][]byte{[]byte(r.Method), []byte(path), []byte(strings.Join(headers, ";")), r.Body}, []byte{'\n'})
+		}
+		c.text, c.content = join(lines), join(still)
+		return nil
+	}
+	return s, nil
+}
+
+// newHygraph checks Hygraph's: a JSON object of the body as a string, the environment's name and the time.
+func newHygraph(r *row, c Config) (scheme, error) {
+	s, err := r.composed(c)
+	if err != nil {
+		return nil, err
+	}
+	s.read = func(s *composed, h http.Header) (*composition, error) {
+		fields, err := pairs(h, "Gcms-Signature")
+		if err != nil {
+			return nil, err
+		}
+		c := &composition{t: fields["t"], fields: fields}
+		s.row.enc.decode(&c.signature, fields["sign"])
+		return c, nil
+	}
+	s.signed = func(_ *composed, c *composition, r *Request) error {
+		text, ok := appendJSString([]byte(`{"Body":`), r.Body)
+		if !ok {
+			return errMismatch
+		}
+		if text, ok = appendJSString(append(text, `,"EnvironmentName":`...), []byte(c.fields["env"])); !ok {
+			return errMismatch
+		}
+		c.content = text
+		c.text = append(slices.Clone(text), `,"TimeStamp":`+strconv.FormatInt(c.ms, 10)+`}`...)
+		return nil
+	}
+	return s, nil
+}
+
+// maxSorted bounds a body that is parsed and printed anew before its signature is known. Payment notices are small.
+const maxSorted = 128 << 10
+
+// newNOWPayments checks NOWPayments': the JSON with sorted members.
+func newNOWPayments(r *row, c Config) (scheme, error) {
+	s, err := r.composed(c)
+	if err != nil {
+		return nil, err
+	}
+	s.read = func(s *composed, h http.Header) (*composition, error) {
+		text, err := one(h, "X-Nowpayments-Sig")
+		if err != nil {
+			return nil, err
+		}
+		c := &composition{}
+		s.row.enc.decode(&c.signature, text)
+		return c, nil
+	}
+	s.signed = func(_ *composed, c *composition, r *Request) error {
+		if len(r.Body) > maxSorted || distinctNames(r.Body) != nil {
+			return malformed("the body", "is not JSON with distinct names, or is too large")
+		}
+		var ok bool
+		if c.text, ok = sortedJSON(r.Body); !ok {
+			return malformed("the body", "is not JSON")
+		}
+		c.content = c.text
+		return nil
+	}
+	return s, nil
+}
+
+// ebay checks eBay's: a header that is JSON in base64, with the key's ID and the signature.
+type ebay struct {
+	*generic
+}
+
+func newEBay(preset *row, c Config) (scheme, error) {
+	if c.Options["jwks_pem"] == "" {
+		return nil, badOption("jwks_pem", "the scheme ebay needs the public keys: eBay gives them to applications only")
+	}
+	r := *preset
+	r.header, r.kidHeader = "Signature", "Kid"
+	c.Secrets = nil // the verification token, which signs nothing
+	g, err := newGeneric(&r, c)
+	if err != nil {
+		return nil, err
+	}
+	return &ebay{g.(*generic)}, nil
+}
+
+// inner are the headers that the one stands for.
+func (s *ebay) inner(h http.Header) (http.Header, error) {
+	const name = "X-Ebay-Signature"
+	value, err := one(h, name)
+	if err != nil {
+		return nil, err
+	}
+	text, err := strictBase64.DecodeString(value)
+	if err != nil || strings.ContainsAny(value, "\r\n") || distinctNames(text) != nil {
+		return nil, malformed(name, "is not a JSON object in base64")
+	}
+	kid, ok1 := Field(text, "/kid")
+	signature, ok2 := Field(text, "/signature")
+	if !ok1 || !ok2 {
+		return nil, malformed(name, "has no key ID or no signature")
+	}
+	return http.Header{"Kid": {kid}, "Signature": {signature}}, nil
+}
+
+func (s *ebay) check(h http.Header, now time.Time) error {
+	own, err := s.inner(h)
+	if err != nil {
+		return err
+	}
+	return s.generic.check(own, now)
+}
+
+func (s *ebay) verify(r *Request, now time.Time) (Result, error) {
+	own, err := s.inner(r.Header)
+	if err != nil {
+		return Result{}, err
+	}
+	return s.generic.verify(&Request{Method: r.Method, URL: r.URL, Header: own, Body: r.Body}, now)
+}

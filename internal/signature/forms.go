@@ -1,0 +1,113 @@
+package signature
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" // Braintree's key is a SHA-1 of the private one
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxBatch bounds the forms of providers that send many events in one field, which are parsed before the signature is known.
+const maxBatch = 1 << 20
+
+// mandrillForm returns the fields as Mailchimp Transactional signs them: names sorted, each with its value.
+func mandrillForm(r *Request, _ string) (string, error) {
+	fields, err := formUpTo(r, maxBatch)
+	if err != nil {
+		return "", err
+	}
+	return joinForm(fields, func(b *strings.Builder, name string, values []string) {
+		slices.Sort(values)
+		for _, value := range values {
+			b.WriteString(name)
+			b.WriteString(value)
+		}
+	}), nil
+}
+
+// travisForm returns the one field that Travis signs.
+func travisForm(r *Request, _ string) (string, error) {
+	fields, err := formUpTo(r, maxBatch)
+	if err != nil {
+		return "", err
+	}
+	return onlyField(fields, "payload")
+}
+
+func onlyField(fields url.Values, name string) (string, error) {
+	switch values := fields[name]; {
+	case len(values) == 0 || values[0] == "":
+		return "", missing("the field " + name)
+	case len(values) > 1:
+		return "", malformed("the field "+name, "is repeated")
+	default:
+		return values[0], nil
+	}
+}
+
+// braintree checks a form with the signature in one field and what it signs in another. The signature names a public key, and is made with
+// the SHA-1 of the private one.
+type braintree struct {
+	row    *row
+	keys   []*macPool
+	public string
+}
+
+func newBraintree(r *row, c Config) (scheme, error) {
+	if _, err := r.keys(c); err != nil {
+		return nil, err
+	}
+	s := &braintree{row: r, public: c.Options["public_key"]}
+	if s.public == "" {
+		return nil, badOption("public_key", "the scheme braintree needs it")
+	}
+	for _, secret := range c.Secrets {
+		sum := sha1.Sum([]byte(secret))
+		s.keys = append(s.keys, newMAC(algSHA1, sum[:]))
+	}
+	return s, nil
+}
+
+// check has nothing to look at before the body is there.
+func (s *braintree) check(http.Header, time.Time) error { return nil }
+
+func (s *braintree) verify(r *Request, _ time.Time) (Result, error) {
+	fields, err := formUpTo(r, maxBatch)
+	if err != nil {
+		return Result{}, err
+	}
+	pairs, err := onlyField(fields, "bt_signature")
+	if err != nil {
+		return Result{}, err
+	}
+	payload, err := onlyField(fields, "bt_payload")
+	if err != nil {
+		return Result{}, err
+	}
+	var d decoded
+	for pair := range strings.SplitSeq(pairs, "&") {
+		public, text, ok := strings.Cut(pair, "|")
+		if ok && public == s.public && encHex.decode(&d, text) {
+			break
+		}
+		d.n = 0
+	}
+	if d.n != sha1.Size {
+		return Result{}, malformed("the field bt_signature", "has no signature for the configured public_key")
+	}
+	for i, k := range s.keys {
+		m := k.get()
+		m.writeString(payload)
+		equal := hmac.Equal(m.total(), d.bytes())
+		k.put(m)
+		if equal {
+			return Result{Secret: i, BodySigned: true, Content: []byte(payload)}, nil
+		}
+	}
+	return Result{}, errMismatch
+}
+
+func (s *braintree) sign(*Request, string, time.Time) (http.Header, error) { return nil, ErrCannotSign }

@@ -1,0 +1,96 @@
+package signature
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"sort"
+	"unicode/utf8"
+)
+
+// appendJSString appends a JSON string as JavaScript's JSON.stringify prints it. It is false for what is no UTF-8, which JavaScript would
+// have replaced before it signed.
+func appendJSString(dst []byte, s []byte) ([]byte, bool) {
+	if !utf8.Valid(s) {
+		return nil, false
+	}
+	dst = append(dst, '"')
+	for _, c := range s {
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\b':
+			dst = append(dst, '\\', 'b')
+		case '\f':
+			dst = append(dst, '\\', 'f')
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			if c < ' ' {
+				dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+				continue
+			}
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"'), true
+}
+
+// sortedJSON prints a document as JavaScript prints it whose objects have their members sorted by name, at every depth.
+func sortedJSON(doc []byte) ([]byte, bool) {
+	d := json.NewDecoder(bytes.NewReader(doc))
+	var value any
+	if d.Decode(&value) != nil || d.More() {
+		return nil, false
+	}
+	return appendSorted(make([]byte, 0, len(doc)), value)
+}
+
+func appendSorted(dst []byte, value any) ([]byte, bool) {
+	ok := true
+	switch v := value.(type) {
+	case map[string]any:
+		names := make([]string, 0, len(v))
+		for name := range v {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		dst = append(dst, '{')
+		for i, name := range names {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			if dst, ok = appendJSString(dst, []byte(name)); !ok {
+				return nil, false
+			}
+			if dst, ok = appendSorted(append(dst, ':'), v[name]); !ok {
+				return nil, false
+			}
+		}
+		return append(dst, '}'), true
+	case []any:
+		dst = append(dst, '[')
+		for i, element := range v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			if dst, ok = appendSorted(dst, element); !ok {
+				return nil, false
+			}
+		}
+		return append(dst, ']'), true
+	case string:
+		return appendJSString(dst, []byte(v))
+	case float64:
+		if v == 0 {
+			v = math.Abs(v) // JavaScript prints no minus there
+		}
+		value = v
+	}
+	text, err := json.Marshal(value) // numbers as ECMAScript prints them
+	return append(dst, text...), err == nil
+}

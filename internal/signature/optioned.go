@@ -1,0 +1,92 @@
+package signature
+
+import (
+	"strings"
+)
+
+// newOptioned builds a scheme whose row has options of its own: a header, a hash, an encoding, a place for the ID.
+func newOptioned(preset *row, c Config) (scheme, error) {
+	r := *preset
+	o := hmacReader{options: c.Options}
+	r.header = o.header("header", r.header)
+	if prefix, ok := c.Options["prefix"]; ok {
+		r.prefix = prefix
+	}
+	if name := o.choice("encoding", r.enc.String(), "hex", "base64", "base64url"); o.err == nil {
+		r.enc = map[string]encoding{"hex": encHex, "base64": encBase64, "base64url": encBase64URL}[name]
+	}
+	r.template = o.text("payload", r.template)
+	if name := o.header("timestamp_header", ""); name != "" {
+		r.tsHeader = name
+	}
+	r.unit = unit(o.choice("timestamp_unit", string(r.unit), timeUnits...))
+	if name := o.header("id_header", ""); name != "" {
+		r.idHeaders = []string{name}
+	}
+	if pointer := o.pointer("id_json"); pointer != "" {
+		r.idJSON = pointer
+	}
+	if name := o.header("event_header", ""); name != "" {
+		r.eventHeader = name
+	}
+	if pointer := o.pointer("event_json"); pointer != "" {
+		r.eventJSON = []string{pointer}
+	}
+	o.hash(&r)
+	if o.err != nil {
+		return nil, o.err
+	}
+	if _, ok := c.Options["payload"]; ok {
+		if err := r.coherent(c); err != nil {
+			return nil, err
+		}
+	}
+	if (r.tsHeader != "") != strings.Contains(r.template, "{t}") {
+		return nil, badOption("payload", "{t} and timestamp_header belong together")
+	}
+	return newGeneric(&r, c)
+}
+
+var timeUnits = []string{string(unitSeconds), string(unitMillis), "auto", string(unitRFC3339), string(unitISO), string(unitHTTPDate)}
+
+// hash reads the option alg into a row that has it.
+func (o *hmacReader) hash(r *row) {
+	switch r.name {
+	case "kaltura", "cloudinary":
+		values := map[string][]string{"kaltura": {"sha256", "sha1", "sha384", "sha512", "md5"}, "cloudinary": {"sha1", "sha256"}}[r.name]
+		r.alg = algorithm(o.choice("alg", string(r.alg), values...))
+	case "websub":
+		r.alg = algorithm(o.choice("alg", string(r.alg), "sha1", "sha256", "sha384", "sha512"))
+		r.prefix = string(r.alg) + "="
+	case "rsa":
+		r.alg = map[string]algorithm{"sha1": algRSA1, "sha256": algRSA256, "sha512": algRSA512}[o.choice("alg", "sha256", "sha256", "sha512", "sha1")]
+	case "ecdsa":
+		r.alg = map[string]algorithm{"sha1": algECDSA1, "sha256": algECDSA}[o.choice("alg", "sha256", "sha256", "sha1")]
+	case "ed25519":
+		o.choice("alg", "ed25519", "ed25519")
+	}
+}
+
+// newPusher demands the configured app key, where there is one, in the header that names it.
+func newPusher(preset *row, c Config) (scheme, error) {
+	r := *preset
+	if name, ok := c.Options["key"]; ok {
+		if name == "" {
+			return nil, badOption("key", "it is empty")
+		}
+		r.fixed = []fixedHeader{{"X-Pusher-Key", name}}
+	}
+	return newGeneric(&r, c)
+}
+
+// newSupabase takes secrets as Supabase shows them: `v1,whsec_…`, several joined by a bar.
+func newSupabase(r *row, c Config) (scheme, error) {
+	var secrets []string
+	for _, text := range c.Secrets {
+		for secret := range strings.SplitSeq(text, "|") {
+			secrets = append(secrets, strings.TrimPrefix(secret, "v1,"))
+		}
+	}
+	c.Secrets = secrets
+	return newGeneric(r, c)
+}
