@@ -73,8 +73,8 @@ func roundLatency(ctx context.Context, o options, k *child, addr string) ([]floa
 }
 
 // startSender runs a sender that delivers.
-func startSender(ctx context.Context, o senderSettings) (*child, error) {
-	c, err := start(ctx, "sender", o)
+func startSender(ctx context.Context, o senderSettings, environment ...string) (*child, error) {
+	c, err := start(ctx, "sender", o, environment...)
 	if err != nil {
 		return nil, err
 	}

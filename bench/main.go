@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // options are what the command line sets.
@@ -32,6 +33,8 @@ type options struct {
 	seconds  int
 	profile  string
 	rate     int
+	hosts    int
+	delay    time.Duration
 	observed bool // with metrics and tracing, see overhead.go
 }
 
@@ -111,6 +114,8 @@ func main() {
 	flags.StringVar(&o.topology, "topology", "single", "chaos: single, sentinel or cluster")
 	flags.IntVar(&o.seconds, "seconds", 0, "chaos: how long (0: its default)")
 	flags.IntVar(&o.rate, "rate", 0, "soak, latency: events a second (0: its default)")
+	flags.IntVar(&o.hosts, "hosts", 0, "world: how many endpoints (0: its default)")
+	flags.DurationVar(&o.delay, "delay", 0, "world: how long they take to answer (0: its default)")
 	flags.StringVar(&o.profile, "profile", "", "folder for CPU profiles of the processes under test")
 	_ = flags.Parse(os.Args[2:]) // exits on an error
 	progress("bench %s: %s", name, b.about)

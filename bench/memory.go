@@ -165,3 +165,16 @@ func (s *redisServer) settled(ctx context.Context, atMost time.Duration) error {
 	}
 	return errors.New("keys go on expiring; it took too long")
 }
+
+// live is the memory that this process holds, what is garbage left out.
+func live() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc + m.StackInuse
+}
+
+// kibEach is what each of n holds, beside what was held before.
+func kibEach(before uint64, n int) float64 {
+	return float64(int64(live())-int64(before)) / 1024 / float64(max(n, 1))
+}

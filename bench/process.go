@@ -56,8 +56,8 @@ type child struct {
 	dir string // a folder of its own, which goes with it; "" for none
 }
 
-// start runs a role of this program with settings.
-func start(ctx context.Context, role string, settings any) (*child, error) {
+// start runs a role of this program with settings, and with more in its environment.
+func start(ctx context.Context, role string, settings any, environment ...string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -68,6 +68,7 @@ func start(ctx context.Context, role string, settings any) (*child, error) {
 	}
 	c := &child{cmd: exec.CommandContext(ctx, self, "-role", role, string(arg))}
 	c.cmd.Stderr = os.Stderr
+	c.cmd.Env = append(os.Environ(), environment...)
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}

@@ -53,6 +53,9 @@ type spent struct {
 
 	Resident   uint64 `json:"resident"`
 	Goroutines int    `json:"goroutines"`
+	InFlight   int    `json:"in_flight"`
+
+	KiB float64 `json:"kib"` // for each attempt in flight, where it was weighed
 }
 
 // eventTypes are the bench's own, one for each webhook.
@@ -124,12 +127,21 @@ func runSender(ctx context.Context, arg string, t *talk) error {
 		return nil
 	}
 	defer profileTo(settings.Profile, "sender")()
+	empty := live()
 	began, used := time.Now(), cpu()
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
 	for t.hear(&question) {
-		t.say(spent{time.Since(began).Seconds(), float64((cpu() - used).Microseconds()) / 1000, counter.n.Load(), memory(), resident(), runtime.NumGoroutine()})
+		inFlight, _ := s.Slots()
+		answer := spent{
+			Seconds: time.Since(began).Seconds(), CPUMS: float64((cpu() - used).Microseconds()) / 1000, Commands: counter.n.Load(),
+			Memory: memory(), Resident: resident(), Goroutines: runtime.NumGoroutine(), InFlight: inFlight,
+		}
+		if question == "weigh" {
+			answer.KiB = kibEach(empty, inFlight)
+		}
+		t.say(answer)
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()

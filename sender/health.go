@@ -49,3 +49,6 @@ func (s *Sender) Health(ctx context.Context) Health {
 	}
 	return h
 }
+
+// Slots is how many attempts this process has in flight, and how many it may have right now.
+func (s *Sender) Slots() (taken, all int) { return s.dispatcher.InFlight(), s.dispatcher.Slots() }

@@ -136,6 +136,9 @@ func NewDispatcher(o Options) *Dispatcher {
 // InFlight is the number of attempts in flight in this process.
 func (d *Dispatcher) InFlight() int { return int(d.busy.Load()) }
 
+// Slots is how many attempts may be in flight in this process.
+func (d *Dispatcher) Slots() int { return d.o.Concurrency }
+
 // LastRound is when Redis last answered the dispatcher.
 func (d *Dispatcher) LastRound() time.Time {
 	if n := d.lastRound.Load(); n > 0 {
