@@ -21,7 +21,7 @@ const (
 	worldHanging = 50 // one host in so many hangs
 	// worldWarm is the part of a round's deliveries before those that count: connections, certificates, and how many
 	// attempts in flight pay.
-	worldWarm = 0.5
+	worldWarm = 1.0
 )
 
 // hangs says which hosts never answer.

@@ -18,7 +18,7 @@ type Sender struct {
 	// Timeout bounds one attempt, the reading of the answer included. Default: 15s.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	// Concurrency is how many attempts this process has in flight. Default: 256.
+	// Concurrency is how many attempts this process has in flight. Default: as many as pay, between 256 and 8192.
 	Concurrency int `json:"concurrency,omitempty"`
 
 	// PerWebhook is how many attempts may be in flight to one webhook. Default: 16.

@@ -19,7 +19,7 @@ type Sender struct {
 	Retry []time.Duration
 	// Timeout bounds one attempt, reading the answer included. Default: 15s.
 	Timeout time.Duration
-	// Concurrency is how many attempts this process has in flight. Default: 256.
+	// Concurrency is how many attempts this process has in flight. Default: as many as pay, between 256 and 8,192.
 	Concurrency int
 	// PerWebhook is how many attempts may be in flight to one webhook, in all processes. Default: 16.
 	PerWebhook int
@@ -70,7 +70,6 @@ func (s *Sender) SetDefaults() {
 		s.Retry = DefaultRetry()
 	}
 	setDefault(&s.Timeout, 15*time.Second)
-	setDefault(&s.Concurrency, 256)
 	setDefault(&s.PerWebhook, 16)
 	setDefault(&s.MaxPending, 100_000)
 	setDefault(&s.MaxAge, 24*time.Hour)
@@ -102,7 +101,7 @@ func (s *Sender) Validate() error {
 		name  string
 		value int64
 	}{
-		{"timeout", int64(s.Timeout)}, {"concurrency", int64(s.Concurrency)}, {"per_webhook", int64(s.PerWebhook)},
+		{"timeout", int64(s.Timeout)}, {"per_webhook", int64(s.PerWebhook)},
 		{"max_pending", int64(s.MaxPending)}, {"max_age", int64(s.MaxAge)},
 		{"retention_succeeded", int64(s.RetentionSucceeded)}, {"retention_failed", int64(s.RetentionFailed)},
 		{"history", int64(s.HistoryEntries)}, {"history", int64(s.HistoryAge)},
@@ -110,6 +109,9 @@ func (s *Sender) Validate() error {
 		if o.value <= 0 {
 			return fmt.Errorf("%s: must be more than zero", o.name)
 		}
+	}
+	if s.Concurrency < 0 {
+		return errors.New("concurrency: must be more than zero; leave it out for as many as pay")
 	}
 	if _, _, err := s.Networks(); err != nil {
 		return err

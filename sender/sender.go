@@ -151,7 +151,8 @@ func New(o Options) (*Sender, error) {
 	}
 	s.policy = &destination.Policy{AllowHTTP: c.AllowHTTP, Allow: cidrs, AllowPrivate: private, Forbidden: o.Forbidden}
 	if s.transport = o.Transport; s.transport == nil {
-		t := destination.TransportOptions{}
+		// Beside those in use as many are kept.
+		t := destination.TransportOptions{MaxConns: 2 * max(c.Concurrency, queue.SlotCeiling())}
 		if c.Proxy != "" {
 			if t.Proxy, err = url.Parse(c.Proxy); err != nil {
 				return nil, errors.New("proxy: not a valid URL")

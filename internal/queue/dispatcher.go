@@ -19,7 +19,7 @@ type Options struct {
 	Store       *redisstore.Store
 	Shards      func(context.Context) (int, error) // how many shards there are; asked until it answers
 	Handler     Handler
-	Concurrency int           // attempts in flight
+	Concurrency int           // attempts in flight; 0: as many as pay, see slots
 	PerLane     int           // attempts in flight to one lane
 	OneLane     bool          // there is one lane only, which may take every slot
 	Lease       time.Duration // how long a claim outlives its process; renewed while an attempt goes on. Default: 10s
@@ -87,9 +87,11 @@ type Dispatcher struct {
 	toOthers []int             // shards that they are to be woken for
 	asked    int               // jobs that are claimed in rounds under way
 	stopping bool
+	slots    slots
 
 	lastRound atomic.Int64
 	busy      atomic.Int64
+	allowed   atomic.Int64 // slots.now, for others
 }
 
 type shardState struct {
@@ -129,6 +131,8 @@ func NewDispatcher(o Options) *Dispatcher {
 		handed:   map[int]time.Time{},
 		inFlight: map[*Job]struct{}{}, lanes: map[string]*laneLoad{},
 	}
+	d.slots = newSlots(o.Concurrency)
+	d.allowed.Store(int64(d.slots.now))
 	o.Queue.wakes(d.Wake)
 	return d
 }
@@ -137,7 +141,7 @@ func NewDispatcher(o Options) *Dispatcher {
 func (d *Dispatcher) InFlight() int { return int(d.busy.Load()) }
 
 // Slots is how many attempts may be in flight in this process.
-func (d *Dispatcher) Slots() int { return d.o.Concurrency }
+func (d *Dispatcher) Slots() int { return int(d.allowed.Load()) }
 
 // LastRound is when Redis last answered the dispatcher.
 func (d *Dispatcher) LastRound() time.Time {
@@ -244,12 +248,12 @@ func (d *Dispatcher) ready() int {
 }
 
 // overlap is how many attempts have to end for a further round beside one that is under way.
-func (d *Dispatcher) overlap() int { return max(1, d.o.Concurrency/overlapShare) }
+func (d *Dispatcher) overlap() int { return max(1, d.Slots()/overlapShare) }
 
 // wanted is when a shard is to be called next, where there is anything to call it for.
 func (d *Dispatcher) wanted(shard int) (at time.Time, ok bool) {
 	if len(d.settling[shard]) == 0 {
-		if len(d.inFlight) >= d.o.Concurrency {
+		if len(d.inFlight) >= d.slots.now {
 			return at, false
 		}
 		at = d.shards[shard].next

@@ -34,6 +34,8 @@ func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim b
 	d.gather()
 	d.notice()
 	d.findSlow(b.began)
+	d.slots.look(b.began)
+	d.allowed.Store(int64(d.slots.now))
 
 	// Not cancelled by the stop of the dispatcher: what was claimed must be known, to be handed back.
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*d.o.Store.Timeout())
@@ -209,7 +211,7 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 
 // addClaims shares the idle workers out among the shards that have something to do.
 func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.WaitGroup, now time.Time) {
-	free := d.o.Concurrency - len(d.inFlight) - d.asked
+	free := d.slots.now - len(d.inFlight) - d.asked
 	if free <= 0 {
 		return
 	}
@@ -238,7 +240,7 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 		token := newToken()
 		perLane := quantum
 		if !d.o.OneLane {
-			perLane = min(quantum, max(1, most/laneShare))
+			perLane = min(quantum, max(1, most/laneShare), d.depth())
 		}
 		d.asked += most
 		state := &d.shards[shard]
@@ -277,7 +279,8 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 					d.o.OnExpired(e)
 				}
 			}
-			if c.left && (len(d.inFlight) >= d.o.Concurrency || len(skip[shard]) > 0) {
+			d.slots.full = d.slots.full || len(c.jobs) >= most
+			if c.left && (len(d.inFlight) >= d.slots.now || len(skip[shard]) > 0) {
 				d.handOn(shard, now)
 			}
 			return nil
@@ -305,10 +308,21 @@ func nextClaim(now time.Time, c claimed, most int) time.Time {
 	return now.Add(pause)
 }
 
+// depth is how much of one lane a claim takes. Where many lanes have work it takes less of each, as each attempt in
+// flight to one host needs a connection there; of few it takes more, which costs Redis less.
+func (d *Dispatcher) depth() int {
+	return max(min(leastDepth, d.o.PerLane), d.o.PerLane*fewLanes/max(fewLanes, len(d.lanes)))
+}
+
+const (
+	leastDepth = 2
+	fewLanes   = 48 // up to so many with attempts in flight are few
+)
+
 // passOver lists, by shard, the lanes that get nothing now: those that hold their share of the free slots, and, once
 // attempts that take long hold half of all slots, those with such attempts.
 func (d *Dispatcher) passOver(quantum int) map[int][]string {
-	manySlow := d.slow*2 >= d.o.Concurrency
+	manySlow := d.slow*2 >= d.slots.now
 	if d.o.OneLane || !manySlow && quantum >= d.o.PerLane {
 		return nil // no lane can hold more than its share
 	}
