@@ -12,6 +12,8 @@ var (
 		"Deliveries in a queue, by state, over all processes.", []string{"queue", "state"}, nil)
 	queueOldest = prometheus.NewDesc("caddy_webhook_queue_oldest_due_seconds",
 		"For how long the earliest delivery of a queue that could be attempted has been due.", []string{"queue"}, nil)
+	senderSlots = prometheus.NewDesc("caddy_webhook_sender_slots",
+		"Attempts of this process: those in flight, and how many may be right now.", []string{"state"}, nil)
 	senderCount = prometheus.NewDesc("caddy_webhook_senders", "Processes that deliver, by their heartbeats in the store.", nil, nil)
 )
 
@@ -36,6 +38,7 @@ func (queueMetrics) Describe(descs chan<- *prometheus.Desc) {
 	descs <- queueDepth
 	descs <- queueOldest
 	descs <- senderCount
+	descs <- senderSlots
 }
 
 // Collect implements prometheus.Collector. A queue that can't be asked is left out.
@@ -43,6 +46,9 @@ func (m queueMetrics) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(m.app.ctx, depthTimeout)
 	defer cancel()
 	if m.app.running != nil {
+		taken, all := m.app.running.Slots()
+		metrics <- prometheus.MustNewConstMetric(senderSlots, prometheus.GaugeValue, float64(taken), "taken")
+		metrics <- prometheus.MustNewConstMetric(senderSlots, prometheus.GaugeValue, float64(all), "all")
 		if q, err := m.app.running.QueueStats(ctx); err == nil { // given out again below: it costs nothing more
 			metrics <- prometheus.MustNewConstMetric(senderCount, prometheus.GaugeValue, float64(q.Senders))
 		}
