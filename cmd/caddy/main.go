@@ -2,6 +2,8 @@
 package main
 
 import (
+	_ "time/tzdata" // for images and machines that have no time zones
+
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"

@@ -15,6 +15,7 @@ const root = "../.."
 
 // places are files, and where in them the version is: in place of the word that the pattern has in brackets.
 var places = map[string]string{
+	"deploy/helm/caddy-webhooks/Chart.yaml": `(?m)^(?:version|appVersion): (.*)$`,
 	"client/version.go":                     `const version = "(.*?)"`,
 	"internal/version/number.go":            `const Number = "(.*?)"`,
 	"sdk/javascript/package.json":           `(?m)^  "version": "(.*?)"`,

@@ -23,7 +23,7 @@ func TestEveryPlaceSaysOneVersion(t *testing.T) {
 	// The generator runs in a copy of the tree with another version, and must find every place.
 	dir := t.TempDir()
 	before := map[string]string{}
-	for _, pattern := range []string{"VERSION", "internal/version/*.go", "client/version.go", "sdk/javascript/package*.json", "sdk/javascript/src/version.ts", "sdk/python/src/videocloud/_version.py"} {
+	for _, pattern := range []string{"VERSION", "internal/version/*.go", "client/version.go", "sdk/javascript/package*.json", "sdk/javascript/src/version.ts", "sdk/python/src/videocloud/_version.py", "deploy/helm/*/Chart.yaml"} {
 		files, err := filepath.Glob(filepath.Join(repository, pattern))
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)
