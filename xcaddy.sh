@@ -53,25 +53,32 @@ fi
 caddy=$(sed -n 's,.*github.com/caddyserver/caddy/v2 \(v[^ ]*\).*,\1,p' go.mod)
 xcaddy=$(sed -n 's,.*github.com/caddyserver/xcaddy \(v[^ ]*\).*,\1,p' tools/go.mod)
 
-# The log of the build; while it is there, it is said now and then that the build goes on.
+# The log of the build, which names each package that is compiled; while it is there, it is said now and then how far it is.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+package='^[A-Za-z][^ ]*$'
 (
 	seconds=0
 	while sleep 1 && [ -e "$log" ]; do
 		seconds=$((seconds + 1))
-		[ $((seconds % 15)) -ne 0 ] || say "still building, $seconds s so far"
+		[ $((seconds % 10)) -ne 0 ] || say "$seconds s, $(grep -c "$package" "$log") packages compiled, now $(grep "$package" "$log" | tail -n 1)"
 	done
 ) &
 
 say "building xcaddy $xcaddy, which builds Caddy with plugins"
-go build -C tools -o bin/xcaddy github.com/caddyserver/xcaddy/cmd/xcaddy ||
+# What Caddy needs is fetched meanwhile.
+go list -deps ./cmd/caddy >/dev/null 2>&1 &
+fetching=$!
+go build -C tools -v -o bin/xcaddy github.com/caddyserver/xcaddy/cmd/xcaddy 2>"$log" || {
+	cat "$log" >&2
 	fail "building xcaddy failed; see above"
+}
+wait "$fetching" || true # what is wrong with it the build says
 
 say "building ./caddy: Caddy $caddy with the modules of this folder; the first time Go fetches and compiles all of it, which takes a few minutes"
 # A version behind @ keeps Go from asking a module proxy which ones there are.
-tools/bin/xcaddy build "$caddy" --with github.com/videocloud/webhooks@v0.0.0=. --output ./caddy >"$log" 2>&1 || {
-	cat "$log" >&2
+GOFLAGS="${GOFLAGS-} -v" tools/bin/xcaddy build "$caddy" --with github.com/videocloud/webhooks@v0.0.0=. --output ./caddy >"$log" 2>&1 || {
+	grep -v "$package" "$log" >&2
 	fail "building ./caddy failed; see above"
 }
 rm -f "$log"

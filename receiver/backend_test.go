@@ -2,7 +2,6 @@ package receiver
 
 import (
 	"net"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,12 +22,12 @@ func openRedis(t *testing.T, s *redistest.Server) redis.UniversalClient {
 
 func freeze(t *testing.T, s *redistest.Server) {
 	t.Helper()
-	require.NoError(t, s.Process().Signal(syscall.SIGSTOP))
+	s.Freeze()
 }
 
 func thaw(t *testing.T, s *redistest.Server) {
 	t.Helper()
-	require.NoError(t, s.Process().Signal(syscall.SIGCONT))
+	s.Thaw()
 }
 
 func newClient(t *testing.T, o *redis.Options) *redis.Client {

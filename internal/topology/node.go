@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -110,10 +109,10 @@ func (n *Node) Running() bool {
 }
 
 // Freeze stops the server without ending its connections.
-func (n *Node) Freeze() { n.signal(syscall.SIGSTOP) }
+func (n *Node) Freeze() { n.signal(stopSignal) }
 
 // Thaw lets it go on.
-func (n *Node) Thaw() { n.signal(syscall.SIGCONT) }
+func (n *Node) Thaw() { n.signal(continueSignal) }
 
 func (n *Node) signal(s os.Signal) {
 	n.mu.Lock()
