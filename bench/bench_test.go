@@ -42,7 +42,8 @@ func TestFigures(t *testing.T) {
 		"memory":    {1000, "bytes_per_delivery bytes_per_delivery_fanout_10 bytes_after_done"},
 		"receiver": {200, "proxy_per_s respond_per_s memory_per_s redis_per_s queue_per_s queue_through_per_s " +
 			"respond_ratio memory_ratio redis_ratio queue_ratio queue_through_ratio"},
-		"soak": {1000, "delivered_per_s lost duplicates sender_mib_before sender_mib_during sender_mib_after redis_mib_before redis_mib_during redis_mib_after"},
+		"local": {500, "delivered_per_s memory_per_s ratio restart_ms redis_per_s"},
+		"soak":  {1000, "delivered_per_s lost duplicates sender_mib_before sender_mib_during sender_mib_after redis_mib_before redis_mib_during redis_mib_after"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			temp := t.TempDir()

@@ -161,6 +161,9 @@ func benchChaos(ctx context.Context, o options) (*figures, error) {
 	if o.seconds == 0 {
 		o.seconds = chaosSeconds
 	}
+	if o.topology == topologyLocal {
+		return benchChaosLocal(ctx, o)
+	}
 	servers, err := topology.Start(ctx, topology.Kind(o.topology), "--appendonly", yesUnless(o.aof, "off"), "--appendfsync", fsync(o.aof))
 	if err != nil {
 		return nil, err

@@ -111,7 +111,7 @@ func main() {
 	flags.IntVar(&o.size, "size", 1024, "bytes of an event's body")
 	flags.StringVar(&o.aof, "aof", aof, "redis' append-only file: always, everysec or off")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; the figures are their medians")
-	flags.StringVar(&o.topology, "topology", "single", "chaos: single, sentinel or cluster")
+	flags.StringVar(&o.topology, "topology", "single", "chaos: single, sentinel, cluster or local")
 	flags.IntVar(&o.seconds, "seconds", 0, "chaos: how long (0: its default)")
 	flags.IntVar(&o.rate, "rate", 0, "soak, latency: events a second (0: its default)")
 	flags.IntVar(&o.hosts, "hosts", 0, "world: how many endpoints (0: its default)")

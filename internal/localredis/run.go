@@ -28,26 +28,27 @@ const stopTime = 30 * time.Second
 func (s *server) run(ctx context.Context) {
 	w := &watch{server: s, lines: logFollower{path: s.path("log"), seen: s.path("log.seen"), log: s.log}}
 	defer w.close()
-	pause, said := leastPause, ""
+	pause, said := time.Duration(0), "" // the first death costs nothing more than itself
 	for {
 		began := time.Now()
 		err := w.serve(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		wait := pause
+		if w.ran && time.Since(began) > steady {
+			pause = 0
+		}
+		wait, lives := pause, errors.Is(err, errWatchLost) // then what ended is our own connection
 		var problem *Problem
 		switch errors.As(err, &problem); {
-		case err == nil || errors.Is(err, errWatchLost):
-			wait = 0 // it lives: what ended is our own connection
+		case lives:
+			wait = 0
 		case problem != nil && problem.Waiting:
 			wait = waitingTime
-		case w.ran && time.Since(began) > steady:
-			wait, pause = 0, leastPause
 		default:
-			pause = min(2*pause, mostPause)
+			pause = min(max(2*pause, leastPause), mostPause)
 		}
-		if err != nil && err.Error() != said && wait != 0 {
+		if !lives && err.Error() != said {
 			said = err.Error()
 			s.log.Error("the store's server is not there; it is tried again", "error", err, "pause", wait)
 		}
