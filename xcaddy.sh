@@ -86,5 +86,6 @@ say "built ./caddy $(./caddy version | cut -d ' ' -f 1)"
 
 if [ "${1-}" = run ]; then
 	say "running Caddyfile.example; press Ctrl-C to stop"
+	say "the console: http://localhost:8080/console/, with the key videocloud-operator-key"
 	exec ./caddy run --config Caddyfile.example --adapter caddyfile
 fi

@@ -44,25 +44,11 @@ func stats(r *http.Request, a *App) (int, any, error) {
 	}
 	answer := statsAnswer{
 		Health:      a.health(r, 0),
-		Receivers:   []receiverStats{},
+		Receivers:   receiversCounted(),
 		Sender:      senderStats{Attempts: map[string]float64{}, Deliveries: map[string]float64{}},
 		Queues:      []queueStats{},
 		StoreErrors: map[string]float64{},
 	}
-	of := map[[2]string]int{}
-	each(receiverRequests, func(labels map[string]string, count float64) {
-		key := [2]string{labels["name"], labels["scheme"]}
-		i, ok := of[key]
-		if !ok {
-			i = len(answer.Receivers)
-			of[key] = i
-			answer.Receivers = append(answer.Receivers, receiverStats{key[0], key[1], map[string]float64{}})
-		}
-		answer.Receivers[i].Requests[labels["outcome"]] = count
-	})
-	slices.SortFunc(answer.Receivers, func(a, b receiverStats) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Scheme, b.Scheme))
-	})
 	each(senderAttempts, func(labels map[string]string, count float64) {
 		answer.Sender.Attempts[labels["outcome"]] = count
 	})
@@ -76,6 +62,26 @@ func stats(r *http.Request, a *App) (int, any, error) {
 	defer cancel()
 	a.eachQueue(ctx, func(q queueStats) { answer.Queues = append(answer.Queues, q) })
 	return http.StatusOK, answer, nil
+}
+
+// receiversCounted is what each receiver counted, by name and scheme.
+func receiversCounted() []receiverStats {
+	counted := []receiverStats{}
+	of := map[[2]string]int{}
+	each(receiverRequests, func(labels map[string]string, count float64) {
+		key := [2]string{labels["name"], labels["scheme"]}
+		i, ok := of[key]
+		if !ok {
+			i = len(counted)
+			of[key] = i
+			counted = append(counted, receiverStats{key[0], key[1], map[string]float64{}})
+		}
+		counted[i].Requests[labels["outcome"]] = count
+	})
+	slices.SortFunc(counted, func(a, b receiverStats) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Scheme, b.Scheme))
+	})
+	return counted
 }
 
 // each calls f for every counter of a vector.

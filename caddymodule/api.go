@@ -98,6 +98,7 @@ func (a *API) Provision(ctx caddy.Context) error {
 		a.logger.Warn("the API lets everybody in, without a key")
 	}
 	reportLiteral(a.logger, values.literal)
+	app.apis = append(app.apis, a)
 	return nil
 }
 

@@ -51,6 +51,8 @@ type App struct {
 	tracer      *tracer // nil without tracing
 	running     *sender.Sender
 	receivers   []*receiver.Receiver
+	apis        []*API
+	consoles    []*Console
 	queues      []namedQueue
 	fileSecrets []*fileSecrets
 	needsStore  bool           // a receiver answers 503 while the store is down
@@ -145,6 +147,11 @@ func (a *App) Start() error {
 	}
 	reportLiteral(a.logger, a.literal)
 	a.warnOfOthers()
+	for _, c := range a.consoles {
+		if err := c.checkActAs(); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithCancel(a.ctx)
 	a.cancel, a.ends = cancel, ctx.Done()
 	a.work.Go(func() {

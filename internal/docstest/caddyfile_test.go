@@ -25,6 +25,7 @@ var sections = map[string]string{
 	"RedisTLS.options":         "tls",
 	"Sender.options":           "sender",
 	"parseAPI":                 "webhook_api",
+	"parseConsole":             "webhook_console",
 	"receiverParser.options":   "webhook_receiver",
 	"Dedup.options":            "dedup",
 	"receiverParser.readQueue": "queue",

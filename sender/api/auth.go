@@ -170,15 +170,9 @@ func (c *call) authorize() error {
 	if c.route.access == accessOpen {
 		return nil
 	}
-	c.caller = caller{id: "anonymous", account: config.DefaultAccount, role: RoleAll, anonymous: true}
-	if !c.handler.anonymous {
-		value, err := keyOf(c.r.Header)
-		if err != nil {
-			return err
-		}
-		if c.caller, err = c.known(value); err != nil {
-			return err
-		}
+	var err error
+	if c.caller, err = c.handler.identify(c.r); err != nil {
+		return err
 	}
 	switch {
 	case !c.route.access.permits(c.role):
@@ -194,12 +188,30 @@ func (c *call) authorize() error {
 	return c.withinWebhook()
 }
 
-// known returns whose key it is.
-func (c *call) known(value string) (caller, error) {
-	if k := c.findKey(value); k != nil {
+// identify returns who sends a request, by its key.
+func (h *handler) identify(r *http.Request) (caller, error) {
+	if h.anonymous {
+		return caller{id: "anonymous", account: config.DefaultAccount, role: RoleAll, anonymous: true}, nil
+	}
+	value, err := keyOf(r.Header)
+	if err != nil {
+		return caller{}, err
+	}
+	if k := h.findKey(value); k != nil {
 		return k.caller, nil
 	}
-	return c.made.find(c.r.Context(), value)
+	return h.made.find(r.Context(), value)
+}
+
+// Identify returns the account, or [AnyAccount], and the role of the key that a request carries. The handler is one of
+// [New]. It serves those who answer beside the API and let in whom the API lets in.
+func Identify(h http.Handler, r *http.Request) (account string, role Role, err error) {
+	of, ok := h.(*handler)
+	if !ok {
+		return "", "", errUnknownKey
+	}
+	who, err := of.identify(r)
+	return who.account, who.role, err
 }
 
 // withinWebhook keeps the token of one webhook to what concerns that webhook. What a route does not say it may not.

@@ -1,0 +1,233 @@
+package caddymodule
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/version"
+	"github.com/videocloud/webhooks/sender"
+	"github.com/videocloud/webhooks/sender/api"
+)
+
+// consoleAPI answers below <mount>/api/: what the pages need and the REST API does not have. All but config is for those
+// whose key the API takes; what concerns every account is for keys of * alone.
+//
+//	GET  /config    how the pages reach the API; no key
+//	GET  /session   whose key it is
+//	GET  /stats     what this process counted, what waits, and how it is
+//	GET  /gateways  the receivers: what they counted, and their queues
+//	GET  /dead      a receiver's queue: what it gave up; POST sends or drops it
+//	POST /forget    lets a receiver take an event again
+//	GET  /live      what happens, as it happens
+//	     /rest/…    the REST API with the key of act_as
+type consoleAPI struct {
+	app   *App
+	actAs string
+	api   string // its path on the site
+}
+
+// fromConsole is a header that every request of the pages carries. A page of another site can't set it without asking
+// first, so with act_as nobody's browser is made to use the key behind its owner's back.
+const fromConsole = "X-Webhook-Console"
+
+// ServeHTTP implements http.Handler.
+func (c *consoleAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if r.URL.Path == "/config" && r.Method == http.MethodGet {
+		writeEnvelope(w, http.StatusOK, c.config())
+		return
+	}
+	if r.Header.Get(fromConsole) == "" || crossSite(r) {
+		writeRefusal(w, &sender.Error{Code: sender.CodeForbidden, Message: "this answers the console's own pages only; they send the header " + fromConsole})
+		return
+	}
+	if c.actAs != "" {
+		r = withKey(r, c.actAs)
+	}
+	if below, ok := strings.CutPrefix(r.URL.Path, "/rest/"); ok {
+		c.rest(w, r, "/"+below)
+		return
+	}
+	if err := c.serve(w, r); err != nil {
+		writeRefusal(w, err)
+	}
+}
+
+func crossSite(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site != "" && site != "same-origin" && site != "none"
+}
+
+// consoleConfig is what the pages know before anybody logs in.
+type consoleConfig struct {
+	API           string `json:"api"` // the path of webhook_api, with a slash at the end
+	ActAs         bool   `json:"actAs"`
+	AccountHeader string `json:"accountHeader"`
+	Brand         string `json:"brand"`
+	Version       string `json:"version"`
+}
+
+func (c *consoleAPI) config() consoleConfig {
+	brand := c.app.sender.Brand
+	if brand == "" {
+		brand = config.DefaultBrand
+	}
+	return consoleConfig{
+		API: c.api + "/", ActAs: c.actAs != "", AccountHeader: "X-" + brand + "-Account", Brand: brand, Version: version.Number,
+	}
+}
+
+// consoleRoute is one thing that the handler itself answers.
+type consoleRoute struct {
+	operator bool // of every account: for keys of * with role all or read
+	changes  bool // only with role all
+	handle   func(http.ResponseWriter, *http.Request, *App) error
+}
+
+var consoleRoutes = map[string]consoleRoute{
+	"GET /stats":    {operator: true, handle: enveloped(stats)},
+	"GET /gateways": {operator: true, handle: enveloped(gateways)},
+	"GET /dead":     {operator: true, handle: enveloped(listDead)},
+	"POST /dead":    {operator: true, changes: true, handle: enveloped(changeDead)},
+	"POST /forget":  {operator: true, changes: true, handle: enveloped(forget)},
+	"GET /live":     {operator: true, handle: live},
+}
+
+func (c *consoleAPI) serve(w http.ResponseWriter, r *http.Request) error {
+	account, role, err := c.app.identify(r)
+	if err != nil {
+		return err
+	}
+	operator := account == api.AnyAccount && (role == api.RoleAll || role == api.RoleRead)
+	if r.URL.Path == "/session" && r.Method == http.MethodGet {
+		writeEnvelope(w, http.StatusOK, map[string]any{"account": account, "role": role, "operator": operator})
+		return nil
+	}
+	route, ok := consoleRoutes[r.Method+" "+r.URL.Path]
+	switch {
+	case !ok:
+		return &sender.Error{Code: sender.CodeNotFound, Message: "the console's handler has nothing at this path"}
+	case route.operator && !operator:
+		return &sender.Error{Code: sender.CodeForbidden, Message: "this concerns every account: it takes a key of * with role all or read"}
+	case route.changes && role != api.RoleAll:
+		return &sender.Error{Code: sender.CodeForbidden, Message: "a key for " + string(role) + " may not change anything; use one with role all"}
+	}
+	return route.handle(w, r, c.app)
+}
+
+// rest passes a request on to the REST API. Every webhook_api of a configuration serves the same store; the first one
+// that knows the key answers.
+func (c *consoleAPI) rest(w http.ResponseWriter, r *http.Request, path string) {
+	if c.actAs == "" {
+		writeRefusal(w, &sender.Error{Code: sender.CodeNotFound, Message: "requests go through the console's handler only with act_as"})
+		return
+	}
+	for _, a := range c.app.apis {
+		if _, _, err := api.Identify(a.handler, r); err == nil {
+			inner := r.Clone(r.Context())
+			inner.URL.Path, inner.URL.RawPath = path, ""
+			_ = a.ServeHTTP(w, inner, nil) // it answers everything itself
+			return
+		}
+	}
+	writeRefusal(w, &sender.Error{Code: sender.CodeUnauthorized, Message: "no webhook_api here knows the key of act_as"})
+}
+
+// identify returns whose key a request carries, by the first webhook_api that knows it.
+func (a *App) identify(r *http.Request) (account string, role api.Role, err error) {
+	err = &sender.Error{Code: sender.CodeUnauthorized, Message: "this server has no webhook_api, so nobody's key is known here"}
+	for _, handler := range a.apis {
+		if account, role, err = api.Identify(handler.handler, r); err == nil {
+			return account, role, nil
+		}
+	}
+	return "", "", err
+}
+
+// withKey returns the request with this key in place of whatever let it through in front of us.
+func withKey(r *http.Request, key string) *http.Request {
+	inner := r.Clone(r.Context())
+	inner.Header.Del("X-Api-Key")
+	inner.Header.Set("Authorization", "Bearer "+key)
+	return inner
+}
+
+// enveloped answers as the REST API does, with what a function of the admin API returns.
+func enveloped(f func(r *http.Request, a *App) (status int, answer any, err error)) func(http.ResponseWriter, *http.Request, *App) error {
+	return func(w http.ResponseWriter, r *http.Request, a *App) error {
+		status, v, err := f(r, a)
+		if err != nil {
+			return err
+		}
+		writeEnvelope(w, status, v)
+		return nil
+	}
+}
+
+func writeEnvelope(w http.ResponseWriter, status int, data any) {
+	writeJSON(w, status, map[string]any{"success": true, "data": data})
+}
+
+// writeRefusal answers with an error: one of the API's own as the API would, one of the admin API by its status.
+func writeRefusal(w http.ResponseWriter, err error) {
+	var refused *sender.Error
+	status, code, message := 0, "", err.Error()
+	if errors.As(err, &refused) {
+		code, message = string(refused.Code), refused.Message
+		status = consoleStatus[refused.Code]
+	}
+	if status == 0 {
+		status = adminStatus(err)
+	}
+	if refused == nil {
+		code = map[int]string{http.StatusBadRequest: "invalid_field", http.StatusNotFound: "not_found", http.StatusConflict: "conflict"}[status]
+		if code == "" {
+			code = string(sender.CodeUnavailable)
+		}
+	}
+	if status == http.StatusUnauthorized {
+		// Not a challenge of the browser's own: the pages ask for the key.
+		w.Header().Set("WWW-Authenticate", `Bearer realm="webhooks"`)
+	}
+	writeJSON(w, status, map[string]any{"success": false, "error": map[string]string{"code": code, "message": message}})
+}
+
+var consoleStatus = map[sender.Code]int{
+	sender.CodeUnauthorized: http.StatusUnauthorized,
+	sender.CodeForbidden:    http.StatusForbidden,
+	sender.CodeNotFound:     http.StatusNotFound,
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // who hung up needs no answer
+}
+
+// gatewaysAnswer is what the receivers of this configuration counted, and what waits in their queues.
+type gatewaysAnswer struct {
+	Receivers []receiverStats `json:"receivers"`
+	Queues    []queueStats    `json:"queues"`
+}
+
+// gateways answers GET <mount>/api/gateways. A receiver that nobody asked yet is there too, with nothing counted.
+func gateways(r *http.Request, a *App) (int, any, error) {
+	if _, err := known(r); err != nil {
+		return 0, nil, err
+	}
+	answer := gatewaysAnswer{Receivers: receiversCounted(), Queues: []queueStats{}}
+	for _, there := range a.receivers {
+		if !slices.ContainsFunc(answer.Receivers, func(s receiverStats) bool { return s.Name == there.Name() }) {
+			answer.Receivers = append(answer.Receivers, receiverStats{Name: there.Name(), Requests: map[string]float64{}})
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), depthTimeout)
+	defer cancel()
+	a.eachQueue(ctx, func(q queueStats) { answer.Queues = append(answer.Queues, q) })
+	return http.StatusOK, answer, nil
+}

@@ -1,0 +1,253 @@
+// Package console serves the operator's console and the customers' portal: pages that speak the REST API with the key
+// that was typed in, so that every right is the API's.
+//
+//	GET <mount>/            the console
+//	GET <mount>/portal/     the portal: the same code with fewer views
+//	    <mount>/api/…       what the API does not have; see [Options.Inside]
+//	GET <mount>/theme/…     portal.css and logo.svg of the operator's own
+//
+// What stands in the folder pages is what is served: there is no build step, and nothing is fetched from elsewhere.
+package console
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// DefaultMount is where the console stands unless said otherwise.
+const DefaultMount = "/console"
+
+//go:embed pages
+var embedded embed.FS
+
+// Options are the settings of the console.
+type Options struct {
+	// Mount is the path below which it is served. Defaults to /console.
+	Mount string
+	// Theme is a folder with portal.css and logo.svg, either of which may be absent. Defaults to none.
+	Theme string
+	// EmbedPortal are the origins whose pages may show the portal in a frame. Defaults to none.
+	EmbedPortal []string
+	// Inside answers what is asked below <mount>/api/; its requests' paths begin there. Defaults to 404.
+	Inside http.Handler
+}
+
+var (
+	mountPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+	origin    = regexp.MustCompile(`^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$|^https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?$`)
+)
+
+type handler struct {
+	Options
+	portalPolicy string
+}
+
+// New makes the console's handler. An error names the option at fault.
+func New(o Options) (http.Handler, error) {
+	if o.Mount == "" {
+		o.Mount = DefaultMount
+	}
+	if !mountPath.MatchString(o.Mount) || path.Clean(o.Mount) != o.Mount {
+		return nil, fmt.Errorf("mount: %q is not a path; write it like /console, without a slash at the end", o.Mount)
+	}
+	for _, from := range o.EmbedPortal {
+		if !origin.MatchString(from) {
+			return nil, fmt.Errorf("embed_portal: %q is not an origin; write it like https://app.example.com", from)
+		}
+	}
+	if o.Theme != "" {
+		if info, err := os.Stat(o.Theme); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("theme: %q is not a folder that can be read", o.Theme)
+		}
+	}
+	if o.Inside == nil {
+		o.Inside = http.NotFoundHandler()
+	}
+	h := &handler{Options: o, portalPolicy: policy("'none'")}
+	if len(o.EmbedPortal) > 0 {
+		h.portalPolicy = policy(strings.Join(o.EmbedPortal, " "))
+	}
+	return h, nil
+}
+
+// policy is the Content-Security-Policy of a page that these may show in a frame.
+func policy(ancestors string) string {
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors " + ancestors
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	below, ok := strings.CutPrefix(r.URL.Path, h.Mount)
+	if !ok || below != "" && below[0] != '/' {
+		http.NotFound(w, r)
+		return
+	}
+	h.secure(w.Header(), below)
+	switch {
+	case below == "":
+		redirect(w, r, path.Base(h.Mount)+"/")
+	case below == "/portal":
+		redirect(w, r, "portal/")
+	case strings.HasPrefix(below, "/api/"):
+		h.inside(w, r, strings.TrimPrefix(below, "/api"))
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+	case strings.HasPrefix(below, "/theme/"):
+		h.theme(w, r, strings.TrimPrefix(below, "/theme/"))
+	default:
+		servePage(w, r, below)
+	}
+}
+
+// secure sets the headers of every answer.
+func (h *handler) secure(header http.Header, below string) {
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	if strings.HasPrefix(below, "/portal/") && len(h.EmbedPortal) > 0 {
+		header.Set("Content-Security-Policy", h.portalPolicy)
+		return
+	}
+	header.Set("Content-Security-Policy", policy("'none'"))
+	header.Set("X-Frame-Options", "DENY")
+}
+
+// redirect goes to a path relative to that of the request, so that a prefix in front of the mount stays. The query
+// stays too: ?theme= may stand in it.
+func redirect(w http.ResponseWriter, r *http.Request, to string) {
+	w.Header().Set("Location", (&url.URL{Path: to, RawQuery: r.URL.RawQuery}).String())
+	w.WriteHeader(http.StatusPermanentRedirect)
+}
+
+func (h *handler) inside(w http.ResponseWriter, r *http.Request, below string) {
+	inner := r.Clone(r.Context())
+	inner.URL.Path, inner.URL.RawPath = below, ""
+	h.Inside.ServeHTTP(w, inner)
+}
+
+// themed are the files that a theme may have. Nothing else in its folder is ever read.
+var themed = map[string]string{"portal.css": "text/css; charset=utf-8", "logo.svg": "image/svg+xml"}
+
+// theme serves a file of the theme. A portal.css that is not there is empty: the portal always asks for it.
+func (h *handler) theme(w http.ResponseWriter, r *http.Request, name string) {
+	kind, ok := themed[name]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	var content []byte
+	err := fs.ErrNotExist
+	if h.Theme != "" {
+		content, err = os.ReadFile(filepath.Join(h.Theme, name))
+	}
+	if err != nil && (name != "portal.css" || !errors.Is(err, fs.ErrNotExist)) {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Cache-Control", "no-cache")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+// page is a file as it is sent.
+type page struct {
+	kind, tag     string
+	plain, zipped []byte
+}
+
+// pages are all files by their path below the mount, compressed once.
+var pages = sync.OnceValue(func() map[string]*page {
+	all := map[string]*page{}
+	err := fs.WalkDir(embedded, "pages", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := embedded.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		below := strings.TrimPrefix(name, "pages")
+		all[strings.TrimSuffix(below, "index.html")] = newPage(below, content)
+		return nil
+	})
+	if err != nil {
+		panic(err) // the files are part of the program
+	}
+	return all
+})
+
+func newPage(name string, content []byte) *page {
+	sum := sha256.Sum256(content)
+	p := &page{tag: hex.EncodeToString(sum[:12]), plain: content}
+	switch path.Ext(name) { // the machine's own table may say otherwise
+	case ".js":
+		p.kind = "text/javascript; charset=utf-8"
+	case ".css":
+		p.kind = "text/css; charset=utf-8"
+	case ".html":
+		p.kind = "text/html; charset=utf-8"
+	case ".svg":
+		p.kind = "image/svg+xml"
+	case ".json":
+		p.kind = "application/json"
+	default:
+		p.kind = "text/plain; charset=utf-8"
+	}
+	var zipped bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
+	_, _ = z.Write(content) // a buffer takes everything
+	_ = z.Close()
+	p.zipped = zipped.Bytes()
+	return p
+}
+
+func servePage(w http.ResponseWriter, r *http.Request, below string) {
+	p := pages()[below]
+	if p == nil {
+		http.NotFound(w, r)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", p.kind)
+	header.Set("Cache-Control", "no-cache")
+	header.Set("Vary", "Accept-Encoding")
+	content, tag := p.plain, p.tag
+	if acceptsGzip(r.Header) {
+		content, tag = p.zipped, p.tag+"-gzip"
+		header.Set("Content-Encoding", "gzip")
+	}
+	// A range would be one of the compressed bytes; nobody asks a script for one.
+	r.Header.Del("Range")
+	header.Set("ETag", `"`+tag+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+func acceptsGzip(h http.Header) bool {
+	for _, line := range h.Values("Accept-Encoding") {
+		for coding := range strings.SplitSeq(line, ",") {
+			name, quality, _ := strings.Cut(strings.TrimSpace(coding), ";")
+			if strings.TrimSpace(name) == "gzip" {
+				q := strings.TrimSpace(quality)
+				return q != "q=0" && q != "q=0.0" && q != "q=0.00" && q != "q=0.000"
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,173 @@
+// The REST API and the console's own, with the key of this tab.
+
+const mount = new URL('../', import.meta.url);
+export const portal = document.documentElement.dataset.area === 'portal';
+const kept = portal ? 'webhooks-portal' : 'webhooks-console';
+
+// session is what this tab knows: how to reach the API, whose key it has, and which account it looks at.
+export const session = { key: '', account: '', config: null, operations: new Set(), document: null, who: null, ended: '' };
+
+// Problem is an answer that says no, or none at all.
+export class Problem extends Error {
+	constructor(status, { code = '', message = '', field = '' } = {}) {
+		super(message || `The server answered ${status}.`);
+		Object.assign(this, { status, code, field });
+	}
+}
+
+const listeners = new Set();
+export const onSession = (f) => { listeners.add(f); return () => listeners.delete(f); };
+const changed = () => listeners.forEach((f) => f());
+
+function keep() {
+	try {
+		if (session.key) sessionStorage.setItem(kept, JSON.stringify({ key: session.key, account: session.account }));
+		else sessionStorage.removeItem(kept);
+	} catch { /* a browser that keeps nothing asks again after a reload */ }
+}
+
+async function fetched(url, options) {
+	try {
+		return await fetch(url, { credentials: session.config?.actAs ? 'same-origin' : 'omit', cache: 'no-store', referrerPolicy: 'no-referrer', redirect: 'error', ...options });
+	} catch (error) {
+		if (error.name === 'AbortError') throw error;
+		throw new Problem(0, { code: 'unreachable', message: 'The server can’t be reached. Is it running, and are you connected?' });
+	}
+}
+
+function headers(more) {
+	const h = { ...more };
+	if (session.key) h.Authorization = `Bearer ${session.key}`;
+	return h;
+}
+
+async function read(response, quiet) {
+	const text = await response.text();
+	let body = null;
+	try { body = text ? JSON.parse(text) : null; } catch { /* said below */ }
+	if (response.ok && body?.success) return { data: body.data, text };
+	const problem = new Problem(response.status, body?.error ?? { message: notOurs(response.status) });
+	if (response.status === 401 && !quiet) leave(portal ? 'This link has ended. Ask for a new one where you got it.' : 'The key is not known any more. Log in with another one.');
+	throw problem;
+}
+
+const notOurs = (status) => (status === 502 || status === 503 || status === 504
+	? 'The server is up, but can’t answer right now. Try again in a moment.'
+	: `Something other than the API answered (${status}). Is the option api of webhook_console right?`);
+
+// ask sends a request to the REST API; its path begins without a slash.
+export async function ask(method, path, body, { signal, raw, idempotencyKey, account } = {}) {
+	const { config } = session;
+	const base = new URL(config.actAs && !portal ? 'api/rest/' : config.api, mount);
+	const more = { 'X-Webhook-Console': '1' };
+	const named = account ?? (session.who?.account === '*' ? session.account : '');
+	if (named) more[config.accountHeader] = named;
+	if (body !== undefined) more['Content-Type'] = 'application/json';
+	if (idempotencyKey) more['Idempotency-Key'] = idempotencyKey;
+	const response = await fetched(new URL(path, base), {
+		method, signal, headers: headers(more), body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+	});
+	const answer = await read(response);
+	return raw ? answer : answer.data;
+}
+
+export const get = (path, options) => ask('GET', path, undefined, options);
+
+// inside sends a request to the console's own handler.
+export async function inside(method, path, body, { signal, quiet } = {}) {
+	const more = { 'X-Webhook-Console': '1' };
+	if (body !== undefined) more['Content-Type'] = 'application/json';
+	const response = await fetched(new URL('api/' + path, mount), { method, signal, headers: headers(more), body: body === undefined ? undefined : JSON.stringify(body) });
+	return (await read(response, quiet)).data;
+}
+
+// live opens the stream of outcomes.
+export function live(lastID, signal) {
+	const more = { 'X-Webhook-Console': '1' };
+	if (lastID) more['Last-Event-ID'] = lastID;
+	return fetched(new URL('api/live', mount), { headers: headers(more), signal });
+}
+
+export function query(values) {
+	const q = new URLSearchParams();
+	for (const [name, value] of Object.entries(values)) if (value !== undefined && value !== null && value !== '') q.set(name, value);
+	const text = q.toString();
+	return text && '?' + text;
+}
+
+// offers says whether this server has an operation, such as 'GET /stats', by its OpenAPI document.
+export const offers = (operation) => session.operations.has(operation);
+
+// takes says whether a request of this server takes a field, by the same document.
+export function takes(operation, field) {
+	const [method, path] = operation.split(' ');
+	const found = session.document?.paths?.[path]?.[method.toLowerCase()];
+	let schema = found?.requestBody?.content?.['application/json']?.schema;
+	if (schema?.$ref) schema = schema.$ref.slice(2).split('/').reduce((at, name) => at?.[name], session.document);
+	return Boolean(schema?.properties?.[field]) || Boolean(found?.parameters?.some((p) => p.name === field));
+}
+
+export const may = {
+	manage: () => ['manage', 'all', 'portal'].includes(session.who?.role),
+	publish: () => ['publish', 'all'].includes(session.who?.role),
+	all: () => session.who?.role === 'all',
+	operate: () => Boolean(session.who?.operator),
+	delete: () => ['manage', 'all'].includes(session.who?.role),
+};
+
+// begin finds out how the API is reached and takes the key of this tab, if it has one.
+export async function begin() {
+	session.config = (await read(await fetched(new URL('api/config', mount)), true)).data;
+	const token = new URLSearchParams(location.hash.replace(/^#\/?/, '')).get('token');
+	if (portal && token) {
+		session.key = token;
+		history.replaceState(null, '', location.pathname + location.search + '#/webhooks');
+		keep();
+	}
+	if (!session.key) {
+		try {
+			const { key = '', account = '' } = JSON.parse(sessionStorage.getItem(kept) ?? '{}');
+			Object.assign(session, { key, account });
+		} catch { /* as above */ }
+	}
+	if (session.key || (session.config.actAs && !portal)) await enter(session.key);
+}
+
+// enter logs in with a key, or says why not.
+export async function enter(key) {
+	session.key = key;
+	try {
+		const base = new URL(session.config.actAs && !portal ? 'api/rest/' : session.config.api, mount);
+		const [who, document] = await Promise.all([whose(), fetched(new URL('openapi.json', base), { headers: headers({ 'X-Webhook-Console': '1' }) })]);
+		if (!document.ok) throw new Problem(document.status, { message: notOurs(document.status) });
+		session.document = await document.json();
+		session.operations = new Set(Object.entries(session.document.paths).flatMap(([path, methods]) => Object.keys(methods).map((m) => `${m.toUpperCase()} ${path}`)));
+		if (who.account === '*' && !session.account) session.account = 'default';
+		session.who = who;
+		session.ended = '';
+		keep();
+	} catch (error) {
+		if (error.status === 401 || error.status === 403) {
+			Object.assign(session, { key: '', who: null });
+			keep();
+			session.ended = portal ? 'This link has ended. Ask for a new one where you got it.' : 'This key is not known here. Check it, and that this is the right server.';
+		}
+		throw error;
+	} finally {
+		changed();
+	}
+}
+
+const whose = () => inside('GET', 'session', undefined, { quiet: true });
+
+export function leave(why = '') {
+	Object.assign(session, { key: '', who: null, account: '', ended: why });
+	keep();
+	changed();
+}
+
+export function lookAt(account) {
+	session.account = account;
+	keep();
+	changed();
+}

@@ -1,0 +1,26 @@
+// Begins: finds the API, then shows the shell or the log-in.
+import { html, render, useState, useEffect } from '../vendor/htm-preact.js';
+import { begin, onSession, portal, session } from './api.js';
+import { Shell, Login } from './shell.js';
+import { Wrong } from './parts.js';
+
+const theme = new URLSearchParams(location.search).get('theme');
+if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
+
+function Page() {
+	const [state, set] = useState({ begun: false });
+	const [, turn] = useState(0);
+	const start = () => begin().then(() => set({ begun: true }), (error) => set({ begun: Boolean(session.config) && (error.status === 401 || error.status === 403), error }));
+	useEffect(() => {
+		start();
+		return onSession(() => turn((n) => n + 1));
+	}, []);
+	if (session.who) return html`<${Shell} />`;
+	if (state.begun) return html`<${Login} />`;
+	if (state.error) return html`<div class="login"><div class="card stack"><h1>${portal ? 'Webhooks' : 'Webhooks console'}</h1><${Wrong} error=${state.error} again=${start} /></div></div>`;
+	return html`<p class="boot">Loading…</p>`;
+}
+
+const root = document.getElementById('app');
+root.replaceChildren();
+render(html`<${Page} />`, root);

@@ -1,0 +1,138 @@
+// What views are put together from. Every value reaches the page as text.
+import { html, useState, useEffect, useRef } from '../vendor/htm-preact.js';
+import { ago, exact, visible } from './text.js';
+import { useAct } from './load.js';
+
+export { html };
+
+// Foreign shows text that came from outside: characters that would hide or turn things around are named.
+export const Foreign = ({ text, lines, mono }) => html`<bdi class=${'foreign' + (mono ? ' mono' : '')}>${
+	visible(String(text ?? ''), lines).map((part) => (part.mark ? html`<span class="mark" title="a character that can’t be seen">${part.mark}</span>` : part))}</bdi>`;
+
+export function Time({ at }) {
+	const date = new Date(at);
+	if (!at || Number.isNaN(date.getTime())) return html`<span class="muted">–</span>`;
+	return html`<time datetime=${date.toISOString()} title=${exact(date)}>${ago(date)}</time>`;
+}
+
+const tones = {
+	active: 'good', succeeded: 'good', success: 'good', ok: 'good', done: 'good', accepted: 'good', queued: 'good', duplicate: 'good', challenge: 'good',
+	failed: 'bad', unavailable: 'bad', disabled: 'bad', failure: 'bad',
+	retrying: 'warn', paused: 'warn', running: 'warn', in_flight: 'warn',
+};
+export const tone = (status) => tones[status] ?? '';
+export const Status = ({ of }) => html`<span class=${'status ' + tone(of)}>${String(of).replaceAll('_', ' ')}</span>`;
+
+export const Skeleton = ({ lines = 4 }) => html`<div class="skeleton" role="status" aria-label="Loading">${Array.from({ length: lines }, () => html`<i></i>`)}</div>`;
+
+export const Wrong = ({ error, again }) => html`<div class="note bad row between" role="alert"><span><${Foreign} text=${error.message} /></span>
+	${again && html`<button onClick=${again}>Try again</button>`}</div>`;
+
+// Loaded shows what useLoad has: a skeleton, an error, or what children make of it. An error beside what was there
+// before stands above it.
+export function Loaded({ from, lines, children }) {
+	if (from.data === undefined && from.error) return html`<${Wrong} error=${from.error} again=${from.reload} />`;
+	if (from.data === undefined) return html`<${Skeleton} lines=${lines} />`;
+	return html`${from.error && html`<${Wrong} error=${from.error} again=${from.reload} />`}${children(from.data)}`;
+}
+
+// Listed shows what usePages has.
+export function Listed({ from, empty, children }) {
+	if (!from.items.length && from.error) return html`<${Wrong} error=${from.error} again=${from.reload} />`;
+	if (!from.items.length && from.loading) return html`<div class="card flush"><${Skeleton} lines=${6} /></div>`;
+	if (!from.items.length && !from.cursor) return empty;
+	return html`<div class="stack">
+		${from.items.length > 0 && html`<div class="card flush">${children(from.items)}</div>`}
+		${from.error && html`<${Wrong} error=${from.error} again=${from.more} />`}
+		<div class="row between small muted" aria-live="polite">
+			<span>${from.items.length.toLocaleString()} shown${from.cursor ? '' : from.items.length > 20 ? ', that is all' : ''}</span>
+			${from.cursor && !from.error && html`<button disabled=${from.loading} onClick=${from.more}>${from.loading ? 'Loading…' : from.items.length ? 'Load more' : 'Search further'}</button>`}
+		</div>
+	</div>`;
+}
+
+export const Empty = ({ title, children }) => html`<div class="card empty"><h2>${title}</h2>${children}</div>`;
+
+export const NotOffered = ({ what, why }) => html`<div class="note">This server doesn’t offer ${what}. ${why ?? 'A newer version may.'}</div>`;
+
+export const Head = ({ title, foreign, back, status, children }) => html`<header class="head">
+	<div class="stack tight">${back && html`<a class="back" href=${back[0]}>← ${back[1]}</a>`}
+		<div class="row"><h1 tabindex="-1">${foreign ? html`<${Foreign} text=${title} />` : title}</h1>${status && html`<${Status} of=${status} />`}</div></div>
+	<div class="row">${children}</div>
+</header>`;
+
+let fields = 0;
+// Field is a label, its input, a hint, and what is wrong with it.
+export function Field({ label, hint, wrong, children, ...input }) {
+	const id = useRef(null);
+	id.current ??= 'f' + ++fields;
+	const { as = 'input', options, onValue, value, ...rest } = input;
+	const described = [hint && id.current + 'h', wrong && id.current + 'w'].filter(Boolean).join(' ') || undefined;
+	const all = { id: id.current, 'aria-describedby': described, 'aria-invalid': wrong ? 'true' : undefined, onInput: (e) => onValue?.(e.target.value), value, ...rest };
+	return html`<div class="field"><label for=${id.current}>${label}</label>
+		${as === 'select' ? html`<select ...${all}>${options.map(([v, text]) => html`<option value=${v} selected=${v === value}>${text}</option>`)}</select>`
+			: as === 'textarea' ? html`<textarea spellcheck="false" ...${all}></textarea>` : html`<input autocomplete="off" spellcheck="false" ...${all} />`}
+		${children}
+		${hint && html`<span class="hint" id=${id.current + 'h'}>${hint}</span>`}
+		${wrong && html`<span class="wrong" id=${id.current + 'w'} role="alert">${wrong}</span>`}</div>`;
+}
+
+// Act is a button that does something: busy meanwhile, and its error beside it.
+export function Act({ does, children, then, class: kind, disabled, title }) {
+	const act = useAct(does);
+	return html`<button class=${kind} title=${title} disabled=${disabled || act.busy} onClick=${() => act.run()}>${act.busy ? 'One moment…' : children}</button>
+		${act.error && html`<span class="wrong" role="alert"><${Foreign} text=${act.error.message} /></span>`}`;
+}
+
+export function Copy({ text, label = 'Copy' }) {
+	const [done, set] = useState('');
+	useEffect(() => {
+		if (!done) return undefined;
+		const timer = setTimeout(() => set(''), 1600);
+		return () => clearTimeout(timer);
+	}, [done]);
+	const copy = async () => {
+		try {
+			await navigator.clipboard.writeText(text);
+			set('Copied');
+		} catch {
+			set('Select and copy it by hand');
+		}
+	};
+	return html`<button type="button" class="small" onClick=${copy}><span aria-live="polite">${done || label}</span></button>`;
+}
+
+export const Code = ({ text, label }) => html`<div class="code"><pre tabindex="0" aria-label=${label ?? 'Code'}><${Foreign} text=${text} lines=${true} /></pre><${Copy} text=${text} /></div>`;
+
+// Dialog is the browser's own: it keeps the focus inside, and Escape closes it.
+export function Dialog({ title, close, children }) {
+	const ref = useRef(null);
+	useEffect(() => {
+		const before = document.activeElement;
+		ref.current.showModal();
+		return () => before?.focus?.();
+	}, []);
+	return html`<dialog ref=${ref} aria-label=${title} onCancel=${(e) => { e.preventDefault(); close(); }}>
+		<div class="stack"><div class="row between"><h2>${title}</h2><button type="button" class="small" onClick=${close}>Close</button></div>${children}</div></dialog>`;
+}
+
+// Ask is a dialog that asks before something can't be taken back; with typed, by the name of the thing.
+export function Ask({ title, typed, does, close, word = 'Delete', children }) {
+	const [text, set] = useState('');
+	const act = useAct(does);
+	return html`<${Dialog} title=${title} close=${close}><form class="form" onSubmit=${(e) => { e.preventDefault(); if (!typed || text === typed) act.run(); }}>
+		${children}
+		${typed && html`<${Field} label=${html`Type <code>${typed}</code> to go on`} value=${text} onValue=${set} />`}
+		${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+		<div class="row"><button class="danger" disabled=${act.busy || (typed && text !== typed)}>${act.busy ? 'One moment…' : word}</button><button type="button" onClick=${close}>Leave it</button></div>
+	</form></${Dialog}>`;
+}
+
+export const Choice = ({ label, value, options, onValue }) => html`<div class="choice" role="group" aria-label=${label}>${
+	options.map(([v, text]) => html`<button type="button" aria-pressed=${v === value ? 'true' : 'false'} onClick=${() => onValue(v)}>${text}</button>`)}</div>`;
+
+export const Tags = ({ of }) => html`<span class="tags">${of.map((t) => html`<span class="tag"><${Foreign} text=${t} /></span>`)}</span>`;
+
+// link writes an address inside the console.
+export const link = (...path) => '#/' + path.map(encodeURIComponent).join('/');
+export const go = (to) => { location.hash = to; };

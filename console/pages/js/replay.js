@@ -1,0 +1,48 @@
+// Sends many deliveries of a webhook again: a dry run first, then the job with its progress.
+import { html, Act, Dialog, Field, Foreign, Status } from './parts.js';
+import { useState } from '../vendor/htm-preact.js';
+import { ask, get, offers } from './api.js';
+import { useAct, useLoad } from './load.js';
+import { count } from './text.js';
+
+const spans = [['3600', 'the last hour'], ['86400', 'the last day'], ['259200', 'the last three days'], ['2592000', 'the last 30 days']];
+
+export function Replay({ webhook, close }) {
+	const [span, pick] = useState('86400');
+	const [state, choose] = useState('failed');
+	const [types, type] = useState('');
+	const [dry, found] = useState(null);
+	const [job, started] = useState(null);
+	const request = (dryRun) => ({
+		since: new Date(Date.now() - Number(span) * 1000).toISOString().replace(/\.\d+Z/, 'Z'), state, dryRun,
+		...(types.trim() && { events: types.trim().split(/[\s,]+/) }),
+	});
+	const act = useAct(async () => found({ ...(await ask('POST', `webhooks/${webhook.id}/replay`, request(true))), body: request(false) }));
+	const reset = (f) => (v) => { f(v); found(null); };
+	if (job) return html`<${Progress} job=${job} close=${close} />`;
+	return html`<${Dialog} title="Replay" close=${close}><form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
+		<p class="muted">Deliveries of this webhook are sent again, at most 100 a second.</p>
+		<${Field} label="Made in" as="select" options=${spans} value=${span} onValue=${reset(pick)} />
+		<${Field} label="Which" as="select" options=${[['failed', 'those that failed'], ['all', 'all']]} value=${state} onValue=${reset(choose)} />
+		<${Field} label="Event types" hint="Separated by spaces. Left empty, all." value=${types} onValue=${reset(type)} />
+		${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+		${dry && html`<div class="note" role="status"><b>${count(dry.matched)}</b> match.${dry.unavailable > 0 && ` The payload of ${count(dry.unavailable)} has expired: they can’t be sent.`}</div>`}
+		<div class="row"><button class=${dry ? '' : 'main'} disabled=${act.busy}>${dry ? 'Count again' : 'Count first'}</button>
+			${dry && dry.matched - dry.unavailable > 0 && html`<${Act} class="main" does=${async () => started(await ask('POST', `webhooks/${webhook.id}/replay`, dry.body))}>Send ${count(dry.matched - dry.unavailable)} again</${Act}>`}</div>
+	</form></${Dialog}>`;
+}
+
+export function Progress({ job, close }) {
+	const now = useLoad((signal) => get(`replays/${job.id}`, { signal }), [job.id], 700);
+	const j = now.data ?? job;
+	const whole = Math.max(1, j.matched - j.unavailable);
+	return html`<${Dialog} title="Replay" close=${close}>
+		<div class="row"><${Status} of=${j.state} /><span role="status">${count(j.sent ?? 0)} of ${count(whole)} queued again</span></div>
+		<progress max=${whole} value=${j.state === 'done' ? whole : j.sent ?? 0} aria-label="Progress of the replay"></progress>
+		${j.unavailable > 0 && html`<p class="small muted">${count(j.unavailable)} can’t be sent: their payload has expired.</p>`}
+		${j.failed > 0 && html`<p class="small muted">${count(j.failed)} could not be sent.</p>`}
+		${now.error && html`<p class="wrong" role="alert"><${Foreign} text=${now.error.message} /></p>`}
+		<div class="row"><button class="main" onClick=${close}>${j.state === 'running' ? 'Go on in the background' : 'Done'}</button>
+			${j.state === 'running' && offers('DELETE /replays/{id}') && html`<${Act} class="danger" does=${async () => { await ask('DELETE', `replays/${job.id}`); now.reload(); }}>Cancel the rest</${Act}>`}</div>
+	</${Dialog}>`;
+}

@@ -1,0 +1,105 @@
+// Every outcome as it happens.
+import { html, Copy, Empty, Field, Foreign, Head, NotOffered, Status, Time, link } from '../parts.js';
+import { useEffect, useRef, useState } from '../../vendor/htm-preact.js';
+import { leave, live, may } from '../api.js';
+import { count, milliseconds } from '../text.js';
+
+const kept = 500;
+const kinds = [['', 'Everything'], ['attempt', 'Attempts of the sender'], ['received', 'Requests to gateways'], ['delivery', 'Deliveries behind gateways']];
+const outcomes = [['', 'Any outcome'], ['good', 'What went well'], ['bad', 'What did not']];
+
+const wellKnown = new Set(['success', 'succeeded', 'accepted', 'queued', 'duplicate', 'challenge', 'in_flight']);
+const good = (l) => wellKnown.has(l.outcome);
+
+// useLive reads the stream while the view is there, and goes on where it broke off. While it is held, lines gather in
+// a bounded heap.
+function useLive(held) {
+	const [state, set] = useState({ lines: [], missed: 0, connected: false, error: '' });
+	const holding = useRef(held);
+	const waiting = useRef([]);
+	holding.current = held;
+	useEffect(() => {
+		if (!held && waiting.current.length) take([]);
+	}, [held]);
+	function take(lines) {
+		waiting.current = [...waiting.current, ...lines].slice(-kept);
+		if (holding.current || !waiting.current.length) return;
+		const more = waiting.current;
+		waiting.current = [];
+		set((s) => ({ ...s, missed: s.missed + more.reduce((n, l) => n + (l.leftOut ?? 0), 0), lines: [...more.filter((l) => !l.leftOut).reverse(), ...s.lines].slice(0, kept) }));
+	}
+	useEffect(() => {
+		const stop = new AbortController();
+		let last = '';
+		let number = 0;
+		const read = async () => {
+			const response = await live(last, stop.signal);
+			if (response.status === 401) { leave('The key is not known any more. Log in with another one.'); return; }
+			if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+			set((s) => ({ ...s, connected: true, error: '' }));
+			const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+			let text = '';
+			for (;;) {
+				const { value, done } = await reader.read();
+				if (done) return;
+				const blocks = (text + value).split('\n\n');
+				text = blocks.pop();
+				const lines = [];
+				for (const block of blocks) {
+					const fields = {};
+					for (const line of block.split('\n')) {
+						const at = line.indexOf(': ');
+						if (at > 0) fields[line.slice(0, at)] = line.slice(at + 2);
+					}
+					if (fields.id) last = fields.id;
+					if (fields.data && fields.event !== 'hello') lines.push({ ...JSON.parse(fields.data), n: number++ });
+				}
+				if (lines.length) take(lines);
+			}
+		};
+		const run = async () => {
+			for (let pause = 500; !stop.signal.aborted; pause = Math.min(pause * 2, 10000)) {
+				const began = Date.now();
+				try { await read(); } catch (error) { if (!stop.signal.aborted) set((s) => ({ ...s, error: error.message })); }
+				if (stop.signal.aborted) return;
+				set((s) => ({ ...s, connected: false }));
+				if (Date.now() - began > 10000) pause = 500;
+				await new Promise((go) => { setTimeout(go, pause); });
+			}
+		};
+		run();
+		return () => stop.abort();
+	}, []);
+	return { ...state, gathered: waiting.current.length, clear: () => set((s) => ({ ...s, lines: [], missed: 0 })) };
+}
+
+export default function Live() {
+	if (!may.operate()) return html`<${Head} title="Live" /><${NotOffered} what="the live tail to this key" why="It concerns every account: log in with a key for all accounts (api_key … *) with role all or read." />`;
+	return html`<${Tail} />`;
+}
+
+function Tail() {
+	const [held, hold] = useState(false);
+	const [by, set] = useState({ kind: '', outcome: '', text: '' });
+	const tail = useLive(held);
+	const change = (name) => (value) => set((b) => ({ ...b, [name]: value }));
+	const words = by.text.toLowerCase();
+	const lines = tail.lines.filter((l) => (!by.kind || l.kind === by.kind) && (!by.outcome || (by.outcome === 'good') === good(l)) && (!words || JSON.stringify(l).toLowerCase().includes(words)));
+	return html`<${Head} title="Live"><span role="status" class=${'status ' + (tail.connected ? (held ? 'warn' : 'good') : 'bad')}>${!tail.connected ? 'connecting' : held ? 'paused' : 'watching'}</span>
+		<button onClick=${() => hold(!held)}>${held ? 'Go on' : 'Pause'}</button><${Copy} label="Copy what is shown" text=${lines.map((l) => JSON.stringify({ ...l, n: undefined })).join('\n')} /><button class="small" onClick=${tail.clear}>Clear</button></${Head}>
+	<div class="filters"><${Field} label="What" as="select" options=${kinds} value=${by.kind} onValue=${change('kind')} /><${Field} label="Outcome" as="select" options=${outcomes} value=${by.outcome} onValue=${change('outcome')} />
+		<${Field} label="Holds" type="search" placeholder="an event, a webhook, a name" value=${by.text} onValue=${change('text')} /></div>
+	${tail.error && html`<p class="note bad" role="alert">${tail.error} Trying again…</p>`}
+	${tail.missed > 0 && html`<p class="note warn">${count(tail.missed)} outcomes came faster than they could be shown, and were left out.</p>`}
+	${!lines.length ? html`<${Empty} title=${tail.lines.length ? 'Nothing of this kind yet' : 'Waiting for the first outcome'}><p class="muted">What happens from now on shows up here within a second.</p></${Empty}>`
+		: html`<div class="card flush"><table><caption class="hidden">Outcomes, newest first</caption><thead><tr><th class="fit">Outcome</th><th>Event</th><th class="extra">What</th><th class="fit some number">Took</th><th class="fit">When</th></tr></thead>
+		<tbody>${lines.map((l) => html`<${Line} key=${l.n} of=${l} />`)}</tbody></table></div>`}`;
+}
+
+function Line({ of: l }) {
+	const type = l.type ?? l.event;
+	return html`<tr><td class="fit"><span class=${'status ' + (good(l) ? 'good' : l.outcome === 'retrying' ? 'warn' : 'bad')}>${String(l.outcome ?? '').replaceAll('_', ' ')}${l.statusCode ? ` ${l.statusCode}` : ''}</span></td>
+		<td>${l.kind === 'attempt' && l.deliveryId ? html`<a href=${link('deliveries', l.deliveryId)}><${Foreign} text=${type ?? 'an event'} /></a>` : html`<${Foreign} text=${type ?? '–'} />`}<div class="small muted mono some"><${Foreign} text=${l.eventId ?? l.id ?? ''} /></div></td>
+		<td class="extra small">${l.kind === 'attempt' ? html`attempt ${l.attempt ?? l.number} to <${Foreign} text=${l.url ?? l.webhookId ?? ''} />` : l.kind === 'received' ? html`gateway <${Foreign} text=${l.name || 'without a name'} />, ${l.scheme}` : html`behind gateway <${Foreign} text=${l.name || 'without a name'} />, attempt ${l.attempt}`}${l.error && html`<div class="wrong"><${Foreign} text=${l.error} /></div>`}</td>
+		<td class="fit some number">${milliseconds(l.durationMs)}</td><td class="fit"><${Time} at=${l.at} /></td></tr>`;
+}

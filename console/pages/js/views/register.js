@@ -1,0 +1,132 @@
+// Registers a webhook, and edits one.
+import { html, Copy, Dialog, Field, Foreign, Head, go, link } from '../parts.js';
+import { useState } from '../../vendor/htm-preact.js';
+import { ask, takes } from '../api.js';
+import { useAct, useLoad } from '../load.js';
+import { eventTypes, groups, sampleOf } from '../catalogue.js';
+
+export default function Register() {
+	const [made, show] = useState(null);
+	const [again] = useState(() => crypto.randomUUID());
+	if (made) {
+		return html`<${Head} title="The webhook is registered" back=${['#/webhooks', 'Webhooks']} />
+			<div class="card stack"><p><${Foreign} text=${made.url} /> gets its events from now on.</p>
+			${made.secret ? html`<p><b>Its secret is shown this once.</b> The receiver verifies signatures with it.</p><p class="row"><code>${made.secret}</code><${Copy} text=${made.secret} /></p>` : html`<p>Deliveries are signed with the secret that you gave.</p>`}
+			<div class="row"><button class="main" onClick=${() => go(link('webhooks', made.id))}>Go on to the webhook</button><a class="button" href="#/event-types">Code that verifies</a></div></div>`;
+	}
+	return html`<${Head} title="Register a webhook" back=${['#/webhooks', 'Webhooks']} /><div class="card">
+		<${Form} operation="POST /webhooks" word="Register" send=${(body) => ask('POST', 'webhooks', body, { idempotencyKey: takes('POST /webhooks', 'Idempotency-Key') ? again : undefined })} done=${show} /></div>`;
+}
+
+export const Edit = ({ webhook, close, saved }) => html`<${Dialog} title="Edit the webhook" close=${close}>
+	<${Form} of=${webhook} operation="PUT /webhooks/{id}" word="Save" send=${(body) => ask('PUT', `webhooks/${webhook.id}`, body)} done=${saved} /></${Dialog}>`;
+
+const authFields = {
+	basic: [['username', 'User name'], ['password', 'Password', true]],
+	bearer: [['token', 'Token', true]],
+	oauth2: [['tokenUrl', 'Token URL'], ['clientId', 'Client ID'], ['clientSecret', 'Client secret', true], ['scope', 'Scope']],
+};
+
+// Form shows what this server takes. In an edit only what was touched is sent.
+function Form({ of, operation, word, send, done }) {
+	const [values, set] = useState(() => ({
+		url: of?.url ?? '', events: of?.events ?? [], description: of?.description ?? '', secret: '', headers: '', filter: of?.filter ?? '',
+		rateLimit: of?.rateLimit ? String(of.rateLimit) : '', maxInFlight: of?.maxInFlight ? String(of.maxInFlight) : '',
+		retry: (of?.retry ?? []).join(' '), timeout: of?.timeout ?? '', ordered: Boolean(of?.ordered), auth: of?.auth?.type ?? '', signing: of?.signing ?? '',
+	}));
+	const [touched, touch] = useState(() => new Set(of ? [] : ['url', 'events']));
+	const [auth, authed] = useState({});
+	const has = (field) => takes(operation, field);
+	const change = (field) => (value) => { set((v) => ({ ...v, [field]: value })); touch((t) => new Set(t).add(field)); };
+	const act = useAct(async () => done(await send(bodyOf(values, touched, auth, of))));
+	const field = act.error?.field?.split(/[.[]/)[0];
+	const wrong = (...names) => (names.includes(field) ? html`<${Foreign} text=${act.error.message} />` : undefined);
+	const simple = (name, label, more) => has(name) && html`<${Field} label=${label} value=${values[name]} onValue=${change(name)} wrong=${wrong(name)} ...${more} />`;
+	const known = ['url', 'events', 'secret', 'description', 'filter', 'headers', 'rateLimit', 'maxInFlight', 'retry', 'timeout', 'auth'];
+	return html`<form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
+		<${Field} label="URL" type="url" required placeholder="https://your-server.com/webhooks" value=${values.url} onValue=${change('url')} wrong=${wrong('url')} />
+		<${Types} chosen=${values.events} choose=${change('events')} wrong=${wrong('events')} />
+		${simple('description', 'Description', { hint: 'A note of yours.' })}
+		${!of && simple('secret', 'Secret', { type: 'password', autocomplete: 'new-password', hint: '16 to 256 bytes. Left empty, one is made and shown once.' })}
+		${has('filter') && html`<${Filter} value=${values.filter} change=${change('filter')} wrong=${wrong('filter')} types=${values.events} />`}
+		<details open=${['headers', 'auth', 'retry', 'timeout', 'rateLimit', 'maxInFlight'].includes(field)}><summary>Headers, authentication, limits</summary><div class="form">
+			${simple('headers', 'Custom headers', { as: 'textarea', rows: 3, placeholder: 'X-Team: video', hint: of?.headers?.length ? `One a line, as Name: value. In place of all there are (${of.headers.join(', ')}), whose values are never shown.` : 'One a line, as Name: value. Values are never shown again.' })}
+			${has('auth') && html`<${Field} label="Authentication" as="select" value=${values.auth} onValue=${change('auth')} wrong=${wrong('auth')} options=${[['', 'none'], ['basic', 'User name and password'], ['bearer', 'Bearer token'], ['oauth2', 'OAuth 2 client credentials'], ...(of?.auth?.type === 'mtls' ? [['mtls', 'Client certificate']] : [])]} />
+				${touched.has('auth') && (authFields[values.auth] ?? []).map(([name, label, hidden]) => html`<${Field} label=${label} type=${hidden ? 'password' : 'text'} autocomplete="off" required=${name !== 'scope'} value=${auth[name] ?? ''} onValue=${(v) => authed({ ...auth, [name]: v })} />`)}`}
+			${simple('rateLimit', 'Attempts a second at most', { type: 'number', min: 0 })}
+			${simple('maxInFlight', 'Attempts in flight at most', { type: 'number', min: 0 })}
+			${simple('retry', 'Retry after', { placeholder: '0s 1m 5m 15m 30m', hint: 'The table of attempts, separated by spaces. Left empty, the server’s.' })}
+			${simple('timeout', 'Timeout', { placeholder: '15s' })}
+			${has('ordered') && html`<label class="check"><input type="checkbox" checked=${values.ordered} onChange=${(e) => change('ordered')(e.target.checked)} /><span>One at a time, in the order of publishing</span></label>`}
+			${has('signing') && html`<${Field} label="Signature" as="select" value=${values.signing} onValue=${change('signing')} options=${[['', 'by the secret (HMAC)'], ['ed25519', 'by a key pair too (Ed25519)']]} />`}
+		</div></details>
+		${act.error && !known.includes(field) && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+		<div class="row"><button class="main" disabled=${act.busy || !values.events.length}>${act.busy ? 'One moment…' : word}</button></div>
+	</form>`;
+}
+
+function bodyOf(values, touched, auth, of) {
+	const body = {};
+	const clear = (name, value, empty) => { if (value !== empty) body[name] = value; else if (of) body[name] = null; };
+	for (const name of touched) {
+		const value = values[name];
+		if (name === 'url') body.url = value.trim();
+		else if (name === 'events') body.events = value;
+		else if (name === 'secret') { if (value) body.secret = value; }
+		else if (name === 'headers') {
+			const headers = {};
+			for (const line of value.split('\n').filter((l) => l.trim())) {
+				const at = line.indexOf(':');
+				headers[line.slice(0, at < 0 ? undefined : at).trim()] = at < 0 ? '' : line.slice(at + 1).trim();
+			}
+			if (Object.keys(headers).length || of) body.headers = headers;
+		} else if (name === 'rateLimit' || name === 'maxInFlight') clear(name, value === '' ? '' : Number(value), '');
+		else if (name === 'retry') clear(name, value.trim() ? value.trim().split(/[\s,]+/) : '', '');
+		else if (name === 'ordered') body.ordered = value;
+		else if (name === 'auth') { if (value !== 'mtls') clear(name, value ? { type: value, ...auth } : '', ''); }
+		else clear(name, value.trim(), '');
+	}
+	return body;
+}
+
+// Types are the catalogue by group, with all of a group and all there are.
+function Types({ chosen, choose, wrong }) {
+	const types = useLoad(() => eventTypes(), []);
+	const all = chosen.includes('*');
+	const flip = (name) => choose(chosen.includes(name) ? chosen.filter((t) => t !== name) : [...chosen, name]);
+	const listed = new Set(['*', ...(types.data ?? []).flatMap((t) => [t.name, t.name.split('.')[0] + '.*'])]);
+	return html`<fieldset class="stack tight"><legend>Events</legend>
+		<label class="check"><input type="checkbox" checked=${all} onChange=${() => choose(all ? [] : ['*'])} /><span>All, also those to come</span></label>
+		${types.error && html`<p class="wrong" role="alert">${types.error.message} <button type="button" onClick=${types.reload}>Try again</button></p>`}
+		${!all && html`<div class="types">${groups(types.data ?? []).map(([group, items]) => {
+			const prefix = items[0].name.split('.')[0] + '.*';
+			const whole = items.every((t) => t.name.startsWith(prefix.slice(0, -1))) && items.length > 1;
+			const taken = whole && chosen.includes(prefix);
+			return html`<fieldset key=${group}><legend><${Foreign} text=${group} /></legend>
+				${whole && html`<label class="check"><input type="checkbox" checked=${taken} onChange=${() => choose(taken ? chosen.filter((t) => t !== prefix) : [...chosen.filter((t) => !t.startsWith(prefix.slice(0, -1))), prefix])} /><span><code><${Foreign} text=${prefix} /></code></span></label>`}
+				${items.map((t) => html`<label class="check" title=${t.description}><input type="checkbox" disabled=${taken} checked=${taken || chosen.includes(t.name)} onChange=${() => flip(t.name)} /><span><code><${Foreign} text=${t.name} /></code></span></label>`)}</fieldset>`;
+		})}
+		${chosen.filter((t) => types.data && !listed.has(t)).map((t) => html`<label class="check"><input type="checkbox" checked onChange=${() => flip(t)} /><span><code><${Foreign} text=${t} /></code></span></label>`)}</div>`}
+		${wrong && html`<span class="wrong" role="alert">${wrong}</span>`}</fieldset>`;
+}
+
+// Filter is the expression, with a try-out against a sample.
+function Filter({ value, change, wrong, types: chosen }) {
+	const types = useLoad(() => eventTypes(), []);
+	const [open, show] = useState(false);
+	const first = (types.data ?? []).find((t) => chosen.includes(t.name)) ?? types.data?.[0];
+	const [sample, type] = useState(null);
+	const [result, tell] = useState(null);
+	const act = useAct(async () => {
+		const data = sample ?? sampleOf(first);
+		try { JSON.parse(data); } catch { throw new Error('The sample is not JSON.'); }
+		tell(await ask('POST', 'webhooks/filter-test', `{"filter":${JSON.stringify(value)},"event":${JSON.stringify(first?.name ?? '')},"data":${data}}`));
+	});
+	return html`<div class="stack tight"><${Field} label="Filter" as="textarea" rows="2" placeholder='data.size > 1000000 && data.format == "mp4"' value=${value} onValue=${(v) => { change(v); tell(null); }} wrong=${wrong}
+			hint="A CEL expression over event, id, timestamp and data: only events for which it is true go here. A convenience, no wall." />
+		${takes('POST /webhooks/filter-test', 'filter') && html`<div class="row"><button type="button" class="small" aria-expanded=${open ? 'true' : 'false'} onClick=${() => show(!open)}>Try it out</button></div>`}
+		${open && html`<${Field} label=${html`Sample data of ${first?.name ?? 'an event'}`} as="textarea" rows="5" value=${sample ?? sampleOf(first)} onValue=${type} />
+			<div class="row"><button type="button" disabled=${act.busy || !value} onClick=${() => act.run()}>Test</button>
+			<span role="status">${result && (result.error ? html`<span class="wrong"><${Foreign} text=${result.error} /></span>` : result.matches ? 'It matches: such an event goes here.' : 'It does not match.')}</span>
+			${act.error && html`<span class="wrong" role="alert"><${Foreign} text=${act.error.message} /></span>`}</div>`}</div>`;
+}
