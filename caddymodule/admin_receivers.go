@@ -41,11 +41,16 @@ func (a *App) queueOf(name string) (*receiver.Queue, error) {
 	if q, ok := a.queue(name); ok {
 		return q, nil
 	}
-	var there []string
+	var there, apps []string
 	for _, q := range a.queues {
 		there = append(there, q.name)
+		if name != "" && strings.HasPrefix(q.name, name+"/") {
+			apps = append(apps, q.name)
+		}
 	}
 	switch there = distinct(there); {
+	case len(apps) > 0:
+		return nil, &badRequest{"name one of its apps: " + strings.Join(apps, ", ")}
 	case name != "":
 		if _, err := a.receiver(name); err != nil {
 			return nil, err

@@ -54,6 +54,7 @@ type App struct {
 	apis        []*API
 	consoles    []*Console
 	queues      []namedQueue
+	shared      map[string]sharedQueue // by receiver
 	fileSecrets []*fileSecrets
 	needsStore  bool           // a receiver answers 503 while the store is down
 	nameless    map[string]int // receivers without a name, by their settings

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"go.uber.org/zap"
@@ -15,34 +14,59 @@ import (
 	"github.com/videocloud/webhooks/receiver"
 )
 
-// namedQueue is the queue of one receiver of a configuration.
+// namedQueue is the queue of one app behind the receivers of one name.
 type namedQueue struct {
-	name, shape string
+	name string // of the receiver and, after a slash, of the app where there are several
 	*receiver.Queue
 }
 
-// enqueuer makes the queue of r, which the app starts and stops. Its events take the deliver routes as if they had
+// sharedQueue is what the receivers of one name share.
+type sharedQueue struct {
+	shape    string
+	enqueuer receiver.Enqueuer
+}
+
+// enqueuer makes the queues of r, one for each app, which the app starts and stops. Their events take the deliver routes as if they had
 // just arrived at the server that r belongs to, so delivery has everything that Caddy's own proxying has.
 //
-// Receivers of one name share one queue, which has to be alike in all of them.
+// Receivers of one name share their queues, which have to be alike in all of them.
 func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver, shape string) (receiver.Enqueuer, error) {
-	for _, q := range a.queues {
-		switch {
-		case q.name != c.Name:
-		case q.shape != shape:
-			return nil, differentQueues(c.Name, "another receiver's queue")
-		case !r.DryRun:
-			return q.Queue, nil
+	for _, d := range r.Queue.deliveries() {
+		if err := d.provision(ctx); err != nil {
+			return nil, err
 		}
+	}
+	if shared, ok := a.shared[c.Name]; ok {
+		if shared.shape != shape {
+			return nil, differentQueues(c.Name, "another receiver's queue")
+		}
+		return shared.enqueuer, nil
 	}
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
 		return nil, errors.New("queue: a receiver with a queue belongs into a site's routes")
 	}
-	if err := r.Queue.Deliver.Provision(ctx); err != nil {
-		return nil, fmt.Errorf("queue: deliver: %w", err)
+	var queues []*receiver.Queue
+	for _, d := range r.Queue.deliveries() {
+		q, err := a.deliveryQueue(ctx, c, d, server)
+		if err != nil {
+			return nil, err
+		}
+		queues = append(queues, q)
 	}
-	routes := r.Queue.Deliver.Compile(endOfRoutes)
+	enqueuer, err := receiver.NewDeliveries(queues...)
+	if err != nil {
+		return nil, err
+	}
+	if a.shared == nil {
+		a.shared = map[string]sharedQueue{}
+	}
+	a.shared[c.Name] = sharedQueue{shape, enqueuer}
+	return enqueuer, nil
+}
+
+func (a *App) deliveryQueue(ctx caddy.Context, c *config.Receiver, d *Delivery, server *caddyhttp.Server) (*receiver.Queue, error) {
+	routes := d.Routes.Compile(endOfRoutes)
 	bring := deliver(func(w http.ResponseWriter, req *http.Request) error {
 		repl := caddy.NewReplacer()
 		shown := shownOutcome{queuedOutcome(c, req.Header)}
@@ -51,15 +75,16 @@ func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver, shape
 		return orNoApp(req, failure(routes.ServeHTTP(w, req)))
 	})
 	q, err := receiver.NewQueue(receiver.QueueOptions{
-		Config: *c.Queue, Store: a.store, Name: c.Name, Logger: slogger(ctx), Deliver: bring.shown(c),
+		Config: *c.Queue, Store: a.store, Name: c.Name, Delivery: d.Name, Logger: slogger(ctx), Deliver: bring.shown(c),
 	})
 	if err != nil {
 		return nil, err
 	}
-	if _, shared := a.queue(c.Name); shared {
-		return q, nil // it accepts; what is accepted the first one delivers
+	name := c.Name
+	if d.Name != "" {
+		name += "/" + d.Name
 	}
-	a.queues = append(a.queues, namedQueue{c.Name, shape, q})
+	a.queues = append(a.queues, namedQueue{name, q})
 	return q, nil
 }
 

@@ -144,6 +144,7 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 		if options.Enqueuer, err = app.enqueuer(ctx, r, &c, shape); err != nil {
 			return err
 		}
+		options.Route = func(req *http.Request) []string { return r.Queue.matching(r.logger, req) }
 	}
 	if r.receiver, err = receiver.New(options); err != nil {
 		return err
@@ -210,7 +211,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request, next cadd
 		shown.set(receiver.FromContext(req.Context()))
 		behind := next
 		if r.Queue != nil { // only a dry run goes on from here: what it lets through takes the queue's way, at once
-			behind = r.Queue.Deliver.Compile(next)
+			behind = r.Queue.atOnce(r.logger, req, next)
 		}
 		failed = behind.ServeHTTP(w, req)
 		return orNoApp(req, failure(failed))

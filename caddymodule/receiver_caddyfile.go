@@ -254,7 +254,7 @@ func (p *receiverParser) readQueue(o option) error {
 		"concurrency": func(o option) error { return o.number(&q.Concurrency, 1) },
 		"max_length":  func(o option) error { return o.number(&q.MaxLength, 1) },
 		"deliver":     p.readDeliver,
-	}.read))
+	}.read), "deliver")
 	if err != nil {
 		return err
 	}
@@ -263,27 +263,8 @@ func (p *receiverParser) readQueue(o option) error {
 	if err := c.Validate(); err != nil {
 		return given.wrap(o, err)
 	}
-	if len(q.Deliver) == 0 {
-		return o.wrap(errDeliverMissing)
-	}
-	return nil
-}
-
-// readDeliver reads the directives of the block as those of a site.
-func (p *receiverParser) readDeliver(o option) error {
-	if err := o.noArgs(); err != nil {
-		return err
-	}
-	handler, err := httpcaddyfile.ParseSegmentAsSubroute(p.WithDispenser(o.unread()))
-	if err != nil {
-		return err
-	}
-	subroute, ok := handler.(*caddyhttp.Subroute)
-	if !ok {
-		return o.Errf("deliver: can't be run as routes: %T", handler)
-	}
-	p.receiver.Queue.Deliver = subroute.Routes
-	for o.Next() { // read by the copy
+	if err := q.checkDeliveries(); err != nil {
+		return o.wrap(err)
 	}
 	return nil
 }

@@ -55,8 +55,12 @@ type Queue struct {
 	// MaxLength is how many events may wait. Default: 100000.
 	MaxLength int `json:"max_length,omitempty"`
 
-	// Deliver are the routes that an event takes to the app. At least one is required.
+	// Deliver are the routes that an event takes to the only app. At least one is required, or Deliveries.
 	Deliver caddyhttp.RouteList `json:"deliver,omitempty"`
+
+	// Deliveries are the apps where there are several: each gets every event that matches when it is accepted, with retries and
+	// dead events of its own.
+	Deliveries []*Delivery `json:"deliveries,omitempty"`
 }
 
 // convert resolves r with the scheme that was loaded for it, and fills in the defaults.
@@ -94,8 +98,8 @@ func (r *Receiver) convert(values *resolver, scheme Scheme) (config.Receiver, er
 		}
 	}
 	if q := r.Queue; q != nil {
-		if len(q.Deliver) == 0 {
-			return c, errDeliverMissing
+		if err := q.checkDeliveries(); err != nil {
+			return c, err
 		}
 		c.Queue = q.convert()
 	}

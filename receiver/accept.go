@@ -33,7 +33,8 @@ type accept struct {
 	claims  []acceptClaim // of the request's events
 	counted int
 	ttl     int64
-	job     string
+	targets []target // one job for each app
+	to      int
 	payload []byte
 
 	result EnqueueResult
@@ -55,19 +56,33 @@ func (q *Queue) Enqueue(_ context.Context, c *Claim, j *Job) (EnqueueResult, err
 
 // enqueue stores the job with some of its headers. It answers within enqueueTimeout.
 func (q *Queue) enqueue(c *Claim, j *Job, keep func(name string) bool) (EnqueueResult, error) {
-	u := uuid.Must(uuid.NewV7()) // fails only where crypto/rand would
+	return q.enqueueTo([]*Queue{q}, c, j, keep)
+}
+
+// enqueueTo is enqueue for some queues of one receiver.
+func (q *Queue) enqueueTo(to []*Queue, c *Claim, j *Job, keep func(name string) bool) (EnqueueResult, error) {
 	a := accepts.Get().(*accept)
-	*a = accept{call: call{at: time.Now(), ready: a.ready}, claims: a.claims[:0], job: queue.NewJobID(u), payload: j.append(append(a.payload[:0], oneLane), keep)}
+	*a = accept{call: call{at: time.Now(), ready: a.ready}, claims: a.claims[:0], targets: a.targets[:0],
+		to: len(to), payload: j.append(append(a.payload[:0], oneLane), keep)}
+	for _, other := range to {
+		u := uuid.Must(uuid.NewV7()) // fails only where crypto/rand would
+		a.targets = append(a.targets, target{other.queue.Tag(0), queue.NewJobID(u)})
+	}
 	if c != nil {
 		a.ttl = max(1, c.TTL.Milliseconds())
-		a.claim(q.queue.Tag(0), c)
+		a.claim(q.tag, c)
 		for _, other := range c.Others {
-			a.claim(q.queue.Tag(0), other)
+			a.claim(q.tag, other)
 		}
 	}
 	a.counted = len(a.claims)
 	q.accepts.run(a)
 	result, err := a.result, a.err
+	if err == nil && result == Enqueued {
+		for _, other := range to {
+			other.pushed()
+		}
+	}
 	if !a.lost && cap(a.payload) <= maxKeptBuffer {
 		accepts.Put(a)
 	}
@@ -91,7 +106,7 @@ type acceptor struct {
 func (t *acceptor) most(events []*accept) int {
 	n, size := 0, 0
 	for n < len(events) && n < acceptEvents {
-		if size += len(events[n].payload); n > 0 && size > acceptBytes {
+		if size += len(events[n].payload) * events[n].to; n > 0 && size > acceptBytes {
 			break
 		}
 		n++
@@ -103,7 +118,10 @@ func (t *acceptor) carry(ctx context.Context, events []*accept) {
 	clear(t.args)
 	args := append(t.args[:0], t.q.o.Name)
 	for _, a := range events {
-		args = append(args, &a.job, a, &a.ttl, &a.counted)
+		args = append(args, a, &a.ttl, &a.to, &a.counted)
+		for i := range a.targets {
+			args = append(args, &a.targets[i].tag, &a.targets[i].job)
+		}
 		for i := range a.claims {
 			k := &a.claims[i]
 			args = append(args, &k.held, &k.id, &k.digest)
@@ -114,7 +132,6 @@ func (t *acceptor) carry(ctx context.Context, events []*accept) {
 	t.answers, t.err = "", err
 	if err == nil {
 		t.answers, _ = v.(string)
-		t.q.pushed()
 	}
 }
 

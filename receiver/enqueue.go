@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -38,12 +39,19 @@ func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
 		_, dedup = x.span(ctx, "webhook.dedup")
 	}
 	ctx, span := x.span(ctx, "webhook.enqueue")
-	result, err := r.put(ctx, c, newJob(req, &x.Outcome, x.body, r.now(), r.kept))
+	job := newJob(req, &x.Outcome, x.body, r.now(), r.kept)
+	if r.route != nil {
+		job.Deliveries = r.route(req)
+	}
+	result, err := r.put(ctx, c, job)
 	if r.stores {
 		x.recycle()
 	}
 	endSpan(span, err)
 	endSpan(dedup, err)
+	if errors.Is(err, ErrNoApp) {
+		return refuse(http.StatusBadGateway, ReasonNoApp, errNoDelivery)
+	}
 	if err != nil {
 		return refuseFor(http.StatusServiceUnavailable, ReasonStore, "Retry-After", retryStore, err)
 	}
@@ -62,7 +70,7 @@ func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
 
 // put hands a request over whose headers are not all kept.
 func (r *Receiver) put(ctx context.Context, c *Claim, j Job) (EnqueueResult, error) {
-	if q, ok := r.queue.(*Queue); ok { // it keeps its own time, and writes what is kept without another map
+	if q, ok := r.queue.(ownQueue); ok {
 		return q.enqueue(c, &j, r.kept)
 	}
 	ctx, cancel := context.WithTimeout(ctx, enqueueTimeout)
@@ -70,6 +78,8 @@ func (r *Receiver) put(ctx context.Context, c *Claim, j Job) (EnqueueResult, err
 	j.Header = keptHeaders(j.Header, r.kept)
 	return r.queue.Enqueue(ctx, c, &j)
 }
+
+var errNoDelivery = errors.New("no deliver matches the event: add one for it, without a matcher for all the rest")
 
 // enqueueTimeout bounds how long a sender waits for its event to be stored.
 const enqueueTimeout = 450 * time.Millisecond

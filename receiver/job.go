@@ -27,6 +27,10 @@ type Job struct {
 	Header     http.Header
 	Body       []byte
 
+	// Deliveries are the apps that it goes to, where the receiver is in front of several: see [Deliveries]. They are no part of
+	// the job's encoding.
+	Deliveries []string
+
 	// What was verified.
 	Scheme, ID, Event, Timestamp string
 }

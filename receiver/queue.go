@@ -32,6 +32,9 @@ type QueueOptions struct {
 	Store *store.Store
 	// Name is the receiver's.
 	Name string
+	// Delivery tells the queues of one receiver in front of several apps apart, see [Deliveries]. Its app gets it as
+	// X-Webhook-Deliver. Defaults to none: the only one.
+	Delivery string
 	// Deliver brings one event to the app. An error, or an answer other than 2xx, is a failed attempt; one that writes
 	// nothing has answered 200, as with net/http. [ErrNoApp] says that nobody was there to answer. The request's context ends
 	// with the attempt's time.
@@ -48,6 +51,7 @@ type Queue struct {
 	o          QueueOptions
 	store      *redisstore.Store
 	log        *slog.Logger
+	tag        string // of the receiver's claims
 	queue      *queue.Queue
 	accepts    trips[*accept]
 	dispatcher *queue.Dispatcher
@@ -80,7 +84,8 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 	q.queue = queue.New(q.store, queue.Limits{
 		Kept: deliveredKept, KeptDead: deadKept, IDLifetime: time.Hour, LogLength: 1, LogAge: time.Hour,
 		InFlight: maxInFlight, Pending: o.Config.MaxLength, MaxAge: deadKept, RetrySpan: span,
-	}, func(int) string { return Tag(q.store.Prefix(), o.Name) })
+	}, func(int) string { return deliveryTag(q.store.Prefix(), o.Name, o.Delivery) })
+	q.tag = Tag(q.store.Prefix(), o.Name)
 	q.accepts = trips[*accept]{timeout: enqueueTimeout, carrier: func() carrier[*accept] { return &acceptor{q: q} }}
 	q.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: q.queue, Store: q.store, Shards: func(ctx context.Context) (int, error) { return 1, q.store.Ready(ctx) },
@@ -169,6 +174,9 @@ func (q *Queue) deliver(ctx context.Context, job *Job, body string, number int) 
 	req, err := job.request(ctx, number, job.Header, body)
 	if err != nil {
 		return err
+	}
+	if q.o.Delivery != "" {
+		req.Header[config.HeaderDeliver] = []string{q.o.Delivery}
 	}
 	defer func() {
 		if p := recover(); p != nil {

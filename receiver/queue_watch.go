@@ -46,6 +46,9 @@ func (q *Queue) logLine(ctx context.Context, level slog.Level, lines *sample.Lin
 	}
 	attrs := append(make([]slog.Attr, 0, 12), slog.String("webhook_name", q.o.Name), slog.String("event_id", a.job.ID),
 		slog.String("event", a.job.Event), slog.String("outcome", a.outcome))
+	if q.o.Delivery != "" {
+		attrs = append(attrs, slog.String("deliver", q.o.Delivery))
+	}
 	attrs = append(attrs, more...)
 	// The trace ID is the second field of the traceparent that came with the request.
 	if parts := strings.Split(a.trace, "-"); len(parts) == 4 && len(parts[1]) == 32 {

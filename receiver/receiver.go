@@ -46,6 +46,9 @@ type Options struct {
 	Store Store
 	// Enqueuer takes the events where Config.Queue is set, and only there.
 	Enqueuer Enqueuer
+	// Route names the apps that a request goes to, as it is accepted: those of its [Deliveries] that match. With several it is
+	// needed.
+	Route func(*http.Request) []string
 	// Verifier checks signatures. Defaults to the one that Config.Scheme names.
 	Verifier Verifier
 	// Logger gets one line for each request. Defaults to none.
@@ -84,6 +87,7 @@ type Receiver struct {
 	observe  func(Outcome)
 	now      func() time.Time
 	cameIn   func(*http.Request) (method, target string)
+	route    func(*http.Request) []string // nil: to the only app
 	tracing  trace.TracerProvider
 	verified []string // values of X-Webhook-Verified, shared by all requests
 	allow    string   // value of Allow
@@ -98,14 +102,14 @@ func New(o Options) (*Receiver, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Receiver{config: c, scheme: signature.Canonical(c.Scheme), foreign: o.Verifier != nil, queue: o.Enqueuer, log: o.Logger, observe: o.Observe,
+	r := &Receiver{config: c, scheme: signature.Canonical(c.Scheme), foreign: o.Verifier != nil, queue: o.Enqueuer, log: o.Logger, observe: o.Observe, route: o.Route,
 		now: o.Now, tracing: o.TracerProvider, verified: []string{c.Scheme}, allow: allowHeader(c.Methods)}
 	if c.Queue == nil {
 		r.queue = nil
 	} else if r.queue == nil {
 		return nil, errors.New("queue: there is nothing to keep the events in; give the receiver an Enqueuer")
 	}
-	_, own := r.queue.(*Queue)
+	_, own := r.queue.(ownQueue)
 	r.stores = own && !c.DryRun
 	verifier := o.Verifier
 	if verifier == nil {

@@ -1,25 +1,35 @@
 -- accept: claims events and queues them, in one step: an event that is known from then on is in the queue.
 --
 -- KEYS[1] the receiver's tag, see lib.lua of internal/queue
--- ARGV[10] lane, then for each request: its job, its payload with the mark of an event with one lane before it, ms to remember its
---   events, how many of them are claimed, none where it has no identity, and for each of those what its keys are to hold,
---   "d" and the claim's value, and its two keys
--- Returns one character for each request: "0" queued, "1" an event of it is in work elsewhere, "2" all are known, "3" the queue is full.
+-- ARGV[10] lane, then for each request: its payload with the mark of an event with one lane before it, ms to remember its events, how
+--   many apps it goes to, how many of its events are claimed, none where it has no identity; for each app the tag of its queue, in
+--   the receiver's slot, and the job; for each claim what its keys are to hold, "d" and the claim's value, and its two keys
+-- Returns one character for each request: "0" queued, "1" an event of it is in work elsewhere, "2" all are known, "3" the queues of all its apps are full.
+--
+-- Where the queues of some apps are full, the request is dead for those, with the reason backlog: one app that is down holds no other.
 --
 -- Safe to repeat: a claim whose answer was lost finds its own value; its job, where that is there, is not queued again.
 
 local lane = ARGV[10]
-local key, conf = base .. 'lane:' .. lane, base .. 'conf:' .. lane
-local length = call('ZCARD', key)
-local room = C.pending - length
+local queues = {} -- by tag
 
--- A lane that is due already has its place among the ready ones. Where attempts are under way nobody has to be woken for it either:
--- whoever ends one looks for more. Now and then they are all the same, for those who missed it.
-local turn = length > 0 and call('ZSCORE', base .. 'ready', lane)
-local known = is_ready(turn)
-local tended = known and call('ZCARD', base .. 'leases') > 0 and tonumber(time[2]) % 8 > 0
-if not known and call('EXISTS', conf) == 0 then
-  call('HSET', conf, 'st', 'active', 'fix', '1', 'w', '1000000', 'fl', '0') -- the app's own limits count, not a window
+-- queue_of makes a queue the one that the library's functions work on, and says how it stands.
+local function queue_of(tag)
+  base = tag
+  local q = queues[tag]
+  if q then return q end
+  q = { due = {}, payloads = {}, fresh = 0, conf = base .. 'conf:' .. lane, length = call('ZCARD', base .. 'lane:' .. lane) }
+  q.room = C.pending - q.length
+  -- A lane that is due already has its place among the ready ones. Where attempts are under way nobody has to be woken for it
+  -- either: whoever ends one looks for more. Now and then they are all the same, for those who missed it.
+  q.ready = is_ready(q.length > 0 and call('ZSCORE', base .. 'ready', lane))
+  q.tended = q.ready and call('ZCARD', base .. 'leases') > 0 and tonumber(time[2]) % 8 > 0
+  if not q.ready and call('EXISTS', q.conf) == 0 then
+    call('HSET', q.conf, 'st', 'active', 'fix', '1', 'w', '1000000', 'fl', '0') -- the app's own limits count, not a window
+    if tag ~= KEYS[1] then call('SADD', KEYS[1] .. 'delivers', tag) end
+  end
+  queues[tag] = q
+  return q
 end
 
 -- stored reports whether the call was made before, for this request, to its end: payloads are written last.
@@ -54,34 +64,50 @@ local function seen(first, n)
   return n > 0 and '2' or '3'
 end
 
-local answers, due, payloads, fresh, due_now, at = {}, {}, {}, 0, int(now), 11
+local answers, due_now, at = {}, int(now), 11
 while at <= #ARGV do
-  local job, n = ARGV[at], tonumber(ARGV[at + 3])
-  local body, answer, again = base .. 'body:' .. job, '0', true
+  local payload, px, apps, n = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local first = at + 4
+  local claims, room = first + 2 * apps, 0
+  for i = first, claims - 1, 2 do room = math.max(room, queue_of(ARGV[i]).room) end
+  local answer, again = '0', true
+  base = ARGV[first]
+  local there = base .. 'body:' .. ARGV[first + 1]
   if room > 0 then
-    answer, again = claim(at + 4, n, ARGV[at + 2])
-  elseif not stored(body) then
-    answer = seen(at + 4, n)
+    answer, again = claim(claims, n, px)
+  elseif not stored(there) then
+    answer = seen(claims, n)
   end
   -- A request whose keys were free was not stored before, so only others are looked for.
-  if answer == '0' and not (again and stored(body)) then
-    local k = 2 * fresh
-    due[k + 1], due[k + 2] = due_now, job
-    payloads[k + 1], payloads[k + 2] = body, ARGV[at + 1]
-    fresh, room = fresh + 1, room - 1
+  if answer == '0' and not (again and stored(there)) then
+    for i = first, claims - 1, 2 do
+      local q, job = queue_of(ARGV[i]), ARGV[i + 1]
+      if q.room > 0 then
+        local k = 2 * q.fresh
+        q.due[k + 1], q.due[k + 2] = due_now, job
+        q.payloads[k + 1], q.payloads[k + 2] = base .. 'body:' .. job, payload
+        q.fresh, q.room = q.fresh + 1, q.room - 1
+      else
+        call('SET', base .. 'body:' .. job, payload, 'PX', C.kept_dead)
+        bury_in(lane, job, 'backlog', 0)
+      end
+    end
   end
   answers[#answers + 1] = answer
-  at = at + 4 + 3 * n
+  at = claims + 3 * n
 end
-if fresh > 0 then
-  if length == 0 then call('ZADD', base .. 'ages', 'NX', int(next_look()), lane) end
-  call('ZADD', key, unpack(due))
-  call('MSET', unpack(payloads))
-  if not known then
-    local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap')
-    offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), 0)
+for tag, q in pairs(queues) do
+  if q.fresh > 0 then
+    base = tag
+    if q.length == 0 then call('ZADD', base .. 'ages', 'NX', int(next_look()), lane) end
+    call('ZADD', base .. 'lane:' .. lane, unpack(q.due))
+    call('MSET', unpack(q.payloads))
+    if not q.ready then
+      local h = call('HMGET', q.conf, 'st', 'fl', 'w', 'cap')
+      offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), 0)
+    end
+    waiting(q.fresh)
+    if not q.tended then wake() end
   end
-  waiting(fresh)
-  if not tended then wake() end
 end
 return table.concat(answers)
