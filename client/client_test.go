@@ -100,6 +100,18 @@ var calls = map[string]struct {
 		_, err := c.EventTypes.List(ctx)
 		return err
 	}, "GET", "/event-types", ""},
+	"Webhooks.RetryFailed": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Webhooks.RetryFailed(ctx, "whk_1", client.RetryRequest{Event: "video.deleted"})
+		return err
+	}, "POST", "/webhooks/whk_1/retry", `{"state":"failed","event":"video.deleted"}`},
+	"Replays.List": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Replays.List(ctx, client.ListOptions{Limit: 2})
+		return err
+	}, "GET", "/replays?limit=2", ``},
+	"Replays.Cancel": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Replays.Cancel(ctx, "rpl_1")
+		return err
+	}, "DELETE", "/replays/rpl_1", ``},
 	"APIKeys.Create": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.APIKeys.Create(ctx, client.NewAPIKey{Role: client.RoleRead, ExpiresIn: time.Hour})
 		return err

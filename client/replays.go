@@ -34,6 +34,30 @@ func (r *Replays) Get(ctx context.Context, id string) (Replay, error) {
 	return get[Replay](ctx, r.c, "/replays", id)
 }
 
+// RetryRequest selects failed deliveries of a webhook to send again.
+type RetryRequest struct {
+	State State     `json:"state"`           // set by [Webhooks.RetryFailed]
+	Event string    `json:"event,omitempty"` // empty: any
+	Since time.Time `json:"since,omitzero"`  // zero: all that are kept
+	Until time.Time `json:"until,omitzero"`  // zero: now
+}
+
+// List returns one page of the replays, newest first.
+func (r *Replays) List(ctx context.Context, o ListOptions) (Page[Replay], error) {
+	return list[Replay](ctx, r.c, "/replays", o.query())
+}
+
+// Cancel ends a replay: what it has not sent yet stays as it is.
+func (r *Replays) Cancel(ctx context.Context, id string) (Replay, error) {
+	var out Replay
+	path, err := pathWith("/replays", id, "")
+	if err != nil {
+		return out, err
+	}
+	_, err = r.c.do(ctx, request{method: "DELETE", path: path, repeat: true}, &out)
+	return out, err
+}
+
 // EventType is one entry of the event catalogue.
 type EventType struct {
 	Name        string `json:"name"`

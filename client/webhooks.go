@@ -137,6 +137,27 @@ func (w *Webhooks) Test(ctx context.Context, id string) (Published, error) {
 	return post[Published](ctx, w.c, "/webhooks", id, "/test")
 }
 
+// TestEvent sends the example of an event type to this webhook only.
+func (w *Webhooks) TestEvent(ctx context.Context, id, event string) (Published, error) {
+	path, err := pathWith("/webhooks", id, "/test")
+	if err != nil {
+		return Published{}, err
+	}
+	return create[Published](ctx, w.c, path, struct {
+		Event string `json:"event,omitempty"`
+	}{event})
+}
+
+// RetryFailed sends the failed deliveries of a webhook again; [Replays.Get] tells how far it is. It is not retried.
+func (w *Webhooks) RetryFailed(ctx context.Context, id string, r RetryRequest) (Replay, error) {
+	path, err := pathWith("/webhooks", id, "/retry")
+	if err != nil {
+		return Replay{}, err
+	}
+	r.State = StateFailed
+	return create[Replay](ctx, w.c, path, r)
+}
+
 // Pause holds new events back until [Webhooks.Resume].
 func (w *Webhooks) Pause(ctx context.Context, id string) (Webhook, error) {
 	return w.Update(ctx, id, WebhookUpdate{Status: StatusPaused})

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
 )
@@ -26,7 +28,7 @@ const (
 const (
 	replayRunning   = "running"
 	replayDone      = "done"
-	replayCancelled = "cancelled" // its webhook was deleted
+	replayCancelled = "cancelled" // it was, or its webhook was deleted
 	replayDryRun    = "dry_run"
 )
 
@@ -100,6 +102,9 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 		"sent", 0, "created", now.UnixMilli(), "selection", string(selected))
 	pipe.Persist(ctx, key+leftOut)
 	pipe.SAdd(ctx, s.queue.Tag(shard)+"chores", "replay:"+out.ID)
+	order := s.queue.Tag(shard) + replaysOf(account)
+	pipe.ZAdd(ctx, order, redis.Z{Score: float64(now.UnixMilli()), Member: out.ID})
+	pipe.ZRemRangeByRank(ctx, order, 0, -mostReplays-1)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return Replay{}, s.unavailable("replay", err)
 	}

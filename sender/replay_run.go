@@ -180,17 +180,6 @@ func (s *Sender) stepReplay(ctx context.Context, shard int, id, owner string) (d
 	return true, s.endReplay(ctx, shard, id, replayDone)
 }
 
-func (s *Sender) endReplay(ctx context.Context, shard int, id, state string) error {
-	pipe := s.store.Client().TxPipeline()
-	key := s.queue.Tag(shard) + replayKey(id)
-	pipe.HSet(ctx, key, "state", state)
-	pipe.PExpire(ctx, key, replayKept)
-	pipe.Del(ctx, key+leftOut)
-	pipe.SRem(ctx, s.queue.Tag(shard)+"chores", "replay:"+id)
-	_, err := pipe.Exec(ctx)
-	return err
-}
-
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

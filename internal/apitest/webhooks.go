@@ -183,8 +183,11 @@ func testWebhooks(t *testing.T, c *client) {
 			require.Equal(t, "webhook.test", p["event"])
 			require.Len(t, p["deliveries"], 1)
 		}
-		code, field := c.do("POST", path, `{"event":"video.uploaded"}`).failure(422)
-		require.Equal(t, []string{"unknown_field", "event"}, []string{code, field})
+		require.Equal(t, "video.uploaded", c.do("POST", path, `{"event":"video.uploaded"}`).ok(202)["event"])
+		code, field := c.do("POST", path, `{"event":"video.eaten"}`).failure(422)
+		require.Equal(t, []string{"unknown_event_type", "event"}, []string{code, field})
+		_, field = c.do("POST", path, `{"type":"video.uploaded"}`).failure(422)
+		require.Equal(t, "type", field)
 		c.do("POST", path, `[]`).failure(400)
 		c.do("POST", path, `{}`, "Content-Type: text/plain").failure(415)
 		c.do("POST", "/webhooks/whk_none/test", "").failure(404)

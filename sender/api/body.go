@@ -49,17 +49,23 @@ var emptyPlan = &plan{}
 // noBody makes sure that a request which takes no body carries none, or an empty object: a body that is
 // sent was meant to do something.
 func (c *call) noBody() error {
+	_, err := decodeOptional[struct{}](c, emptyPlan)
+	return err
+}
+
+// decodeOptional is decode where the body may be left out.
+func decodeOptional[T any](c *call, p *plan) (v T, err error) {
 	if c.r.Body == nil || c.r.Body == http.NoBody || c.r.ContentLength == 0 {
-		return nil
+		return v, nil
 	}
 	body, err := c.read(maxConfigBody)
 	if err != nil || len(body) == 0 {
-		return err
+		return v, err
 	}
 	if err := checkMediaType(c.r.Header); err != nil {
-		return err
+		return v, err
 	}
-	return emptyPlan.decode(body, reflect.ValueOf(&struct{}{}))
+	return v, p.decode(body, reflect.ValueOf(&v))
 }
 
 // read reads no more than the limit and one byte, whatever the Content-Length says or doesn't.

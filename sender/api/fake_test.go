@@ -238,14 +238,19 @@ func (f *fake) DeleteWebhook(_ context.Context, name, id string) error {
 	return nil
 }
 
-func (f *fake) TestWebhook(_ context.Context, name, id string) (sender.Published, error) {
+func (f *fake) SendExample(_ context.Context, name, id, event string) (sender.Published, error) {
 	a, done := f.in(name)
 	defer done()
 	w, err := a.webhook(id)
 	if err != nil {
 		return sender.Published{}, err
 	}
-	return f.store(a, sender.Event{Type: config.EventTest, Data: []byte(`{}`)}, []*sender.Webhook{w}), nil
+	if event == "" {
+		event = config.EventTest
+	} else if !slices.ContainsFunc(config.DefaultEventTypes(), func(t config.EventType) bool { return t.Name == event }) {
+		return sender.Published{}, refuse(sender.CodeUnknownEventType, "event", "is not known")
+	}
+	return f.store(a, sender.Event{Type: event, Data: []byte(`{}`)}, []*sender.Webhook{w}), nil
 }
 
 var eventID = regexp.MustCompile(`^[A-Za-z0-9_-]{0,128}$`)
@@ -349,6 +354,35 @@ func (f *fake) DeleteKey(_ context.Context, account, id string) error {
 		return errMissing
 	}
 	return nil
+}
+
+func (f *fake) RetryWebhook(ctx context.Context, name, id string, r sender.ReplayRequest) (sender.Replay, error) {
+	if r.Since.IsZero() {
+		r.Since = time.UnixMilli(1)
+	}
+	return f.StartReplay(ctx, name, id, r)
+}
+
+func (f *fake) ListReplays(_ context.Context, name, cursor string, limit int) ([]sender.Replay, string, error) {
+	a, done := f.in(name)
+	defer done()
+	var items []sender.Replay
+	for _, r := range a.replays {
+		items = append(items, r)
+	}
+	return page(items, cursor, limit)
+}
+
+func (f *fake) CancelReplay(_ context.Context, name, id string) (sender.Replay, error) {
+	a, done := f.in(name)
+	defer done()
+	r, ok := a.replays[id]
+	if !ok {
+		return sender.Replay{}, errMissing
+	}
+	r.State = "cancelled"
+	a.replays[id] = r
+	return r, nil
 }
 
 func (f *fake) Installation(context.Context) (string, error) { return "this-one", nil }

@@ -129,7 +129,7 @@ func operationOf(s *schemas, r *route) doc {
 		d = append(d, member{"parameters", parameters})
 	}
 	if r.request != nil {
-		d = append(d, member{"requestBody", doc{{"required", true}, {"content", content(s.of(r.request, true))}}})
+		d = append(d, member{"requestBody", doc{{"required", !r.optional}, {"content", content(s.of(r.request, true))}}})
 	}
 	d = append(d, member{"responses", responsesOf(s, r)})
 	if r.access == accessOpen {

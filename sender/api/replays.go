@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"reflect"
 	"time"
 
@@ -61,6 +62,71 @@ func (c *call) getReplay() (any, error) {
 	}
 	if own := c.caller.webhookID; own != "" && r.WebhookID != own {
 		return nil, errNotHere
+	}
+	return replayOf(r), nil
+}
+
+// newRetry is the body of POST /webhooks/{id}/retry.
+type newRetry struct {
+	State string     `json:"state" required:"true" min:"1" enum:"failed" doc:"Which deliveries: the failed ones."`
+	Event string     `json:"event" max:"64" doc:"Only this event type. Left out, all."`
+	Since *time.Time `json:"since" doc:"Deliveries made from then on. Left out, all that are kept."`
+	Until *time.Time `json:"until" doc:"Deliveries made before then. Left out, now."`
+}
+
+type replayPage struct {
+	Items      []replay `json:"items"`
+	NextCursor string   `json:"nextCursor,omitempty" doc:"The cursor of the next page, where there is more."`
+}
+
+var newRetryPlan = planOf(reflect.TypeFor[newRetry]())
+
+func (c *call) retryWebhook() (any, error) {
+	in, err := decode[newRetry](c, newRetryPlan, maxConfigBody)
+	if err != nil {
+		return nil, err
+	}
+	if in.State != string(sender.StateFailed) {
+		return nil, invalid("state", "must be failed; POST /webhooks/{id}/replay sends others again")
+	}
+	request := sender.ReplayRequest{Since: valueOf(in.Since), Until: valueOf(in.Until), State: in.State}
+	if in.Event != "" {
+		request.Events = []string{in.Event}
+	}
+	r, err := c.service.RetryWebhook(c.r.Context(), c.account, c.id, request)
+	if e := (*sender.Error)(nil); errors.As(err, &e) && e.Field == "events" {
+		named := *e
+		named.Field = "event"
+		err = &named
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.location = "/replays/" + r.ID
+	return replayOf(r), nil
+}
+
+func (c *call) listReplays() (any, error) {
+	items, next, err := c.service.ListReplays(c.r.Context(), c.account, c.query.cursor, c.query.limit)
+	if err != nil {
+		return nil, err
+	}
+	page := replayPage{Items: make([]replay, 0, len(items)), NextCursor: next}
+	for _, r := range items {
+		if own := c.caller.webhookID; own == "" || r.WebhookID == own {
+			page.Items = append(page.Items, replayOf(r))
+		}
+	}
+	return page, nil
+}
+
+func (c *call) cancelReplay() (any, error) {
+	if _, err := c.getReplay(); err != nil { // is it one that this caller may see?
+		return nil, err
+	}
+	r, err := c.service.CancelReplay(c.r.Context(), c.account, c.id)
+	if err != nil {
+		return nil, err
 	}
 	return replayOf(r), nil
 }

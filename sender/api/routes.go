@@ -26,6 +26,7 @@ type route struct {
 	query          []string // the parameters it takes
 	idempotent     string   // what Idempotency-Key does, where the route takes it
 	request        reflect.Type
+	optional       bool // the body may be left out
 	status         int
 	answer         reflect.Type
 	location       string        // what the Location header points at, where it is sent
@@ -91,9 +92,10 @@ var routes = []route{
 	{
 		method: http.MethodPost, path: "/webhooks/{id}/test", operation: "testWebhook", scope: scopeWebhook, tag: tagWebhooks, access: accessManage,
 		summary:     "Send a test event",
-		description: "Publishes one webhook.test event to this webhook only.",
-		status:      http.StatusAccepted, answer: reflect.TypeFor[published](),
-		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict),
+		description: "Publishes one webhook.test event, or the example of a type, to this webhook only. The body may be left out.",
+		request:     reflect.TypeFor[newTest](), optional: true,
+		status: http.StatusAccepted, answer: reflect.TypeFor[published](),
+		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType),
 		serve:  (*call).testWebhook,
 	},
 	{
@@ -112,6 +114,27 @@ var routes = []route{
 		location: "the job, unless it is a dry run",
 		errors:   bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeLimitReached),
 		serve:    (*call).startReplay,
+	},
+	{
+		method: http.MethodPost, path: "/webhooks/{id}/retry", operation: "retryWebhook", scope: scopeWebhook, tag: tagReplays, access: accessManage,
+		summary:     "Send the failed deliveries again",
+		description: "Starts a replay of all that failed, or of those of one type or time.",
+		request:     reflect.TypeFor[newRetry](), status: http.StatusAccepted, answer: reflect.TypeFor[replay](),
+		location: "the job",
+		errors:   bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeLimitReached),
+		serve:    (*call).retryWebhook,
+	},
+	{
+		method: http.MethodGet, path: "/replays", operation: "listReplays", scope: scopeFree, tag: tagReplays, access: accessRead,
+		summary: "List the replays, newest first",
+		query:   []string{paramLimit, paramCursor}, status: http.StatusOK, answer: reflect.TypeFor[replayPage](),
+		serve: (*call).listReplays,
+	},
+	{
+		method: http.MethodDelete, path: "/replays/{id}", operation: "cancelReplay", scope: scopeFree, tag: tagReplays, access: accessManage,
+		summary: "Cancel the rest of a replay",
+		status:  http.StatusOK, answer: reflect.TypeFor[replay](), errors: notFound,
+		serve: (*call).cancelReplay,
 	},
 	{
 		method: http.MethodGet, path: "/replays/{id}", operation: "getReplay", scope: scopeFree, tag: tagReplays, access: accessRead,

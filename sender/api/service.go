@@ -18,7 +18,8 @@ type Service interface {
 	Webhook(ctx context.Context, account, id string) (sender.Webhook, error)
 	UpdateWebhook(ctx context.Context, account, id string, u sender.WebhookUpdate) (sender.Webhook, error)
 	DeleteWebhook(ctx context.Context, account, id string) error
-	TestWebhook(ctx context.Context, account, id string) (sender.Published, error)
+	// SendExample sends the example of an event type, or of none a test event, to one webhook.
+	SendExample(ctx context.Context, account, id, event string) (sender.Published, error)
 
 	Publish(ctx context.Context, account string, e sender.Event) (sender.Published, error)
 	PublishBatch(ctx context.Context, account string, events []sender.Event) []sender.PublishResult
@@ -37,5 +38,8 @@ type Service interface {
 	DeleteKey(ctx context.Context, account, id string) error
 
 	StartReplay(ctx context.Context, account, webhookID string, r sender.ReplayRequest) (sender.Replay, error)
+	RetryWebhook(ctx context.Context, account, webhookID string, r sender.ReplayRequest) (sender.Replay, error)
 	Replay(ctx context.Context, account, id string) (sender.Replay, error)
+	ListReplays(ctx context.Context, account, cursor string, limit int) (items []sender.Replay, next string, err error)
+	CancelReplay(ctx context.Context, account, id string) (sender.Replay, error)
 }

@@ -215,11 +215,19 @@ func (c *call) deleteWebhook() (any, error) {
 	return deletedWebhook{ID: c.id}, nil
 }
 
+// newTest is the body of POST /webhooks/{id}/test, which may be left out.
+type newTest struct {
+	Event string `json:"event" max:"64" doc:"The type whose example is sent. Left out, a webhook.test event."`
+}
+
+var newTestPlan = planOf(reflect.TypeFor[newTest]())
+
 func (c *call) testWebhook() (any, error) {
-	if err := c.noBody(); err != nil {
+	in, err := decodeOptional[newTest](c, newTestPlan)
+	if err != nil {
 		return nil, err
 	}
-	p, err := c.service.TestWebhook(c.r.Context(), c.account, c.id)
+	p, err := c.service.SendExample(c.r.Context(), c.account, c.id, in.Event)
 	if err != nil {
 		return nil, err
 	}

@@ -43,4 +43,5 @@ while at <= #todo and done < most do
   end
   done, at = done + 1, at + 1
 end
+if #ARGV < 11 then return call('ZCOUNT', base .. 'apikeysend', '-inf', int(now)) end
 return #todo - at + 1

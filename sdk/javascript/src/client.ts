@@ -2,6 +2,7 @@ import { Deliveries } from './deliveries.js';
 import { Events } from './events.js';
 import { ApiKeys, PortalLinks } from './keys.js';
 import type { EventTypeInfo, Replay } from './models.js';
+import { List, type Page, type PageOptions } from './pages.js';
 import { pathWith, Transport, type CallOptions, type VideoCloudOptions } from './transport.js';
 import { Webhooks } from './webhooks.js';
 
@@ -40,6 +41,20 @@ export class Replays {
 
   constructor(transport: Transport) {
     this.#transport = transport;
+  }
+
+  /** Lists the replays, newest first. */
+  list(options: PageOptions & CallOptions = {}): List<Replay> {
+    const { limit, signal } = options;
+    return new List(
+      (cursor) => this.#transport.send<Page<Replay>>({ method: 'GET', path: '/replays', query: { limit, cursor }, signal }),
+      options.cursor,
+    );
+  }
+
+  /** Ends a replay: what it has not sent yet stays as it is. */
+  cancel(id: string, options: CallOptions = {}): Promise<Replay> {
+    return this.#transport.send({ ...options, method: 'DELETE', path: pathWith('/replays', id) });
   }
 
   /** Gets a replay's progress. */

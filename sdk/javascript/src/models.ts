@@ -214,3 +214,13 @@ export interface PortalLinkInput {
   /** Such as `1h`, at most 7 days. Default: 24 hours. */
   expiresIn?: string;
 }
+
+/** Which failed deliveries to send again. */
+export interface RetryInput {
+  /** Only this type. Default: all. */
+  event?: string;
+  /** Default: all that are kept. */
+  since?: string | Date;
+  /** Default: now. */
+  until?: string | Date;
+}

@@ -1,6 +1,6 @@
 import { listDeliveries, type DeliveryListOptions } from './deliveries.js';
 import type {
-  Delivery, PublishedEvent, RegisteredWebhook, Replay, ReplayInput, Webhook, WebhookInput, WebhookUpdate,
+  Delivery, PublishedEvent, RegisteredWebhook, Replay, ReplayInput, RetryInput, Webhook, WebhookInput, WebhookUpdate,
 } from './models.js';
 import { remove } from './keys.js';
 import { List, type Page, type PageOptions } from './pages.js';
@@ -46,9 +46,17 @@ export class Webhooks {
     return remove(this.#transport, pathWith('/webhooks', id), options);
   }
 
-  /** Sends a `webhook.test` event to this webhook only. */
-  test(id: string, options: CallOptions = {}): Promise<PublishedEvent> {
-    return this.#transport.send({ ...options, method: 'POST', path: pathWith('/webhooks', id, '/test') });
+  /** Sends a `webhook.test` event, or the example of the type that `options.event` names, to this webhook only. */
+  test(id: string, options: CallOptions & { event?: string } = {}): Promise<PublishedEvent> {
+    const { event, ...call } = options;
+    const body = event === undefined ? undefined : { event };
+    return this.#transport.send({ ...call, method: 'POST', path: pathWith('/webhooks', id, '/test'), body });
+  }
+
+  /** Sends the failed deliveries again; see {@link Replays.get} for its progress. Not retried. */
+  retryFailed(id: string, input: RetryInput = {}, options: CallOptions = {}): Promise<Replay> {
+    const body = { ...input, state: 'failed', since: timestamp(input.since), until: timestamp(input.until) };
+    return this.#transport.send({ ...options, method: 'POST', path: pathWith('/webhooks', id, '/retry'), body });
   }
 
   /** Holds new events back until {@link resume}. */

@@ -63,12 +63,15 @@ CALLS = {
     'deliveries.list': (lambda c: c.deliveries.list('whk_1'), 'GET', '/webhooks/whk_1/deliveries', None, {'items': [DELIVERY]}),
     'replays.get': (lambda c: c.replays.get('rpl_1'), 'GET', '/replays/rpl_1', None, REPLAY),
     'event_types.list': (lambda c: c.event_types.list(), 'GET', '/event-types', None, {'items': [{'name': 'video.deleted', 'description': '', 'group': 'video'}]}),
+    'webhooks.retry_failed': (lambda c: c.webhooks.retry_failed('whk_1', event='video.deleted'), 'POST', '/webhooks/whk_1/retry', {'state': 'failed', 'event': 'video.deleted'}, REPLAY),
+    'replays.list': (lambda c: c.replays.list(limit=2), 'GET', '/replays?limit=2', None, {'items': [REPLAY]}),
+    'replays.cancel': (lambda c: c.replays.cancel('rpl_1'), 'DELETE', '/replays/rpl_1', None, REPLAY),
     'api_keys.create': (lambda c: c.api_keys.create('read', expires_in='1h0m0s'), 'POST', '/api-keys', {'role': 'read', 'expiresIn': '1h0m0s'}, KEY),
     'api_keys.list': (lambda c: c.api_keys.list(limit=2), 'GET', '/api-keys?limit=2', None, {'items': [KEY]}),
     'api_keys.delete': (lambda c: c.api_keys.delete('key_1'), 'DELETE', '/api-keys/key_1', None, {'id': 'key_1'}),
     'portal_links.create': (lambda c: c.portal_links.create(webhook_id='whk_1'), 'POST', '/portal-links', {'webhookId': 'whk_1'}, LINK),
 }
-ONCE = {'webhooks.register', 'webhooks.update', 'webhooks.test', 'webhooks.replay', 'deliveries.retry', 'api_keys.create', 'portal_links.create'}  # the update has an overlap
+ONCE = {'webhooks.register', 'webhooks.update', 'webhooks.test', 'webhooks.replay', 'deliveries.retry', 'webhooks.retry_failed', 'api_keys.create', 'portal_links.create'}  # the update has an overlap
 
 
 class Calls(unittest.TestCase):

@@ -125,6 +125,19 @@ class Replays:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
+    def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Replay]:
+        """Lists the replays, newest first. Iterating over the answer goes through all pages."""
+
+        def load(cursor: Optional[str]) -> Any:
+            data = self._transport.send('GET', '/replays', query={'limit': limit, 'cursor': cursor})
+            return [build(Replay, raw) for raw in items(data)], data.get('nextCursor')
+
+        return Page(load, cursor)
+
+    def cancel(self, id: str) -> Replay:
+        """Ends a replay: what it has not sent yet stays as it is."""
+        return build(Replay, self._transport.send('DELETE', path_with('/replays', id)))
+
     def get(self, id: str) -> Replay:
         """Gets a replay's progress."""
         return build(Replay, self._transport.send('GET', path_with('/replays', id)))

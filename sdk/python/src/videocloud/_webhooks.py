@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Dict, Mapping, Optional, Sequence, Union
 
-from ._keys import duration, remove
+from ._keys import duration, given, remove
 from ._models import Delivery, PublishedEvent, Replay, Webhook, build, format_time, items
 from ._pages import Page
 from ._signature import Payload, verify, verify_signature
@@ -87,9 +87,27 @@ class Webhooks:
         """Deletes a webhook; its waiting deliveries are cancelled."""
         remove(self._transport, path_with('/webhooks', id))
 
-    def test(self, id: str) -> PublishedEvent:
-        """Sends a ``webhook.test`` event to this webhook only."""
-        return build(PublishedEvent, self._transport.send('POST', path_with('/webhooks', id, '/test')))
+    def test(self, id: str, event: Optional[str] = None) -> PublishedEvent:
+        """Sends a ``webhook.test`` event, or the example of a type, to this webhook only."""
+        body = None if event is None else {'event': event}
+        return build(PublishedEvent, self._transport.send('POST', path_with('/webhooks', id, '/test'), body=body))
+
+    def retry_failed(
+        self,
+        id: str,
+        *,
+        event: Optional[str] = None,
+        since: Union[str, datetime, None] = None,
+        until: Union[str, datetime, None] = None,
+    ) -> Replay:
+        """Sends the failed deliveries again; ``replays.get`` tells how far it is. Not retried.
+
+        :param event: only this type; all, if not given
+        :param since: all that are kept, if not given
+        :param until: now, if not given
+        """
+        body = given(state='failed', event=event, since=format_time(since), until=format_time(until))
+        return build(Replay, self._transport.send('POST', path_with('/webhooks', id, '/retry'), body=body))
 
     def pause(self, id: str) -> Webhook:
         """Holds new events back until :meth:`resume`."""

@@ -1,0 +1,122 @@
+package sender
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	_ "embed"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+var (
+	//go:embed lua/replay_end.lua
+	replayEndLua string
+
+	replayEndScript = queue.Script(replayEndLua)
+)
+
+// replaysOf names the order in which an account's replays began.
+func replaysOf(account string) string { return "replays:" + account }
+
+// mostReplays is how many of an account's replays are listed: the latest.
+const mostReplays = 1000
+
+// endReplay ends a replay, unless somebody else did so before.
+func (s *Sender) endReplay(ctx context.Context, shard int, id, state string) error {
+	_, err := s.queue.Run(ctx, shard, replayEndScript, id, state, replayKept.Milliseconds())
+	return err
+}
+
+// ListReplays returns an account's replays that can still be looked at, newest first, and the cursor of the next page.
+func (s *Sender) ListReplays(ctx context.Context, account, cursor string, limit int) (items []Replay, next string, err error) {
+	if limit, err = checkLimit(limit); err != nil {
+		return nil, "", err
+	}
+	before, err := readCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	place := "+inf"
+	if before != "" {
+		if _, err := strconv.ParseUint(before, 10, 63); err != nil {
+			return nil, "", errCursor
+		}
+		place = "(" + before
+	}
+	shard, err := s.shard(ctx, account)
+	if err != nil {
+		return nil, "", err
+	}
+	ids, err := s.store.Client().ZRevRangeByScoreWithScores(ctx, s.queue.Tag(shard)+replaysOf(account), &redis.ZRangeBy{
+		Min: "-inf", Max: place, Count: int64(limit) + 1,
+	}).Result()
+	if err != nil {
+		return nil, "", s.unavailable("replays", err)
+	}
+	if len(ids) > limit {
+		ids = ids[:limit]
+		next = writeCursor(strconv.FormatInt(int64(ids[limit-1].Score), 10))
+	}
+	items = make([]Replay, 0, len(ids))
+	for _, z := range ids {
+		id, _ := z.Member.(string)
+		r, err := s.Replay(ctx, account, id)
+		if errors.Is(err, errNotFound) {
+			continue // it ended long ago
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		items = append(items, r)
+	}
+	return items, next, nil
+}
+
+// CancelReplay ends a replay: what it has not sent yet stays as it is.
+func (s *Sender) CancelReplay(ctx context.Context, account, id string) (Replay, error) {
+	if _, err := s.Replay(ctx, account, id); err != nil {
+		return Replay{}, err
+	}
+	shard, err := s.shard(ctx, account)
+	if err != nil {
+		return Replay{}, err
+	}
+	if err := s.endReplay(ctx, shard, id, replayCancelled); err != nil {
+		return Replay{}, s.unavailable("replay", err)
+	}
+	return s.Replay(ctx, account, id)
+}
+
+// SendExample sends the example of an event type to this webhook only; without a type, one webhook.test event.
+func (s *Sender) SendExample(ctx context.Context, account, id, event string) (Published, error) {
+	if event == "" || event == config.EventTest {
+		return s.TestWebhook(ctx, account, id)
+	}
+	_, r, err := s.record(ctx, account, id)
+	if err != nil {
+		return Published{}, err
+	}
+	q, err := s.prepare(ctx, account, Event{Type: event, Data: []byte(config.Example(event))})
+	if err != nil {
+		return Published{}, err
+	}
+	q.Lane = r.lane
+	return s.push(ctx, account, q)
+}
+
+// everSince is where a replay of all that is kept begins.
+var everSince = time.UnixMilli(1)
+
+// RetryWebhook sends all failed deliveries of a webhook again, as a replay.
+func (s *Sender) RetryWebhook(ctx context.Context, account, id string, r ReplayRequest) (Replay, error) {
+	if r.Since.IsZero() {
+		r.Since = everSince
+	}
+	return s.StartReplay(ctx, account, id, r)
+}
