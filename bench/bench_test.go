@@ -44,13 +44,15 @@ func TestFigures(t *testing.T) {
 			"respond_ratio memory_ratio redis_ratio queue_ratio queue_through_ratio"},
 		"local": {500, "delivered_per_s memory_per_s ratio restart_ms redis_per_s"},
 		"soak":  {1000, "delivered_per_s lost duplicates sender_mib_before sender_mib_during sender_mib_after redis_mib_before redis_mib_during redis_mib_after"},
+		"world": {300, "delivered_per_s raw_per_s ratio sender_cpu_us raw_cpu_us redis_cpu_us in_flight_p50 connections_per_host handshakes rss_mib " +
+			"kib_per_attempt_in_flight lost duplicates"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			temp := t.TempDir()
 			t.Setenv("TMPDIR", temp)
 			b, ok := benchmarks[name]
 			require.True(t, ok)
-			f, err := b.run(t.Context(), options{n: c.n, c: 64, size: 512, aof: "everysec", rounds: 1})
+			f, err := b.run(t.Context(), options{n: c.n, c: 64, size: 512, aof: "everysec", rounds: 1, hosts: 60, delay: 20 * time.Millisecond})
 			require.NoError(t, err)
 
 			text, err := json.Marshal(f)
