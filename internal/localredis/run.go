@@ -177,7 +177,7 @@ func (w *watch) greet(c *conn, adopted bool) error {
 	if err := w.notePID(pid); err != nil {
 		return err
 	}
-	if err := w.configureRunning(); err != nil {
+	if err := w.configureRunning(); err != nil && !errors.Is(err, errClosed) { // a closed one is looked at anyhow
 		w.log.Warn("the store's server did not take its settings", "error", err)
 	}
 	w.log.Info("the store's server runs", "dir", w.dir, "pid", pid, "version", version, "adopted", adopted, "fsync", w.current().Fsync)

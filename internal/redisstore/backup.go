@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,6 +50,10 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (keys int, err error) {
 			return nil
 		}
 		return out.Add(backup.Entry{Key: e.Key, Expires: e.Expires, Dump: e.Dump})
+	}
+	if ours, ok := s.Local(); ok {
+		// The snapshot passes through a file, which would keep what is deleted afterwards.
+		defer os.Remove(filepath.Join(ours.Dir, "dump.rdb"))
 	}
 	err = s.onMasters(ctx, func(ctx context.Context, node *redis.Client) error {
 		db = node.Options().DB

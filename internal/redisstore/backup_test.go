@@ -197,6 +197,7 @@ func TestBackupAmidWrites(t *testing.T) {
 		require.NoError(t, err)
 		require.NotNil(t, both[0])
 		require.Equal(t, both[0], both[1])
+		require.NoFileExists(t, filepath.Join(dir, "a", "dump.rdb"), "nothing is left beside the append-only file")
 	}
 	close(stop)
 	<-done
