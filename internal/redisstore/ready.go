@@ -20,8 +20,8 @@ import (
 // until its operator raises it, once no older program is left. A store of any other version is refused rather than
 // misread. See docs/scaling.md for how a rolling restart goes from one version to the next.
 const (
-	dataVersion   = 1
-	oldestVersion = 1
+	dataVersion   = 2
+	oldestVersion = 2
 )
 
 // Errors of [Store.Ready], matched with errors.Is.
@@ -249,7 +249,7 @@ func (s *Store) layout(ctx context.Context) (int, error) {
 	case found.Version > dataVersion:
 		return 0, fmt.Errorf("%w: its data has version %d and this program knows versions up to %d; use a newer program, or another key_prefix", ErrUnsafe, found.Version, dataVersion)
 	case found.Version < oldestVersion:
-		return 0, fmt.Errorf("%w: its data has version %d and this program knows versions from %d on; use an older program to upgrade it, or another key_prefix", ErrUnsafe, found.Version, oldestVersion)
+		return 0, fmt.Errorf("%w: its data has version %d and this program knows versions from %d on; it was made by a program of before 1.0: empty that store, or use another key_prefix", ErrUnsafe, found.Version, oldestVersion)
 	}
 	if found.Shards < 1 || found.Shards > 1<<14 {
 		return 0, fmt.Errorf("%w: %s holds an impossible shard count %d", ErrUnsafe, key, found.Shards)

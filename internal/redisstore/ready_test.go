@@ -35,7 +35,7 @@ func TestReady(t *testing.T) {
 		require.NoError(t, s.Ready(t.Context()))
 		installation, err := s.Installation(t.Context())
 		require.NoError(t, err)
-		stored := map[string]string{"version": "1", "shards": "16", "installation": installation, "since": strconv.FormatInt(s.Since().Unix(), 10)}
+		stored := map[string]string{"version": "2", "shards": "16", "installation": installation, "since": strconv.FormatInt(s.Since().Unix(), 10)}
 		require.WithinDuration(t, time.Now(), s.Since(), time.Minute)
 		require.Equal(t, stored, s.Client().HGetAll(t.Context(), meta).Val(), "stored at first use")
 	})
@@ -49,12 +49,12 @@ func TestLayout(t *testing.T) {
 		shards int
 		says   string
 	}{
-		"other shard count":    {stored: []any{"version", 1, "shards", 4}, shards: 4},
-		"half written":         {stored: []any{"version", 1}, shards: 16},
-		"newer data":           {stored: []any{"version", 2, "shards", 16}, says: "version 2"},
-		"older data":           {stored: []any{"version", 0, "shards", 16}, says: "version 0"},
-		"no shards":            {stored: []any{"version", 1, "shards", 0}, says: "shard count 0"},
-		"too many shards":      {stored: []any{"version", 1, "shards", 1 << 20}, says: "shard count 1048576"},
+		"other shard count":    {stored: []any{"version", 2, "shards", 4}, shards: 4},
+		"half written":         {stored: []any{"version", 2}, shards: 16},
+		"newer data":           {stored: []any{"version", 3, "shards", 16}, says: "version 3"},
+		"older data":           {stored: []any{"version", 1, "shards", 16}, says: "version 1"},
+		"no shards":            {stored: []any{"version", 2, "shards", 0}, says: "shard count 0"},
+		"too many shards":      {stored: []any{"version", 2, "shards", 1 << 20}, says: "shard count 1048576"},
 		"something else's key": {stored: []any{"version", "v9", "shards", 16}, says: meta},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func answer(t *testing.T, s *server.Server, info string) {
 		},
 		"HSETNX": func(c *server.Peer, _ string, _ []string) { c.WriteInt(0) },
 		"HMGET": func(c *server.Peer, _ string, _ []string) {
-			c.WriteStrings([]string{"1", "16", "name", "1711886400", ""})
+			c.WriteStrings([]string{"2", "16", "name", "1711886400", ""})
 		},
 		"AUTH":   func(c *server.Peer, _ string, _ []string) { c.WriteOK() },
 		"SELECT": func(c *server.Peer, _ string, _ []string) { c.WriteOK() },

@@ -167,7 +167,7 @@ func TestDataVersions(t *testing.T) {
 // The number of shards can be chosen before the first start, for a large cluster.
 func TestShardsChosenInAdvance(t *testing.T) {
 	r := newRig(t, topology.Single)
-	require.NoError(t, r.servers.Nodes[0].Client().HSet(t.Context(), "{webhooks}:meta", "version", 1, "shards", 64).Err())
+	require.NoError(t, r.servers.Nodes[0].Client().HSet(t.Context(), "{webhooks}:meta", "version", 2, "shards", 64).Err())
 	s := r.start("one")
 	all := accounts()
 	r.register(s, all...)
