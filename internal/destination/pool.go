@@ -3,6 +3,7 @@ package destination
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -244,6 +245,10 @@ func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	defer d.cancel()
 	var w *wire
 	made, err := p.maker.NewClientConn(withWire(ctx, &w), h.key.scheme, h.address)
+	if err == nil && made.Available() == 0 { // closed at once, or with a limit of no streams: another one would be no better
+		err = &ExchangeError{Addr: w.RemoteAddr().String(), Err: errors.Join(io.EOF, made.Err())}
+		_ = made.Close()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h.dials = slices.Delete(h.dials, slices.Index(h.dials, d), slices.Index(h.dials, d)+1)

@@ -386,3 +386,17 @@ func limited(t *testing.T, two bool, streams int, h http.HandlerFunc) *endpoint 
 	t.Cleanup(e.Close)
 	return e
 }
+
+// An endpoint that closes each connection at once, or takes no stream, is not dialled more often than there are attempts.
+func TestOneDialForEachAttempt(t *testing.T) {
+	t.Parallel()
+	var accepted atomic.Int32
+	closing := byHand(t, func(int, net.Conn) { accepted.Add(1) })
+	tr := newTransport(t, TransportOptions{})
+	for n := range 50 {
+		err := deliver(t, tr, "http://"+closing)
+		require.Error(t, err)
+		require.Equal(t, "the connection was closed before an answer came", Describe(err), err)
+		require.LessOrEqual(t, accepted.Load(), int32(n+1))
+	}
+}
