@@ -4,17 +4,14 @@ import { useState, useEffect, useCallback, useRef } from '../vendor/htm-preact.j
 // useLoad asks once, and again by reload or every so many milliseconds while the tab is seen. What was there stays
 // until the next answer is.
 export function useLoad(ask, deps, every = 0) {
-	const [state, set] = useState({ loading: true });
+	const [state, set] = useState({});
 	const [turn, again] = useState(0);
-	const shown = useRef(null);
+	const key = JSON.stringify(deps);
 	useEffect(() => {
 		const stop = new AbortController();
-		const key = JSON.stringify(deps);
-		if (shown.current !== key) set({ loading: true });
-		else set((s) => ({ ...s, refreshing: true }));
 		Promise.resolve(ask(stop.signal)).then(
-			(data) => { shown.current = key; if (!stop.signal.aborted) set({ data }); },
-			(error) => { if (!stop.signal.aborted) set((s) => ({ data: shown.current === key ? s.data : undefined, error })); },
+			(data) => { if (!stop.signal.aborted) set({ key, data }); },
+			(error) => { if (!stop.signal.aborted) set((s) => ({ key, data: s.key === key ? s.data : undefined, error })); },
 		);
 		return () => stop.abort();
 	}, [...deps, turn]);
@@ -23,7 +20,9 @@ export function useLoad(ask, deps, every = 0) {
 		const timer = setInterval(() => { if (!document.hidden) again((n) => n + 1); }, every);
 		return () => clearInterval(timer);
 	}, [every]);
-	return { ...state, reload: useCallback(() => again((n) => n + 1), []), set: (data) => set({ data }) };
+	// What belongs to other deps is never shown, not even until the next answer.
+	const now = state.key === key ? state : {};
+	return { data: now.data, error: now.error, reload: useCallback(() => again((n) => n + 1), []), set: (data) => set({ key, data }) };
 }
 
 // usePages reads a list page by page. Only a missing cursor ends it: a page may be short, even empty, so a few empty ones
