@@ -1,34 +1,6 @@
 package command
 
-import "strings"
-
-// samples are the data of the documented payloads.
-var samples = map[string]string{
-	"video.uploaded": `{"videoId":"vid_123456","title":"My Video","size":10485760,"duration":120,"format":"mp4",` +
-		`"userId":"usr_123456","status":"processing"}`,
-	"video.processed": `{"videoId":"vid_123456","status":"ready","formats":[` +
-		`{"quality":"1080p","url":"https://stream.videocloud.com/v/123456/1080p","size":52428800},` +
-		`{"quality":"720p","url":"https://stream.videocloud.com/v/123456/720p","size":26214400}],` +
-		`"thumbnailUrl":"https://thumb.videocloud.com/v/123456","processingTime":300}`,
-	"user.registered": `{"userId":"usr_123456","email":"user@example.com","username":"username",` +
-		`"firstName":"John","lastName":"Doe","registrationMethod":"email"}`,
-	"comment.created": `{"commentId":"com_123456","videoId":"vid_123456","userId":"usr_123456",` +
-		`"content":"Great video!","parentId":null,"createdAt":"2024-03-31T12:00:00Z"}`,
-}
+import "github.com/videocloud/webhooks/config"
 
 // sample returns data for an event type: the documented one, or that of its group.
-func sample(event string) string {
-	if data, ok := samples[event]; ok {
-		return data
-	}
-	switch group, _, _ := strings.Cut(event, "."); group {
-	case "video":
-		return samples["video.uploaded"]
-	case "user":
-		return samples["user.registered"]
-	case "comment", "engagement":
-		return samples["comment.created"]
-	default:
-		return `{"message":"a test of caddy webhook send"}`
-	}
-}
+func sample(event string) string { return config.Example(event) }
