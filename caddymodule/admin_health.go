@@ -105,6 +105,7 @@ func (a *App) health(r *http.Request, maxDue time.Duration) *healthAnswer {
 			h.Problems = append(h.Problems, "the workers of the queue "+q.name+" have had no answer of the store for a while")
 		}
 	}
+	h.Problems = append(h.Problems, a.forgotten(r.Context())...)
 	if len(h.Problems) > 0 {
 		h.Status = "unavailable"
 	}

@@ -23,7 +23,7 @@ type namedQueue struct {
 // sharedQueue is what the receivers of one name share.
 type sharedQueue struct {
 	shape    string
-	enqueuer receiver.Enqueuer
+	enqueuer *receiver.Deliveries
 }
 
 // enqueuer makes the queues of r, one for each app, which the app starts and stops. Their events take the deliver routes as if they had

@@ -1,7 +1,9 @@
 package caddymodule
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -149,4 +151,17 @@ func (p *receiverParser) readDeliver(o option) error {
 		return o.wrap(err)
 	}
 	return nil
+}
+
+// forgotten says what waits for a deliver that was renamed or removed: it goes nowhere, and nobody would miss it. What can't be asked
+// the health says otherwise.
+func (a *App) forgotten(ctx context.Context) (problems []string) {
+	for _, name := range slices.Sorted(maps.Keys(a.shared)) {
+		all, _ := a.shared[name].enqueuer.Forgotten(ctx)
+		for _, f := range all {
+			problems = append(problems, fmt.Sprintf("the receiver %s has %d events that wait and %d dead ones for the deliver %q, which it has no more: "+
+				"name it again until they are delivered", name, f.Waiting, f.Dead, f.Delivery))
+		}
+	}
+	return problems
 }

@@ -135,3 +135,29 @@ func TestDeliversThatCannotBe(t *testing.T) {
 		})
 	}
 }
+
+// TestARenamedDeliverIsShown: what waits for a name that is gone goes nowhere, and health says so.
+func TestARenamedDeliverIsShown(t *testing.T) {
+	stores(t, func(t *testing.T, redis string) {
+		s, app := newServer(t), newBackend(t)
+		app.answer(http.StatusInternalServerError)
+		site := strings.Replace(queueSite(app, "0s 1h"), "deliver {", "deliver old {", 1)
+		s.load(redis, site)
+		resp, _ := do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		require.Eventually(t, func() bool {
+			d, err := must(must(running.newest()).queueOf("queued/old")).Depth(t.Context())
+			return err == nil && d.Waiting == 1 && d.InFlight == 0
+		}, 10*time.Second, time.Millisecond)
+		require.Empty(t, must(running.newest()).forgotten(t.Context()))
+		for _, name := range []string{"deliver new {", "deliver {"} {
+			s.load(redis, strings.Replace(site, "deliver old {", name, 1))
+			status, body := s.adminGet("/webhooks/health")
+			require.Equal(t, http.StatusServiceUnavailable, status)
+			require.Contains(t, body, `1 events that wait and 0 dead ones for the deliver \"old\"`)
+		}
+		s.load(redis, site)
+		status, body := s.adminGet("/webhooks/health")
+		require.Equal(t, http.StatusOK, status, body)
+	})
+}

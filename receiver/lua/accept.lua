@@ -12,6 +12,7 @@
 
 local lane = ARGV[10]
 local queues = {} -- by tag
+local root = string.match(KEYS[1], '^%b{}:')
 
 -- queue_of makes a queue the one that the library's functions work on, and says how it stands.
 local function queue_of(tag)
@@ -26,7 +27,7 @@ local function queue_of(tag)
   q.tended = q.ready and call('ZCARD', base .. 'leases') > 0 and tonumber(time[2]) % 8 > 0
   if not q.ready and call('EXISTS', q.conf) == 0 then
     call('HSET', q.conf, 'st', 'active', 'fix', '1', 'w', '1000000', 'fl', '0') -- the app's own limits count, not a window
-    if tag ~= KEYS[1] then call('SADD', KEYS[1] .. 'delivers', tag) end
+    call('SADD', root .. 'delivers', tag) -- for those that a configuration forgets, see deliveries.go
   end
   queues[tag] = q
   return q
