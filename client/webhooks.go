@@ -27,6 +27,7 @@ type Webhook struct {
 	Status       Status            `json:"status"`
 	CreatedAt    time.Time         `json:"createdAt"`
 	LastDelivery *LastDelivery     `json:"lastDelivery,omitempty"` // the latest attempt, once there was one
+	HeldUntil    *time.Time        `json:"heldUntil,omitempty"`    // no attempt starts before, as the endpoint asked with Retry-After
 	Description  string            `json:"description,omitempty"`
 	HeaderNames  []string          `json:"headers,omitempty"` // of the custom headers; their values are never shown
 	RateLimit    int               `json:"rateLimit,omitempty"`

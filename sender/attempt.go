@@ -230,7 +230,7 @@ func decimal(text string) (float64, bool) {
 
 // judge turns a result into what becomes of the delivery.
 func (s *Sender) judge(ctx context.Context, j *queue.Job, p *payload, number int, began time.Time, r *result) queue.Outcome {
-	o := queue.Outcome{Log: logEntry(number, began, r), Slow: r.took >= slowAttempt}
+	o := queue.Outcome{Log: logEntry(number, began, r), Slow: r.took >= slowAttempt, Hold: r.retryAfter}
 	state := StateRetrying
 	switch {
 	case r.success():
@@ -238,7 +238,7 @@ func (s *Sender) judge(ctx context.Context, j *queue.Job, p *payload, number int
 	case r.status == http.StatusGone && s.c.GoneDisable:
 		o.Kind, o.Reason, state = queue.Gone, ReasonGone, StateFailed
 	case number < len(s.c.Retry):
-		o.Kind, o.Delay = queue.Retry, max(s.c.Retry[number], r.retryAfter)
+		o.Kind, o.Delay = queue.Retry, s.c.Retry[number]
 	default:
 		o.Kind, state = queue.Failed, StateFailed
 		if r.outcome == outcomePoison {
@@ -248,7 +248,7 @@ func (s *Sender) judge(ctx context.Context, j *queue.Job, p *payload, number int
 	if state == StateFailed {
 		o.Detail = failureDetail(j, p, number, r)
 	}
-	s.attempted(ctx, j, p, number, r, state, o.Delay)
+	s.attempted(ctx, j, p, number, r, state, max(o.Delay, o.Hold))
 	if state != StateRetrying {
 		s.ended(ctx, j, p, state, o.Reason, r)
 	}

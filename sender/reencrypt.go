@@ -72,7 +72,7 @@ func (s *Sender) reseal(ctx context.Context, account, id string) (bool, error) {
 		if err != nil || !stale {
 			return false, err
 		}
-		outcome, err := s.rewrite(ctx, shard, r, m, "", r.shown.Events)
+		outcome, err := s.rewrite(ctx, shard, r, m, "", &r.shown)
 		switch {
 		case err != nil:
 			return false, err

@@ -44,6 +44,7 @@ type Webhook struct {
 	Status       Status
 	CreatedAt    time.Time
 	LastDelivery *LastDelivery // nil until there was one
+	HeldUntil    *time.Time    // no attempt starts before, as its endpoint asked with Retry-After; nil where none waits for that
 	HeaderNames  []string      // of the custom headers; their values are secret
 }
 

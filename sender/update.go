@@ -35,7 +35,7 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 		if err != nil {
 			return Webhook{}, err
 		}
-		old := r.shown.Events
+		old := r.shown
 		m, err := s.apply(r, u)
 		if err != nil {
 			return Webhook{}, err
@@ -44,7 +44,7 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 		if u.Status != nil {
 			status = string(*u.Status)
 		}
-		outcome, err := s.rewrite(ctx, shard, r, m, status, old)
+		outcome, err := s.rewrite(ctx, shard, r, m, status, &old)
 		switch {
 		case err != nil:
 			return Webhook{}, err
@@ -54,18 +54,25 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 			if status != "" {
 				r.status = Status(status)
 			}
+			if r.shown.URL != old.URL {
+				r.held = nil // see update.lua
+			}
 			return r.webhook(), nil
 		}
 	}
 	return Webhook{}, &Error{Code: CodeConflict, Message: "the webhook is being changed by others all the time; try again"}
 }
 
-// rewrite stores a webhook that is still as it was read, with the subscriptions old. It returns "ok", "changed" where
+// rewrite stores a webhook that is still as it was read, when it was shown as old. It returns "ok", "changed" where
 // somebody else's change came first, or "gone".
-func (s *Sender) rewrite(ctx context.Context, shard int, r *record, m meta, status string, old []string) (string, error) {
+func (s *Sender) rewrite(ctx context.Context, shard int, r *record, m meta, status string, old *shown) (string, error) {
+	moved := ""
+	if r.shown.URL != old.URL {
+		moved = "1"
+	}
 	args := append([]any{r.lane, r.account, r.version}, r.stored(m)...)
-	args = append(args, status, len(old))
-	for _, e := range slices.Concat(old, r.shown.Events) {
+	args = append(args, status, moved, len(old.Events))
+	for _, e := range slices.Concat(old.Events, r.shown.Events) {
 		args = append(args, e)
 	}
 	v, err := s.queue.RunDurable(ctx, shard, updateScript, args...)

@@ -47,12 +47,13 @@ type record struct {
 	shown   shown
 	meta    string
 	last    *LastDelivery
+	held    *time.Time
 }
 
 func (r *record) webhook() Webhook {
 	return Webhook{
 		ID: webhookPrefix + r.lane, Settings: r.shown.Settings, Status: r.status, CreatedAt: time.UnixMilli(r.created).UTC(),
-		LastDelivery: r.last, HeaderNames: r.shown.HeaderNames,
+		LastDelivery: r.last, HeldUntil: r.held, HeaderNames: r.shown.HeaderNames,
 	}
 }
 
@@ -198,7 +199,7 @@ func (r *record) stored(m meta) []any {
 }
 
 // fields of a webhook's conf that a record is read from.
-var recordFields = []string{"a", "st", "v", "c", "pub", "meta", "ls", "lt"}
+var recordFields = []string{"a", "st", "v", "c", "pub", "meta", "ls", "lt", "hu"}
 
 func readRecord(lane string, values []any) (*record, error) {
 	field := func(i int) string {
@@ -215,6 +216,10 @@ func readRecord(lane string, values []any) (*record, error) {
 	}
 	if at, err := strconv.ParseInt(field(7), 10, 64); err == nil {
 		r.last = &LastDelivery{Success: field(6) == "1", Timestamp: time.UnixMilli(at).UTC()}
+	}
+	if ms, err := strconv.ParseInt(field(8), 10, 64); err == nil && ms > time.Now().UnixMilli() {
+		until := time.UnixMilli(ms).UTC()
+		r.held = &until
 	}
 	return r, nil
 }

@@ -20,10 +20,11 @@ type Job struct {
 	Expiries int    // leases in a row that ran out: processes that died with it, most likely
 	Payload  string // "" where it has expired
 
-	token  string
-	single bool // its event has no other lane
-	began  time.Time
-	slow   bool // counted among the attempts that take long
+	token   string
+	single  bool // its event has no other lane
+	began   time.Time
+	claimed int64 // when, by Redis' clock in ms: comparable over all processes
+	slow    bool  // counted among the attempts that take long
 }
 
 func (j *Job) lease() string { return j.Lane + ":" + j.ID + ":" + j.token }
@@ -47,6 +48,7 @@ const ReasonExpired = "expired"
 type Outcome struct {
 	Kind   Kind
 	Delay  time.Duration // until the next attempt, of Retry
+	Hold   time.Duration // no attempt to the lane starts before: its endpoint asked for that
 	Reason string        // of Failed
 	Slow   bool          // the lane gets less to do at once
 	Log    string        // entry for the lane's log; "" for none
@@ -70,7 +72,7 @@ func (j *Job) recorded() bool { return j.Attempts > 0 || j.Expiries > 0 }
 // group is the outcomes of one lane and one claim.
 type group struct {
 	lane, token   string
-	began         time.Time // of all, as it is that of their claim
+	claimed       int64
 	plain, others []*outcome
 }
 
@@ -83,7 +85,7 @@ func (q *Queue) settleCall(shard int, outcomes []*outcome, stopping bool) rediss
 	for _, o := range outcomes {
 		g := byName[[2]string{o.Lane, o.token}]
 		if g == nil {
-			g = &group{lane: o.Lane, token: o.token, began: o.began}
+			g = &group{lane: o.Lane, token: o.token, claimed: o.claimed}
 			byName[[2]string{o.Lane, o.token}] = g
 			groups = append(groups, g)
 			size += 5
@@ -93,13 +95,13 @@ func (q *Queue) settleCall(shard int, outcomes []*outcome, stopping bool) rediss
 			size++
 		} else {
 			g.others = append(g.others, o)
-			size += 9
+			size += 10
 		}
 	}
 	args := make([]any, 0, len(q.limits)+1+size)
 	args = append(append(args, q.limits...), flag(stopping))
 	for _, g := range groups {
-		args = append(args, g.lane, g.token, time.Since(g.began).Milliseconds(), len(g.plain))
+		args = append(args, g.lane, g.token, g.claimed, len(g.plain))
 		for _, o := range g.plain {
 			args = append(args, o.ID+o.Log)
 		}
@@ -112,7 +114,7 @@ func (q *Queue) settleCall(shard int, outcomes []*outcome, stopping bool) rediss
 			case (o.Kind == Succeeded || o.Kind == Back) && o.recorded():
 				reason = "record"
 			}
-			args = append(args, o.ID, string(o.Kind), attempts, delay(o.Delay), reason, flag(o.Slow), o.Log, flag(o.single), o.Detail)
+			args = append(args, o.ID, string(o.Kind), attempts, delay(o.Delay), reason, flag(o.Slow), o.Log, flag(o.single), o.Detail, delay(o.Hold))
 		}
 	}
 	return q.call(shard, settleScript, args)
@@ -159,6 +161,7 @@ func readClaimed(cmd *redis.Cmd, shard int, token string) (claimed, error) {
 	r := newReply(cmd.Result())
 	c := claimed{wait: time.Duration(r.number()) * time.Millisecond, over: time.Duration(r.number()) * time.Millisecond}
 	c.notices, c.left = r.number(), r.number() == 1
+	claimedAt := r.number()
 	c.jobs = make([]*Job, 0, r.number())
 	for range r.number() {
 		c.expired = append(c.expired, Expired{r.text(), int(r.number())})
@@ -167,7 +170,7 @@ func readClaimed(cmd *redis.Cmd, shard int, token string) (claimed, error) {
 	for r.err == nil && len(r.values) > 0 {
 		first, lane, meta := len(c.jobs), r.text(), r.text()
 		for ids := r.list(); len(ids.values) > 0; {
-			c.jobs = append(c.jobs, &Job{Shard: shard, Lane: lane, Meta: meta, ID: ids.text(), token: token, began: began})
+			c.jobs = append(c.jobs, &Job{Shard: shard, Lane: lane, Meta: meta, ID: ids.text(), token: token, began: began, claimed: claimedAt})
 		}
 		jobs := c.jobs[first:]
 		for records := r.list(); len(records.values) > 0; {

@@ -69,7 +69,7 @@ var setStatusScript = Script(`
 local conf = base .. 'conf:' .. ARGV[10]
 call('HSET', conf, 'st', ARGV[11])
 local h = call('HMGET', conf, 'fl', 'w', 'cap')
-offer(ARGV[10], ARGV[11], tonumber(h[1]) or 0, window_of(h[2], h[3]), 0)
+offer(ARGV[10], ARGV[11], tonumber(h[1]) or 0, window_of(h[2], h[3]), nil, 0)
 wake()
 return 'ok'`)
 

@@ -105,7 +105,7 @@ for tag, q in pairs(queues) do
     call('MSET', unpack(q.payloads))
     if not q.ready then
       local h = call('HMGET', q.conf, 'st', 'fl', 'w', 'cap')
-      offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), 0)
+      offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), nil, 0)
     end
     waiting(q.fresh)
     if not q.tended then wake() end

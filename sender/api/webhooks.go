@@ -52,6 +52,7 @@ type webhook struct {
 	Status       sender.Status `json:"status" enum:"active,failed,paused,disabled"`
 	CreatedAt    seconds       `json:"createdAt"`
 	LastDelivery *lastDelivery `json:"lastDelivery,omitempty" doc:"Absent until there was one."`
+	HeldUntil    *millis       `json:"heldUntil,omitempty" doc:"No attempt starts before, as the endpoint asked with Retry-After. Absent where none waits for that."`
 	Description  string        `json:"description,omitempty"`
 	Headers      []string      `json:"headers,omitempty" doc:"The names of the custom headers; their values are not shown."`
 	sender.Settings
@@ -79,7 +80,7 @@ type deletedWebhook struct {
 
 func webhookOf(w sender.Webhook) webhook {
 	a := webhook{
-		ID: w.ID, URL: w.URL, Events: notNil(w.Events), Status: w.Status, CreatedAt: seconds(w.CreatedAt),
+		ID: w.ID, URL: w.URL, Events: notNil(w.Events), Status: w.Status, CreatedAt: seconds(w.CreatedAt), HeldUntil: (*millis)(w.HeldUntil),
 		Description: w.Description, Headers: w.HeaderNames, Settings: w.Settings,
 	}
 	if l := w.LastDelivery; l != nil {

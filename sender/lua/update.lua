@@ -2,24 +2,29 @@
 --
 -- KEYS[1] the shard
 -- ARGV[10] lane, ARGV[11] account, ARGV[12] version read, ARGV[13] what is shown of it, ARGV[14] what an attempt needs,
---   ARGV[15] rate, ARGV[16] cap, ARGV[17] new status or "", ARGV[18] number of old subscriptions, then these, then the new ones
+--   ARGV[15] rate, ARGV[16] cap, ARGV[17] new status or "", ARGV[18] "1" where its URL is another, ARGV[19] number of old
+--   subscriptions, then these, then the new ones
 -- Returns "ok", "changed" where it has another version by now, or "gone".
 --
 -- Safe to repeat: a second call finds another version.
 
 local lane, account = ARGV[10], ARGV[11]
 local conf = base .. 'conf:' .. lane
-local h = call('HMGET', conf, 'a', 'st', 'v', 'fl', 'w')
+local h = call('HMGET', conf, 'a', 'st', 'v', 'fl', 'w', 'hu')
 if h[1] ~= account or h[2] == 'deleted' then return 'gone' end
 if h[3] ~= ARGV[12] then return 'changed' end
-local status, old = h[2], tonumber(ARGV[18])
-for i = 19, 18 + old do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
-for i = 19 + old, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
+local status, held, old = h[2], h[6], tonumber(ARGV[19])
+for i = 20, 19 + old do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
+for i = 20 + old, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
 call('HSET', conf, 'v', tonumber(h[3]) + 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
 if ARGV[17] ~= '' and ARGV[17] ~= status then
   status = ARGV[17]
   call('HSET', conf, 'st', status, 'fs', '', 'nf', '0')
 end
-offer(lane, status, tonumber(h[4]) or 0, window_of(h[5], ARGV[16]), 0)
+if ARGV[18] == '1' then -- the endpoint before asked for the hold, and may ask again as attempts under way end
+  held = nil
+  call('HSET', conf, 'hu', '0', 'sb', now_text)
+end
+offer(lane, status, tonumber(h[4]) or 0, window_of(h[5], ARGV[16]), held, 0)
 if served(status) then wake() end
 return 'ok'

@@ -6,7 +6,7 @@
 -- ARGV[10] most jobs, ARGV[11] most payload bytes, ARGV[12] lease in ms, ARGV[13] token of this claim,
 -- ARGV[14] most jobs from one lane, ARGV[15…] lanes to pass over
 -- Returns: ms until there is something to do (-1: nothing known), ms until a delivered payload's time is over (-1: none known),
---   notices in the outbox, 1 where due jobs are left, number of jobs, number of lanes with jobs that waited too long, for
+--   notices in the outbox, 1 where due jobs are left, when this was (ms), number of jobs, number of lanes with jobs that waited too long, for
 --   each of these: lane, how many it were, then for each lane with jobs: lane, meta, its jobs, of those with a record (place
 --   from 0, attempts made, leases expired), and payloads in lists of some, nil where one is gone
 --
@@ -48,10 +48,10 @@ for _, member in ipairs(expired) do
 end
 for lane, count in pairs(freed) do
   local conf = base .. 'conf:' .. lane
-  local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap')
+  local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'hu')
   local in_flight = math.max((tonumber(h[2]) or 0) - count, 0)
   call('HSET', conf, 'fl', in_flight)
-  offer(lane, h[1], in_flight, window_of(h[3], h[4]), now)
+  offer(lane, h[1], in_flight, window_of(h[3], h[4]), h[5], now)
 end
 
 -- Jobs that waited too long, and a ready set that lost a lane. The jobs are found along idx, from where the last look
@@ -59,7 +59,7 @@ end
 local overdue = {}
 for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100)) do
   local conf, key, idx, late = base .. 'conf:' .. lane, base .. 'lane:' .. lane, base .. 'idx:' .. lane, base .. 'late:' .. lane
-  local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'xc')
+  local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'xc', 'hu')
   local failed = 0
   local function expire(job)
     if not call('ZSCORE', key, job) then return end
@@ -95,7 +95,7 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100))
     if again then call('ZADD', ages, again, lane) else call('ZREM', ages, lane) end
   else
     call('ZADD', ages, math.min(again or math.huge, next_look()), lane)
-    if not call('ZSCORE', ready, lane) then offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), 0) end
+    if not call('ZSCORE', ready, lane) then offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), h[6], 0) end
   end
 end
 
@@ -178,7 +178,7 @@ if most > 0 then
   for _, lane in ipairs(call('ZRANGEBYSCORE', ready, '-inf', ready_by, 'LIMIT', '0', int(most + skipped + 16))) do
     if taken >= most or size >= bytes then break end
     if not skip[lane] then
-      local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec', 'ls', 'lt')
+      local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec', 'ls', 'lt', 'hu')
       local in_flight, window = tonumber(h[2]) or 0, window_of(h[3], h[4])
       local take = math.min(window - in_flight, most - taken, quantum)
       -- Each lane leaves the same share of what is left, so that slots are left for the lanes behind it. One that succeeded
@@ -187,7 +187,7 @@ if most > 0 then
         local fast = h[9] == '1' and now - (tonumber(h[10]) or 0) < FAST
         take = math.min(take, math.max(1, math.floor((most - taken) / (fast and FAST_SHARE or LANE_SHARE))))
       end
-      if not served(h[1]) then take = 0 end
+      if not served(h[1]) or (tonumber(h[11]) or 0) > now then take = 0 end
       -- Rate limit (GCRA): tat is the time at which the lane would be within its rate again. A few may go at once, as
       -- many as come in a twentieth of a second, and the others are spread so that no second sees more than the rate.
       local rate, tat, step, burst, not_before = tonumber(h[5]), nil, nil, nil, now
@@ -210,7 +210,7 @@ if most > 0 then
       taken = taken + count
       takes[#takes + 1] = {
         lane = lane, status = h[1], in_flight = in_flight + count, window = window, count = count, more = more,
-        not_before = not_before, set = set, recorded = h[8],
+        held = h[11], not_before = not_before, set = set, recorded = h[8],
       }
     end
   end
@@ -228,7 +228,7 @@ for _, t in ipairs(takes) do
     turns[#turns + 1] = turn_text
     turns[#turns + 1] = t.lane
   else
-    offer(t.lane, t.status, t.in_flight, t.window, t.not_before)
+    offer(t.lane, t.status, t.in_flight, t.window, t.held, t.not_before)
   end
 end
 in_parts('ZADD', ready, turns)
@@ -262,7 +262,7 @@ if taken == 0 then -- else there is a next claim soon, as these jobs end
 end
 
 local left = is_ready(heads[2]) and 1 or 0
-local reply = { wait, over, outgoing, left, taken, #overdue / 2 }
+local reply = { wait, over, outgoing, left, now, taken, #overdue / 2 }
 for _, v in ipairs(overdue) do reply[#reply + 1] = v end
 for _, v in ipairs(lanes) do reply[#reply + 1] = v end
 return reply

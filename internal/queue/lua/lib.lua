@@ -19,7 +19,9 @@
 --                           and where it has several lanes o deliveries not ended, d failed deliveries kept
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
 --   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
---                           fl in flight, w window, s successes of the round, tat rate limiter, rec where jobs with a record may wait
+--                           fl in flight, w window, s successes of the round, tat rate limiter, rec where jobs with a record may wait,
+--                           hu held until (no attempt starts before), hb when the attempt began that asked for it, sb from when an
+--                           attempt must have begun to ask for it: see settle.lua
 --   idx:<lane>       stream every job of the lane, in order
 --   old:<lane>       stream what is left of idx after its time: the failed jobs, under the same IDs
 --   late:<lane>      zset   job -> until when it may wait, where idx does not tell: see wait_again
@@ -92,17 +94,17 @@ local function served(status) return status == 'active' or status == 'failed' en
 -- some. It begins what takes jobs out: else a full Redis could never become less full.
 local function drain() call('DEL', base .. 'nothing') end
 
--- offer puts a lane into ready where it may be served, and takes it out where it may not.
+-- offer puts a lane into ready where it may be served, and takes it out where it may not. held is its hu.
 -- not_before is the earliest time that it wants to be served (rate limit, fairness). With 0 it takes its turn: it keeps
 -- its place among the lanes that can be served now, or goes behind them. The due time of its first job is no place: with
 -- it the longest backlog would come first, always.
-local function offer(lane, status, in_flight, window, not_before)
+local function offer(lane, status, in_flight, window, held, not_before)
   local ready = base .. 'ready'
   if served(status) and in_flight < window then
     local head = call('ZRANGE', base .. 'lane:' .. lane, '0', '0', 'WITHSCORES')
     if head[2] then
       local first = math.floor(tonumber(head[2]))
-      local at = math.max(first, not_before)
+      local at = math.max(first, tonumber(held) or 0, not_before)
       if at > now then
         call('ZADD', ready, int(at), lane)
       elseif not_before == 0 then

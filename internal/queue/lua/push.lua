@@ -49,8 +49,8 @@ end
 local function stand(lane)
   local s = standing[lane]
   if not s then
-    local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap')
-    s = { status = h[1], waiting = call('ZCARD', base .. 'lane:' .. lane) }
+    local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu')
+    s = { status = h[1], place = int(math.max(now, tonumber(h[5]) or 0)), waiting = call('ZCARD', base .. 'lane:' .. lane) }
     s.ready = served(h[1]) and (tonumber(h[2]) or 0) < window_of(h[3], h[4])
     standing[lane] = s
   end
@@ -76,7 +76,7 @@ local function queue(lane, job)
   call('ZADD', base .. 'lane:' .. lane, now_text, job)
   if s.ready then
     s.ready = false -- it is, from now on
-    if call('ZADD', base .. 'ready', 'LT', 'CH', now_text, lane) == 1 then woken = true end
+    if call('ZADD', base .. 'ready', 'LT', 'CH', s.place, lane) == 1 then woken = true end
   end
 end
 

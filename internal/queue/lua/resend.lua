@@ -14,7 +14,7 @@
 
 local lane = ARGV[10]
 local key, dead, conf = base .. 'lane:' .. lane, base .. 'dead:' .. lane, base .. 'conf:' .. lane
-local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap')
+local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'hu')
 local reply, added, refused = {}, 0, {}
 
 local cursor = ARGV[11] ~= '' and base .. ARGV[11]
@@ -42,6 +42,7 @@ end
 local last = call('XREVRANGE', base .. 'spent', '+', '-', 'COUNT', 1)[1]
 local mark = last and int(math.max(now, time_of(last[1])))
 
+local queued = false
 drain()
 for i = 17, #ARGV do
   local job = ARGV[i]
@@ -80,12 +81,19 @@ for i = 17, #ARGV do
     call('PEXPIRE', body, C.open_ttl)
     call('PEXPIRE', event, math.max(C.open_ttl, C.id_ttl))
   end
+  queued = queued or outcome == 'queued'
   if outcome ~= 'queued' then refused[outcome] = (refused[outcome] or 0) + 1 end
   reply[#reply + 1] = outcome
 end
 
 if h[1] then
-  offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), 0)
+  -- The owner asks: an endpoint that asked for a pause gets it tried now. A replay asks once, or it would ask again with each step.
+  local held = h[5]
+  if queued and (not cursor or (tonumber(call('HGET', cursor, 'sent')) or 0) == 0) then
+    held = nil
+    call('HSET', conf, 'hu', '0')
+  end
+  offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), held, 0)
   wake()
 end
 if cursor then

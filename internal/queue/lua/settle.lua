@@ -2,20 +2,22 @@
 -- moves its lane's window, status and notices, and puts the lane back into ready.
 --
 -- KEYS[1] the shard
--- ARGV[10] "1" where this process is about to stop, ARGV[11…] groups of attempts of one lane and one claim: lane, token, ms since they began, number of plain successes, each of
+-- ARGV[10] "1" where this process is about to stop, ARGV[11…] groups of attempts of one lane and one claim: lane, token, when they were claimed (ms), number of plain successes, each of
 --   these as one text: the job (JOB characters) and its log entry ("" for none); number of other outcomes, for each of these: job, outcome ("ok", "retry", "fail", "gone", "back"), attempts made,
 --   ms until the next attempt, reason (of "fail"; of "ok" and "back" the word "record" where the job has one), slow ("1": the
 --   window shrinks), log entry, single ("1": its event has no other lane), detail of the failure for a notice ("" to leave the
---   lane's status alone, "-" to mark it without a notice)
+--   lane's status alone, "-" to mark it without a notice), ms for which the endpoint asked not to be sent anything (0 for none)
 --   A plain success is an "ok" without a record, of an event without another lane, that was not slow.
 -- Returns: number of notices now in the outbox, number of outcomes whose lease was not ours any more.
 --
 -- "back" hands a job back unattempted. "fail" with a detail marks the lane failed and tells its owner; without one
 -- (expired, poison) it ends the job only.
 -- Safe to repeat: the lease is gone after the first time, so a second time does nothing.
+-- Hold: until then no attempt of the lane starts, but where one that began later succeeds, the URL changes, or the owner asks for a
+-- retry. What began before the latest of such events asks for nothing any more.
 -- Notices: at once, then at most one per lane and hour, with the count of what came since.
 
-local PER_OUTCOME = 9
+local PER_OUTCOME = 10
 local LOG_SLACK = 100
 local HOUR = 3600000
 local leases, outbox = base .. 'leases', base .. 'outbox'
@@ -24,11 +26,12 @@ local touched, order, lost, waited, handed_back = {}, {}, 0, 0, false
 local function lane_of(lane)
   local t = touched[lane]
   if t then return t end
-  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix', 'lx')
+  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix', 'lx', 'hu', 'hb', 'sb')
   t = {
     status = h[1], in_flight = tonumber(h[2]) or 0, cap = cap_of(h[4]), streak = tonumber(h[5]) or 0,
     failed_since = tonumber(h[6]) or 0, noticed = tonumber(h[7]) or 0, unnoticed = tonumber(h[8]) or 0,
-    announced = h[9] == '1', fixed = h[10] == '1', log_until = tonumber(h[11]) or 0, set = {},
+    announced = h[9] == '1', fixed = h[10] == '1', log_until = tonumber(h[11]) or 0,
+    held = tonumber(h[12]) or 0, hold_began = tonumber(h[13]) or 0, success_began = tonumber(h[14]) or 0, set = {},
   }
   t.window = window_of(h[3], h[4])  -- a fixed lane's w is above any cap
   touched[lane] = t
@@ -68,7 +71,21 @@ local function failed(t, lane, detail, status)
   t.set.nt, t.set.nc = int(t.noticed), t.unnoticed
 end
 
+-- hold has the lane wait for ms, or for longer where it does so already.
+local function hold(t, began, ms)
+  if ms <= 0 or began < t.success_began then return end
+  t.held, t.hold_began = math.max(t.held, math.ceil(exact + ms)), math.max(t.hold_began, began)
+  t.set.hu, t.set.hb = int(t.held), int(t.hold_began)
+end
+
 local function succeeded(t, lane, began)
+  if began > t.success_began then
+    t.success_began = began
+    t.set.sb = int(began)
+  end
+  if t.held > 0 and began > t.hold_began then
+    t.held, t.set.hu = 0, '0'
+  end
   if t.status ~= 'failed' or began <= t.failed_since then return end
   t.status = 'active'
   t.set.st, t.set.fs = 'active', ''
@@ -159,6 +176,7 @@ local function settle_one(lane, t, began, at)
       t.set.ls, t.set.lt = '0', now_text
       flow(t, true)
     end
+    hold(t, began, tonumber(ARGV[at + 9]))
     if outcome == 'retry' then
       local record = base .. 'job:' .. lane .. job
       write_state(lane, job, STATE.retrying, single)
@@ -183,7 +201,7 @@ local function each_group(f)
   while ARGV[at] do
     local plain = tonumber(ARGV[at + 3])
     local others = tonumber(ARGV[at + 4 + plain])
-    f(ARGV[at], ':' .. ARGV[at + 1], now - tonumber(ARGV[at + 2]), at + 3, plain, at + 5 + plain, others)
+    f(ARGV[at], ':' .. ARGV[at + 1], tonumber(ARGV[at + 2]), at + 3, plain, at + 5 + plain, others)
     at = at + 5 + plain + others * PER_OUTCOME
   end
 end
@@ -226,8 +244,8 @@ for i, lane in ipairs(order) do
       set[#set + 1] = v
     end
     call('HSET', conf, unpack(set))
-    local in_place = is_ready(turns[i]) and served(t.status) and t.in_flight < t.window
-    if not in_place then offer(lane, t.status, t.in_flight, t.window, 0) end
+    local in_place = is_ready(turns[i]) and served(t.status) and t.in_flight < t.window and t.held <= now
+    if not in_place then offer(lane, t.status, t.in_flight, t.window, t.held, 0) end
   end
 end
 waiting(waited)

@@ -12,6 +12,8 @@ export interface Webhook {
   createdAt: string;
   /** The latest attempt, once there was one. */
   lastDelivery?: { success: boolean; timestamp: string };
+  /** No attempt starts before, as the endpoint asked with Retry-After. */
+  heldUntil?: string;
   description?: string;
   /** The names of the custom headers; their values are never shown. */
   headers?: string[];

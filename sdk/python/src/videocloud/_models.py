@@ -90,6 +90,8 @@ class Webhook:
     status: str
     created_at: datetime = _time()
     last_delivery: Optional[LastDelivery] = _object('LastDelivery', default=None)
+    #: No attempt starts before, as the endpoint asked with Retry-After.
+    held_until: Optional[datetime] = _time(default=None)
     description: Optional[str] = None
     #: The names of the custom headers; their values are never shown.
     headers: Optional[List[str]] = None
