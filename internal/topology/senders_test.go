@@ -151,7 +151,7 @@ func (p process) Wait() error   { return p.wait() }
 func TestDataVersions(t *testing.T) {
 	r := newRig(t, topology.Single)
 	c := r.servers.Nodes[0].Client()
-	for version, word := range map[int]string{0: "older program", 2: "newer program"} {
+	for version, word := range map[int]string{1: "of before 1.0", 3: "newer program"} {
 		require.NoError(t, c.HSet(t.Context(), "{webhooks}:meta", "version", version).Err())
 		store, err := redisstore.Open(r.redis, "", nil)
 		require.NoError(t, err)
