@@ -55,7 +55,7 @@ for target in $targets; do
 	[ "$os" = linux ] || continue
 	images+=("$arch=$binary")
 	for format in deb rpm; do
-		ARCH=$arch BINARY=$binary LICENCES=$work/$os-$arch/licences PACKAGE_TIME=$("$work/release" time) \
+		ARCH=$arch BINARY=$binary LICENCES=$work/$os-$arch/licences \
 			"$work/nfpm" package --config deploy/package/nfpm.yaml --packager $format --target "$out/" >/dev/null
 	done
 done

@@ -8,7 +8,6 @@
 //	release image <folder> <version> <arch=binary>... <name=path>... an OCI image layout
 //	release python <folder of the SDK> <folder>                    wheel and source distribution
 //	release folder <file.tar|file.tgz> <folder> [<name>]           an archive of a folder
-//	release time                                                   SOURCE_DATE_EPOCH in words
 //	release checksums <folder>                                     SHA256SUMS
 package main
 
@@ -54,9 +53,6 @@ func run(args []string) error {
 			name = args[2]
 		}
 		return folder(args[0], args[1], name)
-	case "time":
-		_, err := fmt.Println(epoch().Format(time.RFC3339))
-		return err
 	case "checksums":
 		return checksums(args[0])
 	}
