@@ -115,15 +115,20 @@ export const may = {
 	delete: () => ['manage', 'all'].includes(session.who?.role),
 };
 
+// takeToken takes the token of a portal link out of the address at once, and says whether there was one.
+export function takeToken() {
+	const token = portal && new URLSearchParams(location.hash.replace(/^#\/?/, '')).get('token');
+	if (!token) return false;
+	Object.assign(session, { key: token, account: '' });
+	history.replaceState(null, '', location.pathname + location.search + '#/webhooks');
+	keep();
+	return true;
+}
+
 // begin finds out how the API is reached and takes the key of this tab, if it has one.
 export async function begin() {
 	session.config = (await read(await fetched(new URL('api/config', mount)), true)).data;
-	const token = new URLSearchParams(location.hash.replace(/^#\/?/, '')).get('token');
-	if (portal && token) {
-		session.key = token;
-		history.replaceState(null, '', location.pathname + location.search + '#/webhooks');
-		keep();
-	}
+	takeToken();
 	if (!session.key) {
 		try {
 			const { key = '', account = '' } = JSON.parse(sessionStorage.getItem(kept) ?? '{}');

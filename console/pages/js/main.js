@@ -1,6 +1,6 @@
 // Begins: finds the API, then shows the shell or the log-in.
 import { html, render, useState, useEffect } from '../vendor/htm-preact.js';
-import { begin, onSession, portal, session } from './api.js';
+import { begin, enter, onSession, portal, session, takeToken } from './api.js';
 import { Shell, Login } from './shell.js';
 import { Wrong } from './parts.js';
 
@@ -13,6 +13,8 @@ function Page() {
 	const start = () => begin().then(() => set({ begun: true }), (error) => set({ begun: Boolean(session.config) && (error.status === 401 || error.status === 403), error }));
 	useEffect(() => {
 		start();
+		// Another link opened in the same tab changes the address alone. This listener comes before those of the views.
+		addEventListener('hashchange', () => { if (takeToken()) enter(session.key).catch((error) => set({ begun: true, error })); });
 		return onSession(() => turn((n) => n + 1));
 	}, []);
 	if (session.who) return html`<${Shell} />`;
