@@ -63,8 +63,8 @@ var presetsCode = []row{
 		idHeaders: []string{"X-GitHub-Delivery"}, eventHeader: "X-GitHub-Event",
 	},
 	{
-		name: "gitlab", provider: "GitLab (secret token; signing tokens are the scheme standard)", source: "docs.gitlab.com, GitLab merge request 230944 (signing token), 2026-11", identity: "`Idempotency-Key`, which is one for an event and its retries; `X-Gitlab-Event-UUID` is shared by all webhooks of a recursion, so it counts for nothing", header: "X-Gitlab-Token", alg: algToken,
-		idHeaders: []string{"Idempotency-Key"}, eventHeader: "X-Gitlab-Event", secretIs: "the secret token",
+		name: "gitlab", provider: "GitLab", source: "docs.gitlab.com, GitLab merge request 230944 (signing token), 2026-11", identity: "`Idempotency-Key`, which is one for an event and its retries; `X-Gitlab-Event-UUID` is shared by all webhooks of a recursion, so it counts for nothing", header: "X-Gitlab-Token", alg: algToken,
+		idHeaders: []string{"Idempotency-Key"}, eventHeader: "X-Gitlab-Event", secretIs: "the signing token (`whsec_…`), which signs as Standard Webhooks does, or the secret token, which is sent as it is",
 	},
 	{
 		name: "bitbucket", provider: "Bitbucket Cloud, Jira", source: "support.atlassian.com, 2026-11", header: "X-Hub-Signature", prefix: "sha256=",
@@ -120,7 +120,7 @@ var specials = map[string]func(*row, Config) (scheme, error){
 	"token":      newOptioned, "basic": newOptioned, "ed25519": newOptioned, "rsa": newOptioned, "ecdsa": newOptioned,
 	"cloudinary": newOptioned, "kaltura": newOptioned, "websub": newOptioned, "aftership": newOptioned, "assemblyai": newOptioned,
 	"mongodb-atlas": newOptioned, "strava": newOptioned,
-	"pusher": newPusher, "supabase": newSupabase, "persona": newSets,
+	"gitlab": newGitLab, "twilio": newTwilio, "pusher": newPusher, "supabase": newSupabase, "persona": newSets,
 	"microsoft-graph": newBodyToken, "meraki": newBodyToken, "figma": newBodyToken,
 	"braintree": newBraintree, "hook0": newHook0, "contentful": newContentful, "hygraph": newHygraph, "nowpayments": newNOWPayments,
 	"ebay": newEBay, "aws-sns": newSNS,

@@ -16,7 +16,7 @@ var presetsTalk = []row{
 	},
 	{
 		name: "twilio", provider: "Twilio", source: "twilio-go, twilio-node (WebhookSignatureValidation.md), 2026-11", asksAgain: twilioAsksAgain, userInfo: true, identity: "the octets of URL and fields, or `I-Twilio-Idempotency-Token`; a call asks the same URL with the same fields again and again, so where `CallSid` is one of them and the token is there, the token alone", header: "X-Twilio-Signature", alg: algSHA1, enc: encBase64, template: "{url}{form}",
-		urls: twilioURLs, form: twilioForm, idHeaders: []string{"I-Twilio-Idempotency-Token"}, secretIs: "the auth token",
+		urls: twilioURLs, form: twilioForm, idHeaders: []string{"I-Twilio-Idempotency-Token"}, secretIs: "the auth token; for a webhooks rule the shared key, which signs with SHA-256",
 		how:  "the URL and the form fields, sorted; for other bodies the URL, whose `bodySHA256` is the hash of the body",
 		note: "Field names and values are joined without separators: characters can move between neighbouring fields.",
 	},
@@ -28,7 +28,7 @@ var presetsTalk = []row{
 	{
 		name: "mailgun", provider: "Mailgun", source: "documentation.mailgun.com, 2026-11", tsJSON: "/signature/timestamp", idJSON: "/signature/token",
 		eventJSON: []string{"/event-data/event"}, secretIs: "the HTTP webhook signing key",
-		how:  "`timestamp` and `token`, which stand with their signature in the body's `signature`",
+		how:  "`timestamp` and `token`, which stand with their signature in the body's `signature`, or are fields of the form",
 		note: "The event itself is not signed: whoever sees one request can replace its `event-data`, once, within the tolerance. Mailgun's addresses belong on the allowlist.",
 	},
 	{
