@@ -27,7 +27,12 @@ const stopTime = 30 * time.Second
 // run keeps a server running until ctx ends, and then stops it.
 func (s *server) run(ctx context.Context) {
 	w := &watch{server: s, lines: logFollower{path: s.path("log"), seen: s.path("log.seen"), log: s.log}}
-	defer w.close()
+	defer func() {
+		if w.lock != nil && !w.told && w.alive() {
+			w.shutdown() // it came between two watches
+		}
+		w.close()
+	}()
 	pause, said := time.Duration(0), "" // the first death costs nothing more than itself
 	for {
 		began := time.Now()
@@ -73,6 +78,7 @@ type watch struct {
 	*server
 	lines logFollower
 	lock  *os.File // of this process, held from the first try to the end
+	told  bool     // it was told to stop
 	ran   bool     // the last serve had a server that answered
 
 	child  *exec.Cmd     // the server, where this process started it
@@ -209,6 +215,7 @@ func (w *watch) configureRunning() error {
 // Failure policy: a server that does not end in time is left running, as killing it could cost data. The next program
 // on this folder adopts it.
 func (w *watch) shutdown() {
+	w.told = true
 	w.set(false, problemf("the server in %s is being stopped", w.dir))
 	began := time.Now()
 	for w.alive() && time.Since(began) < stopTime {
