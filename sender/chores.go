@@ -104,8 +104,8 @@ func (s *Sender) lookLater(ctx context.Context, shard int) {
 	})
 }
 
-// cancelBatch bounds one step of cancelling, so that it never holds Redis for long.
-const cancelBatch = 500
+// cancelBatch bounds one step of cancelling, which makes up to ten writes for each, so that it never holds Redis for long.
+const cancelBatch = 150
 
 // errAnswer can only come from a script and a program of different versions.
 var errAnswer = errors.New("a script's answer does not fit")

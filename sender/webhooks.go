@@ -337,7 +337,7 @@ func (s *Sender) DeleteWebhook(ctx context.Context, account, id string) error {
 	}
 	// The first thousand at once, so that few deliveries show as cancelled by the time of the answer; a long backlog
 	// is left to the chores.
-	if err := s.cancelWaiting(ctx, shard, r.lane, 2); err != nil {
+	if err := s.cancelWaiting(ctx, shard, r.lane, 7); err != nil {
 		s.log.Warn("cancelling deliveries of a deleted webhook; going on later", "webhook_id", id, "error", err)
 	}
 	return nil

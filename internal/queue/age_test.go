@@ -58,7 +58,7 @@ func (c *clock) looks(d time.Duration) {
 			c.advance(end.Sub(c.now))
 			return
 		}
-		c.advance(max(got.wait, 50*time.Millisecond)) // what is due stays so here
+		c.advance(max(got.wait, housekeeping)) // what is due stays so here
 	}
 }
 

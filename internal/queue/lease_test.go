@@ -114,7 +114,7 @@ func TestReapsManyLeases(t *testing.T) {
 		b.lane("one", "w", 1000)
 		b.push(many("one", 500)...)
 		require.Len(t, b.claimQuantum(0, 500, 500).jobs, 500)
-		for range 5 {
+		for range 7 {
 			b.claim(0)
 		}
 		require.Zero(t, s.Client().ZCard(t.Context(), b.key("leases")).Val())

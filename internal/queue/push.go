@@ -127,14 +127,7 @@ func (q *Queue) send(shard int, batch []*pushed) {
 	// Not the context of any one publisher: the call is everybody's.
 	ctx, cancel := context.WithTimeout(context.Background(), q.store.Timeout())
 	defer cancel()
-	args := make([]any, 0, len(q.limits)+1+12*len(batch))
-	args = append(append(args, q.limits...), len(batch))
-	for _, p := range batch {
-		e := p.event
-		args = append(args, e.Account, e.ID, flag(e.OwnID), e.IDJob, e.Job, e.Type, e.Timestamp, flag(e.Given), e.Digest,
-			e.target(), strings.Join(e.Topics, " "), e.Payload)
-	}
-	v, err := q.store.RunDurable(ctx, pushScript, q.tags(shard), args...)
+	v, err := q.store.RunDurable(ctx, pushScript, q.tags(shard), q.pushArgs(batch)...)
 	r := newReply(v, err)
 	for i, p := range batch {
 		if i > 0 && r.err == nil && len(r.values) == 0 {
@@ -159,6 +152,17 @@ func (q *Queue) send(shard int, batch []*pushed) {
 	case !answered(err):
 		q.giveUp(shard, err)
 	}
+}
+
+func (q *Queue) pushArgs(batch []*pushed) []any {
+	args := make([]any, 0, len(q.limits)+1+12*len(batch))
+	args = append(append(args, q.limits...), len(batch))
+	for _, p := range batch {
+		e := p.event
+		args = append(args, e.Account, e.ID, flag(e.OwnID), e.IDJob, e.Job, e.Type, e.Timestamp, flag(e.Given), e.Digest,
+			e.target(), strings.Join(e.Topics, " "), e.Payload)
+	}
+	return args
 }
 
 // answered reports whether an error came from Redis, not from the lack of an answer.

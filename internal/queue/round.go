@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -121,13 +122,29 @@ func (d *Dispatcher) gather() {
 	}
 }
 
+// settlePart says how many outcomes, from the first, go into one call.
+func settlePart(outcomes []*outcome) int {
+	writes := 0
+	for n, o := range outcomes {
+		if o.plain() {
+			writes += plainWrites
+		} else {
+			writes += otherWrites
+		}
+		if n == settleBatch || n > 0 && writes > settleWrites {
+			return n
+		}
+	}
+	return len(outcomes)
+}
+
 func (d *Dispatcher) addSettles(b *batch, now time.Time) {
 	for shard, outcomes := range d.settling {
 		if d.health[shard].retry.After(now) {
 			continue
 		}
 		for len(outcomes) > 0 {
-			n := min(len(outcomes), settleBatch)
+			n := settlePart(outcomes)
 			part := outcomes[:n]
 			outcomes = outcomes[n:]
 			b.add(shard, d.o.Queue.settleCall(shard, part, d.stopping), func(cmd *redis.Cmd) error {
@@ -169,7 +186,7 @@ func (d *Dispatcher) addRenewals(b *batch, now time.Time) {
 		}
 	}
 	for shard, jobs := range old {
-		if len(jobs) > 0 {
+		for jobs := range slices.Chunk(jobs, renewBatch) {
 			b.add(shard, d.o.Queue.renewCall(shard, d.o.Lease, jobs), func(cmd *redis.Cmd) error { return cmd.Err() })
 		}
 	}

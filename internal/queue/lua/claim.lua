@@ -28,8 +28,15 @@ local function notice(lane, kind, detail, since, count)
   outgoing = outgoing + 1
 end
 
+-- What one call does at most beside handing out jobs, see lib.lua. What is left over is due at once.
+local RETURNS = 80 -- jobs whose lease ran out
+local ends_left = 40 -- jobs that waited too long
+local scan_left = 1000 -- entries of histories that are gone through for those
+local LANES, NOTICES = 30, 20 -- lanes whose waiting jobs and history are looked at, and lanes with a notice
+local SERVED = 150 -- lanes that jobs are taken from, less what was given back
+
 -- Leases that ran out.
-local expired = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 200)
+local expired = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, int(RETURNS))
 local freed = {}
 for _, member in ipairs(expired) do
   local lane, job = string.match(member, '^(.-):([^:]+):[^:]+$')
@@ -57,7 +64,8 @@ end
 -- Jobs that waited too long, and a ready set that lost a lane. The jobs are found along idx, from where the last look
 -- ended (xc): the first to come are the first to be too old.
 local overdue = {}
-for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100)) do
+for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, int(LANES))) do
+  if ends_left == 0 or scan_left == 0 then break end
   local conf, key, idx, late = base .. 'conf:' .. lane, base .. 'lane:' .. lane, base .. 'idx:' .. lane, base .. 'late:' .. lane
   local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'xc', 'hu')
   local failed = 0
@@ -66,23 +74,31 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100))
     bury(lane, job, 'expired', tonumber(call('HGET', base .. 'job:' .. lane .. job, 'n')) or 0, only_lane(job))
     call('ZREM', key, job)
     moved, failed = moved - 1, failed + 1
+    return true
   end
   local seen, more, xc = h[5], false, nil
   if call('ZCARD', key) == 0 then
     xc = since(C.age) -- nobody waits, so the look may skip all of them
   else
-    local over = call('ZRANGEBYSCORE', late, '-inf', now, 'LIMIT', 0, LOOK)
+    local over = call('ZRANGEBYSCORE', late, '-inf', now, 'LIMIT', 0, int(ends_left))
     for _, job in ipairs(over) do
       expire(job)
       call('ZREM', late, job)
+      ends_left = ends_left - 1
     end
-    local old = call('XRANGE', idx, seen and '(' .. seen or '-', since(C.age), 'COUNT', LOOK)
+    local part = math.min(200, scan_left)
+    local old = call('XRANGE', idx, seen and '(' .. seen or '-', since(C.age), 'COUNT', int(part))
+    scan_left = scan_left - #old
+    more = #old == part or call('ZCOUNT', late, '-inf', now) > 0
     for _, entry in ipairs(old) do
+      if ends_left == 0 then
+        more = true
+        break
+      end
       local job = entry[2][2]
-      if not call('ZSCORE', late, job) then expire(job) end
+      if not call('ZSCORE', late, job) and expire(job) then ends_left = ends_left - 1 end
       xc = entry[1]
     end
-    more = #over == LOOK or #old == LOOK
   end
   if failed > 0 then
     overdue[#overdue + 1] = lane
@@ -100,7 +116,7 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100))
 end
 
 -- Notices that an hour held back. Where the lane recovered meanwhile, that is told as well: what was told last is how it stands.
-for _, lane in ipairs(call('ZRANGEBYSCORE', base .. 'notices', '-inf', now, 'LIMIT', 0, 50)) do
+for _, lane in ipairs(call('ZRANGEBYSCORE', base .. 'notices', '-inf', now, 'LIMIT', 0, int(NOTICES))) do
   local conf = base .. 'conf:' .. lane
   local h = call('HMGET', conf, 'nc', 'nl', 'ns', 'st')
   if (tonumber(h[1]) or 0) > 0 and h[2] and h[4] and h[4] ~= 'deleted' then
@@ -176,7 +192,7 @@ end
 
 if most > 0 then
   for _, lane in ipairs(call('ZRANGEBYSCORE', ready, '-inf', ready_by, 'LIMIT', '0', int(most + skipped + 16))) do
-    if taken >= most or size >= bytes then break end
+    if taken >= most or size >= bytes or #takes >= SERVED - #expired then break end
     if not skip[lane] then
       local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec', 'ls', 'lt', 'hu')
       local in_flight, window = tonumber(h[2]) or 0, window_of(h[3], h[4])

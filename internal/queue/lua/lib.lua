@@ -65,8 +65,10 @@ local JOB = 26 -- characters of a job's ID
 local STATE = { pending = 'p', retrying = 'r', succeeded = 's', failed = 'f', cancelled = 'c' }
 local FIRST_WINDOW = 2
 local SWEEP = math.max(math.min(30000, math.floor(C.age / 10)), 100) -- ms between looks for jobs that waited too long
-local DROPPED = 20 -- failed jobs that are dropped at once, where more are kept than may be: after max_pending was lowered
-local LOOK = 200 -- entries of a history that one look goes through
+-- No script makes more than some 2,000 writes, whatever its arguments and whatever a tenant lets pile up: meanwhile nobody else is served.
+-- So each of these is for a whole call, and what is left over is for the next one.
+local dropped_left = 20 -- failed jobs that are dropped, where more are kept than may be: after max_pending was lowered
+local look_left = 200 -- entries of histories that are gone through
 local IDX_TTL = math.max(C.id_ttl, C.age)
 
 -- int writes a number for Redis. Left to itself, a script writes all the digits that a float could have, which takes longer than
@@ -159,7 +161,7 @@ local function note(lane, job)
 end
 
 -- trim_history drops what is older than an event ID from a lane's history. Failed jobs can be sent again for longer, so
--- they move to old, some at a time. It returns when there is more to do: now, at a time, or never (nil).
+-- they move to old, as many at a time as look_left allows. It returns when there is more to do: now, at a time, or never (nil).
 local function trim_history(lane)
   local idx, old = base .. 'idx:' .. lane, base .. 'old:' .. lane
   local failed = call('EXISTS', base .. 'dead:' .. lane) == 1
@@ -170,19 +172,22 @@ local function trim_history(lane)
     -- Redis trims some thousands at most: until nothing is left to trim, so that a busy lane's history does not outgrow that.
     return call('XTRIM', idx, 'MINID', '~', since(IDX_TTL)) > 0 and now + 1 or nil
   end
-  local entries = call('XRANGE', idx, '-', since(IDX_TTL), 'COUNT', LOOK)
+  if look_left == 0 then return now + 1 end
+  local most = look_left
+  local entries = call('XRANGE', idx, '-', since(IDX_TTL), 'COUNT', int(most))
+  look_left = look_left - #entries
   for _, entry in ipairs(entries) do
     local job = entry[2][2]
     if call('ZSCORE', base .. 'dead:' .. lane, job) or call('ZSCORE', base .. 'lane:' .. lane, job) then
       redis.pcall('XADD', old, 'MAXLEN', '~', C.pending, entry[1], 'j', job) -- refused where an abort left it in both
-      call('PEXPIRE', old, C.kept_dead)
     end
   end
   if #entries > 0 then
+    call('PEXPIRE', old, C.kept_dead)
     local ms, seq = string.match(entries[#entries][1], '^(%d+)-(%d+)$')
     call('XTRIM', idx, 'MINID', '=', ms .. '-' .. int(seq + 1))
   end
-  if #entries == LOOK then return now + 1 end
+  if #entries == most then return now + 1 end
   local first = call('XRANGE', idx, '-', '+', 'COUNT', 1)[1]
   return first and time_of(first[1]) + IDX_TTL + 1
 end
@@ -262,8 +267,9 @@ local function bury_in(lane, job, reason, attempts)
   look_at(lane)
   call('PEXPIRE', dead, C.kept_dead)
   call('ZREMRANGEBYSCORE', dead, '-inf', now - C.kept_dead)
-  local over = math.min(call('ZCARD', dead) - C.pending, DROPPED)
+  local over = math.min(call('ZCARD', dead) - C.pending, 1 + dropped_left)
   if over > 0 then
+    dropped_left = dropped_left - (over - 1)
     local old = call('ZPOPMIN', dead, over)
     for i = 1, #old, 2 do
       if old[i] == job then

@@ -6,16 +6,16 @@
 --   account, ID, own ("1": the ID was made for this call, so nobody can have used it), the job that an ID of our own
 --   form stands for (or ""), job, type, timestamp, given ("1": the publisher gave the timestamp), digest,
 --   lane ("", the only lane it goes to, or "!" and a lane that doesn't get it), topics (joined by spaces), payload
--- Returns for each event that it came to (all, or as many as queue MOST_LANES deliveries, one at least): outcome, job, timestamp, lanes, and of these the ones in which it failed at once, as <lane>:<reason> (both
+-- Returns for each event that it came to (all, or as many as MOST_WRITES allow, one at least): outcome, job, timestamp, lanes, and of these the ones in which it failed at once, as <lane>:<reason> (both
 --   joined by spaces).
 --   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another)
 --
 -- Safe to repeat: a second call with the same ID finds the first one's event.
 
 local PER_EVENT = 12
-local MOST_LANES = 2000 -- deliveries that one call queues; the events after that are for the next call
+local MOST_WRITES = 2000 -- of one call, see lib.lua. The events after that are for the next one; one event goes to all its lanes in one step
 local open_ttl = ARGV[9] -- as text, see int
-local reply, waited, woken, queued = {}, 0, false, 0
+local reply, waited, woken, written = {}, 0, false, 0
 
 -- known returns the event's record where the ID was used before in this account.
 local function known(account, id, own_job)
@@ -57,6 +57,8 @@ local function stand(lane)
   return s
 end
 
+local places = {} -- in ready, of lanes that the event gives the first job that can be served
+
 -- queue puts one job into one lane. Where that takes none, it returns why, and whether it keeps the job as failed.
 local function queue(lane, job)
   local s = stand(lane)
@@ -71,13 +73,45 @@ local function queue(lane, job)
   if s.waiting >= C.pending then
     return 'backlog', bury_in(lane, job, 'backlog', 0)
   end
-  if s.waiting == 0 then look_at(lane) end
   s.waiting = s.waiting + 1
   call('ZADD', base .. 'lane:' .. lane, now_text, job)
   if s.ready then
     s.ready = false -- it is, from now on
-    if call('ZADD', base .. 'ready', 'LT', 'CH', s.place, lane) == 1 then woken = true end
+    places[#places + 1] = s.place
+    places[#places + 1] = lane
   end
+end
+
+-- cost is how many writes an event costs at most, by the lanes that it goes to.
+local function cost(to)
+  local sum = 10
+  for _, lane in ipairs(to) do
+    local s = stand(lane)
+    sum = sum + ((s.status == 'disabled' or s.waiting >= C.pending) and 14 or 2)
+  end
+  return sum
+end
+
+-- look_at_new has those lanes looked at that have had nothing to wait for too long.
+local function look_at_new(to)
+  local looks, tick = {}, int(next_look())
+  for _, lane in ipairs(to) do
+    local s = stand(lane)
+    if s.waiting == 0 and s.status and s.status ~= 'deleted' then
+      looks[#looks + 1] = tick
+      looks[#looks + 1] = lane
+    end
+  end
+  for i = 1, #looks, 2000 do call('ZADD', base .. 'ages', 'LT', unpack(looks, i, math.min(i + 1999, #looks))) end
+end
+
+-- offer_lanes puts those into ready that were not: at last, see lib.lua, and in few commands.
+local function offer_lanes()
+  for i = 1, #places, 2000 do
+    local changed = call('ZADD', base .. 'ready', 'LT', 'CH', unpack(places, i, math.min(i + 1999, #places)))
+    woken = woken or changed > 0
+  end
+  places = {}
 end
 
 for i = 1, tonumber(ARGV[10]) do
@@ -107,8 +141,9 @@ for i = 1, tonumber(ARGV[10]) do
         if '!' .. name ~= lane then to[#to + 1] = name end
       end
     end
-    if queued > 0 and queued + #to > MOST_LANES then break end
-    queued = queued + #to
+    local writes = cost(to)
+    if written > 0 and written + writes > MOST_WRITES then break end
+    written = written + writes
     local there = call('HMGET', base .. 'event:' .. job, 'a', 'h', 't', 'l', 'i')
     if own == '1' and there[1] == account and there[2] == digest and not there[5] then
       -- As above. Another job would be a second event.
@@ -127,6 +162,7 @@ for i = 1, tonumber(ARGV[10]) do
       local named = own ~= '1' and own_job ~= job
       if named then fields[#fields + 1] = 'i'; fields[#fields + 1] = id end
       call('HSET', record, unpack(fields))
+      look_at_new(to)
       local open, dead, states = 0, 0, {}
       for k, lane in ipairs(to) do
         local why, kept = queue(lane, job)
@@ -140,6 +176,7 @@ for i = 1, tonumber(ARGV[10]) do
       end
       -- After the lanes, see lib.lua: an ID that is known must not stand for an event that was queued nowhere.
       if named then call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', ttl) end
+      offer_lanes()
       waited = waited + open
       if open < #to then call('HSET', record, 's', table.concat(states)) end
       if #to > 1 and open < #to then

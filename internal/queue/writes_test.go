@@ -1,0 +1,223 @@
+package queue
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/redisstore"
+)
+
+// mostWrites is what one call of a script may write: see lib.lua.
+const mostWrites = 2000
+
+// counted makes a script that counts what it writes, beside its keys.
+func counted(lua string) *redisstore.Script {
+	const plain = "local call = redis.call\n"
+	return redisstore.NewScript(strings.Replace(source("lib"), plain, `
+local READS = { TIME = true, GET = true, HGET = true, HMGET = true, MGET = true, EXISTS = true, PTTL = true, XLEN = true, XRANGE = true, XREVRANGE = true,
+  ZCARD = true, ZCOUNT = true, ZRANGE = true, ZRANGEBYSCORE = true, ZSCORE = true, ZMSCORE = true, SUNION = true, PUBLISH = true, LRANGE = true }
+local function call(command, ...)
+  if not READS[command] then redis.call('INCR', KEYS[1] .. 'writes') end
+  return redis.call(command, ...)
+end
+`, 1), lua)
+}
+
+// writes runs a counted script and returns its answer and how many writes it made.
+func (c *clock) writes(script *redisstore.Script, args []any) (*redis.Cmd, int) {
+	c.Helper()
+	require.NoError(c, c.redis().Del(c.Context(), c.key("writes")).Err())
+	cmd := c.store.RunAll(c.Context(), []redisstore.Call{{Script: script, Key: c.Tag(0), Args: args}})[0]
+	require.NoError(c, cmd.Err())
+	n, err := c.redis().Get(c.Context(), c.key("writes")).Int()
+	require.NoError(c, err)
+	require.Positive(c, n)
+	return cmd, n
+}
+
+// bounded is writes of a script that keeps to the bound.
+func (c *clock) bounded(script *redisstore.Script, args []any) *redis.Cmd {
+	c.Helper()
+	cmd, n := c.writes(script, args)
+	require.LessOrEqual(c, n, mostWrites)
+	return cmd
+}
+
+var lanesOfATenant = func() (names []string) {
+	for i := range 1000 {
+		names = append(names, fmt.Sprintf("lane%03d", i))
+	}
+	return names
+}()
+
+// crowded makes lanes which keep more failed jobs than they may: what fails next drops some.
+func crowded(t *testing.T, lanes, failed int, fields ...any) *clock {
+	c := newClock(t, func(l *Limits) { l.Pending = 5 })
+	for _, lane := range lanesOfATenant[:lanes] {
+		c.lane(lane, fields...)
+		for i := range failed {
+			require.NoError(t, c.redis().ZAdd(t.Context(), c.key("dead:"+lane), redis.Z{Score: float64(c.now.UnixMilli()), Member: fmt.Sprintf("%026d", i)}).Err())
+		}
+	}
+	return c
+}
+
+// Lesson 64: a batch to lanes that take nothing is as many calls as it takes, and no call holds Redis for long.
+func TestLesson64PushIsBounded(t *testing.T) {
+	t.Parallel()
+	script := counted(source("push"))
+	for name, tc := range map[string]struct {
+		lanes, failed, events int
+		fields                []any
+	}{
+		"one event to many":        {950, 0, 1, nil},
+		"a batch to many":          {300, 0, 128, nil},
+		"a batch to disabled ones": {60, 30, 128, []any{"st", "disabled"}},
+		"a batch to full ones":     {60, 30, 128, []any{"st", "paused"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := crowded(t, tc.lanes, tc.failed, tc.fields...)
+			var batch []*pushed
+			for i := range tc.events {
+				batch = append(batch, &pushed{event: event(i)})
+			}
+			const perEvent = 5
+			for len(batch) > 0 {
+				cmd, writes := c.writes(script, c.pushArgs(batch))
+				answers := cmd.Val().([]any)
+				require.GreaterOrEqual(t, len(answers), perEvent)
+				require.Equal(t, "new", answers[0])
+				if taken := len(answers) / perEvent; taken > 1 || tc.events == 1 {
+					require.LessOrEqual(t, writes, mostWrites)
+				} else {
+					require.LessOrEqual(t, writes, 14*tc.lanes+10, "one event goes to all its lanes in one step")
+				}
+				batch = batch[len(answers)/perEvent:]
+			}
+		})
+	}
+}
+
+// Lesson 64: a claim gives back what a dead process held, and fails what waited too long, some at a time.
+func TestLesson64ClaimIsBounded(t *testing.T) {
+	t.Parallel()
+	const lanes, each = 60, 20
+	c := newClock(t, func(l *Limits) { l.Pending = 1000; l.InFlight = 100 })
+	for _, lane := range lanesOfATenant[:lanes] {
+		c.lane(lane, "w", 100)
+		c.push(many(lane, each)...)
+	}
+	script := counted(source("claim"))
+	claim := func(most int) claimed {
+		t.Helper()
+		token := newToken()
+		got, err := readClaimed(c.bounded(script, c.claimCall(0, most, 100, time.Minute, token, nil).Args), 0, token)
+		require.NoError(t, err)
+		return got
+	}
+	jobs := 0
+	for range 100 {
+		if jobs += len(claim(4096).jobs); jobs == lanes*each {
+			break
+		}
+	}
+	require.Equal(t, lanes*each, jobs)
+	// Fewer may be kept from now on, and all of their leases run out.
+	c.Queue = New(c.store, func() Limits { l := testLimits; l.Pending = 5; return l }(), ShardTags("webhooks"))
+	c.advance(2 * time.Minute)
+	claims := 0
+	for ; c.redis().ZCount(t.Context(), c.key("leases"), "-inf", fmt.Sprint(c.now.UnixMilli())).Val() > 0; claims++ {
+		require.Zero(t, claim(0).wait, "the rest is due at once")
+	}
+	require.LessOrEqual(t, claims, lanes*each/20)
+	for _, lane := range lanesOfATenant[:lanes] {
+		for i := range 30 {
+			require.NoError(t, c.redis().ZAdd(t.Context(), c.key("dead:"+lane), redis.Z{Score: 1, Member: fmt.Sprintf("%026d", i)}).Err())
+		}
+	}
+	c.advance(testLimits.MaxAge + time.Hour)
+	failed := 0
+	for claims = 0; failed < lanes*each && claims < 500; claims++ {
+		for _, e := range claim(0).expired {
+			failed += e.Count
+		}
+		c.advance(2 * time.Millisecond)
+	}
+	require.Equal(t, lanes*each, failed)
+	require.Zero(t, c.waitingCount())
+}
+
+// Lesson 64: many lanes with one job each are served in several claims.
+func TestLesson64ClaimOfManyLanesIsBounded(t *testing.T) {
+	t.Parallel()
+	c := newClock(t, nil)
+	for _, lane := range lanesOfATenant {
+		c.lane(lane)
+	}
+	c.push(event(1))
+	script, jobs := counted(source("claim")), 0
+	for jobs < len(lanesOfATenant) {
+		token := newToken()
+		got, err := readClaimed(c.bounded(script, c.claimCall(0, 4096, 100, time.Minute, token, nil).Args), 0, token)
+		require.NoError(t, err)
+		require.NotEmpty(t, got.jobs)
+		jobs += len(got.jobs)
+	}
+}
+
+// Lesson 64: outcomes that cost much are settled in several calls, those that cost little in few.
+func TestLesson64SettleIsBounded(t *testing.T) {
+	t.Parallel()
+	c := crowded(t, 512, 30)
+	script := counted(source("settle"))
+	settle := func(o Outcome) (calls int) {
+		t.Helper()
+		var outcomes []*outcome
+		for len(outcomes) < 512 {
+			jobs := c.claimFor(time.Minute, 512).jobs
+			require.NotEmpty(t, jobs)
+			for _, j := range jobs {
+				outcomes = append(outcomes, &outcome{Job: j, Outcome: o})
+			}
+		}
+		for ; len(outcomes) > 0; calls++ {
+			n := settlePart(outcomes)
+			_, lost, err := settled(c.bounded(script, c.settleCall(0, outcomes[:n], false).Args))
+			require.NoError(t, err)
+			require.Zero(t, lost)
+			outcomes = outcomes[n:]
+		}
+		return calls
+	}
+	c.push(event(1))
+	settle(Outcome{Kind: Failed, Reason: "exhausted", Detail: "{}", Log: "{}", Hold: time.Millisecond})
+	c.advance(time.Second)
+	for i, lane := range lanesOfATenant[:512] {
+		c.push(to(lane, i))
+	}
+	require.Equal(t, 2, settle(Outcome{Kind: Succeeded, Log: "{}"}))
+}
+
+// Lesson 64: a webhook with a long backlog is deleted in steps.
+func TestLesson64CancelIsBounded(t *testing.T) {
+	t.Parallel()
+	lua, err := os.ReadFile("../../sender/lua/cancel.lua")
+	require.NoError(t, err)
+	c := newClock(t, nil)
+	c.lane("one")
+	c.lane("two")
+	for i := range 400 {
+		c.push(event(i))
+	}
+	require.NoError(t, c.redis().HSet(t.Context(), c.key("conf:one"), "st", "deleted").Err())
+	const cancelBatch = 150 // of package sender
+	c.bounded(counted(string(lua)), c.argv([]any{"one", cancelBatch}))
+	require.EqualValues(t, 250, c.redis().ZCard(t.Context(), c.key("lane:one")).Val())
+}
