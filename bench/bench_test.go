@@ -39,6 +39,7 @@ func TestFigures(t *testing.T) {
 		"publish":   {300, "api_per_s library_per_s set_per_s ratio"},
 		"latency":   {60, "p50_ms p99_ms"},
 		"isolation": {80, "p99_alone_ms p99_with_hanging_ms ratio"},
+		"tenants":   {60, "p99_alone_ms p99_beside_ms ratio longest_script_ms refused gateway_store_errors"},
 		"memory":    {1000, "bytes_per_delivery bytes_per_delivery_fanout_10 bytes_after_done"},
 		"receiver": {200, "proxy_per_s respond_per_s memory_per_s redis_per_s queue_per_s queue_through_per_s " +
 			"respond_ratio memory_ratio redis_ratio queue_ratio queue_through_ratio"},
@@ -62,7 +63,7 @@ func TestFigures(t *testing.T) {
 			for field := range strings.FieldsSeq(c.fields) {
 				require.Contains(t, figures, field)
 				switch field {
-				case "lost", "duplicates":
+				case "lost", "duplicates", "refused", "gateway_store_errors":
 					require.Zero(t, figures[field], field)
 				default:
 					require.Positive(t, figures[field], field)
