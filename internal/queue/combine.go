@@ -1,6 +1,10 @@
 package queue
 
-import "sync"
+import (
+	"cmp"
+	"slices"
+	"sync"
+)
 
 // combiner collects events that are handed in while a call is under way, and sends them as one call. So the number of
 // calls follows the speed of the store, not the number of events.
@@ -22,6 +26,34 @@ func (c *combiner) add(ps ...*pushed) {
 		c.running++
 		go c.run()
 	}
+}
+
+// putBack hands in again what a call did not come to. It goes before what came later.
+func (c *combiner) putBack(ps []*pushed) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = append(ps[:len(ps):len(ps)], c.waiting...)
+}
+
+// takeTurns orders what waits so that each account's first event comes before any account's second: nobody waits for the whole of
+// another's batch. An account's own events keep their order.
+func takeTurns(waiting []*pushed) {
+	one := true
+	for _, p := range waiting {
+		one = one && p.event.Account == waiting[0].event.Account
+	}
+	if one {
+		return
+	}
+	turns, of := make(map[*pushed]int, len(waiting)), map[string]int{}
+	for _, p := range waiting {
+		turns[p] = of[p.event.Account]
+		of[p.event.Account]++
+	}
+	// Among first events, that of the account with the fewest: the other may go to a thousand webhooks, and end the call.
+	slices.SortStableFunc(waiting, func(a, b *pushed) int {
+		return cmp.Or(cmp.Compare(turns[a], turns[b]), cmp.Compare(of[a.event.Account], of[b.event.Account]))
+	})
 }
 
 // withdraw takes back what waits. It will not be sent.
@@ -50,6 +82,7 @@ func (c *combiner) run() {
 
 // take cuts off one call's worth, which is at least one event.
 func (c *combiner) take() []*pushed {
+	takeTurns(c.waiting)
 	n, size := 0, 0
 	for n < len(c.waiting) && n < pushEvents {
 		if size += len(c.waiting[n].event.Payload); n > 0 && size > pushBytes {

@@ -110,14 +110,19 @@ func (q *Queue) PushAll(ctx context.Context, shard int, events []*Event) ([]Push
 }
 
 func (q *Queue) collect(shard int, ps ...*pushed) {
+	q.combinerOf(shard).add(ps...)
+}
+
+// combinerOf returns a shard's combiner, made with the first event.
+func (q *Queue) combinerOf(shard int) *combiner {
 	q.pushMu.Lock()
+	defer q.pushMu.Unlock()
 	c := q.pushers[shard]
 	if c == nil {
 		c = &combiner{send: func(batch []*pushed) { q.send(shard, batch) }}
 		q.pushers[shard] = c
 	}
-	q.pushMu.Unlock()
-	c.add(ps...)
+	return c
 }
 
 // errNoAnswer can only come from a script and a program of different versions.
@@ -131,9 +136,9 @@ func (q *Queue) send(shard int, batch []*pushed) {
 	r := newReply(v, err)
 	for i, p := range batch {
 		if i > 0 && r.err == nil && len(r.values) == 0 {
-			// The script stopped before this event, as those before it went to many lanes. They are answered; the rest
-			// goes on in a call of its own, between which others have their turn.
-			defer q.send(shard, batch[i:])
+			// The script stopped before this event, as those before it went to many lanes. They are answered; the rest is for
+			// another call, before which others have their turn.
+			q.combinerOf(shard).putBack(batch[i:])
 			batch = batch[:i]
 			break
 		}
@@ -174,10 +179,7 @@ func answered(err error) bool {
 // giveUp fails the events that wait behind a call that Redis did not answer: they would only wait for the same, one
 // call's time after the other.
 func (q *Queue) giveUp(shard int, err error) {
-	q.pushMu.Lock()
-	c := q.pushers[shard]
-	q.pushMu.Unlock()
-	for _, p := range c.withdraw() {
+	for _, p := range q.combinerOf(shard).withdraw() {
 		p.err = fmt.Errorf("not tried, as the store did not answer: %w", err)
 		close(p.done)
 	}
