@@ -3,7 +3,9 @@ package command
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -165,5 +167,8 @@ func printReplay(w io.Writer, r *sender.Replay) {
 	t.row("matched", r.Matched)
 	t.row("unavailable", r.Unavailable)
 	t.row("sent", r.Sent)
+	for _, reason := range slices.Sorted(maps.Keys(r.NotSent)) {
+		t.row("not sent", fmt.Sprintf("%d: %s", r.NotSent[reason], reason))
+	}
 	t.end()
 }

@@ -27,6 +27,7 @@ var families = map[string]struct {
 	"caddy_webhook_sender_deliveries_total":         {dto.MetricType_COUNTER, []string{"state"}},
 	"caddy_webhook_queue_depth":                     {dto.MetricType_GAUGE, []string{"queue", "state"}},
 	"caddy_webhook_queue_oldest_due_seconds":        {dto.MetricType_GAUGE, []string{"queue"}},
+	"caddy_webhook_sender_slots":                    {dto.MetricType_GAUGE, []string{"state"}},
 	"caddy_webhook_senders":                         {dto.MetricType_GAUGE, nil},
 	"caddy_webhook_store_errors_total":              {dto.MetricType_COUNTER, []string{"operation"}},
 }
@@ -38,7 +39,7 @@ var words = map[string][]string{
 		"accepted", "failed", "queued", "duplicate", "challenge", "method", "ip", "signature_missing", "signature_malformed", "timestamp",
 		"too_large", "body", "signature_mismatch", "in_flight", "store", "queue_full", "no_app", "busy",
 	},
-	"state":  {"succeeded", "failed", "cancelled", "waiting", "in_flight", "dead"},
+	"state":  {"succeeded", "failed", "cancelled", "waiting", "in_flight", "dead", "taken", "all"},
 	"queue":  {"sender", "queued"},
 	"name":   {"shop", "queued"},
 	"scheme": {"videocloud"},
@@ -94,7 +95,7 @@ func requireNoLess(t *testing.T, before, after scraped) {
 	t.Helper()
 	for series, n := range before {
 		require.Contains(t, after, series)
-		if !strings.HasPrefix(series, "caddy_webhook_queue_") {
+		if name, _, _ := strings.Cut(series, " "); families[name].kind != dto.MetricType_GAUGE {
 			require.GreaterOrEqual(t, after[series], n, series)
 		}
 	}
