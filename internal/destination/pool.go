@@ -254,10 +254,8 @@ func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	h.dials = slices.Delete(h.dials, slices.Index(h.dials, d), slices.Index(h.dials, d)+1)
 	if err != nil {
 		p.open--
-		if ctx.Err() == nil && len(h.waiting) > 0 {
-			h.waiting[0].err = err
-			close(h.waiting[0].ready)
-			h.waiting = slices.Delete(h.waiting, 0, 1)
+		if ctx.Err() == nil {
+			h.fail(err)
 		}
 		h.streams = max(h.streams, 1) // nobody else is to wait for one that tries
 		p.dialFor(h)
@@ -272,9 +270,25 @@ func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	case h.streams <= 1:
 		h.streams = max(1, made.Available())
 	}
+	waiting := len(h.waiting)
 	p.offer(c)
+	if waiting > 0 && len(h.waiting) == waiting && made.Err() != nil { // closed before it served anybody: as above
+		p.drop(c)
+		h.fail(&ExchangeError{Addr: w.RemoteAddr().String(), Err: errors.Join(io.EOF, made.Err())})
+	}
 	p.dialFor(h)
 	p.sweepLater()
+	p.forget(h)
+}
+
+// fail ends the waiting of the first who waits.
+func (h *host) fail(err error) {
+	if len(h.waiting) == 0 {
+		return
+	}
+	h.waiting[0].err = err
+	close(h.waiting[0].ready)
+	h.waiting = slices.Delete(h.waiting, 0, 1)
 }
 
 // spareDials gives up connections that nobody waits for any more.

@@ -274,6 +274,7 @@ func TestLesson72_ConnectionsFollowRequests(t *testing.T) {
 				}
 				group.Wait()
 				require.NoError(t, firstOf(errs...))
+				require.Eventually(t, tr.pool.quiet, 10*time.Second, time.Millisecond, "net/http winds its streams up after the answer")
 			}
 			require.GreaterOrEqual(t, e.conns.Load(), c.least)
 			require.LessOrEqual(t, e.conns.Load(), c.most)
@@ -369,6 +370,20 @@ type stuck struct{}
 func (stuck) LookupNetIP(ctx context.Context, _, _ string) ([]netip.Addr, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
+}
+
+// quiet reports whether no connection has a request on it, as net/http counts them.
+func (p *pool) quiet() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, h := range p.hosts {
+		for _, c := range h.room {
+			if c.http.InFlight() > 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // limited is an endpoint by TLS with a limit of streams.

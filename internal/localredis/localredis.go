@@ -107,7 +107,7 @@ func (l *Lease) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	s := l.server
 	l.begin.Do(func() { s.configure(l.settings) })
 	for {
-		up, problem, changed := s.state()
+		up, changed, problem := s.state()
 		if up {
 			return new(net.Dialer).DialContext(ctx, "unix", s.socket())
 		}
@@ -185,10 +185,10 @@ func (s *server) current() config.LocalRedis {
 	return s.settings
 }
 
-func (s *server) state() (up bool, problem error, changed <-chan struct{}) {
+func (s *server) state() (up bool, changed <-chan struct{}, problem error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.up, s.problem, s.changed
+	return s.up, s.changed, s.problem
 }
 
 func (s *server) set(up bool, problem error) {

@@ -166,11 +166,28 @@ func (w *watch) begin() (adopted bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	// Whatever this process starts at this very moment has a copy of the lock until it runs. So a lock that nobody who
+	// listens seems to hold is asked for again.
+	for try := 0; lock == nil && try < 20 && !w.listens(); try++ {
+		time.Sleep(5 * time.Millisecond)
+		if lock, err = w.takeServerLock(); err != nil {
+			return false, err
+		}
+	}
 	if lock == nil {
 		return w.child == nil || w.isExited(), nil
 	}
 	defer lock.Close() // the server has its own hold by then
 	return false, w.launch(lock)
+}
+
+// listens reports whether a server listens in the folder.
+func (w *watch) listens() bool {
+	c, err := w.dial()
+	if err == nil {
+		c.close()
+	}
+	return err == nil
 }
 
 func (w *watch) isExited() bool {

@@ -157,9 +157,8 @@ func (w *watch) serve(ctx context.Context) error {
 // waitForExit gives a server whose connection broke the moment that its end takes.
 func (w *watch) waitForExit(ctx context.Context) {
 	for end := time.Now().Add(2 * time.Second); w.alive() && time.Now().Before(end) && ctx.Err() == nil; {
-		if c, err := w.dial(); err == nil {
-			c.close()
-			return // it listens: it was the connection alone
+		if w.listens() {
+			return // it was the connection alone
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
