@@ -2,8 +2,11 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 var (
@@ -136,7 +139,7 @@ const eventLogs = 20_000
 // entries is how many latest entries of each lane's log are looked through. It returns nil where there is no such event.
 func (q *Queue) Event(ctx context.Context, shard int, account, id, job string, entries int) (*EventStanding, error) {
 	v, err := q.Run(ctx, shard, eventScript, account, id, job, entries, eventLogs)
-	if isNil(err) {
+	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
 	r := newReply(v, err)

@@ -19,13 +19,10 @@ import (
 	"crypto/rand"
 	"embed"
 	"encoding/base32"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/internal/redisstore"
 )
@@ -142,9 +139,6 @@ func newToken() string {
 	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
 	return idAlphabet.EncodeToString(b[:])
 }
-
-// isNil reports whether a script answered nothing.
-func isNil(err error) bool { return errors.Is(err, redis.Nil) }
 
 // reply reads a script's answer, value by value.
 type reply struct {
