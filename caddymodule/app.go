@@ -49,6 +49,7 @@ type App struct {
 	leases      leases
 	store       *store.Store
 	tracer      *tracer // nil without tracing
+	relay       *relay  // nil with a store in memory: no other process is on it
 	running     *sender.Sender
 	receivers   []*receiver.Receiver
 	apis        []*API
@@ -84,6 +85,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	var err error
 	if a.store, err = a.leases.store(a.redis, a.KeyPrefix); err != nil {
 		return err
+	}
+	if !a.redis.InMemory() {
+		if a.relay, err = a.leases.relay(a.redis, a.KeyPrefix, a.store); err != nil {
+			return err
+		}
 	}
 	if a.Tracing && !tracingDisabled() {
 		if a.tracer, err = a.leases.tracer(); err != nil {
@@ -164,6 +170,9 @@ func (a *App) Start() error {
 		return err
 	}
 	a.startQueues(ctx)
+	if a.relay != nil {
+		a.relay.start()
+	}
 	if len(a.fileSecrets) > 0 {
 		a.work.Go(func() { a.runSecrets(ctx) })
 	}
@@ -194,6 +203,9 @@ func (a *App) Stop() error {
 	a.work.Go(a.stopQueues) // both have attempts to wait for
 	a.stopSender()
 	a.work.Wait()
+	if a.relay != nil {
+		a.relay.end()
+	}
 	return nil
 }
 

@@ -18,6 +18,7 @@ type watched struct {
 	received  *receivedInfo
 	delivered *deliveredInfo
 	leftOut   int64
+	elsewhere bool // another process on the store told of it
 }
 
 // MarshalJSON writes the kind beside the fields of the kind.
@@ -46,6 +47,27 @@ func (w watched) MarshalJSON() ([]byte, error) {
 	}
 }
 
+// UnmarshalJSON reads what MarshalJSON writes.
+func (w *watched) UnmarshalJSON(text []byte) error {
+	var line struct {
+		Kind    string `json:"kind"`
+		LeftOut int64  `json:"leftOut"`
+	}
+	if err := json.Unmarshal(text, &line); err != nil {
+		return err
+	}
+	*w = watched{leftOut: line.LeftOut}
+	switch line.Kind {
+	case kindAttempt:
+		return json.Unmarshal(text, &w.attempt)
+	case kindReceived:
+		return json.Unmarshal(text, &w.received)
+	case kindDelivery:
+		return json.Unmarshal(text, &w.delivered)
+	}
+	return nil
+}
+
 const (
 	kindAttempt  = "attempt"
 	kindReceived = "received"
@@ -69,7 +91,7 @@ type receivedInfo struct {
 }
 
 // feed is where the sender and the receivers of this process tell of what they do. It outlives configurations.
-var feed broadcast
+var feed = newBroadcast()
 
 // feedSize is how far a watcher may lag behind.
 const feedSize = 1024
@@ -79,15 +101,40 @@ type broadcast struct {
 	count    atomic.Int32
 	mu       sync.Mutex
 	watchers map[*feedWatcher]struct{}
+	viewers  int
+	view     chan struct{} // closed while somebody views
 }
 
+// feedWatcher is somebody who views, or a relay that passes on to other processes.
 type feedWatcher struct {
 	lines   chan watched
 	leftOut atomic.Int64
+	viewer  bool
+}
+
+func newBroadcast() *broadcast {
+	return &broadcast{watchers: map[*feedWatcher]struct{}{}, view: make(chan struct{})}
 }
 
 // watching reports whether anybody looks.
 func (b *broadcast) watching() bool { return b.count.Load() > 0 }
+
+// viewed returns a channel that is closed while somebody views in this process.
+func (b *broadcast) viewed() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.view
+}
+
+// isViewed reports whether somebody views in this process.
+func (b *broadcast) isViewed() bool {
+	select {
+	case <-b.viewed():
+		return true
+	default:
+		return false
+	}
+}
 
 // send never blocks: a watcher that is too slow misses lines, and is told how many.
 func (b *broadcast) send(w watched) {
@@ -102,13 +149,25 @@ func (b *broadcast) send(w watched) {
 	}
 }
 
+// add lets somebody view.
 func (b *broadcast) add() *feedWatcher {
-	w := &feedWatcher{lines: make(chan watched, feedSize)}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.watchers == nil {
-		b.watchers = map[*feedWatcher]struct{}{}
+	if b.viewers++; b.viewers == 1 {
+		close(b.view)
 	}
+	return b.watch(true)
+}
+
+// relay watches for other processes.
+func (b *broadcast) relay() *feedWatcher {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.watch(false)
+}
+
+func (b *broadcast) watch(viewer bool) *feedWatcher {
+	w := &feedWatcher{lines: make(chan watched, feedSize), viewer: viewer}
 	b.watchers[w] = struct{}{}
 	b.count.Add(1)
 	return w
@@ -119,6 +178,12 @@ func (b *broadcast) remove(w *feedWatcher) {
 	defer b.mu.Unlock()
 	delete(b.watchers, w)
 	b.count.Add(-1)
+	if !w.viewer {
+		return
+	}
+	if b.viewers--; b.viewers == 0 {
+		b.view = make(chan struct{})
+	}
 }
 
 // attemptsFeed shows attempts of the sender.

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/store"
 )
 
@@ -75,6 +77,16 @@ func (l *leases) store(settings config.Redis, prefix string) (*store.Store, erro
 		return pooledStore{s}, err
 	})
 	return s.Store, err
+}
+
+// relay is one for a store and process, which also lasts through reloads.
+func (l *leases) relay(settings config.Redis, prefix string, on *store.Store) (*relay, error) {
+	return take(l, "relay", struct {
+		Redis  config.Redis
+		Prefix string
+	}{settings, prefix}, func() (*relay, error) {
+		return newRelay(redisstore.Inside(on), feed, rand.Text()), nil
+	})
 }
 
 // liveLog logs to whatever Caddy's default logger is at that moment: what lives in the pool outlives the

@@ -173,6 +173,12 @@ func (b *bundle) delivery(p Published) Delivery {
 	return d
 }
 
+// read is delivery for those who ask again: the store may not answer in time.
+func (b *bundle) read(p Published) (Delivery, bool) {
+	d, err := b.Delivery(b.t.Context(), "default", p.Deliveries[0].ID)
+	return d, err == nil
+}
+
 // failed counts a webhook's failed deliveries without the cost of listing them.
 func (b *bundle) failed(w Webhook) int {
 	b.t.Helper()
@@ -186,9 +192,9 @@ func (b *bundle) reaches(p Published, state State) Delivery {
 	b.t.Helper()
 	require.NotEmpty(b.t, p.Deliveries)
 	var d Delivery
-	eventually(b.t, "the delivery is "+string(state), func() bool {
-		d = b.delivery(p)
-		return d.State == state
+	eventually(b.t, "the delivery is "+string(state), func() (ok bool) {
+		d, ok = b.read(p)
+		return ok && d.State == state
 	})
 	return d
 }
@@ -197,9 +203,9 @@ func (b *bundle) reaches(p Published, state State) Delivery {
 func (b *bundle) attempts(p Published, n int) Delivery {
 	b.t.Helper()
 	var d Delivery
-	eventually(b.t, "attempts were made", func() bool {
-		d = b.delivery(p)
-		return len(d.Attempts) >= n && d.State != StatePending && (d.State != StateRetrying || d.NextAttemptAt != nil)
+	eventually(b.t, "attempts were made", func() (ok bool) {
+		d, ok = b.read(p)
+		return ok && len(d.Attempts) >= n && d.State != StatePending && (d.State != StateRetrying || d.NextAttemptAt != nil)
 	})
 	require.Len(b.t, d.Attempts, n)
 	return d

@@ -109,9 +109,12 @@ func (s *Server) Client() *redis.Client {
 	return c
 }
 
-// Open opens a store that ends with the test.
+// Open opens a store that ends with the test. One in memory is patient unless c says otherwise.
 func Open(t testing.TB, c config.Redis) *redisstore.Store {
 	t.Helper()
+	if c.InMemory() && c.Timeout == 0 {
+		c.Timeout = Patience
+	}
 	s, err := redisstore.Open(c, "", nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
@@ -121,6 +124,10 @@ func Open(t testing.TB, c config.Redis) *redisstore.Store {
 // Public returns what a program sees of a store.
 func Public(s *redisstore.Store) *store.Store { return redisstore.Face(s).(*store.Store) }
 
+// Patience is a store timeout for tests that are about something else: the race detector beside everything else on a
+// loaded machine can keep a store in memory busy for longer than the three seconds of a service.
+const Patience = 30 * time.Second
+
 // Each runs a test against both stores: in memory, and on Redis.
 func Each(t *testing.T, test func(t *testing.T, s *redisstore.Store)) {
 	t.Run("memory", func(t *testing.T) {
@@ -129,6 +136,6 @@ func Each(t *testing.T, test func(t *testing.T, s *redisstore.Store)) {
 	})
 	t.Run("redis", func(t *testing.T) {
 		t.Parallel()
-		test(t, Open(t, config.Redis{URL: Start(t).URL()}))
+		test(t, Open(t, config.Redis{URL: Start(t).URL(), Timeout: Patience}))
 	})
 }

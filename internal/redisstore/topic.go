@@ -1,0 +1,45 @@
+package redisstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// hearCheck is how often a subscription without messages is checked.
+const hearCheck = 15 * time.Second
+
+// Tell sends a message to every process that hears the topic on this store, this one included. Nothing is kept: who
+// doesn't hear at that moment never does.
+func (s *Store) Tell(ctx context.Context, topic string, message []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return s.client.Publish(ctx, s.topic(topic), message).Err()
+}
+
+// Hear calls f with each message to the topic, one after the other, until ctx ends. It connects again by itself, and calls
+// connected each time that it did: before that, messages were missed.
+func (s *Store) Hear(ctx context.Context, topic string, connected func(), f func(message []byte)) {
+	sub := s.client.Subscribe(ctx, s.topic(topic))
+	defer sub.Close()
+	messages := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(hearCheck))
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, ok := <-messages:
+			if !ok {
+				return
+			}
+			switch m := m.(type) {
+			case *redis.Message:
+				f([]byte(m.Payload))
+			case *redis.Subscription:
+				connected()
+			}
+		}
+	}
+}
+
+func (s *Store) topic(name string) string { return "{" + s.prefix + "}:" + name }
