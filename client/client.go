@@ -47,6 +47,7 @@ type Client struct {
 	EventTypes  *EventTypes
 	APIKeys     *APIKeys
 	PortalLinks *PortalLinks
+	Accounts    *Accounts
 
 	apiKey    string
 	baseURL   string
@@ -118,5 +119,6 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	c.EventTypes = &EventTypes{c}
 	c.APIKeys = &APIKeys{c}
 	c.PortalLinks = &PortalLinks{c}
+	c.Accounts = &Accounts{c}
 	return c, nil
 }

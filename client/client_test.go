@@ -128,6 +128,19 @@ var calls = map[string]struct {
 		_, err := c.PortalLinks.Create(ctx, client.NewPortalLink{WebhookID: "whk_1"})
 		return err
 	}, "POST", "/portal-links", `{"webhookId":"whk_1"}`},
+	"Accounts.Get": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Accounts.Get(ctx)
+		return err
+	}, "GET", "/account", ``},
+	"Accounts.Update": {func(ctx context.Context, c *client.Client) error {
+		none := ""
+		_, err := c.Accounts.Update(ctx, client.AccountUpdate{NotifyEmail: []string{}, NotifyURL: &none})
+		return err
+	}, "PUT", "/account", `{"notifyEmail":[],"notifyUrl":""}`},
+	"Accounts.List": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Accounts.List(ctx, client.ListOptions{Limit: 2})
+		return err
+	}, "GET", "/accounts?limit=2", ``},
 }
 
 func TestCalls(t *testing.T) {

@@ -30,6 +30,9 @@ const (
 	MaxBatchSize     = 8 << 20   // bytes of one POST /events/batch
 	MaxWebhooks      = 1000      // webhooks in one account
 	MaxKeys          = 1000      // API keys of one account
+	MaxAccountName   = 256       // bytes of what an account's owner calls it
+	MaxNotifyEmails  = 5         // addresses of one account's owner
+	MaxURL           = 2048      // bytes
 	MinSecretSize    = 16        // bytes of a signing secret
 	MaxSecretSize    = 256       // bytes of a signing secret
 	MaxJSONDepth     = 1000      // nesting of a published document

@@ -133,7 +133,7 @@ func FuzzIDs(f *testing.F) {
 		}
 		validStreamID(id)
 		_ = checkAccount(id)
-		_ = checkSecret(id)
+		_ = checkSecret("secret", id)
 		require.True(t, utf8.ValidString(quote(id)))
 		require.NotContains(t, quote(id), "\n")
 	})

@@ -28,7 +28,7 @@ func (s *Sender) EachWebhook(ctx context.Context, account string, f func(Webhook
 	if account != "" {
 		return s.eachWebhookOf(ctx, account, f)
 	}
-	accounts, err := s.accounts(ctx)
+	accounts, err := s.accountNames(ctx, "", 0)
 	if err != nil {
 		return err
 	}
@@ -38,24 +38,6 @@ func (s *Sender) EachWebhook(ctx context.Context, account string, f func(Webhook
 		}
 	}
 	return nil
-}
-
-// accounts lists the accounts that have webhooks, by name.
-func (s *Sender) accounts(ctx context.Context) ([]string, error) {
-	shards, err := s.store.Shards(ctx)
-	if err != nil {
-		return nil, s.unavailable("check", err)
-	}
-	var accounts []string
-	for shard := range shards {
-		names, err := s.store.Client().SMembers(ctx, s.queue.Tag(shard)+"accounts").Result()
-		if err != nil {
-			return nil, s.unavailable("list", err)
-		}
-		accounts = append(accounts, names...)
-	}
-	slices.Sort(accounts)
-	return accounts, nil
 }
 
 func (s *Sender) eachWebhookOf(ctx context.Context, account string, f func(WebhookInfo) error) error {
@@ -118,7 +100,7 @@ func numberIn(v any) int64 {
 }
 
 // AccountOf finds the account of a webhook, a delivery, a replay or an event. An event whose ID its publisher gave is
-// looked for in the accounts that have webhooks.
+// looked for in all accounts.
 func (s *Sender) AccountOf(ctx context.Context, id string) (string, error) {
 	key, field := "", "a"
 	if lane := laneOf(id); lane != "" {
@@ -161,7 +143,7 @@ func (s *Sender) findField(ctx context.Context, key, field string) (string, erro
 const lookupBatch = 500
 
 func (s *Sender) findGivenEvent(ctx context.Context, id string) (string, error) {
-	accounts, err := s.accounts(ctx)
+	accounts, err := s.accountNames(ctx, "", 0)
 	if err != nil {
 		return "", err
 	}

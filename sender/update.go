@@ -85,7 +85,7 @@ func (s *Sender) rewrite(ctx context.Context, shard int, r *record, m meta, stat
 
 func (s *Sender) checkUpdate(u WebhookUpdate) error {
 	if u.Secret != nil {
-		if err := checkSecret(*u.Secret); err != nil {
+		if err := checkSecret("secret", *u.Secret); err != nil {
 			return err
 		}
 	}

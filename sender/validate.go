@@ -20,10 +20,15 @@ func (s *Sender) checkURL(raw string) error {
 	if raw == "" {
 		return invalid("url", "url is missing; give the https:// address that gets the events")
 	}
+	return s.checkDestination("url", raw)
+}
+
+// checkDestination checks an address that somebody else chose, in the field of that name.
+func (s *Sender) checkDestination(field, raw string) error {
 	_, err := s.policy.CheckURL(raw)
 	var refused *destination.Error
 	if errors.As(err, &refused) {
-		return &Error{Code: Code(refused.Code), Field: "url", Message: refused.Message}
+		return &Error{Code: Code(refused.Code), Field: field, Message: refused.Message}
 	}
 	return err
 }
@@ -65,15 +70,15 @@ func quote(v string) string {
 }
 
 // checkSecret never says anything of the secret but its length.
-func checkSecret(secret string) error {
+func checkSecret(field, secret string) error {
 	if len(secret) < config.MinSecretSize || len(secret) > config.MaxSecretSize {
-		return invalid("secret", "a secret has %d to %d bytes; leave it out to have one made", config.MinSecretSize, config.MaxSecretSize)
+		return invalid(field, "a secret has %d to %d bytes; leave it out to have one made", config.MinSecretSize, config.MaxSecretSize)
 	}
 	if !utf8.ValidString(secret) {
-		return invalid("secret", "a secret is valid UTF-8")
+		return invalid(field, "a secret is valid UTF-8")
 	}
 	if _, err := signature.NewStandardSigner(secret); err != nil {
-		return invalid("secret", "a secret that starts with whsec_ goes on with base64; this one doesn't decode")
+		return invalid(field, "a secret that starts with whsec_ goes on with base64; this one doesn't decode")
 	}
 	return nil
 }

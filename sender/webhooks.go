@@ -113,6 +113,9 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 		w, err := s.registeredBefore(ctx, account, asked, v)
 		return w, "", err
 	case string:
+		if v == "ending" {
+			return Webhook{}, "", errEnding
+		}
 		if v == "limit" {
 			return Webhook{}, "", &Error{Code: CodeLimitReached, Message: fmt.Sprintf("this account has %d webhooks, the most there may be; delete one first", config.MaxWebhooks)}
 		}
@@ -157,7 +160,7 @@ func (s *Sender) checkNew(in NewWebhook) error {
 		return err
 	}
 	if in.Secret != "" {
-		if err := checkSecret(in.Secret); err != nil {
+		if err := checkSecret("secret", in.Secret); err != nil {
 			return err
 		}
 	}

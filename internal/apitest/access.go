@@ -28,6 +28,7 @@ var (
 	readers    = []api.Role{api.RoleRead, api.RoleManage, api.RolePortal, api.RoleAll}
 	managers   = []api.Role{api.RoleManage, api.RolePortal, api.RoleAll}
 	owners     = []api.Role{api.RoleAll}
+	operators  = []api.Role{} // no key of one account; of those of every account the ones for all
 )
 
 var operations = []operation{
@@ -54,6 +55,9 @@ var operations = []operation{
 	{"GET /api-keys", owners, "", 200, false, 403},
 	{"DELETE /api-keys/{key}", owners, "", 200, true, 403},
 	{"POST /portal-links", owners, `{}`, 201, false, 403},
+	{"GET /account", readers, "", 200, false, 403},
+	{"PUT /account", owners, `{"name":"The shop"}`, 200, false, 403},
+	{"GET /accounts", operators, "", 200, false, 403},
 	{"GET /openapi.json", nil, "", 200, false, 200},
 }
 
@@ -89,6 +93,17 @@ func testAccess(t *testing.T, c *client) {
 				c.do("DELETE", "/webhooks/"+webhook, "")
 			})
 		}
+		t.Run(o.name+" with keys of every account", func(t *testing.T) {
+			c := c.in(t)
+			for role, status := range map[api.Role]int{api.RoleAll: o.status, api.RoleManage: 403, api.RoleRead: 403, api.RolePublish: 403} {
+				if o.roles == nil || len(o.roles) > 0 {
+					break // for any account, named by a header: see testAccounts
+				}
+				key := c.as(keyAny).do("POST", "/api-keys", fmt.Sprintf(`{"account":"*","role":%q}`, role)).ok(201)["key"].(string)
+				_, _, method, path := c.concerned(o)
+				require.Equal(t, status, c.as(key).do(method, path, o.body).status, role)
+			}
+		})
 		t.Run(o.name+" with the token of one webhook", func(t *testing.T) {
 			c := c.in(t)
 			webhook, event, method, path := c.concerned(o)

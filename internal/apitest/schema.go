@@ -188,6 +188,9 @@ func hasFormat(format, text string) bool {
 	case "date-time":
 		_, err := time.Parse(time.RFC3339, text)
 		return err == nil
+	case "email":
+		_, domain, ok := strings.Cut(text, "@")
+		return ok && domain != ""
 	case "uri":
 		u, err := url.Parse(text)
 		return err == nil && u.IsAbs()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"reflect"
@@ -35,6 +36,7 @@ type fakeKey struct {
 }
 
 type account struct {
+	record     *sender.Account
 	webhooks   []*sender.Webhook
 	events     map[string]*stored
 	deliveries []*sender.Delivery
@@ -389,3 +391,67 @@ func (f *fake) Installation(context.Context) (string, error) { return "this-one"
 
 // Interface guard.
 var _ api.Service = (*fake)(nil)
+
+func (f *fake) Account(_ context.Context, name string) (sender.Account, error) {
+	a, done := f.in(name)
+	defer done()
+	if a.record == nil {
+		return sender.Account{Account: name, CreatedAt: time.Now()}, f.down
+	}
+	return *a.record, f.down
+}
+
+func (f *fake) UpdateAccount(_ context.Context, name string, u sender.AccountUpdate) (r sender.Account, secret string, err error) {
+	a, done := f.in(name)
+	defer done()
+	if a.record == nil {
+		a.record = &sender.Account{Account: name, CreatedAt: time.Now()}
+	}
+	r = *a.record
+	if u.Name != nil {
+		r.Name = *u.Name
+	}
+	if u.Emails != nil {
+		if len(*u.Emails) > config.MaxNotifyEmails {
+			return r, "", refuse(sender.CodeInvalidField, "notifyEmail", "too many")
+		}
+		r.Emails = nil
+		for _, address := range *u.Emails {
+			if strings.Count(address, "@") != 1 || strings.ContainsAny(address, " <>\r\n,") || !strings.Contains(address, ".") || slices.Contains(r.Emails, sender.NotifyEmail{Address: address}) {
+				return r, "", refuse(sender.CodeInvalidField, "notifyEmail", "is no address")
+			}
+			r.Emails = append(r.Emails, sender.NotifyEmail{Address: address})
+		}
+	}
+	if u.NotifyURL != nil {
+		if err := checkURL(*u.NotifyURL); *u.NotifyURL != "" && err != nil {
+			return r, "", refuse(sender.CodeUnsafeURL, "notifyUrl", "must be https with a public host")
+		}
+		if r.NotifyURL = *u.NotifyURL; r.NotifyURL != "" && u.NotifySecret == nil && a.record.NotifyURL == "" {
+			secret = "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 24))
+		}
+	}
+	if u.NotifySecret != nil && r.NotifyURL == "" {
+		return r, "", refuse(sender.CodeInvalidField, "notifySecret", "there is no notifyUrl")
+	}
+	if u.Name != nil && len(*u.Name) > config.MaxAccountName {
+		return r, "", refuse(sender.CodeInvalidField, "name", "is too long")
+	}
+	a.record = &r
+	return r, secret, f.down
+}
+
+func (f *fake) Accounts(_ context.Context, cursor string, limit int) (items []sender.Account, next string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(f.accounts)) {
+		if a := f.accounts[name]; name <= cursor || a.record == nil && len(a.webhooks) == 0 {
+			continue
+		}
+		if len(items) == limit {
+			return items, items[limit-1].Account, f.down
+		}
+		items = append(items, sender.Account{Account: name, CreatedAt: time.Now()})
+	}
+	return items, "", f.down
+}

@@ -23,6 +23,7 @@ var (
 
 	typeHeaderUpdate = reflect.TypeFor[headerUpdate]()
 	typeIgnored      = reflect.TypeFor[ignored]()
+	typeEmails       = reflect.TypeFor[emailList]()
 )
 
 func readerOf(t reflect.Type) reader {
@@ -39,6 +40,8 @@ func readerOf(t reflect.Type) reader {
 		return readMap
 	case t == typeHeaderUpdate:
 		return readHeaderUpdate
+	case t == typeEmails:
+		return readEmails
 	case t == typeIgnored:
 		return func(*field, []byte, reflect.Value) *sender.Error { return nil }
 	case t.Kind() == reflect.String:
@@ -206,4 +209,35 @@ func readHeaderUpdate(f *field, raw []byte, v reflect.Value) *sender.Error {
 		return readStrings(f, raw, reflect.ValueOf(&h.names).Elem())
 	}
 	return readMap(f, raw, reflect.ValueOf(&h.values).Elem())
+}
+
+// readEmails takes addresses, and the objects that GET shows of them.
+func readEmails(f *field, raw []byte, v reflect.Value) *sender.Error {
+	if raw[0] != '[' {
+		return invalid(f.name, "must be a list of addresses")
+	}
+	s, list := scanner{b: raw}, emailList{}
+	var refused *sender.Error
+	_ = s.array(func(n int) error { // its form was checked before
+		start := s.i
+		_ = s.skip()
+		item := raw[start:s.i]
+		text, problem := "", ""
+		if item[0] == '{' {
+			var shown sender.NotifyEmail
+			if json.Unmarshal(item, &shown) != nil {
+				problem = "must be an address, or an object as GET shows it"
+			}
+			text = shown.Address
+		} else {
+			text, problem = textOf(item)
+		}
+		if problem != "" && refused == nil {
+			refused = invalid(f.name, "must be a list of addresses; number %d %s", n+1, problem)
+		}
+		list = append(list, text)
+		return nil
+	})
+	v.Set(reflect.ValueOf(list))
+	return refused
 }

@@ -82,6 +82,7 @@ func openAPIDocument(version, accountHeader string, anonymous bool) (openAPI, er
 			{{"name", tagDeliveries}, {"description", "One event on its way to one webhook"}},
 			{{"name", tagReplays}, {"description", "Sending past deliveries again"}},
 			{{"name", tagKeys}, {"description", "API keys that are made at run time, and links to the portal"}},
+			{{"name", tagAccounts}, {"description", "What owns webhooks and events"}},
 			{{"name", tagMeta}, {"description", "This document"}},
 		}},
 		member{"paths", paths},

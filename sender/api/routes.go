@@ -41,6 +41,7 @@ const (
 	tagDeliveries = "deliveries"
 	tagReplays    = "replays"
 	tagKeys       = "keys"
+	tagAccounts   = "accounts"
 	tagMeta       = "meta"
 )
 
@@ -216,6 +217,27 @@ var routes = []route{
 		request:     reflect.TypeFor[newPortalLink](), status: http.StatusCreated, answer: reflect.TypeFor[portalLink](),
 		errors: bodyErrorsAnd(sender.CodeLimitReached),
 		serve:  (*call).createPortalLink,
+	},
+	{
+		method: http.MethodGet, path: "/account", operation: "getAccount", tag: tagAccounts, access: accessRead,
+		summary: "Get the account",
+		status:  http.StatusOK, answer: reflect.TypeFor[account](),
+		serve: (*call).getAccount,
+	},
+	{
+		method: http.MethodPut, path: "/account", operation: "updateAccount", tag: tagAccounts, access: accessAll,
+		summary: "Change the account",
+		description: "Changes only the fields given. It says where its owner is told of failed webhooks: an address gets mail only once its owner " +
+			"confirmed it; what goes to `notifyUrl` is signed with `notifySecret`, and without one a secret is made and shown in this answer only.",
+		request: reflect.TypeFor[accountUpdate](), status: http.StatusOK, answer: reflect.TypeFor[changedAccount](),
+		errors: bodyErrorsAnd(sender.CodeUnsafeURL, sender.CodeConflict),
+		serve:  (*call).updateAccount,
+	},
+	{
+		method: http.MethodGet, path: "/accounts", operation: "listAccounts", tag: tagAccounts, access: accessOperator, accountless: true,
+		summary: "List the accounts, by name", description: "Those that have stored anything. By a key of every account.",
+		query: []string{paramLimit, paramCursor}, status: http.StatusOK, answer: reflect.TypeFor[accountPage](),
+		serve: (*call).listAccounts,
 	},
 	{
 		method: http.MethodGet, path: "/openapi.json", operation: "getOpenAPI", scope: scopeFree, tag: tagMeta, access: accessOpen, accountless: true,

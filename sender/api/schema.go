@@ -73,6 +73,8 @@ func (s *schemas) of(t reflect.Type, request bool) doc {
 		return doc{}
 	case typeHeaderUpdate:
 		return doc{{"type", []any{"object", "array"}}, {"additionalProperties", doc{{"type", "string"}}}, {"items", doc{{"type", "string"}}}}
+	case typeEmails:
+		return doc{{"type", "array"}, {"items", doc{{"oneOf", []doc{{{"type", "string"}, {"format", "email"}}, s.of(reflect.TypeFor[sender.NotifyEmail](), false)}}}}}
 	case typeRaw:
 		return doc{{"type", "object"}}
 	case reflect.TypeFor[sender.Code]():

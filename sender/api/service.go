@@ -37,6 +37,11 @@ type Service interface {
 	ListKeys(ctx context.Context, account, cursor string, limit int) (items []sender.Key, next string, err error)
 	DeleteKey(ctx context.Context, account, id string) error
 
+	Account(ctx context.Context, account string) (sender.Account, error)
+	UpdateAccount(ctx context.Context, account string, u sender.AccountUpdate) (a sender.Account, secret string, err error)
+	// Accounts lists every account that has stored anything.
+	Accounts(ctx context.Context, cursor string, limit int) (items []sender.Account, next string, err error)
+
 	StartReplay(ctx context.Context, account, webhookID string, r sender.ReplayRequest) (sender.Replay, error)
 	RetryWebhook(ctx context.Context, account, webhookID string, r sender.ReplayRequest) (sender.Replay, error)
 	Replay(ctx context.Context, account, id string) (sender.Replay, error)

@@ -20,5 +20,4 @@ call('PEXPIRE', conf, math.max(C.id_ttl, C.kept_dead))
 call('ZREM', base .. 'ready', lane)
 call('ZREM', base .. 'notices', lane)
 call('ZREM', base .. 'hooks:' .. account, lane)
-if call('EXISTS', base .. 'hooks:' .. account) == 0 then call('SREM', base .. 'accounts', account) end
 return 1

@@ -5,7 +5,7 @@
 --   attempt needs, ARGV[15] rate, ARGV[16] cap, ARGV[17] status, ARGV[18] idempotency key or "", ARGV[19] what was asked
 --   for, sealed, ARGV[20] ms that the key is remembered, ARGV[21…] subscriptions
 -- Returns ms of its creation; or, where the key was used before, the lane of then and what was asked for then; or "limit"
---   where the account has too many, or "taken" where the lane exists.
+--   where the account has too many, "taken" where the lane exists, or "ending" where the account is being deleted.
 --
 -- Safe to repeat: lanes are random, so one that has these very settings was made by this call, whose answer was lost.
 
@@ -14,6 +14,7 @@ local hooks, conf = base .. 'hooks:' .. account, base .. 'conf:' .. lane
 local there = call('HMGET', conf, 'a', 'meta', 'c')
 if there[1] == account and there[2] == ARGV[14] then return tonumber(there[3]) end
 if there[1] then return 'taken' end
+if not open_account(account) then return 'ending' end
 local made = base .. 'made:' .. account .. ':' .. ARGV[18]
 if ARGV[18] ~= '' then
   local first = call('HMGET', made, 'l', 'q')
@@ -29,6 +30,5 @@ if ARGV[18] ~= '' then
   call('HSET', made, 'l', lane, 'q', ARGV[19])
   call('PEXPIRE', made, ARGV[20])
 end
-call('SADD', base .. 'accounts', account)
 call('ZADD', hooks, created, lane)
 return created

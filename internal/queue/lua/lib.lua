@@ -36,7 +36,8 @@
 --   notices, outbox  zset, stream: see settle.lua
 --   topic:<t>        set    lanes that subscribe to a topic
 --   hooks:<account>  zset   lanes of an account -> when they were made
---   accounts         set    accounts that have any
+--   account:<name>   hash   an account: c created, v version, info what its owner set (opaque here), x from when on it is being deleted
+--   accountlist      zset   all accounts, each with a score of 0, so that they are in the order of their names
 --   stats            hash   waiting
 --
 -- While a cluster moves a slot, a script may be refused between two writes. So a target is written before the pointer
@@ -287,6 +288,26 @@ end
 local function bury(lane, job, reason, attempts, single)
   write_state(lane, job, STATE.failed, single)
   ended(job, bury_in(lane, job, reason, attempts), single)
+end
+
+-- open_account notes an account with the first thing that it stores, and reports whether it may store anything: one that is being
+-- deleted may not. Those without a name of a customer's are our own.
+local opened = {}
+local function open_account(account)
+  if opened[account] == nil then
+    if account == '' or string.sub(account, 1, 1) == '~' then
+      opened[account] = true
+    else
+      local key = base .. 'account:' .. account
+      local h = call('HMGET', key, 'c', 'x')
+      if not h[1] then
+        call('ZADD', base .. 'accountlist', 0, account)
+        call('HSET', key, 'c', now_text)
+      end
+      opened[account] = not h[2]
+    end
+  end
+  return opened[account]
 end
 
 -- cancel_in keeps a job whose lane is gone, to be shown for as long as its event may be there.

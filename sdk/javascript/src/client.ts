@@ -1,3 +1,4 @@
+import { Accounts } from './accounts.js';
 import { Deliveries } from './deliveries.js';
 import { Events } from './events.js';
 import { ApiKeys, PortalLinks } from './keys.js';
@@ -22,6 +23,7 @@ export class VideoCloud {
   readonly eventTypes: EventTypes;
   readonly apiKeys: ApiKeys;
   readonly portalLinks: PortalLinks;
+  readonly accounts: Accounts;
 
   constructor(options: VideoCloudOptions = {}) {
     const transport = new Transport(options);
@@ -32,6 +34,7 @@ export class VideoCloud {
     this.eventTypes = new EventTypes(transport);
     this.apiKeys = new ApiKeys(transport);
     this.portalLinks = new PortalLinks(transport);
+    this.accounts = new Accounts(transport);
   }
 }
 

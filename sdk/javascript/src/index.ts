@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { Accounts } from './accounts.js';
 export { EventTypes, Replays, VideoCloud } from './client.js';
 export { Deliveries, type DeliveryListOptions } from './deliveries.js';
 export * from './errors.js';

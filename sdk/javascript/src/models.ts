@@ -217,6 +217,39 @@ export interface PortalLinkInput {
   expiresIn?: string;
 }
 
+/** An address of an account's owner. It gets mail only once it was confirmed. */
+export interface NotifyEmail {
+  address: string;
+  confirmed: boolean;
+}
+
+/** What owns webhooks and events. */
+export interface Account {
+  account: string;
+  name?: string;
+  /** Where its owner is told of failed webhooks. */
+  notifyEmail?: NotifyEmail[];
+  /** The same, by signed requests. */
+  notifyUrl?: string;
+  createdAt: string;
+}
+
+/** The answer that changes an account. */
+export interface ChangedAccount extends Account {
+  /** Only where the API made it. Keep it: it is never shown again. */
+  notifySecret?: string;
+}
+
+/** The fields of an account to change; null takes one away. */
+export interface AccountInput {
+  name?: string | null;
+  /** Five at most; those that were confirmed stay so. */
+  notifyEmail?: string[] | null;
+  notifyUrl?: string | null;
+  /** 16 to 256 bytes. Default: one is made where there is none. */
+  notifySecret?: string;
+}
+
 /** Which failed deliveries to send again. */
 export interface RetryInput {
   /** Only this type. Default: all. */

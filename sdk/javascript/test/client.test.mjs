@@ -39,6 +39,9 @@ describe('every call', () => {
     'replays.cancel': ['DELETE', '/replays/rpl_1', (c) => c.replays.cancel('rpl_1')],
     'apiKeys.create': ['POST', '/api-keys', (c) => c.apiKeys.create({ role: 'read', expiresIn: '1h0m0s' }), {"role": "read", "expiresIn": "1h0m0s"}],
     'apiKeys.list': ['GET', '/api-keys?limit=2', (c) => c.apiKeys.list({ limit: 2 })],
+    'accounts.get': ['GET', '/account', (c) => c.accounts.get()],
+    'accounts.update': ['PUT', '/account', (c) => c.accounts.update({ notifyEmail: [], notifyUrl: null }), {"notifyEmail": [], "notifyUrl": null}],
+    'accounts.list': ['GET', '/accounts?limit=2', (c) => c.accounts.list({ limit: 2 })],
     'apiKeys.delete': ['DELETE', '/api-keys/key_1', (c) => c.apiKeys.delete('key_1')],
     'portalLinks.create': ['POST', '/portal-links', (c) => c.portalLinks.create({ webhookId: 'whk_1' }), {"webhookId": "whk_1"}],
   };

@@ -31,6 +31,7 @@ KEY = {'id': 'key_1', 'account': 'a', 'role': 'read', 'createdAt': '2024-03-31T1
 LINK = {'id': 'key_1', 'url': 'https://x/#token=t', 'token': 't', 'expiresAt': '2024-03-31T12:00:00Z'}
 
 #: Every request: what is called, what must be sent, what is answered.
+ACCOUNT = {'account': 'shop', 'createdAt': '2024-03-31T12:00:00Z', 'notifyEmail': [{'address': 'a@example.com', 'confirmed': False}]}
 CALLS = {
     'webhooks.register': (
         lambda c: c.webhooks.register(url=WEBHOOK['url'], events=['video.*'], secret='your_webhook_secret', rate_limit=5),
@@ -69,9 +70,14 @@ CALLS = {
     'api_keys.create': (lambda c: c.api_keys.create('read', expires_in='1h0m0s'), 'POST', '/api-keys', {'role': 'read', 'expiresIn': '1h0m0s'}, KEY),
     'api_keys.list': (lambda c: c.api_keys.list(limit=2), 'GET', '/api-keys?limit=2', None, {'items': [KEY]}),
     'api_keys.delete': (lambda c: c.api_keys.delete('key_1'), 'DELETE', '/api-keys/key_1', None, {'id': 'key_1'}),
+    'accounts.get': (lambda c: c.accounts.get(), 'GET', '/account', None, ACCOUNT),
+    'accounts.update': (
+        lambda c: c.accounts.update(notify_email=['a@example.com'], notify_url='', name='Shop'),
+        'PUT', '/account', {'name': 'Shop', 'notifyEmail': ['a@example.com'], 'notifyUrl': ''}, ACCOUNT),
+    'accounts.list': (lambda c: c.accounts.list(limit=2), 'GET', '/accounts?limit=2', None, {'items': [ACCOUNT]}),
     'portal_links.create': (lambda c: c.portal_links.create(webhook_id='whk_1'), 'POST', '/portal-links', {'webhookId': 'whk_1'}, LINK),
 }
-ONCE = {'webhooks.register', 'webhooks.update', 'webhooks.test', 'webhooks.replay', 'deliveries.retry', 'webhooks.retry_failed', 'api_keys.create', 'portal_links.create'}  # the update has an overlap
+ONCE = {'webhooks.register', 'webhooks.update', 'webhooks.test', 'webhooks.replay', 'deliveries.retry', 'webhooks.retry_failed', 'api_keys.create', 'portal_links.create', 'accounts.update'}  # the updates have an overlap, and a secret to be made
 
 
 class Calls(unittest.TestCase):

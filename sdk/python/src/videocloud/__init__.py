@@ -9,6 +9,7 @@
 from ._client import VideoCloud
 from ._errors import VideoCloudError, WebhookVerificationError
 from ._models import (
+    Account,
     ApiKey,
     Attempt,
     Delivery,
@@ -16,6 +17,7 @@ from ._models import (
     EventRecord,
     EventType,
     LastDelivery,
+    NotifyEmail,
     PortalLink,
     PublishedEvent,
     Replay,
@@ -27,6 +29,7 @@ from ._version import __version__
 from .payloads import WebhookEvent
 
 __all__ = [
+    'Account',
     'ApiKey',
     'Attempt',
     'Delivery',
@@ -34,6 +37,7 @@ __all__ = [
     'EventRecord',
     'EventType',
     'LastDelivery',
+    'NotifyEmail',
     'Page',
     'PortalLink',
     'PublishedEvent',

@@ -6,6 +6,7 @@ import time
 from datetime import datetime
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
+from ._accounts import Accounts
 from ._errors import VideoCloudError
 from ._keys import ApiKeys, PortalLinks
 from ._models import Delivery, EventRecord, EventType, PublishedEvent, Replay, build, format_time, items
@@ -43,6 +44,7 @@ class VideoCloud:
         self.event_types = EventTypes(self._transport)
         self.api_keys = ApiKeys(self._transport)
         self.portal_links = PortalLinks(self._transport)
+        self.accounts = Accounts(self._transport)
 
     def close(self) -> None:
         """Closes the connections that are kept open. The client may be used again."""

@@ -226,3 +226,26 @@ class PortalLink:
     url: str = field(repr=False)
     token: str = field(repr=False)
     expires_at: datetime = _time()
+
+
+@dataclass(frozen=True)
+class NotifyEmail:
+    """An address of an account's owner. It gets mail only once it was confirmed."""
+
+    address: str
+    confirmed: bool
+
+
+@dataclass(frozen=True)
+class Account:
+    """What owns webhooks and events."""
+
+    account: str
+    created_at: datetime = _time()
+    name: Optional[str] = None
+    #: Where its owner is told of failed webhooks.
+    notify_email: List[NotifyEmail] = _list('NotifyEmail')
+    #: The same, by signed requests.
+    notify_url: Optional[str] = None
+    #: Only in the answer that makes it. Keep it: it is never shown again.
+    notify_secret: Optional[str] = field(default=None, repr=False)

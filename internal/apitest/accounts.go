@@ -1,0 +1,96 @@
+package apitest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// testAccountRecords is about what the owner of an account sets of it, and about the operator's list of accounts.
+func testAccountRecords(t *testing.T, c *client) {
+	t.Run("set, shown, cleared", func(t *testing.T) {
+		c := c.in(t)
+		a := c.do("GET", "/account", "").ok(200)
+		require.Equal(t, "account-a", a["account"])
+		require.NotEmpty(t, a["createdAt"])
+		require.Len(t, a, 2, "what was not set is not there")
+
+		set := c.do("PUT", "/account", `{"name":"The shop","notifyEmail":["ops@example.com","Boss@Example.com"],"notifyUrl":"https://your-server.com/notices","notifySecret":"your_webhook_secret"}`)
+		require.NotContains(t, set.body, "your_webhook_secret")
+		a = set.ok(200)
+		require.Equal(t, "The shop", a["name"])
+		require.Equal(t, []any{map[string]any{"address": "ops@example.com", "confirmed": false}, map[string]any{"address": "Boss@Example.com", "confirmed": false}}, a["notifyEmail"])
+		require.Equal(t, "https://your-server.com/notices", a["notifyUrl"])
+		require.NotContains(t, a, "notifySecret")
+
+		shown := c.do("GET", "/account", "")
+		require.Equal(t, a, shown.ok(200))
+		object := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(shown.body), `{"success":true,"data":`), `}`)
+		require.Equal(t, a, c.do("PUT", "/account", object).ok(200), "what GET shows can be sent as it is")
+		require.Equal(t, a, c.do("PUT", "/account", `{}`).ok(200))
+
+		a = c.do("PUT", "/account", `{"notifyEmail":null,"notifyUrl":null,"name":null}`).ok(200)
+		require.Len(t, a, 2)
+		made := c.do("PUT", "/account", `{"notifyUrl":"https://your-server.com/notices"}`).ok(200)
+		require.Regexp(t, "^whsec_", made["notifySecret"], "what is sent is always signed")
+		require.NotContains(t, c.do("GET", "/account", "").ok(200), "notifySecret")
+	})
+	t.Run("refused", func(t *testing.T) {
+		c := c.in(t).as(keyB)
+		for body, want := range map[string]bad{
+			`{"name":5}`: {code: "invalid_field", field: "name"},
+			`{"name":"` + strings.Repeat("x", 257) + `"}`:                             {code: "invalid_field", field: "name"},
+			`{"notifyEmail":"ops@example.com"}`:                                       {code: "invalid_field", field: "notifyEmail"},
+			`{"notifyEmail":["ops"]}`:                                                 {code: "invalid_field", field: "notifyEmail"},
+			`{"notifyEmail":["Ops <ops@example.com>"]}`:                               {code: "invalid_field", field: "notifyEmail"},
+			`{"notifyEmail":["a@example.com\r\nRCPT TO:<b@example.com>"]}`:            {code: "invalid_field", field: "notifyEmail"},
+			`{"notifyEmail":["a@b.example","a@b.example"]}`:                           {code: "invalid_field", field: "notifyEmail"},
+			`{"notifyEmail":[5]}`:                                                     {code: "invalid_field", field: "notifyEmail"},
+			`{"notifyEmail":[{"address":5}]}`:                                         {code: "invalid_field", field: "notifyEmail"},
+			`{"notifyEmail":["a@x.de","b@x.de","c@x.de","d@x.de","e@x.de","f@x.de"]}`: {code: "invalid_field", field: "notifyEmail"},
+			`{"notifyUrl":"http://example.com"}`:                                      {code: "unsafe_url", field: "notifyUrl"},
+			`{"notifyUrl":"https://127.0.0.1/"}`:                                      {code: "unsafe_url", field: "notifyUrl"},
+			`{"notifySecret":"your_webhook_secret"}`:                                  {code: "invalid_field", field: "notifySecret"},
+			`{"notifyUrl":"https://example.com/","notifySecret":"short"}`:             {code: "invalid_field", field: "notifySecret"},
+			`{"notifySecret":null}`:                                                   {code: "invalid_field", field: "notifySecret"},
+			`{"account":"account-a"}`:                                                 {code: "invalid_field", field: "account"},
+			`{"confirmed":true}`:                                                      {code: "unknown_field", field: "confirmed"},
+		} {
+			code, field := c.do("PUT", "/account", body).failure(422)
+			require.Equal(t, want.code, code, body)
+			require.Equal(t, want.field, field, body)
+		}
+		require.Len(t, c.do("GET", "/account", "").ok(200), 2, "nothing was stored")
+	})
+	t.Run("listed for the operator", func(t *testing.T) {
+		c := c.in(t).as(keyAny)
+		for _, name := range []string{"zebra", "shop.one", "shop.two"} {
+			c.do("PUT", "/account", `{"name":"of `+name+`"}`, "X-VideoCloud-Account: "+name).ok(200)
+		}
+		var names []any
+		for cursor := ""; ; {
+			page := c.do("GET", "/accounts?limit=2"+cursor, "").ok(200)
+			for _, a := range page["items"].([]any) {
+				names = append(names, a.(map[string]any)["account"])
+			}
+			next, more := page["nextCursor"].(string)
+			if !more {
+				break
+			}
+			cursor = "&cursor=" + next
+		}
+		require.IsIncreasing(t, texts(names))
+		require.Subset(t, names, []any{"shop.one", "shop.two", "zebra"})
+		require.Len(t, c.do("GET", "/account", "", "X-VideoCloud-Account: never-seen").ok(200), 2)
+		require.NotContains(t, c.do("GET", "/accounts?limit=100", "").body, "never-seen", "reading makes no account")
+	})
+}
+
+func texts(values []any) []string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = v.(string)
+	}
+	return list
+}

@@ -1,0 +1,32 @@
+import type { Account, AccountInput, ChangedAccount } from './models.js';
+import { List, type Page, type PageOptions } from './pages.js';
+import type { CallOptions, Transport } from './transport.js';
+
+/** What owns webhooks and events: the client's own account, and for a key of every account all. */
+export class Accounts {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Gets the client's own account. */
+  get(options: CallOptions = {}): Promise<Account> {
+    return this.#transport.send({ ...options, method: 'GET', path: '/account' });
+  }
+
+  /** Changes the fields given of the client's own account. Not retried where a secret may be made, which only one answer shows. */
+  update(input: AccountInput, options: CallOptions = {}): Promise<ChangedAccount> {
+    const repeatable = input.notifyUrl === undefined || input.notifySecret !== undefined;
+    return this.#transport.send({ ...options, method: 'PUT', path: '/account', body: input, repeatable });
+  }
+
+  /** Lists all accounts, by name. */
+  list(options: PageOptions & CallOptions = {}): List<Account> {
+    const { limit, signal } = options;
+    return new List(
+      (cursor) => this.#transport.send<Page<Account>>({ method: 'GET', path: '/accounts', query: { limit, cursor }, signal }),
+      options.cursor,
+    );
+  }
+}

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import Any, Optional, Sequence
+
+from ._keys import given
+from ._models import Account, build, items
+from ._pages import Page
+from ._transport import Transport
+
+
+class Accounts:
+    """What owns webhooks and events: the client's own account, and for a key of every account all."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def get(self) -> Account:
+        """Gets the client's own account."""
+        return build(Account, self._transport.send('GET', '/account'))
+
+    def update(
+        self,
+        *,
+        name: Optional[str] = None,
+        notify_email: Optional[Sequence[str]] = None,
+        notify_url: Optional[str] = None,
+        notify_secret: Optional[str] = None,
+    ) -> Account:
+        """Changes the fields given of the client's own account; an empty one is taken away.
+
+        Not retried where a secret may be made, which only one answer shows.
+
+        :param notify_email: five at most; those that were confirmed stay so
+        :param notify_secret: signs what goes to notify_url, 16 to 256 bytes; one is made where there is none
+        """
+        emails = None if notify_email is None else list(notify_email)
+        body = given(name=name, notifyEmail=emails, notifyUrl=notify_url, notifySecret=notify_secret)
+        repeatable = notify_url is None or notify_secret is not None
+        return build(Account, self._transport.send('PUT', '/account', body=body, repeatable=repeatable))
+
+    def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Account]:
+        """Lists all accounts, by name. Iterating over the answer goes through all pages."""
+
+        def load(cursor: Optional[str]) -> Any:
+            data = self._transport.send('GET', '/accounts', query={'limit': limit, 'cursor': cursor})
+            return [build(Account, raw) for raw in items(data)], data.get('nextCursor')
+
+        return Page(load, cursor)

@@ -1,0 +1,326 @@
+package sender
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	_ "embed"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+var (
+	//go:embed lua/account_write.lua
+	accountWriteLua string
+
+	accountWriteScript = queue.Script(accountWriteLua)
+)
+
+// Account is what owns webhooks and events. It begins with the first thing that it stores.
+type Account struct {
+	Account   string
+	Name      string
+	Emails    []NotifyEmail // where its owner is told of failed webhooks
+	NotifyURL string        // the same, as a webhook
+	CreatedAt time.Time     // of an account that has stored nothing yet: now
+}
+
+// NotifyEmail is an address of an account's owner. It gets mail only once its owner confirmed it.
+type NotifyEmail struct {
+	Address   string `json:"address"`
+	Confirmed bool   `json:"confirmed"`
+}
+
+// AccountUpdate changes the fields that are not nil. An address that stays in Emails stays confirmed.
+type AccountUpdate struct {
+	Name         *string
+	Emails       *[]string
+	NotifyURL    *string // empty: none, and its secret goes with it
+	NotifySecret *string // 16 to 256 bytes; empty makes one
+}
+
+// accountLane stands where a webhook's lane does in what the secret of an account is sealed for. Lanes of webhooks are longer.
+const accountLane = "account"
+
+// accountInfo is what is stored of an account beside its creation.
+type accountInfo struct {
+	Name   string        `json:"name,omitempty"`
+	Emails []NotifyEmail `json:"emails,omitempty"`
+	URL    string        `json:"url,omitempty"`
+	Secret string        `json:"secret,omitempty"` // of URL, sealed
+}
+
+// accountRecord is an account as it stands in the store.
+type accountRecord struct {
+	account string
+	version string // "" where the store knows nothing of it
+	created time.Time
+	ending  bool // it is being deleted
+	accountInfo
+}
+
+func (r *accountRecord) shown() Account {
+	return Account{Account: r.account, Name: r.Name, Emails: r.Emails, NotifyURL: r.URL, CreatedAt: r.created}
+}
+
+func accountKey(account string) string { return "account:" + account }
+
+// errEnding refuses what an account wants to store while it is being deleted.
+var errEnding = &Error{Code: CodeConflict, Message: "this account is being deleted; try again when that is done, and it begins anew"}
+
+// accountRecord reads an account. Every account that has a valid name exists: one that has stored nothing begins now.
+func (s *Sender) accountRecord(ctx context.Context, account string) (shard int, r *accountRecord, err error) {
+	if shard, err = s.shard(ctx, account); err != nil {
+		return 0, nil, err
+	}
+	values, err := s.store.Client().HMGet(ctx, s.queue.Tag(shard)+accountKey(account), "v", "info", "c", "x").Result()
+	if err != nil {
+		return 0, nil, s.unavailable("account", err)
+	}
+	r = &accountRecord{account: account, created: time.Now().UTC(), ending: values[3] != nil}
+	r.version, _ = values[0].(string)
+	if text, ok := values[1].(string); ok {
+		if err := json.Unmarshal([]byte(text), &r.accountInfo); err != nil {
+			return 0, nil, fmt.Errorf("reading account %s: %w", account, err)
+		}
+	}
+	if ms := numberIn(values[2]); ms > 0 {
+		r.created = time.UnixMilli(ms).UTC()
+	}
+	return shard, r, nil
+}
+
+// changeAccount has change edit what is stored of an account, again where somebody else's change came first.
+func (s *Sender) changeAccount(ctx context.Context, account string, change func(r *accountRecord) error) (*accountRecord, error) {
+	for range updateTries {
+		shard, r, err := s.accountRecord(ctx, account)
+		if err != nil {
+			return nil, err
+		}
+		if err := change(r); err != nil {
+			return nil, err
+		}
+		info, err := json.Marshal(r.accountInfo)
+		if err != nil {
+			return nil, fmt.Errorf("writing account %s: %w", account, err)
+		}
+		v, err := s.queue.RunDurable(ctx, shard, accountWriteScript, account, r.version, string(info))
+		if err != nil {
+			return nil, s.unavailable("account", err)
+		}
+		switch v := v.(type) {
+		case int64:
+			r.created = time.UnixMilli(v).UTC()
+			return r, nil
+		case string:
+			if v == "ending" {
+				return nil, errEnding
+			}
+		}
+	}
+	return nil, &Error{Code: CodeConflict, Message: "this account is being changed by others all the time; try again"}
+}
+
+// Account returns an account.
+func (s *Sender) Account(ctx context.Context, account string) (Account, error) {
+	_, r, err := s.accountRecord(ctx, account)
+	if err != nil {
+		return Account{}, err
+	}
+	return r.shown(), nil
+}
+
+// UpdateAccount changes the given fields of an account. Where it has a NotifyURL and no secret for it, one is made and
+// returned: it is not shown again.
+func (s *Sender) UpdateAccount(ctx context.Context, account string, u AccountUpdate) (a Account, secret string, err error) {
+	if err := s.checkAccountUpdate(u); err != nil {
+		return Account{}, "", err
+	}
+	r, err := s.changeAccount(ctx, account, func(r *accountRecord) error {
+		secret, err = s.applyTo(r, u)
+		return err
+	})
+	if err != nil {
+		return Account{}, "", err
+	}
+	return r.shown(), secret, nil
+}
+
+func (s *Sender) applyTo(r *accountRecord, u AccountUpdate) (made string, err error) {
+	if u.Name != nil {
+		r.Name = *u.Name
+	}
+	if u.Emails != nil {
+		r.Emails = withConfirmed(*u.Emails, r.Emails)
+	}
+	if u.NotifyURL != nil {
+		r.URL = *u.NotifyURL
+	}
+	if r.URL == "" {
+		if u.NotifySecret != nil && *u.NotifySecret != "" {
+			return "", invalid("notifySecret", "notifySecret signs what goes to notifyUrl, and there is none; give both")
+		}
+		r.Secret = ""
+		return "", nil
+	}
+	secret := ""
+	if u.NotifySecret != nil {
+		secret = *u.NotifySecret
+	}
+	if secret == "" && (u.NotifySecret != nil || r.Secret == "") {
+		made = newSecret()
+		secret = made
+	}
+	if secret != "" {
+		r.Secret, err = s.seal(r.account, accountLane, secret)
+	}
+	return made, err
+}
+
+// withConfirmed makes a list of addresses, of which those that were confirmed stay so.
+func withConfirmed(addresses []string, before []NotifyEmail) []NotifyEmail {
+	list := make([]NotifyEmail, len(addresses))
+	for i, address := range addresses {
+		list[i] = NotifyEmail{address, slices.Contains(before, NotifyEmail{address, true})}
+	}
+	return list
+}
+
+func (s *Sender) checkAccountUpdate(u AccountUpdate) error {
+	if u.Name != nil && (len(*u.Name) > config.MaxAccountName || !utf8.ValidString(*u.Name)) {
+		return invalid("name", "name has at most %d bytes of UTF-8", config.MaxAccountName)
+	}
+	if u.Emails != nil {
+		if err := checkEmails(*u.Emails); err != nil {
+			return err
+		}
+	}
+	if u.NotifyURL != nil && *u.NotifyURL != "" {
+		if len(*u.NotifyURL) > config.MaxURL {
+			return invalid("notifyUrl", "notifyUrl has at most %d bytes", config.MaxURL)
+		}
+		if err := s.checkDestination("notifyUrl", *u.NotifyURL); err != nil {
+			return err
+		}
+	}
+	if u.NotifySecret != nil && *u.NotifySecret != "" {
+		return checkSecret("notifySecret", *u.NotifySecret)
+	}
+	return nil
+}
+
+func checkEmails(addresses []string) error {
+	if len(addresses) > config.MaxNotifyEmails {
+		return invalid("notifyEmail", "notifyEmail has at most %d addresses", config.MaxNotifyEmails)
+	}
+	seen := map[string]bool{}
+	for _, address := range addresses {
+		if !isEmail(address) {
+			return invalid("notifyEmail", "%s is not a mail address; give it alone, such as ops@example.com", quote(address))
+		}
+		if key := strings.ToLower(address); seen[key] {
+			return invalid("notifyEmail", "%s is given twice", quote(address))
+		} else {
+			seen[key] = true
+		}
+	}
+	return nil
+}
+
+// isEmail takes the addresses that every mail server takes: no quotes, no comments, no name in front, nothing that could
+// end a line or a command.
+func isEmail(address string) bool {
+	local, domain, ok := strings.Cut(address, "@")
+	if !ok || local == "" || len(local) > 64 || len(address) > 254 || !isDotted(local, "!#$%&'*+-/=?^_`{|}~") {
+		return false
+	}
+	for label := range strings.SplitSeq(domain, ".") {
+		if len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
+			return false
+		}
+	}
+	return strings.Contains(domain, ".") && isDotted(domain, "-")
+}
+
+// isDotted reports whether text is made of words of letters, digits and some signs, with single dots between them.
+func isDotted(text, signs string) bool {
+	for word := range strings.SplitSeq(text, ".") {
+		if word == "" {
+			return false
+		}
+		for _, c := range []byte(word) {
+			if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && strings.IndexByte(signs, c) < 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Accounts returns the accounts that have stored anything, by name, and the cursor of the next page where there is more.
+func (s *Sender) Accounts(ctx context.Context, cursor string, limit int) (items []Account, next string, err error) {
+	if limit, err = checkLimit(limit); err != nil {
+		return nil, "", err
+	}
+	after, err := readCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	if after != "" && checkAccount(after) != nil {
+		return nil, "", errCursor
+	}
+	names, err := s.accountNames(ctx, after, limit+1)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(names) > limit {
+		names = names[:limit]
+		next = writeCursor(names[limit-1])
+	}
+	items = make([]Account, 0, len(names))
+	for _, name := range names {
+		_, r, err := s.accountRecord(ctx, name)
+		if err != nil {
+			return nil, "", err
+		}
+		items = append(items, r.shown())
+	}
+	return items, next, nil
+}
+
+// accountNames lists the accounts whose names come after one, by name, as many as most at most; all where most is 0.
+func (s *Sender) accountNames(ctx context.Context, after string, most int) ([]string, error) {
+	shards, err := s.store.Shards(ctx)
+	if err != nil {
+		return nil, s.unavailable("check", err)
+	}
+	from := "-"
+	if after != "" {
+		from = "(" + after
+	}
+	pipe := s.store.Client().Pipeline()
+	cmds := make([]*redis.StringSliceCmd, shards)
+	for i := range cmds {
+		cmds[i] = pipe.ZRangeByLex(ctx, s.queue.Tag(i)+"accountlist", &redis.ZRangeBy{Min: from, Max: "+", Count: int64(most)})
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, s.unavailable("accounts", err)
+	}
+	var names []string
+	for _, cmd := range cmds {
+		names = append(names, cmd.Val()...)
+	}
+	slices.Sort(names)
+	if most > 0 && len(names) > most {
+		names = names[:most]
+	}
+	return names, nil
+}

@@ -1,0 +1,85 @@
+package api
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/videocloud/webhooks/sender"
+)
+
+// account is an account in answers.
+type account struct {
+	Account     string               `json:"account"`
+	Name        string               `json:"name,omitempty"`
+	NotifyEmail []sender.NotifyEmail `json:"notifyEmail,omitempty" doc:"Where its owner is told of failed webhooks. Only confirmed addresses get mail."`
+	NotifyURL   string               `json:"notifyUrl,omitempty" format:"uri" doc:"Where its owner is told of failed webhooks, signed."`
+	CreatedAt   seconds              `json:"createdAt" doc:"When it stored its first thing. Until then, now."`
+}
+
+// changedAccount is the answer to PUT /account.
+type changedAccount struct {
+	account
+	NotifySecret string `json:"notifySecret,omitempty" doc:"The secret that was made, where none was given. Keep it: it is not shown again."`
+}
+
+type accountPage struct {
+	Items      []account `json:"items"`
+	NextCursor string    `json:"nextCursor,omitempty" doc:"The cursor of the next page, where there is more."`
+}
+
+// accountUpdate is the body of PUT /account. It takes the object that GET answers as it is, so it has members that change
+// nothing.
+type accountUpdate struct {
+	Name         *string    `json:"name" null:"clear" max:"256" doc:"What its owner calls it."`
+	NotifyEmail  *emailList `json:"notifyEmail" null:"clear" max:"5" doc:"All addresses of its owner, in place of those before. One that was confirmed stays so."`
+	NotifyURL    *string    `json:"notifyUrl" null:"clear" format:"uri" max:"2048" doc:"Gets the notices too: https, a public host, no user info."`
+	NotifySecret *string    `json:"notifySecret" null:"no" min:"16" max:"256" doc:"Signs what goes to notifyUrl, 16 to 256 bytes. Where notifyUrl has none, one is made and shown in the answer."`
+	Account      *string    `json:"account" read_only:"true" doc:"Its own name; another is refused."`
+	CreatedAt    *time.Time `json:"createdAt" read_only:"true" doc:"Changes nothing."`
+}
+
+// emailList is a list of addresses, each as text or as GET shows it.
+type emailList []string
+
+var accountUpdatePlan = planOf(reflect.TypeFor[accountUpdate]())
+
+func accountOf(a sender.Account) account {
+	return account{Account: a.Account, Name: a.Name, NotifyEmail: a.Emails, NotifyURL: a.NotifyURL, CreatedAt: seconds(a.CreatedAt)}
+}
+
+func (c *call) getAccount() (any, error) {
+	a, err := c.service.Account(c.r.Context(), c.account)
+	if err != nil {
+		return nil, err
+	}
+	return accountOf(a), nil
+}
+
+func (c *call) updateAccount() (any, error) {
+	in, err := decode[accountUpdate](c, accountUpdatePlan, maxConfigBody)
+	if err != nil {
+		return nil, err
+	}
+	if in.Account != nil && *in.Account != c.account {
+		return nil, invalid("account", "is another one; an account keeps its name")
+	}
+	a, secret, err := c.service.UpdateAccount(c.r.Context(), c.account, sender.AccountUpdate{
+		Name: in.Name, Emails: (*[]string)(in.NotifyEmail), NotifyURL: in.NotifyURL, NotifySecret: in.NotifySecret,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return changedAccount{account: accountOf(a), NotifySecret: secret}, nil
+}
+
+func (c *call) listAccounts() (any, error) {
+	items, next, err := c.service.Accounts(c.r.Context(), c.query.cursor, c.query.limit)
+	if err != nil {
+		return nil, err
+	}
+	page := accountPage{Items: make([]account, len(items)), NextCursor: next}
+	for i, a := range items {
+		page.Items[i] = accountOf(a)
+	}
+	return page, nil
+}

@@ -1,0 +1,15 @@
+-- account_write: changes what the owner of an account set, where it is still as it was read.
+--
+-- KEYS[1] the shard
+-- ARGV[10] account, ARGV[11] version read, "" where there was none, ARGV[12] what it is from now on
+-- Returns ms of the account's creation, or "changed" where it has another version by now, or "ending" where the account is being deleted.
+--
+-- Safe to repeat: a second call finds another version, with what it wanted to write.
+
+local account = ARGV[10]
+local key = base .. 'account:' .. account
+if not open_account(account) then return 'ending' end
+local h = call('HMGET', key, 'v', 'info', 'c')
+if (h[1] or '') ~= ARGV[11] and h[2] ~= ARGV[12] then return 'changed' end
+call('HSET', key, 'v', int((tonumber(h[1]) or 0) + 1), 'info', ARGV[12])
+return tonumber(h[3])
