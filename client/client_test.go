@@ -24,9 +24,10 @@ var calls = map[string]struct {
 	method, uri, body string
 }{
 	"Webhooks.Register": {func(ctx context.Context, c *client.Client) error {
-		_, err := c.Webhooks.Register(ctx, client.NewWebhook{URL: "https://a.example/?a=1&b=2", Events: []string{"video.*"}, Secret: "your_webhook_secret"})
+		_, err := c.Webhooks.Register(ctx, client.NewWebhook{URL: "https://a.example/?a=1&b=2", Events: []string{"video.*"}, Secret: "your_webhook_secret",
+			Retry: []client.Duration{0, client.Duration(90 * time.Second)}, Timeout: client.Duration(time.Minute)})
 		return err
-	}, "POST", "/webhooks", `{"url":"https://a.example/?a=1&b=2","events":["video.*"],"secret":"your_webhook_secret"}`},
+	}, "POST", "/webhooks", `{"url":"https://a.example/?a=1&b=2","events":["video.*"],"secret":"your_webhook_secret","retry":["0s","1m30s"],"timeout":"1m0s"}`},
 	"Webhooks.List": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Webhooks.List(ctx, client.ListOptions{Limit: 2, Cursor: "a&b"})
 		return err
@@ -38,9 +39,10 @@ var calls = map[string]struct {
 	"Webhooks.Update": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Webhooks.Update(ctx, "whk_1", client.WebhookUpdate{
 			Description: new(""), Headers: map[string]string{}, RateLimit: new(0), Secret: new("new_webhook_secret"), SecretOverlap: 24 * time.Hour,
+			Retry: []client.Duration{}, Timeout: new(client.Duration),
 		})
 		return err
-	}, "PUT", "/webhooks/whk_1", `{"secret":"new_webhook_secret","description":"","headers":{},"rateLimit":0,"secretOverlap":"24h0m0s"}`},
+	}, "PUT", "/webhooks/whk_1", `{"secret":"new_webhook_secret","description":"","headers":{},"rateLimit":0,"secretOverlap":"24h0m0s","retry":null,"timeout":null}`},
 	"Webhooks.Delete": {func(ctx context.Context, c *client.Client) error {
 		return c.Webhooks.Delete(ctx, "whk_1")
 	}, "DELETE", "/webhooks/whk_1", ""},
@@ -183,12 +185,13 @@ func TestAnswers(t *testing.T) {
 	t.Run("the guide's webhook", func(t *testing.T) {
 		t.Parallel()
 		s := newStub(t, ok(`{"id":"whk_123456","url":"https://your-server.com/webhooks","events":["video.uploaded"],"status":"active",
-			"createdAt":"2024-03-31T12:00:00Z","lastDelivery":{"success":true,"timestamp":"2024-03-31T12:05:00Z"},"futureField":1}`))
+			"createdAt":"2024-03-31T12:00:00Z","retry":["0s","2d","1h30m"],"timeout":"30s","lastDelivery":{"success":true,"timestamp":"2024-03-31T12:05:00Z"},"futureField":1}`))
 		w, err := s.client(t).Webhooks.Get(t.Context(), "whk_123456")
 		require.NoError(t, err)
 		require.Equal(t, client.Webhook{
 			ID: "whk_123456", URL: "https://your-server.com/webhooks", Events: []string{"video.uploaded"}, Status: client.StatusActive,
 			CreatedAt: since, LastDelivery: &client.LastDelivery{Success: true, Timestamp: since.Add(5 * time.Minute)},
+			Retry: []client.Duration{0, client.Duration(48 * time.Hour), client.Duration(90 * time.Minute)}, Timeout: client.Duration(30 * time.Second),
 		}, w)
 	})
 	t.Run("a batch, errors included", func(t *testing.T) {

@@ -32,6 +32,8 @@ type Webhook struct {
 	HeaderNames  []string          `json:"headers,omitempty"` // of the custom headers; their values are never shown
 	RateLimit    int               `json:"rateLimit,omitempty"`
 	MaxInFlight  int               `json:"maxInFlight,omitempty"`
+	Retry        []Duration        `json:"retry,omitempty"`   // its own retry table
+	Timeout      Duration          `json:"timeout,omitempty"` // how long an attempt of its own may take
 	Metadata     map[string]string `json:"metadata,omitempty"`
 
 	// Secret is set by [Webhooks.Register] only, and only where the API made it. Keep it: it is never shown again.
@@ -53,6 +55,8 @@ type NewWebhook struct {
 	Headers     map[string]string `json:"headers,omitempty"`     // sent with every delivery
 	RateLimit   int               `json:"rateLimit,omitempty"`   // attempts a second
 	MaxInFlight int               `json:"maxInFlight,omitempty"` // attempts in flight
+	Retry       []Duration        `json:"retry,omitempty"`       // its own retry table: 1 to 16 delays before attempts
+	Timeout     Duration          `json:"timeout,omitempty"`     // how long an attempt may take, 1 s to 60 s
 	Metadata    map[string]string `json:"metadata,omitempty"`    // at most 16 strings of yours
 	Status      Status            `json:"status,omitempty"`      // StatusActive, the default, or StatusPaused
 }
@@ -66,6 +70,8 @@ type WebhookUpdate struct {
 	Headers     map[string]string `json:"headers,omitzero"`
 	RateLimit   *int              `json:"rateLimit,omitempty"`
 	MaxInFlight *int              `json:"maxInFlight,omitempty"`
+	Retry       []Duration        `json:"retry,omitzero"`    // empty: the server's table again
+	Timeout     *Duration         `json:"timeout,omitempty"` // 0: the server's timeout again
 	Metadata    map[string]string `json:"metadata,omitzero"`
 	Status      Status            `json:"status,omitempty"` // StatusActive or StatusPaused
 
@@ -73,17 +79,34 @@ type WebhookUpdate struct {
 	SecretOverlap time.Duration `json:"-"`
 }
 
-// MarshalJSON writes the overlap in words, as the API reads it.
+// null clears a field.
+var null = json.RawMessage("null")
+
+// MarshalJSON writes the overlap in words, as the API reads it, and null where a field is to be cleared.
 func (u WebhookUpdate) MarshalJSON() ([]byte, error) {
 	type plain WebhookUpdate
 	overlap := ""
 	if u.SecretOverlap != 0 {
 		overlap = u.SecretOverlap.String()
 	}
-	return json.Marshal(struct {
+	out := struct {
 		plain
 		SecretOverlap string `json:"secretOverlap,omitempty"`
-	}{plain(u), overlap})
+		Retry         any    `json:"retry,omitempty"`
+		Timeout       any    `json:"timeout,omitempty"`
+	}{plain: plain(u), SecretOverlap: overlap}
+	switch {
+	case len(u.Retry) > 0:
+		out.Retry = u.Retry
+	case u.Retry != nil:
+		out.Retry = null
+	}
+	if u.Timeout != nil {
+		if out.Timeout = any(*u.Timeout); *u.Timeout == 0 {
+			out.Timeout = null
+		}
+	}
+	return json.Marshal(out)
 }
 
 // Webhooks are registered endpoints. Get them from [Client.Webhooks].

@@ -17,6 +17,22 @@ func ParseDuration(text string) (time.Duration, error) {
 	}))
 }
 
+// Duration is a [time.Duration] that JSON has as a text, such as "5m" or "2d".
+type Duration time.Duration
+
+// String writes it as [FormatDuration] does.
+func (d Duration) String() string { return FormatDuration(time.Duration(d)) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := ParseDuration(string(text))
+	*d = Duration(v)
+	return err
+}
+
 // FormatDuration writes a duration as people do: 5m rather than 5m0s, and days where it is whole days.
 func FormatDuration(d time.Duration) string {
 	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {

@@ -160,11 +160,14 @@ func (s *Sender) together() error {
 
 // RetrySpan is how far the last attempt can be from the first: the delays of the retry table, and every attempt before
 // the last using up its timeout.
-func (s *Sender) RetrySpan() time.Duration {
+func (s *Sender) RetrySpan() time.Duration { return RetrySpan(s.Retry, s.Timeout) }
+
+// RetrySpan is [Sender.RetrySpan] of another table and another timeout.
+func RetrySpan(retry []time.Duration, timeout time.Duration) time.Duration {
 	var span time.Duration
-	for i, d := range s.Retry {
+	for i, d := range retry {
 		if i > 0 {
-			span = addDurations(span, s.Timeout)
+			span = addDurations(span, timeout)
 		}
 		span = addDurations(span, d)
 	}

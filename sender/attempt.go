@@ -86,7 +86,7 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 	if err != nil {
 		return result{outcome: outcomeInternal, err: "the sender could not prepare this attempt; its operator's log says why", cause: err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	ctx, span := s.startAttempt(ctx, e, j, p, number)
 	defer span.End()
@@ -231,14 +231,14 @@ func decimal(text string) (float64, bool) {
 // judge turns a result into what becomes of the delivery.
 func (s *Sender) judge(ctx context.Context, j *queue.Job, p *payload, number int, began time.Time, r *result) queue.Outcome {
 	o := queue.Outcome{Log: logEntry(number, began, r), Slow: r.took >= slowAttempt, Hold: r.retryAfter}
-	state := StateRetrying
+	state, retry := StateRetrying, s.retryOf(j)
 	switch {
 	case r.success():
 		o.Kind, state = queue.Succeeded, StateSucceeded
 	case r.status == http.StatusGone && s.c.GoneDisable:
 		o.Kind, o.Reason, state = queue.Gone, ReasonGone, StateFailed
-	case number < len(s.c.Retry):
-		o.Kind, o.Delay = queue.Retry, s.c.Retry[number]
+	case number < len(retry):
+		o.Kind, o.Delay = queue.Retry, retry[number]
 	default:
 		o.Kind, state = queue.Failed, StateFailed
 		if r.outcome == outcomePoison {

@@ -21,6 +21,16 @@ type meta struct {
 	Old      string            `json:"o,omitempty"`  // the secret before, while it overlaps
 	OldUntil int64             `json:"ou,omitempty"` // unix seconds
 	Headers  map[string]string `json:"h,omitempty"`
+	Retry    []time.Duration   `json:"r,omitempty"` // of its own; nanoseconds
+	Timeout  time.Duration     `json:"t,omitempty"` // of its own; nanoseconds
+}
+
+// set takes over what an attempt needs of the settings.
+func (m *meta) set(v *Settings) {
+	m.URL, m.Retry, m.Timeout = v.URL, nil, time.Duration(v.Timeout)
+	for _, d := range v.Retry {
+		m.Retry = append(m.Retry, time.Duration(d))
+	}
 }
 
 // endpoint is a webhook ready to be delivered to.
@@ -35,6 +45,8 @@ type endpoint struct {
 	old      *signature.StandardSigner // nil without an overlap
 	oldUntil time.Time
 	headers  http.Header
+	retry    []time.Duration
+	timeout  time.Duration
 }
 
 // maxEndpoints bounds the ready-made endpoints of a process.
@@ -77,6 +89,7 @@ func (s *Sender) newEndpoint(lane, text string) (*endpoint, error) {
 		return nil, fmt.Errorf("reading the webhook's URL: %w", err)
 	}
 	e := &endpoint{meta: text, account: m.Account, url: u, host: u.Host, via: s.transport, headers: http.Header{}}
+	e.retry, e.timeout = s.scheduleOf(m.Retry, m.Timeout)
 	if lane == notifyLane {
 		e.via = s.notify.transport
 	}

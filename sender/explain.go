@@ -189,14 +189,17 @@ func problem(a *Attempt) string {
 }
 
 func (s *Sender) sayOpen(d *ExplainedDelivery) []string {
-	next := 1
+	next, of := 1, len(s.c.Retry)
+	if d.Webhook != nil {
+		of = s.attemptsOf(&d.Webhook.Settings)
+	}
 	var says []string
 	if n := len(d.Attempts); n > 0 && d.State == StateRetrying {
 		last := &d.Attempts[n-1]
 		next = last.Number + 1
-		says = append(says, fmt.Sprintf("attempt %d of %d failed: it %s", last.Number, len(s.c.Retry), problem(last)))
+		says = append(says, fmt.Sprintf("attempt %d of %d failed: it %s", last.Number, of, problem(last)))
 	}
-	number := fmt.Sprintf("attempt %d of %d", next, len(s.c.Retry))
+	number := fmt.Sprintf("attempt %d of %d", next, of)
 	switch {
 	case d.underWay:
 		return append(says, number+" is under way")

@@ -3,6 +3,8 @@ package sender
 import (
 	"encoding/base64"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -133,6 +135,18 @@ func TestRefusedFields(t *testing.T) {
 		"negative rate":        {func(in *NewWebhook) { in.RateLimit = -1 }, CodeInvalidField, "rateLimit"},
 		"huge rate":            {func(in *NewWebhook) { in.RateLimit = 100_001 }, CodeInvalidField, "rateLimit"},
 		"negative in flight":   {func(in *NewWebhook) { in.MaxInFlight = -1 }, CodeInvalidField, "maxInFlight"},
+		"retry of one":         {func(in *NewWebhook) { in.Retry = lengths(0) }, "", ""},
+		"retry of 16":          {func(in *NewWebhook) { in.Retry = slices.Repeat(lengths(time.Minute), 16) }, "", ""},
+		"retry of 17":          {func(in *NewWebhook) { in.Retry = slices.Repeat(lengths(0), 17) }, CodeInvalidField, "retry"},
+		"retry of none":        {func(in *NewWebhook) { in.Retry = lengths() }, CodeInvalidField, "retry"},
+		"negative delay":       {func(in *NewWebhook) { in.Retry = lengths(0, -time.Second) }, CodeInvalidField, "retry"},
+		"retry within max_age": {func(in *NewWebhook) { in.Retry = lengths(0, 24*time.Hour-16*time.Second) }, "", ""},
+		"retry of max_age":     {func(in *NewWebhook) { in.Retry = lengths(0, 24*time.Hour-15*time.Second) }, CodeInvalidField, "retry"},
+		"retry without end":    {func(in *NewWebhook) { in.Retry = slices.Repeat(lengths(math.MaxInt64), 3) }, CodeInvalidField, "retry"},
+		"timeout too short":    {func(in *NewWebhook) { in.Timeout = config.Duration(time.Second - 1) }, CodeInvalidField, "timeout"},
+		"timeout too long":     {func(in *NewWebhook) { in.Timeout = config.Duration(time.Minute + 1) }, CodeInvalidField, "timeout"},
+		"negative timeout":     {func(in *NewWebhook) { in.Timeout = -1 }, CodeInvalidField, "timeout"},
+		"timeout of a minute":  {func(in *NewWebhook) { in.Timeout = config.Duration(time.Minute) }, "", ""},
 		"huge in flight":       {func(in *NewWebhook) { in.MaxInFlight = 10_001 }, CodeInvalidField, "maxInFlight"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,6 +160,8 @@ func TestRefusedFields(t *testing.T) {
 				to.Description = in.Description
 				to.RateLimit = in.RateLimit
 				to.MaxInFlight = in.MaxInFlight
+				to.Retry = in.Retry
+				to.Timeout = in.Timeout
 				return nil
 			}, Secret: orNil(in.Secret)})
 			if c.field == "" {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/videocloud/webhooks/config"
 )
 
 // Settings are all that the owner of a webhook sets and is shown again. It is the one description of them: a part of the
@@ -14,7 +16,7 @@ import (
 // from which the rule, its message and the OpenAPI document are made; what a tag can't say stands in settingRules. So a
 // new field is one line here, one in each SDK and one in the reference.
 //
-//	min, max            the least and most bytes of a string, items of a list, members of a map, or the number itself
+//	min, max            the least and most bytes of a string, items of a list, members of a map, or the number or duration itself
 //	max_key, max_value  the most bytes of a map's keys and values
 type Settings struct {
 	URL         string            `json:"url" required:"true" null:"no" format:"uri" max:"2048" doc:"Where deliveries go: https, a public host, no user info." example:"https://your-server.com/webhooks"`
@@ -22,13 +24,17 @@ type Settings struct {
 	Description string            `json:"description,omitempty" max:"1024" doc:"A note of yours."`
 	RateLimit   int               `json:"rateLimit,omitempty" min:"0" max:"100000" doc:"Attempts a second at most; 0 is no limit."`
 	MaxInFlight int               `json:"maxInFlight,omitempty" min:"0" max:"10000" doc:"Attempts in flight at most; 0 is the server's own limit."`
+	Retry       []config.Duration `json:"retry,omitempty" min:"1" max:"16" doc:"Its own retry table: the delay before each attempt, counted from the end of the one before. The first attempt is made at once. With every attempt taking up its timeout it is shorter than max_age. Without it, the server's table." example:"0s,1m,1h"`
+	Timeout     config.Duration   `json:"timeout,omitempty" min:"1s" max:"60s" doc:"How long an attempt may take, the answer's body included, from 1s to 60s. Without it, the server's timeout." example:"30s"`
 	Metadata    map[string]string `json:"metadata,omitempty" max:"16" max_key:"64" max_value:"512" doc:"Strings of yours, which are kept and shown."`
 }
 
 // settingRules are what bounds can't say, by the field's name.
 var settingRules = map[string]func(s *Sender, v *Settings) error{
-	"url":    func(s *Sender, v *Settings) error { return s.checkURL(v.URL) },
-	"events": func(s *Sender, v *Settings) error { return s.checkEvents(v.Events) },
+	"url":     func(s *Sender, v *Settings) error { return s.checkURL(v.URL) },
+	"events":  func(s *Sender, v *Settings) error { return s.checkEvents(v.Events) },
+	"retry":   func(s *Sender, v *Settings) error { return s.checkRetry("retry", v) },
+	"timeout": func(s *Sender, v *Settings) error { return s.checkRetry("timeout", v) },
 }
 
 // setting is a field of Settings and its bounds.
@@ -46,7 +52,10 @@ var settings = func() []setting {
 	for i := range list {
 		tag := t.Field(i).Tag
 		number := func(name string) int {
-			n, _ := strconv.Atoi(tag.Get(name))
+			n, err := strconv.Atoi(tag.Get(name))
+			if d, problem := config.ParseDuration(tag.Get(name)); err != nil && problem == nil {
+				return int(d)
+			}
 			return n
 		}
 		f := &list[i]
@@ -68,7 +77,7 @@ func (s *Sender) checkSettings(was, is *Settings) error {
 		if reflect.DeepEqual(before.Field(f.index).Interface(), v.Interface()) && !(f.isRequired && v.IsZero()) {
 			continue
 		}
-		if problem := f.problem(v); problem != "" && !(f.isRequired && v.IsZero()) {
+		if problem := f.problem(v); problem != "" && !v.IsZero() { // what is zero is not set
 			return invalid(f.name, "%s", problem)
 		}
 		if rule := settingRules[f.name]; rule != nil { // it also says what to give where nothing was given
@@ -86,6 +95,10 @@ func (f *setting) problem(v reflect.Value) string {
 	case reflect.Int:
 		if n := v.Int(); n < int64(f.min) || n > int64(f.max) {
 			return fmt.Sprintf("%s is a number from %d to %d", f.name, f.min, f.max)
+		}
+	case reflect.Int64:
+		if d := v.Int(); d < int64(f.min) || d > int64(f.max) {
+			return fmt.Sprintf("%s is a duration from %s to %s", f.name, config.Duration(f.min), config.Duration(f.max))
 		}
 	case reflect.String:
 		if v.Len() < f.min || v.Len() > f.max || !utf8.ValidString(v.String()) {

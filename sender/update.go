@@ -124,7 +124,7 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 			return m, err
 		}
 		r.shown.Settings = w.Settings
-		m.URL = w.URL
+		m.set(&w.Settings)
 	}
 	if u.Secret != nil {
 		if err := s.rotate(r, &m, *u.Secret, time.Now(), u.SecretOverlap); err != nil {

@@ -84,7 +84,8 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 	r := record{lane: newLane(), account: account, status: in.Status, shown: shown{
 		Settings: in.Settings, HeaderNames: slices.Sorted(maps.Keys(in.Headers)),
 	}}
-	m := meta{URL: in.URL, Account: account}
+	m := meta{Account: account}
+	m.set(&in.Settings)
 	if m.Secret, err = s.seal(account, r.lane, in.Secret); err != nil {
 		return Webhook{}, "", err
 	}

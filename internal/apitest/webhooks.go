@@ -66,7 +66,7 @@ func testWebhooks(t *testing.T, c *client) {
 	t.Run("what GET answers can be PUT as it is", func(t *testing.T) {
 		c := c.in(t)
 		id := c.do("POST", "/webhooks", `{"url":"https://your-server.com/webhooks","events":["video.*"],"description":"first","headers":{"X-B":"1","X-A":"2"},`+
-			`"rateLimit":5,"maxInFlight":2,"metadata":{"team":"a"},"status":"paused"}`).ok(201)["id"].(string)
+			`"rateLimit":5,"maxInFlight":2,"metadata":{"team":"a"},"retry":["0s","90s","12h"],"timeout":"30s","status":"paused"}`).ok(201)["id"].(string)
 		got := c.do("GET", "/webhooks/"+id, "").ok(http.StatusOK)
 		for name, with := range map[string]map[string]any{
 			"as it is":         nil,
@@ -96,6 +96,21 @@ func testWebhooks(t *testing.T, c *client) {
 		require.Equal(t, map[string]any{"a": "1", "b": ""}, c.do("PATCH", "/webhooks/"+id, `{"metadata":{"a":"1","b":""}}`).ok(200)["metadata"])
 		require.Equal(t, map[string]any{"c": "2"}, c.do("PATCH", "/webhooks/"+id, `{"metadata":{"c":"2"}}`).ok(200)["metadata"])
 		require.NotContains(t, c.do("PATCH", "/webhooks/"+id, `{"metadata":null}`).ok(200), "metadata")
+	})
+	t.Run("a retry table and a timeout are kept, replaced and cleared", func(t *testing.T) {
+		c := c.in(t)
+		w := c.do("POST", "/webhooks", strings.Replace(newWebhook, "{", `{"retry":["0s","90s","0.5d"],"timeout":"1500ms",`, 1)).ok(201)
+		id := w["id"].(string)
+		require.Equal(t, []any{"0s", "1m30s", "12h"}, w["retry"])
+		require.Equal(t, "1.5s", w["timeout"])
+		require.Equal(t, w, c.do("GET", "/webhooks/"+id, "").ok(200))
+		w["retry"], w["timeout"] = []any{"5m"}, "1m"
+		require.Equal(t, w, c.do("PATCH", "/webhooks/"+id, `{"retry":["5m"],"timeout":"60s"}`).ok(200))
+		delete(w, "retry")
+		require.Equal(t, w, c.do("PUT", "/webhooks/"+id, `{"retry":null}`).ok(200))
+		delete(w, "timeout")
+		require.Equal(t, w, c.do("PUT", "/webhooks/"+id, `{"timeout":null}`).ok(200))
+		require.Equal(t, w, c.do("GET", "/webhooks/"+id, "").ok(200))
 	})
 	t.Run("one registration for one idempotency key", func(t *testing.T) {
 		c := c.in(t).as(keyB)
@@ -142,6 +157,14 @@ func testWebhooks(t *testing.T, c *client) {
 			{`{"secret":"new_webhook_secret","secretOverlap":24}`, 422, "invalid_field", "secretOverlap"},
 			{`{"secret":"new_webhook_secret","secretOverlap":"1 day"}`, 422, "invalid_field", "secretOverlap"},
 			{`{"status":"deleted"}`, 422, "invalid_field", "status"},
+			{`{"retry":["0s",60]}`, 422, "invalid_field", "retry"},
+			{`{"retry":["0s","soon"]}`, 422, "invalid_field", "retry"},
+			{`{"retry":["-1s"]}`, 422, "invalid_field", "retry"},
+			{`{"retry":"0s 1m"}`, 422, "invalid_field", "retry"},
+			{`{"timeout":"0s"}`, 422, "invalid_field", "timeout"},
+			{`{"timeout":"999ms"}`, 422, "invalid_field", "timeout"},
+			{`{"timeout":"61s"}`, 422, "invalid_field", "timeout"},
+			{`{"timeout":30}`, 422, "invalid_field", "timeout"},
 			{`{"metadata":{"a":1}}`, 422, "invalid_field", "metadata"},
 			{`{"headers":["X-A"]}`, 422, "invalid_field", "headers"},
 			{`{"headers":[1]}`, 422, "invalid_field", "headers"},

@@ -130,7 +130,7 @@ func (f *fake) CreateWebhook(_ context.Context, name string, in sender.NewWebhoo
 			return w, "", err
 		}
 	}
-	w = sender.Webhook{Settings: sender.Settings{URL: in.URL, Events: in.Events, Description: in.Description, RateLimit: in.RateLimit, MaxInFlight: in.MaxInFlight}, ID: strings.ReplaceAll(f.id("whk"), "-", ""), Status: sender.StatusActive, CreatedAt: time.Now(), HeaderNames: namesOf(in.Headers)}
+	w = sender.Webhook{Settings: in.Settings, ID: strings.ReplaceAll(f.id("whk"), "-", ""), Status: sender.StatusActive, CreatedAt: time.Now(), HeaderNames: namesOf(in.Headers)}
 	if in.Status != "" {
 		w.Status = in.Status
 	}

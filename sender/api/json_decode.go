@@ -17,7 +17,7 @@ import (
 //
 //	json:"name"       the member's name, exactly
 //	required:"true"   it must be there
-//	min:"1"           the least length of a string, or the least number
+//	min:"1"           the least length of a string, or the least number or duration
 //	null:"clear"      null stands for the empty value; otherwise it is as if the member were absent
 //	null:"no"         null is refused
 //
@@ -28,14 +28,15 @@ type plan struct {
 }
 
 type field struct {
-	name    string
-	index   []int
-	pointer bool
-	min     int64
-	hasMin  bool
-	longest time.Duration
-	null    string
-	read    reader
+	name     string
+	index    []int
+	pointer  bool
+	min      int64
+	hasMin   bool
+	longest  time.Duration // and shortest, of a duration
+	shortest time.Duration
+	null     string
+	read     reader
 }
 
 func planOf(t reflect.Type) *plan {
@@ -61,6 +62,7 @@ func (p *plan) add(t reflect.Type, at []int, partial bool, null string) {
 		}
 		if m, ok := sf.Tag.Lookup("min"); ok {
 			f.min, _ = strconv.ParseInt(m, 10, 64)
+			f.shortest, _ = config.ParseDuration(m)
 			f.hasMin = true
 		}
 		if m := sf.Tag.Get("max"); m != "" {

@@ -20,6 +20,8 @@ var (
 	typeDuration = reflect.TypeFor[time.Duration]()
 	typeStrings  = reflect.TypeFor[[]string]()
 	typeHeaders  = reflect.TypeFor[map[string]string]()
+	typeLength   = reflect.TypeFor[config.Duration]()
+	typeLengths  = reflect.TypeFor[[]config.Duration]()
 
 	typeHeaderUpdate = reflect.TypeFor[headerUpdate]()
 	typeIgnored      = reflect.TypeFor[ignored]()
@@ -32,8 +34,10 @@ func readerOf(t reflect.Type) reader {
 		return readObject
 	case t == typeTime:
 		return readTime
-	case t == typeDuration:
+	case t == typeDuration, t == typeLength:
 		return readDuration
+	case t == typeLengths:
+		return readDurations
 	case t == typeStrings:
 		return readStrings
 	case t == typeHeaders:
@@ -154,10 +158,30 @@ func readDuration(f *field, raw []byte, v reflect.Value) *sender.Error {
 		return invalid(f.name, "%s", problem)
 	}
 	d, err := config.ParseDuration(text)
-	if err != nil || d < 0 || d > f.longest {
+	if err != nil || d < f.shortest || d > f.longest {
+		if f.shortest > 0 {
+			return invalid(f.name, "must be a duration from %s to %s, such as 30s", config.FormatDuration(f.shortest), config.FormatDuration(f.longest))
+		}
 		return invalid(f.name, "must be a duration such as 24h, 90m or 2d, of %s at most", config.FormatDuration(f.longest))
 	}
 	v.SetInt(int64(d))
+	return nil
+}
+
+func readDurations(f *field, raw []byte, v reflect.Value) *sender.Error {
+	var texts []string
+	if refused := readStrings(f, raw, reflect.ValueOf(&texts).Elem()); refused != nil {
+		return refused
+	}
+	list := make([]config.Duration, len(texts))
+	for i, text := range texts {
+		d, err := config.ParseDuration(text)
+		if err != nil || d < 0 {
+			return invalid(f.name, "must be a list of durations such as 0s, 5m or 2d; number %d is none", i+1)
+		}
+		list[i] = config.Duration(d)
+	}
+	v.Set(reflect.ValueOf(list))
 	return nil
 }
 

@@ -67,7 +67,7 @@ func (s *schemas) of(t reflect.Type, request bool) doc {
 		return doc{{"type", "string"}, {"format", "date-time"}, {"pattern", `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`}}
 	case reflect.TypeFor[millis](), typeTime:
 		return doc{{"type", "string"}, {"format", "date-time"}}
-	case typeDuration:
+	case typeDuration, typeLength:
 		return doc{{"type", "string"}, {"pattern", `^([0-9]*\.?[0-9]+(d|h|m|s|ms|us|ns))+$`}, {"examples", []string{"24h"}}}
 	case typeIgnored:
 		return doc{}
@@ -200,7 +200,7 @@ func (s *schemas) constrained(sf reflect.StructField, request bool) doc {
 	if e := tag.Get("example"); e != "" {
 		example := any(e)
 		if kind == "array" {
-			example = []string{e}
+			example = strings.Split(e, ",")
 		}
 		d = append(d, member{"examples", []any{example}})
 	}

@@ -21,6 +21,10 @@ export interface Webhook {
   rateLimit?: number;
   /** Attempts in flight. */
   maxInFlight?: number;
+  /** Its own retry table. */
+  retry?: string[];
+  /** How long an attempt of its own may take. */
+  timeout?: string;
   /** Strings of yours. */
   metadata?: Record<string, string>;
 }
@@ -43,6 +47,10 @@ export interface WebhookInput {
   rateLimit?: number;
   /** Attempts in flight. */
   maxInFlight?: number;
+  /** Its own retry table: 1 to 16 delays before attempts, such as `['0s', '1m', '1h']`. `null`: the server's. */
+  retry?: readonly string[] | null;
+  /** How long an attempt may take, `1s` to `60s`. `null`: the server's timeout. */
+  timeout?: string | null;
   /** Up to 16 strings of yours, kept and shown. */
   metadata?: Record<string, string>;
   /** `paused` from the start. Default: active. */

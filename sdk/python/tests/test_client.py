@@ -34,13 +34,15 @@ LINK = {'id': 'key_1', 'url': 'https://x/#token=t', 'token': 't', 'expiresAt': '
 ACCOUNT = {'account': 'shop', 'createdAt': '2024-03-31T12:00:00Z', 'notifyEmail': [{'address': 'a@example.com', 'confirmed': False}]}
 CALLS = {
     'webhooks.register': (
-        lambda c: c.webhooks.register(url=WEBHOOK['url'], events=['video.*'], secret='your_webhook_secret', rate_limit=5),
-        'POST', '/webhooks', {'url': WEBHOOK['url'], 'events': ['video.*'], 'secret': 'your_webhook_secret', 'rateLimit': 5}, WEBHOOK),
+        lambda c: c.webhooks.register(url=WEBHOOK['url'], events=['video.*'], secret='your_webhook_secret', rate_limit=5, retry=['0s', timedelta(minutes=1)], timeout='30s'),
+        'POST', '/webhooks', {'url': WEBHOOK['url'], 'events': ['video.*'], 'secret': 'your_webhook_secret', 'rateLimit': 5,
+                               'retry': ['0s', '60s'], 'timeout': '30s'}, WEBHOOK),
     'webhooks.list': (lambda c: c.webhooks.list(limit=2, cursor='a&b'), 'GET', '/webhooks?limit=2&cursor=a%26b', None, {'items': [WEBHOOK]}),
     'webhooks.get': (lambda c: c.webhooks.get('whk_1'), 'GET', '/webhooks/whk_1', None, WEBHOOK),
     'webhooks.update': (
-        lambda c: c.webhooks.update('whk_1', secret='new_webhook_secret', secret_overlap=timedelta(hours=24), description='', max_in_flight=0),
-        'PUT', '/webhooks/whk_1', {'secret': 'new_webhook_secret', 'secretOverlap': '86400s', 'description': '', 'maxInFlight': 0}, WEBHOOK),
+        lambda c: c.webhooks.update('whk_1', secret='new_webhook_secret', secret_overlap=timedelta(hours=24), description='', max_in_flight=0, retry=[], timeout=''),
+        'PUT', '/webhooks/whk_1', {'secret': 'new_webhook_secret', 'secretOverlap': '86400s', 'description': '', 'maxInFlight': 0,
+                                   'retry': None, 'timeout': None}, WEBHOOK),
     'webhooks.delete': (lambda c: c.webhooks.delete('whk_1'), 'DELETE', '/webhooks/whk_1', None, {'id': 'whk_1'}),
     'webhooks.test': (lambda c: c.webhooks.test('whk_1'), 'POST', '/webhooks/whk_1/test', None, PUBLISHED),
     'webhooks.pause': (lambda c: c.webhooks.pause('whk_1'), 'PUT', '/webhooks/whk_1', {'status': 'paused'}, WEBHOOK),

@@ -99,6 +99,10 @@ class Webhook:
     rate_limit: Optional[int] = None
     #: Attempts in flight.
     max_in_flight: Optional[int] = None
+    #: Its own retry table, such as ``['0s', '1m', '1h']``.
+    retry: Optional[List[str]] = None
+    #: How long an attempt of its own may take, such as ``30s``.
+    timeout: Optional[str] = None
     #: Strings of yours.
     metadata: Optional[Dict[str, str]] = None
     #: Only after a registration, and only where the API made it. Keep it: it is never shown again.

@@ -27,6 +27,8 @@ class Webhooks:
         headers: Optional[Mapping[str, str]] = None,
         rate_limit: Optional[int] = None,
         max_in_flight: Optional[int] = None,
+        retry: Optional[Sequence[Union[str, timedelta]]] = None,
+        timeout: Union[str, timedelta, None] = None,
         metadata: Optional[Mapping[str, str]] = None,
         status: Optional[str] = None,
     ) -> Webhook:
@@ -37,10 +39,12 @@ class Webhooks:
         :param headers: sent with every delivery, such as ``Authorization``
         :param rate_limit: attempts a second
         :param max_in_flight: attempts in flight
+        :param retry: its own retry table: 1 to 16 delays before attempts, such as ``['0s', '1m', '1h']``
+        :param timeout: how long an attempt may take, ``1s`` to ``60s``
         :param metadata: up to 16 strings of yours, kept and shown
         :param status: ``active`` or ``paused``
         """
-        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, metadata, status)
+        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, retry, timeout, metadata, status)
         return build(Webhook, self._transport.send('POST', '/webhooks', body=body))
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Webhook]:
@@ -68,15 +72,17 @@ class Webhooks:
         headers: Optional[Mapping[str, str]] = None,
         rate_limit: Optional[int] = None,
         max_in_flight: Optional[int] = None,
+        retry: Optional[Sequence[Union[str, timedelta]]] = None,
+        timeout: Union[str, timedelta, None] = None,
         metadata: Optional[Mapping[str, str]] = None,
         status: Optional[str] = None,
     ) -> Webhook:
-        """Changes the fields given.
+        """Changes the fields given. An empty ``retry`` or ``timeout`` takes the server's again.
 
         :param secret_overlap: with a new secret: how long the old one still signs too, in ``webhook-signature``
         :param status: ``active`` or ``paused``
         """
-        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, metadata, status)
+        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, retry, timeout, metadata, status)
         if secret_overlap is not None:
             body['secretOverlap'] = duration(secret_overlap)
         # Rotating a secret twice would take the new one for the old one.
@@ -188,6 +194,8 @@ def _fields(
     headers: Optional[Mapping[str, str]],
     rate_limit: Optional[int],
     max_in_flight: Optional[int],
+    retry: Optional[Sequence[Union[str, timedelta]]],
+    timeout: Union[str, timedelta, None],
     metadata: Optional[Mapping[str, str]],
     status: Optional[str],
 ) -> Dict[str, Any]:
@@ -202,7 +210,14 @@ def _fields(
         'metadata': None if metadata is None else dict(metadata),
         'status': status,
     }
-    return {name: value for name, value in fields.items() if value is not None}
+    body = {name: value for name, value in fields.items() if value is not None}
+    if retry is not None:
+        if isinstance(retry, str):
+            raise TypeError(f'retry: a list is needed, such as [{retry!r}]')
+        body['retry'] = [duration(delay) for delay in retry] or None
+    if timeout is not None:
+        body['timeout'] = duration(timeout) or None
+    return body
 
 
 def _names(events: Sequence[str]) -> Any:
