@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -18,13 +19,28 @@ import (
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
-// TestInABrowser walks the views in Chromium against a running system; browser/walk.mjs says how. With
-// CONSOLE_SCREENSHOTS set to a folder it leaves a picture of each view there.
+// TestInABrowser walks the views in Chromium and does what people do there, against a running system: browser/walk.mjs and
+// browser/actions.mjs say how. With CONSOLE_SCREENSHOTS set to a folder they leave a picture of each view there.
 func TestInABrowser(t *testing.T) {
 	chromium := program(t, "chromium")
-	node, npm := program(t, "node"), program(t, "npm")
+	node, modules := program(t, "node"), browserModules(t)
+	for _, walk := range []string{"walk.mjs", "actions.mjs"} {
+		t.Run(walk, func(t *testing.T) {
+			at := startSystem(t)
+			arguments := []string{filepath.Join("browser", walk), modules, chromium, at.site, at.gateway, strconv.Itoa(at.appPort)}
+			if shots := os.Getenv("CONSOLE_SCREENSHOTS"); shots != "" {
+				arguments = append(arguments, shots)
+			}
+			out, err := exec.CommandContext(t.Context(), node, arguments...).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+		})
+	}
+}
 
-	modules := t.TempDir()
+// browserModules fetches what drives the browser.
+func browserModules(t *testing.T) string {
+	t.Helper()
+	npm, modules := program(t, "npm"), t.TempDir()
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		content, err := os.ReadFile(filepath.Join("browser", name))
 		require.NoError(t, err)
@@ -35,8 +51,19 @@ func TestInABrowser(t *testing.T) {
 	if out, err := install.CombinedOutput(); err != nil {
 		missing(t, fmt.Sprintf("npm can't fetch playwright-core and axe-core: %s", out))
 	}
+	return modules
+}
 
-	site, app := redistest.FreePort(t), redistest.FreePort(t)
+// system is a Caddy with sender, API, console, and a gateway with a queue in front of an app that a walk serves itself.
+type system struct {
+	site, gateway string
+	appPort       int
+}
+
+func startSystem(t *testing.T) system {
+	t.Helper()
+	store := redistest.Start(t)
+	site, gateway, app := redistest.FreePort(t), redistest.FreePort(t), redistest.FreePort(t)
 	text := fmt.Sprintf(`{
 	admin off
 	persist_config off
@@ -47,10 +74,11 @@ func TestInABrowser(t *testing.T) {
 		output discard
 	}
 	webhooks {
-		redis memory
+		redis %s
 		sender {
 			allow_http
 			allow_networks 127.0.0.0/8
+			retry 0s 100ms
 		}
 	}
 }
@@ -67,35 +95,34 @@ http://127.0.0.1:%d {
 http://127.0.0.1:%d {
 	handle /webhooks {
 		webhook_receiver videocloud your_webhook_secret {
-			name demo
+			name shop
+			queue {
+				retry 0s
+				deliver {
+					reverse_proxy 127.0.0.1:%d
+				}
+			}
 		}
-		respond "taken"
 	}
 	handle {
 		respond "taken"
 	}
 }
-`, t.TempDir(), site, app)
+`, t.TempDir(), store.URL(), site, gateway, app)
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
 	require.NoError(t, err)
 	require.NoError(t, caddy.Load(config, true))
 	t.Cleanup(func() { require.NoError(t, caddy.Stop()) })
-	address := fmt.Sprintf("http://127.0.0.1:%d", site)
+	at := system{site: fmt.Sprintf("http://127.0.0.1:%d", site), gateway: fmt.Sprintf("http://127.0.0.1:%d", gateway), appPort: app}
 	require.Eventually(t, func() bool {
-		resp, err := http.Get(address + "/console/api/config")
+		resp, err := http.Get(at.site + "/console/api/config")
 		if err != nil {
 			return false
 		}
 		_ = resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
-	}, 20*time.Second, 50*time.Millisecond)
-
-	arguments := []string{"browser/walk.mjs", modules, chromium, address, fmt.Sprintf("http://127.0.0.1:%d/app", app)}
-	if shots := os.Getenv("CONSOLE_SCREENSHOTS"); shots != "" {
-		arguments = append(arguments, shots)
-	}
-	out, err := exec.CommandContext(t.Context(), node, arguments...).CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	}, time.Minute, 50*time.Millisecond)
+	return at
 }
 
 func program(t *testing.T, name string) string {

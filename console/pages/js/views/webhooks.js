@@ -15,7 +15,7 @@ export default function Webhooks({ query }) {
 	const [text, find] = useState('');
 	const [status, pick] = useState(query.status ?? '');
 	const [most, more] = useState(step);
-	return html`<${Head} title="Webhooks">${may.manage() && html`<a class="button main" href="#/register">Register a webhook</a>`}</${Head}>
+	return html`<${Head} title="Webhooks">${may.manage() && all.data?.length !== 0 && html`<a class="button main" href="#/register">Register a webhook</a>`}</${Head}>
 	<${Loaded} from=${all}>${(items) => {
 		if (!items.length) return html`<${FirstSteps} webhooks=${items} />`;
 		const words = text.toLowerCase();

@@ -1,0 +1,70 @@
+// What the walks have in common: the browser, the log-in, the API, and what no page may ever do.
+import { createRequire } from 'node:module';
+import { readFile } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+
+export const [, , modules, executablePath, site, gateway, appPort, shots] = process.argv;
+export const key = 'operator-key';
+export const evil = '<img src=x onerror=alert(1)>"\'\u202e\u0007';
+const require = createRequire(modules + '/');
+const { chromium } = require('playwright-core');
+const axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+export const problems = [];
+
+// api asks the REST API, as an operator for an account.
+export async function api(method, path, body, account = 'default') {
+	const response = await fetch(site + path, { method, headers: { Authorization: `Bearer ${key}`, 'X-VideoCloud-Account': account, 'Content-Type': 'application/json' }, body: body && JSON.stringify(body) });
+	const answer = await response.json();
+	assert.ok(answer.success, `${method} ${path}: ${JSON.stringify(answer)}`);
+	return answer.data;
+}
+
+// until asks again until the answer is true.
+export async function until(what, ask) {
+	for (const end = Date.now() + 60000; Date.now() < end; await new Promise((done) => { setTimeout(done, 50); })) if (await ask()) return;
+	assert.fail(`never: ${what}`);
+}
+
+const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+
+// open is a tab of its own: errors, refusals of the policy and requests to elsewhere are problems.
+export async function open(width = 1280, colorScheme = 'light') {
+	const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme, permissions: ['clipboard-read', 'clipboard-write'] });
+	const page = await context.newPage();
+	page.setDefaultTimeout(60000);
+	page.on('pageerror', (e) => problems.push(`${e.message}`));
+	page.on('console', (m) => { if (/Content Security Policy/.test(m.text())) problems.push(m.text()); });
+	page.on('request', (r) => { if (!r.url().startsWith(site) && !r.url().startsWith('blob:') && !r.url().startsWith('data:')) problems.push(`asked ${r.url()}`); });
+	return page;
+}
+
+export async function login(page, with_ = key) {
+	await page.goto(site + '/console/');
+	await page.getByLabel('API key').fill(with_);
+	await page.getByRole('button', { name: 'Log in' }).click();
+}
+
+export const visit = (page, hash) => page.goto(site + '/console/#' + hash);
+
+// look holds the page as it stands to what holds everywhere: nothing too wide, nothing that axe-core calls serious, in
+// both themes; and no element of a foreign value.
+export async function look(page, name, themes = ['light', 'dark']) {
+	await page.locator('.skeleton').first().waitFor({ state: 'detached' }).catch(() => problems.push(`${name}: still loading`));
+	const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+	if (over > 0) problems.push(`${name} is ${over} px too wide`);
+	if (await page.locator('img[src="x"]').count()) problems.push(`${name}: a foreign value became an element`);
+	for (const theme of themes) {
+		await page.emulateMedia({ colorScheme: theme });
+		// By the debugger, which no policy of the page's concerns.
+		const found = await page.evaluate(axe + '; axe.run(document, { resultTypes: ["violations"] })');
+		for (const v of found.violations.filter((f) => ['serious', 'critical'].includes(f.impact))) problems.push(`${name}, ${theme}: ${v.id}: ${v.nodes[0].html} ${v.nodes[0].failureSummary}`);
+		if (shots) await page.screenshot({ path: `${shots}/${name}-${theme}.png` });
+	}
+}
+
+// finish ends the browser and says what was wrong.
+export async function finish() {
+	await browser.close();
+	assert.deepEqual(problems, []);
+}
