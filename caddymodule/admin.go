@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/videocloud/webhooks/receiver"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/store"
 )
@@ -15,8 +16,8 @@ import (
 func init() { caddy.RegisterModule(new(adminAPI)) }
 
 // adminAPI answers on Caddy's admin address. It is the operator's: it may name every account, and whoever reaches the
-// admin address can do more than this anyway. But for a
-// backup its answers hold no secret, signature or body.
+// admin address can do more than this anyway. Its
+// answers hold no secret, signature or body, but for a backup, and for the payload and headers of a queued event, which show is for.
 //
 //	GET  /webhooks/health     whether webhooks work: 200 or 503
 //	GET  /webhooks/stats      what was counted, and what waits
@@ -25,7 +26,8 @@ func init() { caddy.RegisterModule(new(adminAPI)) }
 //	GET  /webhooks/explain    what became of an event or a delivery
 //	POST /webhooks/retry      sends a delivery again
 //	POST /webhooks/replays    sends many again; GET says how far it is
-//	GET  /webhooks/dead       a receiver's queue: what it gave up; POST sends or drops it
+//	GET  /webhooks/dead       a receiver's queue: what it gave up, and what waits; POST sends, drops or moves it
+//	GET  /webhooks/show       an event in a receiver's queue, with headers and payload
 //	POST /webhooks/forget     lets a receiver take an event again
 //	GET  /webhooks/backup     all that the store holds, sealed secrets and payloads too; POST restore takes it
 //	POST /webhooks/reencrypt  encrypts all stored secrets with the first encryption key
@@ -43,10 +45,11 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "/webhooks/stats", Handler: adminHandler{http.MethodGet: answering(stats)}},
 		{Pattern: "/webhooks/webhooks", Handler: adminHandler{http.MethodGet: answering(listWebhooks)}},
 		{Pattern: "/webhooks/tail", Handler: adminHandler{http.MethodGet: tail}},
-		{Pattern: "/webhooks/explain", Handler: adminHandler{http.MethodGet: answering(one((*sender.Sender).Explain))}},
+		{Pattern: "/webhooks/explain", Handler: adminHandler{http.MethodGet: answering(explain)}},
 		{Pattern: "/webhooks/retry", Handler: adminHandler{http.MethodPost: answering(retryDelivery)}},
 		{Pattern: "/webhooks/replays", Handler: adminHandler{http.MethodPost: answering(startReplay), http.MethodGet: answering(one((*sender.Sender).Replay))}},
 		{Pattern: "/webhooks/dead", Handler: adminHandler{http.MethodGet: answering(listDead), http.MethodPost: answering(changeDead)}},
+		{Pattern: "/webhooks/show", Handler: adminHandler{http.MethodGet: answering(showEvent)}},
 		{Pattern: "/webhooks/forget", Handler: adminHandler{http.MethodPost: answering(forget)}},
 		{Pattern: "/webhooks/backup", Handler: adminHandler{http.MethodGet: backup}},
 		{Pattern: "/webhooks/restore", Handler: adminHandler{http.MethodPost: answering(restore)}},
@@ -116,12 +119,14 @@ func adminStatus(err error) int {
 	var refused *sender.Error
 	var bad *badRequest
 	var nobody *noReceiver
+	var nothing *notQueued
 	switch {
 	case errors.As(err, &bad):
 		return http.StatusBadRequest
-	case errors.Is(err, errNotRunning), errors.Is(err, errNoSender), errors.As(err, &nobody):
+	case errors.Is(err, errNotRunning), errors.Is(err, errNoSender), errors.As(err, &nobody), errors.As(err, &nothing):
 		return http.StatusNotFound
-	case errors.Is(err, sender.ErrNoKey), errors.Is(err, sender.ErrUnopened), errors.Is(err, store.ErrNotEmpty), errors.Is(err, store.ErrNoBackup):
+	case errors.Is(err, sender.ErrNoKey), errors.Is(err, sender.ErrUnopened), errors.Is(err, store.ErrNotEmpty), errors.Is(err, store.ErrNoBackup),
+		errors.Is(err, receiver.ErrUnderWay), errors.Is(err, receiver.ErrQueueFull):
 		return http.StatusConflict
 	case errors.As(err, &refused):
 		switch refused.Code {

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -35,6 +36,8 @@ type queueStats struct {
 	Queue            string         `json:"queue"` // sender, or a receiver's name
 	Depth            map[string]int `json:"depth"` // by state
 	OldestDueSeconds float64        `json:"oldestDueSeconds"`
+	// Forgotten says that the configuration has no such deliver any more: nobody delivers what is in it.
+	Forgotten bool `json:"forgotten,omitempty"`
 }
 
 // stats answers GET /webhooks/stats.
@@ -46,7 +49,6 @@ func stats(r *http.Request, a *App) (int, any, error) {
 		Health:      a.health(r, 0),
 		Receivers:   receiversCounted(),
 		Sender:      senderStats{Attempts: map[string]float64{}, Deliveries: map[string]float64{}},
-		Queues:      []queueStats{},
 		StoreErrors: map[string]float64{},
 	}
 	each(senderAttempts, func(labels map[string]string, count float64) {
@@ -60,8 +62,23 @@ func stats(r *http.Request, a *App) (int, any, error) {
 	})
 	ctx, cancel := context.WithTimeout(r.Context(), depthTimeout)
 	defer cancel()
-	a.eachQueue(ctx, func(q queueStats) { answer.Queues = append(answer.Queues, q) })
+	answer.Queues = a.allQueues(ctx)
 	return http.StatusOK, answer, nil
+}
+
+// allQueues are the queues as far as they can be asked, those that the configuration has forgotten at the end.
+func (a *App) allQueues(ctx context.Context) []queueStats {
+	all := []queueStats{}
+	a.eachQueue(ctx, func(q queueStats) { all = append(all, q) })
+	for _, name := range slices.Sorted(maps.Keys(a.shared)) {
+		forgotten, _ := a.shared[name].enqueuer.Forgotten(ctx)
+		for _, f := range forgotten {
+			q := statsOf(name+"/"+f.Delivery, f.Depth)
+			q.Forgotten = true
+			all = append(all, q)
+		}
+	}
+	return all
 }
 
 // receiversCounted is what each receiver counted, by name and scheme.

@@ -140,7 +140,7 @@ func TestAdminDead(t *testing.T) {
 	for i := range 3 {
 		do(t, signed(t, s.url("/webhooks"), fmt.Sprint("evt_", i), strings.Replace(testEvent, "vid_123456", fmt.Sprint("vid_", i), 1)))
 	}
-	var dead struct{ Items []receiver.Dead }
+	var dead struct{ Items []receiver.Queued }
 	require.Eventually(t, func() bool {
 		s.adminJSON("/webhooks/dead?name=queued", &dead)
 		return len(dead.Items) == 3

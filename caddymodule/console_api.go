@@ -21,7 +21,8 @@ import (
 //	GET  /session   whose key it is
 //	GET  /stats     what this process counted, what waits, and how it is
 //	GET  /gateways  the receivers: what they counted, and their queues
-//	GET  /dead      a receiver's queue: what it gave up; POST sends or drops it
+//	GET  /dead      a receiver's queue: what it gave up, and what waits; POST sends, drops or moves it
+//	GET  /show      an event in it, with headers and payload
 //	POST /forget    lets a receiver take an event again
 //	GET  /live      what happens, as it happens
 //	     /rest/…    the REST API with the key of act_as
@@ -94,6 +95,7 @@ var consoleRoutes = map[string]consoleRoute{
 	"GET /gateways": {operator: true, handle: enveloped(gateways)},
 	"GET /dead":     {operator: true, handle: enveloped(listDead)},
 	"POST /dead":    {operator: true, changes: true, handle: enveloped(changeDead)},
+	"GET /show":     {operator: true, handle: enveloped(showEvent)},
 	"POST /forget":  {operator: true, changes: true, handle: enveloped(forget)},
 	"GET /live":     {operator: true, handle: live},
 }
@@ -220,7 +222,7 @@ func gateways(r *http.Request, a *App) (int, any, error) {
 	if _, err := known(r); err != nil {
 		return 0, nil, err
 	}
-	answer := gatewaysAnswer{Receivers: receiversCounted(), Queues: []queueStats{}}
+	answer := gatewaysAnswer{Receivers: receiversCounted()}
 	for _, there := range a.receivers {
 		if !slices.ContainsFunc(answer.Receivers, func(s receiverStats) bool { return s.Name == there.Name() }) {
 			answer.Receivers = append(answer.Receivers, receiverStats{Name: there.Name(), Requests: map[string]float64{}})
@@ -228,6 +230,6 @@ func gateways(r *http.Request, a *App) (int, any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), depthTimeout)
 	defer cancel()
-	a.eachQueue(ctx, func(q queueStats) { answer.Queues = append(answer.Queues, q) })
+	answer.Queues = a.allQueues(ctx)
 	return http.StatusOK, answer, nil
 }

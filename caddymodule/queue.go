@@ -16,7 +16,9 @@ import (
 
 // namedQueue is the queue of one app behind the receivers of one name.
 type namedQueue struct {
-	name string // of the receiver and, after a slash, of the app where there are several
+	name      string // of the receiver and, after a slash, of the app where it has a name
+	owner     string // the receiver's name
+	forgotten bool   // no deliver of the configuration is called so any more
 	*receiver.Queue
 }
 
@@ -67,15 +69,16 @@ func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver, shape
 
 func (a *App) deliveryQueue(ctx caddy.Context, c *config.Receiver, d *Delivery, server *caddyhttp.Server) (*receiver.Queue, error) {
 	routes := d.Routes.Compile(endOfRoutes)
-	bring := deliver(func(w http.ResponseWriter, req *http.Request) error {
+	bring := func(w http.ResponseWriter, req *http.Request) error {
 		repl := caddy.NewReplacer()
 		shown := shownOutcome{queuedOutcome(c, req.Header)}
 		repl.Map(shown.placeholder)
 		req = caddyhttp.PrepareRequest(req, repl, w, server)
 		return orNoApp(req, failure(routes.ServeHTTP(w, req)))
-	})
+	}
 	q, err := receiver.NewQueue(receiver.QueueOptions{
-		Config: *c.Queue, Store: a.store, Name: c.Name, Delivery: d.Name, Logger: slogger(ctx), Deliver: bring.shown(c),
+		Config: *c.Queue, Store: a.store, Name: c.Name, Delivery: d.Name, Logger: slogger(ctx), Deliver: bring,
+		Observe: feedDelivered(c.Name, d.Name),
 	})
 	if err != nil {
 		return nil, err
@@ -84,7 +87,7 @@ func (a *App) deliveryQueue(ctx caddy.Context, c *config.Receiver, d *Delivery, 
 	if d.Name != "" {
 		name += "/" + d.Name
 	}
-	a.queues = append(a.queues, namedQueue{name, q})
+	a.queues = append(a.queues, namedQueue{name: name, owner: c.Name, Queue: q})
 	return q, nil
 }
 
@@ -121,14 +124,4 @@ func (a *App) stopQueues() {
 	for range a.queues {
 		<-stopped
 	}
-}
-
-// queue returns the queue of the receivers of that name.
-func (a *App) queue(name string) (*receiver.Queue, bool) {
-	for _, q := range a.queues {
-		if q.name == name {
-			return q.Queue, true
-		}
-	}
-	return nil, false
 }

@@ -160,7 +160,8 @@ func (a *App) forgotten(ctx context.Context) (problems []string) {
 		all, _ := a.shared[name].enqueuer.Forgotten(ctx)
 		for _, f := range all {
 			problems = append(problems, fmt.Sprintf("the receiver %s has %d events that wait and %d dead ones for the deliver %q, which it has no more: "+
-				"name it again until they are delivered", name, f.Waiting, f.Dead, f.Delivery))
+				"name it again until they are delivered, or `caddy webhook dead move %s/%s <deliver>`, or purge them",
+				name, f.Depth.Waiting+f.Depth.InFlight, f.Depth.Dead, f.Delivery, name, f.Delivery))
 		}
 	}
 	return problems

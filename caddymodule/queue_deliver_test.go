@@ -72,20 +72,21 @@ func TestSeveralApps(t *testing.T) {
 		require.Equal(t, "audit", last.Header.Get("X-Webhook-Deliver"))
 
 		a := must(running.newest())
-		dead := must(a.queueOf("shop/down"))
+		dead := theQueue(t, "shop/down")
 		require.Eventually(t, func() bool {
 			d, err := dead.Depth(t.Context())
 			return err == nil && d.Waiting == 0 && d.InFlight == 0 && d.Dead > 0
 		}, 10*time.Second, time.Millisecond)
 		for _, app := range []string{"shop/billing", "shop/audit", "shop/never"} {
-			d, err := must(a.queueOf(app)).Depth(t.Context())
+			d, err := theQueue(t, app).Depth(t.Context())
 			require.NoError(t, err)
 			require.Zero(t, d.Dead, app)
 		}
 		_, metrics := s.adminGet("/metrics")
 		require.Contains(t, metrics, `caddy_webhook_queue_depth{queue="shop/down",state="dead"}`)
 		require.Contains(t, metrics, `caddy_webhook_queue_depth{queue="shop/billing",state="waiting"} 0`)
-		_, err := a.queueOf("shop")
+		require.Len(t, must(a.queuesOf(t.Context(), "shop")), 4)
+		_, err := a.queuesOf(t.Context(), "shop/other")
 		require.ErrorContains(t, err, "shop/billing, shop/never, shop/audit, shop/down")
 		resp, _ := do(t, signed(t, s.url("/webhooks"), "evt_0", strings.Replace(testEvent, "vid_123456", "vid_0", 1)))
 		require.Equal(t, "true", resp.Header.Get("X-Webhook-Duplicate"))
@@ -146,7 +147,7 @@ func TestARenamedDeliverIsShown(t *testing.T) {
 		resp, _ := do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
 		require.Equal(t, http.StatusOK, resp.StatusCode)
 		require.Eventually(t, func() bool {
-			d, err := must(must(running.newest()).queueOf("queued/old")).Depth(t.Context())
+			d, err := theQueue(t, "queued/old").Depth(t.Context())
 			return err == nil && d.Waiting == 1 && d.InFlight == 0
 		}, 10*time.Second, time.Millisecond)
 		require.Empty(t, must(running.newest()).forgotten(t.Context()))

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/videocloud/webhooks/receiver"
 )
 
 var (
@@ -66,7 +68,7 @@ func (a *App) eachQueue(ctx context.Context, f func(queueStats)) {
 	if a.running != nil {
 		// It counts its own errors.
 		if q, err := a.running.QueueStats(ctx); err == nil {
-			f(queueStats{senderQueue, map[string]int{depthWaiting: q.Waiting, depthInFlight: q.InFlight}, q.OldestDue.Seconds()})
+			f(queueStats{Queue: senderQueue, Depth: map[string]int{depthWaiting: q.Waiting, depthInFlight: q.InFlight}, OldestDueSeconds: q.OldestDue.Seconds()})
 		}
 	}
 	seen := map[string]bool{}
@@ -84,10 +86,14 @@ func (a *App) eachQueue(ctx context.Context, f func(queueStats)) {
 		if name == senderQueue {
 			name = "receiver:" + name
 		}
-		f(queueStats{
-			name, map[string]int{depthWaiting: depth.Waiting, depthInFlight: depth.InFlight, depthDead: depth.Dead},
-			max(0, depth.Oldest.Seconds()),
-		})
+		f(statsOf(name, depth))
+	}
+}
+
+func statsOf(name string, depth receiver.Depth) queueStats {
+	return queueStats{
+		Queue: name, Depth: map[string]int{depthWaiting: depth.Waiting, depthInFlight: depth.InFlight, depthDead: depth.Dead},
+		OldestDueSeconds: max(0, depth.Oldest.Seconds()),
 	}
 }
 

@@ -51,9 +51,7 @@ func TestQueueAnswersAtOnceAndDelivers(t *testing.T) {
 		require.Eventually(t, func() bool { n, _, _ := app.seen(); return n >= 2 }, 10*time.Second, time.Millisecond)
 		app.answer(http.StatusOK)
 		require.Eventually(t, func() bool {
-			q, ok := must(running.newest()).queue("queued")
-			require.True(t, ok)
-			d, err := q.Depth(t.Context())
+			d, err := theQueue(t, "queued").Depth(t.Context())
 			return err == nil && d.Waiting == 0 && d.InFlight == 0
 		}, 10*time.Second, time.Millisecond)
 		n, last, body := app.seen()
@@ -71,6 +69,15 @@ func TestQueueAnswersAtOnceAndDelivers(t *testing.T) {
 		resp, _ = do(t, signed(t, s.url("/elsewhere"), "evt_2", testEvent))
 		require.Equal(t, http.StatusNotFound, resp.StatusCode)
 	})
+}
+
+// theQueue is the one queue of that name in the running configuration.
+func theQueue(t *testing.T, name string) *receiver.Queue {
+	t.Helper()
+	found, err := must(running.newest()).queuesOf(t.Context(), name)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	return found[0].Queue
 }
 
 func must[T any](v T, err error) T {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/videocloud/webhooks/receiver"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -96,12 +98,12 @@ func TestLesson50_AQueueWithNobodyBehind(t *testing.T) {
 			s.load("webhooks {\n redis memory\n}", strings.Replace(site, proxy, test.deliver, 1))
 			resp, _ := do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
 			require.Equal(t, http.StatusOK, resp.StatusCode)
-			q, _ := must(running.newest()).queue("queued")
+			q := theQueue(t, "queued")
 			require.Eventually(t, func() bool {
 				d, err := q.Depth(t.Context())
 				return err == nil && d.Waiting == 0 && d.InFlight == 0
 			}, 10*time.Second, time.Millisecond)
-			dead, err := q.Dead(t.Context(), 0, 10)
+			dead, _, err := q.List(t.Context(), receiver.Selection{}, "", 10)
 			require.NoError(t, err)
 			require.Equal(t, test.dead, len(dead) == 1)
 			if test.dead {

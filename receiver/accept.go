@@ -14,8 +14,10 @@ import (
 
 var (
 	//go:embed lua/accept.lua
-	acceptLua    string
-	acceptScript = queue.Script(keysLua + acceptLua)
+	acceptLua string
+	//go:embed lua/lanes.lua
+	lanesLua     string
+	acceptScript = queue.Script(lanesLua + keysLua + acceptLua)
 )
 
 // Bounds of one call of the accept script.

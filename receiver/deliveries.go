@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Deliveries are the queues of one receiver in front of several apps, one for each app: each has its own retries and dead
@@ -47,38 +46,6 @@ func (d *Deliveries) enqueue(c *Claim, j *Job, keep func(name string) bool) (Enq
 		return 0, ErrNoApp
 	}
 	return d.queues[0].enqueueTo(to, c, j, keep)
-}
-
-// Forgotten is what waits or is dead for a delivery that no [Deliveries] names any more: it was renamed or removed.
-type Forgotten struct {
-	Delivery string // empty for the one without a name
-	Waiting  int
-	Dead     int
-}
-
-// Forgotten finds the deliveries that events were queued for, but that are not among these. Name one again, and its events go out.
-func (d *Deliveries) Forgotten(ctx context.Context) ([]Forgotten, error) {
-	first := d.queues[0]
-	tags, err := first.store.Client().SMembers(ctx, first.tag+"delivers").Result()
-	if err != nil {
-		return nil, deadError(err)
-	}
-	var all []Forgotten
-	for _, tag := range tags {
-		if slices.ContainsFunc(d.queues, func(q *Queue) bool { return q.queue.Tag(0) == tag }) {
-			continue
-		}
-		pipe := first.store.Client().Pipeline()
-		waiting, dead := pipe.ZCard(ctx, tag+"lane:"+first.o.Name), pipe.ZCard(ctx, tag+"dead:"+first.o.Name)
-		if _, err := pipe.Exec(ctx); err != nil {
-			return nil, deadError(err)
-		}
-		if n, m := int(waiting.Val()), int(dead.Val()); n+m > 0 {
-			name := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(tag, first.tag), "q:"), ":")
-			all = append(all, Forgotten{name, n, m})
-		}
-	}
-	return all, nil
 }
 
 // ownQueue is an [Enqueuer] of this package: it keeps its own time, and writes what is kept of a request without another map.

@@ -179,11 +179,26 @@ func DecodeJob(b []byte) (*Job, error) {
 // decodeJob is DecodeJob of a text, whose memory all that it returns shares. The body is beside the job.
 func decodeJob(text string) (j *Job, body string, err error) {
 	d := decoder{rest: text}
+	j, err = d.job()
+	if err != nil {
+		return nil, "", err
+	}
+	body = d.text()
+	if d.failed || len(d.rest) > 0 {
+		return nil, "", errJobCut
+	}
+	return j, body, nil
+}
+
+var errJobCut = fmt.Errorf("%w: it is cut short or too long", ErrJob)
+
+// job reads all but the body.
+func (d *decoder) job() (*Job, error) {
 	version, tls := d.octet(), d.octet()
 	if d.failed || version != jobVersion || tls > 1 {
-		return nil, "", fmt.Errorf("%w: unknown version", ErrJob)
+		return nil, fmt.Errorf("%w: unknown version", ErrJob)
 	}
-	j = &Job{TLS: tls == 1, Received: time.UnixMilli(d.varint()).UTC()}
+	j := &Job{TLS: tls == 1, Received: time.UnixMilli(d.varint()).UTC()}
 	for _, s := range [...]*string{&j.Method, &j.URI, &j.Host, &j.RemoteAddr, &j.Scheme, &j.ID, &j.Event, &j.Timestamp} {
 		*s = d.text()
 	}
@@ -201,11 +216,10 @@ func decodeJob(text string) (j *Job, body string, err error) {
 		}
 		j.Header[name] = all[first:len(all):len(all)]
 	}
-	body = d.text()
-	if d.failed || len(d.rest) > 0 {
-		return nil, "", fmt.Errorf("%w: it is cut short or too long", ErrJob)
+	if d.failed {
+		return nil, errJobCut
 	}
-	return j, body, nil
+	return j, nil
 }
 
 // decoder reads from what is left. Once it failed it only returns zeros, so that callers check once.

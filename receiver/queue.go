@@ -2,7 +2,6 @@ package receiver
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,12 +15,6 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/store"
-)
-
-var (
-	//go:embed lua/purge.lua
-	purgeLua    string
-	purgeScript = queue.Script(purgeLua)
 )
 
 // QueueOptions are what a [Queue] is made of. Store, Name and Deliver are required.
@@ -41,8 +34,8 @@ type QueueOptions struct {
 	Deliver func(http.ResponseWriter, *http.Request) error
 	// Logger gets one line for each attempt and each dead event. Defaults to none.
 	Logger *slog.Logger
-	// Observe is called after each attempt with its outcome: succeeded, retrying or failed. Defaults to nothing.
-	Observe func(outcome string, took time.Duration)
+	// Observe is called after each attempt, and when events are given up without one. Defaults to nothing.
+	Observe func(QueueAttempt)
 }
 
 // Queue keeps verified events in Redis and delivers them to the app: answered at once, retried by a table, dead after
@@ -89,7 +82,7 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 	q.accepts = trips[*accept]{timeout: enqueueTimeout, carrier: func() carrier[*accept] { return &acceptor{q: q} }}
 	q.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: q.queue, Store: q.store, Shards: func(ctx context.Context) (int, error) { return 1, q.store.Ready(ctx) },
-		Handler: q.attempt, Concurrency: o.Config.Concurrency, PerLane: o.Config.Concurrency, OneLane: true, Logger: q.log,
+		Handler: q.attempt, OnExpired: q.expired, Concurrency: o.Config.Concurrency, PerLane: o.Config.Concurrency, OneLane: true, Logger: q.log,
 	})
 	return q, nil
 }
@@ -136,7 +129,7 @@ const (
 
 // attempt brings one event to the app. It is the dispatcher's handler.
 func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
-	number, began := j.Attempts+1, time.Now()
+	number, status, began := j.Attempts+1, 0, time.Now()
 	job, body, err := decodeJob(j.Payload)
 	if err != nil {
 		q.unreadable(j, err)
@@ -144,9 +137,9 @@ func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 	}
 	trace := job.Header.Get("Traceparent") // before the app's handlers get the headers
 	if j.Expiries >= poisonAfter {
-		err = errors.New("the gateway stopped three times in a row while delivering it")
+		err = errPoison
 	} else {
-		err = q.deliver(ctx, job, body, number)
+		status, err = q.deliver(ctx, job, body, number)
 	}
 	if err != nil && ctx.Err() != nil {
 		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt
@@ -162,36 +155,42 @@ func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 	took := time.Since(began)
 	q.logAttempt(ctx, &attempted{job, trace, number, outcome, err, took, out.Delay})
 	if q.o.Observe != nil {
-		q.o.Observe(outcome, took)
+		seen := QueueAttempt{ID: job.ID, Event: job.Event, Number: number, Status: status, Outcome: outcome, Took: took, Next: out.Delay}
+		if err != nil {
+			seen.Error = err.Error()
+		}
+		q.o.Observe(seen)
 	}
 	return out
 }
 
-// deliver makes one attempt. A panic of the app's handlers is its failure.
-func (q *Queue) deliver(ctx context.Context, job *Job, body string, number int) (err error) {
+var errPoison = errors.New("poison: the gateway stopped three times in a row while delivering it")
+
+// deliver makes one attempt and returns what the app answered, 0 where it did not. A panic of the app's handlers is its failure.
+func (q *Queue) deliver(ctx context.Context, job *Job, body string, number int) (status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, q.o.Config.Timeout)
 	defer cancel()
 	req, err := job.request(ctx, number, job.Header, body)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if q.o.Delivery != "" {
 		req.Header[config.HeaderDeliver] = []string{q.o.Delivery}
 	}
+	var w answer
 	defer func() {
 		if p := recover(); p != nil {
 			q.log.Error("delivery panicked", "webhook_name", q.o.Name, "event_id", job.ID, "panic", p, "stack", string(debug.Stack()))
-			err = errors.New("the handlers behind the queue panicked")
+			status, err = w.status, errors.New("the handlers behind the queue panicked")
 		}
 	}()
-	var w answer
 	if err := q.o.Deliver(&w, req); err != nil && (w.status == 0 || !errors.Is(err, ErrNoApp)) {
-		return err
+		return w.status, err
 	}
 	if w.status != 0 && (w.status < 200 || w.status > 299) {
-		return fmt.Errorf("the app answered %d", w.status)
+		return w.status, fmt.Errorf("the app answered %d", w.status)
 	}
-	return ctx.Err() // an answer after the time counts as none
+	return w.status, ctx.Err() // an answer after the time counts as none
 }
 
 // answer takes what the app answers: only the status is of use.

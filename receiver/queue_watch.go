@@ -13,6 +13,18 @@ import (
 // queueLines thins out floods of a queue's log lines, each kind by itself.
 type queueLines struct{ successes, failures, dead sample.Lines }
 
+// QueueAttempt is an attempt to bring an event to its app, or events that were given up without one.
+type QueueAttempt struct {
+	ID, Event string
+	Number    int    // 1 is the first; 0 without an attempt
+	Status    int    // what the app answered; 0 where it did not
+	Outcome   string // succeeded, retrying or failed
+	Error     string
+	Took      time.Duration
+	Next      time.Duration // until the next attempt
+	Count     int           // how many events waited too long; 0 for an attempt
+}
+
 // attempted is one attempt that ended, and what comes of it: "succeeded", "retrying" or "failed".
 type attempted struct {
 	job     *Job
@@ -83,7 +95,18 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// unreadable logs a stored event that no version of this program wrote.
+// unreadable tells of a stored event that no version of this program wrote.
 func (q *Queue) unreadable(j *queue.Job, err error) {
 	q.log.Error("delivery.failed", "webhook_name", q.o.Name, "job", j.ID, "error", err)
+	if q.o.Observe != nil {
+		q.o.Observe(QueueAttempt{Number: j.Attempts + 1, Outcome: outcomeDead, Error: err.Error()})
+	}
+}
+
+// expired tells of events that waited too long.
+func (q *Queue) expired(e queue.Expired) {
+	q.log.Warn("delivery.failed", "webhook_name", q.o.Name, "deliver", q.o.Delivery, "outcome", outcomeDead, "error", queue.ReasonExpired, "count", e.Count)
+	if q.o.Observe != nil {
+		q.o.Observe(QueueAttempt{Outcome: outcomeDead, Error: "expired: they waited too long", Count: e.Count})
+	}
 }

@@ -11,6 +11,7 @@
 //	webhooks   list webhooks with their backlog
 //	tail       show what happens, as it happens
 //	explain    say what became of an event or a delivery
+//	show       show an event in a receiver's queue
 //	retry      send a delivery again
 //	replay     send many again
 //	dead       look after what a receiver's queue gave up
@@ -81,7 +82,7 @@ func build(root *cobra.Command) {
 		return finish(cmd, usagef("there is no command %q; see caddy webhook --help", args[0]))
 	}
 	root.AddCommand(newKeygen(), newSign(), newVerify(), newSend(), newListen(),
-		newStats(), newWebhooks(), newTail(), newExplain(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt(), newBackup(), newRestore(), newVersion(), newSchemes())
+		newStats(), newWebhooks(), newTail(), newExplain(), newShow(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt(), newBackup(), newRestore(), newVersion(), newSchemes())
 	complete(root)
 	// Caddy's own help ends in where its own documentation is.
 	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,50 +16,121 @@ import (
 
 func newDead() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "dead list|retry|purge [<name>]",
+		Use:   "dead list|retry|purge|move [<name>]",
 		Short: "Looks after the events that a receiver's queue gave up",
 		Long: `
-Looks after the events that a receiver's queue gave up after its last attempt.
-The name is the receiver's, and may be left out where only one has a queue.`,
+Looks after the events that a receiver's queue gave up after its last attempt,
+and with --state waiting after those that wait. The name is the receiver's, with
+the queues of all its apps, or after a slash that of one app: shop/billing. It
+may be left out where only one receiver has a queue. What a deliver that was
+renamed left behind is named like that too.`,
 		Example: `  $ caddy webhook dead list
   $ caddy webhook dead retry shop --all
-  $ caddy webhook dead purge shop 06e1...`,
+  $ caddy webhook dead purge shop 06e1...
+  $ caddy webhook dead move shop/old new`,
 		Args: cobra.ArbitraryArgs, // answered below, with exit status 2
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return finish(cmd, usagef("say list, retry or purge; see --help"))
+			return finish(cmd, usagef("say list, retry, purge or move; see --help"))
 		},
 	}
 	cmd.AddCommand(newDeadList(), newDeadChange("retry", "Delivers them again, with a fresh retry table", "due now"),
-		newDeadChange("purge", "Drops them for good", "dropped"))
+		newDeadChange("purge", "Drops them for good", "dropped"), newDeadMove())
 	return cmd
+}
+
+// chosenEvents say which events of a queue are meant.
+type chosenEvents struct{ deliver, state, event, since, until string }
+
+func (c *chosenEvents) add(cmd *cobra.Command, states string) {
+	flags := cmd.Flags()
+	flags.StringVar(&c.deliver, "deliver", "", "only those for this deliver")
+	flags.StringVar(&c.state, "state", "", states+" (default: dead)")
+	flags.StringVar(&c.event, "event", "", "only events of this type")
+	flags.StringVar(&c.since, "since", "", "only those received from this time on: RFC 3339, or so long ago, such as 2h or 7d")
+	flags.StringVar(&c.until, "until", "", "only those received until this time")
+}
+
+// times reads since and until.
+func (c *chosenEvents) times() (since, until *time.Time, err error) {
+	if since, err = parseTime("since", c.since); err == nil {
+		until, err = parseTime("until", c.until)
+	}
+	return since, until, err
+}
+
+// of is the name of the receiver's queue that deliver chooses.
+func (c *chosenEvents) of(name string) (string, error) {
+	switch {
+	case c.deliver == "":
+		return name, nil
+	case name == "":
+		return "", usagef("deliver: name the receiver too, as in caddy webhook dead list shop --deliver %s", c.deliver)
+	case strings.Contains(name, "/"):
+		return "", usagef("deliver: %s names one already", name)
+	}
+	return name + "/" + c.deliver, nil
+}
+
+type deadListFlags struct {
+	adminFlags
+	chosenEvents
+	limit   int
+	cursor  string
+	headers bool
 }
 
 func newDeadList() *cobra.Command {
-	var f adminFlags
-	var offset, limit int
+	var f deadListFlags
 	cmd := &cobra.Command{
-		Use:     "list [<name>]",
-		Short:   "Lists them, the oldest first",
-		Example: `  $ caddy webhook dead list shop`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return finish(cmd, listDead(cmd, &f, args, offset, limit))
-		},
+		Use:   "list [<name>]",
+		Short: "Lists them, the oldest first",
+		Example: `  $ caddy webhook dead list shop
+  $ caddy webhook dead list shop/billing --state waiting --headers`,
+		RunE: func(cmd *cobra.Command, args []string) error { return finish(cmd, f.run(cmd, args)) },
 	}
-	f.add(cmd)
-	cmd.Flags().IntVar(&offset, "offset", 0, "how many to pass over")
-	cmd.Flags().IntVar(&limit, "limit", 100, "how many to list, 1,000 at most")
+	f.adminFlags.add(cmd)
+	f.chosenEvents.add(cmd, "dead, waiting or in_flight")
+	cmd.Flags().IntVar(&f.limit, "limit", 100, "how many to list, 1,000 at most")
+	cmd.Flags().StringVar(&f.cursor, "cursor", "", "where the list before ended")
+	cmd.Flags().BoolVar(&f.headers, "headers", false, "with their headers; values that may be secrets are hidden")
 	return cmd
 }
 
-func listDead(cmd *cobra.Command, f *adminFlags, args []string, offset, limit int) error {
+// queuedList is a page of a queue's contents.
+type queuedList struct {
+	Items      []receiver.Queued
+	NextCursor string
+}
+
+func (f *deadListFlags) run(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
 		return usagef("unexpected argument %q; see --help", args[1])
 	}
-	name, _ := nameAndJobs(args)
-	_, err := view(cmd, f, pathOf("/webhooks/dead", map[string]string{
-		"name": name, "offset": strconv.Itoa(offset), "limit": strconv.Itoa(limit),
-	}), printDead)
+	name, jobs := nameAndJobs(args)
+	if len(jobs) > 0 {
+		return usagef("%q is a job: caddy webhook show <name> <job> shows one", jobs[0])
+	}
+	name, err := f.of(name)
+	if err != nil {
+		return err
+	}
+	since, until, err := f.times()
+	if err != nil {
+		return err
+	}
+	_, err = view(cmd, &f.adminFlags, pathOf("/webhooks/dead", map[string]string{
+		"name": name, "state": f.state, "event": f.event, "since": written(since), "until": written(until),
+		"limit": strconv.Itoa(f.limit), "cursor": f.cursor,
+	}), f.print)
 	return err
+}
+
+// written is a time as the admin API takes it.
+func written(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.Format(time.RFC3339Nano)
 }
 
 // nameAndJobs tells the receiver's name, which may be left out, from the jobs behind it.
@@ -71,50 +144,135 @@ func nameAndJobs(args []string) (name string, jobs []string) {
 // isJob matches the ID of a job: 128 bits in base 32, the time first. Nobody names a receiver like this.
 var isJob = regexp.MustCompile(`^0[0-9a-hjkmnp-tv-z]{25}$`)
 
-func printDead(w io.Writer, list *struct{ Items []receiver.Dead }) {
+func (f *deadListFlags) print(w io.Writer, list *queuedList) {
+	state := or(f.state, string(receiver.PlaceDead))
 	if len(list.Items) == 0 {
-		fmt.Fprintln(w, "no dead events")
-		return
+		fmt.Fprintln(w, "no", strings.ReplaceAll(state, "_", " "), "events")
+	} else {
+		f.printItems(w, list.Items)
 	}
-	t := newTable(w, "JOB", "EVENT", "ID", "DIED", "ATTEMPTS", "BYTES", "ERROR")
-	for _, d := range list.Items {
-		t.row(d.Job, or(d.Event, "-"), or(d.ID, "-"), ago(&d.Failed), d.Attempts, d.Size, d.Error)
+	if list.NextCursor != "" {
+		fmt.Fprintf(w, "there may be more: --cursor %s\n", list.NextCursor)
+	}
+}
+
+func (f *deadListFlags) printItems(w io.Writer, items []receiver.Queued) {
+	named := false
+	for _, q := range items {
+		named = named || q.Deliver != ""
+	}
+	columns := []string{"JOB", "EVENT", "ID", "WHEN", "ATTEMPTS", "BYTES", "ERROR"}
+	if named {
+		columns = append([]string{"DELIVER"}, columns...)
+	}
+	t := newTable(w, columns...)
+	for _, q := range items {
+		row := []any{q.Job, or(q.Event, "-"), or(q.ID, "-"), whenQueued(&q), q.Attempts, q.Size, q.Error}
+		if named {
+			row = append([]any{or(q.Deliver, "-")}, row...)
+		}
+		t.row(row...)
+		if f.headers {
+			t.end()
+			printHeaders(w, "  ", q.Headers)
+		}
 	}
 	t.end()
 }
 
+// whenQueued says what a waiting event waits for, and since when a dead one is.
+func whenQueued(q *receiver.Queued) string {
+	switch {
+	case q.Failed != nil:
+		return "dead " + ago(q.Failed)
+	case q.Due == nil:
+		return "under way"
+	case q.Due.After(time.Now()):
+		return "due in " + rounded(time.Until(*q.Due))
+	}
+	return "due since " + rounded(time.Since(*q.Due))
+}
+
+type deadChange struct {
+	adminFlags
+	chosenEvents
+	action, done string
+	all          bool
+}
+
 func newDeadChange(action, short, done string) *cobra.Command {
-	var f adminFlags
-	var all bool
+	f := deadChange{action: action, done: done}
 	cmd := &cobra.Command{
-		Use:   action + " [<name>] <job>...|--all",
+		Use:   action + " [<name>] <job>...|--all|--event|--since",
 		Short: short,
 		Example: "  $ caddy webhook dead " + action + " shop 06h0hy8cdhr556vrb0pjm50w44\n" +
-			"  $ caddy webhook dead " + action + " shop --all",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return finish(cmd, changeDead(cmd, &f, action, done, all, args))
-		},
+			"  $ caddy webhook dead " + action + " shop --all\n" +
+			"  $ caddy webhook dead " + action + " shop/billing --event video.uploaded --since 2h",
+		RunE: func(cmd *cobra.Command, args []string) error { return finish(cmd, f.run(cmd, args)) },
 	}
-	f.add(cmd)
-	cmd.Flags().BoolVar(&all, "all", false, "all of them")
+	f.adminFlags.add(cmd)
+	f.chosenEvents.add(cmd, "dead or waiting")
+	cmd.Flags().BoolVar(&f.all, "all", false, "all of them")
 	return cmd
 }
 
-func changeDead(cmd *cobra.Command, f *adminFlags, action, done string, all bool, args []string) error {
+// deadQuestion is what the admin API is asked.
+type deadQuestion struct {
+	Name   string     `json:"name"`
+	Action string     `json:"action"`
+	Jobs   []string   `json:"jobs,omitempty"`
+	All    bool       `json:"all,omitempty"`
+	State  string     `json:"state,omitempty"`
+	Event  string     `json:"event,omitempty"`
+	Since  *time.Time `json:"since,omitempty"`
+	Until  *time.Time `json:"until,omitempty"`
+	To     string     `json:"to,omitempty"`
+}
+
+func (f *deadChange) run(cmd *cobra.Command, args []string) error {
 	name, jobs := nameAndJobs(args)
-	if all == (len(jobs) > 0) {
-		return usagef("name jobs of `caddy webhook dead list`, or give --all")
+	filtered := f.event != "" || f.since != "" || f.until != ""
+	if (f.all || filtered) == (len(jobs) > 0) {
+		return usagef("name jobs of `caddy webhook dead list`, or choose by --event, --since and --until, or give --all")
 	}
+	name, err := f.of(name)
+	if err != nil {
+		return err
+	}
+	since, until, err := f.times()
+	if err != nil {
+		return err
+	}
+	return askDead(cmd, &f.adminFlags, deadQuestion{name, f.action, jobs, f.all, f.state, f.event, since, until, ""}, f.done)
+}
+
+func newDeadMove() *cobra.Command {
+	var f adminFlags
+	cmd := &cobra.Command{
+		Use:   "move <receiver>/<deliver> <deliver>",
+		Short: "Moves all that waits or is dead to the queue of another deliver",
+		Long: `
+Moves all that waits or is dead for one deliver to the queue of another one of
+the same receiver, with its time and its attempts: for a deliver that was
+renamed. That of the only app without a name is <receiver>/ with nothing behind.`,
+		Example: `  $ caddy webhook dead move shop/old new`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 || args[0] == "" || args[1] == "" {
+				return finish(cmd, usagef("name the deliver whose events are moved, and the one that gets them; see --help"))
+			}
+			return finish(cmd, askDead(cmd, &f, deadQuestion{Name: args[0], Action: "move", To: args[1]}, "moved"))
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func askDead(cmd *cobra.Command, f *adminFlags, q deadQuestion, done string) error {
 	a, err := f.connect()
 	if err != nil {
 		return err
 	}
-	text, err := a.ask(cmd.Context(), http.MethodPost, "/webhooks/dead", struct {
-		Name   string   `json:"name"`
-		Action string   `json:"action"`
-		Jobs   []string `json:"jobs,omitempty"`
-		All    bool     `json:"all,omitempty"`
-	}{name, action, jobs, all})
+	text, err := a.ask(cmd.Context(), http.MethodPost, "/webhooks/dead", q)
 	if err != nil {
 		return err
 	}

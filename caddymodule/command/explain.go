@@ -18,7 +18,9 @@ func newExplain() *cobra.Command {
 		Short: "Says what became of an event or a delivery, and what comes next",
 		Long: `
 Says what became of an event or of one delivery: every attempt, how it stands
-now, why, and what comes next.`,
+now, why, and what comes next. An event that came to a gateway of this Caddy is
+found by its ID, its key or its job: what its claims know, and how it stands in
+the queue of each app.`,
 		Example: `  $ caddy webhook explain evt_0190...
   $ caddy webhook explain dlv_... --json`,
 		RunE: about("an event or a delivery", func(cmd *cobra.Command, id string) error {
@@ -45,7 +47,35 @@ func about(what string, run func(cmd *cobra.Command, argument string) error) fun
 	}
 }
 
-func printExplanation(w io.Writer, x *sender.Explanation) {
+// explanation is what the sender and the gateways know of an event.
+type explanation struct {
+	sender.Explanation
+	Gateways []struct {
+		Receiver, Scheme, Event string
+		Says                    []string
+	}
+}
+
+func printExplanation(w io.Writer, x *explanation) {
+	if x.Type != "" || len(x.Gateways) == 0 {
+		printSent(w, &x.Explanation)
+	} else {
+		newTable(w, "event", x.EventID).end()
+	}
+	for _, g := range x.Gateways {
+		fmt.Fprintln(w)
+		t := newTable(w, "gateway", fmt.Sprintf("%s (%s)", nameOr(g.Receiver), g.Scheme))
+		if g.Event != "" {
+			t.row("type", g.Event)
+		}
+		for _, line := range g.Says {
+			t.row("", line)
+		}
+		t.end()
+	}
+}
+
+func printSent(w io.Writer, x *sender.Explanation) {
 	t := newTable(w, "event", x.EventID)
 	t.row("type", x.Type)
 	t.row("account", x.Account)

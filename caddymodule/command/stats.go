@@ -58,6 +58,7 @@ type statsAnswer struct {
 		Queue            string
 		Depth            map[string]int
 		OldestDueSeconds float64
+		Forgotten        bool
 	}
 	Sender      struct{ Attempts, Deliveries map[string]float64 }
 	Receivers   []receiverCounts
@@ -108,7 +109,11 @@ func (s *statsAnswer) printQueues(w io.Writer) {
 		if n, ok := q.Depth["dead"]; ok {
 			dead = fmt.Sprint(n)
 		}
-		t.row(q.Queue, q.Depth["waiting"], q.Depth["in_flight"], dead, seconds(q.OldestDueSeconds))
+		name := q.Queue
+		if q.Forgotten {
+			name += " (no deliver has this name any more)"
+		}
+		t.row(name, q.Depth["waiting"], q.Depth["in_flight"], dead, seconds(q.OldestDueSeconds))
 	}
 	t.end()
 }

@@ -155,7 +155,8 @@ type tailLine struct {
 	Attempt                     int
 	State                       string
 	NextAttemptInMS             int64
-	Name, Scheme, ID            string
+	Name, Deliver, Scheme, ID   string
+	Count                       int
 	LeftOut                     int64
 	DryRun                      bool
 }
@@ -178,7 +179,15 @@ func (l *tailLine) String() string {
 			b.WriteString(", dry run")
 		}
 	} else if l.Kind == "delivery" {
-		fmt.Fprintf(&b, "%s %s from the queue of %s, attempt %d", or(l.Event, "-"), or(l.ID, "-"), l.Name, l.Attempt)
+		from := l.Name
+		if l.Deliver != "" {
+			from += "/" + l.Deliver
+		}
+		if l.Count > 0 {
+			fmt.Fprintf(&b, "%s in the queue of %s", counted(l.Count, "event", "events"), from)
+		} else {
+			fmt.Fprintf(&b, "%s %s from the queue of %s, attempt %d", or(l.Event, "-"), or(l.ID, "-"), from, l.Attempt)
+		}
 	} else {
 		fmt.Fprintf(&b, "%s %s to %s (%s), attempt %d, %s", l.Event, l.EventID, l.WebhookID, l.Account, l.Attempt, l.State)
 	}

@@ -26,3 +26,12 @@ func (v *Verifier) IDHeaders() []string {
 
 // SignsForm reports whether the scheme signs a form by its fields.
 func (v *Verifier) SignsForm() bool { return v.described().form != nil }
+
+// SecretHeaders are the headers that hold the secret itself in requests of a scheme, or a token that stands for it. A scheme whose options
+// name the header has none here: its verifier knows.
+func SecretHeaders(scheme string) []string {
+	if r, ok := table()[Canonical(scheme)]; ok {
+		return r.secretHeaders()
+	}
+	return nil
+}

@@ -26,8 +26,7 @@ local function queue_of(tag)
   q.ready = is_ready(q.length > 0 and call('ZSCORE', base .. 'ready', lane))
   q.tended = q.ready and call('ZCARD', base .. 'leases') > 0 and tonumber(time[2]) % 8 > 0
   if not q.ready and call('EXISTS', q.conf) == 0 then
-    call('HSET', q.conf, 'st', 'active', 'fix', '1', 'w', '1000000', 'fl', '0') -- the app's own limits count, not a window
-    call('SADD', root .. 'delivers', tag) -- for those that a configuration forgets, see deliveries.go
+    make_lane(lane, root)
   end
   queues[tag] = q
   return q

@@ -1,4 +1,4 @@
--- purge: drops dead events for good.
+-- purge: drops events for good, dead ones and waiting ones. What is being delivered stays.
 --
 -- KEYS[1] the receiver's tag, see lib.lua of internal/queue
 -- ARGV[10] lane, ARGV[11…] jobs
@@ -6,11 +6,20 @@
 --
 -- Safe to repeat: what is gone is not counted.
 
-local lane, n = ARGV[10], 0
+local lane, n, waited = ARGV[10], 0, 0
 for i = 11, #ARGV do
-  if call('ZREM', base .. 'dead:' .. lane, ARGV[i]) == 1 then
-    call('DEL', base .. 'job:' .. lane .. ARGV[i], base .. 'body:' .. ARGV[i])
+  local job = ARGV[i]
+  local waits = call('ZREM', base .. 'lane:' .. lane, job)
+  waited = waited + waits
+  if waits + call('ZREM', base .. 'dead:' .. lane, job) > 0 then
+    call('ZREM', base .. 'late:' .. lane, job)
+    call('DEL', base .. 'job:' .. lane .. job, base .. 'body:' .. job)
     n = n + 1
   end
+end
+if waited > 0 then
+  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu')
+  offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), h[5], 0)
+  waiting(-waited)
 end
 return n

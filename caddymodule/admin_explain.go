@@ -1,0 +1,162 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/videocloud/webhooks/receiver"
+	"github.com/videocloud/webhooks/sender"
+)
+
+// explanation is what is known of an event: by the sender, which made it, and by the receivers that took it.
+type explanation struct {
+	*sender.Explanation
+	EventID  string          `json:"eventId"`
+	Gateways []gatewayRecord `json:"gateways,omitempty"`
+}
+
+// gatewayRecord is what a receiver knows of an event.
+type gatewayRecord struct {
+	Receiver string `json:"receiver"`
+	Scheme   string `json:"scheme"`
+	Event    string `json:"event,omitempty"`
+	// Known is how the event stands at the claims: in_work, done, or nothing where they don't know it, or not any more.
+	Known string `json:"known,omitempty"`
+	// ClaimedAt is when it was taken, and KnownUntil when it is forgotten.
+	ClaimedAt  *time.Time   `json:"claimedAt,omitempty"`
+	KnownUntil *time.Time   `json:"knownUntil,omitempty"`
+	Deliveries []deliveryAt `json:"deliveries,omitempty"`
+	Says       []string     `json:"says"`
+
+	queues bool // it has a queue
+}
+
+// explain answers GET /webhooks/explain?id=&account=.
+func explain(r *http.Request, a *App) (int, any, error) {
+	param, err := known(r, "id", "account")
+	if err != nil {
+		return 0, nil, err
+	}
+	id := param("id")
+	if id == "" {
+		return 0, nil, &badRequest{"id is missing"}
+	}
+	x := explanation{EventID: id}
+	if x.Gateways, err = a.atGateways(r.Context(), id); err != nil {
+		return 0, nil, err
+	}
+	sent, err := a.explainSent(r, param("account"), id)
+	switch {
+	case err == nil:
+		x.Explanation, x.EventID = sent, sent.EventID
+	case len(x.Gateways) == 0:
+		return 0, nil, err
+	}
+	return http.StatusOK, x, nil
+}
+
+// explainSent asks the sender.
+func (a *App) explainSent(r *http.Request, account, id string) (*sender.Explanation, error) {
+	s, err := a.operated()
+	if err != nil {
+		if len(a.receivers) > 0 {
+			err = &notQueued{"the receivers of this Caddy"}
+		}
+		return nil, err
+	}
+	if account, err = accountOf(r, s, account, id); err != nil {
+		return nil, err
+	}
+	sent, err := s.Explain(r.Context(), account, id)
+	return &sent, err
+}
+
+// atGateways asks each receiver of this configuration once. Those of one name and scheme know the same.
+func (a *App) atGateways(ctx context.Context, id string) ([]gatewayRecord, error) {
+	var all []gatewayRecord
+	asked := map[[2]string]bool{}
+	queued := map[string][]queuedIn{}
+	for _, name := range slices.Sorted(maps.Keys(a.shared)) {
+		queues, err := a.queuesBehind(ctx, name, a.shared[name].enqueuer)
+		if err != nil {
+			return nil, err
+		}
+		if queued[name], err = findQueued(ctx, queues, id); err != nil {
+			return nil, err
+		}
+	}
+	for _, there := range a.receivers {
+		key := [2]string{there.Name(), there.Scheme()}
+		if asked[key] {
+			continue
+		}
+		asked[key] = true
+		claim, err := there.Known(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		record := gatewayRecord{Receiver: there.Name(), Scheme: there.Scheme()}
+		for _, q := range queued[there.Name()] {
+			if q.Scheme == "" || q.Scheme == there.Scheme() {
+				record.Event = q.Event
+				record.Deliveries = append(record.Deliveries, q.standing())
+			}
+		}
+		if claim.State == receiver.Unknown && len(record.Deliveries) == 0 {
+			continue
+		}
+		_, record.queues = a.shared[there.Name()]
+		record.say(claim)
+		all = append(all, record)
+	}
+	return all, nil
+}
+
+// say puts into words how an event stands at a receiver.
+func (g *gatewayRecord) say(k receiver.KnownEvent) {
+	if k.State != receiver.Unknown {
+		g.ClaimedAt, g.KnownUntil = &k.ClaimedAt, &k.Until
+	}
+	queued := g.queues
+	switch {
+	case k.State == receiver.KnownInWork:
+		g.Known = "in_work"
+		g.Says = append(g.Says, "it is with the app right now: copies are answered 409")
+	case k.State == receiver.KnownDone:
+		g.Known = "done"
+		text := "the app answered 2xx"
+		if queued {
+			text = "it was taken into the queue"
+		}
+		g.Says = append(g.Says, text+"; copies are duplicates until "+k.Until.Format(time.RFC3339))
+	default:
+		g.Says = append(g.Says, "its claim is not known any more: a copy would be taken again")
+	}
+	for _, d := range g.Deliveries {
+		g.Says = append(g.Says, d.says())
+	}
+	if queued && len(g.Deliveries) == 0 {
+		g.Says = append(g.Says, "it is in the queue no more: it was delivered, or purged")
+	}
+}
+
+func (d *deliveryAt) says() string {
+	at := d.Queue
+	switch {
+	case d.Forgotten:
+		return fmt.Sprintf("%s: %s, but the configuration has no such deliver any more; `caddy webhook dead move` brings it to another", at, d.State)
+	case d.State == receiver.PlaceInFlight:
+		return fmt.Sprintf("%s: attempt %d is under way", at, d.Attempts+1)
+	case d.State == receiver.PlaceDead:
+		text := fmt.Sprintf("%s: dead since %s, after %d attempts", at, d.Failed.Format(time.RFC3339), d.Attempts)
+		if d.Error != "" {
+			text += ": " + d.Error
+		}
+		return text + "; `caddy webhook dead retry` sends it again"
+	}
+	return fmt.Sprintf("%s: attempt %d is due at %s", at, d.Attempts+1, d.Due.Format(time.RFC3339))
+}

@@ -1,0 +1,288 @@
+package caddymodule
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/videocloud/webhooks/receiver"
+)
+
+// queuesOf returns the queues that a name means: all of a receiver, or after a slash that of one of its apps. Those that no deliver of the
+// configuration names any more are among them; the one of an app without a name stands before a slash with nothing behind it.
+// Without a name it is the only receiver with a queue.
+func (a *App) queuesOf(ctx context.Context, name string) ([]namedQueue, error) {
+	if name == "" {
+		names := slices.Sorted(maps.Keys(a.shared))
+		switch len(names) {
+		case 0:
+			return nil, &badRequest{"no receiver here has a queue"}
+		case 1:
+			name = names[0]
+		default:
+			return nil, &badRequest{"name one of the receivers with a queue: " + strings.Join(names, ", ")}
+		}
+	}
+	owner, one := name, false
+	if _, ok := a.shared[name]; !ok {
+		if at := strings.LastIndexByte(name, '/'); at > 0 {
+			owner, one = name[:at], true
+		}
+	}
+	shared, ok := a.shared[owner]
+	if !ok {
+		if _, err := a.receiver(owner); err != nil {
+			return nil, err
+		}
+		return nil, &badRequest{"the receiver " + owner + " has no queue"}
+	}
+	all, err := a.queuesBehind(ctx, owner, shared.enqueuer)
+	if err != nil || !one {
+		return all, err
+	}
+	var there []string
+	for _, q := range all {
+		if q.name == name || q.forgotten && q.name == owner && name == owner+"/" {
+			return []namedQueue{q}, nil
+		}
+		there = append(there, q.name)
+	}
+	return nil, &badRequest{"there is no such deliver; there is " + strings.Join(there, ", ")}
+}
+
+// queuesBehind are the queues of the receivers of one name, then those that the configuration has forgotten.
+func (a *App) queuesBehind(ctx context.Context, name string, d *receiver.Deliveries) ([]namedQueue, error) {
+	var all []namedQueue
+	for _, q := range a.queues {
+		if q.owner == name && !slices.ContainsFunc(all, func(other namedQueue) bool { return other.name == q.name }) {
+			all = append(all, q)
+		}
+	}
+	forgotten, err := d.Forgotten(ctx)
+	for _, f := range forgotten {
+		all = append(all, namedQueue{name: name + "/" + f.Delivery, owner: name, forgotten: true, Queue: f.Queue})
+	}
+	return all, err
+}
+
+// selection reads which events of a queue are meant.
+func selection(state, event string, since, until time.Time) (receiver.Selection, error) {
+	s := receiver.Selection{State: receiver.Place(cmp.Or(state, string(receiver.PlaceDead))), Event: event, Since: since, Until: until}
+	switch s.State {
+	case receiver.PlaceDead, receiver.PlaceWaiting, receiver.PlaceInFlight:
+		return s, nil
+	}
+	return s, &badRequest{"state is dead, waiting or in_flight"}
+}
+
+// maxDeadPage bounds one answer.
+const maxDeadPage = 1000
+
+// queueCursor is where a list over several queues goes on.
+type queueCursor struct {
+	Queue  string `json:"q"`
+	Behind string `json:"b"`
+}
+
+func (c queueCursor) String() string {
+	text, _ := json.Marshal(c)
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+func readQueueCursor(text string) (c queueCursor, err error) {
+	if text == "" {
+		return c, nil
+	}
+	decoded, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(decoded, &c)
+	}
+	if err != nil {
+		return c, &badRequest{"cursor: take the nextCursor of the answer before"}
+	}
+	return c, nil
+}
+
+// deadList is a page of a queue's contents.
+type deadList struct {
+	Items      []receiver.Queued `json:"items"`
+	NextCursor string            `json:"nextCursor,omitempty"`
+}
+
+// listDead answers GET /webhooks/dead?name=&state=&event=&since=&until=&limit=&cursor=: what is dead, or waits, in the queues of a name.
+func listDead(r *http.Request, a *App) (int, any, error) {
+	param, err := known(r, "name", "state", "event", "since", "until", "limit", "cursor")
+	if err != nil {
+		return 0, nil, err
+	}
+	var times [2]time.Time
+	for i, name := range []string{"since", "until"} {
+		if text := param(name); text != "" {
+			if times[i], err = time.Parse(time.RFC3339, text); err != nil {
+				return 0, nil, &badRequest{name + " is a time such as 2024-03-31T12:00:00Z"}
+			}
+		}
+	}
+	chosen, err := selection(param("state"), param("event"), times[0], times[1])
+	if err != nil {
+		return 0, nil, err
+	}
+	limit := 100
+	if text := param("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxDeadPage {
+			return 0, nil, &badRequest{"limit is a number between 1 and 1000"}
+		}
+	}
+	cursor, err := readQueueCursor(param("cursor"))
+	if err != nil {
+		return 0, nil, err
+	}
+	queues, err := a.queuesOf(r.Context(), param("name"))
+	if err != nil {
+		return 0, nil, err
+	}
+	list, err := contents(r.Context(), queues, chosen, cursor, limit)
+	return http.StatusOK, list, err
+}
+
+// contents is a page over several queues, one after the other.
+func contents(ctx context.Context, queues []namedQueue, s receiver.Selection, from queueCursor, limit int) (*deadList, error) {
+	list := &deadList{Items: []receiver.Queued{}}
+	if from.Queue != "" {
+		at := slices.IndexFunc(queues, func(q namedQueue) bool { return q.name == from.Queue })
+		if at < 0 {
+			return nil, &badRequest{"cursor: the queue that it stands in is gone; begin again"}
+		}
+		queues = queues[at:]
+	}
+	for i, q := range queues {
+		items, next, err := q.List(ctx, s, from.Behind, limit-len(list.Items))
+		if errors.Is(err, receiver.ErrCursor) {
+			err = &badRequest{"cursor: take the nextCursor of the answer before"}
+		}
+		if err != nil {
+			return nil, err
+		}
+		list.Items = append(list.Items, items...)
+		switch {
+		case next != "":
+			list.NextCursor = queueCursor{q.name, next}.String()
+			return list, nil
+		case len(list.Items) >= limit && i+1 < len(queues):
+			list.NextCursor = queueCursor{queues[i+1].name, ""}.String()
+			return list, nil
+		}
+		from.Behind = ""
+	}
+	return list, nil
+}
+
+// deadQuestion is what POST /webhooks/dead takes: what to do with which events of the queues of a name.
+type deadQuestion struct {
+	Name, Action string
+	Jobs         []string
+	All          bool // all that are selected
+	State, Event string
+	Since, Until time.Time
+	To           string // of move: the app whose queue they go to
+}
+
+// changeDead answers POST /webhooks/dead: retry, purge or move.
+func changeDead(r *http.Request, a *App) (int, any, error) {
+	var q deadQuestion
+	if err := question(r, &q); err != nil {
+		return 0, nil, err
+	}
+	queues, err := a.queuesOf(r.Context(), q.Name)
+	if err != nil {
+		return 0, nil, err
+	}
+	if q.Action == "move" {
+		return a.moveQueue(r.Context(), queues, &q)
+	}
+	chosen, err := selection(q.State, q.Event, q.Since, q.Until)
+	if err != nil {
+		return 0, nil, err
+	}
+	filtered := q.Event != "" || !q.Since.IsZero() || !q.Until.IsZero()
+	if (q.All || filtered) == (len(q.Jobs) > 0) {
+		return 0, nil, &badRequest{"name jobs, or choose by event, since and until, or say all"}
+	}
+	if chosen.State == receiver.PlaceInFlight {
+		return 0, nil, &badRequest{"what is being delivered right now can't be changed: state is dead or waiting"}
+	}
+	total := 0
+	for _, queue := range queues {
+		n, err := q.change(r.Context(), queue, len(queues) == 1, chosen, filtered)
+		if total += n; err != nil {
+			return 0, nil, err
+		}
+	}
+	return http.StatusOK, changed{total}, nil
+}
+
+// change does to one queue what was asked for. only says that it was named itself.
+func (d *deadQuestion) change(ctx context.Context, q namedQueue, only bool, s receiver.Selection, filtered bool) (int, error) {
+	switch {
+	case d.Action == "retry" && q.forgotten && only:
+		return 0, &badRequest{"nobody delivers for " + q.name + ": it is no deliver of the configuration; move its events to one that is"}
+	case d.Action == "retry" && q.forgotten:
+		return 0, nil
+	case d.Action == "retry" && len(d.Jobs) > 0:
+		return q.Retry(ctx, d.Jobs...)
+	case d.Action == "retry":
+		return q.RetryAll(ctx, s)
+	case d.Action != "purge":
+		return 0, &badRequest{"action is retry, purge or move"}
+	case len(d.Jobs) > 0:
+		return q.Purge(ctx, d.Jobs...)
+	case q.forgotten && only && !filtered && d.State == "":
+		n, err := q.Drop(ctx) // the whole lane: what waits in it is as lost as what is dead
+		if errors.Is(err, receiver.ErrUnderWay) && n > 0 {
+			err = nil
+		}
+		return n, err
+	}
+	return q.PurgeAll(ctx, s)
+}
+
+// moveQueue moves what is in one queue to that of another app of the same receiver.
+func (a *App) moveQueue(ctx context.Context, from []namedQueue, q *deadQuestion) (int, any, error) {
+	if len(from) > 1 {
+		var names []string
+		for _, f := range from {
+			names = append(names, f.name)
+		}
+		return 0, nil, &badRequest{"name the deliver whose events are moved: " + strings.Join(names, ", ")}
+	}
+	if len(q.Jobs) > 0 || q.All || q.State != "" || q.Event != "" || !q.Since.IsZero() || !q.Until.IsZero() {
+		return 0, nil, &badRequest{"move takes all of a queue; it goes with name and to alone"}
+	}
+	owner := from[0].owner
+	to := owner + "/" + strings.TrimPrefix(q.To, owner+"/")
+	for _, there := range a.queues {
+		if there.owner == owner && (there.name == to || there.name == q.To) && there.name != from[0].name {
+			n, err := from[0].MoveTo(ctx, there.Queue)
+			if err != nil && n > 0 {
+				err = fmt.Errorf("%d were moved: %w", n, err)
+			}
+			return http.StatusOK, changed{n}, err
+		}
+	}
+	var there []string
+	for _, q := range a.queues {
+		if q.owner == owner && q.name != from[0].name {
+			there = append(there, q.name)
+		}
+	}
+	return 0, nil, &badRequest{"to: name another deliver of the configuration: " + strings.Join(distinct(there), ", ")}
+}

@@ -1,0 +1,142 @@
+package caddymodule
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/videocloud/webhooks/receiver"
+)
+
+// shownEvent is an event in the queues of a receiver, with its headers, its payload, and how it stands at each app.
+type shownEvent struct {
+	Receiver   string       `json:"receiver"`
+	ID         string       `json:"id,omitempty"`
+	Event      string       `json:"event,omitempty"`
+	Scheme     string       `json:"scheme,omitempty"`
+	Received   time.Time    `json:"received"`
+	Method     string       `json:"method,omitempty"`
+	URI        string       `json:"uri,omitempty"`
+	Host       string       `json:"host,omitempty"`
+	RemoteAddr string       `json:"remoteAddr,omitempty"`
+	Headers    http.Header  `json:"headers,omitempty"`
+	Size       int          `json:"size"`
+	Payload    string       `json:"payload,omitempty"`
+	PayloadB64 string       `json:"payloadBase64,omitempty"` // instead, where it is no text
+	Deliveries []deliveryAt `json:"deliveries"`
+}
+
+// deliveryAt is how an event stands at one app.
+type deliveryAt struct {
+	Queue    string         `json:"queue"`
+	Deliver  string         `json:"deliver,omitempty"`
+	Job      string         `json:"job"`
+	State    receiver.Place `json:"state"`
+	Due      *time.Time     `json:"due,omitempty"`
+	Failed   *time.Time     `json:"failed,omitempty"`
+	Attempts int            `json:"attempts"`
+	Error    string         `json:"error,omitempty"`
+	// Forgotten says that the configuration has no such deliver any more: nobody delivers it.
+	Forgotten bool `json:"forgotten,omitempty"`
+}
+
+// notQueued is an event that is in no queue.
+type notQueued struct{ receiver string }
+
+func (e *notQueued) Error() string {
+	return "no such event waits or is dead at " + e.receiver + ": it was delivered, purged, or never taken; `caddy webhook explain` tells what is known of it"
+}
+
+// showEvent answers GET /webhooks/show?name=&event=: an event by its ID or its job.
+func showEvent(r *http.Request, a *App) (int, any, error) {
+	param, err := known(r, "name", "event")
+	if err != nil {
+		return 0, nil, err
+	}
+	if param("event") == "" {
+		return 0, nil, &badRequest{"event is missing"}
+	}
+	queues, err := a.queuesOf(r.Context(), param("name"))
+	if err != nil {
+		return 0, nil, err
+	}
+	found, err := findQueued(r.Context(), queues, param("event"))
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(found) == 0 {
+		return 0, nil, &notQueued{queues[0].owner}
+	}
+	shown := newShown(found)
+	// A delivery may end while it is looked at; another one of the event has the same payload.
+	for _, f := range found {
+		if job, err := f.queue.Stored(r.Context(), f.Job); err == nil && job != nil {
+			shown.fill(job)
+			return http.StatusOK, shown, nil
+		} else if err != nil && !errors.Is(err, receiver.ErrJob) {
+			return 0, nil, err
+		}
+	}
+	return 0, nil, &notQueued{queues[0].owner}
+}
+
+// queuedIn is an event with the queue that it is in.
+type queuedIn struct {
+	receiver.Queued
+	queue namedQueue
+}
+
+// findQueued finds an event in some queues. Several events of one ID, as there may be without dedup, are an error that names their jobs.
+func findQueued(ctx context.Context, queues []namedQueue, id string) ([]queuedIn, error) {
+	var found []queuedIn
+	for _, q := range queues {
+		items, err := q.Find(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range items {
+			found = append(found, queuedIn{item, q})
+		}
+	}
+	for _, f := range found {
+		if f.Received.Equal(found[0].Received) && f.Size == found[0].Size {
+			continue
+		}
+		var jobs []string
+		for _, f := range found {
+			jobs = append(jobs, fmt.Sprintf("%s (%s, received %s)", f.Job, f.queue.name, f.Received.Format(time.RFC3339)))
+		}
+		return nil, &badRequest{"several events have this ID; name one by its job: " + strings.Join(jobs, ", ")}
+	}
+	return found, nil
+}
+
+func newShown(found []queuedIn) *shownEvent {
+	first := found[0]
+	e := &shownEvent{Receiver: first.queue.owner, ID: first.ID, Event: first.Event, Scheme: first.Scheme, Received: first.Received,
+		Headers: first.Headers, Size: first.Size}
+	for _, f := range found {
+		e.Deliveries = append(e.Deliveries, f.standing())
+	}
+	return e
+}
+
+func (f *queuedIn) standing() deliveryAt {
+	return deliveryAt{Queue: f.queue.name, Deliver: f.Deliver, Job: f.Job, State: f.State, Due: f.Due, Failed: f.Failed,
+		Attempts: f.Attempts, Error: f.Error, Forgotten: f.queue.forgotten}
+}
+
+// fill adds what is stored beside the headers.
+func (e *shownEvent) fill(j *receiver.Job) {
+	e.Method, e.URI, e.Host, e.RemoteAddr = j.Method, j.URI, j.Host, j.RemoteAddr
+	if utf8.Valid(j.Body) {
+		e.Payload = string(j.Body)
+	} else {
+		e.PayloadB64 = base64.StdEncoding.EncodeToString(j.Body)
+	}
+}

@@ -1,0 +1,90 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newShow() *cobra.Command {
+	var f adminFlags
+	cmd := &cobra.Command{
+		Use:   "show <receiver> <event>",
+		Short: "Shows an event that waits or is dead in a receiver's queue",
+		Long: `
+Shows an event that waits or is dead in a receiver's queue: how it stands at
+each app, its headers, of which values that may be secrets are hidden, and its
+payload. The event is named by its ID, or by its job where it has none.`,
+		Example: `  $ caddy webhook show shop evt_0190...
+  $ caddy webhook show shop/billing 06h0hy8cdhr556vrb0pjm50w44 --json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 || args[0] == "" || args[1] == "" {
+				return finish(cmd, usagef("name a receiver and an event; see --help"))
+			}
+			_, err := view(cmd, &f, pathOf("/webhooks/show", map[string]string{"name": args[0], "event": args[1]}), printShown)
+			return finish(cmd, err)
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// shownEvent is an event in a receiver's queue.
+type shownEvent struct {
+	Receiver, ID, Event, Scheme   string
+	Received                      time.Time
+	Method, URI, Host, RemoteAddr string
+	Headers                       http.Header
+	Size                          int
+	Payload, PayloadBase64        string
+	Deliveries                    []gatewayDelivery
+}
+
+// gatewayDelivery is how an event stands at one app.
+type gatewayDelivery struct {
+	Queue, Job, State, Error string
+	Due, Failed              *time.Time
+	Attempts                 int
+	Forgotten                bool
+}
+
+func printShown(w io.Writer, e *shownEvent) {
+	t := newTable(w, "event", or(e.ID, "-"))
+	t.row("type", or(e.Event, "-"))
+	t.row("receiver", fmt.Sprintf("%s (%s)", e.Receiver, e.Scheme))
+	t.row("received", e.Received.Format(time.RFC3339))
+	t.row("request", strings.TrimSpace(e.Method+" "+e.URI))
+	t.row("host", or(e.Host, "-"))
+	t.row("from", or(e.RemoteAddr, "-"))
+	t.end()
+	fmt.Fprintln(w)
+	t = newTable(w, "QUEUE", "JOB", "STATE", "ATTEMPTS", "WHEN", "ERROR")
+	for _, d := range e.Deliveries {
+		when := "-"
+		switch {
+		case d.Failed != nil:
+			when = d.Failed.Format(time.RFC3339)
+		case d.Due != nil:
+			when = "due " + d.Due.Format(time.RFC3339)
+		}
+		state := strings.ReplaceAll(d.State, "_", " ")
+		if d.Forgotten {
+			state += ", no deliver has this name any more"
+		}
+		t.row(d.Queue, d.Job, state, d.Attempts, when, or(d.Error, "-"))
+	}
+	t.end()
+	fmt.Fprintln(w)
+	printHeaders(w, "  ", e.Headers)
+	fmt.Fprintln(w)
+	if e.PayloadBase64 != "" {
+		fmt.Fprintf(w, "%d bytes that are no text, in base64:\n%s\n", e.Size, e.PayloadBase64)
+		return
+	}
+	// A payload comes from the network: it doesn't talk to the terminal.
+	fmt.Fprintln(w, strings.Map(printable, e.Payload))
+}

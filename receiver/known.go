@@ -1,0 +1,87 @@
+package receiver
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// KnownState is how an event stands at a receiver's claims.
+type KnownState uint8
+
+// The states of an event. What is unknown was never taken, given back, or forgotten after its time.
+const (
+	Unknown KnownState = iota
+	KnownInWork
+	KnownDone
+)
+
+// KnownEvent is what a receiver's claims know of an event.
+type KnownEvent struct {
+	State     KnownState
+	ClaimedAt time.Time // to the second
+	Until     time.Time // when it is forgotten, or its lease ends
+}
+
+// knower is a [Store] that can be asked without claiming anything.
+type knower interface {
+	known(ctx context.Context, k Key) (KnownEvent, error)
+}
+
+// Known says what is known of an event, named as for [Receiver.Forget].
+func (r *Receiver) Known(ctx context.Context, event string) (KnownEvent, error) {
+	s, ok := r.store.(knower)
+	if !ok {
+		return KnownEvent{}, nil
+	}
+	found, err := s.known(ctx, EventKey(r.config.Name, r.scheme, event))
+	if err != nil || found.State != Unknown {
+		return found, err
+	}
+	if k, ok := ParseKey(event); ok {
+		return s.known(ctx, k)
+	}
+	return found, nil
+}
+
+// Scheme returns the name of the scheme that requests are verified by.
+func (r *Receiver) Scheme() string { return r.scheme }
+
+func (m *Memory) known(_ context.Context, k Key) (KnownEvent, error) {
+	s, same := m.lock(k, Key{})
+	defer unlock(s, same)
+	e, ok := s.live(k, m.now().UnixMilli())
+	if !ok {
+		return KnownEvent{}, nil
+	}
+	return knownEvent(e.done, int64(e.at), time.UnixMilli(e.expires)), nil
+}
+
+func knownEvent(done bool, at int64, until time.Time) KnownEvent {
+	found := KnownEvent{State: KnownInWork, ClaimedAt: time.Unix(at, 0).UTC(), Until: until.UTC().Truncate(time.Second)}
+	if done {
+		found.State = KnownDone
+	}
+	return found
+}
+
+func (r *Redis) known(ctx context.Context, k Key) (KnownEvent, error) { return r.remote.known(ctx, k) }
+
+func (r *remote) known(ctx context.Context, k Key) (KnownEvent, error) {
+	for _, kind := range []string{keyID, keyDigest} {
+		pipe := r.client.TxPipeline() // as of one moment
+		held, left := pipe.Get(ctx, redisKey(r.tag, kind, k)), pipe.PTTL(ctx, redisKey(r.tag, kind, k))
+		if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
+			return KnownEvent{}, queueError(err)
+		}
+		value := held.Val()
+		if len(value) < 1+valueHead {
+			continue
+		}
+		at, _ := strconv.ParseInt(value[1+1+tokenText:1+valueHead], 16, 64)
+		return knownEvent(value[0] == stateDone, at, time.Now().Add(left.Val())), nil
+	}
+	return KnownEvent{}, nil
+}

@@ -1,0 +1,116 @@
+-- move: empties a queue into another one of the same receiver, or drops what is in it: for a deliver that was renamed, or is no more.
+--
+-- KEYS[1] the tag of the queue, see lib.lua of internal/queue
+-- ARGV[10] lane, ARGV[11] the receiver's tag, ARGV[12] the tag of the other queue, in the receiver's slot; "" drops, ARGV[13] most jobs,
+--   ARGV[14] how many may wait in the other queue
+-- Returns how many were moved or dropped, how many are left that can be, how many are being delivered by somebody, and "1" where the other
+--   queue is full.
+--
+-- An event keeps its time and the attempts that were made: one that waited waits there, one that was dead is dead there. What a gateway
+-- was delivering that died counts as waiting; nobody else gives that back in a queue without workers.
+-- Safe to repeat: an event is written to the other queue first, under the same name, and only then leaves this one.
+
+local lane, root, target, most = ARGV[10], ARGV[11], ARGV[12], tonumber(ARGV[13])
+local source = base
+local BYTES = 4 * 1024 * 1024 -- of payloads that one call copies
+local n, size, full, waited, fresh = 0, 0, '', 0, 0
+
+if target == '' then drain() end
+
+-- keys_of are the payload and the record of a job in a queue.
+local function keys_of(tag, job) return tag .. 'body:' .. job, tag .. 'job:' .. lane .. job end
+
+-- copied brings payload and record of a job over; what has none any more is nothing that could be delivered.
+local function copied(job)
+  local body, record = keys_of(source, job)
+  local body_there, record_there = keys_of(target, job)
+  size = size + call('STRLEN', body)
+  call('COPY', record, record_there, 'REPLACE')
+  return call('COPY', body, body_there, 'REPLACE') == 1
+end
+
+local function leave(job)
+  base = source
+  local body, record = keys_of(source, job)
+  call('ZREM', base .. 'late:' .. lane, job)
+  call('DEL', body, record)
+  n = n + 1
+end
+
+local there = 0
+if target ~= '' then
+  base = target
+  if call('EXISTS', base .. 'conf:' .. lane) == 0 then make_lane(lane, root) end
+  there = call('ZCARD', base .. 'lane:' .. lane)
+  base = source
+end
+
+local function go_on() return n < most and size < BYTES end
+
+-- wait_there has a job wait in the other queue. It returns false where that is full.
+local function wait_there(job, due)
+  if target == '' then return true end
+  if there + fresh >= tonumber(ARGV[14]) then
+    full = '1'
+    return false
+  end
+  if copied(job) then
+    base = target
+    wait_in(lane, job, due, call('EXISTS', base .. 'job:' .. lane .. job) == 1)
+    base = source
+    fresh = fresh + 1
+  end
+  return true
+end
+
+local leases = base .. 'leases'
+local expired = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, int(most))
+for _, member in ipairs(expired) do
+  local job = string.match(member, '^.-:([^:]+):[^:]+$')
+  if not go_on() then break end
+  call('HINCRBY', base .. 'job:' .. lane .. job, 'x', 1)
+  if not wait_there(job, now) then break end
+  call('ZREM', leases, member)
+  leave(job)
+end
+local waits = call('ZRANGE', base .. 'lane:' .. lane, 0, int(most - 1), 'WITHSCORES')
+for i = 1, #waits, 2 do
+  local job = waits[i]
+  if not go_on() or not wait_there(job, math.floor(tonumber(waits[i + 1]))) then break end
+  call('ZREM', base .. 'lane:' .. lane, job)
+  waited = waited + 1
+  leave(job)
+end
+local dead = call('ZRANGE', base .. 'dead:' .. lane, 0, int(most - 1), 'WITHSCORES')
+for i = 1, #dead, 2 do
+  local job = dead[i]
+  if not go_on() then break end
+  if target ~= '' and copied(job) then
+    call('ZADD', target .. 'dead:' .. lane, dead[i + 1], job)
+    call('PEXPIRE', target .. 'dead:' .. lane, C.kept_dead)
+  end
+  call('ZREM', base .. 'dead:' .. lane, job)
+  leave(job)
+end
+waiting(-waited)
+
+if fresh > 0 then
+  base = target
+  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu')
+  offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), h[5], 0)
+  waiting(fresh)
+  wake()
+  base = source
+end
+
+local held = call('ZCARD', leases)
+local lost = call('ZCOUNT', leases, '-inf', now)
+local left = call('ZCARD', base .. 'lane:' .. lane) + call('ZCARD', base .. 'dead:' .. lane) + lost
+if left + held == 0 then
+  -- Nothing is in it any more: whoever puts something in makes it anew.
+  call('SREM', root .. 'delivers', source)
+  call('DEL', base .. 'conf:' .. lane, base .. 'late:' .. lane, base .. 'stats')
+  call('ZREM', base .. 'ready', lane)
+  call('ZREM', base .. 'ages', lane)
+end
+return { n, left, held - lost, full }

@@ -1,0 +1,40 @@
+package receiver
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/videocloud/webhooks/internal/signature"
+)
+
+// Hidden stands for a header's value that may be a secret.
+const Hidden = "(hidden)"
+
+// shownHeaders are headers for a person's eyes: without the values of those that carry the scheme's secret, or look as if they
+// carried one of anybody's.
+func shownHeaders(h http.Header, scheme string) http.Header {
+	secret := signature.SecretHeaders(scheme)
+	shown := make(http.Header, len(h))
+	for name, values := range h {
+		hidden := mayBeSecret(name)
+		for _, s := range secret {
+			hidden = hidden || strings.EqualFold(s, name)
+		}
+		if hidden {
+			values = []string{Hidden}
+		}
+		shown[name] = values
+	}
+	return shown
+}
+
+// mayBeSecret tells names under which programs send secrets.
+func mayBeSecret(name string) bool {
+	name = strings.ToLower(name)
+	for _, part := range []string{"authorization", "cookie", "token", "secret", "password", "passwd", "api-key", "apikey", "credential", "auth-key", "access-key"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
