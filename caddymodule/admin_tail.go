@@ -25,7 +25,7 @@ func (f *tailFilter) matches(w *watched) bool {
 		return f.webhook == "" && f.account == "" && is(f.name, o.Name) && is(f.event, o.Event, o.ID) && !(f.failed && receivedWell[o.Outcome])
 	case w.delivered != nil:
 		d := w.delivered
-		return f.webhook == "" && f.account == "" && is(f.name, d.Name) && is(f.event, d.Event, d.ID) && !(f.failed && d.Error == "")
+		return f.webhook == "" && f.account == "" && is(f.name, d.Name, d.Name+"/"+d.Deliver) && is(f.event, d.Event, d.ID) && !(f.failed && d.Error == "")
 	}
 	return true
 }

@@ -44,7 +44,7 @@ faster than it can be shown is left out, and how much that was is said.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.webhook, "webhook", "", "only attempts to this webhook")
 	flags.StringVar(&f.account, "account", "", "only attempts of this account")
-	flags.StringVar(&f.name, "name", "", "only requests to the receiver of this name, and deliveries of its queue")
+	flags.StringVar(&f.name, "name", "", "only requests to the receiver of this name, and deliveries of its queue; shop/billing: of that deliver")
 	flags.StringVar(&f.event, "event", "", "only events of this type, or with this ID")
 	flags.BoolVar(&f.failed, "failed", false, "only what failed or was refused")
 	flags.IntVarP(&f.count, "count", "n", 0, "stop after so many lines (default: never)")

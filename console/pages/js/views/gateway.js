@@ -1,4 +1,4 @@
-// One receiver: its outcomes, its queue, and what is dead there.
+// One receiver: its outcomes, its queue, and what waits or is dead there.
 import { html, Act, Ask, Code, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Time } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { inside, may, query } from '../api.js';
@@ -16,37 +16,36 @@ export default function Gateway({ id: name }) {
 	<${Loaded} from=${stats}>${(g) => (g === null ? html`<${Empty} title="There is no such receiver here" />` : html`<div class="stack wide-gap">
 		<section class="card stack"><h2>Requests since this process started</h2>${g.total ? html`<${Outcomes} of=${g.requests} />` : html`<p class="muted">None yet.</p>`}
 			${g.queue && html`<dl class="facts"><dt>Waiting</dt><dd>${count(g.queue.depth.waiting ?? 0)}</dd><dt>In flight</dt><dd>${count(g.queue.depth.in_flight ?? 0)}</dd><dt>Dead</dt><dd>${count(g.queue.depth.dead ?? 0)}</dd><dt>Oldest due</dt><dd>${seconds(g.queue.oldestDueSeconds)}</dd></dl>`}</section>
-		${g.queue ? html`<${DeadLetters} name=${name} reload=${stats.reload} />` : html`<p class="muted">It has no queue: the app's own answer goes back to the sender.</p>`}</div>`)}</${Loaded}>
+		${g.queue ? html`<${Contents} name=${name} reload=${stats.reload} />` : html`<p class="muted">It has no queue: the app's own answer goes back to the sender.</p>`}</div>`)}</${Loaded}>
 	${forgetting && html`<${Forget} name=${name} close=${() => forget(false)} />`}`;
 }
 
-function DeadLetters({ name, reload }) {
-	const dead = usePages(async (cursor) => {
-		const offset = Number(cursor ?? 0);
-		const { items } = await inside('GET', 'dead' + query({ name, offset: offset || '', limit: page }));
-		return { items, nextCursor: items.length === page ? String(offset + page) : undefined };
-	}, [name]);
+// Contents are the events of a queue: those that are dead, or those that wait.
+function Contents({ name, reload }) {
+	const [state, choose] = useState('dead');
+	const dead = usePages((cursor) => inside('GET', 'dead' + query({ name, state, cursor: cursor ?? '', limit: page })), [name, state]);
 	const [asking, ask] = useState(null);
 	const [shown, show] = useState(null);
-	const change = async (action, which) => { await inside('POST', 'dead', { name, action, ...which }); dead.reload(); reload(); };
-	return html`<section class="stack"><div class="row between"><h2>Dead events</h2><div class="row"><button onClick=${dead.reload}>Refresh</button>${may.all() && dead.items.length > 0 && html`
+	const change = async (action, which) => { await inside('POST', 'dead', { name, action, state, ...which }); dead.reload(); reload(); };
+	const waits = state === 'waiting';
+	return html`<section class="stack"><div class="row between"><h2>${waits ? 'Waiting events' : 'Dead events'}</h2><div class="row"><button onClick=${() => choose(waits ? 'dead' : 'waiting')}>${waits ? 'Show dead ones' : 'Show waiting ones'}</button><button onClick=${dead.reload}>Refresh</button>${may.all() && dead.items.length > 0 && html`
 			<${Act} does=${() => change('retry', { all: true })}>Retry all</${Act}><button class="danger" onClick=${() => ask({ all: true })}>Purge all</button>`}</div></div>
-		<${Listed} from=${dead} empty=${html`<${Empty} title="Nothing is dead"><p class="muted">Events that the app refused until their attempts were used up are kept here.</p></${Empty}>`}>${(items) => html`<table>
-			<thead><tr><th>Event</th><th>Last error</th><th class="fit extra number">Attempts</th><th class="fit some">Failed</th><th class="fit"><span class="hidden">Actions</span></th></tr></thead>
+		<${Listed} from=${dead} empty=${waits ? html`<${Empty} title="Nothing waits" />` : html`<${Empty} title="Nothing is dead"><p class="muted">Events that the app refused until their attempts were used up are kept here.</p></${Empty}>`}>${(items) => html`<table>
+			<thead><tr><th>Event</th><th>Last error</th><th class="fit extra number">Attempts</th><th class="fit some">${waits ? 'Due' : 'Failed'}</th><th class="fit"><span class="hidden">Actions</span></th></tr></thead>
 			<tbody>${items.map((d) => html`<tr key=${d.job}><td><button class="plain small" onClick=${() => show(d)}><${Foreign} text=${d.event || d.id || 'an event'} /></button><div class="small muted mono some"><${Foreign} text=${d.id ?? ''} /></div></td><td class="small"><${Foreign} text=${d.error ?? '–'} /></td>
-				<td class="fit extra number">${d.attempts}</td><td class="fit some"><${Time} at=${d.failed} /></td>
+				<td class="fit extra number">${d.attempts}</td><td class="fit some"><${Time} at=${waits ? d.due : d.failed} /></td>
 				<td class="fit">${may.all() && html`<div class="row"><${Act} class="small" does=${() => change('retry', { jobs: [d.job] })}>Retry</${Act}><button class="small danger" onClick=${() => ask({ jobs: [d.job] })}>Purge</button></div>`}</td></tr>`)}</tbody></table>`}</${Listed}>
 		${shown && html`<${Letter} name=${name} of=${shown} close=${() => show(null)} />`}
-		${asking && html`<${Ask} title=${asking.all ? 'Purge all dead events?' : 'Purge this event?'} typed=${asking.all ? name : undefined} word="Purge" close=${() => ask(null)} does=${async () => { await change('purge', asking); ask(null); }}><p>It never reaches the app. This can’t be taken back.</p></${Ask}>`}</section>`;
+		${asking && html`<${Ask} title=${asking.all ? `Purge all ${state} events?` : 'Purge this event?'} typed=${asking.all ? name : undefined} word="Purge" close=${() => ask(null)} does=${async () => { await change('purge', asking); ask(null); }}><p>It never reaches the app. This can’t be taken back.</p></${Ask}>`}</section>`;
 }
 
 function Letter({ name, of: d, close }) {
-	const whole = useLoad((signal) => inside('GET', 'show' + query({ name, event: d.id }), undefined, { signal }).catch((error) => { if (error.status === 404) return null; throw error; }), [d.job]);
-	return html`<${Dialog} title="A dead event" close=${close}><dl class="facts"><dt>Event</dt><dd><${Foreign} text=${d.event ?? '–'} /></dd><dt>ID</dt><dd><code><${Foreign} text=${d.id ?? '–'} /></code></dd>
-		<dt>Received</dt><dd><${Time} at=${d.received} /></dd><dt>Failed</dt><dd><${Time} at=${d.failed} /></dd><dt>Attempts</dt><dd>${d.attempts}</dd><dt>Last error</dt><dd><${Foreign} text=${d.error ?? '–'} /></dd><dt>Size</dt><dd>${count(d.size)} bytes</dd></dl>
+	const whole = useLoad((signal) => inside('GET', 'show' + query({ name, event: d.job }), undefined, { signal }).catch((error) => { if (error.status === 404) return null; throw error; }), [d.job]);
+	return html`<${Dialog} title="An event of the queue" close=${close}><dl class="facts"><dt>Event</dt><dd><${Foreign} text=${d.event ?? '–'} /></dd><dt>ID</dt><dd><code><${Foreign} text=${d.id ?? '–'} /></code></dd>
+		<dt>Received</dt><dd><${Time} at=${d.received} /></dd><dt>${d.failed ? 'Failed' : 'Due'}</dt><dd><${Time} at=${d.failed ?? d.due} /></dd><dt>Attempts</dt><dd>${d.attempts}</dd><dt>Last error</dt><dd><${Foreign} text=${d.error ?? '–'} /></dd><dt>Size</dt><dd>${count(d.size)} bytes</dd></dl>
 		<${Loaded} from=${whole}>${(w) => (w === null ? html`<p class="muted">This server doesn’t show payloads of a queue.</p>` : html`
 			${w.headers && html`<details><summary>Headers</summary><${Code} label="Headers" text=${Object.entries(w.headers).map(([n, v]) => `${n}: ${[v].flat().join(', ')}`).join('\n')} /></details>`}
-			<${Code} label="Payload" text=${w.body ?? w.payload ?? ''} />`)}</${Loaded}></${Dialog}>`;
+			<${Code} label="Payload" text=${w.payload ?? w.payloadBase64 ?? ''} />`)}</${Loaded}></${Dialog}>`;
 }
 
 function Forget({ name, close }) {
