@@ -21,7 +21,7 @@ type adyen struct {
 const (
 	maxAdyenItems = 100
 	maxAdyenItem  = 64 << 10
-	maxAdyenBody  = 1 << 20
+	maxAdyenNames = 2000
 )
 
 func newAdyen(r *row, c Config) (scheme, error) {
@@ -36,11 +36,11 @@ func newAdyen(r *row, c Config) (scheme, error) {
 func (s *adyen) check(http.Header, time.Time) error { return nil }
 
 func (s *adyen) verify(r *Request, _ time.Time) (Result, error) {
-	if len(r.Body) > maxAdyenBody {
+	if len(r.Body) > maxParsed {
 		return Result{}, malformed("the notification", "is too large")
 	}
 	// Names are matched exactly below, and none may be there twice: the app must not read a field that we did not.
-	if !bytes.HasPrefix(bytes.TrimLeft(r.Body, " \t\r\n"), []byte{'{'}) && len(r.Body) > 0 || distinctNames(r.Body) != nil {
+	if !bytes.HasPrefix(bytes.TrimLeft(r.Body, " \t\r\n"), []byte{'{'}) && len(r.Body) > 0 || distinctNames(r.Body, maxAdyenNames) != nil {
 		return Result{}, malformed("the notification", "is not JSON with distinct names")
 	}
 	raw, _ := rawField(r.Body, "/notificationItems")

@@ -2,9 +2,7 @@ package signature
 
 import (
 	"bytes"
-	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
 	"strings"
 	"time"
@@ -137,16 +135,13 @@ func (s *twilio) sign(r *Request, id string, now time.Time) (http.Header, error)
 	return s.token.sign(r, id, now)
 }
 
-// maxParts bounds the parts of a form that are passed on the way to the three that are signed.
-const maxParts = 1000
-
 // mailgunFields are timestamp, token, signature and event as a Mailgun body has them: in JSON, or as fields of a form, which inbound
 // messages and older webhooks are.
 func mailgunFields(r *Request) func(name string) string {
 	kind, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch kind {
 	case "application/x-www-form-urlencoded":
-		fields, err := formUpTo(r, maxBatch)
+		fields, err := formUpTo(r, maxParsed)
 		return func(name string) string {
 			text, missing := onlyField(fields, name)
 			if err != nil || missing != nil || !printable(text) {
@@ -158,43 +153,83 @@ func mailgunFields(r *Request) func(name string) string {
 		fields := partsOf(r.Body, parameters["boundary"])
 		return func(name string) string { return fields[name] }
 	}
+	var signed []byte // the object with the three, which is short
+	if len(r.Body) <= maxParsed {
+		signed, _ = rawField(r.Body, "/signature")
+	}
 	return func(name string) string {
-		pointer := "/signature/" + name
 		if name == "event" {
-			pointer = "/event-data/event"
+			text, _ := Field(r.Body, "/event-data/event")
+			return text
 		}
-		text, _ := Field(r.Body, pointer)
+		if len(signed) > maxHeader {
+			return ""
+		}
+		text, _ := Field(signed, "/"+name)
 		return text
 	}
 }
 
-// partsOf reads the short fields of a multipart form. One that is there twice is none.
+// Bounds of a form in parts, which is taken apart before its signature is known. Its attachments may be as large as the body.
+const (
+	maxParts      = 200
+	maxPartHeader = 1 << 10
+)
+
+// partsOf reads the short fields of a multipart form (RFC 7578) up to the first part that has not its form. A field that is there twice is
+// none. What lies between two boundaries is searched, not read, so that an attachment costs next to nothing.
 func partsOf(body []byte, boundary string) map[string]string {
 	fields := map[string]string{}
-	if boundary == "" {
+	if boundary == "" || len(boundary) > maxBoundary {
 		return fields
 	}
 	seen := map[string]bool{}
-	reader := multipart.NewReader(bytes.NewReader(body), boundary)
+	delimiter := []byte("\r\n--" + boundary)
+	if !bytes.HasPrefix(body, delimiter[2:]) {
+		return fields
+	}
+	body = body[len(delimiter)-2:]
 	for range maxParts {
-		part, err := reader.NextRawPart()
-		if err != nil {
+		head, content, ok := bytes.Cut(body[:min(len(body), maxPartHeader)], []byte("\r\n\r\n"))
+		if !ok || !bytes.HasPrefix(head, []byte("\r\n")) {
+			break // the last boundary, or no part
+		}
+		body = body[len(head)+len("\r\n\r\n"):]
+		end := bytes.Index(body, delimiter)
+		if end < 0 {
 			break
 		}
-		name := part.FormName()
+		content, body = body[:end], body[end+len(delimiter):]
+		name := partName(head)
 		switch name {
 		case "timestamp", "token", "signature", "event":
 		default:
 			continue
 		}
-		text, err := io.ReadAll(io.LimitReader(part, maxField+1))
-		if err != nil || seen[name] || !printable(string(text)) {
+		if seen[name] || !printable(string(content[:min(len(content), maxField+1)])) {
 			delete(fields, name)
-			seen[name] = true
-			continue
+		} else {
+			fields[name] = string(content)
 		}
 		seen[name] = true
-		fields[name] = string(text)
 	}
 	return fields
+}
+
+const maxBoundary = 70 // RFC 2046
+
+// partName is the name of the field that the header of a part says.
+func partName(head []byte) string {
+	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
+		name, value, _ := bytes.Cut(line, []byte{':'})
+		if !strings.EqualFold(string(name), "Content-Disposition") {
+			continue
+		}
+		kind, parameters, err := mime.ParseMediaType(string(bytes.TrimSpace(value)))
+		if err != nil || kind != "form-data" {
+			return ""
+		}
+		return parameters["name"]
+	}
+	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"mime/multipart"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -90,4 +91,40 @@ func TestMailgunTakesForms(t *testing.T) {
 	form.Add("token", "abcd")
 	_, err = v.Verify(&Request{Header: headers("Content-Type", "application/x-www-form-urlencoded"), Body: []byte(form.Encode())}, noon)
 	requireReason(t, ReasonMissing, err)
+}
+
+// TestMailgunPartsOfAForm: parts that hide others, and what is no form, have no fields.
+func TestMailgunPartsOfAForm(t *testing.T) {
+	t.Parallel()
+	part := func(head, content string) string { return "--b\r\n" + head + "\r\n\r\n" + content + "\r\n" }
+	field := func(name, content string) string {
+		return part(`Content-Disposition: form-data; name="`+name+`"`, content)
+	}
+	const end = "--b--\r\n"
+	for name, c := range map[string]struct {
+		body string
+		want map[string]string
+	}{
+		"all":                        {field("token", "x") + field("other", "y") + field("event", "z") + end, map[string]string{"token": "x", "event": "z"}},
+		"behind an attachment":       {part(`Content-Disposition: form-data; name="attachment-1"; filename="a"`+"\r\nContent-Type: text/plain", strings.Repeat("--b\n", 1000)) + field("token", "x") + end, map[string]string{"token": "x"}},
+		"twice":                      {field("token", "x") + field("token", "x") + end, map[string]string{}},
+		"three times":                {field("token", "x") + field("token", "y") + field("token", "z") + end, map[string]string{}},
+		"too long":                   {field("token", strings.Repeat("x", maxField+1)) + end, map[string]string{}},
+		"names in another case":      {part(`content-disposition: FORM-DATA; NAME=token`, "x") + end, map[string]string{"token": "x"}},
+		"no end":                     {"--b\r\nContent-Disposition: form-data; name=token\r\n\r\nx", map[string]string{}},
+		"a longer boundary":          {"--bc\r\nContent-Disposition: form-data; name=token\r\n\r\nx\r\n--b--", map[string]string{}},
+		"behind the last boundary":   {end + field("token", "x") + end, map[string]string{}},
+		"no header of a part":        {"--b\r\n\r\nx\r\n" + field("token", "x") + end, map[string]string{}},
+		"a header that is too long":  {part("A: "+strings.Repeat("x", maxPartHeader), "x") + field("token", "x") + end, map[string]string{}},
+		"more parts than are read":   {strings.Repeat(field("other", "y"), maxParts) + field("token", "x") + end, map[string]string{}},
+		"text in front of the first": {"x\r\n" + field("token", "x") + end, map[string]string{}},
+		"an attachment named token":  {part(`Content-Disposition: attachment; name=token`, "x") + end, map[string]string{}},
+		"nothing":                    {"", map[string]string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, c.want, partsOf([]byte(c.body), "b"))
+		})
+	}
+	require.Empty(t, partsOf([]byte(field("token", "x")+end), ""))
 }

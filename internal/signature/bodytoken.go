@@ -34,6 +34,9 @@ func newBodyToken(r *row, c Config) (scheme, error) {
 func (s *bodyToken) check(http.Header, time.Time) error { return nil }
 
 func (s *bodyToken) verify(r *Request, _ time.Time) (Result, error) {
+	if len(r.Body) > maxParsed {
+		return Result{}, malformed("the body", "is too large for a secret in it to be looked for")
+	}
 	given, ok := s.given(r.Body)
 	if !ok || len(given) == 0 {
 		return Result{}, missing("the secret in the body")
@@ -48,7 +51,7 @@ func (s *bodyToken) verify(r *Request, _ time.Time) (Result, error) {
 		matched = i
 	}
 	// What a parser takes for the secret must be what we took for it.
-	if distinctNames(r.Body) != nil {
+	if distinctNames(r.Body, maxNames) != nil {
 		return Result{}, malformed("the body", "is not JSON with distinct names")
 	}
 	res := Result{Secret: matched, NoID: s.row.noID, NoDigest: true}

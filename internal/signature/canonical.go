@@ -29,8 +29,8 @@ type composition struct {
 	ms        int64
 	precision int64
 	fields    map[string]string // of a list in the header
-	text      []byte            // what is signed
-	content   []byte            // what identifies the event
+	text      [][]byte          // what is signed, in pieces, for the body is large
+	content   [][]byte          // what identifies the event, as those are
 	ids       bool              // the ID header is part of the text
 }
 
@@ -83,7 +83,9 @@ func (s *composed) verify(r *Request, now time.Time) (Result, error) {
 	}
 	for i, k := range s.keys {
 		m := k.mac.get()
-		m.write(c.text)
+		for _, piece := range c.text {
+			m.write(piece)
+		}
 		equal := hmac.Equal(m.total(), c.signature.bytes())
 		k.mac.put(m)
 		if equal {
@@ -94,7 +96,7 @@ func (s *composed) verify(r *Request, now time.Time) (Result, error) {
 }
 
 func (s *composed) result(matched int, c *composition, r *Request) Result {
-	res := Result{Secret: matched, Timestamp: c.t, BodySigned: true, Content: c.content}
+	res := Result{Secret: matched, Timestamp: c.t, BodySigned: true, Content: bytes.Join(c.content, nil)}
 	for _, name := range s.row.idHeaders {
 		if res.ID = optional(r.Header, http.CanonicalHeaderKey(name)); res.ID != "" {
 			res.IDSigned = c.ids
@@ -170,8 +172,8 @@ func newHook0(r *row, c Config) (scheme, error) {
 			c.ids = slices.Contains(names, "x-event-id")
 			varying = append(varying, '.')
 		}
-		c.content = append(varying, r.Body...)
-		c.text = append([]byte(c.t+"."), c.content...)
+		c.content = [][]byte{varying, r.Body}
+		c.text = [][]byte{[]byte(c.t + "."), varying, r.Body}
 		return nil
 	}
 	return s, nil
@@ -234,8 +236,8 @@ func newContentful(r *row, c Config) (scheme, error) {
 		if path == "" {
 			path = "/"
 		}
-		join := func(headers []string) []byte {
-			return bytes.Join([][]byte{[]byte(r.Method), []byte(path), []byte(strings.Join(headers, ";")), r.Body}, []byte{'\n'})
+		join := func(headers []string) [][]byte {
+			return [][]byte{[]byte(r.Method + "\n" + path + "\n" + strings.Join(headers, ";") + "\n"), r.Body}
 		}
 		c.text, c.content = join(lines), join(still)
 		return nil
@@ -259,22 +261,28 @@ func newHygraph(r *row, c Config) (scheme, error) {
 		return c, nil
 	}
 	s.signed = func(_ *composed, c *composition, r *Request) error {
-		text, ok := appendJSString([]byte(`{"Body":`), r.Body)
+		if len(r.Body) > maxParsed || bytes.ContainsFunc(r.Body, noJSON) {
+			return malformed("the body", "is no JSON, or too large")
+		}
+		text, ok := appendJSString(append(make([]byte, 0, len(r.Body)+len(r.Body)/8+256), `{"Body":`...), r.Body)
 		if !ok {
 			return errMismatch
 		}
 		if text, ok = appendJSString(append(text, `,"EnvironmentName":`...), []byte(c.fields["env"])); !ok {
 			return errMismatch
 		}
-		c.content = text
-		c.text = append(slices.Clone(text), `,"TimeStamp":`+strconv.FormatInt(c.ms, 10)+`}`...)
+		c.content = [][]byte{text}
+		c.text = [][]byte{text, []byte(`,"TimeStamp":` + strconv.FormatInt(c.ms, 10) + `}`)}
 		return nil
 	}
 	return s, nil
 }
 
-// maxSorted bounds a body that is parsed and printed anew before its signature is known. Payment notices are small.
-const maxSorted = 128 << 10
+// noJSON are the control characters that no JSON text has, and each of which would be printed as six.
+func noJSON(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' }
+
+// maxSorted bounds a body that is parsed and printed anew before its signature is known. Payment notices have some 2 KiB.
+const maxSorted = 32 << 10
 
 // newNOWPayments checks NOWPayments': the JSON with sorted members.
 func newNOWPayments(r *row, c Config) (scheme, error) {
@@ -292,14 +300,14 @@ func newNOWPayments(r *row, c Config) (scheme, error) {
 		return c, nil
 	}
 	s.signed = func(_ *composed, c *composition, r *Request) error {
-		if len(r.Body) > maxSorted || distinctNames(r.Body) != nil {
+		if len(r.Body) > maxSorted || distinctNames(r.Body, maxNames) != nil {
 			return malformed("the body", "is not JSON with distinct names, or is too large")
 		}
-		var ok bool
-		if c.text, ok = sortedJSON(r.Body); !ok {
+		text, ok := sortedJSON(r.Body)
+		if !ok {
 			return malformed("the body", "is not JSON")
 		}
-		c.content = c.text
+		c.text, c.content = [][]byte{text}, [][]byte{text}
 		return nil
 	}
 	return s, nil
@@ -332,7 +340,7 @@ func (s *ebay) inner(h http.Header) (http.Header, error) {
 		return nil, err
 	}
 	text, err := strictBase64.DecodeString(value)
-	if err != nil || strings.ContainsAny(value, "\r\n") || distinctNames(text) != nil {
+	if err != nil || strings.ContainsAny(value, "\r\n") || distinctNames(text, maxNames) != nil {
 		return nil, malformed(name, "is not a JSON object in base64")
 	}
 	kid, ok1 := Field(text, "/kid")

@@ -2,46 +2,44 @@ package signature
 
 import (
 	"errors"
-	"strings"
+	"slices"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Bounds of what is parsed before its signature can be known.
 const (
 	maxDepth = 100
-	maxNames = 10_000
+	maxNames = 10_000 // where nobody knows better
 )
 
 var errNames = errors.New("a name is repeated, there are too many, or it is no JSON")
 
 // distinctNames refuses JSON in which an object has a name twice, in any letter case: where only some fields are signed, we and the
-// app could otherwise read different ones. It costs one walk over the document.
-func distinctNames(doc []byte) error {
+// app could otherwise read different ones. It costs one walk over the document, and refuses more names than most.
+func distinctNames(doc []byte, most int) error {
 	p := scanner{doc: doc}
-	var open []map[string]bool // names of each open object, nil for arrays
-	name := false              // whether the next string is a name
+	var open []object // those that are not closed yet
+	var folded []byte
+	name := false // whether the next string is a name
 	total := 0
 	for p.space(); p.i < len(doc); p.space() {
 		switch c := doc[p.i]; c {
 		case '{', '[':
-			var names map[string]bool
-			if c == '{' {
-				names = map[string]bool{}
-			}
-			if open = append(open, names); len(open) > maxDepth {
+			if open = append(open, object{list: c == '['}); len(open) > maxDepth {
 				return errNames
 			}
 			name = c == '{'
 			p.i++
 		case '}', ']':
-			if len(open) == 0 || (c == '}') != (open[len(open)-1] != nil) {
+			if len(open) == 0 || (c == ']') != open[len(open)-1].list {
 				return errNames
 			}
 			open = open[:len(open)-1]
 			name = false
 			p.i++
 		case ',':
-			name = len(open) > 0 && open[len(open)-1] != nil
+			name = len(open) > 0 && !open[len(open)-1].list
 			p.i++
 		case ':':
 			p.i++
@@ -54,12 +52,11 @@ func distinctNames(doc []byte) error {
 				continue
 			}
 			name = false
-			text, ok := scalar(doc[start:p.i])
-			names, folded := open[len(open)-1], strings.Map(fold, text)
-			if total++; !ok || names[folded] || total > maxNames {
+			var ok bool
+			folded, ok = appendFolded(folded[:0], doc[start+1:p.i-1])
+			if total++; !ok || total > most || !open[len(open)-1].add(folded) {
 				return errNames
 			}
-			names[folded] = true
 		default:
 			before := p.i
 			if p.skipWord(); p.i == before {
@@ -71,6 +68,49 @@ func distinctNames(doc []byte) error {
 		return errNames
 	}
 	return nil
+}
+
+// object are the names of an open object, or a list, which has none.
+type object struct {
+	list  bool
+	names []string
+	many  map[string]bool // of those behind the first few
+}
+
+// few is how many names are compared one by one: most objects have no more, and need no map.
+const few = 8
+
+// add reports whether the name is new.
+func (o *object) add(name []byte) bool {
+	if slices.Contains(o.names, string(name)) || o.many[string(name)] {
+		return false
+	}
+	if len(o.names) < few {
+		o.names = append(o.names, string(name))
+		return true
+	}
+	if o.many == nil {
+		o.many = map[string]bool{}
+	}
+	o.many[string(name)] = true
+	return true
+}
+
+// appendFolded appends what a quoted name stands for, with all letters that some parser takes for the same one as one of them.
+func appendFolded(dst, inner []byte) ([]byte, bool) {
+	var room [utf8.UTFMax]byte
+	for len(inner) > 0 {
+		text, rest, ok := nextText(inner, &room)
+		if !ok {
+			return nil, false
+		}
+		for len(text) > 0 {
+			r, n := utf8.DecodeRune(text)
+			dst, text = utf8.AppendRune(dst, fold(r)), text[n:]
+		}
+		inner = rest
+	}
+	return dst, true
 }
 
 // elements are the elements of a JSON array, at most max of them.

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// maxBatch bounds the forms of providers that send many events in one field, which are parsed before the signature is known.
-const maxBatch = 1 << 20
+// maxParsed bounds the bodies that are parsed, or composed anew, before their signature is known, with room for providers that send
+// many events in one field.
+const maxParsed = 1 << 20
 
 // mandrillForm returns the fields as Mailchimp Transactional signs them: names sorted, each with its value.
 func mandrillForm(r *Request, _ string) (string, error) {
-	fields, err := formUpTo(r, maxBatch)
+	fields, err := formUpTo(r, maxParsed)
 	if err != nil {
 		return "", err
 	}
@@ -30,7 +31,7 @@ func mandrillForm(r *Request, _ string) (string, error) {
 
 // travisForm returns the one field that Travis signs.
 func travisForm(r *Request, _ string) (string, error) {
-	fields, err := formUpTo(r, maxBatch)
+	fields, err := formUpTo(r, maxParsed)
 	if err != nil {
 		return "", err
 	}
@@ -75,7 +76,7 @@ func newBraintree(r *row, c Config) (scheme, error) {
 func (s *braintree) check(http.Header, time.Time) error { return nil }
 
 func (s *braintree) verify(r *Request, _ time.Time) (Result, error) {
-	fields, err := formUpTo(r, maxBatch)
+	fields, err := formUpTo(r, maxParsed)
 	if err != nil {
 		return Result{}, err
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // maxField bounds IDs and event types that are taken out of a request.
@@ -85,6 +87,41 @@ func rawField(doc []byte, pointer string) ([]byte, bool) {
 	return doc[start:p.i], true
 }
 
+// fieldsOf returns the strings and numbers of an object's members that have one of the names, however long, in one walk over the document.
+// Of a repeated name the first counts. It is false for documents that are broken.
+func fieldsOf(doc []byte, names ...string) (map[string]string, bool) {
+	fields := make(map[string]string, len(names))
+	p := scanner{doc: doc}
+	p.space()
+	if !p.take('{') {
+		return nil, false
+	}
+	for p.peek() == '"' {
+		start := p.i
+		if !p.skipString() {
+			return nil, false
+		}
+		quoted := doc[start:p.i]
+		if !p.take(':') {
+			return nil, false
+		}
+		start = p.i
+		if !p.skip() {
+			return nil, false
+		}
+		for _, name := range names {
+			if _, known := fields[name]; known || !nameIs(quoted, name) {
+				continue
+			}
+			fields[name], _ = scalar(doc[start:p.i])
+		}
+		if !p.take(',') {
+			break
+		}
+	}
+	return fields, p.peek() == '}'
+}
+
 // scanner walks a JSON text. It checks no more than it needs to find its way: what it reads was verified before.
 type scanner struct {
 	doc []byte
@@ -159,8 +196,67 @@ func nameIs(quoted []byte, want string) bool {
 	if bytes.IndexByte(inner, '\\') < 0 {
 		return string(inner) == want
 	}
-	name, ok := scalar(quoted)
-	return ok && name == want
+	var room [utf8.UTFMax]byte
+	for len(inner) > 0 {
+		text, rest, ok := nextText(inner, &room)
+		if !ok || !strings.HasPrefix(want, string(text)) {
+			return false
+		}
+		inner, want = rest, want[len(text):]
+	}
+	return want == ""
+}
+
+// nextText is what stands in front of the next escape of a string, or what its first escape stands for.
+func nextText(inner []byte, room *[utf8.UTFMax]byte) (text, rest []byte, ok bool) {
+	if i := bytes.IndexByte(inner, '\\'); i != 0 {
+		if i < 0 {
+			i = len(inner)
+		}
+		return inner[:i], inner[i:], true
+	}
+	if len(inner) < 2 {
+		return nil, nil, false
+	}
+	if inner[1] != 'u' {
+		if room[0] = escapes[inner[1]]; room[0] == 0 {
+			return nil, nil, false
+		}
+		return room[:1], inner[2:], true
+	}
+	r, ok := hexRune(inner)
+	if !ok {
+		return nil, nil, false
+	}
+	inner = inner[len(`\u0000`):]
+	if utf16.IsSurrogate(r) {
+		second, ok := hexRune(inner)
+		if r = utf16.DecodeRune(r, second); ok && r != utf8.RuneError {
+			inner = inner[len(`\u0000`):]
+		} else {
+			r = utf8.RuneError // half a pair, as encoding/json has it
+		}
+	}
+	return utf8.AppendRune(room[:0], r), inner, true
+}
+
+// escapes are the characters that stand for one another behind a backslash.
+var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// hexRune reads an escape of four hexadecimal digits.
+func hexRune(text []byte) (rune, bool) {
+	if len(text) < len(`\u0000`) || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	var r rune
+	for _, c := range text[2:6] {
+		digit, ok := hexDigit(c, false)
+		if !ok {
+			return 0, false
+		}
+		r = r<<4 | rune(digit)
+	}
+	return r, true
 }
 
 func (p *scanner) enterElement(token string) bool {
@@ -177,32 +273,46 @@ func (p *scanner) enterElement(token string) bool {
 	return p.peek() != ']'
 }
 
-// skipString moves behind a string. It looks for the quote once for all escapes before it, so that a string of
-// nothing but escapes costs no more than another.
+// skipString moves behind a string. It looks at the next few bytes one by one, as most strings are short and some are nothing
+// but escapes, and then jumps to the next quote or escape. The quote is looked for once for all escapes before it, so that
+// the cost grows with the string and no faster.
 func (p *scanner) skipString() bool {
-	i, quote := p.i+1, -1
+	doc, i, quote := p.doc, p.i+1, -1
 	for {
+		for end := min(i+nearby, len(doc)); i < end; i++ {
+			if c := doc[i]; c == '"' {
+				p.i = i + 1
+				return true
+			} else if c == '\\' {
+				i++
+			}
+		}
+		if i >= len(doc) {
+			return false
+		}
 		if quote < i {
-			n := bytes.IndexByte(p.doc[min(i, len(p.doc)):], '"')
+			n := bytes.IndexByte(doc[i:], '"')
 			if n < 0 {
 				return false
 			}
 			quote = i + n
 		}
-		escape := bytes.IndexByte(p.doc[i:quote], '\\')
-		if escape < 0 {
-			p.i = quote + 1
-			return true
+		if escape := bytes.IndexByte(doc[i:quote], '\\'); escape >= 0 {
+			i += escape
+		} else {
+			i = quote
 		}
-		i += escape + 2
 	}
 }
+
+// nearby is how many bytes are looked at before a search is worth its start.
+const nearby = 32
 
 // skip moves behind the value. Nested values are counted, not recursed into, so depth costs nothing.
 func (p *scanner) skip() bool {
 	depth := 0
 	for p.i < len(p.doc) {
-		switch c := p.doc[p.i]; c {
+		switch p.doc[p.i] {
 		case '"':
 			if !p.skipString() {
 				return false
@@ -235,7 +345,11 @@ func (p *scanner) skip() bool {
 
 // skipWord moves behind a number or a literal.
 func (p *scanner) skipWord() {
-	for p.i < len(p.doc) && !strings.ContainsRune(" \t\r\n,:{}[]\"", rune(p.doc[p.i])) {
+	for p.i < len(p.doc) && !endsWord[p.doc[p.i]] {
 		p.i++
 	}
 }
+
+// endsWord are the characters that end a number or a literal. What a stranger sends is walked before its signature is known, so it is
+// looked up rather than searched for.
+var endsWord = [256]bool{' ': true, '\t': true, '\r': true, '\n': true, ',': true, ':': true, '{': true, '}': true, '[': true, ']': true, '"': true}

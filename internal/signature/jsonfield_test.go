@@ -112,3 +112,38 @@ func FuzzField(f *testing.F) {
 		require.False(t, ok)
 	})
 }
+
+// TestNamesAreReadAsJSONHasThem compares names with escapes to what encoding/json makes of them.
+func TestNamesAreReadAsJSONHasThem(t *testing.T) {
+	t.Parallel()
+	for _, inner := range []string{`a`, `\u0061`, `\u0061b`, `a\u0062`, `\"`, `\\`, `\/`, `\b\f\n\r\t`, `\u00e4`, `\u00E4x`, `\ud83d\ude00`, `x\uD83D\uDE00y`, `\ud83d`, `\ud83d\u0061`, `\ude00\ud83d`, `\ud83dx`, `äöü\u0000`} {
+		var want string
+		require.NoError(t, json.Unmarshal([]byte(`"`+inner+`"`), &want))
+		require.True(t, nameIs([]byte(`"`+inner+`"`), want), inner)
+		for _, other := range []string{"", want + "x", want[:len(want)-1], "x" + want} {
+			require.False(t, nameIs([]byte(`"`+inner+`"`), other), "%s is not %q", inner, other)
+		}
+		raw, ok := rawField([]byte(`{"`+inner+`":1}`), "/"+strings.ReplaceAll(strings.ReplaceAll(want, "~", "~0"), "/", "~1"))
+		require.True(t, ok, inner)
+		require.Equal(t, "1", string(raw))
+		require.Error(t, distinctNames([]byte(`{"`+inner+`":1,"b":2,"`+inner+`":3}`), maxNames), inner)
+	}
+	for _, broken := range []string{`\`, `\x`, `\u`, `\u00`, `\u00g0`, `\u 061`} {
+		require.False(t, nameIs([]byte(`"`+broken+`"`), "a"), broken)
+		require.Error(t, distinctNames([]byte(`{"`+broken+`":1}`), maxNames), broken)
+	}
+}
+
+func TestFieldsOfAnObject(t *testing.T) {
+	t.Parallel()
+	fields, ok := fieldsOf([]byte(` {"a":"x\ny", "b":{"a":"inner"}, "c":12, "a":"second", "d":true } `), "a", "b", "c", "d", "e")
+	require.True(t, ok)
+	require.Equal(t, map[string]string{"a": "x\ny", "b": "", "c": "12", "d": ""}, fields)
+	fields, ok = fieldsOf([]byte(`{}`), "a")
+	require.True(t, ok)
+	require.Empty(t, fields)
+	for _, broken := range []string{"", "[]", "{", `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":"x}`, `{"a":1 "b":2}`} {
+		_, ok := fieldsOf([]byte(broken), "a")
+		require.False(t, ok, broken)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"sort"
+	"strconv"
 	"unicode/utf8"
 )
 
@@ -85,11 +86,14 @@ func appendSorted(dst []byte, value any) ([]byte, bool) {
 		return append(dst, ']'), true
 	case string:
 		return appendJSString(dst, []byte(v))
+	case bool:
+		return strconv.AppendBool(dst, v), true
+	case nil:
+		return append(dst, "null"...), true
 	case float64:
-		if v == 0 {
-			v = math.Abs(v) // JavaScript prints no minus there
+		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			return strconv.AppendInt(dst, int64(v), 10), true // JavaScript prints no minus before a zero
 		}
-		value = v
 	}
 	text, err := json.Marshal(value) // numbers as ECMAScript prints them
 	return append(dst, text...), err == nil

@@ -215,6 +215,9 @@ func (s *jwtScheme) parse(text string, body []byte) (*webToken, error) {
 	t := webToken{text: text}
 	var err error
 	if s.rules.detached {
+		if len(body) > maxParsed {
+			return nil, malformed("the body", "is too large") // it is copied and encoded to be verified
+		}
 		if !strings.Contains(text, "..") {
 			return nil, malformed("the token", "has a payload of its own, which would not be the body")
 		}
@@ -233,7 +236,7 @@ func (s *jwtScheme) parse(text string, body []byte) (*webToken, error) {
 	if len(payload) > maxHeader && !s.rules.inBody {
 		return nil, bad
 	}
-	if json.Unmarshal(payload, &t.claims) != nil || (!s.rules.inBody && distinctNames(payload) != nil) {
+	if json.Unmarshal(payload, &t.claims) != nil || (!s.rules.inBody && distinctNames(payload, maxNames) != nil) {
 		return nil, bad
 	}
 	return &t, nil
@@ -255,13 +258,10 @@ func canonicalToken(text string) bool {
 
 func (s *jwtScheme) most() int {
 	if s.rules.inBody {
-		return maxTokenBody
+		return maxParsed
 	}
 	return maxHeader
 }
-
-// maxTokenBody bounds a body that is a token, which is parsed before its signature is known.
-const maxTokenBody = 1 << 20
 
 // inTime holds the token's own times against the clock: exp and nbf whatever the tolerance is, iat by it.
 func (s *jwtScheme) inTime(t *webToken, now time.Time) error {
@@ -310,14 +310,9 @@ func (t *webToken) word(name string) string {
 }
 
 func (s *jwtScheme) verify(r *Request, now time.Time) (Result, error) {
-	text := string(bytes.TrimSpace(r.Body))
-	if !s.rules.inBody {
-		var err error
-		if text, err = s.text(r.Header); err != nil {
-			return Result{}, err
-		}
-	} else if text == "" {
-		return Result{}, missing("the token in the body")
+	text, err := s.token(r)
+	if err != nil {
+		return Result{}, err
 	}
 	t, err := s.parse(text, r.Body)
 	if err != nil {
@@ -342,6 +337,21 @@ func (s *jwtScheme) verify(r *Request, now time.Time) (Result, error) {
 	}
 	s.identify(&res, t, r)
 	return res, nil
+}
+
+// token is the text of the one in the header, or in the body.
+func (s *jwtScheme) token(r *Request) (string, error) {
+	if !s.rules.inBody {
+		return s.text(r.Header)
+	}
+	text := bytes.TrimSpace(r.Body)
+	switch {
+	case len(text) == 0:
+		return "", missing("the token in the body")
+	case len(text) > maxParsed:
+		return "", malformed("the token", "is too large")
+	}
+	return string(text), nil
 }
 
 // match returns which key signed the token.

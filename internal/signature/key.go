@@ -8,6 +8,7 @@ import (
 	"crypto/hmac"
 	"crypto/rsa"
 	"strings"
+	"sync"
 )
 
 // key checks signatures with one secret. Exactly one of its kinds is set.
@@ -92,38 +93,56 @@ func (k *key) fits(d *decoded) bool {
 	return d.n > 0
 }
 
-// affordable is how many candidates are checked for a body of a size: an Ed25519 check hashes the body each time.
+// affordable is how many candidates are checked for a body of a size. A check with a public key costs some hundred times what a comparison
+// does, and with Ed25519 each hashes the body anew.
 func (k *key) affordable(size int) int {
-	if k.public == nil || size == 0 {
+	switch {
+	case k.mac != nil:
 		return maxCandidates
+	case k.public == nil || size == 0:
+		return maxPublicChecks
 	}
-	return min(maxCandidates, max(1, (1<<20)/size))
+	return min(maxPublicChecks, max(1, (256<<10)/size))
 }
+
+// maxPublicChecks is how many signatures are checked with one public key: a rotation has two.
+const maxPublicChecks = 4
 
 // checker compares candidates with what one key makes of one message. The costly part is done once a message.
 type checker struct {
-	key   *key
-	state *macState // HMAC and plain hash
-	want  []byte
-	whole []byte // what the asymmetric algorithms verify
+	key    *key
+	pool   *macPool  // that state belongs to
+	state  *macState // HMAC, plain hash, and the digest that RSA and ECDSA sign
+	want   []byte    // by state
+	signed []byte    // what Ed25519 signs, in one piece
+	buffer *[]byte   // that holds it, where it is not the body alone
 }
 
 func (k *key) checker(p *payload, m *message) checker {
 	c := checker{key: k}
 	switch {
 	case k.mac != nil:
-		c.state = k.mac.get()
-		p.write(c.state, m)
-		c.want = c.state.total()
-	case k.public != nil:
-		c.whole = p.append(make([]byte, 0, len(m.body)+len(m.t)+len(m.id)+8), m)
+		c.feed(k.mac, p, m)
 	case k.hash != 0:
-		h := k.hash.New()
-		h.Write(p.append(make([]byte, 0, len(m.body)+len(m.t)), m))
-		c.whole = h.Sum(nil)
+		c.feed(digests[k.hash], p, m)
+	case k.public != nil && p.isBody():
+		c.signed = m.body
+	case k.public != nil:
+		c.buffer = pieces.Get().(*[]byte)
+		*c.buffer = p.append((*c.buffer)[:0], m)
+		c.signed = *c.buffer
 	}
 	return c
 }
+
+func (c *checker) feed(pool *macPool, p *payload, m *message) {
+	c.pool, c.state = pool, pool.get()
+	p.write(c.state, m)
+	c.want = c.state.total()
+}
+
+// pieces are buffers for what has to be in one piece: for a large body a fresh one costs more than the check itself.
+var pieces = sync.Pool{New: func() any { return new([]byte) }}
 
 func (c *checker) matches(signature []byte) bool {
 	if c.key.mac != nil {
@@ -134,17 +153,20 @@ func (c *checker) matches(signature []byte) bool {
 
 func (c *checker) verifies(signature []byte) bool {
 	if c.key.public != nil {
-		return len(signature) == ed25519.SignatureSize && ed25519.Verify(c.key.public, c.whole, signature)
+		return len(signature) == ed25519.SignatureSize && ed25519.Verify(c.key.public, c.signed, signature)
 	}
 	if c.key.rsa != nil {
-		return rsa.VerifyPKCS1v15(c.key.rsa, c.key.hash, c.whole, signature) == nil
+		return rsa.VerifyPKCS1v15(c.key.rsa, c.key.hash, c.want, signature) == nil
 	}
-	return c.key.curve != nil && ecdsa.VerifyASN1(c.key.curve, c.whole, signature)
+	return c.key.curve != nil && ecdsa.VerifyASN1(c.key.curve, c.want, signature)
 }
 
-// done gives the state back.
+// done gives the state or the buffer back.
 func (c *checker) done() {
 	if c.state != nil {
-		c.key.mac.put(c.state)
+		c.pool.put(c.state)
+	}
+	if c.buffer != nil {
+		pieces.Put(c.buffer)
 	}
 }

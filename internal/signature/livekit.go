@@ -74,7 +74,7 @@ func (s *liveKit) parse(h http.Header) (*token, error) {
 
 func tokenPart(text string, into any) bool {
 	part, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	return err == nil && distinctNames(part) == nil && json.Unmarshal(part, into) == nil
+	return err == nil && distinctNames(part, maxNames) == nil && json.Unmarshal(part, into) == nil
 }
 
 // check looks at the token's form and age; whether it is genuine is seen later.

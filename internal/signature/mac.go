@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"crypto"
 	"crypto/hmac"
 	"crypto/md5"  // for Patreon, and who names it; an HMAC with it is not broken by collisions
 	"crypto/sha1" // for providers that still sign with it; an HMAC with SHA-1 is not broken by collisions
@@ -62,6 +63,13 @@ func newMAC(alg algorithm, key []byte) *macPool {
 // newPlainHash makes states of an unkeyed hash for schemes that put the secret into the message.
 func newPlainHash(alg algorithm, key []byte) *macPool {
 	return newPool(hashes[alg], hashes[alg], key)
+}
+
+// digests make what RSA and ECDSA sign of a message.
+var digests = map[crypto.Hash]*macPool{
+	crypto.SHA1:   newPool(sha1.New, sha1.New, nil),
+	crypto.SHA256: newPool(sha256.New, sha256.New, nil),
+	crypto.SHA512: newPool(sha512.New, sha512.New, nil),
 }
 
 func newPool(sized, state func() hash.Hash, key []byte) *macPool {

@@ -70,6 +70,9 @@ func (p payload) signsURL() bool {
 	return p.uses["url"] || p.uses["url_path"] || p.uses["query"] || p.uses["form"]
 }
 
+// isBody reports whether the body alone is signed, as it is.
+func (p payload) isBody() bool { return len(p.parts) == 1 && p.parts[0].name == "body" }
+
 // message is what the placeholders of one request stand for.
 type message struct {
 	body        []byte

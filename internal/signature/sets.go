@@ -11,8 +11,8 @@ type sets struct {
 	*generic
 }
 
-// maxSets bounds them.
-const maxSets = 4
+// maxSets bounds them: a rotation has two, and each costs a pass over the body.
+const maxSets = 3
 
 func newSets(r *row, c Config) (scheme, error) {
 	g, err := newGeneric(r, c)

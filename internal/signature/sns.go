@@ -32,7 +32,7 @@ type sns struct {
 
 // Bounds of what is fetched and parsed before the signature is known.
 const (
-	maxSNS          = 1 << 20
+	maxSNSNames     = 100
 	maxCertificates = 32
 	snsPause        = 6 * time.Second
 )
@@ -76,17 +76,20 @@ var (
 	snsConfirmation = []string{"Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"}
 )
 
+// snsFields are all that is read of a message.
+var snsFields = []string{"Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type", "Signature", "SignatureVersion", "SigningCertURL"}
+
 const snsSubscription = "SubscriptionConfirmation"
 
 func (s *sns) verify(r *Request, now time.Time) (Result, error) {
-	if len(r.Body) > maxSNS || distinctNames(r.Body) != nil {
+	if len(r.Body) > maxParsed || distinctNames(r.Body, maxSNSNames) != nil {
 		return Result{}, malformed("the message", "is not JSON with distinct names, or is too large")
 	}
-	text := func(name string) string {
-		raw, _ := rawField(r.Body, "/"+name)
-		value, _ := scalar(raw)
-		return value
+	fields, ok := fieldsOf(r.Body, snsFields...)
+	if !ok {
+		return Result{}, malformed("the message", "is no JSON object")
 	}
+	text := func(name string) string { return fields[name] }
 	kind := text("Type")
 	names := snsNotification
 	if kind == snsSubscription || kind == "UnsubscribeConfirmation" {
