@@ -5,6 +5,7 @@ package redistest
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -51,13 +52,19 @@ func Need(t testing.TB, program string) {
 	t.Skipf("%s is not on PATH: this test needs it", program)
 }
 
-// FreePort finds a port that nobody listens on.
+// FreePort finds a port that nobody listens on: one of those that systems don't hand out themselves, as until it is used any
+// connection of a test beside this one could get such a one.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	for range 1000 {
+		port := 10_000 + rand.IntN(22_000)
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	require.FailNow(t, "there is no free port")
+	return 0
 }
 
 // Up starts the server, again after Kill, on its data, and waits until it answers.
