@@ -81,7 +81,7 @@ func (c *Console) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("api: %s lies below mount %s, where the console answers; give them different paths", place, mount)
 	}
 	c.handler, err = console.New(console.Options{
-		Mount: mount, Theme: theme, EmbedPortal: c.EmbedPortal, Inside: &consoleAPI{app: app, actAs: c.actAs, api: place},
+		Mount: mount, Theme: theme, EmbedPortal: c.EmbedPortal, Inside: &consoleAPI{app: app, actAs: c.actAs, api: place, audit: audit(ctx)},
 	})
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (c *Console) checkActAs() error {
 	if c.actAs == "" || strings.HasPrefix(c.actAs, madeKey) {
 		return nil
 	}
-	if _, _, err := c.app.identify(withKey(&http.Request{Header: http.Header{}}, c.actAs)); err != nil {
+	if _, err := c.app.identify(withKey(&http.Request{Header: http.Header{}}, c.actAs)); err != nil {
 		return errors.New("webhook_console: act_as: no webhook_api of this configuration has that key; name one of their api_key")
 	}
 	return nil

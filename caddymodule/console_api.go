@@ -1,9 +1,12 @@
 package caddymodule
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,6 +33,7 @@ type consoleAPI struct {
 	app   *App
 	actAs string
 	api   string // its path on the site
+	audit *slog.Logger
 }
 
 // fromConsole is a header that every request of the pages carries. A page of another site can't set it without asking
@@ -101,13 +105,13 @@ var consoleRoutes = map[string]consoleRoute{
 }
 
 func (c *consoleAPI) serve(w http.ResponseWriter, r *http.Request) error {
-	account, role, err := c.app.identify(r)
+	who, err := c.app.identify(r)
 	if err != nil {
 		return err
 	}
-	operator := account == api.AnyAccount && (role == api.RoleAll || role == api.RoleRead)
+	operator := who.Account == api.AnyAccount && (who.Role == api.RoleAll || who.Role == api.RoleRead)
 	if r.URL.Path == "/session" && r.Method == http.MethodGet {
-		writeEnvelope(w, http.StatusOK, map[string]any{"account": account, "role": role, "operator": operator})
+		writeEnvelope(w, http.StatusOK, map[string]any{"account": who.Account, "role": who.Role, "operator": operator})
 		return nil
 	}
 	route, ok := consoleRoutes[r.Method+" "+r.URL.Path]
@@ -116,10 +120,31 @@ func (c *consoleAPI) serve(w http.ResponseWriter, r *http.Request) error {
 		return &sender.Error{Code: sender.CodeNotFound, Message: "the console's handler has nothing at this path"}
 	case route.operator && !operator:
 		return &sender.Error{Code: sender.CodeForbidden, Message: "this concerns every account: it takes a key of * with role all or read"}
-	case route.changes && role != api.RoleAll:
-		return &sender.Error{Code: sender.CodeForbidden, Message: "a key for " + string(role) + " may not change anything; use one with role all"}
+	case route.changes && who.Role != api.RoleAll:
+		return &sender.Error{Code: sender.CodeForbidden, Message: "a key for " + string(who.Role) + " may not change anything; use one with role all"}
+	case route.changes:
+		return c.change(w, r, route, who)
 	}
 	return route.handle(w, r, c.app)
+}
+
+// auditedBody bounds how much of a question the audit log keeps: jobs are named one by one, or all at once.
+const auditedBody = 1 << 10
+
+// change serves what changes something, and tells the audit log, as the API does of its own.
+func (c *consoleAPI) change(w http.ResponseWriter, r *http.Request, route consoleRoute, who api.Identity) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAdminBody))
+	if err != nil {
+		return &badRequest{"reading the question: " + err.Error()}
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if err := route.handle(w, r, c.app); err != nil {
+		return err
+	}
+	c.audit.LogAttrs(r.Context(), slog.LevelInfo, "console: "+strings.TrimPrefix(r.URL.Path, "/"),
+		slog.String("key_id", who.KeyID), slog.String("role", string(who.Role)), slog.String("account", who.Account),
+		slog.String("subject", string(body[:min(len(body), auditedBody)])), slog.String("remote", r.RemoteAddr))
+	return nil
 }
 
 // rest passes a request on to the REST API. Every webhook_api of a configuration serves the same store; the first one
@@ -130,7 +155,7 @@ func (c *consoleAPI) rest(w http.ResponseWriter, r *http.Request, path string) {
 		return
 	}
 	for _, a := range c.app.apis {
-		if _, _, err := api.Identify(a.handler, r); err == nil {
+		if _, err := api.Identify(a.handler, r); err == nil {
 			inner := r.Clone(r.Context())
 			inner.URL.Path, inner.URL.RawPath = path, ""
 			_ = a.ServeHTTP(w, inner, nil) // it answers everything itself
@@ -141,14 +166,14 @@ func (c *consoleAPI) rest(w http.ResponseWriter, r *http.Request, path string) {
 }
 
 // identify returns whose key a request carries, by the first webhook_api that knows it.
-func (a *App) identify(r *http.Request) (account string, role api.Role, err error) {
+func (a *App) identify(r *http.Request) (who api.Identity, err error) {
 	err = &sender.Error{Code: sender.CodeUnauthorized, Message: "this server has no webhook_api, so nobody's key is known here"}
 	for _, handler := range a.apis {
-		if account, role, err = api.Identify(handler.handler, r); err == nil {
-			return account, role, nil
+		if who, err = api.Identify(handler.handler, r); err == nil {
+			return who, nil
 		}
 	}
-	return "", "", err
+	return api.Identity{}, err
 }
 
 // withKey returns the request with this key in place of whatever let it through in front of us.

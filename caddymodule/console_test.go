@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -176,5 +177,31 @@ func TestConsoleOptions(t *testing.T) {
 	} {
 		_, err := adapt(inSite("webhook_console {\n" + test.options + "\n}"))
 		require.ErrorContains(t, err, test.message, name)
+	}
+}
+
+// What is changed by the console's own handler is in the audit log, as what the API changes is; what was refused is not.
+func TestConsoleAudits(t *testing.T) {
+	s := newServer(t)
+	s.load("webhooks {\nredis memory\nsender\n}", consoleSite+`
+	handle /hook {
+		webhook_receiver github a-secret-of-ours {
+			name audited
+		}
+		respond 200
+	}`)
+	status, body := s.inside("POST", "forget", "operator", `{"name":"nowhere","event":"one"}`)
+	require.Equal(t, http.StatusNotFound, status, body)
+	status, body = s.inside("POST", "forget", "operator", `{"name":"audited","event":"two"}`)
+	require.Equal(t, http.StatusOK, status, body)
+	require.Eventually(t, func() bool { return strings.Contains(s.logged(), "console: forget") }, time.Minute, time.Millisecond)
+	for _, line := range strings.Split(s.logged(), "\n") {
+		if !strings.Contains(line, "webhooks.audit") {
+			continue
+		}
+		require.NotContains(t, line, "nowhere")
+		require.NotContains(t, line, `"operator"`, "the key itself is no name")
+		require.Contains(t, line, `audited`)
+		require.Contains(t, line, `"key_id":`)
 	}
 }

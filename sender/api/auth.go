@@ -203,15 +203,25 @@ func (h *handler) identify(r *http.Request) (caller, error) {
 	return h.made.find(r.Context(), value)
 }
 
-// Identify returns the account, or [AnyAccount], and the role of the key that a request carries. The handler is one of
-// [New]. It serves those who answer beside the API and let in whom the API lets in.
-func Identify(h http.Handler, r *http.Request) (account string, role Role, err error) {
+// Identity is what is known of who makes a request.
+type Identity struct {
+	// KeyID names the key in logs.
+	KeyID string
+	// Account is the key's, or [AnyAccount].
+	Account string
+	// Role is what the key may do.
+	Role Role
+}
+
+// Identify returns whose key a request carries. The handler is one of [New]. It serves those who answer beside the API and
+// let in whom the API lets in.
+func Identify(h http.Handler, r *http.Request) (Identity, error) {
 	of, ok := h.(*handler)
 	if !ok {
-		return "", "", errUnknownKey
+		return Identity{}, errUnknownKey
 	}
 	who, err := of.identify(r)
-	return who.account, who.role, err
+	return Identity{KeyID: who.id, Account: who.account, Role: who.role}, err
 }
 
 // withinWebhook keeps the token of one webhook to what concerns that webhook. What a route does not say it may not.
