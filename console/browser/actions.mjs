@@ -143,7 +143,8 @@ try {
 	await until('dead', async () => { await button(page, 'Refresh').last().click(); return await page.getByText('the app answered 500').count() > 0; });
 	await look(page, 'gateway-dead');
 	await page.locator('tbody').getByRole('button', { name: 'video.deleted' }).click();
-	await page.getByRole('dialog').getByText('evt_dead').waitFor();
+	await page.getByRole('dialog').getByText('evt_dead').first().waitFor();
+	await page.getByRole('dialog').getByText('U+202E').first().waitFor();
 	await look(page, 'dead-event');
 	await button(page, 'Close').click();
 	app.status = 200;

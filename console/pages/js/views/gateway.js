@@ -1,5 +1,5 @@
 // One receiver: its outcomes, its queue, and what waits or is dead there.
-import { html, Act, Ask, Code, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Time } from '../parts.js';
+import { html, Act, Ask, Choice, Code, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Time } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { inside, may, query } from '../api.js';
 import { useLoad, usePages } from '../load.js';
@@ -28,7 +28,7 @@ function Contents({ name, reload }) {
 	const [shown, show] = useState(null);
 	const change = async (action, which) => { await inside('POST', 'dead', { name, action, state, ...which }); dead.reload(); reload(); };
 	const waits = state === 'waiting';
-	return html`<section class="stack"><div class="row between"><h2>${waits ? 'Waiting events' : 'Dead events'}</h2><div class="row"><button onClick=${() => choose(waits ? 'dead' : 'waiting')}>${waits ? 'Show dead ones' : 'Show waiting ones'}</button><button onClick=${dead.reload}>Refresh</button>${may.all() && dead.items.length > 0 && html`
+	return html`<section class="stack"><div class="row between"><div class="row"><h2>${waits ? 'Waiting events' : 'Dead events'}</h2><${Choice} label="Which events are shown" value=${state} onValue=${choose} options=${[['dead', 'Dead'], ['waiting', 'Waiting']]} /></div><div class="row"><button onClick=${dead.reload}>Refresh</button>${may.all() && dead.items.length > 0 && html`
 			<${Act} does=${() => change('retry', { all: true })}>Retry all</${Act}><button class="danger" onClick=${() => ask({ all: true })}>Purge all</button>`}</div></div>
 		<${Listed} from=${dead} empty=${waits ? html`<${Empty} title="Nothing waits" />` : html`<${Empty} title="Nothing is dead"><p class="muted">Events that the app refused until their attempts were used up are kept here.</p></${Empty}>`}>${(items) => html`<table>
 			<thead><tr><th>Event</th><th>Last error</th><th class="fit extra number">Attempts</th><th class="fit some">${waits ? 'Due' : 'Failed'}</th><th class="fit"><span class="hidden">Actions</span></th></tr></thead>
