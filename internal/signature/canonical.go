@@ -261,7 +261,7 @@ func newHygraph(r *row, c Config) (scheme, error) {
 		return c, nil
 	}
 	s.signed = func(_ *composed, c *composition, r *Request) error {
-		if len(r.Body) > maxParsed || bytes.ContainsFunc(r.Body, noJSON) {
+		if len(r.Body) > maxParsed || slices.ContainsFunc(r.Body, noJSON) {
 			return malformed("the body", "is no JSON, or too large")
 		}
 		text, ok := appendJSString(append(make([]byte, 0, len(r.Body)+len(r.Body)/8+256), `{"Body":`...), r.Body)
@@ -279,10 +279,10 @@ func newHygraph(r *row, c Config) (scheme, error) {
 }
 
 // noJSON are the control characters that no JSON text has, and each of which would be printed as six.
-func noJSON(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' }
+func noJSON(c byte) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' }
 
 // maxSorted bounds a body that is parsed and printed anew before its signature is known. Payment notices have some 2 KiB.
-const maxSorted = 32 << 10
+const maxSorted = 16 << 10
 
 // newNOWPayments checks NOWPayments': the JSON with sorted members.
 func newNOWPayments(r *row, c Config) (scheme, error) {

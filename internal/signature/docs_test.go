@@ -45,8 +45,8 @@ What each provider signs, where it puts it, and what that does not protect. Ever
 - Secrets are taken as text. Where a key is not text, ` + "`secret_encoding base64`" + ` or ` + "`secret_encoding hex`" + ` decodes it; every scheme with an HMAC or a
   hash takes that option. An empty secret, or one that does not decode, is an error of the configuration.
 - Several secrets are tried in turn, for rotation.
-- A body that has to be taken apart or composed anew before anybody knows who signed it may have 1 MiB, a form whose fields are signed 128 KiB, NOWPayments' JSON 32 KiB,
-  whatever `max_size` is: a stranger's request costs no more than a read and a hash.
+- A body that has to be taken apart or composed anew before anybody knows who signed it may have 1 MiB, a form whose fields are signed 128 KiB, NOWPayments' JSON 16 KiB,
+  whatever ` + "`max_size`" + ` is: a stranger's request costs no more than a read and a hash.
 - With the command line, ` + "`caddy webhook verify --scheme NAME --secret S --option name=value`" + ` takes the same names.
 
 PayPal is left out: its signature binds the body by a CRC-32 only, which anyone can make match. Vimeo, Brightcove and Loom document no signature that we found; JW Player's is a JWT whose rules we could not confirm.

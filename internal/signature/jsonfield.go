@@ -277,7 +277,7 @@ func (p *scanner) enterElement(token string) bool {
 // but escapes, and then jumps to the next quote or escape. The quote is looked for once for all escapes before it, so that
 // the cost grows with the string and no faster.
 func (p *scanner) skipString() bool {
-	doc, i, quote := p.doc, p.i+1, -1
+	doc, i, next := p.doc, p.i+1, -1
 	for {
 		for end := min(i+nearby, len(doc)); i < end; i++ {
 			if c := doc[i]; c == '"' {
@@ -290,17 +290,17 @@ func (p *scanner) skipString() bool {
 		if i >= len(doc) {
 			return false
 		}
-		if quote < i {
+		if next < i {
 			n := bytes.IndexByte(doc[i:], '"')
 			if n < 0 {
 				return false
 			}
-			quote = i + n
+			next = i + n
 		}
-		if escape := bytes.IndexByte(doc[i:quote], '\\'); escape >= 0 {
+		if escape := bytes.IndexByte(doc[i:next], '\\'); escape >= 0 {
 			i += escape
 		} else {
-			i = quote
+			i = next
 		}
 	}
 }
@@ -310,33 +310,36 @@ const nearby = 32
 
 // skip moves behind the value. Nested values are counted, not recursed into, so depth costs nothing.
 func (p *scanner) skip() bool {
-	depth := 0
-	for p.i < len(p.doc) {
-		switch p.doc[p.i] {
-		case '"':
-			if !p.skipString() {
+	doc, i, depth := p.doc, p.i, 0
+	for i < len(doc) {
+		switch kinds[doc[i]] {
+		case inWord:
+			for i++; i < len(doc) && kinds[doc[i]] == inWord; i++ {
+			}
+		case quote:
+			if p.i = i; !p.skipString() {
 				return false
 			}
-		case '{', '[':
+			i = p.i
+		case opening:
 			depth++
-			p.i++
+			i++
 			continue
-		case '}', ']':
+		case closing:
 			if depth == 0 {
 				return false
 			}
 			depth--
-			p.i++
-		case ' ', '\t', '\r', '\n', ',', ':':
+			i++
+		case between:
 			if depth == 0 {
 				return false
 			}
-			p.i++
+			i++
 			continue
-		default:
-			p.skipWord()
 		}
 		if depth == 0 {
+			p.i = i
 			return true
 		}
 	}
@@ -345,11 +348,22 @@ func (p *scanner) skip() bool {
 
 // skipWord moves behind a number or a literal.
 func (p *scanner) skipWord() {
-	for p.i < len(p.doc) && !endsWord[p.doc[p.i]] {
+	for p.i < len(p.doc) && kinds[p.doc[p.i]] == inWord {
 		p.i++
 	}
 }
 
-// endsWord are the characters that end a number or a literal. What a stranger sends is walked before its signature is known, so it is
-// looked up rather than searched for.
-var endsWord = [256]bool{' ': true, '\t': true, '\r': true, '\n': true, ',': true, ':': true, '{': true, '}': true, '[': true, ']': true, '"': true}
+// kind is what a character does outside of strings. What a stranger sends is walked before its signature is known, so it is looked up
+// rather than searched for.
+type kind uint8
+
+const (
+	inWord kind = iota // of a number or a literal
+	between
+	opening
+	closing
+	quote
+)
+
+var kinds = [256]kind{' ': between, '\t': between, '\r': between, '\n': between, ',': between, ':': between,
+	'{': opening, '[': opening, '}': closing, ']': closing, '"': quote}
