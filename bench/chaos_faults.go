@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/videocloud/webhooks/internal/topology"
@@ -92,9 +91,9 @@ func (c *chaos) rage(ctx context.Context) error {
 		case second%20 == 4:
 			c.faults.during(causeSenderFreeze, func() {
 				s := c.senders[0]
-				_ = s.cmd.Process.Signal(syscall.SIGSTOP)
+				freeze(s.cmd.Process)
 				time.Sleep(time.Second)
-				_ = s.cmd.Process.Signal(syscall.SIGCONT)
+				thaw(s.cmd.Process)
 			})
 		}
 	}

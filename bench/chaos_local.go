@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -159,7 +158,7 @@ func (c *chaosLocal) kill(ctx context.Context, cause string) error {
 		if err != nil {
 			return err
 		}
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		if err := killProcess(pid); err != nil {
 			return fmt.Errorf("killing the server: %w", err)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/videocloud/webhooks/config"
@@ -105,7 +104,7 @@ func roundStore(ctx context.Context, o options, k *child, addr string, r config.
 func killed(ctx context.Context, store *redisstore.Store) (time.Duration, error) {
 	before, _ := store.Local()
 	began := time.Now()
-	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+	if err := killProcess(before.PID); err != nil {
 		return 0, err
 	}
 	for ctx.Err() == nil {

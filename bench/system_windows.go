@@ -1,0 +1,27 @@
+package main
+
+import (
+	"os"
+	"syscall"
+	"time"
+)
+
+// cpu is the CPU time that this process has used.
+func cpu() time.Duration {
+	var created, exited, kernel, user syscall.Filetime
+	self, err := syscall.GetCurrentProcess()
+	if err != nil || syscall.GetProcessTimes(self, &created, &exited, &kernel, &user) != nil {
+		return 0
+	}
+	return ticks(kernel) + ticks(user)
+}
+
+// ticks reads a duration in units of 100 ns. Filetime.Nanoseconds would take it for a date.
+func ticks(t syscall.Filetime) time.Duration {
+	return time.Duration(int64(t.HighDateTime)<<32|int64(t.LowDateTime)) * 100
+}
+
+// Windows has no signal that freezes a process, so chaos goes without that fault there.
+func freeze(*os.Process) {}
+
+func thaw(*os.Process) {}
