@@ -13,9 +13,17 @@ import (
 
 const root = "../.."
 
+// inNames is the version in names of a release's files, and in addresses of them.
+const inNames = `(?:download/v|caddy-webhooks[-_:])(\d+\.\d+\.\d+)`
+
 // places are files, and where in them the version is: in place of the word that the pattern has in brackets.
 var places = map[string]string{
+	"README.md":                             inNames,
+	"docs/install.md":                       inNames,
+	"docs/command-line.md":                  `(?m)^(?:version +)?(\d+\.\d+\.\d+[^\s"]*)$`,
+	"docs/operations.md":                    `"version":"([^"]*)","store"`,
 	"deploy/helm/caddy-webhooks/Chart.yaml": `(?m)^(?:version|appVersion): (.*)$`,
+	"deploy/kubernetes/webhooks.yaml":       `(?:caddy-webhooks:|/version: ")(\d+\.\d+\.\d+[^"]*)"`,
 	"client/version.go":                     `const version = "(.*?)"`,
 	"internal/version/number.go":            `const Number = "(.*?)"`,
 	"sdk/javascript/package.json":           `(?m)^  "version": "(.*?)"`,

@@ -23,7 +23,10 @@ func TestEveryPlaceSaysOneVersion(t *testing.T) {
 	// The generator runs in a copy of the tree with another version, and must find every place.
 	dir := t.TempDir()
 	before := map[string]string{}
-	for _, pattern := range []string{"VERSION", "internal/version/*.go", "client/version.go", "sdk/javascript/package*.json", "sdk/javascript/src/version.ts", "sdk/python/src/videocloud/_version.py", "deploy/helm/*/Chart.yaml"} {
+	for _, pattern := range []string{
+		"VERSION", "internal/version/*.go", "client/version.go", "sdk/javascript/package*.json", "sdk/javascript/src/version.ts",
+		"sdk/python/src/videocloud/_version.py", "deploy/helm/*/Chart.yaml", "deploy/kubernetes/*.yaml", "README.md", "docs/install.md", "docs/command-line.md", "docs/operations.md",
+	} {
 		files, err := filepath.Glob(filepath.Join(repository, pattern))
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)
@@ -57,6 +60,8 @@ func TestEveryPlaceSaysOneVersion(t *testing.T) {
 		if filepath.Base(name) != "generate.go" && !strings.HasPrefix(filepath.Base(name), "version") || filepath.Dir(name) != "internal/version" {
 			require.NotEqual(t, text, string(got), name)
 			require.Contains(t, string(got), "9.8.7", name)
+			require.NotContains(t, string(got), Number+"_", name)
+			require.NotContains(t, string(got), "v"+Number, name)
 		}
 	}
 }
