@@ -65,6 +65,9 @@ package='^[A-Za-z][^ ]*$'
 	done
 ) &
 
+# As xcaddy builds, so that what it and Caddy share, Go's own packages above all, is compiled once.
+export CGO_ENABLED=${CGO_ENABLED-0} GOFLAGS="${GOFLAGS-} -trimpath"
+
 say "building xcaddy $xcaddy, which builds Caddy with plugins"
 # What Caddy needs is fetched meanwhile.
 go list -deps ./cmd/caddy >/dev/null 2>&1 &
