@@ -8,6 +8,8 @@ import (
 	"maps"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -19,8 +21,27 @@ import (
 )
 
 func init() {
-	httpcaddyfile.RegisterHandlerDirective("webhook_receiver", parseReceiver)
+	httpcaddyfile.RegisterDirective("webhook_receiver", parseReceiverRoute)
 	httpcaddyfile.RegisterDirectiveOrder("webhook_receiver", httpcaddyfile.After, "forward_auth")
+}
+
+// parseReceiverRoute reads the directive with its matcher, as Caddy does for every handler, and warns of what a matcher leaves open.
+func parseReceiverRoute(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next()
+	place := fmt.Sprintf("%s:%d", h.File(), h.Line())
+	matcher, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	if len(matcher) > 0 {
+		caddy.Log().Named("caddyfile").Warn("webhook_receiver has a matcher: a request that it does not match goes on to the handlers behind it unverified, "+
+			"to a reverse_proxy say; put both into handle <matcher> { ... }", zap.String("place", place))
+	}
+	handler, err := parseReceiver(h)
+	if err != nil {
+		return nil, err
+	}
+	return h.NewRoute(matcher, handler), nil
 }
 
 // parseReceiver reads the directive. Syntax:

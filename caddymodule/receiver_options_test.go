@@ -74,3 +74,14 @@ func TestReceiverOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestAMatcherOnTheReceiverIsWarnedOf: what it does not match goes on unverified.
+func TestAMatcherOnTheReceiverIsWarnedOf(t *testing.T) {
+	s := newServer(t)
+	s.load("", "respond ok")
+	require.NotContains(t, s.logged(), "webhook_receiver has a matcher")
+	s.load("webhooks {\nredis memory\n}", "webhook_receiver github "+testSecret+" {\nname a\n}\nrespond ok")
+	require.NotContains(t, s.logged(), "webhook_receiver has a matcher")
+	s.load("webhooks {\nredis memory\n}", "webhook_receiver /webhooks github "+testSecret+" {\nname a\n}\nrespond ok")
+	require.Regexp(t, `webhook_receiver has a matcher.*unverified.*Caddyfile:\d+`, s.logged())
+}

@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -121,6 +122,8 @@ func requireMisdirected(t *testing.T, text string) {
 		"apps":    config.Apps,
 	})
 	require.NoError(t, err)
+	onlyCaddy.Lock()
+	defer onlyCaddy.Unlock()
 	require.NoError(t, caddy.Load(whole, true))
 	defer func() { require.NoError(t, caddy.Stop()) }()
 
@@ -146,6 +149,9 @@ func requireMisdirected(t *testing.T, text string) {
 	}
 	require.Positive(t, asked, "it serves no host")
 }
+
+// onlyCaddy is held by the test whose configuration runs: a process runs one.
+var onlyCaddy sync.Mutex
 
 // answerOf is the status of an answer to a request for one host, where TLS is by the name of another.
 func answerOf(t *testing.T, port string, secure bool, name, host string) (status int) {

@@ -1,0 +1,107 @@
+package docstest
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+)
+
+var (
+	named   = regexp.MustCompile(`(?m)^\t+name (\S+)$`)
+	scheme  = regexp.MustCompile(`(?m)^\t+webhook_receiver (\S+) \S`)
+	sizedIn = regexp.MustCompile(`(?m)^\t+webhook_receiver (?:github|gitlab) [^{]*\{env\.\w+\} \{\n\t+name \S+\n\t+max_size 25MiB$`)
+)
+
+// TestRecipes: each has a name of its own for its scheme, so that two of them in one Caddyfile take no event from each other, and room for
+// what its provider sends.
+func TestRecipes(t *testing.T) {
+	t.Parallel()
+	schemes := map[string]string{} // by name
+	for _, b := range blocks(t, "docs/recipes.md") {
+		if b.language != "caddyfile" {
+			continue
+		}
+		names := named.FindAllStringSubmatch(b.text, -1)
+		if receivers := strings.Count(b.text, "webhook_receiver"); receivers != len(names) {
+			t.Errorf("docs/recipes.md:%d: %d receivers with %d names", b.line, receivers, len(names))
+			continue
+		}
+		found := scheme.FindAllStringSubmatch(b.text, -1)
+		for i, s := range found {
+			if len(found) != len(names) {
+				break
+			}
+			name := names[i][1]
+			if other := schemes[name]; other != "" {
+				require.Equal(t, other, s[1], "docs/recipes.md:%d: the name %s is that of another scheme", b.line, name)
+			}
+			schemes[name] = s[1]
+		}
+		require.Equal(t, strings.Count(b.text, "webhook_receiver github ")+strings.Count(b.text, "webhook_receiver gitlab "),
+			len(sizedIn.FindAllString(b.text, -1)), "docs/recipes.md:%d: GitHub and GitLab send up to 25 MB", b.line)
+		require.NotRegexp(t, `webhook_receiver [@/*]`, b.text, "docs/recipes.md:%d: a matcher on the receiver lets others through unverified", b.line)
+	}
+	require.Greater(t, len(schemes), 20)
+}
+
+// TestRecipeOfPings runs the recipe: what a provider tries the address with is answered and reaches no app; anything else unsigned is refused.
+func TestRecipeOfPings(t *testing.T) {
+	t.Parallel()
+	text := ""
+	for _, b := range blocks(t, "docs/recipes.md") {
+		if strings.Contains(b.text, "@woocommerce") {
+			text = b.text
+		}
+	}
+	require.NotEmpty(t, text)
+	var reached atomic.Int32
+	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
+	t.Cleanup(app.Close)
+	port := freePort(t)
+	text = strings.NewReplacer("hooks.example.com {", "http://hooks.example.com:"+port+" {", "localhost:9000", strings.TrimPrefix(app.URL, "http://")).Replace(filledIn(t, text))
+	options := "{\n\tadmin off\n\tpersist_config off\n\tdefault_bind 127.0.0.1\n\tstorage file_system " + t.TempDir() + "\n}\n"
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(options+text), map[string]any{"filename": "Caddyfile"})
+	require.NoError(t, err)
+	onlyCaddy.Lock()
+	defer onlyCaddy.Unlock()
+	require.NoError(t, caddy.Load(adapted, true))
+	defer func() { require.NoError(t, caddy.Stop()) }()
+
+	for name, test := range map[string]struct {
+		method, path, contentType, event string
+		want                             int
+	}{
+		"intercom":                  {"HEAD", "/webhooks/intercom", "", "", 200},
+		"intercom, unsigned":        {"POST", "/webhooks/intercom", "application/json", "", 401},
+		"woocommerce":               {"POST", "/webhooks/woocommerce", "application/x-www-form-urlencoded; charset=utf-8", "", 200},
+		"woocommerce, unsigned":     {"POST", "/webhooks/woocommerce", "application/json", "", 401},
+		"bitbucket":                 {"POST", "/webhooks/bitbucket", "application/json", "diagnostics:ping", 200},
+		"bitbucket, unsigned":       {"POST", "/webhooks/bitbucket", "application/json", "repo:push", 401},
+		"a ping at another address": {"HEAD", "/webhooks/bitbucket", "", "", 405},
+	} {
+		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			req, err := http.NewRequestWithContext(t.Context(), test.method, "http://127.0.0.1:"+port+test.path, strings.NewReader("webhook_id=7"))
+			require.NoError(c, err)
+			req.Host = "hooks.example.com"
+			req.Header.Set("Content-Type", test.contentType)
+			if test.event != "" {
+				req.Header.Set("X-Event-Key", test.event)
+			}
+			resp, err := http.DefaultClient.Do(req)
+			require.NoError(c, err, name)
+			resp.Body.Close()
+			require.Equal(c, test.want, resp.StatusCode, name)
+		}, 20*time.Second, 10*time.Millisecond)
+	}
+	require.Zero(t, reached.Load(), "it reaches no app")
+}
