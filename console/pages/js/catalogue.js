@@ -24,13 +24,14 @@ export function groups(types) {
 }
 
 // allWebhooks reads every page: an account has 1,000 at most.
-export async function allWebhooks(signal) {
+export async function allWebhooks(signal, part) {
 	let items = [];
 	for (let cursor; ;) {
 		const page = await get('webhooks?limit=100' + (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''), { signal });
 		items = items.concat(page.items);
 		cursor = page.nextCursor;
 		if (!cursor) return items;
+		part?.(items);
 	}
 }
 

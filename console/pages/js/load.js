@@ -2,14 +2,15 @@
 import { useState, useEffect, useCallback, useRef } from '../vendor/htm-preact.js';
 
 // useLoad asks once, and again by reload or every so many milliseconds while the tab is seen. What was there stays
-// until the next answer is.
+// until the next answer is. What is long may be given in parts, which show up until the whole is there for the first time.
 export function useLoad(ask, deps, every = 0) {
 	const [state, set] = useState({});
 	const [turn, again] = useState(0);
 	const key = JSON.stringify(deps);
 	useEffect(() => {
 		const stop = new AbortController();
-		Promise.resolve(ask(stop.signal)).then(
+		const part = (data) => set((s) => (stop.signal.aborted || (s.key === key && s.data !== undefined && !s.partial) ? s : { key, data, partial: true }));
+		Promise.resolve(ask(stop.signal, part)).then(
 			(data) => { if (!stop.signal.aborted) set({ key, data }); },
 			(error) => { if (!stop.signal.aborted) set((s) => ({ key, data: s.key === key ? s.data : undefined, error })); },
 		);
@@ -22,7 +23,7 @@ export function useLoad(ask, deps, every = 0) {
 	}, [every]);
 	// What belongs to other deps is never shown, not even until the next answer.
 	const now = state.key === key ? state : {};
-	return { data: now.data, error: now.error, reload: useCallback(() => again((n) => n + 1), []), set: (data) => set({ key, data }) };
+	return { data: now.data, partial: now.partial, error: now.error, reload: useCallback(() => again((n) => n + 1), []), set: (data) => set({ key, data }) };
 }
 
 // usePages reads a list page by page. Only a missing cursor ends it: a page may be short, even empty, so a few empty ones

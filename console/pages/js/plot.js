@@ -37,7 +37,8 @@ export function Plot({ data, series, label, unit = count }) {
 		let scheme = null;
 		const draw = (uPlot) => {
 			plot?.destroy();
-			const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+			// As it is computed: a canvas knows no variables.
+			const colour = (name) => { box.current.style.color = `var(${name})`; return getComputedStyle(box.current).color; };
 			const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line'), width: 1 }, font: '12px ' + getComputedStyle(document.body).fontFamily };
 			const stacked = series.every((s) => s.bars);
 			const shown = (d) => (stacked ? [d[0], d[1].map((n, i) => n + d[2][i]), d[1]] : d);

@@ -12,7 +12,7 @@ export default function Deliveries({ query }) {
 	const whole = offers('GET /deliveries');
 	const [by, set] = useState({ state: query.state ?? '', event: query.event ?? '', webhookId: query.webhook ?? '', since: '', until: '' });
 	const [open, show] = useState(false);
-	const webhooks = useLoad(allWebhooks, []);
+	const webhooks = useLoad((signal) => allWebhooks(signal), []);
 	const types = useLoad(() => eventTypes(), []);
 	const urls = useMemo(() => new Map((webhooks.data ?? []).map((w) => [w.id, w])), [webhooks.data]);
 	const path = by.webhookId ? `webhooks/${by.webhookId}/deliveries` : 'deliveries';

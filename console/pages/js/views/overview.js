@@ -11,7 +11,7 @@ import { count, seconds } from '../text.js';
 export default function Overview() {
 	const [window, pick] = useState('24h');
 	const [stats, known] = useState(null);
-	const webhooks = useLoad(allWebhooks, [], 15000);
+	const webhooks = useLoad((signal) => allWebhooks(signal), [], 15000);
 	const process = useLoad(async (signal) => (may.operate() ? inside('GET', 'stats', undefined, { signal }) : null), [], 10000);
 	const failing = (webhooks.data ?? []).filter((w) => w.status === 'failed' || w.status === 'disabled');
 	const fresh = webhooks.data && (!webhooks.data.length || webhooks.data.every((w) => !w.lastDelivery)) && !stats?.totals?.succeeded && !stats?.totals?.failed;

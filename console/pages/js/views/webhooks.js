@@ -29,6 +29,6 @@ export default function Webhooks({ query }) {
 				<td class="extra"><${Tags} of=${w.events.length > 4 ? [...w.events.slice(0, 3), `${w.events.length - 3} more`] : w.events} /></td>
 				<td class="fit extra"><${Spark} id=${w.id} /></td>
 				<td class="fit some">${w.lastDelivery ? html`<${Status} of=${w.lastDelivery.success ? 'succeeded' : 'failed'} /> <span class="small"><${Time} at=${w.lastDelivery.timestamp} /></span>` : html`<span class="muted">none yet</span>`}</td></tr>`)}</tbody></table></div>
-			<div class="row between small muted"><span aria-live="polite">${found.length.toLocaleString()} of ${items.length.toLocaleString()}</span>${found.length > most && html`<button onClick=${() => more(most + step)}>Load more</button>`}</div></div>`}`;
+			<div class="row between small muted"><span aria-live="polite">${found.length.toLocaleString()} of ${items.length.toLocaleString()}${all.partial && ', loading the rest…'}</span>${found.length > most && html`<button onClick=${() => more(most + step)}>Load more</button>`}</div></div>`}`;
 	}}</${Loaded}>`;
 }
