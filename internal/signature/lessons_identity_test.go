@@ -26,7 +26,7 @@ func keysOf(r *Request, res *Result) map[string]bool {
 	if len(res.Content) > 0 {
 		keys["digest "+string(res.Content)] = true
 	} else {
-		keys["digest "+string(r.Body)] = true
+		keys["digest "+res.URLSigned+" "+string(r.Body)] = true
 	}
 	return keys
 }
