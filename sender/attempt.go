@@ -39,6 +39,7 @@ const (
 	outcomeRead     = "read"
 	outcomeInternal = "internal"
 	outcomePoison   = "poison"
+	outcomeToken    = "token"
 )
 
 // result is what came of one HTTP request.
@@ -73,8 +74,8 @@ func (s *Sender) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 	} else {
 		r = s.request(ctx, j, &p, number, began, installation)
 	}
-	if ctx.Err() != nil && r.cause != nil {
-		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt, wherever it cut it off
+	if r.cause != nil && (ctx.Err() != nil || isUnavailable(r.cause)) {
+		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt, wherever it cut it off; nor is our store's failure
 	}
 	s.o.Observer.Attempt(r.outcome, r.took)
 	return s.judge(ctx, j, &p, number, began, &r)
@@ -95,7 +96,15 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 		r.err = clip(r.err, maxError)
 		endAttempt(span, &r)
 	}()
-	answer, err := e.via.RoundTrip(s.newRequest(ctx, e, p, number, began, installation))
+	request := s.newRequest(ctx, e, p, number, began, installation)
+	var access *token
+	if e.tokens != nil {
+		if access, err = e.tokens.get(ctx); err != nil {
+			return result{outcome: outcomeToken, err: tokenWords(err), cause: err}
+		}
+		request.Header["Authorization"] = []string{"Bearer " + access.Token}
+	}
+	answer, err := e.via.RoundTrip(request)
 	if err != nil {
 		kind := string(destination.KindOf(err))
 		if kind == "" {
@@ -105,6 +114,9 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 	}
 	defer answer.Body.Close()
 	r.status = answer.StatusCode
+	if r.status == http.StatusUnauthorized && access != nil {
+		e.tokens.refused(ctx, access)
+	}
 	if answer.StatusCode == http.StatusSwitchingProtocols {
 		// What follows belongs to no answer: reading it would wait for as long as the endpoint likes, whatever the timeout.
 		r.outcome, r.err = outcomeStatus, "answered 101"
@@ -143,11 +155,7 @@ func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number
 	buf := make([]byte, 0, 256)
 	buf = e.body.Append(buf, body)
 	signature := len(buf)
-	buf = e.standard.Append(buf, p.eventID, now.Unix(), body)
-	if e.old != nil && now.Before(e.oldUntil) {
-		buf = append(buf, ' ')
-		buf = e.old.Append(buf, p.eventID, now.Unix(), body)
-	}
+	buf = e.appendStandard(buf, p.eventID, now, body)
 	signed := string(buf)
 	values := []string{signed[:signature], p.kind, p.eventID, strconv.Itoa(number), strconv.FormatInt(now.Unix(), 10), signed[signature:], installation}
 	one := func(i int) []string { return values[i : i+1 : i+1] }

@@ -281,6 +281,36 @@ func TestReencrypt(t *testing.T) {
 	})
 }
 
+// TestReencryptCoversAllThatIsSealed: every sealed place of what an attempt needs, the ones that are added later too.
+func TestReencryptCoversAllThatIsSealed(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, store *Store) {
+		by, to := newAuthorizer(t, 3600), newSink(t, nil)
+		old := newBundle(t, store, withKeys(encryptionKey(1)))
+		w, _, err := old.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: to.URL, Events: []string{"*"}}, Headers: map[string]string{"X-A": "a"}, Auth: by.auth()})
+		require.NoError(t, err)
+		old.update(w, WebhookUpdate{Secret: ptr("another_webhook_secret"), SecretOverlap: time.Hour})
+		old.update(w, WebhookUpdate{Change: setSigning(SigningEd25519), SecretOverlap: time.Hour})
+		w = old.update(w, WebhookUpdate{RotateKey: true, SecretOverlap: time.Hour})
+		require.NoError(t, old.Start(t.Context()))
+		old.one(to)
+		require.NoError(t, old.Stop(t.Context()))
+		b := newBundle(t, store, withKeys(encryptionKey(2), encryptionKey(1)))
+		text, err := store.Client().HGet(t.Context(), b.queue.Tag(mustShard(t, b))+"conf:"+laneOf(w.ID), "meta").Result()
+		require.NoError(t, err)
+		require.Equal(t, 6, strings.Count(text, "enc1:"), "secret, old secret, key, old key, header, auth: %s", text)
+		n, err := b.Reencrypt(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		first := strings.SplitN(text[strings.Index(text, "enc1:"):], ":", 3)[1]
+		require.NotContains(t, everything(t, store), "enc1:"+first, "nothing is left that the old key opens")
+		only := newBundle(t, store, withKeys(encryptionKey(2))).start()
+		r := only.one(to)
+		require.Equal(t, []string{"v1a", "v1a", "v1"}, versions(r))
+		require.Equal(t, "Bearer token-2", r.header.Get("Authorization"))
+	})
+}
+
 // TestReencryptWithoutKeys: it says what is missing, and does the rest.
 func TestReencryptWithoutKeys(t *testing.T) {
 	t.Parallel()

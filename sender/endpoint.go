@@ -21,6 +21,10 @@ type meta struct {
 	Old      string            `json:"o,omitempty"`  // the secret before, while it overlaps
 	OldUntil int64             `json:"ou,omitempty"` // unix seconds
 	Headers  map[string]string `json:"h,omitempty"`
+	Key      string            `json:"sk,omitempty"` // the private key of signing ed25519
+	OldKeys  []oldKey          `json:"so,omitempty"` // those before, while they overlap, the latest first
+	Auth     string            `json:"au,omitempty"` // an [Auth] in JSON
+	AuthID   string            `json:"ai,omitempty"` // another for each Auth that is given
 	Retry    []time.Duration   `json:"r,omitempty"` // of its own; nanoseconds
 	Timeout  time.Duration     `json:"t,omitempty"` // of its own; nanoseconds
 }
@@ -33,6 +37,21 @@ func (m *meta) set(v *Settings) {
 	}
 }
 
+// eachSealed calls f for all that is sealed in m, and puts what it returns in its place.
+func (m *meta) eachSealed(f func(sealed string) string) {
+	for _, at := range []*string{&m.Secret, &m.Old, &m.Key, &m.Auth} {
+		if *at != "" {
+			*at = f(*at)
+		}
+	}
+	for i := range m.OldKeys {
+		m.OldKeys[i].Key = f(m.OldKeys[i].Key)
+	}
+	for name, sealed := range m.Headers {
+		m.Headers[name] = f(sealed)
+	}
+}
+
 // endpoint is a webhook ready to be delivered to.
 type endpoint struct {
 	meta     string // what it was made from
@@ -41,12 +60,14 @@ type endpoint struct {
 	host     string
 	via      http.RoundTripper
 	body     *signature.VideoCloudSigner
-	standard *signature.StandardSigner
+	standard *signature.StandardSigner // nil with signing ed25519
+	keys     []keySigner               // of signing ed25519
 	old      *signature.StandardSigner // nil without an overlap
 	oldUntil time.Time
 	headers  http.Header
 	retry    []time.Duration
 	timeout  time.Duration
+	tokens   *tokens // nil without auth by OAuth 2
 }
 
 // maxEndpoints bounds the ready-made endpoints of a process.
@@ -100,7 +121,12 @@ func (s *Sender) newEndpoint(lane, text string) (*endpoint, error) {
 	if e.body, err = signature.NewVideoCloudSigner(secret); err != nil {
 		return nil, err
 	}
-	if e.standard, err = signature.NewStandardSigner(secret); err != nil {
+	if m.Key == "" {
+		if e.standard, err = signature.NewStandardSigner(secret); err != nil {
+			return nil, err
+		}
+	}
+	if e.keys, err = s.keySigners(lane, &m); err != nil {
 		return nil, err
 	}
 	if m.Old != "" {
@@ -122,6 +148,9 @@ func (s *Sender) newEndpoint(lane, text string) (*endpoint, error) {
 			return nil, err
 		}
 		e.headers[http.CanonicalHeaderKey(name)] = []string{value}
+	}
+	if err := e.authenticate(s, lane, &m); err != nil {
+		return nil, err
 	}
 	return e, nil
 }

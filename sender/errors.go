@@ -1,6 +1,9 @@
 package sender
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Code classifies an [Error]; it is the error.code of the REST API.
 type Code string
@@ -45,4 +48,10 @@ func (e *Error) Unwrap() error { return e.Err }
 
 func invalid(field, format string, args ...any) *Error {
 	return &Error{Code: CodeInvalidField, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// isUnavailable reports whether the store is to blame.
+func isUnavailable(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == CodeUnavailable
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/videocloud/webhooks/internal/seal"
@@ -16,8 +17,8 @@ var ErrNoKey = errors.New("encryption_key is not set; make a key with: openssl r
 // ErrUnopened means that a stored secret could not be opened: its key is not among those of encryption_key, or it was changed.
 var ErrUnopened = errors.New("some stored secrets can't be opened; put the key that they were encrypted with behind the first one of encryption_key")
 
-// Reencrypt encrypts with the first encryption key every webhook's secret and header values that are not: those that are
-// in the clear, and those encrypted with one of the older keys, which can be taken out of the configuration afterwards.
+// Reencrypt encrypts with the first encryption key every webhook's secrets (signing secret and key, header values, auth)
+// that are not: those that are in the clear, and those encrypted with one of the older keys, which can be taken out of the configuration afterwards.
 // It returns how many webhooks it changed. Run it once all processes have the new key first.
 //
 // It is safe beside traffic and beside changes of webhooks, and to be interrupted and run again. What it can't open it
@@ -69,6 +70,9 @@ func (s *Sender) reseal(ctx context.Context, account, id string) (bool, error) {
 			return false, fmt.Errorf("reading webhook %s: %w", r.lane, err)
 		}
 		stale, err := s.resealed(r, &m, time.Now())
+		if r.shown.Auth != nil && r.shown.Auth.Type == AuthOAuth2 {
+			s.forgetStaleToken(ctx, shard, account, r.lane)
+		}
 		if err != nil || !stale {
 			return false, err
 		}
@@ -101,12 +105,10 @@ func (s *Sender) resealed(r *record, m *meta, now time.Time) (stale bool, err er
 	if m.Old != "" && now.Unix() >= m.OldUntil {
 		m.Old, m.OldUntil, stale = "", 0, true // it signs nothing any more, and need not keep an old key in use
 	}
-	m.Secret = again(m.Secret)
-	if m.Old != "" {
-		m.Old = again(m.Old)
+	ended := func(k oldKey) bool { return now.Unix() >= k.Until }
+	if slices.ContainsFunc(m.OldKeys, ended) {
+		m.OldKeys, stale = slices.DeleteFunc(m.OldKeys, ended), true
 	}
-	for name, sealed := range m.Headers {
-		m.Headers[name] = again(sealed)
-	}
+	m.eachSealed(again)
 	return stale, err
 }

@@ -18,6 +18,7 @@ import (
 //
 //	min, max            the least and most bytes of a string, items of a list, members of a map, or the number or duration itself
 //	max_key, max_value  the most bytes of a map's keys and values
+//	enum                all values of a string, beside none
 type Settings struct {
 	URL         string            `json:"url" required:"true" null:"no" format:"uri" max:"2048" doc:"Where deliveries go: https, a public host, no user info." example:"https://your-server.com/webhooks"`
 	Events      []string          `json:"events" required:"true" null:"no" min:"1" max:"500" doc:"Event types, groups such as video.*, or * for all." example:"video.uploaded"`
@@ -26,6 +27,7 @@ type Settings struct {
 	MaxInFlight int               `json:"maxInFlight,omitempty" min:"0" max:"10000" doc:"Attempts in flight at most; 0 is the server's own limit."`
 	Retry       []config.Duration `json:"retry,omitempty" min:"1" max:"16" doc:"Its own retry table: the delay before each attempt, counted from the end of the one before. The first attempt is made at once. With every attempt taking up its timeout it is shorter than max_age. Without it, the server's table." example:"0s,1m,1h"`
 	Timeout     config.Duration   `json:"timeout,omitempty" min:"1s" max:"60s" doc:"How long an attempt may take, the answer's body included, from 1s to 60s. Without it, the server's timeout." example:"30s"`
+	Signing     string            `json:"signing,omitempty" enum:"ed25519" doc:"ed25519: webhook-signature is made with a key pair of this webhook's own (v1a), whose public half is publicKey. Left out, with its secret (v1)."`
 	Metadata    map[string]string `json:"metadata,omitempty" max:"16" max_key:"64" max_value:"512" doc:"Strings of yours, which are kept and shown."`
 }
 
@@ -43,6 +45,7 @@ type setting struct {
 	index            int
 	min, max         int
 	maxKey, maxValue int
+	values           []string
 	isRequired       bool
 }
 
@@ -62,6 +65,9 @@ var settings = func() []setting {
 		f.name, _, _ = strings.Cut(tag.Get("json"), ",")
 		f.index, f.min, f.max = i, number("min"), number("max")
 		f.maxKey, f.maxValue = number("max_key"), number("max_value")
+		if values := tag.Get("enum"); values != "" {
+			f.values = strings.Split(values, ",")
+		}
 		f.isRequired = tag.Get("required") == "true"
 	}
 	return list
@@ -101,7 +107,11 @@ func (f *setting) problem(v reflect.Value) string {
 			return fmt.Sprintf("%s is a duration from %s to %s", f.name, config.Duration(f.min), config.Duration(f.max))
 		}
 	case reflect.String:
-		if v.Len() < f.min || v.Len() > f.max || !utf8.ValidString(v.String()) {
+		if f.values != nil {
+			if v.Len() > 0 && !slices.Contains(f.values, v.String()) {
+				return fmt.Sprintf("%s takes %s, or is left out", f.name, strings.Join(f.values, " or "))
+			}
+		} else if v.Len() < f.min || v.Len() > f.max || !utf8.ValidString(v.String()) {
 			return fmt.Sprintf("%s has at most %d bytes of UTF-8", f.name, f.max)
 		}
 	case reflect.Slice:

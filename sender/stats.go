@@ -54,7 +54,7 @@ func (s *Sender) QueueStats(ctx context.Context) (QueueStats, error) {
 
 // Outcomes are those that an [Observer] may be told of an attempt.
 func Outcomes() []string {
-	outcomes := []string{outcomeSuccess, outcomeStatus, outcomeRedirect, outcomeRead, outcomeInternal, outcomePoison}
+	outcomes := []string{outcomeSuccess, outcomeStatus, outcomeRedirect, outcomeRead, outcomeInternal, outcomePoison, outcomeToken}
 	for _, k := range []destination.Kind{
 		destination.KindBlocked, destination.KindDNS, destination.KindRefused, destination.KindConnect, destination.KindTLS,
 		destination.KindProxy, destination.KindTimeout,

@@ -46,6 +46,8 @@ type Webhook struct {
 	LastDelivery *LastDelivery // nil until there was one
 	HeldUntil    *time.Time    // no attempt starts before, as its endpoint asked with Retry-After; nil where none waits for that
 	HeaderNames  []string      // of the custom headers; their values are secret
+	PublicKey    string        // whpk_…, where Signing is ed25519
+	Auth         *Auth         // what is no secret of it; nil where there is none
 }
 
 // LastDelivery is the outcome of the latest attempt to a webhook.
@@ -59,6 +61,7 @@ type NewWebhook struct {
 	Settings
 	Secret  string            // 16 to 256 bytes; empty makes one
 	Headers map[string]string // custom headers of every delivery
+	Auth    *Auth             // what the endpoint asks of its callers; nil is nothing
 	Status  Status            // active or paused; empty is active
 
 	// IdempotencyKey makes a repetition of the same call within 72 hours answer the first webhook instead of making
@@ -72,8 +75,10 @@ type WebhookUpdate struct {
 	// called again where somebody else's change came first.
 	Change        func(w *Webhook) error
 	Secret        *string
-	SecretOverlap time.Duration // how long the old secret still signs as a second value
+	RotateKey     bool          // makes another key pair, with Signing ed25519
+	SecretOverlap time.Duration // how long the old secret, or key pair, still signs as a second value
 	Headers       *map[string]string
+	Auth          *Auth   // what GET shows changes nothing; one without a type ends it
 	Status        *Status // active or paused
 }
 

@@ -102,9 +102,6 @@ func (s *Sender) checkUpdate(u WebhookUpdate) error {
 	if u.SecretOverlap < 0 || u.SecretOverlap > config.MaxSecretOverlap {
 		return invalid("secretOverlap", "an overlap is a duration up to %s, such as 24h", config.FormatDuration(config.MaxSecretOverlap))
 	}
-	if u.SecretOverlap > 0 && u.Secret == nil {
-		return invalid("secretOverlap", "an overlap goes with a new secret")
-	}
 	return nil
 }
 
@@ -126,8 +123,23 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 		r.shown.Settings = w.Settings
 		m.set(&w.Settings)
 	}
-	if u.Secret != nil {
-		if err := s.rotate(r, &m, *u.Secret, time.Now(), u.SecretOverlap); err != nil {
+	now, hadKey := time.Now(), m.Key != ""
+	changed, err := s.resign(r, &m, &u, now)
+	if err != nil {
+		return m, err
+	}
+	switch {
+	case u.Secret == nil && u.SecretOverlap > 0 && !changed:
+		return m, invalid("secretOverlap", "an overlap goes with a new secret, with rotateKey or with another signing")
+	case u.Secret == nil:
+	case hadKey || m.Key != "": // it makes no webhook-signature, or did until now, as resign has noted
+		sealed, err := s.seal(r.account, r.lane, *u.Secret)
+		if err != nil {
+			return m, err
+		}
+		m.Secret = sealed
+	default:
+		if err := s.rotate(r, &m, *u.Secret, now, u.SecretOverlap); err != nil {
 			return m, err
 		}
 	}
@@ -139,7 +151,10 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 		m.Headers = sealed
 		r.shown.HeaderNames = slices.Sorted(maps.Keys(*u.Headers))
 	}
-	return m, nil
+	if err := s.setAuth(r, &m, u.Auth); err != nil {
+		return m, err
+	}
+	return m, checkWhole(&r.shown)
 }
 
 // rotate changes the secret in m. Until the overlap ends, the one before signs too. Changing to the secret that it has

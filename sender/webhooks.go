@@ -35,6 +35,8 @@ var (
 type shown struct {
 	Settings
 	HeaderNames []string `json:"headers,omitempty"`
+	PublicKey   string   `json:"publicKey,omitempty"`
+	Auth        *Auth    `json:"auth,omitempty"`
 }
 
 // record is a webhook as it stands in the store.
@@ -54,6 +56,7 @@ func (r *record) webhook() Webhook {
 	return Webhook{
 		ID: webhookPrefix + r.lane, Settings: r.shown.Settings, Status: r.status, CreatedAt: time.UnixMilli(r.created).UTC(),
 		LastDelivery: r.last, HeldUntil: r.held, HeaderNames: r.shown.HeaderNames,
+		PublicKey: r.shown.PublicKey, Auth: r.shown.Auth,
 	}
 }
 
@@ -90,6 +93,15 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 		return Webhook{}, "", err
 	}
 	if m.Headers, err = s.sealHeaders(account, r.lane, in.Headers); err != nil {
+		return Webhook{}, "", err
+	}
+	if _, err := s.resign(&r, &m, &WebhookUpdate{}, time.Now()); err != nil {
+		return Webhook{}, "", err
+	}
+	if err := s.setAuth(&r, &m, in.Auth); err != nil {
+		return Webhook{}, "", err
+	}
+	if err := checkWhole(&r.shown); err != nil {
 		return Webhook{}, "", err
 	}
 	sealed := ""
@@ -130,8 +142,11 @@ func (in *NewWebhook) digest() string {
 	if in.IdempotencyKey == "" {
 		return ""
 	}
-	h := sha256.New()
-	for _, part := range []any{in.Settings, in.Secret, in.Headers, in.Status} {
+	h, parts := sha256.New(), []any{in.Settings, in.Secret, in.Headers, in.Status}
+	if in.Auth != nil {
+		parts = append(parts, in.Auth)
+	}
+	for _, part := range parts {
 		text, _ := json.Marshal(part) // strings, numbers, and lists and maps of them; the names of a map come sorted
 		_, _ = h.Write(append(text, 0))
 	}

@@ -70,7 +70,12 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 	config := d.tls.Clone()
 	config.ServerName = host
 	wire.greeted.Store(false)
-	config.ClientSessionCache = lightSessions{config.ClientSessionCache, wire}
+	kept := lightSessions{ClientSessionCache: config.ClientSessionCache, wire: wire}
+	if i := identityOf(ctx); i != nil {
+		i.present(config)
+		kept.identity = i.mark
+	}
+	config.ClientSessionCache = kept
 	ctx, cancel := context.WithTimeout(ctx, d.handshake)
 	defer cancel()
 	secured := tls.Client(conn, config)

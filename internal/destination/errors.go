@@ -135,6 +135,10 @@ func Describe(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "cancelled"
 	}
+	var n *net.OpError
+	if errors.As(err, &n) && n.Op == "remote error" { // an alert, such as that a client certificate is missing
+		return "the endpoint ended TLS: " + n.Err.Error()
+	}
 	for _, w := range unnamed {
 		if strings.Contains(err.Error(), w.text) {
 			return w.says

@@ -26,16 +26,17 @@ type pool struct {
 	timer *time.Timer
 }
 
-type hostKey struct{ scheme, host string }
+type hostKey struct{ scheme, host, identity string }
 
-// host is one origin.
+// host is one origin, reached with one identity.
 type host struct {
-	key     hostKey
-	address string // with the port
-	room    []*conn
-	waiting []*waiter
-	dials   []*dial
-	open    int // connections that are made
+	key      hostKey
+	address  string    // with the port
+	identity *Identity // nil: none
+	room     []*conn
+	waiting  []*waiter
+	dials    []*dial
+	open     int // connections that are made
 	// streams is how many requests at once a connection takes: 1 of HTTP/1.1. 0 is not known yet, so that one connection
 	// is made first, to see which it is. A new connection of HTTP/2 does not know its limit yet, so the one before counts.
 	streams int
@@ -70,9 +71,9 @@ func newPool(maker *http.Transport, idle time.Duration, most int) *pool {
 func (c *conn) addr() string { return c.wire.RemoteAddr().String() }
 
 // get returns a connection on which one request may be made.
-func (p *pool) get(ctx context.Context, u *url.URL) (*conn, error) {
+func (p *pool) get(ctx context.Context, u *url.URL, i *Identity) (*conn, error) {
 	p.mu.Lock()
-	h := p.host(u)
+	h := p.host(u, i)
 	if c := p.take(h); c != nil {
 		p.mu.Unlock()
 		return c, nil
@@ -103,15 +104,18 @@ func (p *pool) get(ctx context.Context, u *url.URL) (*conn, error) {
 }
 
 // host returns the origin of a URL.
-func (p *pool) host(u *url.URL) *host {
-	key := hostKey{u.Scheme, u.Host}
+func (p *pool) host(u *url.URL, i *Identity) *host {
+	key := hostKey{scheme: u.Scheme, host: u.Host}
+	if i != nil {
+		key.identity = i.mark
+	}
 	h := p.hosts[key]
 	if h == nil {
 		port := u.Port()
 		if port == "" {
 			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 		}
-		h = &host{key: key, address: net.JoinHostPort(u.Hostname(), port)}
+		h = &host{key: key, address: net.JoinHostPort(u.Hostname(), port), identity: i}
 		if u.Scheme == "http" {
 			h.streams = 1
 		}
@@ -244,7 +248,7 @@ func (p *pool) dialFor(h *host) {
 func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	defer d.cancel()
 	var w *wire
-	made, err := p.maker.NewClientConn(withWire(ctx, &w), h.key.scheme, h.address)
+	made, err := p.maker.NewClientConn(withWire(withIdentity(ctx, h.identity), &w), h.key.scheme, h.address)
 	if err == nil && made.Available() == 0 { // closed at once, or with a limit of no streams: another one would be no better
 		err = &ExchangeError{Addr: w.RemoteAddr().String(), Err: errors.Join(io.EOF, made.Err())}
 		_ = made.Close()

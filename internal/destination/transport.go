@@ -56,7 +56,8 @@ const (
 // refused), and starts a TLS handshake for each request that finds no idle connection, although one of HTTP/2 would
 // have served them all.
 type Transport struct {
-	pool *pool
+	pool     *pool
+	identity *Identity // nil: none
 }
 
 // NewTransport returns a transport that reaches only what p permits. It is meant to be made once and
@@ -109,7 +110,7 @@ func (t *Transport) CloseIdleConnections() { t.pool.closeIdle() }
 // where nothing of it has left through the first, and its body is a [Body], or none.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	for {
-		c, err := t.pool.get(r.Context(), r.URL)
+		c, err := t.pool.get(r.Context(), r.URL, t.identity)
 		if err != nil {
 			closeBody(r)
 			return nil, err

@@ -59,15 +59,21 @@ func (w *wire) Read(b []byte) (int, error) {
 // heavy says that its certificates are so large that it is not kept.
 func (w *wire) heavy() bool { return w.read > lightHandshake }
 
-// lightSessions keeps TLS sessions but those with large certificates, which a session holds.
+// lightSessions keeps TLS sessions but those with large certificates, which a session holds. Those of different
+// identities are kept apart: the library goes by the server's name alone, and a session stands for who began it.
 type lightSessions struct {
 	tls.ClientSessionCache
-	wire *wire
+	wire     *wire
+	identity string
+}
+
+func (s lightSessions) Get(key string) (*tls.ClientSessionState, bool) {
+	return s.ClientSessionCache.Get(s.identity + key)
 }
 
 func (s lightSessions) Put(key string, session *tls.ClientSessionState) {
 	if session != nil && s.wire.heavy() {
 		return
 	}
-	s.ClientSessionCache.Put(key, session)
+	s.ClientSessionCache.Put(s.identity+key, session)
 }

@@ -1,8 +1,10 @@
 package signature
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"strconv"
+	"strings"
 )
 
 // VideoCloudSigner makes values of X-VideoCloud-Signature with one secret. It is safe for concurrent use and
@@ -59,4 +61,45 @@ func (s *StandardSigner) Append(dst []byte, id string, timestamp int64, body ...
 	dst = base64.StdEncoding.AppendEncode(dst, m.total())
 	s.mac.put(m)
 	return dst
+}
+
+// KeySigner makes values of webhook-signature (Standard Webhooks, v1a) with one Ed25519 key pair. It is safe for
+// concurrent use.
+type KeySigner struct {
+	private ed25519.PrivateKey
+}
+
+// NewSigningKey makes a key pair in the form of Standard Webhooks: whsk_ and the private key in base64, for a
+// [KeySigner], and whpk_ and the public one, for those who verify.
+func NewSigningKey() (private, public string) {
+	_, k, _ := ed25519.GenerateKey(nil) // never fails, see crypto/rand
+	return whsk + base64.StdEncoding.EncodeToString(k), whpk + base64.StdEncoding.EncodeToString(k[ed25519.SeedSize:])
+}
+
+// NewKeySigner takes a private key as [NewSigningKey] makes it. Another is an [ErrSecret].
+func NewKeySigner(private string) (*KeySigner, error) {
+	text, is := strings.CutPrefix(private, whsk)
+	if !is {
+		return nil, badSecret(0, "a private key starts with whsk_")
+	}
+	k, why := privateKey(text)
+	if why != "" {
+		return nil, badSecret(0, why)
+	}
+	return &KeySigner{k.signer.(ed25519.PrivateKey)}, nil
+}
+
+// Append appends "v1a,<base64>" over id.timestamp.body, as [StandardSigner.Append] does for v1.
+func (s *KeySigner) Append(dst []byte, id string, timestamp int64, body ...[]byte) []byte {
+	size := len(id) + 32
+	for _, part := range body {
+		size += len(part)
+	}
+	message := append(make([]byte, 0, size), id...)
+	message = append(strconv.AppendInt(append(message, '.'), timestamp, 10), '.')
+	for _, part := range body {
+		message = append(message, part...)
+	}
+	dst = append(append(dst, versionAsymmetric...), ',')
+	return base64.StdEncoding.AppendEncode(dst, ed25519.Sign(s.private, message))
 }

@@ -215,6 +215,9 @@ func (f *fake) UpdateWebhook(_ context.Context, name, id string, u sender.Webhoo
 	if u.Secret != nil && err == nil {
 		err = checkSecret(*u.Secret)
 	}
+	if u.Secret == nil && u.SecretOverlap > 0 && err == nil {
+		err = refuse(sender.CodeInvalidField, "secretOverlap", "goes with a new secret")
+	}
 	if u.Status != nil {
 		if changed.Status = *u.Status; changed.Status != sender.StatusActive && changed.Status != sender.StatusPaused && err == nil {
 			err = refuse(sender.CodeInvalidField, "status", "is active or paused")

@@ -46,6 +46,8 @@ func readerOf(t reflect.Type) reader {
 		return readHeaderUpdate
 	case t == typeEmails:
 		return readEmails
+	case t == reflect.TypeFor[newAuth](), t == reflect.TypeFor[authUpdate]():
+		return readAuth()
 	case t == typeIgnored:
 		return func(*field, []byte, reflect.Value) *sender.Error { return nil }
 	case t.Kind() == reflect.String:

@@ -55,6 +55,9 @@ func (batchAnswer) choices() []reflect.Type {
 // of returns the schema of a type; that of a struct is a reference. Requests and answers differ: what is
 // optional in a request may be null there, and a request has no other members.
 func (s *schemas) of(t reflect.Type, request bool) doc {
+	if t.Kind() == reflect.Pointer {
+		return s.of(t.Elem(), request)
+	}
 	if t.Implements(reflect.TypeFor[choice]()) {
 		var list []doc
 		for _, c := range reflect.Zero(t).Interface().(choice).choices() {
@@ -81,8 +84,6 @@ func (s *schemas) of(t reflect.Type, request bool) doc {
 		return doc{{"type", "string"}, {"enum", codes}}
 	}
 	switch t.Kind() {
-	case reflect.Pointer:
-		return s.of(t.Elem(), request)
 	case reflect.Slice:
 		return doc{{"type", "array"}, {"items", s.of(t.Elem(), request)}}
 	case reflect.Map:
@@ -231,6 +232,8 @@ func (d doc) get(name string) any {
 func nullable(d doc) doc {
 	for i, m := range d {
 		switch m.name {
+		case "oneOf":
+			d[i].value = append(m.value.([]doc), doc{{"type", "null"}})
 		case "type":
 			types, several := m.value.([]any)
 			if !several {

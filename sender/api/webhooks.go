@@ -13,6 +13,7 @@ type newWebhook struct {
 	sender.Settings
 	Secret  *string           `json:"secret" min:"16" max:"256" doc:"What deliveries are signed with, 16 to 256 bytes. Left out, one is made and shown in the answer."`
 	Headers map[string]string `json:"headers" max:"20" max_key:"128" max_value:"4096" doc:"Custom headers of every delivery. Their values are never shown again."`
+	Auth    *newAuth          `json:"auth" doc:"What the endpoint asks of its callers beside the signature. Secrets in it are never shown again."`
 	Status  *sender.Status    `json:"status" enum:"active,paused" doc:"Left out, active."`
 }
 
@@ -21,8 +22,10 @@ type newWebhook struct {
 type webhookUpdate struct {
 	sender.Settings
 	Secret        *string        `json:"secret" null:"no" min:"16" max:"256" doc:"Signs from the next attempt on, 16 to 256 bytes."`
-	SecretOverlap *time.Duration `json:"secretOverlap" max:"30d" doc:"How long the old secret keeps signing as a second value in webhook-signature, such as 24h; 30d at most. Goes with a new secret."`
+	SecretOverlap *time.Duration `json:"secretOverlap" max:"30d" doc:"How long the old secret, or key pair, keeps signing as a second value in webhook-signature, such as 24h; 30d at most. Goes with a new secret, rotateKey or a new signing."`
+	RotateKey     *bool          `json:"rotateKey" null:"no" doc:"true makes another key pair, with signing ed25519."`
 	Headers       *headerUpdate  `json:"headers" null:"clear" max:"20" max_key:"128" max_value:"4096" doc:"All custom headers of every delivery, in place of those before. The list of names that GET shows changes nothing."`
+	Auth          *authUpdate    `json:"auth" null:"clear" doc:"What the endpoint asks of its callers from the next attempt on, in place of what it asked before. What GET shows changes nothing; null ends it."`
 	Status        *sender.Status `json:"status" null:"no" enum:"active,paused,failed,disabled" doc:"active or paused: resume or pause it; active also ends failed and disabled. failed and disabled, which only the server sets, change nothing."`
 	ID            *string        `json:"id" read_only:"true" doc:"Its own ID; another is refused."`
 	CreatedAt     *time.Time     `json:"createdAt" read_only:"true" doc:"Its own time; another is refused."`
@@ -55,6 +58,8 @@ type webhook struct {
 	HeldUntil    *millis       `json:"heldUntil,omitempty" doc:"No attempt starts before, as the endpoint asked with Retry-After. Absent where none waits for that."`
 	Description  string        `json:"description,omitempty"`
 	Headers      []string      `json:"headers,omitempty" doc:"The names of the custom headers; their values are not shown."`
+	PublicKey    string        `json:"publicKey,omitempty" doc:"whpk_ and the public key in base64, with signing ed25519: what verifies webhook-signature."`
+	Auth         *shownAuth    `json:"auth,omitempty" doc:"What the endpoint asks of its callers: the type, and what is no secret."`
 	sender.Settings
 }
 
@@ -81,7 +86,7 @@ type deletedWebhook struct {
 func webhookOf(w sender.Webhook) webhook {
 	a := webhook{
 		ID: w.ID, URL: w.URL, Events: notNil(w.Events), Status: w.Status, CreatedAt: seconds(w.CreatedAt), HeldUntil: (*millis)(w.HeldUntil),
-		Description: w.Description, Headers: w.HeaderNames, Settings: w.Settings,
+		Description: w.Description, Headers: w.HeaderNames, PublicKey: w.PublicKey, Auth: shownAuthOf(w.Auth), Settings: w.Settings,
 	}
 	if l := w.LastDelivery; l != nil {
 		a.LastDelivery = &lastDelivery{Success: l.Success, Timestamp: seconds(l.Timestamp)}
@@ -111,9 +116,11 @@ func (c *call) createWebhook() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, secret, err := c.service.CreateWebhook(c.r.Context(), c.account, sender.NewWebhook{
-		Settings: in.Settings, Secret: valueOf(in.Secret), Headers: in.Headers, Status: valueOf(in.Status), IdempotencyKey: key,
-	})
+	n := sender.NewWebhook{Settings: in.Settings, Secret: valueOf(in.Secret), Headers: in.Headers, Status: valueOf(in.Status), IdempotencyKey: key}
+	if in.Auth != nil {
+		n.Auth = &in.Auth.Auth
+	}
+	w, secret, err := c.service.CreateWebhook(c.r.Context(), c.account, n)
 	if err != nil {
 		return nil, err
 	}
@@ -164,13 +171,13 @@ func (c *call) updateWebhook() (any, error) {
 	if err := webhookUpdatePlan.decode(body, reflect.ValueOf(&in)); err != nil {
 		return nil, err
 	}
-	if in.SecretOverlap != nil && in.Secret == nil {
-		return nil, invalid("secretOverlap", "goes with a new secret; give both")
-	}
 	if in.ID != nil && *in.ID != c.id {
 		return nil, invalid("id", "is another webhook's; a webhook keeps its ID")
 	}
-	u := sender.WebhookUpdate{Secret: in.Secret, SecretOverlap: valueOf(in.SecretOverlap), Change: in.onto(body)}
+	u := sender.WebhookUpdate{Secret: in.Secret, SecretOverlap: valueOf(in.SecretOverlap), RotateKey: valueOf(in.RotateKey), Change: in.onto(body)}
+	if in.Auth != nil {
+		u.Auth = &in.Auth.Auth
+	}
 	if in.Headers != nil && in.Headers.names == nil {
 		u.Headers = &in.Headers.values
 	}

@@ -15,7 +15,7 @@ call('SADD', base .. 'chores', 'cancel:' .. lane)
 for i = 12, #ARGV do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
 call('HSET', conf, 'st', 'deleted')
 call('HDEL', conf, 'meta', 'pub', 'nl')
-call('UNLINK', base .. 'idx:' .. lane, base .. 'old:' .. lane)
+call('UNLINK', base .. 'idx:' .. lane, base .. 'old:' .. lane, base .. 'token:' .. lane, base .. 'tokenlock:' .. lane)
 call('PEXPIRE', conf, math.max(C.id_ttl, C.kept_dead))
 call('ZREM', base .. 'ready', lane)
 call('ZREM', base .. 'notices', lane)

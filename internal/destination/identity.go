@@ -1,0 +1,86 @@
+package destination
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"net/http"
+)
+
+// Identity is a client certificate that requests are made with (mutual TLS).
+type Identity struct {
+	certificate tls.Certificate
+	mark        string // tells connections and TLS sessions of different identities apart
+}
+
+// What is wrong with a certificate or its key, in words for whoever gave them.
+var (
+	ErrCertificate = errors.New("the certificate is not PEM that can be read; give the certificate, and those between it and its root, as -----BEGIN CERTIFICATE-----")
+	ErrKey         = errors.New("the key is not a private key in PEM that can be read; give it unencrypted, as -----BEGIN PRIVATE KEY-----")
+	ErrKeyPair     = errors.New("the key does not belong to the certificate")
+)
+
+// NewIdentity reads a certificate, followed by those between it and its root, and its private key, both in PEM.
+func NewIdentity(certificate, key []byte) (*Identity, error) {
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return nil, keyPairError(certificate, key)
+	}
+	sum := sha256.New()
+	for _, der := range pair.Certificate {
+		_, _ = sum.Write(der)
+	}
+	return &Identity{pair, string(sum.Sum(nil))}, nil
+}
+
+// keyPairError says which of the two is wrong; the library's words may quote them.
+func keyPairError(certificate, key []byte) error {
+	if block, _ := pem.Decode(certificate); block == nil || block.Type != "CERTIFICATE" {
+		return ErrCertificate
+	} else if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+		return ErrCertificate
+	}
+	block, _ := pem.Decode(key)
+	if block == nil {
+		return ErrKey
+	}
+	_, pkcs8 := x509.ParsePKCS8PrivateKey(block.Bytes)
+	_, pkcs1 := x509.ParsePKCS1PrivateKey(block.Bytes)
+	_, sec1 := x509.ParseECPrivateKey(block.Bytes)
+	if pkcs8 != nil && pkcs1 != nil && sec1 != nil {
+		return ErrKey
+	}
+	return ErrKeyPair
+}
+
+// Leaf is the certificate itself.
+func (i *Identity) Leaf() *x509.Certificate { return i.certificate.Leaf }
+
+type identityKey struct{}
+
+func withIdentity(ctx context.Context, i *Identity) context.Context {
+	if i == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, identityKey{}, i)
+}
+
+func identityOf(ctx context.Context) *Identity {
+	i, _ := ctx.Value(identityKey{}).(*Identity)
+	return i
+}
+
+// present has the handshake answer a request for a certificate with this one, also where none of the authorities that
+// the endpoint names has issued it: the endpoint then says what it thinks of it, rather than that there was none.
+func (i *Identity) present(config *tls.Config) {
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &i.certificate, nil }
+}
+
+// As returns what makes requests with a client certificate, over the same pool. Its connections serve no request without
+// that certificate, nor do its TLS sessions: who resumed one would be taken for its holder.
+func (t *Transport) As(i *Identity) http.RoundTripper {
+	return &Transport{pool: t.pool, identity: i}
+}

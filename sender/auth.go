@@ -1,0 +1,254 @@
+package sender
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/videocloud/webhooks/internal/destination"
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+// AuthType is a way in which an endpoint knows who calls it.
+type AuthType string
+
+// The types of [Auth].
+const (
+	AuthBasic  AuthType = "basic"  // a user name and a password
+	AuthBearer AuthType = "bearer" // a fixed token
+	AuthOAuth2 AuthType = "oauth2" // a token that an authorization server gives for client credentials (RFC 6749 section 4.4)
+	AuthMTLS   AuthType = "mtls"   // a client certificate
+)
+
+// Auth is what an endpoint asks of its callers beside the signature. Which fields go with a type is in authFields; those
+// that are secret are empty in a webhook that is shown.
+type Auth struct {
+	Type         AuthType `json:"type"`
+	Username     string   `json:"username,omitempty"`
+	Password     string   `json:"password,omitempty"`
+	Token        string   `json:"token,omitempty"`
+	TokenURL     string   `json:"tokenUrl,omitempty"`
+	ClientID     string   `json:"clientId,omitempty"`
+	ClientSecret string   `json:"clientSecret,omitempty"`
+	Scope        string   `json:"scope,omitempty"`
+	Certificate  string   `json:"certificate,omitempty"` // PEM, followed by those between it and its root
+	Key          string   `json:"key,omitempty"`         // PEM
+}
+
+// authField is a field of an [Auth].
+type authField struct {
+	name       string
+	of         func(a *Auth) *string
+	isSecret   bool
+	isOptional bool
+	max        int
+	problem    func(value string) string // "" where there is none
+}
+
+// authFields are the fields that go with each type. The bounds stand in the OpenAPI document too; a test compares them.
+var authFields = map[AuthType][]authField{
+	AuthBasic: {
+		{name: "username", of: func(a *Auth) *string { return &a.Username }, max: 256, problem: userName},
+		{name: "password", of: func(a *Auth) *string { return &a.Password }, max: 1024, isSecret: true, problem: printable},
+	},
+	AuthBearer: {
+		{name: "token", of: func(a *Auth) *string { return &a.Token }, max: 4096, isSecret: true, problem: bearerToken},
+	},
+	AuthOAuth2: {
+		{name: "tokenUrl", of: func(a *Auth) *string { return &a.TokenURL }, max: 2048},
+		{name: "clientId", of: func(a *Auth) *string { return &a.ClientID }, max: 256, problem: printable},
+		{name: "clientSecret", of: func(a *Auth) *string { return &a.ClientSecret }, max: 1024, isSecret: true, problem: printable},
+		{name: "scope", of: func(a *Auth) *string { return &a.Scope }, max: 1024, isOptional: true, problem: scopes},
+	},
+	AuthMTLS: {
+		{name: "certificate", of: func(a *Auth) *string { return &a.Certificate }, max: 16 << 10},
+		{name: "key", of: func(a *Auth) *string { return &a.Key }, max: 16 << 10, isSecret: true},
+	},
+}
+
+func printable(value string) string {
+	for _, r := range value {
+		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+			return "holds a control character"
+		}
+	}
+	return ""
+}
+
+func userName(value string) string {
+	if strings.Contains(value, ":") {
+		return "can't hold a colon (RFC 7617)"
+	}
+	return printable(value)
+}
+
+func bearerToken(value string) string {
+	for _, c := range []byte(value) {
+		if c <= ' ' || c >= 0x7f {
+			return "holds a space, a control character, or one that is not ASCII"
+		}
+	}
+	return ""
+}
+
+func scopes(value string) string {
+	for _, c := range []byte(value) {
+		if c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return "is a list of names in ASCII, separated by spaces, without quotes and backslashes (RFC 6749 section 3.3)"
+		}
+	}
+	return ""
+}
+
+// public is what may be shown: the type, and what is no secret.
+func (a Auth) public() *Auth {
+	for _, f := range authFields[a.Type] {
+		if f.isSecret {
+			*f.of(&a) = ""
+		}
+	}
+	return &a
+}
+
+// checkAuth checks that an Auth is whole, and holds nothing of another type.
+func (s *Sender) checkAuth(a *Auth) error {
+	fields, ok := authFields[a.Type]
+	if !ok {
+		return invalid("auth.type", "auth.type takes basic, bearer, oauth2 or mtls")
+	}
+	rest := *a
+	rest.Type = ""
+	for _, f := range fields {
+		value := *f.of(a)
+		*f.of(&rest) = ""
+		name := "auth." + f.name
+		switch {
+		case value == "" && !f.isOptional:
+			return invalid(name, "%s is missing; auth of type %s needs it", name, a.Type)
+		case len(value) > f.max || !utf8.ValidString(value):
+			return invalid(name, "%s has at most %d bytes of UTF-8", name, f.max)
+		}
+		if f.problem != nil {
+			if problem := f.problem(value); problem != "" {
+				return invalid(name, "%s %s", name, problem)
+			}
+		}
+	}
+	for _, list := range authFields {
+		for _, f := range list {
+			if *f.of(&rest) != "" {
+				return invalid("auth."+f.name, "auth.%s does not go with auth of type %s", f.name, a.Type)
+			}
+		}
+	}
+	switch a.Type {
+	case AuthOAuth2:
+		return s.checkTokenURL(a.TokenURL)
+	case AuthMTLS:
+		return checkIdentity(a)
+	}
+	return nil
+}
+
+// checkTokenURL holds the address of an authorization server to the rules of destinations.
+func (s *Sender) checkTokenURL(raw string) error {
+	_, err := s.policy.CheckURL(raw)
+	var refused *destination.Error
+	if errors.As(err, &refused) {
+		return &Error{Code: Code(refused.Code), Field: "auth.tokenUrl", Message: "auth.tokenUrl: " + refused.Message}
+	}
+	return err
+}
+
+func checkIdentity(a *Auth) error {
+	i, err := destination.NewIdentity([]byte(a.Certificate), []byte(a.Key))
+	switch {
+	case errors.Is(err, destination.ErrCertificate):
+		return invalid("auth.certificate", "auth.certificate: %v", err)
+	case err != nil:
+		return invalid("auth.key", "auth.key: %v", err)
+	case time.Now().After(i.Leaf().NotAfter):
+		return invalid("auth.certificate", "auth.certificate ended on %s; give one that is valid", i.Leaf().NotAfter.UTC().Format(time.DateOnly))
+	}
+	return nil
+}
+
+// checkWhole refuses settings of a webhook that can't hold together.
+func checkWhole(v *shown) error {
+	switch {
+	case v.Auth == nil:
+	case v.Auth.Type != AuthMTLS:
+		if slices.ContainsFunc(v.HeaderNames, func(name string) bool { return strings.EqualFold(name, "Authorization") }) {
+			return invalid("auth", "auth of type %s and the custom header Authorization set the same header; give one of them", v.Auth.Type)
+		}
+	default:
+		if u, err := url.Parse(v.URL); err == nil && u.Scheme != "https" {
+			return invalid("auth", "auth of type mtls and an http:// URL can't both be: a certificate is shown within TLS; give an https:// URL")
+		}
+	}
+	return nil
+}
+
+// setAuth changes what the endpoint asks of its callers. What GET shows leaves it as it is; an Auth without a type ends it.
+func (s *Sender) setAuth(r *record, m *meta, a *Auth) error {
+	switch {
+	case a == nil, r.shown.Auth != nil && *a == *r.shown.Auth:
+		return nil
+	case *a == Auth{}:
+		r.shown.Auth, m.Auth, m.AuthID = nil, "", ""
+		return nil
+	}
+	if err := s.checkAuth(a); err != nil {
+		return err
+	}
+	text, _ := json.Marshal(a) // strings
+	sealed, err := s.seal(r.account, r.lane, string(text))
+	if err != nil {
+		return err
+	}
+	r.shown.Auth, m.Auth, m.AuthID = a.public(), sealed, queue.NewJobID(newUUID())
+	return nil
+}
+
+// authenticate has an endpoint's requests carry what m says.
+func (e *endpoint) authenticate(s *Sender, lane string, m *meta) error {
+	if m.Auth == "" {
+		return nil
+	}
+	text, err := s.open(m.Account, lane, m.Auth)
+	if err != nil {
+		return err
+	}
+	var a Auth
+	if err := json.Unmarshal([]byte(text), &a); err != nil {
+		return errors.New("reading the webhook's auth: it is not JSON")
+	}
+	switch a.Type {
+	case AuthBasic:
+		e.headers["Authorization"] = []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+a.Password))}
+	case AuthBearer:
+		e.headers["Authorization"] = []string{"Bearer " + a.Token}
+	case AuthOAuth2:
+		e.tokens = s.newTokens(lane, m, &a)
+	case AuthMTLS:
+		i, err := destination.NewIdentity([]byte(a.Certificate), []byte(a.Key))
+		if err != nil {
+			return fmt.Errorf("reading the webhook's certificate: %w", err)
+		}
+		by, ok := e.via.(interface {
+			As(*destination.Identity) http.RoundTripper
+		})
+		if !ok {
+			return errors.New("this transport has no client certificates")
+		}
+		e.via = by.As(i)
+	}
+	return nil
+}

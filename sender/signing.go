@@ -1,0 +1,110 @@
+package sender
+
+import (
+	"time"
+
+	"github.com/videocloud/webhooks/internal/signature"
+)
+
+// SigningEd25519 is the [Settings.Signing] of a webhook with a key pair of its own.
+const SigningEd25519 = "ed25519"
+
+// maxOldKeys bounds how many keys sign beside the current one. There are several where a rotation is made again within
+// the overlap of the one before, as by a client that lost the answer: the key that receivers know must go on signing.
+const maxOldKeys = 3
+
+// oldKey is a key pair that still signs.
+type oldKey struct {
+	Key   string `json:"k"` // the private key, sealed
+	Until int64  `json:"u"` // unix seconds
+}
+
+// resign changes what makes webhook-signature, as r.shown.Signing and u say. Until the overlap ends, what made it before
+// does so too. It reports whether something else makes it now.
+func (s *Sender) resign(r *record, m *meta, u *WebhookUpdate, now time.Time) (changed bool, err error) {
+	is, was := r.shown.Signing == SigningEd25519, m.Key != ""
+	switch {
+	case u.RotateKey && !is:
+		return false, invalid("rotateKey", "rotateKey renews the key pair of signing ed25519, which this webhook does not have; give signing ed25519 too")
+	case is && was && u.Secret != nil && u.SecretOverlap > 0 && !u.RotateKey:
+		return false, invalid("secretOverlap", "with signing ed25519 the secret makes one header only, which has room for one signature; leave secretOverlap out, or give rotateKey as well")
+	case is == was && !u.RotateKey:
+		return false, nil
+	}
+	until := now.Add(u.SecretOverlap).Unix() + 1 // whole seconds: rather longer than shorter
+	switch {
+	case u.SecretOverlap == 0:
+		m.Old, m.OldUntil, m.OldKeys = "", 0, nil
+	case was:
+		m.OldKeys = append([]oldKey{{m.Key, until}}, m.OldKeys[:min(len(m.OldKeys), maxOldKeys-1)]...)
+	default:
+		m.Old, m.OldUntil = m.Secret, until
+	}
+	m.Key, r.shown.PublicKey = "", ""
+	if !is {
+		if m.Old == m.Secret { // it signs by itself again
+			m.Old, m.OldUntil = "", 0
+		}
+		return true, nil
+	}
+	private, public := signature.NewSigningKey()
+	sealed, err := s.seal(r.account, r.lane, private)
+	if err != nil {
+		return false, err
+	}
+	m.Key, r.shown.PublicKey = sealed, public
+	return true, nil
+}
+
+// keySigner is a key pair that signs, for ever where until is zero.
+type keySigner struct {
+	*signature.KeySigner
+	until time.Time
+}
+
+// keySigners makes the signers of the key pairs in m, the current one first.
+func (s *Sender) keySigners(lane string, m *meta) (list []keySigner, err error) {
+	add := func(sealed string, until time.Time) {
+		if sealed == "" || err != nil {
+			return
+		}
+		var private string
+		if private, err = s.open(m.Account, lane, sealed); err != nil {
+			return
+		}
+		k := keySigner{until: until}
+		if k.KeySigner, err = signature.NewKeySigner(private); err == nil {
+			list = append(list, k)
+		}
+	}
+	add(m.Key, time.Time{})
+	for _, old := range m.OldKeys {
+		add(old.Key, time.Unix(old.Until, 0))
+	}
+	return list, err
+}
+
+// appendStandard appends the value of webhook-signature: what signs now, then what still does.
+func (e *endpoint) appendStandard(buf []byte, id string, now time.Time, body ...[]byte) []byte {
+	start := len(buf)
+	space := func() {
+		if len(buf) > start {
+			buf = append(buf, ' ')
+		}
+	}
+	at := now.Unix()
+	if e.standard != nil {
+		buf = e.standard.Append(buf, id, at, body...)
+	}
+	for _, k := range e.keys {
+		if k.until.IsZero() || now.Before(k.until) {
+			space()
+			buf = k.Append(buf, id, at, body...)
+		}
+	}
+	if e.old != nil && now.Before(e.oldUntil) {
+		space()
+		buf = e.old.Append(buf, id, at, body...)
+	}
+	return buf
+}

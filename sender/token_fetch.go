@@ -1,0 +1,162 @@
+package sender
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/videocloud/webhooks/internal/destination"
+)
+
+const (
+	// maxTokenAnswer bounds what an authorization server's answer may hold.
+	maxTokenAnswer = 64 << 10
+	// maxToken bounds a token: it goes into a header.
+	maxToken = 16 << 10
+)
+
+// tokenError says why there is no token, in words for the owner of the webhook.
+type tokenError struct {
+	says  string
+	cause error // for the operator; holds nothing of an answer, which may repeat the client's secret
+}
+
+func (e *tokenError) Error() string {
+	if e.cause == nil {
+		return e.says
+	}
+	return e.says + ": " + e.cause.Error()
+}
+
+func (e *tokenError) Unwrap() error { return e.cause }
+
+// tokenWords is what the owner reads of an attempt that got no token.
+func tokenWords(err error) string {
+	var e *tokenError
+	if errors.As(err, &e) {
+		return e.says
+	}
+	return "the sender could not prepare this attempt; its operator's log says why"
+}
+
+// fetch asks the authorization server for a token, and says how long it is good.
+func (t *tokens) fetch(ctx context.Context) (r tokenRecord, lifetime time.Duration, err error) {
+	t.mu.Lock()
+	style := t.style
+	t.mu.Unlock()
+	got, err := t.request(ctx, style)
+	var refused *oauth2.RetrieveError
+	if errors.As(err, &refused) && refused.Response != nil && (refused.Response.StatusCode == http.StatusBadRequest || refused.Response.StatusCode == http.StatusUnauthorized) {
+		// Servers must take credentials in the header (RFC 6749 section 2.3.1), but some take them in the body only.
+		style = oauth2.AuthStyleInHeader + oauth2.AuthStyleInParams - style
+		if other, e := t.request(ctx, style); e == nil {
+			got, err = other, nil
+		}
+	}
+	if err != nil {
+		return r, 0, describeToken(err)
+	}
+	switch {
+	case !strings.EqualFold(got.Type(), "Bearer"):
+		return r, 0, &tokenError{says: "the authorization server gave a token that is not of type Bearer, and no other can be used"}
+	case len(got.AccessToken) > maxToken || bearerToken(got.AccessToken) != "":
+		return r, 0, &tokenError{says: "the authorization server gave a token that can't stand in a header"}
+	}
+	lifetime = unsaidLifetime
+	if !got.Expiry.IsZero() {
+		lifetime = time.Until(got.Expiry)
+		lifetime = max(lifetime-min(lifetime/10, 5*time.Second), time.Second) // not to arrive when it has just ended
+	}
+	return tokenRecord{got.AccessToken, t.id, min(time.Minute, lifetime/5).Milliseconds(), style}, lifetime, nil
+}
+
+func (t *tokens) request(ctx context.Context, style oauth2.AuthStyle) (*oauth2.Token, error) {
+	client := &http.Client{
+		Transport:     tokenTransport{t.s.transport},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	config := t.config
+	config.AuthStyle = style
+	return config.Token(context.WithValue(ctx, oauth2.HTTPClient, client))
+}
+
+var errTokenAnswer = errors.New("the authorization server's answer has more than 64 KiB")
+
+// tokenTransport bounds an authorization server's answer, and lets a request go out again where a kept connection was
+// found closed.
+type tokenTransport struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t tokenTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	_ = r.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.GetBody, r.Body, r.ContentLength = nil, destination.NewBody(body), int64(len(body))
+	r.Header.Set("Accept", "application/json")
+	answer, err := t.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusSwitchingProtocols {
+		answer.Body = http.NoBody
+		return answer, nil
+	}
+	content, err := io.ReadAll(io.LimitReader(answer.Body, maxTokenAnswer+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(content) > maxTokenAnswer:
+		return nil, errTokenAnswer
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(content))
+	return answer, nil
+}
+
+// tokenErrors are the codes that an authorization server may answer (RFC 6749 section 5.2), and what to do about each.
+var tokenErrors = map[string]string{
+	"invalid_client":         "check clientId and clientSecret",
+	"unauthorized_client":    "this client may not use client credentials there; allow it, or use another client",
+	"invalid_scope":          "check scope",
+	"invalid_grant":          "check clientId and clientSecret",
+	"unsupported_grant_type": "it does not take client credentials",
+	"invalid_request":        "it did not take the request for a token; check tokenUrl and scope",
+}
+
+// describeToken turns what the library says into words for the owner.
+func describeToken(err error) error {
+	var refused *oauth2.RetrieveError
+	if errors.As(err, &refused) {
+		says := "the authorization server"
+		if refused.Response != nil {
+			says += fmt.Sprintf(" answered %d", refused.Response.StatusCode)
+			if c := refused.Response.StatusCode; c >= 300 && c < 400 {
+				return &tokenError{says: says + "; redirects are not followed, give the final URL as tokenUrl"}
+			}
+		}
+		if what, known := tokenErrors[refused.ErrorCode]; known {
+			says += " (" + refused.ErrorCode + "); " + what
+		}
+		return &tokenError{says: says}
+	}
+	var wrapped *url.Error // its own words hold the URL
+	if !errors.As(err, &wrapped) {
+		return &tokenError{says: "the authorization server's answer holds no token"}
+	}
+	err = wrapped.Err
+	if errors.Is(err, errTokenAnswer) {
+		return &tokenError{says: errTokenAnswer.Error()}
+	}
+	return &tokenError{says: "asking the authorization server for a token: " + destination.Describe(err), cause: err}
+}
