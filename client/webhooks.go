@@ -34,6 +34,9 @@ type Webhook struct {
 	MaxInFlight  int               `json:"maxInFlight,omitempty"`
 	Retry        []Duration        `json:"retry,omitempty"`   // its own retry table
 	Timeout      Duration          `json:"timeout,omitempty"` // how long an attempt of its own may take
+	Signing      Signing           `json:"signing,omitempty"`
+	PublicKey    string            `json:"publicKey,omitempty"` // whpk_…, with SigningEd25519: what verifies webhook-signature
+	Auth         *Auth             `json:"auth,omitempty"`      // the type, and what is no secret
 	Metadata     map[string]string `json:"metadata,omitempty"`
 
 	// Secret is set by [Webhooks.Register] only, and only where the API made it. Keep it: it is never shown again.
@@ -57,6 +60,8 @@ type NewWebhook struct {
 	MaxInFlight int               `json:"maxInFlight,omitempty"` // attempts in flight
 	Retry       []Duration        `json:"retry,omitempty"`       // its own retry table: 1 to 16 delays before attempts
 	Timeout     Duration          `json:"timeout,omitempty"`     // how long an attempt may take, 1 s to 60 s
+	Signing     Signing           `json:"signing,omitempty"`     // without it webhook-signature is made with the secret
+	Auth        *Auth             `json:"auth,omitempty"`        // what the endpoint asks of its callers beside the signature
 	Metadata    map[string]string `json:"metadata,omitempty"`    // at most 16 strings of yours
 	Status      Status            `json:"status,omitempty"`      // StatusActive, the default, or StatusPaused
 }
@@ -70,12 +75,16 @@ type WebhookUpdate struct {
 	Headers     map[string]string `json:"headers,omitzero"`
 	RateLimit   *int              `json:"rateLimit,omitempty"`
 	MaxInFlight *int              `json:"maxInFlight,omitempty"`
-	Retry       []Duration        `json:"retry,omitzero"`    // empty: the server's table again
-	Timeout     *Duration         `json:"timeout,omitempty"` // 0: the server's timeout again
+	Retry       []Duration        `json:"retry,omitzero"`      // empty: the server's table again
+	Timeout     *Duration         `json:"timeout,omitempty"`   // 0: the server's timeout again
+	Signing     *Signing          `json:"signing,omitempty"`   // "": made with the secret again
+	RotateKey   bool              `json:"rotateKey,omitempty"` // makes another key pair, with SigningEd25519
+	Auth        *Auth             `json:"auth,omitempty"`      // a zero one: none any more
 	Metadata    map[string]string `json:"metadata,omitzero"`
 	Status      Status            `json:"status,omitempty"` // StatusActive or StatusPaused
 
-	// SecretOverlap is how long the old secret still signs as well, in webhook-signature, beside a new Secret.
+	// SecretOverlap is how long what signed before still does as well, in webhook-signature, beside a new Secret,
+	// RotateKey or another Signing.
 	SecretOverlap time.Duration `json:"-"`
 }
 
@@ -94,6 +103,7 @@ func (u WebhookUpdate) MarshalJSON() ([]byte, error) {
 		SecretOverlap string `json:"secretOverlap,omitempty"`
 		Retry         any    `json:"retry,omitempty"`
 		Timeout       any    `json:"timeout,omitempty"`
+		Auth          any    `json:"auth,omitempty"`
 	}{plain: plain(u), SecretOverlap: overlap}
 	switch {
 	case len(u.Retry) > 0:
@@ -104,6 +114,11 @@ func (u WebhookUpdate) MarshalJSON() ([]byte, error) {
 	if u.Timeout != nil {
 		if out.Timeout = any(*u.Timeout); *u.Timeout == 0 {
 			out.Timeout = null
+		}
+	}
+	if u.Auth != nil {
+		if out.Auth = any(u.Auth); *u.Auth == (Auth{}) {
+			out.Auth = null
 		}
 	}
 	return json.Marshal(out)
@@ -145,8 +160,8 @@ func (w *Webhooks) Update(ctx context.Context, id string, u WebhookUpdate) (Webh
 	if err != nil {
 		return out, err
 	}
-	// Rotating a secret twice would take the new one for the old one.
-	repeat := u.SecretOverlap == 0
+	// Rotating a secret twice would take the new one for the old one, and another key would come of each time.
+	repeat := u.SecretOverlap == 0 && !u.RotateKey
 	_, err = w.c.do(ctx, request{method: "PUT", path: path, body: body, repeat: repeat}, &out)
 	return out, err
 }

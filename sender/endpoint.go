@@ -25,8 +25,8 @@ type meta struct {
 	OldKeys  []oldKey          `json:"so,omitempty"` // those before, while they overlap, the latest first
 	Auth     string            `json:"au,omitempty"` // an [Auth] in JSON
 	AuthID   string            `json:"ai,omitempty"` // another for each Auth that is given
-	Retry    []time.Duration   `json:"r,omitempty"` // of its own; nanoseconds
-	Timeout  time.Duration     `json:"t,omitempty"` // of its own; nanoseconds
+	Retry    []time.Duration   `json:"r,omitempty"`  // of its own; nanoseconds
+	Timeout  time.Duration     `json:"t,omitempty"`  // of its own; nanoseconds
 }
 
 // set takes over what an attempt needs of the settings.

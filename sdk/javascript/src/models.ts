@@ -25,8 +25,33 @@ export interface Webhook {
   retry?: string[];
   /** How long an attempt of its own may take. */
   timeout?: string;
+  /** `ed25519`: `webhook-signature` is made with a key pair of this webhook's own. */
+  signing?: 'ed25519';
+  /** `whpk_…`, with `signing: 'ed25519'`: what verifies `webhook-signature`. */
+  publicKey?: string;
+  /** What the endpoint asks of its callers: the type, and what is no secret. */
+  auth?: ShownAuth;
   /** Strings of yours. */
   metadata?: Record<string, string>;
+}
+
+/** What an endpoint asks of its callers beside the signature. */
+export type WebhookAuth =
+  | { type: 'basic'; username: string; password: string }
+  | { type: 'bearer'; token: string }
+  /** Client credentials; `scope` are names separated by spaces. */
+  | { type: 'oauth2'; tokenUrl: string; clientId: string; clientSecret: string; scope?: string }
+  /** A client certificate and its unencrypted key, in PEM. */
+  | { type: 'mtls'; certificate: string; key: string };
+
+/** What is shown of a {@link WebhookAuth}. Given back in an update it changes nothing. */
+export interface ShownAuth {
+  type: WebhookAuth['type'];
+  username?: string;
+  tokenUrl?: string;
+  clientId?: string;
+  scope?: string;
+  certificate?: string;
 }
 
 /** The answer to a registration: the only one with a secret, and only where the API made it. Keep it. */
@@ -51,6 +76,10 @@ export interface WebhookInput {
   retry?: readonly string[] | null;
   /** How long an attempt may take, `1s` to `60s`. `null`: the server's timeout. */
   timeout?: string | null;
+  /** `ed25519`: `webhook-signature` is made with a key pair of this webhook's own. `null`: with its secret. */
+  signing?: 'ed25519' | null;
+  /** What the endpoint asks of its callers beside the signature. Its secrets are never shown again. `null`: nothing. */
+  auth?: WebhookAuth | ShownAuth | null;
   /** Up to 16 strings of yours, kept and shown. */
   metadata?: Record<string, string>;
   /** `paused` from the start. Default: active. */
@@ -59,7 +88,9 @@ export interface WebhookInput {
 
 /** What changes a webhook; fields that are not given stay. */
 export interface WebhookUpdate extends Partial<WebhookInput> {
-  /** With a new `secret`: how long the old one still signs too, in `webhook-signature`. Such as `24h`. */
+  /** `true` makes another key pair, with `signing: 'ed25519'`. */
+  rotateKey?: boolean;
+  /** With a new `secret`, `rotateKey` or another `signing`: how long what signed before still does too, in `webhook-signature`. Such as `24h`. */
   secretOverlap?: string;
 }
 

@@ -36,8 +36,8 @@ export class Webhooks {
 
   /** Changes the fields given. */
   update(id: string, update: WebhookUpdate, options: CallOptions = {}): Promise<Webhook> {
-    // Rotating a secret twice would take the new one for the old one.
-    const repeatable = update.secretOverlap === undefined;
+    // Rotating a secret twice would take the new one for the old one, and another key would come of each time.
+    const repeatable = update.secretOverlap === undefined && update.rotateKey !== true;
     return this.#transport.send({ ...options, method: 'PUT', path: pathWith('/webhooks', id), body: update, repeatable });
   }
 

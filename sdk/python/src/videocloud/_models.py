@@ -103,6 +103,12 @@ class Webhook:
     retry: Optional[List[str]] = None
     #: How long an attempt of its own may take, such as ``30s``.
     timeout: Optional[str] = None
+    #: ``ed25519``: ``webhook-signature`` is made with a key pair of this webhook's own.
+    signing: Optional[str] = None
+    #: ``whpk_…``, with ``signing='ed25519'``: what verifies ``webhook-signature``.
+    public_key: Optional[str] = None
+    #: What the endpoint asks of its callers: ``type``, and what is no secret, by the API's names.
+    auth: Optional[Dict[str, str]] = None
     #: Strings of yours.
     metadata: Optional[Dict[str, str]] = None
     #: Only after a registration, and only where the API made it. Keep it: it is never shown again.

@@ -29,6 +29,8 @@ class Webhooks:
         max_in_flight: Optional[int] = None,
         retry: Optional[Sequence[Union[str, timedelta]]] = None,
         timeout: Union[str, timedelta, None] = None,
+        signing: Optional[str] = None,
+        auth: Optional[Mapping[str, str]] = None,
         metadata: Optional[Mapping[str, str]] = None,
         status: Optional[str] = None,
     ) -> Webhook:
@@ -41,10 +43,13 @@ class Webhooks:
         :param max_in_flight: attempts in flight
         :param retry: its own retry table: 1 to 16 delays before attempts, such as ``['0s', '1m', '1h']``
         :param timeout: how long an attempt may take, ``1s`` to ``60s``
+        :param signing: ``ed25519`` makes ``webhook-signature`` with a key pair of the webhook's own
+        :param auth: what the endpoint asks of its callers, such as ``{'type': 'bearer', 'token': ...}``; the types are
+            ``basic``, ``bearer``, ``oauth2`` and ``mtls``
         :param metadata: up to 16 strings of yours, kept and shown
         :param status: ``active`` or ``paused``
         """
-        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, retry, timeout, metadata, status)
+        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, retry, timeout, signing, auth, metadata, status)
         return build(Webhook, self._transport.send('POST', '/webhooks', body=body))
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Webhook]:
@@ -68,25 +73,32 @@ class Webhooks:
         events: Optional[Sequence[str]] = None,
         secret: Optional[str] = None,
         secret_overlap: Union[str, timedelta, None] = None,
+        rotate_key: bool = False,
         description: Optional[str] = None,
         headers: Optional[Mapping[str, str]] = None,
         rate_limit: Optional[int] = None,
         max_in_flight: Optional[int] = None,
         retry: Optional[Sequence[Union[str, timedelta]]] = None,
         timeout: Union[str, timedelta, None] = None,
+        signing: Optional[str] = None,
+        auth: Optional[Mapping[str, str]] = None,
         metadata: Optional[Mapping[str, str]] = None,
         status: Optional[str] = None,
     ) -> Webhook:
-        """Changes the fields given. An empty ``retry`` or ``timeout`` takes the server's again.
+        """Changes the fields given. An empty ``retry`` or ``timeout`` takes the server's again, an empty ``signing`` or ``auth`` ends it.
 
-        :param secret_overlap: with a new secret: how long the old one still signs too, in ``webhook-signature``
+        :param rotate_key: makes another key pair, with ``signing='ed25519'``
+        :param secret_overlap: with a new secret, ``rotate_key`` or another ``signing``: how long what signed before still
+            does too, in ``webhook-signature``
         :param status: ``active`` or ``paused``
         """
-        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, retry, timeout, metadata, status)
+        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, retry, timeout, signing, auth, metadata, status)
         if secret_overlap is not None:
             body['secretOverlap'] = duration(secret_overlap)
-        # Rotating a secret twice would take the new one for the old one.
-        repeatable = secret_overlap is None
+        if rotate_key:
+            body['rotateKey'] = True
+        # Rotating a secret twice would take the new one for the old one, and another key would come of each time.
+        repeatable = secret_overlap is None and not rotate_key
         return build(Webhook, self._transport.send('PUT', path_with('/webhooks', id), body=body, repeatable=repeatable))
 
     def delete(self, id: str) -> None:
@@ -196,6 +208,8 @@ def _fields(
     max_in_flight: Optional[int],
     retry: Optional[Sequence[Union[str, timedelta]]],
     timeout: Union[str, timedelta, None],
+    signing: Optional[str],
+    auth: Optional[Mapping[str, str]],
     metadata: Optional[Mapping[str, str]],
     status: Optional[str],
 ) -> Dict[str, Any]:
@@ -207,10 +221,13 @@ def _fields(
         'headers': None if headers is None else dict(headers),
         'rateLimit': rate_limit,
         'maxInFlight': max_in_flight,
+        'signing': signing,
         'metadata': None if metadata is None else dict(metadata),
         'status': status,
     }
     body = {name: value for name, value in fields.items() if value is not None}
+    if auth is not None:
+        body['auth'] = dict(auth) or None  # null ends it
     if retry is not None:
         if isinstance(retry, str):
             raise TypeError(f'retry: a list is needed, such as [{retry!r}]')
