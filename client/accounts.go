@@ -50,7 +50,7 @@ func (a *Accounts) Update(ctx context.Context, u AccountUpdate) (Account, error)
 	if err != nil {
 		return out, err
 	}
-	repeat := u.NotifyURL == nil || u.NotifySecret != nil
+	repeat := u.NotifyURL == nil || *u.NotifyURL == "" || u.NotifySecret != nil
 	_, err = a.c.do(ctx, request{method: "PUT", path: "/account", body: body, repeat: repeat}, &out)
 	return out, err
 }
