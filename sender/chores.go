@@ -29,7 +29,7 @@ func (s *Sender) look(shard int) {
 	}
 }
 
-// doChores sends notices, ends deliveries of deleted webhooks and works off replays, until ctx ends. Each is written
+// doChores sends notices, ends deliveries of deleted webhooks, works off replays, and finishes what a publish left, until ctx ends. Each is written
 // down in the store before it begins, so whichever process comes next goes on with it.
 func (s *Sender) doChores(ctx context.Context) {
 	tick := time.NewTimer(0)
@@ -89,6 +89,11 @@ func (s *Sender) doShard(ctx context.Context, shard int) {
 			}
 		case "replay":
 			s.replays.run(ctx, s, shard, what)
+		case "fanout":
+			if err := s.finishPublish(ctx, shard, what); err != nil && ctx.Err() == nil {
+				s.log.Error("finishing a publish that was cut off; trying again", "error", err)
+				s.lookLater(ctx, shard)
+			}
 		}
 	}
 }

@@ -205,6 +205,22 @@ func (s *Sender) TestWebhook(ctx context.Context, account, id string) (Published
 	return s.push(ctx, account, q)
 }
 
+// publishIdle is how long nobody must have gone on with an event until it counts as left behind by its publisher.
+const publishIdle = 5 * time.Second
+
+// finishPublish finishes an event that its publisher's process began and did not finish.
+func (s *Sender) finishPublish(ctx context.Context, shard int, job string) error {
+	whole, refused, err := s.queue.FinishPush(ctx, shard, job, publishIdle)
+	if err == nil && !whole {
+		s.lookLater(ctx, shard)
+	}
+	for _, r := range refused {
+		s.o.Observer.Delivery(StateFailed)
+		s.log.WarnContext(ctx, "delivery.failed", "delivery_id", deliveryID(r.Lane, job), "webhook_id", webhookPrefix+r.Lane, "reason", r.Reason)
+	}
+	return err
+}
+
 func errorCode(err error) string {
 	if e, ok := err.(*Error); ok {
 		return string(e.Code)

@@ -4,39 +4,148 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"time"
 )
 
-// combiner collects events that are handed in while a call is under way, and sends them as one call. So the number of
+// combiner collects the events of a shard that are handed in while a call is under way, and sends them as one call. So the number of
 // calls follows the speed of the store, not the number of events.
+//
+// Batches, and events that go to many lanes, are another matter: they are sent one call after the other for each account, so that its
+// events are queued in their order, and over all shards only as many at a time as there are turns. Nobody else's event shares a call
+// with them, so it waits for what is under way and no longer.
 type combiner struct {
-	// send makes one call of some events. It must see to it that each event's publisher learns of the end.
-	send func([]*pushed)
+	// send makes one call of some events. It returns those that are left, in order: an event that it began and did not finish, and
+	// those that it did not come to. It must see to it that each other event's publisher learns of the end.
+	send func([]*pushed) []*pushed
+	// turns holds one value for each call of serials under way. It is all shards'.
+	turns chan struct{}
 
 	mu      sync.Mutex
 	waiting []*pushed
 	running int
+
+	serials map[string]*serial // by account
+	queued  []*serial          // those that wait for their turn
+	working bool               // the goroutine that goes through queued is there
+}
+
+// patience is how long a call of serials waits for its turn.
+const patience = 50 * time.Millisecond
+
+// serial is what one account has to send one call after the other.
+type serial struct {
+	account string
+	waiting []*pushed
 }
 
 // add hands events in. It does not wait.
 func (c *combiner) add(ps ...*pushed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.waiting = append(c.waiting, ps...)
-	if c.running < pushCalls {
-		c.running++
-		go c.run()
+	for _, p := range ps {
+		if c.serials[p.event.Account] != nil || len(ps) > 1 {
+			c.serialize(p)
+			continue
+		}
+		c.waiting = append(c.waiting, p)
+		if c.running < pushCalls {
+			c.running++
+			go c.run()
+		}
 	}
 }
 
-// putBack hands in again what a call did not come to. It goes before what came later.
-func (c *combiner) putBack(ps []*pushed) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waiting = append(ps[:len(ps):len(ps)], c.waiting...)
+// serialize has an event sent after those of its account that are sent one call after the other.
+func (c *combiner) serialize(p *pushed) {
+	account := p.event.Account
+	s := c.serials[account]
+	if s == nil {
+		s = &serial{account: account}
+		c.serials[account] = s
+		c.queued = append(c.queued, s)
+	}
+	s.waiting = append(s.waiting, p)
+	if !c.working {
+		c.working = true
+		go c.runSerials()
+	}
 }
 
-// takeTurns orders what waits so that each account's first event comes before any account's second: nobody waits for the whole of
-// another's batch. An account's own events keep their order.
+// runSerials sends what accounts have in turn, one call each, until nothing waits.
+func (c *combiner) runSerials() {
+	for {
+		c.mu.Lock()
+		if len(c.queued) == 0 {
+			c.working = false
+			c.mu.Unlock()
+			return
+		}
+		s := c.queued[0]
+		c.queued = c.queued[1:]
+		batch := cut(&s.waiting)
+		c.mu.Unlock()
+
+		end := c.turn()
+		rest := c.send(batch)
+		end()
+
+		c.mu.Lock()
+		if s.waiting = append(rest, s.waiting...); len(s.waiting) > 0 {
+			c.queued = append(c.queued, s)
+		} else {
+			delete(c.serials, s.account)
+		}
+		c.mu.Unlock()
+	}
+}
+
+// turn waits until there is a turn, but not for a store that does not answer another shard's call. end gives it back.
+func (c *combiner) turn() (end func()) {
+	soon := time.NewTimer(patience)
+	defer soon.Stop()
+	select {
+	case c.turns <- struct{}{}:
+		return func() { <-c.turns }
+	case <-soon.C:
+		return func() {}
+	}
+}
+
+// run sends what else waits until nothing does.
+func (c *combiner) run() {
+	for {
+		c.mu.Lock()
+		takeTurns(c.waiting)
+		batch := cut(&c.waiting)
+		if len(batch) == 0 {
+			c.running--
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+		if rest := c.send(batch); len(rest) > 0 {
+			c.putBack(rest)
+		}
+	}
+}
+
+// putBack hands in again what a call left. It goes before what came later; events that were begun go on by themselves.
+func (c *combiner) putBack(rest []*pushed) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var first []*pushed
+	for _, p := range rest {
+		if p.begun {
+			c.serialize(p)
+		} else {
+			first = append(first, p)
+		}
+	}
+	c.waiting = append(first, c.waiting...)
+}
+
+// takeTurns orders what waits so that each account's first event comes before any account's second: nobody waits for all that
+// another publishes. An account's own events keep their order.
 func takeTurns(waiting []*pushed) {
 	one := true
 	for _, p := range waiting {
@@ -50,7 +159,7 @@ func takeTurns(waiting []*pushed) {
 		turns[p] = of[p.event.Account]
 		of[p.event.Account]++
 	}
-	// Among first events, that of the account with the fewest: the other may go to a thousand webhooks, and end the call.
+	// Among first events, that of the account with the fewest: the other may go to many webhooks, and end the call.
 	slices.SortStableFunc(waiting, func(a, b *pushed) int {
 		return cmp.Or(cmp.Compare(turns[a], turns[b]), cmp.Compare(of[a.event.Account], of[b.event.Account]))
 	})
@@ -62,38 +171,26 @@ func (c *combiner) withdraw() []*pushed {
 	defer c.mu.Unlock()
 	waiting := c.waiting
 	c.waiting = nil
+	for _, s := range c.serials {
+		waiting = append(waiting, s.waiting...)
+		s.waiting = nil
+	}
 	return waiting
 }
 
-// run sends what waits until nothing does.
-func (c *combiner) run() {
-	for {
-		c.mu.Lock()
-		batch := c.take()
-		if len(batch) == 0 {
-			c.running--
-			c.mu.Unlock()
-			return
-		}
-		c.mu.Unlock()
-		c.send(batch)
-	}
-}
-
-// take cuts off one call's worth, which is at least one event.
-func (c *combiner) take() []*pushed {
-	takeTurns(c.waiting)
+// cut cuts one call's worth off what waits, which is at least one event.
+func cut(waiting *[]*pushed) []*pushed {
+	all := *waiting
 	n, size := 0, 0
-	for n < len(c.waiting) && n < pushEvents {
-		if size += len(c.waiting[n].event.Payload); n > 0 && size > pushBytes {
+	for n < len(all) && n < pushEvents {
+		if size += len(all[n].event.Payload); n > 0 && size > pushBytes {
 			break
 		}
 		n++
 	}
-	batch := c.waiting[:n:n]
-	c.waiting = c.waiting[n:]
-	if len(c.waiting) == 0 {
-		c.waiting = nil // let the array go
+	*waiting = all[n:]
+	if n == len(all) {
+		*waiting = nil // let the array go
 	}
-	return batch
+	return all[:n:n]
 }

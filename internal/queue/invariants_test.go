@@ -20,7 +20,7 @@ func permanent(name string) bool {
 			return true
 		}
 	}
-	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox", "spent"}, name)
+	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox", "spent", "chores"}, name)
 }
 
 // snapshot is all that is in the store, without the tag.
@@ -71,7 +71,7 @@ func (m *model) check() {
 	m.checkLanes(s)
 	for d, f := range m.fates {
 		want := f.state
-		if want == "done" || want == "dropped" {
+		if want == "done" || want == "dropped" || want == "coming" {
 			want = ""
 		}
 		require.Equal(m, want, found[d], "%v; %s", d, m.history())
@@ -81,7 +81,7 @@ func (m *model) check() {
 			due := s.zsets["lane:"+d.lane][d.job]
 			require.Equal(m, f.attempts > 0 || f.expiries > 0, due != float64(int64(due)), "mark of %v; %s", d, m.history())
 			require.Equal(m, f.attempts > 0 || f.expiries > 0, record, "record of %v; %s", d, m.history())
-		case "done", "dropped", "gone":
+		case "done", "dropped", "gone", "coming":
 			require.False(m, record, "record of %v; %s", d, m.history())
 		}
 	}
@@ -175,7 +175,7 @@ func (m *model) checkEvent(s snapshot, job string, lanes []string) {
 	for _, lane := range lanes {
 		states += string(m.fates[delivery{lane, job}].written())
 		switch m.fates[delivery{lane, job}].state {
-		case "waiting", "leased":
+		case "coming", "waiting", "leased":
 			open++
 		case "dead":
 			dead++

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ type delivery struct {
 
 // fate is what the model expects of a delivery.
 type fate struct {
-	state              string // waiting, leased, dead, dropped (failed and not kept), gone, done
+	state              string // coming (its event is not in this lane yet), waiting, leased, dead, dropped (failed and not kept), gone, done
 	attempts, expiries int
 }
 
@@ -85,8 +86,12 @@ func (m *model) bury(d delivery) { m.fates[d].state, m.fates[d].expiries = "dead
 
 func (m *model) step() {
 	switch n := m.IntN(100); {
-	case n < 30:
+	case n < 25:
 		m.push()
+	case n < 28:
+		m.beginPush()
+	case n < 30:
+		m.finishPush()
 	case n < 55:
 		m.claimSome()
 	case n < 80:
@@ -133,31 +138,83 @@ func (m *model) push() {
 			require.Equal(m, want, p.Outcome, "%s %s", e.ID, m.history())
 			require.Equal(m, first, p.Job)
 			require.Equal(m, m.events[first], p.Lanes)
+			m.whole(first)
 			continue
 		}
-		require.Equal(m, PushNew, p.Outcome)
-		m.first[e.ID] = e.Job
-		want := []string{}
-		for lane, status := range m.lanes {
-			if status != "deleted" && e.Lane == "" || e.Lane == lane {
-				want = append(want, lane)
-			}
+		m.pushedNew(e, p)
+		m.whole(e.Job)
+	}
+}
+
+// beginPush publishes an event of which one part is done: then its publisher dies.
+func (m *model) beginPush() {
+	e := event(len(m.pushed))
+	m.pushed = append(m.pushed, e)
+	p := &pushed{event: e}
+	more := p.take(newReply(m.store.RunDurable(m.Context(), pushScript, m.Tag(0), m.pushArgs([]*pushed{p})...)))
+	require.NoError(m, p.err)
+	m.note("begun %s: %v, more %v", e.Job, p.answer, more)
+	m.pushedNew(e, p.answer)
+	if more {
+		done, _, _ := strings.Cut(m.redis().HGet(m.Context(), m.key("event:"+e.Job), "p").Val(), ":")
+		n, err := strconv.Atoi(done)
+		require.NoError(m, err)
+		m.reach(e.Job, n)
+	} else {
+		m.whole(e.Job)
+	}
+}
+
+// finishPush goes on with an event that was begun, as whoever comes after a crash does. It returns false where there is none.
+func (m *model) finishPush() bool {
+	for _, chore := range m.redis().SMembers(m.Context(), m.key("chores")).Val() {
+		job, _ := strings.CutPrefix(chore, "fanout:")
+		whole, _, err := m.FinishPush(m.Context(), 0, job, 0)
+		require.NoError(m, err)
+		require.True(m, whole)
+		m.note("finished %s", job)
+		m.whole(job)
+		return true
+	}
+	return false
+}
+
+func (m *model) whole(job string) { m.reach(job, len(m.events[job])) }
+
+// reach expects an event to have come to so many of its lanes.
+func (m *model) reach(job string, n int) {
+	for _, lane := range m.events[job][:n] {
+		d := delivery{lane, job}
+		if m.fates[d].state != "coming" {
+			continue
 		}
-		slices.Sort(want)
-		require.Equal(m, want, p.Lanes)
-		m.events[e.Job] = p.Lanes
-		m.jobs = append(m.jobs, e.Job)
-		for _, lane := range p.Lanes {
-			d := delivery{lane, e.Job}
-			waiting := m.count(lane, "waiting")
-			m.fates[d] = &fate{state: "waiting"}
-			switch {
-			case m.lanes[lane] == "deleted":
-				m.fates[d].state = "gone"
-			case m.lanes[lane] == "disabled", waiting >= m.limits.Pending:
-				m.bury(d)
-			}
+		waiting := m.count(lane, "waiting")
+		m.fates[d].state = "waiting"
+		switch {
+		case m.lanes[lane] == "deleted":
+			m.fates[d].state = "gone"
+		case m.lanes[lane] == "disabled", waiting >= m.limits.Pending:
+			m.bury(d)
 		}
+	}
+}
+
+// pushedNew expects an event to go to the lanes that there are.
+func (m *model) pushedNew(e *Event, p Pushed) {
+	require.Equal(m, PushNew, p.Outcome)
+	m.first[e.ID] = e.Job
+	want := []string{}
+	for lane, status := range m.lanes {
+		if status != "deleted" && e.Lane == "" || e.Lane == lane {
+			want = append(want, lane)
+		}
+	}
+	slices.Sort(want)
+	require.Equal(m, want, p.Lanes)
+	m.events[e.Job] = p.Lanes
+	m.jobs = append(m.jobs, e.Job)
+	for _, lane := range p.Lanes {
+		m.fates[delivery{lane, e.Job}] = &fate{state: "coming"}
 	}
 }
 
@@ -265,7 +322,7 @@ func (m *model) resendSome() {
 	case r[0] == ResentUnavailable:
 		require.Contains(m, []string{"done", "dead", "dropped"}, f.state)
 		require.False(m, m.now.IsZero(), "it takes time for a payload to expire")
-	case f.state == "leased":
+	case f.state == "leased", f.state == "coming":
 		require.Equal(m, ResentUnderWay, r[0])
 	case f.state == "waiting":
 		require.Equal(m, ResentQueued, r[0])

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -61,24 +62,32 @@ func refusals(text string) []Refused {
 // Bounds of one call of the push script, so that no call holds Redis for long.
 const (
 	pushEvents = 128
+	pushLanes  = 128
 	pushBytes  = 512 << 10
 )
 
 // pushed is an event on its way to the store.
 //
-// Failure policy: an event is answered only after Redis has it (and its replicas, where configured); on an error the
-// event may be stored or not, and the publisher's retry with the same ID finds out.
+// Failure policy: an event is answered only after Redis has it in all of its lanes (and its replicas do, where configured); on an
+// error it may be stored or not, and the publisher's retry with the same ID finds out. What was begun is finished by that retry, or
+// by [Queue.FinishPush].
 type pushed struct {
 	event  *Event
+	begun  bool // it is in some of its lanes, and answer says whose event it is
 	answer Pushed
 	err    error
 	done   chan struct{}
 }
 
-// pushCalls is how many calls of one shard are under way at once: while Redis works on one, the next is collected.
-const pushCalls = 2
+const (
+	// pushCalls is how many calls of one shard are under way at once: while Redis works on one, the next is collected.
+	pushCalls = 2
+	// pushTurns is how many calls with batches or parts of large events are under way at once, over all shards. One more than the
+	// one that Redis works on would only stand in front of others.
+	pushTurns = 1
+)
 
-// Push stores an event and queues it in its lanes, in one atomic step.
+// Push stores an event and queues it in its lanes. One that goes to many takes several steps, and is answered after the last.
 func (q *Queue) Push(ctx context.Context, shard int, e *Event) (Pushed, error) {
 	p := &pushed{event: e, done: make(chan struct{})}
 	q.collect(shard, p)
@@ -119,7 +128,10 @@ func (q *Queue) combinerOf(shard int) *combiner {
 	defer q.pushMu.Unlock()
 	c := q.pushers[shard]
 	if c == nil {
-		c = &combiner{send: func(batch []*pushed) { q.send(shard, batch) }}
+		c = &combiner{
+			send:  func(batch []*pushed) []*pushed { return q.send(shard, batch) },
+			turns: q.turns, serials: map[string]*serial{},
+		}
 		q.pushers[shard] = c
 	}
 	return c
@@ -128,7 +140,8 @@ func (q *Queue) combinerOf(shard int) *combiner {
 // errNoAnswer can only come from a script and a program of different versions.
 var errNoAnswer = errors.New("push: the script's answer does not fit")
 
-func (q *Queue) send(shard int, batch []*pushed) {
+// send makes a call and answers the events that it ended. It returns the others.
+func (q *Queue) send(shard int, batch []*pushed) (rest []*pushed) {
 	// Not the context of any one publisher: the call is everybody's.
 	ctx, cancel := context.WithTimeout(context.Background(), q.store.Timeout())
 	defer cancel()
@@ -136,19 +149,13 @@ func (q *Queue) send(shard int, batch []*pushed) {
 	r := newReply(v, err)
 	for i, p := range batch {
 		if i > 0 && r.err == nil && len(r.values) == 0 {
-			// The script stopped before this event, as those before it went to many lanes. They are answered; the rest is for
-			// another call, before which others have their turn.
-			q.combinerOf(shard).putBack(batch[i:])
-			batch = batch[:i]
-			break
+			// The call had no room for the rest: others have their turn before the next.
+			return append(rest, batch[i:]...)
 		}
-		p.answer = Pushed{Outcome: PushOutcome(r.text()), Job: r.text(), Timestamp: r.number(), Lanes: strings.Fields(r.text()), Refused: refusals(r.text())}
-		p.err = r.err
-		if p.err == nil && p.answer.Outcome == "" {
-			p.err = errNoAnswer
+		if more := p.take(r); more && r.err == nil {
+			rest = append(rest, p)
+			continue
 		}
-	}
-	for _, p := range batch {
 		close(p.done)
 	}
 	switch {
@@ -157,13 +164,55 @@ func (q *Queue) send(shard int, batch []*pushed) {
 	case !answered(err):
 		q.giveUp(shard, err)
 	}
+	return rest
+}
+
+// take reads the script's answer for an event, and whether there is more of it to do.
+func (p *pushed) take(r *reply) (more bool) {
+	a := Pushed{Outcome: PushOutcome(r.text()), Job: r.text(), Timestamp: r.number(), Lanes: strings.Fields(r.text()), Refused: refusals(r.text())}
+	more = r.text() != ""
+	if p.err = r.err; p.err == nil && a.Outcome == "" {
+		p.err = errNoAnswer
+	}
+	if p.begun {
+		p.answer.Refused = append(p.answer.Refused, a.Refused...)
+	} else {
+		p.answer, p.begun = a, more
+	}
+	return more
+}
+
+// pushBusy is the outcome of a part that was not done, as somebody else has just done one.
+const pushBusy PushOutcome = "busy"
+
+// FinishPush finishes an event that was begun, but for where somebody has gone on with it in the time idle: then it is not whole.
+func (q *Queue) FinishPush(ctx context.Context, shard int, job string, idle time.Duration) (whole bool, refused []Refused, err error) {
+	p := &pushed{event: &Event{}}
+	for more := true; more; idle = 0 {
+		if more = p.take(newReply(q.store.RunDurable(ctx, pushScript, q.tags(shard), append(q.argv([]any{1, q.pushLanes}), goOn(job, idle)...)...))); p.err != nil {
+			return false, nil, p.err
+		}
+		if p.answer.Outcome == pushBusy {
+			return false, nil, nil
+		}
+	}
+	return true, p.answer.Refused, nil
+}
+
+// goOn are the script's arguments for the rest of an event.
+func goOn(job string, idle time.Duration) []any {
+	return []any{"", "", "on", "", job, "", 0, idle.Milliseconds(), "", "", "", ""}
 }
 
 func (q *Queue) pushArgs(batch []*pushed) []any {
-	args := make([]any, 0, len(q.limits)+1+12*len(batch))
-	args = append(append(args, q.limits...), len(batch))
+	args := make([]any, 0, len(q.limits)+2+12*len(batch))
+	args = append(append(args, q.limits...), len(batch), q.pushLanes)
 	for _, p := range batch {
 		e := p.event
+		if p.begun {
+			args = append(args, goOn(p.answer.Job, 0)...)
+			continue
+		}
 		args = append(args, e.Account, e.ID, flag(e.OwnID), e.IDJob, e.Job, e.Type, e.Timestamp, flag(e.Given), e.Digest,
 			e.target(), strings.Join(e.Topics, " "), e.Payload)
 	}

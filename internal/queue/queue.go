@@ -79,14 +79,17 @@ type Queue struct {
 	limits []any
 	tags   func(shard int) string
 
+	pushLanes int // lanes of one call, see push.lua
+
 	pushMu  sync.Mutex
 	pushers map[int]*combiner
+	turns   chan struct{}   // see combiner
 	onPush  func(shard int) // wakes the dispatcher of this process without a round trip; under pushMu
 }
 
 // New returns a queue. tags names the hash tag of a shard, such as [ShardTags] gives.
 func New(store *redisstore.Store, limits Limits, tags func(shard int) string) *Queue {
-	return &Queue{store: store, limits: limits.args(), tags: tags, pushers: map[int]*combiner{}}
+	return &Queue{store: store, limits: limits.args(), tags: tags, pushLanes: pushLanes, pushers: map[int]*combiner{}, turns: make(chan struct{}, pushTurns)}
 }
 
 // ShardTags names the sender's shards: "{webhooks:3}:".

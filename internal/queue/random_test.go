@@ -33,6 +33,7 @@ func TestRandomSteps(t *testing.T) {
 						m.now = time.UnixMilli(1_800_000_000_000)
 						s.SetTime(m.now)
 					}
+					m.pushLanes = 2 // so that an event takes several parts
 					for i := range 6 {
 						m.lanes[fmt.Sprint("lane", i)] = "active"
 						m.lane(fmt.Sprint("lane", i))
@@ -54,6 +55,8 @@ func TestRandomSteps(t *testing.T) {
 
 // finish lets everything succeed that still can.
 func (m *model) finish() {
+	for m.finishPush() {
+	}
 	for lane, status := range m.lanes {
 		if status != "deleted" {
 			m.setStatus(lane, "active")

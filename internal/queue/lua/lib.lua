@@ -15,7 +15,8 @@
 --                           where there are more
 --   event:<job>      hash   the event: a account, i ID, y type, t timestamp, g given, h digest, l lanes, c created,
 --                           s state of its delivery in each lane, a letter each in the order of l: see STATE,
---                           x:<lane> reason of a failure that is not kept any more,
+--                           x:<lane> reason of a failure that is not kept any more, p how far it has come, while it is not in all of
+--                           its lanes: <lanes done>:<byte of l at which the next begins>:<ms of the last part>, see push.lua,
 --                           and where it has several lanes o deliveries not ended, d failed deliveries kept
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
 --   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
@@ -39,6 +40,7 @@
 --   account:<name>   hash   an account: c created, v version, info what its owner set (opaque here), x from when on it is being deleted
 --   token:<lane>     string an access token, sealed; tokenlock:<lane> who asks for one
 --   accountlist      zset   all accounts, each with a score of 0, so that they are in the order of their names
+--   chores           set    what whoever comes next goes on with; here fanout:<job>, for an event that is not in all of its lanes
 --   stats            hash   waiting
 --
 -- While a cluster moves a slot, a script may be refused between two writes. So a target is written before the pointer
@@ -207,6 +209,9 @@ local function state_at(lanes, lane)
   local _, before = string.gsub(string.sub(lanes, 1, from - 1), ' ', '')
   return before + 1
 end
+
+-- not_reached reports whether an event's jobs have not come to the lane at a place yet. progress is its p.
+local function not_reached(progress, at) return progress and at and at > tonumber(string.match(progress, '^%d+')) end
 
 -- write_state notes the state of a delivery, where its event is still known.
 local function write_state(lane, job, state, single)

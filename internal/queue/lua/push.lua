@@ -1,31 +1,36 @@
--- push: takes events in: recognises repeated IDs, finds the lanes, and queues a job in each. One atomic step, so an
--- event that is answered for is queued, and one that is not answered for is not remembered either.
+-- push: takes events in: recognises repeated IDs, finds the lanes, and queues a job in each. An event to many lanes takes
+-- several calls, so that none holds Redis for long. Its first call writes down which lanes it goes to, and each says where the next
+-- goes on, in the step in which it queues the jobs: whoever comes next goes on there, and neither skips a lane nor repeats one.
 --
 -- KEYS[1] the shard
--- ARGV[10] number of events, then for each:
---   account, ID, own ("1": the ID was made for this call, so nobody can have used it), the job that an ID of our own
---   form stands for (or ""), job, type, timestamp, given ("1": the publisher gave the timestamp), digest,
+-- ARGV[10] number of events, ARGV[11] lanes of one call, then for each event:
+--   account, ID, own ("1": the ID was made for this call, so nobody can have used it; "on": the event was begun, its job
+--   follows, and the rest of it is to be done), the job that an ID of our own form stands for (or ""), job, type, timestamp, given
+--   ("1": the publisher gave the timestamp; with "on": ms for which nobody must have gone on with it), digest,
 --   lane ("", the only lane it goes to, or "!" and a lane that doesn't get it), topics (joined by spaces), payload
--- Returns for each event that it came to (all, or as many as MOST_WRITES allow, one at least): outcome, job, timestamp, lanes, and of these the ones in which it failed at once, as <lane>:<reason> (both
---   joined by spaces).
---   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another)
+-- Returns for each event that it came to (all, or as many as the lanes of one call allow, one at least): outcome, job, timestamp, lanes, of these the
+--   ones in which it failed at once in this call, as <lane>:<reason> (both joined by spaces), and "1" where the event is not whole yet.
+--   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another),
+--   "busy" (somebody has just gone on with it)
 --
--- Safe to repeat: a second call with the same ID finds the first one's event.
+-- Safe to repeat: a second call with the same ID finds the first one's event, and how far it has come.
 
 local PER_EVENT = 12
-local MOST_WRITES = 2000 -- of one call, see lib.lua. The events after that are for the next one; one event goes to all its lanes in one step
+-- What is over the lanes of one call is for the next one, see lib.lua. One that refuses a job and keeps it as failed counts as several, as
+-- that is 14 writes instead of 2; many that are only found count as one.
+local MOST_LANES, REFUSAL, FINDS = tonumber(ARGV[11]), 7, 16
 local open_ttl = ARGV[9] -- as text, see int
-local reply, waited, woken, written = {}, 0, false, 0
+local reply, waited, woken, used, draining = {}, 0, false, 0, false
 
 -- known returns the event's record where the ID was used before in this account.
 local function known(account, id, own_job)
   local job = call('GET', base .. 'id:' .. account .. ':' .. id)
   local e
   if job then
-    e = call('HMGET', base .. 'event:' .. job, 'a', 'h', 't', 'l', 'i')
+    e = call('HMGET', base .. 'event:' .. job, 'a', 'h', 't', 'l', 'i', 'p')
   elseif own_job ~= '' then
     job = own_job
-    e = call('HMGET', base .. 'event:' .. job, 'a', 'h', 't', 'l', 'i')
+    e = call('HMGET', base .. 'event:' .. job, 'a', 'h', 't', 'l', 'i', 'p')
     if e[5] then return nil end -- that job belongs to an event with another ID
   end
   if e and e[1] == account then return job, e end
@@ -82,16 +87,6 @@ local function queue(lane, job)
   end
 end
 
--- cost is how many writes an event costs at most, by the lanes that it goes to.
-local function cost(to)
-  local sum = 10
-  for _, lane in ipairs(to) do
-    local s = stand(lane)
-    sum = sum + ((s.status == 'disabled' or s.waiting >= C.pending) and 14 or 2)
-  end
-  return sum
-end
-
 -- look_at_new has those lanes looked at that have had nothing to wait for too long.
 local function look_at_new(to)
   local looks, tick = {}, int(next_look())
@@ -114,88 +109,158 @@ local function offer_lanes()
   places = {}
 end
 
+-- fan_out queues a job in those of its lanes, from a byte of them on, that this call has room for. It returns the states of the job in
+-- these, how many of them take it, how many keep it as failed, those that refused it, and the byte at which the next call goes on: nil for none.
+local function fan_out(job, lanes, from)
+  local part, states, open, dead, refused = {}, {}, 0, 0, ''
+  local rest
+  for at, lane in string.gmatch(string.sub(lanes, from), '()(%S+)') do
+    local s = stand(lane)
+    local costs = (s.status == 'disabled' or s.waiting >= C.pending) and REFUSAL or 1
+    if #part > 0 and used + costs > MOST_LANES then
+      rest = from + at - 1
+      break
+    end
+    used = used + costs
+    part[#part + 1] = lane
+  end
+  look_at_new(part)
+  for k, lane in ipairs(part) do
+    local why, kept = queue(lane, job)
+    states[k] = not why and STATE.pending or why == 'gone' and STATE.cancelled or STATE.failed
+    if kept then dead = dead + 1 end
+    if not why then
+      open = open + 1
+    elseif why ~= 'gone' then
+      refused = refused .. lane .. ':' .. why .. ' '
+    end
+  end
+  waited = waited + open
+  return table.concat(states), open, dead, refused, rest
+end
+
+-- go_on_at notes where an event's next part begins.
+local function go_on_at(job, lane, byte)
+  call('HSET', base .. 'event:' .. job, 'p', int(lane) .. ':' .. int(byte) .. ':' .. now_text)
+end
+
+-- count takes the jobs of a part that are not open off those of the event. It returns how many are, and how many are kept as failed.
+local function count(job, ended, dead)
+  local event = base .. 'event:' .. job
+  return call('HINCRBY', event, 'o', -ended), call('HINCRBY', event, 'd', dead)
+end
+
+-- end_payload starts the clock of a payload that nobody waits for. It returns how long that is.
+local function end_payload(job, dead)
+  local ttl = dead > 0 and C.kept_dead or C.kept
+  call('PEXPIRE', base .. 'body:' .. job, ttl)
+  return math.max(C.id_ttl, ttl)
+end
+
+-- go_on does the next part of an event that was begun. It returns what refused it, whether there is more, and the outcome.
+local function go_on(job, idle)
+  local event = base .. 'event:' .. job
+  local e = call('HMGET', event, 'l', 's', 'p')
+  local before, byte, last = string.match(e[3] or '', '^(%d+):(%d+):(%d+)$')
+  if not before then
+    call('SREM', base .. 'chores', 'fanout:' .. job) -- it is whole, or not known any more
+    return '', false, 'new'
+  end
+  if tonumber(idle) > 0 and now - tonumber(last) < tonumber(idle) then return '', true, 'busy' end
+  drain() -- what was begun is finished even where Redis is full
+  draining = true
+  local states, open, dead, refused, rest = fan_out(job, e[1], tonumber(byte))
+  offer_lanes()
+  local done = tonumber(before) + #states
+  if open < #states then
+    call('HSET', event, 's', string.sub(e[2], 1, tonumber(before)) .. states .. string.sub(e[2], done + 1))
+    open, dead = count(job, #states - open, dead)
+    if open == 0 then call('PEXPIRE', event, int(end_payload(job, dead))) end
+  end
+  if rest then
+    go_on_at(job, done, rest)
+  else
+    call('HDEL', event, 'p')
+    call('SREM', base .. 'chores', 'fanout:' .. job)
+  end
+  return refused, rest, 'new'
+end
+
+-- begin writes a new event down and does as much of it as this call has room for. It returns what refused it, and whether there is more.
+local function begin(job, account, id, kind, timestamp, digest, to, lanes, payload, named)
+  local record, body, ttl = base .. 'event:' .. job, base .. 'body:' .. job, math.max(C.id_ttl, C.open_ttl)
+  if #to > 0 then call('SET', body, (#to == 1 and '1' or '+') .. payload, 'PX', open_ttl) end
+  -- Before the lanes: a full one may drop a failed job, and with many of them this one.
+  local fields = {
+    'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', now_text, 's', string.rep(STATE.pending, #to),
+  }
+  if #to > 1 then for _, v in ipairs({ 'o', int(#to), 'd', '0' }) do fields[#fields + 1] = v end end
+  if named then fields[#fields + 1] = 'i'; fields[#fields + 1] = id end
+  call('HSET', record, unpack(fields))
+  used = used + math.floor(#to / FINDS)
+  local states, open, dead, refused, rest = fan_out(job, lanes, 1)
+  local done = #states
+  if rest then
+    call('SADD', base .. 'chores', 'fanout:' .. job)
+    go_on_at(job, done, rest)
+  end
+  -- After the lanes, see lib.lua: an ID that is known must not stand for an event that was queued nowhere.
+  if named then call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', ttl) end
+  offer_lanes()
+  if open < done then
+    call('HSET', record, 's', states .. string.rep(STATE.pending, #to - done))
+    if #to > 1 then open, dead = count(job, done - open, dead) end
+  end
+  if open == 0 and not rest then ttl = end_payload(job, dead) end
+  call('PEXPIRE', record, int(ttl))
+  return refused, rest
+end
+
+-- targets are the lanes that an event goes to.
+local function targets(lane, topics)
+  if lane ~= '' and string.sub(lane, 1, 1) ~= '!' then return { lane } end
+  local to = {}
+  for _, name in ipairs(subscribers(topics)) do
+    if '!' .. name ~= lane then to[#to + 1] = name end
+  end
+  return to
+end
+
 for i = 1, tonumber(ARGV[10]) do
-  local at = 10 + (i - 1) * PER_EVENT
+  local at = 11 + (i - 1) * PER_EVENT
   local account, id, own, own_job, job = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
+  -- Behind what goes on even in a full Redis nothing begins: it would be let in as well.
+  if used >= MOST_LANES or draining and own ~= 'on' then break end
   local kind, timestamp, given, digest = ARGV[at + 6], ARGV[at + 7], ARGV[at + 8], ARGV[at + 9]
-  local outcome, lanes, refused = 'new', '', ''
+  local outcome, lanes, refused, more = 'new', '', '', false
   local seen, e
-  if own ~= '1' then seen, e = known(account, id, own_job) end
-  if seen then
+  if own == '' then seen, e = known(account, id, own_job) end
+  if own == 'on' then
+    refused, more, outcome = go_on(job, given)
+  elseif seen then
     -- The job of this very call: the client lost the answer and made the call again.
-    outcome, job, lanes = seen == job and 'new' or 'same', seen, e[4] or ''
-    if e[2] ~= digest or (given == '1' and e[3] ~= timestamp) then outcome = 'other' end
+    outcome, job, lanes, more = seen == job and 'new' or 'same', seen, e[4] or '', e[6]
+    if e[2] ~= digest or (given == '1' and e[3] ~= timestamp) then outcome, more = 'other', false end
     timestamp = e[3]
     -- A write, for WAIT waits for the replicas to have the writes of its own connection only, and answers at once where there
     -- are none: the first answer may have failed for want of replicas. This one needs no memory, which a full Redis has not.
     local left = call('PTTL', base .. 'event:' .. job)
     if left > 0 then call('PEXPIRE', base .. 'event:' .. job, left) end
   else
-    local to
-    local lane = ARGV[at + 10]
-    if lane ~= '' and string.sub(lane, 1, 1) ~= '!' then
-      to = { lane }
-    else
-      to = {}
-      for _, name in ipairs(subscribers(ARGV[at + 11])) do
-        if '!' .. name ~= lane then to[#to + 1] = name end
-      end
-    end
-    local writes = cost(to)
-    if written > 0 and written + writes > MOST_WRITES then break end
-    written = written + writes
-    local there = call('HMGET', base .. 'event:' .. job, 'a', 'h', 't', 'l', 'i')
+    local there = call('HMGET', base .. 'event:' .. job, 'a', 'h', 't', 'l', 'i', 'p')
     if own == '1' and there[1] == account and there[2] == digest and not there[5] then
       -- As above. Another job would be a second event.
-      timestamp, lanes = there[3], there[4] or ''
+      timestamp, lanes, more = there[3], there[4] or '', there[6]
     elseif there[1] then
       outcome = 'taken'
     else
+      local to = targets(ARGV[at + 10], ARGV[at + 11])
       lanes = table.concat(to, ' ')
-      local record, body, ttl = base .. 'event:' .. job, base .. 'body:' .. job, math.max(C.id_ttl, C.open_ttl)
-      if #to > 0 then call('SET', body, (#to == 1 and '1' or '+') .. ARGV[at + 12], 'PX', open_ttl) end
-      -- Before the lanes: a full one may drop a failed job, and with many of them this one.
-      local fields = {
-        'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', now_text, 's', string.rep(STATE.pending, #to),
-      }
-      if #to > 1 then for _, v in ipairs({ 'o', int(#to), 'd', '0' }) do fields[#fields + 1] = v end end
-      local named = own ~= '1' and own_job ~= job
-      if named then fields[#fields + 1] = 'i'; fields[#fields + 1] = id end
-      call('HSET', record, unpack(fields))
-      look_at_new(to)
-      local open, dead, states = 0, 0, {}
-      for k, lane in ipairs(to) do
-        local why, kept = queue(lane, job)
-        states[k] = not why and STATE.pending or why == 'gone' and STATE.cancelled or STATE.failed
-        if kept then dead = dead + 1 end
-        if not why then
-          open = open + 1
-        elseif why ~= 'gone' then
-          refused = refused .. lane .. ':' .. why .. ' '
-        end
-      end
-      -- After the lanes, see lib.lua: an ID that is known must not stand for an event that was queued nowhere.
-      if named then call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', ttl) end
-      offer_lanes()
-      waited = waited + open
-      if open < #to then call('HSET', record, 's', table.concat(states)) end
-      if #to > 1 and open < #to then
-        call('HINCRBY', record, 'o', open - #to)
-        dead = call('HINCRBY', record, 'd', dead)
-      end
-      if open == 0 then
-        ttl = dead > 0 and C.kept_dead or C.kept
-        call('PEXPIRE', body, ttl)
-        ttl = math.max(C.id_ttl, ttl)
-      end
-      call('PEXPIRE', record, int(ttl))
+      refused, more = begin(job, account, id, kind, timestamp, digest, to, lanes, ARGV[at + 12], own ~= '1' and own_job ~= job)
     end
   end
-  reply[#reply + 1] = outcome
-  reply[#reply + 1] = job
-  reply[#reply + 1] = timestamp
-  reply[#reply + 1] = lanes
-  reply[#reply + 1] = refused
+  if more then used = MOST_LANES end -- nothing overtakes it
+  for _, v in ipairs({ outcome, job, timestamp, lanes, refused, more and '1' or '' }) do reply[#reply + 1] = v end
 end
 
 waiting(waited)

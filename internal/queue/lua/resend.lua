@@ -4,7 +4,7 @@
 -- ARGV[10] lane, ARGV[11] key of a cursor ("" for none; the tag is put in front), ARGV[12] its value now, ARGV[13] its value
 --   afterwards, ARGV[14] who moves it, ARGV[15] ms for which nobody else may, ARGV[16] ms between moves of a lane's cursors,
 --   ARGV[17…] jobs
--- Returns for each: "queued", "under way" (being attempted right now), "unavailable" (the payload has expired),
+-- Returns for each: "queued", "under way" (being attempted right now, or yet to be queued here for the first time), "unavailable" (the payload has expired),
 --   "disabled" (its lane is), "unknown", or "backlog" (the lane takes no more). With a cursor, instead of a list and with nothing changed: "moved" (it has another value,
 --   or somebody else moves it), "backlog" (not all jobs fit), "soon" (the lane's cursors together would move too fast).
 -- The cursor is a hash: cursor, owner, until, sent, and not:<outcome> how many were not queued and why. It moves in the same step as the jobs, so a job that goes through its
@@ -30,10 +30,13 @@ if cursor and #ARGV > 16 and pace > 0 then
   if turn - now > pace / 10 then return 'soon' end
 end
 
--- went_here reports whether a job is one of this lane: another lane's payload is not for it.
+-- went_here reports whether a job is one of this lane: another lane's payload is not for it; and whether it has yet to come to it.
 local function went_here(event, job)
-  local lanes = call('HGET', event, 'l')
-  if lanes then return string.find(' ' .. lanes .. ' ', ' ' .. lane .. ' ', 1, true) end
+  local e = call('HMGET', event, 'l', 'p')
+  if e[1] then
+    local at = state_at(e[1], lane)
+    return at, not_reached(e[2], at)
+  end
   return call('ZSCORE', dead, job) or call('ZSCORE', key, job)
 end
 
@@ -48,10 +51,13 @@ for i = 17, #ARGV do
   local job = ARGV[i]
   local event, body, record = base .. 'event:' .. job, base .. 'body:' .. job, base .. 'job:' .. lane .. job
   local outcome = 'queued'
-  if not h[1] or h[1] == 'deleted' or not went_here(event, job) then
+  local here, comes = went_here(event, job)
+  if not h[1] or h[1] == 'deleted' or not here then
     outcome = 'unknown'
   elseif h[1] == 'disabled' then
     outcome = 'disabled'
+  elseif comes then
+    outcome = 'under way'
   elseif call('EXISTS', body) == 0 then
     outcome = call('EXISTS', event) == 1 and 'unavailable' or 'unknown'
   elseif call('ZSCORE', key, job) then

@@ -2,13 +2,13 @@
 
 -- standing says how a job of a lane stands, as inspect.lua returns it. status and held are the lane's.
 local function standing(lane, job, status, held)
-  local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l', 's', 'x:' .. lane)
+  local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l', 's', 'x:' .. lane, 'p')
   local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'r')
   local state, place, due, next_attempt, reason = '', '', '', '', r[2] or ''
   local at = e[6] and e[7] and state_at(e[6], lane)
   if at then state = string.sub(e[7], at, at) end
   if state == STATE.pending or state == STATE.retrying then
-    local score = call('ZSCORE', base .. 'lane:' .. lane, job)
+    local score = call('ZSCORE', base .. 'lane:' .. lane, job) or not_reached(e[9], at) and now_text
     place = score and 'waiting' or 'leased'
     if score then due = int(math.floor(tonumber(score))) end
     if score and served(status) then next_attempt = int(math.max(tonumber(due), tonumber(held) or 0, now)) end
