@@ -88,3 +88,25 @@ func TestLesson64PublishCutOffIsFinished(t *testing.T) {
 		})
 	}
 }
+
+// What changes which webhooks get an event says so, as a batch to many of them does not look for them each time.
+func TestSubscriptionsChange(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, store *Store) {
+		b := newBundle(t, store, nil)
+		before := ""
+		changed := func() bool {
+			now, _ := store.Client().HGet(t.Context(), b.queue.Tag(mustShard(t, b))+"stats", "subscriptions").Result()
+			defer func() { before = now }()
+			return now != before
+		}
+		w := b.webhook("http://127.0.0.1:9/")
+		require.True(t, changed())
+		b.update(w, WebhookUpdate{Events: &[]string{"video.uploaded"}})
+		require.True(t, changed())
+		b.publish(guideData)
+		require.False(t, changed())
+		require.NoError(t, b.DeleteWebhook(t.Context(), "default", w.ID))
+		require.True(t, changed())
+	})
+}

@@ -36,6 +36,28 @@ const patience = 50 * time.Millisecond
 type serial struct {
 	account string
 	waiting []*pushed
+	wide    *pushed // the latest that went to many lanes: what is like it need not look for them again
+}
+
+// manyLanes is from how many lanes on finding them again is worth sparing.
+const manyLanes = 64
+
+// liken tells those of a batch that are like the latest wide event which that was.
+func (s *serial) liken(batch []*pushed) {
+	for _, p := range batch {
+		if s.wide != nil && slices.Equal(p.event.Topics, s.wide.event.Topics) {
+			p.like = s.wide.answer.Job
+		}
+	}
+}
+
+// learn notes the latest wide event of a batch.
+func (s *serial) learn(batch []*pushed) {
+	for _, p := range batch {
+		if p.answer.Outcome == PushNew && len(p.answer.Lanes) > manyLanes && p.event.target() == "" {
+			s.wide = p
+		}
+	}
 }
 
 // add hands events in. It does not wait.
@@ -85,9 +107,11 @@ func (c *combiner) runSerials() {
 		batch := cut(&s.waiting)
 		c.mu.Unlock()
 
+		s.liken(batch)
 		end := c.turn()
 		rest := c.send(batch)
 		end()
+		s.learn(batch)
 
 		c.mu.Lock()
 		if s.waiting = append(rest, s.waiting...); len(s.waiting) > 0 {

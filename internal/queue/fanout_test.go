@@ -205,6 +205,40 @@ func TestLesson64BatchKeepsItsOrder(t *testing.T) {
 	})
 }
 
+// To find many lanes again is spared as long as no subscription has changed.
+func TestLanesOfAnEventLikeIt(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		b := newBundle(t, s, nil)
+		lanes := lanesOfATenant[:manyLanes+1]
+		for _, lane := range lanes {
+			b.lane(lane)
+		}
+		first := event(1)
+		require.ElementsMatch(t, lanes, b.push(first)[0].Lanes)
+		next := 1
+		push := func(like string, change func(*Event)) []string {
+			next++
+			p := &pushed{event: event(next), like: like}
+			if change != nil {
+				change(p.event)
+			}
+			p.take(newReply(b.store.RunDurable(t.Context(), pushScript, b.Tag(0), b.pushArgs([]*pushed{p})...)))
+			require.NoError(t, p.err)
+			return p.answer.Lanes
+		}
+		b.lane("new")
+		require.ElementsMatch(t, lanes, push(first.Job, nil), "they are not looked for")
+		require.ElementsMatch(t, lanes[1:], push(first.Job, func(e *Event) { e.Except = lanes[0] }))
+		require.Equal(t, []string{"new"}, push(first.Job, func(e *Event) { e.Lane = "new" }))
+		require.NoError(t, s.Client().HIncrBy(t.Context(), b.key("stats"), "subscriptions", 1).Err())
+		require.ElementsMatch(t, append([]string{"new"}, lanes...), push(first.Job, nil))
+		require.Len(t, push("no such job", nil), len(lanes)+1)
+		require.Len(t, push("", func(e *Event) { e.Except = "nobody" }), len(lanes)+1)
+		require.ElementsMatch(t, lanes, push("", func(e *Event) { e.Except = "new" }))
+	})
+}
+
 // Lesson 64: a store that doesn't answer one shard's batch keeps the others' for a moment only.
 func TestLesson64HungTurn(t *testing.T) {
 	t.Parallel()

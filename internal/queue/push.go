@@ -62,7 +62,7 @@ func refusals(text string) []Refused {
 // Bounds of one call of the push script, so that no call holds Redis for long.
 const (
 	pushEvents = 128
-	pushLanes  = 128
+	pushLanes  = 16
 	pushBytes  = 512 << 10
 )
 
@@ -73,7 +73,8 @@ const (
 // by [Queue.FinishPush].
 type pushed struct {
 	event  *Event
-	begun  bool // it is in some of its lanes, and answer says whose event it is
+	begun  bool   // it is in some of its lanes, and answer says whose event it is
+	like   string // job of an event with the same topics that went to many lanes, if one is known
 	answer Pushed
 	err    error
 	done   chan struct{}
@@ -201,11 +202,11 @@ func (q *Queue) FinishPush(ctx context.Context, shard int, job string, idle time
 
 // goOn are the script's arguments for the rest of an event.
 func goOn(job string, idle time.Duration) []any {
-	return []any{"", "", "on", "", job, "", 0, idle.Milliseconds(), "", "", "", ""}
+	return []any{"", "", "on", "", job, "", 0, idle.Milliseconds(), "", "", "", "", ""}
 }
 
 func (q *Queue) pushArgs(batch []*pushed) []any {
-	args := make([]any, 0, len(q.limits)+2+12*len(batch))
+	args := make([]any, 0, len(q.limits)+2+13*len(batch))
 	args = append(append(args, q.limits...), len(batch), q.pushLanes)
 	for _, p := range batch {
 		e := p.event
@@ -214,7 +215,7 @@ func (q *Queue) pushArgs(batch []*pushed) []any {
 			continue
 		}
 		args = append(args, e.Account, e.ID, flag(e.OwnID), e.IDJob, e.Job, e.Type, e.Timestamp, flag(e.Given), e.Digest,
-			e.target(), strings.Join(e.Topics, " "), e.Payload)
+			e.target(), strings.Join(e.Topics, " "), p.like, e.Payload)
 	}
 	return args
 }

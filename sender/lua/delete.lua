@@ -12,6 +12,7 @@ local h = call('HMGET', conf, 'a', 'st')
 if h[1] ~= account then return 0 end
 if h[2] == 'deleted' then return 1 end
 call('SADD', base .. 'chores', 'cancel:' .. lane)
+subscriptions_changed()
 for i = 12, #ARGV do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
 call('HSET', conf, 'st', 'deleted')
 call('HDEL', conf, 'meta', 'pub', 'nl')

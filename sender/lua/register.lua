@@ -25,6 +25,7 @@ if call('ZCARD', hooks) >= tonumber(ARGV[12]) then return 'limit' end
 local last = call('ZRANGE', hooks, -1, -1, 'WITHSCORES')
 local created = math.max(now, (tonumber(last[2]) or 0) + 1)
 call('HSET', conf, 'st', ARGV[17], 'a', account, 'c', int(created), 'v', 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
+subscriptions_changed()
 for i = 21, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
 if ARGV[18] ~= '' then
   call('HSET', made, 'l', lane, 'q', ARGV[19])

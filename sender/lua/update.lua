@@ -14,6 +14,7 @@ local h = call('HMGET', conf, 'a', 'st', 'v', 'fl', 'w', 'hu')
 if h[1] ~= account or h[2] == 'deleted' then return 'gone' end
 if h[3] ~= ARGV[12] then return 'changed' end
 local status, held, old = h[2], h[6], tonumber(ARGV[19])
+subscriptions_changed()
 for i = 20, 19 + old do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
 for i = 20 + old, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
 call('HSET', conf, 'v', tonumber(h[3]) + 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])

@@ -17,6 +17,7 @@
 --                           s state of its delivery in each lane, a letter each in the order of l: see STATE,
 --                           x:<lane> reason of a failure that is not kept any more, p how far it has come, while it is not in all of
 --                           its lanes: <lanes done>:<byte of l at which the next begins>:<ms of the last part>, see push.lua,
+--                           v what subscriptions in stats was when many lanes were found,
 --                           and where it has several lanes o deliveries not ended, d failed deliveries kept
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
 --   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
@@ -41,7 +42,7 @@
 --   token:<lane>     string an access token, sealed; tokenlock:<lane> who asks for one
 --   accountlist      zset   all accounts, each with a score of 0, so that they are in the order of their names
 --   chores           set    what whoever comes next goes on with; here fanout:<job>, for an event that is not in all of its lanes
---   stats            hash   waiting
+--   stats            hash   waiting, subscriptions: how often any has changed, with lanes that came or went counted
 --
 -- While a cluster moves a slot, a script may be refused between two writes. So a target is written before the pointer
 -- that leads away from it is removed: an abort leaves a job twice rather than nowhere.
@@ -99,6 +100,9 @@ local function served(status) return status == 'active' or status == 'failed' en
 -- drain lets a script write even where Redis is out of memory: it refuses only a script whose first write could need
 -- some. It begins what takes jobs out: else a full Redis could never become less full.
 local function drain() call('DEL', base .. 'nothing') end
+
+-- subscriptions_changed is called by what changes which lanes have a topic, before it does.
+local function subscriptions_changed() call('HINCRBY', base .. 'stats', 'subscriptions', 1) end
 
 -- offer puts a lane into ready where it may be served, and takes it out where it may not. held is its hu.
 -- not_before is the earliest time that it wants to be served (rate limit, fairness). With 0 it takes its turn: it keeps

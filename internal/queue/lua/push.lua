@@ -7,7 +7,8 @@
 --   account, ID, own ("1": the ID was made for this call, so nobody can have used it; "on": the event was begun, its job
 --   follows, and the rest of it is to be done), the job that an ID of our own form stands for (or ""), job, type, timestamp, given
 --   ("1": the publisher gave the timestamp; with "on": ms for which nobody must have gone on with it), digest,
---   lane ("", the only lane it goes to, or "!" and a lane that doesn't get it), topics (joined by spaces), payload
+--   lane ("", the only lane it goes to, or "!" and a lane that doesn't get it), topics (joined by spaces), job of another event that has
+--   these topics and went to many lanes (or ""), payload
 -- Returns for each event that it came to (all, or as many as the lanes of one call allow, one at least): outcome, job, timestamp, lanes, of these the
 --   ones in which it failed at once in this call, as <lane>:<reason> (both joined by spaces), and "1" where the event is not whole yet.
 --   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another),
@@ -15,10 +16,10 @@
 --
 -- Safe to repeat: a second call with the same ID finds the first one's event, and how far it has come.
 
-local PER_EVENT = 12
+local PER_EVENT = 13
 -- What is over the lanes of one call is for the next one, see lib.lua. One that refuses a job and keeps it as failed counts as several, as
 -- that is 14 writes instead of 2; many that are only found count as one.
-local MOST_LANES, REFUSAL, FINDS = tonumber(ARGV[11]), 7, 16
+local MOST_LANES, REFUSAL, FINDS, FEW = tonumber(ARGV[11]), 7, 50, 64
 local open_ttl = ARGV[9] -- as text, see int
 local reply, waited, woken, used, draining = {}, 0, false, 0, false
 
@@ -37,18 +38,32 @@ local function known(account, id, own_job)
   return nil
 end
 
+-- version tells whether a subscription has changed in the shard since.
+local function version() return call('HGET', base .. 'stats', 'subscriptions') or '0' end
+
 -- What is found out once in a call: lanes by topics, and how each lane stands.
 local subscribed, standing = {}, {}
 
-local function subscribers(topics)
-  if not subscribed[topics] then
-    local keys = {}
-    for topic in string.gmatch(topics, '%S+') do keys[#keys + 1] = base .. 'topic:' .. topic end
-    local to = #keys > 0 and call('SUNION', unpack(keys)) or {}
-    if #to > 1 then table.sort(to) end
-    subscribed[topics] = to
+-- subscribers are the lanes of any of the topics. To find many takes as long as to queue jobs in some of them, so they are taken
+-- from an event like this one where no subscription in the shard has changed since.
+local function subscribers(topics, like)
+  if subscribed[topics] then return subscribed[topics] end
+  local to = { lanes = '', count = 0 }
+  subscribed[topics] = to
+  if like ~= '' then
+    local e = call('HMGET', base .. 'event:' .. like, 'l', 's', 'v')
+    if e[1] and e[2] and e[3] == version() then
+      to.lanes, to.count = e[1], #e[2]
+      return to
+    end
   end
-  return subscribed[topics]
+  local keys = {}
+  for topic in string.gmatch(topics, '%S+') do keys[#keys + 1] = base .. 'topic:' .. topic end
+  local found = #keys > 0 and call('SUNION', unpack(keys)) or {}
+  if #found > 1 and #found <= FEW then table.sort(found) end
+  used = used + math.floor(#found / FINDS)
+  to.lanes, to.count = table.concat(found, ' '), #found
+  return to
 end
 
 local function stand(lane)
@@ -144,8 +159,8 @@ local function go_on_at(job, lane, byte)
   call('HSET', base .. 'event:' .. job, 'p', int(lane) .. ':' .. int(byte) .. ':' .. now_text)
 end
 
--- count takes the jobs of a part that are not open off those of the event. It returns how many are, and how many are kept as failed.
-local function count(job, ended, dead)
+-- count_off takes the jobs of a part that are not open off those of the event. It returns how many are, and how many are kept as failed.
+local function count_off(job, ended, dead)
   local event = base .. 'event:' .. job
   return call('HINCRBY', event, 'o', -ended), call('HINCRBY', event, 'd', dead)
 end
@@ -174,7 +189,7 @@ local function go_on(job, idle)
   local done = tonumber(before) + #states
   if open < #states then
     call('HSET', event, 's', string.sub(e[2], 1, tonumber(before)) .. states .. string.sub(e[2], done + 1))
-    open, dead = count(job, #states - open, dead)
+    open, dead = count_off(job, #states - open, dead)
     if open == 0 then call('PEXPIRE', event, int(end_payload(job, dead))) end
   end
   if rest then
@@ -187,17 +202,17 @@ local function go_on(job, idle)
 end
 
 -- begin writes a new event down and does as much of it as this call has room for. It returns what refused it, and whether there is more.
-local function begin(job, account, id, kind, timestamp, digest, to, lanes, payload, named)
+local function begin(job, account, id, kind, timestamp, digest, lanes, count, payload, named)
   local record, body, ttl = base .. 'event:' .. job, base .. 'body:' .. job, math.max(C.id_ttl, C.open_ttl)
-  if #to > 0 then call('SET', body, (#to == 1 and '1' or '+') .. payload, 'PX', open_ttl) end
+  if count > 0 then call('SET', body, (count == 1 and '1' or '+') .. payload, 'PX', open_ttl) end
   -- Before the lanes: a full one may drop a failed job, and with many of them this one.
   local fields = {
-    'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', now_text, 's', string.rep(STATE.pending, #to),
+    'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', now_text, 's', string.rep(STATE.pending, count),
   }
-  if #to > 1 then for _, v in ipairs({ 'o', int(#to), 'd', '0' }) do fields[#fields + 1] = v end end
+  if count > 1 then for _, v in ipairs({ 'o', int(count), 'd', '0' }) do fields[#fields + 1] = v end end
+  if count > FEW then for _, v in ipairs({ 'v', version() }) do fields[#fields + 1] = v end end
   if named then fields[#fields + 1] = 'i'; fields[#fields + 1] = id end
   call('HSET', record, unpack(fields))
-  used = used + math.floor(#to / FINDS)
   local states, open, dead, refused, rest = fan_out(job, lanes, 1)
   local done = #states
   if rest then
@@ -208,22 +223,22 @@ local function begin(job, account, id, kind, timestamp, digest, to, lanes, paylo
   if named then call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', ttl) end
   offer_lanes()
   if open < done then
-    call('HSET', record, 's', states .. string.rep(STATE.pending, #to - done))
-    if #to > 1 then open, dead = count(job, done - open, dead) end
+    call('HSET', record, 's', states .. string.rep(STATE.pending, count - done))
+    if count > 1 then open, dead = count_off(job, done - open, dead) end
   end
   if open == 0 and not rest then ttl = end_payload(job, dead) end
   call('PEXPIRE', record, int(ttl))
   return refused, rest
 end
 
--- targets are the lanes that an event goes to.
-local function targets(lane, topics)
-  if lane ~= '' and string.sub(lane, 1, 1) ~= '!' then return { lane } end
-  local to = {}
-  for _, name in ipairs(subscribers(topics)) do
-    if '!' .. name ~= lane then to[#to + 1] = name end
-  end
-  return to
+-- targets are the lanes that an event goes to, and how many they are.
+local function targets(lane, topics, like)
+  if lane ~= '' and string.sub(lane, 1, 1) ~= '!' then return lane, 1 end
+  local to = subscribers(topics, like)
+  local from, till = string.find(' ' .. to.lanes .. ' ', ' ' .. string.sub(lane, 2) .. ' ', 1, true)
+  if lane == '' or not from then return to.lanes, to.count end
+  local before, behind = string.sub(to.lanes, 1, from - 2), string.sub(to.lanes, till)
+  return before .. (before ~= '' and behind ~= '' and ' ' or '') .. behind, to.count - 1
 end
 
 for i = 1, tonumber(ARGV[10]) do
@@ -254,9 +269,9 @@ for i = 1, tonumber(ARGV[10]) do
     elseif there[1] then
       outcome = 'taken'
     else
-      local to = targets(ARGV[at + 10], ARGV[at + 11])
-      lanes = table.concat(to, ' ')
-      refused, more = begin(job, account, id, kind, timestamp, digest, to, lanes, ARGV[at + 12], own ~= '1' and own_job ~= job)
+      local count
+      lanes, count = targets(ARGV[at + 10], ARGV[at + 11], ARGV[at + 12])
+      refused, more = begin(job, account, id, kind, timestamp, digest, lanes, count, ARGV[at + 13], own ~= '1' and own_job ~= job)
     end
   end
   if more then used = MOST_LANES end -- nothing overtakes it
