@@ -102,7 +102,7 @@ func TestSubscriptionsChange(t *testing.T) {
 		}
 		w := b.webhook("http://127.0.0.1:9/")
 		require.True(t, changed())
-		b.update(w, WebhookUpdate{Events: &[]string{"video.uploaded"}})
+		b.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.Events = []string{"video.uploaded"}; return nil }})
 		require.True(t, changed())
 		b.publish(guideData)
 		require.False(t, changed())

@@ -237,7 +237,7 @@ local function targets(lane, topics, like)
   local to = subscribers(topics, like)
   local from, till = string.find(' ' .. to.lanes .. ' ', ' ' .. string.sub(lane, 2) .. ' ', 1, true)
   if lane == '' or not from then return to.lanes, to.count end
-  local before, behind = string.sub(to.lanes, 1, from - 2), string.sub(to.lanes, till)
+  local before, behind = string.sub(to.lanes, 1, math.max(from - 2, 0)), string.sub(to.lanes, till)
   return before .. (before ~= '' and behind ~= '' and ' ' or '') .. behind, to.count - 1
 end
 
