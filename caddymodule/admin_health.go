@@ -106,6 +106,7 @@ func (a *App) health(r *http.Request, maxDue time.Duration) *healthAnswer {
 		}
 	}
 	h.Problems = append(h.Problems, a.forgotten(r.Context())...)
+	h.Problems = append(h.Problems, a.differing(r.Context())...)
 	if len(h.Problems) > 0 {
 		h.Status = "unavailable"
 	}

@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/videocloud/webhooks/internal/redistest"
 	"github.com/videocloud/webhooks/receiver"
 )
 
@@ -210,4 +212,38 @@ func TestAQueuesPoisonIsShown(t *testing.T) {
 		require.True(t, f.matches(&line))
 		require.Contains(t, line.delivered.Error, want)
 	}
+}
+
+// TestLesson53_HealthTellsOfAGatewayWhoseQueueDiffers: another process on the store has the same queue with another scheme.
+func TestLesson53_HealthTellsOfAGatewayWhoseQueueDiffers(t *testing.T) {
+	store := redistest.Start(t)
+	s, up, down := newServer(t), newBackend(t), newBackend(t)
+	s.load("webhooks {\n redis "+store.URL()+"\n}", twoApps(up, down, "audit"))
+	options, err := redis.ParseURL(store.URL())
+	require.NoError(t, err)
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+
+	var notes map[string]string
+	key := receiver.Tag("webhooks", "shop") + "gateways"
+	require.Eventually(t, func() bool {
+		notes, err = client.HGetAll(t.Context(), key).Result()
+		require.NoError(t, err)
+		return len(notes) == 1
+	}, 10*time.Second, time.Millisecond)
+	for _, note := range notes {
+		lines := strings.Split(note, "\n")
+		require.Equal(t, []string{"videocloud", "audit", "billing"}, lines[3:])
+		lines[1], lines[2], lines[3] = "another process", "elsewhere", "github"
+		require.NoError(t, client.HSet(t.Context(), key, "other", strings.Join(lines, "\n")).Err())
+	}
+	status, text := s.adminGet("/webhooks/health")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, text, "the queue shop is set up otherwise on another gateway")
+	require.Contains(t, text, "the gateway on elsewhere has the scheme github and the delivers audit, billing")
+
+	require.NoError(t, client.HDel(t.Context(), key, "other").Err())
+	var h healthAnswer
+	s.adminJSON("/webhooks/health", &h)
+	require.Empty(t, h.Problems)
 }

@@ -77,7 +77,7 @@ func (a *App) deliveryQueue(ctx caddy.Context, c *config.Receiver, d *Delivery, 
 		return orNoApp(req, failure(routes.ServeHTTP(w, req)))
 	}
 	q, err := receiver.NewQueue(receiver.QueueOptions{
-		Config: *c.Queue, Store: a.store, Name: c.Name, Delivery: d.Name, Logger: slogger(ctx), Deliver: bring,
+		Config: *c.Queue, Store: a.store, Name: c.Name, Scheme: c.Scheme, Delivery: d.Name, Logger: slogger(ctx), Deliver: bring,
 		Observe: feedDelivered(c.Name, d.Name),
 	})
 	if err != nil {

@@ -153,6 +153,18 @@ func (p *receiverParser) readDeliver(o option) error {
 	return nil
 }
 
+// differing says which other gateways have a queue of this configuration with another scheme or other delivers.
+func (a *App) differing(ctx context.Context) (problems []string) {
+	for _, name := range slices.Sorted(maps.Keys(a.shared)) {
+		others, _ := a.shared[name].enqueuer.Differing(ctx)
+		for _, other := range others {
+			problems = append(problems, fmt.Sprintf("the queue %s is set up otherwise on another gateway, and what one takes the other delivers: %s; "+
+				"make them alike, or give each a name of its own", name, other))
+		}
+	}
+	return distinct(problems)
+}
+
 // forgotten says what waits for a deliver that was renamed or removed: it goes nowhere, and nobody would miss it. What can't be asked
 // the health says otherwise.
 func (a *App) forgotten(ctx context.Context) (problems []string) {

@@ -27,6 +27,11 @@ func NewDeliveries(queues ...*Queue) (*Deliveries, error) {
 			return nil, fmt.Errorf("queue: the delivery %q is given twice", q.o.Delivery)
 		}
 	}
+	names := make([]string, len(queues))
+	for i, q := range queues {
+		names[i], q.announcer = q.o.Delivery, nil
+	}
+	queues[0].announcer = newAnnouncer(queues[0], names...)
 	return &Deliveries{queues}, nil
 }
 

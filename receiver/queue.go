@@ -28,6 +28,9 @@ type QueueOptions struct {
 	// Delivery tells the queues of one receiver in front of several apps apart, see [Deliveries]. Its app gets it as
 	// X-Webhook-Deliver. Defaults to none: the only one.
 	Delivery string
+	// Scheme is the receiver's. The store notes it together with the deliveries while the queue runs, so that a gateway which has them
+	// otherwise is told of; see [Deliveries.Differing]. Defaults to none: then nothing is noted.
+	Scheme string
 	// Deliver brings one event to the app. An error, or an answer other than 2xx, is a failed attempt; one that writes
 	// nothing has answered 200, as with net/http. [ErrNoApp] says that nobody was there to answer. The request's context ends
 	// with the attempt's time.
@@ -48,6 +51,7 @@ type Queue struct {
 	queue      *queue.Queue
 	accepts    trips[*accept]
 	dispatcher *queue.Dispatcher
+	announcer  *announcer // nil where another queue of the receiver has it
 	lines      queueLines
 	began      atomic.Int64 // when it was started, in unix ms
 	stop       context.CancelFunc
@@ -79,6 +83,7 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 		InFlight: maxInFlight, Pending: o.Config.MaxLength, MaxAge: deadKept, RetrySpan: span,
 	}, func(int) string { return deliveryTag(q.store.Prefix(), o.Name, o.Delivery) })
 	q.tag = Tag(q.store.Prefix(), o.Name)
+	q.announcer = newAnnouncer(q, o.Delivery)
 	q.accepts = trips[*accept]{timeout: enqueueTimeout, carrier: func() carrier[*accept] { return &acceptor{q: q} }}
 	q.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: q.queue, Store: q.store, Shards: func(ctx context.Context) (int, error) { return 1, q.store.Ready(ctx) },
@@ -95,6 +100,9 @@ func (q *Queue) Start(ctx context.Context) {
 	ctx, q.stop = context.WithCancel(context.WithoutCancel(ctx)) // ends with Stop, not with the caller's context
 	q.began.Store(time.Now().UnixMilli())
 	q.running.Go(func() { q.dispatcher.Run(ctx) })
+	if q.announcer != nil {
+		q.running.Go(func() { q.announcer.run(ctx) })
+	}
 }
 
 // Stop ends deliveries: attempts in flight get up to 10 s, and what is left is handed back. It returns when that is
