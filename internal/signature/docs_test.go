@@ -49,7 +49,7 @@ What each provider signs, where it puts it, and what that does not protect. Ever
   whatever ` + "`max_size`" + ` is: a stranger's request costs no more than a read and a hash.
 - With the command line, ` + "`caddy webhook verify --scheme NAME --secret S --option name=value`" + ` takes the same names.
 
-PayPal is left out: its signature binds the body by a CRC-32 only, which anyone can make match. Vimeo, Brightcove and Loom document no signature that we found; JW Player's is a JWT whose rules we could not confirm.
+Vimeo, Brightcove and Loom document no signature that we found; JW Player's is a JWT whose rules we could not confirm.
 
 `
 
@@ -184,11 +184,11 @@ var required = map[string]string{
 	"aws-sns topic_arn": "arn:aws:sns:us-east-1:123456789012:videos", "google-pubsub audience": "https://hooks.example.com/webhooks",
 	"google-pubsub email": "push@project.iam.gserviceaccount.com", "monday audience": "https://hooks.example.com/webhooks", "jwt audience": "https://hooks.example.com/webhooks",
 	"plaid jwks_pem": "{file./etc/caddy/plaid-keys.json}", "ebay jwks_pem": "{file./etc/caddy/ebay-keys.json}", "ebay endpoint": "https://hooks.example.com/webhooks",
-	"token header": "X-Acme-Token",
+	"token header": "X-Acme-Token", "paypal webhook_id": "4JH86294D6297924G",
 }
 
 // withoutSecret are the schemes whose keys are published, or are options.
-var withoutSecret = map[string]bool{"aws-sns": true, "google-pubsub": true, "plaid": true, "fireblocks": true, "shipengine": true}
+var withoutSecret = map[string]bool{"aws-sns": true, "paypal": true, "google-pubsub": true, "plaid": true, "fireblocks": true, "shipengine": true}
 
 var hmacExample = map[string]string{
 	"alg": "sha512", "encoding": "hex", "header": "Acme-Signature",

@@ -77,6 +77,9 @@ func strangers(t testing.TB) map[string]*Verifier {
 			public := publicOf(t, newPrivate(t, algRSA256))
 			c.Options = maps.Clone(c.Options)
 			c.Options["certs"] = asJSON(t, map[string]string{snsCertificate: public})
+		case "paypal":
+			c.Options = maps.Clone(c.Options)
+			c.Options["cert_pem"] = publicOf(t, newPrivate(t, algRSA256))
 		case "ebay":
 			public := publicOf(t, newPrivate(t, algECDSA1))
 			c.Secrets, c.Options = nil, map[string]string{"jwks_pem": asJSON(t, map[string]string{"k": public})}

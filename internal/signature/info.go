@@ -111,7 +111,7 @@ func (r *row) info() Info {
 }
 
 // composedOnly are the schemes whose text is composed for verifying only.
-var composedOnly = map[string]bool{"hook0": true, "contentful": true, "hygraph": true, "nowpayments": true, "ebay": true}
+var composedOnly = map[string]bool{"hook0": true, "contentful": true, "hygraph": true, "nowpayments": true, "ebay": true, "paypal": true}
 
 func (r *row) algorithm() string {
 	switch r.alg {

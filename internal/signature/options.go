@@ -28,6 +28,8 @@ var optionHelp = []option{
 	{"topic", "an address", "the topic that a subscription may be confirmed for"},
 	{"topic_arn", "an ARN", "the topic whose messages pass"},
 	{"signature_version", "1 or 2", "the version that a signature must have; default either. The version itself is not signed, and 1 is SHA-1"},
+	{"webhook_id", "a text", "the ID of the webhook as PayPal shows it, which is signed"},
+	{"cert_pem", "a certificate", "in PEM, whatever address of the provider's a request names, for use without a network: none is fetched then"},
 	{"certs", "a JSON object", "certificates in PEM by their address, for use without a network: none is fetched then"},
 	{"endpoint", "a URL", "the address of the gateway as eBay has it, for the set-up request"},
 	{"jwks", "an https address or a file", "the issuer's JSON Web Key Set. It is kept for an hour, asked again at an unknown key at most once a minute, and the last good one is kept while the address is down"},

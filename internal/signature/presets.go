@@ -123,7 +123,7 @@ var specials = map[string]func(*row, Config) (scheme, error){
 	"gitlab": newGitLab, "twilio": newTwilio, "pusher": newPusher, "supabase": newSupabase, "persona": newSets,
 	"microsoft-graph": newBodyToken, "meraki": newBodyToken, "figma": newBodyToken,
 	"braintree": newBraintree, "hook0": newHook0, "contentful": newContentful, "hygraph": newHygraph, "nowpayments": newNOWPayments,
-	"ebay": newEBay, "aws-sns": newSNS,
+	"ebay": newEBay, "aws-sns": newSNS, "paypal": newPayPal,
 	"livekit":        newLiveKit,
 	"mailgun":        newMailgun,
 	"adyen-standard": newAdyen,

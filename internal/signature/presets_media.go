@@ -80,4 +80,12 @@ var presetsMedia = []row{
 		secretIs: "none: the certificate is fetched from `sns.<region>.amazonaws.com`; the option `topic_arn` says whose messages pass",
 		note:     "Any topic of anyone is signed by the same keys, so the topic has to be named. Raw delivery has no signature.",
 	},
+	{
+		name: "paypal", provider: "PayPal", source: "PayPal-Python-SDK and PayPal-node-SDK, 2026-11", header: "PAYPAL-TRANSMISSION-SIG", alg: algRSA256, enc: encBase64,
+		options: []string{"webhook_id", "certs", "cert_pem"}, hosts: []string{paypalHost}, idJSON: "/id", eventJSON: []string{"/event_type"},
+		how:      "ID and time of the transmission, the option `webhook_id`, and the CRC-32 of the body, with | between them",
+		identity: "`PAYPAL-TRANSMISSION-ID` and the CRC-32 of the body, which are signed, or `/id` of the body",
+		secretIs: "none: the certificate is fetched from `api.paypal.com` or `api.sandbox.paypal.com`; the option `webhook_id` says whose messages pass",
+		note:     "The body is bound by its CRC-32 alone: whoever has one request can make another body for it, though it counts as the same event. Take the ID from it, and ask PayPal's API for what it says.",
+	},
 }

@@ -105,7 +105,7 @@ func (r *row) keyed() bool { return hashes[r.alg] != nil }
 
 // keyless reports whether the scheme can do without a secret: its keys are published, or options.
 func (r *row) keyless() bool {
-	return r.name == "aws-sns" || r.name == "ebay" || (r.public() && r.header != "") || (r.jwt != nil && (r.jwksURL != "" || slices.Contains(r.options, "jwks_pem")))
+	return r.name == "aws-sns" || r.name == "paypal" || r.name == "ebay" || (r.public() && r.header != "") || (r.jwt != nil && (r.jwksURL != "" || slices.Contains(r.options, "jwks_pem")))
 }
 
 // Keyless reports whether a scheme can do without a secret, as its keys are published or given as options.

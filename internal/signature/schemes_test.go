@@ -65,7 +65,7 @@ func (s *sample) adjust(t testing.TB) {
 		s.body = []byte("payload=%7B%7D")
 		s.header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	if r.public() && s.Name != "standard-v1a" && s.Name != "aws-sns" {
+	if r.public() && s.Name != "standard-v1a" && s.Name != "aws-sns" && s.Name != "paypal" {
 		public, private := pair(t, r.alg)
 		_, wrong := pair(t, r.alg)
 		signing := s.config
@@ -110,6 +110,9 @@ func (s *sample) adjust(t testing.TB) {
 	case "aws-sns":
 		s.config.Secrets = nil
 		s.config.Options = map[string]string{"topic_arn": "arn:aws:sns:us-east-1:1:t"}
+	case "paypal":
+		s.config.Secrets = nil
+		s.config.Options = map[string]string{"webhook_id": "WH-1"}
 	case "jwt":
 		s.config.Options = map[string]string{"audience": "us", "body_hash": "hash"}
 		s.SignsBody, s.IDSigned = true, false

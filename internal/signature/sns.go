@@ -3,13 +3,10 @@ package signature
 import (
 	"context"
 	"crypto"
-	"crypto/rsa"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -22,23 +19,15 @@ type sns struct {
 	row     *row
 	topic   string
 	version string // that has to be, or empty
-	given   map[string]crypto.PublicKey
 	fetch   fetcher
-
-	mu    sync.Mutex
-	keys  map[string]*rsa.PublicKey
-	tried time.Time
+	certs   *certificates
 }
 
-// Bounds of what is fetched and parsed before the signature is known.
-const (
-	maxSNSNames     = 100
-	maxCertificates = 32
-	snsPause        = 6 * time.Second
-)
+// maxSNSNames bounds what is parsed before the signature is known.
+const maxSNSNames = 100
 
 func newSNS(r *row, c Config) (scheme, error) {
-	s := &sns{row: r, topic: c.Options["topic_arn"], version: c.Options["signature_version"], fetch: newFetcher(c, r.hosts), keys: map[string]*rsa.PublicKey{}}
+	s := &sns{row: r, topic: c.Options["topic_arn"], version: c.Options["signature_version"], fetch: newFetcher(c, r.hosts)}
 	if s.topic == "" {
 		return nil, badOption("topic_arn", "the scheme aws-sns needs it: the messages of every topic of anyone are signed by the same keys")
 	}
@@ -48,23 +37,12 @@ func newSNS(r *row, c Config) (scheme, error) {
 	if len(c.Secrets) > 0 {
 		return nil, badSecret(0, "the scheme aws-sns has none: its certificate is fetched from Amazon")
 	}
-	text, ok := c.Options["certs"]
-	if !ok {
-		return s, nil
-	}
-	var texts map[string]string
-	if err := json.Unmarshal([]byte(text), &texts); err != nil || len(texts) == 0 {
-		return nil, badOption("certs", "give a JSON object with a certificate in PEM for each address")
-	}
-	s.given = map[string]crypto.PublicKey{}
-	for address, text := range texts {
-		public, why := parsePublicKey(text)
-		if why != "" {
-			return nil, badOption("certs", "%s: %s", address, why)
-		}
-		s.given[address] = public
-	}
-	return s, nil
+	var err error
+	s.certs, err = newCertificates(c, s.fetch, func(address string) bool {
+		u, err := url.Parse(address)
+		return err == nil && allowedURL(address, r.hosts) && u.RawQuery == "" && strings.HasSuffix(u.Path, ".pem")
+	})
+	return s, err
 }
 
 // check has nothing to look at before the body is there.
@@ -123,14 +101,10 @@ func (s *sns) verify(r *Request, now time.Time) (Result, error) {
 	if text("TopicArn") != s.topic {
 		return Result{}, &Error{ReasonMismatch, "the message is of another topic than topic_arn"}
 	}
-	public, err := s.key(text("SigningCertURL"), now)
-	if err != nil {
-		return Result{}, err
-	}
 	h := hash.New()
 	h.Write(signed)
-	if rsa.VerifyPKCS1v15(public, hash, h.Sum(nil), d.bytes()) != nil {
-		return Result{}, errMismatch
+	if err := s.certs.verify(text("SigningCertURL"), now, hash, h.Sum(nil), d.bytes()); err != nil {
+		return Result{}, err
 	}
 	res := Result{BodySigned: true, Event: kind, Timestamp: text("Timestamp")}
 	if id := text("MessageId"); printable(id) {
@@ -149,49 +123,6 @@ func (s *sns) hash(version string) (crypto.Hash, error) {
 		return crypto.SHA256, nil
 	}
 	return 0, malformed("the signature in the message", "has a version that is not known")
-}
-
-// key returns the key of a certificate.
-//
-// Failure policy: a certificate's address never changes its content, so what was fetched once is kept. One that is not known
-// yet is fetched at most every few seconds, whoever names it; meanwhile such messages are refused, and Amazon tries again.
-func (s *sns) key(address string, now time.Time) (*rsa.PublicKey, error) {
-	unknown := &Error{ReasonMismatch, "the certificate that the message names is not one of Amazon's, or can't be had now"}
-	u, err := url.Parse(address)
-	if err != nil || !allowedURL(address, s.row.hosts) || u.RawQuery != "" || !strings.HasSuffix(u.Path, ".pem") {
-		return nil, unknown
-	}
-	if s.given != nil {
-		if public, ok := s.given[address].(*rsa.PublicKey); ok {
-			return public, nil
-		}
-		return nil, unknown
-	}
-	s.mu.Lock()
-	public := s.keys[address]
-	wait := now.Sub(s.tried) < snsPause && now.Sub(s.tried) > -snsPause
-	if public != nil || wait || len(s.keys) >= maxCertificates {
-		s.mu.Unlock()
-		if public == nil {
-			return nil, unknown
-		}
-		return public, nil
-	}
-	s.tried = now
-	s.mu.Unlock()
-	text, err := s.fetch.get(context.Background(), address) // for everyone who waits, not for this request alone
-	if err != nil {
-		return nil, unknown
-	}
-	parsed, _ := parsePublicKey(string(text))
-	public, ok := parsed.(*rsa.PublicKey)
-	if !ok || public.Size() < 256 || public.Size() > maxLong {
-		return nil, unknown
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.keys[address] = public
-	return public, nil
 }
 
 var errConfirm = errors.New("the address for confirming is not one of Amazon's")

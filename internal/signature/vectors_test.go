@@ -32,11 +32,6 @@ type vector struct {
 	Why          string         `json:"why"`
 }
 
-// unsupported are the schemes of the vectors that we leave out, and why.
-var unsupported = map[string]string{
-	"paypal": "binds the body by nothing better than its CRC-32",
-}
-
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	folder := os.Getenv("WEBHOOK_VECTORS")
@@ -61,9 +56,6 @@ func runVectors(t *testing.T, file string) {
 	for _, v := range readVectors(t, file) {
 		t.Run(v.ID, func(t *testing.T) {
 			t.Parallel()
-			if why, ok := unsupported[v.Scheme]; ok {
-				t.Skip("not supported: " + v.Scheme + " " + why)
-			}
 			res, err := v.verify(t)
 			if v.Valid {
 				require.NoError(t, err, v.Why)

@@ -1,0 +1,156 @@
+package signature
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"encoding/json"
+	"sync"
+	"time"
+)
+
+// certificates are the keys of certificates that requests name by their address: given by the configuration, or fetched from the
+// provider's own hosts.
+//
+// Failure policy: a certificate's address never changes its content, so what was fetched once is kept. One that is not known is fetched
+// at most once a minute, and all of them together maxTries times, whoever names them; meanwhile such requests are refused, and
+// the provider tries again.
+type certificates struct {
+	allowed func(address string) bool
+	given   map[string]crypto.PublicKey // nil: they are fetched
+	only    crypto.PublicKey            // given for every address
+	fetch   fetcher
+
+	mu    sync.Mutex
+	keys  map[string]*fetchedKey
+	tries map[string]time.Time // since when an address is not asked again
+}
+
+// fetchedKey is the key of a fetched certificate. Those that verified nothing make room for others.
+type fetchedKey struct {
+	public  *rsa.PublicKey
+	fetched time.Time
+	proved  bool
+}
+
+const (
+	maxCertificates = 32
+	maxTries        = 10
+	triesPause      = time.Minute
+)
+
+// newCertificates reads the options certs and cert_pem.
+func newCertificates(c Config, fetch fetcher, allowed func(string) bool) (*certificates, error) {
+	s := &certificates{allowed: allowed, fetch: fetch, keys: map[string]*fetchedKey{}, tries: map[string]time.Time{}}
+	if text, ok := c.Options["cert_pem"]; ok {
+		public, why := parsePublicKey(text)
+		if why != "" {
+			return nil, badOption("cert_pem", "%s", why)
+		}
+		s.only = public
+	}
+	text, ok := c.Options["certs"]
+	if !ok {
+		return s, nil
+	}
+	if s.only != nil {
+		return nil, badOption("certs", "it can't be with cert_pem")
+	}
+	var texts map[string]string
+	if err := json.Unmarshal([]byte(text), &texts); err != nil || len(texts) == 0 {
+		return nil, badOption("certs", "give a JSON object with a certificate in PEM for each address")
+	}
+	s.given = map[string]crypto.PublicKey{}
+	for address, text := range texts {
+		public, why := parsePublicKey(text)
+		if why != "" {
+			return nil, badOption("certs", "%s: %s", address, why)
+		}
+		s.given[address] = public
+	}
+	return s, nil
+}
+
+// verify checks a signature by the certificate of an address.
+func (s *certificates) verify(address string, now time.Time, hash crypto.Hash, digest, sig []byte) error {
+	public := s.key(address, now)
+	if public == nil {
+		return &Error{ReasonMismatch, "the certificate that the request names is not one of the provider's, or can't be had now"}
+	}
+	if rsa.VerifyPKCS1v15(public, hash, digest, sig) != nil {
+		return errMismatch
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.keys[address]; c != nil {
+		c.proved = true
+	}
+	return nil
+}
+
+// key returns the key of an address, nil where there is none.
+func (s *certificates) key(address string, now time.Time) *rsa.PublicKey {
+	if !s.allowed(address) {
+		return nil
+	}
+	if s.given != nil || s.only != nil {
+		public := s.only
+		if public == nil {
+			public = s.given[address]
+		}
+		key, _ := public.(*rsa.PublicKey)
+		return key
+	}
+	if known, ask := s.look(address, now); !ask {
+		return known
+	}
+	text, err := s.fetch.get(context.Background(), address) // for everyone who waits, not for this request alone
+	if err != nil {
+		return nil
+	}
+	parsed, _ := parsePublicKey(string(text))
+	public, ok := parsed.(*rsa.PublicKey)
+	if !ok || public.Size() < 256 || public.Size() > maxLong {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.makeRoom()
+	s.keys[address] = &fetchedKey{public: public, fetched: now}
+	delete(s.tries, address)
+	return public
+}
+
+// look returns what is known, and whether the address may be asked.
+func (s *certificates) look(address string, now time.Time) (*rsa.PublicKey, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.keys[address]; c != nil {
+		return c.public, false
+	}
+	for other, at := range s.tries {
+		if d := now.Sub(at); d >= triesPause || d <= -triesPause {
+			delete(s.tries, other)
+		}
+	}
+	if _, tried := s.tries[address]; tried || len(s.tries) >= maxTries {
+		return nil, false
+	}
+	s.tries[address] = now
+	return nil, true
+}
+
+// makeRoom drops the oldest certificate where there are many, one that proved something only where all did.
+func (s *certificates) makeRoom() {
+	if len(s.keys) < maxCertificates {
+		return
+	}
+	var worst string
+	for address, c := range s.keys {
+		w := s.keys[worst]
+		if w == nil || (w.proved && !c.proved) || (w.proved == c.proved && c.fetched.Before(w.fetched)) {
+			worst = address
+		}
+	}
+	delete(s.keys, worst)
+}
