@@ -10,12 +10,12 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/signature"
 )
 
 // Prefixes of IDs. A webhook's lane is its ID without the prefix; a delivery's ID is its lane and its job.
 const (
 	webhookPrefix  = "whk_"
-	eventPrefix    = "evt_"
 	deliveryPrefix = "dlv_"
 	replayPrefix   = "rpl_"
 	laneLength     = 12
@@ -54,16 +54,9 @@ func newUUID() [16]byte {
 	return uuid.Must(uuid.NewV7()) // fails only where crypto/rand would
 }
 
-// ownEventID is the ID of an event whose publisher gave none: evt_ and a UUIDv7 without dashes.
-func ownEventID(b [16]byte) string {
-	var id [len(eventPrefix) + 2*len(b)]byte
-	hex.Encode(id[copy(id[:], eventPrefix):], b[:])
-	return string(id[:])
-}
-
 // jobOfOwn returns the job of an event ID that has our own form, "" for others.
 func jobOfOwn(id string) string {
-	digits, ok := strings.CutPrefix(id, eventPrefix)
+	digits, ok := strings.CutPrefix(id, signature.EventIDPrefix)
 	if !ok || len(digits) != 32 || strings.ToLower(digits) != digits {
 		return ""
 	}
@@ -83,7 +76,7 @@ func eventIDOf(given, job string) string {
 	if !ok {
 		return ""
 	}
-	return ownEventID(b)
+	return signature.EventID(b)
 }
 
 func validEventID(id string) bool {

@@ -17,6 +17,7 @@ import (
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/destination"
 	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/signature"
 )
 
 // notifyLane is the lane of each shard whose deliveries go to the operator's notify_url. Lanes of webhooks are longer.
@@ -142,7 +143,7 @@ func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n noti
 	job := noticeJob(s.queue.Tag(shard), n)
 	own, _ := queue.JobBytes(job)
 	q := &queue.Event{
-		Account: r.account, ID: ownEventID(own), IDJob: job, Job: job, Type: event, Timestamp: noticeTime(n).Unix(),
+		Account: r.account, ID: signature.EventID(own), IDJob: job, Job: job, Type: event, Timestamp: noticeTime(n).Unix(),
 		Digest: digest(event, data), Topics: topics(r.account, event), Except: n.lane,
 	}
 	p := payload{eventID: q.ID, kind: event, timestamp: q.Timestamp, notice: true, data: string(data)}

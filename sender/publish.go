@@ -13,6 +13,7 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/signature"
 )
 
 // prepare checks a publisher's event and makes it ready to be pushed.
@@ -41,7 +42,7 @@ func (s *Sender) prepareAny(ctx context.Context, account string, e Event) (*queu
 		Digest: digest(e.Type, e.Data), Topics: topics(account, e.Type),
 	}
 	if e.ID == "" {
-		q.ID, q.OwnID = ownEventID(u), true
+		q.ID, q.OwnID = signature.EventID(u), true
 	} else {
 		q.IDJob = jobOfOwn(e.ID)
 	}
@@ -130,7 +131,7 @@ func (s *Sender) push(ctx context.Context, account string, q *queue.Event) (Publ
 		u := newUUID()
 		q.Job = queue.NewJobID(u)
 		if q.OwnID {
-			q.ID = ownEventID(u)
+			q.ID = signature.EventID(u)
 		}
 	}
 	return Published{}, s.unavailable("publish", errNoJob)

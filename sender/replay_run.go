@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
 // pace is how fast replays go.
@@ -134,10 +135,10 @@ func (s *Sender) runReplay(ctx context.Context, shard int, id string) {
 			return
 		case errors.Is(err, queue.ErrTooSoon): // another replay of the webhook had this turn
 		case errors.Is(err, queue.ErrCursorMoved), errors.Is(err, queue.ErrBacklog):
-			pause(ctx, s.pace.hold/5) // another process is at it, or the webhook has enough to do
+			redisstore.Pause(ctx, s.pace.hold/5) // another process is at it, or the webhook has enough to do
 		case err != nil && ctx.Err() == nil:
 			s.log.Error("replaying; trying again", "replay_id", id, "error", err)
-			pause(ctx, time.Second)
+			redisstore.Pause(ctx, time.Second)
 		}
 	}
 }
@@ -178,13 +179,4 @@ func (s *Sender) stepReplay(ctx context.Context, shard int, id, owner string) (d
 		return false, nil
 	}
 	return true, s.endReplay(ctx, shard, id, replayDone)
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

@@ -188,7 +188,7 @@ func (d *Dispatcher) countShards(ctx context.Context) (int, bool) {
 		if err == nil {
 			return n, true
 		}
-		if !sleep(ctx, backoff(try)) {
+		if !redisstore.Pause(ctx, backoff(try)) {
 			return 0, false
 		}
 	}
@@ -311,15 +311,4 @@ func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.Wait
 func backoff(try int) time.Duration {
 	d := 20 * time.Millisecond << min(try, 6)
 	return min(d, time.Second)
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

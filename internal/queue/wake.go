@@ -3,8 +3,6 @@ package queue
 import (
 	"context"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Wake makes the dispatcher look at a shard at once.
@@ -33,27 +31,12 @@ func (d *Dispatcher) listen(ctx context.Context) {
 		channels[i] = d.o.Queue.Tag(i) + "wake"
 		byName[channels[i]] = i
 	}
-	sub := d.o.Store.Client().Subscribe(ctx, channels...)
-	defer sub.Close()
-	messages := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(healthCheck))
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case m, ok := <-messages:
-			if !ok {
-				return
-			}
-			switch m := m.(type) {
-			case *redis.Message:
-				if m.Payload != d.id {
-					d.Wake(byName[m.Channel])
-				}
-			case *redis.Subscription:
-				d.wakeAll() // subscribed anew: something may have been missed
-			}
+	// Subscribed anew, something may have been missed.
+	d.o.Store.Subscribe(ctx, healthCheck, d.wakeAll, func(channel string, by []byte) {
+		if string(by) != d.id {
+			d.Wake(byName[channel])
 		}
-	}
+	}, channels...)
 }
 
 // notice turns wake-ups into due shards.

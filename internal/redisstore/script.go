@@ -116,7 +116,7 @@ func (s *Store) master(ctx context.Context, key string) (redis.UniversalClient, 
 // waitForMove reports whether a script was refused because its slot is on the move, and is worth another try. It waits
 // before that.
 func (s *Store) waitForMove(ctx context.Context, err error, began time.Time, try int) bool {
-	return Moving(err) && time.Since(began) < s.timeout && pause(ctx, min(time.Duration(try)*5*time.Millisecond, 100*time.Millisecond))
+	return Moving(err) && time.Since(began) < s.timeout && Pause(ctx, min(time.Duration(try)*5*time.Millisecond, 100*time.Millisecond))
 }
 
 // Moving reports whether a cluster refused a script before it began, because its slot is on the move or its node not
@@ -147,7 +147,8 @@ func (s *Store) refused(ctx context.Context, err error) {
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) bool {
+// Pause waits for so long. It returns false where ctx ended meanwhile.
+func Pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

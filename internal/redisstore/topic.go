@@ -21,9 +21,14 @@ func (s *Store) Tell(ctx context.Context, topic string, message []byte) error {
 // Hear calls f with each message to the topic, one after the other, until ctx ends. It connects again by itself, and calls
 // connected each time that it did: before that, messages were missed.
 func (s *Store) Hear(ctx context.Context, topic string, connected func(), f func(message []byte)) {
-	sub := s.client.Subscribe(ctx, s.topic(topic))
+	s.Subscribe(ctx, hearCheck, connected, func(_ string, message []byte) { f(message) }, s.topic(topic))
+}
+
+// Subscribe is [Store.Hear] for channels by their whole names, whose connection is checked every so often while it is still.
+func (s *Store) Subscribe(ctx context.Context, check time.Duration, connected func(), f func(channel string, message []byte), channels ...string) {
+	sub := s.client.Subscribe(ctx, channels...)
 	defer sub.Close()
-	messages := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(hearCheck))
+	messages := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(check))
 	for {
 		select {
 		case <-ctx.Done():
@@ -34,7 +39,7 @@ func (s *Store) Hear(ctx context.Context, topic string, connected func(), f func
 			}
 			switch m := m.(type) {
 			case *redis.Message:
-				f([]byte(m.Payload))
+				f(m.Channel, []byte(m.Payload))
 			case *redis.Subscription:
 				connected()
 			}

@@ -100,6 +100,15 @@ func (g *generic) frame(k *key, signature, t string) string {
 // NewEventID makes an ID in the form of the product's own: evt_ and a UUIDv7 without dashes. What a scheme signs may be any
 // text, so it serves them all.
 func NewEventID() string {
-	id := uuid.Must(uuid.NewV7()) // fails only where crypto/rand would
-	return "evt_" + hex.EncodeToString(id[:])
+	return EventID(uuid.Must(uuid.NewV7())) // fails only where crypto/rand would
+}
+
+// EventIDPrefix begins every event ID of the product's own.
+const EventIDPrefix = "evt_"
+
+// EventID is the event ID that stands for a UUIDv7.
+func EventID(b [16]byte) string {
+	var id [len(EventIDPrefix) + 2*len(b)]byte
+	hex.Encode(id[copy(id[:], EventIDPrefix):], b[:])
+	return string(id[:])
 }
