@@ -22,6 +22,7 @@ func init() { caddy.RegisterModule(new(adminAPI)) }
 //	GET  /webhooks/health     whether webhooks work: 200 or 503
 //	GET  /webhooks/stats      what was counted, and what waits
 //	GET  /webhooks/webhooks   all webhooks with their backlog
+//	GET  /webhooks/events     a page of an account's events
 //	GET  /webhooks/tail       what happens, as it happens
 //	GET  /webhooks/explain    what became of an event or a delivery
 //	POST /webhooks/retry      sends a delivery again
@@ -44,6 +45,7 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "/webhooks/health", Handler: adminHandler{http.MethodGet: answering(health)}},
 		{Pattern: "/webhooks/stats", Handler: adminHandler{http.MethodGet: answering(stats)}},
 		{Pattern: "/webhooks/webhooks", Handler: adminHandler{http.MethodGet: answering(listWebhooks)}},
+		{Pattern: "/webhooks/events", Handler: adminHandler{http.MethodGet: answering(listEvents)}},
 		{Pattern: "/webhooks/tail", Handler: adminHandler{http.MethodGet: tail}},
 		{Pattern: "/webhooks/explain", Handler: adminHandler{http.MethodGet: answering(explain)}},
 		{Pattern: "/webhooks/retry", Handler: adminHandler{http.MethodPost: answering(retryDelivery)}},

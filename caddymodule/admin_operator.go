@@ -1,10 +1,13 @@
 package caddymodule
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -50,6 +53,40 @@ func listWebhooks(r *http.Request, a *App) (int, any, error) {
 		return nil
 	})
 	return http.StatusOK, answer, err
+}
+
+// eventAnswer is a page of an account's events.
+type eventAnswer struct {
+	Items      []sender.EventSummary `json:"items"`
+	NextCursor string                `json:"nextCursor,omitempty"`
+}
+
+// listEvents answers GET /webhooks/events?account=&event=&since=&until=&limit=&cursor=, as the API's GET /events does.
+func listEvents(r *http.Request, a *App) (int, any, error) {
+	param, err := known(r, "account", "event", "since", "until", "limit", "cursor")
+	if err != nil {
+		return 0, nil, err
+	}
+	s, err := a.operated()
+	if err != nil {
+		return 0, nil, err
+	}
+	f := sender.EventFilter{Type: param("event"), Cursor: param("cursor")}
+	for name, to := range map[string]*time.Time{"since": &f.Since, "until": &f.Until} {
+		if text := param(name); text != "" {
+			if *to, err = time.Parse(time.RFC3339Nano, text); err != nil {
+				return 0, nil, &badRequest{name + " is not a time such as 2024-03-31T12:00:00Z"}
+			}
+		}
+	}
+	if text := param("limit"); text != "" {
+		if f.Limit, err = strconv.Atoi(text); err != nil {
+			return 0, nil, &badRequest{"limit is not a number"}
+		}
+	}
+	account := cmp.Or(param("account"), config.DefaultAccount)
+	items, next, err := s.Events(r.Context(), account, f)
+	return http.StatusOK, eventAnswer{items, next}, err
 }
 
 // one makes the handler of a GET for ?id=&account=: of one thing in one account.

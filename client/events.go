@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 )
 
@@ -114,6 +115,54 @@ func (e *Events) PublishBatch(ctx context.Context, in []Event) ([]PublishResult,
 // Get returns a published event, with its deliveries.
 func (e *Events) Get(ctx context.Context, id string) (EventRecord, error) {
 	return get[EventRecord](ctx, e.c, "/events", id)
+}
+
+// EventListOptions say which events.
+type EventListOptions struct {
+	ListOptions
+	Type  string    // empty: any
+	Since time.Time // when it was published; zero: all that are listed
+	Until time.Time // zero: now
+}
+
+// EventSummary is an event in a list: without its payload, and how many of its deliveries are in which state.
+type EventSummary struct {
+	ID         string         `json:"id"`
+	Type       string         `json:"event"`
+	Timestamp  time.Time      `json:"timestamp"`
+	CreatedAt  time.Time      `json:"createdAt"`
+	Deliveries DeliveryCounts `json:"deliveries"`
+}
+
+// DeliveryCounts are how many deliveries of an event are in which state.
+type DeliveryCounts struct {
+	Pending   int `json:"pending"`
+	Retrying  int `json:"retrying"`
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed"`
+	Cancelled int `json:"cancelled"`
+}
+
+// List returns one page of the account's events, newest first. A page for one type may be short, and still have a next one.
+func (e *Events) List(ctx context.Context, o EventListOptions) (Page[EventSummary], error) {
+	q := o.query()
+	if o.Type != "" {
+		q.Set("event", o.Type)
+	}
+	for name, t := range map[string]time.Time{"since": o.Since, "until": o.Until} {
+		if !t.IsZero() {
+			q.Set(name, t.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	return list[EventSummary](ctx, e.c, "/events", q)
+}
+
+// All goes through all pages of [Events.List].
+func (e *Events) All(ctx context.Context, o EventListOptions) iter.Seq2[EventSummary, error] {
+	return all(func(cursor string) (Page[EventSummary], error) {
+		o.Cursor = cursor
+		return e.List(ctx, o)
+	}, o.Cursor)
 }
 
 // encode writes the event by hand: encoding/json would compact and escape raw data.

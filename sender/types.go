@@ -157,6 +157,24 @@ type DeliveryFilter struct {
 	Cursor string
 }
 
+// EventFilter selects events of an account.
+type EventFilter struct {
+	Type   string    // empty: any
+	Since  time.Time // when it was published; zero: all that are listed
+	Until  time.Time // zero: now
+	Limit  int
+	Cursor string
+}
+
+// EventSummary is an event in a list: without its payload, and how many of its deliveries are in which state.
+type EventSummary struct {
+	ID         string        `json:"id"`
+	Type       string        `json:"event"`
+	Timestamp  time.Time     `json:"timestamp"`
+	CreatedAt  time.Time     `json:"createdAt"`
+	Deliveries map[State]int `json:"deliveries"`
+}
+
 // ReplayRequest selects deliveries of a webhook to send again.
 type ReplayRequest struct {
 	Since  time.Time

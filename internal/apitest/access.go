@@ -47,6 +47,7 @@ var operations = []operation{
 	{"DELETE /replays/{replay}", managers, "", 200, true, 200},
 	{"POST /events", publishers, `{"event":"video.uploaded","data":{}}`, 202, false, 403},
 	{"POST /events/batch", publishers, `{"events":[{"event":"video.uploaded","data":{}}]}`, 202, false, 403},
+	{"GET /events", readers, "", 200, false, 403},
 	{"GET /events/{event}", everybody, "", 200, true, 200},
 	{"GET /event-types", everybody, "", 200, false, 200},
 	{"GET /deliveries/{delivery}", readers, "", 200, true, 200},

@@ -40,7 +40,7 @@ func testBadRequests(t *testing.T, c *client) {
 		"DELETE /webhooks":       "POST, GET, HEAD",
 		"OPTIONS /webhooks":      "POST, GET, HEAD",
 		"POST /webhooks/whk_1":   "GET, HEAD, PUT, PATCH, DELETE",
-		"GET /events":            "POST",
+		"PUT /events":            "POST, GET, HEAD",
 		"PUT /events/batch":      "POST, GET, HEAD",
 		"POST /event-types":      "GET, HEAD",
 		"GET /webhooks/w/replay": "POST",

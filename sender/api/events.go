@@ -62,6 +62,46 @@ type event struct {
 	Deliveries []delivery      `json:"deliveries"`
 }
 
+// eventSummary is an event in a list.
+type eventSummary struct {
+	ID         string         `json:"id"`
+	Event      string         `json:"event"`
+	Timestamp  seconds        `json:"timestamp"`
+	CreatedAt  millis         `json:"createdAt" doc:"When it was published."`
+	Deliveries deliveryCounts `json:"deliveries"`
+}
+
+// deliveryCounts are how many deliveries of an event are in which state.
+type deliveryCounts struct {
+	Pending   int `json:"pending"`
+	Retrying  int `json:"retrying"`
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed"`
+	Cancelled int `json:"cancelled"`
+}
+
+type eventPage struct {
+	Items      []eventSummary `json:"items"`
+	NextCursor string         `json:"nextCursor,omitempty" doc:"The cursor of the next page, where there is more."`
+}
+
+func (c *call) listEvents() (any, error) {
+	items, next, err := c.service.Events(c.r.Context(), c.account, sender.EventFilter{
+		Type: c.query.event, Since: c.query.since, Until: c.query.until, Limit: c.query.limit, Cursor: c.query.cursor,
+	})
+	if err != nil {
+		return nil, err
+	}
+	page := eventPage{Items: make([]eventSummary, len(items)), NextCursor: next}
+	for i, e := range items {
+		page.Items[i] = eventSummary{ID: e.ID, Event: e.Type, Timestamp: seconds(e.Timestamp), CreatedAt: millis(e.CreatedAt), Deliveries: deliveryCounts{
+			Pending: e.Deliveries[sender.StatePending], Retrying: e.Deliveries[sender.StateRetrying], Succeeded: e.Deliveries[sender.StateSucceeded],
+			Failed: e.Deliveries[sender.StateFailed], Cancelled: e.Deliveries[sender.StateCancelled],
+		}}
+	}
+	return page, nil
+}
+
 type eventTypes struct {
 	Items []eventType `json:"items"`
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -31,6 +32,22 @@ func (f *fake) Event(_ context.Context, name, id string) (sender.EventRecord, er
 		}
 	}
 	return r, nil
+}
+
+func (f *fake) Events(_ context.Context, name string, filter sender.EventFilter) ([]sender.EventSummary, string, error) {
+	a, done := f.in(name)
+	defer done()
+	items := []sender.EventSummary{}
+	for id, s := range a.events {
+		if filter.Type == "" || filter.Type == s.event.Type {
+			items = append(items, sender.EventSummary{
+				ID: id, Type: s.event.Type, Timestamp: s.published.Timestamp, CreatedAt: s.published.Timestamp,
+				Deliveries: map[sender.State]int{sender.StatePending: len(s.published.Deliveries)},
+			})
+		}
+	}
+	slices.SortFunc(items, func(a, b sender.EventSummary) int { return cmp.Compare(b.ID, a.ID) })
+	return page(items, filter.Cursor, filter.Limit)
 }
 
 func (f *fake) EventTypes() []config.EventType { return config.DefaultEventTypes() }

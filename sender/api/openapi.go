@@ -170,8 +170,14 @@ func queryParameter(name string) doc {
 		text = "Only deliveries in this state."
 		schema = append(schema, member{"enum", states})
 	case paramSince:
-		text = "Only deliveries made from then on."
+		text = "Only what was made from then on."
 		schema = append(schema, member{"format", "date-time"})
+	case paramUntil:
+		text = "Only what was made until then."
+		schema = append(schema, member{"format", "date-time"})
+	case paramEvent:
+		text = "Only of this event type."
+		schema = append(schema, member{"maxLength", maxEventType})
 	}
 	return doc{{"name", name}, {"in", "query"}, {"description", text}, {"schema", schema}}
 }

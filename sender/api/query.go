@@ -18,6 +18,8 @@ type query struct {
 	cursor string
 	state  sender.State
 	since  time.Time
+	until  time.Time
+	event  string
 }
 
 // The parameters that routes take; openapi.go describes them.
@@ -26,9 +28,14 @@ const (
 	paramCursor = "cursor"
 	paramState  = "state"
 	paramSince  = "since"
+	paramUntil  = "until"
+	paramEvent  = "event"
 )
 
-const maxCursor = 1024
+const (
+	maxCursor    = 1024
+	maxEventType = 256
+)
 
 var states = []sender.State{
 	sender.StatePending, sender.StateRetrying, sender.StateSucceeded, sender.StateFailed, sender.StateCancelled,
@@ -80,13 +87,22 @@ func (q *query) set(name, value string) error {
 		if !slices.Contains(states, q.state) {
 			return invalid(name, "must be one of %s", joined(states))
 		}
-	case paramSince:
+	case paramEvent:
+		if len(value) > maxEventType {
+			return invalid(name, "is no event type; GET /event-types lists them")
+		}
+		q.event = value
+	case paramSince, paramUntil:
 		// A plus sign in a query means a space: restore it where only an offset can stand.
 		t, err := timeOf(name, strings.ReplaceAll(value, " ", "+"))
 		if err != nil {
 			return err
 		}
-		q.since = t
+		if name == paramSince {
+			q.since = t
+		} else {
+			q.until = t
+		}
 	}
 	return nil
 }

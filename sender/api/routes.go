@@ -162,6 +162,15 @@ var routes = []route{
 		serve:  (*call).publishBatch,
 	},
 	{
+		method: http.MethodGet, path: "/events", operation: "listEvents", tag: tagEvents, access: accessRead,
+		summary: "List events, newest first",
+		description: "Without their payloads, and with how many of their deliveries are in which state; for 72 hours at least. " +
+			"A page for one type may be short, even empty: only a missing `nextCursor` ends the list.",
+		query:  []string{paramEvent, paramSince, paramUntil, paramLimit, paramCursor},
+		status: http.StatusOK, answer: reflect.TypeFor[eventPage](),
+		serve: (*call).listEvents,
+	},
+	{
 		method: http.MethodGet, path: "/events/{id}", operation: "getEvent", scope: scopeFree, tag: tagEvents, access: accessAny,
 		summary: "Get an event and its deliveries",
 		status:  http.StatusOK, answer: reflect.TypeFor[event](), errors: notFound,

@@ -23,6 +23,7 @@ type Service interface {
 
 	Publish(ctx context.Context, account string, e sender.Event) (sender.Published, error)
 	PublishBatch(ctx context.Context, account string, events []sender.Event) []sender.PublishResult
+	Events(ctx context.Context, account string, f sender.EventFilter) (items []sender.EventSummary, next string, err error)
 	Event(ctx context.Context, account, id string) (sender.EventRecord, error)
 	EventTypes() []config.EventType
 

@@ -24,6 +24,7 @@
 --                           fl in flight, w window, s successes of the round, tat rate limiter, rec where jobs with a record may wait,
 --                           hu held until (no attempt starts before), hb when the attempt began that asked for it, sb from when an
 --                           attempt must have begun to ask for it: see settle.lua
+--   events:<account> stream every event of an account, in order: j its job, y its type
 --   idx:<lane>       stream every job of the lane, in order
 --   old:<lane>       stream what is left of idx after its time: the failed jobs, under the same IDs
 --   late:<lane>      zset   job -> until when it may wait, where idx does not tell: see wait_again
@@ -75,6 +76,7 @@ local SWEEP = math.max(math.min(30000, math.floor(C.age / 10)), 100) -- ms betwe
 local dropped_left = 20 -- failed jobs that are dropped, where more are kept than may be: after max_pending was lowered
 local look_left = 200 -- entries of histories that are gone through
 local IDX_TTL = math.max(C.id_ttl, C.age)
+local EVENTS_TTL = math.max(C.id_ttl, C.open_ttl) -- ms an event is in its account's list: as long as it is known, but for what failed
 
 -- int writes a number for Redis. Left to itself, a script writes all the digits that a float could have, which takes longer than
 -- most commands.

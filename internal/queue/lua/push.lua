@@ -201,13 +201,28 @@ local function go_on(job, idle)
   return refused, rest, 'new'
 end
 
+local listed = {} -- accounts with a new event
+
+-- list adds an event to the list of its account, which ends with its last event. It returns its time there, so that this is when the event
+-- came; but where the clock went back, the list's time has not. Our own accounts have no list.
+local function list(account, job, kind)
+  if account == '' or string.sub(account, 1, 1) == '~' then return now end
+  local key = base .. 'events:' .. account
+  local id = call('XADD', key, 'MINID', '~', since(EVENTS_TTL), '*', 'j', job, 'y', kind)
+  if not listed[account] then call('PEXPIRE', key, EVENTS_TTL + SWEEP) end
+  listed[account] = true
+  local time = time_of(id)
+  return time < now + 1000 and time or now
+end
+
 -- begin writes a new event down and does as much of it as this call has room for. It returns what refused it, and whether there is more.
 local function begin(job, account, id, kind, timestamp, digest, lanes, count, payload, named)
   local record, body, ttl = base .. 'event:' .. job, base .. 'body:' .. job, math.max(C.id_ttl, C.open_ttl)
   if count > 0 then call('SET', body, (count == 1 and '1' or '+') .. payload, 'PX', open_ttl) end
+  local created = list(account, job, kind)
   -- Before the lanes: a full one may drop a failed job, and with many of them this one.
   local fields = {
-    'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', now_text, 's', string.rep(STATE.pending, count),
+    'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', int(created), 's', string.rep(STATE.pending, count),
   }
   if count > 1 then for _, v in ipairs({ 'o', int(count), 'd', '0' }) do fields[#fields + 1] = v end end
   if count > FEW then for _, v in ipairs({ 'v', version() }) do fields[#fields + 1] = v end end

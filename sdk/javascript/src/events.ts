@@ -1,6 +1,14 @@
 import { newEventId } from './ids.js';
-import type { EventInput, EventRecord, PublishedEvent, PublishResult } from './models.js';
+import type { EventInput, EventRecord, EventSummary, PublishedEvent, PublishResult } from './models.js';
+import { List, type Page, type PageOptions } from './pages.js';
 import { pathWith, timestamp, type CallOptions, type Transport } from './transport.js';
+
+/** Which events. */
+export interface EventListOptions extends PageOptions, CallOptions {
+  event?: string;
+  since?: string | Date;
+  until?: string | Date;
+}
 
 /** Publishing. */
 export class Events {
@@ -21,6 +29,17 @@ export class Events {
     const path = '/events/batch';
     const { items } = await this.#transport.send<{ items: PublishResult[] }>({ ...options, method: 'POST', path, body, repeatable: true });
     return items;
+  }
+
+  /** Lists the account's events, newest first, without their payloads. */
+  list(options: EventListOptions = {}): List<EventSummary> {
+    const { event, limit, signal } = options;
+    const [since, until] = [timestamp(options.since), timestamp(options.until)];
+    const query = { event, since, until, limit };
+    return new List(
+      (cursor) => this.#transport.send<Page<EventSummary>>({ method: 'GET', path: '/events', query: { ...query, cursor }, signal }),
+      options.cursor,
+    );
   }
 
   /** Gets a published event, with its deliveries. */

@@ -7,7 +7,7 @@ export { Accounts } from './accounts.js';
 export { EventTypes, Replays, VideoCloud } from './client.js';
 export { Deliveries, type DeliveryListOptions } from './deliveries.js';
 export * from './errors.js';
-export { Events } from './events.js';
+export { Events, type EventListOptions } from './events.js';
 export { ApiKeys, PortalLinks } from './keys.js';
 export * from './models.js';
 export { List, type Page, type PageOptions } from './pages.js';

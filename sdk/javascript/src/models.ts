@@ -138,6 +138,15 @@ export interface EventRecord {
   deliveries: Delivery[];
 }
 
+/** An event in a list: without its payload, and how many of its deliveries are in which state. */
+export interface EventSummary {
+  id: string;
+  event: string;
+  timestamp: string;
+  createdAt: string;
+  deliveries: Record<DeliveryState, number>;
+}
+
 /** Where a delivery stands. */
 export type DeliveryState = 'pending' | 'retrying' | 'succeeded' | 'failed' | 'cancelled';
 

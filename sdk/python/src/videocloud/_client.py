@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 from ._accounts import Accounts
 from ._errors import VideoCloudError
 from ._keys import ApiKeys, PortalLinks
-from ._models import Delivery, EventRecord, EventType, PublishedEvent, Replay, build, format_time, items
+from ._models import Delivery, EventRecord, EventSummary, EventType, PublishedEvent, Replay, build, format_time, items
 from ._pages import Page
 from ._transport import Transport, path_with
 from ._webhooks import Webhooks
@@ -87,6 +87,24 @@ class Events:
         body = {'events': [_event(**e) for e in events]}
         data = self._transport.send('POST', '/events/batch', body=body, repeatable=True)
         return [_result(raw) for raw in items(data)]
+
+    def list(
+        self,
+        *,
+        event: Optional[str] = None,
+        since: Union[str, datetime, None] = None,
+        until: Union[str, datetime, None] = None,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> Page[EventSummary]:
+        """Lists the account's events, newest first, without payloads. Iterating over the answer goes through all pages."""
+        query = {'event': event, 'since': format_time(since), 'until': format_time(until), 'limit': limit}
+
+        def load(cursor: Optional[str]) -> Any:
+            data = self._transport.send('GET', '/events', query={**query, 'cursor': cursor})
+            return [build(EventSummary, raw) for raw in items(data)], data.get('nextCursor')
+
+        return Page(load, cursor)
 
     def get(self, id: str) -> EventRecord:
         """Gets a published event, with its deliveries."""

@@ -180,6 +180,28 @@ class EventRecord:
 
 
 @dataclass(frozen=True)
+class DeliveryCounts:
+    """How many deliveries of an event are in which state."""
+
+    pending: int = 0
+    retrying: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+
+@dataclass(frozen=True)
+class EventSummary:
+    """An event in a list: without its payload, and how many of its deliveries are in which state."""
+
+    id: str
+    event: str
+    deliveries: DeliveryCounts = _object('DeliveryCounts')
+    timestamp: datetime = _time()
+    created_at: datetime = _time()
+
+
+@dataclass(frozen=True)
 class Replay:
     """A durable job that sends deliveries again."""
 
