@@ -167,6 +167,7 @@ func TestBadCaddyfile(t *testing.T) {
 		"dedup off and more, off":   {inReceiver("dedup {\noff # here\nttl 1h\n}"), "dedup: ttl: it can't be with this off"},
 		"dedup id twice":            {inReceiver("dedup {\nid header A\nid json /a # here\n}"), "id is given twice"},
 		"max_size, max_unfinished":  {inReceiver("max_size 2MiB # here\nmax_unfinished 1MiB"), "max_size: it can't be with this max_unfinished"},
+		"max_size over a quarter":   {inReceiver("max_size 2MiB # here\nmax_unfinished 7MiB"), "max_size: it can't be with this max_unfinished"},
 		"max_unfinished, max_size":  {inReceiver("max_size 2MiB\nmax_unfinished 1MiB # here"), "max_size: it can't be with this max_unfinished"},
 		"read_timeout":              {inReceiver("read_timeout 0s # here"), "read_timeout"},
 		"retry for too long":        {inReceiver("name a\nqueue {\nretry 0s 800h # here\ndeliver {\nrespond ok\n}\n}"), "more than 30d"},

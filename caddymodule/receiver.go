@@ -58,7 +58,7 @@ type Receiver struct {
 	// AllowSourcesRaw are modules that know further addresses that may send.
 	AllowSourcesRaw []json.RawMessage `json:"allow_sources,omitempty" caddy:"namespace=http.ip_sources inline_key=source"`
 
-	// MaxSize bounds the body, in bytes. Default: 5 MiB.
+	// MaxSize bounds the body, in bytes. Default: 5 MiB, or max_unfinished where that is less.
 	MaxSize int64 `json:"max_size,omitempty"`
 
 	// ReadTimeout bounds how long the whole body may take. Default: 30s.

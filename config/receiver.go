@@ -30,7 +30,7 @@ type Receiver struct {
 	URL string
 	// Allow are the addresses that may send. Default: any.
 	Allow []netip.Prefix
-	// MaxSize bounds the body, in bytes. Default: 5 MiB.
+	// MaxSize bounds the body, in bytes. Default: 5 MiB, or MaxUnfinished where that is less.
 	MaxSize int64
 	// ReadTimeout bounds how long the whole body may take. Default: 30s.
 	ReadTimeout time.Duration
@@ -39,6 +39,8 @@ type Receiver struct {
 	MaxUnfinished int64
 	// Methods that are let in. Default: POST.
 	Methods []string
+
+	sizeByDefault bool // nobody asked for this MaxSize
 	// Challenge is the token that a provider's set-up request must show.
 	Challenge string
 	// Dedup lets each event through once.
@@ -87,12 +89,17 @@ type Queue struct {
 	MaxLength int
 }
 
+// UnfinishedShare is the part of MaxUnfinished that one client may hold: one in so many.
+const UnfinishedShare = 4
+
 // SetDefaults fills in what was not given.
 func (r *Receiver) SetDefaults() {
 	setDefault(&r.Scheme, "videocloud")
 	setDefault(&r.ReadTimeout, 30*time.Second)
-	setDefault(&r.MaxUnfinished, max(256<<20, 4*min(r.MaxSize, math.MaxInt64/4)))
-	setDefault(&r.MaxSize, min(5<<20, max(1, r.MaxUnfinished)))
+	setDefault(&r.MaxUnfinished, max(256<<20, UnfinishedShare*min(r.MaxSize, math.MaxInt64/UnfinishedShare)))
+	if r.MaxSize == 0 {
+		r.MaxSize, r.sizeByDefault = min(5<<20, max(1, r.MaxUnfinished)), true
+	}
 	if len(r.Methods) == 0 {
 		r.Methods = []string{"POST"}
 	}
@@ -164,8 +171,12 @@ func (r *Receiver) Validate() error {
 	if r.ReadTimeout <= 0 {
 		return errors.New("read_timeout: must be more than zero")
 	}
-	if r.MaxSize > r.MaxUnfinished {
-		return conflict("max_size", "max_unfinished", "a body of %d bytes could never be whole, as all unfinished ones may hold %d", r.MaxSize, r.MaxUnfinished)
+	if r.MaxUnfinished <= 0 {
+		return errors.New("max_unfinished: must be more than zero")
+	}
+	if r.MaxSize > r.MaxUnfinished/UnfinishedShare && !r.sizeByDefault {
+		return conflict("max_size", "max_unfinished", "a body of %d bytes could never be whole, as one client may hold a quarter of %d; lower max_size or give max_unfinished four times of it",
+			r.MaxSize, r.MaxUnfinished)
 	}
 	if err := CheckMethods(r.Methods); err != nil {
 		return err

@@ -136,8 +136,8 @@ func New(o Options) (*Receiver, error) {
 	}
 	r.sources = newSources(c.Allow, o.ClientIP, o.Allowed)
 	r.bodies = bodyReader{limit: c.MaxSize, timeout: c.ReadTimeout, client: r.sources.client, counts: newUnfinished(c.MaxUnfinished), lenient: c.DryRun}
-	if c.MaxSize > c.MaxUnfinished/share {
-		r.log.Warn("max_size is more than a quarter of max_unfinished, which is all that one client may hold: larger bodies can only come in one piece",
+	if c.MaxSize > c.MaxUnfinished/config.UnfinishedShare {
+		r.log.Warn("max_size, by default, is more than a quarter of max_unfinished, which is all that one client may hold: larger bodies can only come in one piece",
 			"webhook_name", c.Name, "max_size", c.MaxSize, "max_unfinished", c.MaxUnfinished)
 	}
 	if err := r.useStore(o.Store); err != nil {

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+
+	"github.com/videocloud/webhooks/config"
 )
 
 // unfinished counts the received bytes of the bodies that are not whole yet. Nothing has vouched for them: strangers that send slowly
@@ -17,9 +19,6 @@ type unfinished struct {
 	total   int64
 	clients map[netip.Prefix]int64
 }
-
-// share is the part of the bytes that one client may hold.
-const share = 4
 
 func newUnfinished(limit int64) *unfinished {
 	return &unfinished{limit: limit, clients: map[netip.Prefix]int64{}}
@@ -37,7 +36,7 @@ func (b *unfinishedBody) grow(n int64) bool {
 	u := b.of
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.total+n > u.limit || u.clients[b.client]+n > u.limit/share {
+	if u.total+n > u.limit || u.clients[b.client]+n > u.limit/config.UnfinishedShare {
 		return false
 	}
 	u.total += n

@@ -27,6 +27,7 @@ var (
 func TestRecipes(t *testing.T) {
 	t.Parallel()
 	schemes := map[string]string{} // by name
+	recipes := map[string]int{}    // line of the recipe that has the name
 	for _, b := range blocks(t, "docs/recipes.md") {
 		if b.language != "caddyfile" {
 			continue
@@ -35,6 +36,12 @@ func TestRecipes(t *testing.T) {
 		if receivers := strings.Count(b.text, "webhook_receiver"); receivers != len(names) {
 			t.Errorf("docs/recipes.md:%d: %d receivers with %d names", b.line, receivers, len(names))
 			continue
+		}
+		for _, name := range names {
+			if line := recipes[name[1]]; line > 0 && len(names) == 1 {
+				t.Errorf("docs/recipes.md:%d: the name %s is that of the recipe in line %d", b.line, name[1], line)
+			}
+			recipes[name[1]] = b.line
 		}
 		found := scheme.FindAllStringSubmatch(b.text, -1)
 		for i, s := range found {

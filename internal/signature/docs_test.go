@@ -160,10 +160,10 @@ func snippet(i Info) string {
 	var b strings.Builder
 	b.WriteString("hooks.example.com {\n\thandle /webhooks {\n")
 	if len(options) == 0 {
-		fmt.Fprintf(&b, "\t\twebhook_receiver %s {\n\t\t\tname app\n", strings.TrimSpace(i.Name+" "+secret))
+		fmt.Fprintf(&b, "\t\twebhook_receiver %s {\n\t\t\tname %s\n", strings.TrimSpace(i.Name+" "+secret), i.Name)
 	} else {
-		fmt.Fprintf(&b, "\t\twebhook_receiver {\n\t\t\tname app\n\t\t\tscheme %s {\n\t\t\t\t%s\n\t\t\t}\n",
-			i.Name, strings.Join(options, "\n\t\t\t\t"))
+		fmt.Fprintf(&b, "\t\twebhook_receiver {\n\t\t\tname %s\n\t\t\tscheme %s {\n\t\t\t\t%s\n\t\t\t}\n",
+			i.Name, i.Name, strings.Join(options, "\n\t\t\t\t"))
 		if secret != "" {
 			fmt.Fprintf(&b, "\t\t\tsecret %s\n", secret)
 		}
