@@ -1,0 +1,83 @@
+package signature
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// sign makes a token with the first secret. Public keys can't.
+func (s *jwtScheme) sign(r *Request, _ string, now time.Time) (http.Header, error) {
+	if s.rules.inBody || (len(s.macs) == 0 && s.signer == nil) {
+		return nil, ErrCannotSign
+	}
+	word := ""
+	if len(s.rules.words) > 0 {
+		word = s.rules.words[0]
+	}
+	if s.rules.detached {
+		return s.signDetached(r.Body, word)
+	}
+	claims := map[string]any{"iat": now.Unix()}
+	if s.rules.expires {
+		claims["exp"] = now.Add(liveKitLifetime).Unix()
+	}
+	if len(s.issuer) > 0 {
+		claims["iss"] = s.issuer[0]
+	}
+	if s.audience != "" {
+		claims["aud"] = s.audience
+	}
+	if s.email != "" {
+		claims["email"], claims["email_verified"] = s.email, true
+	}
+	if s.rules.qsh {
+		claims["qsh"] = queryHash(r.Method, publicURL(s.url, r.URL))
+	}
+	if s.rules.bodyHash != "" {
+		sum := sha256.Sum256(r.Body)
+		claims[s.rules.bodyHash] = string(s.rules.hashEnc.encode(nil, sum[:]))
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return nil, err
+	}
+	if s.signer != nil {
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: s.rules.algs[0], Key: s.signer}, nil)
+		if err != nil {
+			return nil, ErrCannotSign
+		}
+		jws, err := signer.Sign(payload)
+		if err != nil {
+			return nil, err
+		}
+		text, err := jws.CompactSerialize()
+		return http.Header{s.header: {word + text}}, err
+	}
+	signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"`+string(s.rules.algs[0])+`","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload)
+	mac := s.macs[0].get()
+	defer s.macs[0].put(mac)
+	mac.writeString(signed)
+	return http.Header{s.header: {word + signed + "." + base64.RawURLEncoding.EncodeToString(mac.total())}}, nil
+}
+
+// signDetached makes a signature whose payload is the body and is left out.
+func (s *jwtScheme) signDetached(body []byte, word string) (http.Header, error) {
+	if s.signer == nil {
+		return nil, ErrCannotSign
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: s.rules.algs[0], Key: s.signer}, nil)
+	if err != nil {
+		return nil, ErrCannotSign
+	}
+	jws, err := signer.Sign(body)
+	if err != nil {
+		return nil, err
+	}
+	text, err := jws.DetachedCompactSerialize()
+	return http.Header{s.header: {word + text}}, err
+}

@@ -1,0 +1,152 @@
+package signature
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// webToken is a parsed token.
+type webToken struct {
+	jws    *jose.JSONWebSignature
+	text   string // as it came
+	claims map[string]json.RawMessage
+	kid    string
+}
+
+func (s *jwtScheme) check(h http.Header, now time.Time) error {
+	if s.rules.inBody {
+		return nil
+	}
+	text, err := s.text(h)
+	if err != nil || s.rules.detached {
+		return err
+	}
+	t, err := s.parse(text, nil)
+	if err != nil {
+		return err
+	}
+	return s.inTime(t, now)
+}
+
+// text is the token in the header.
+func (s *jwtScheme) text(h http.Header) (string, error) {
+	value, err := one(h, s.header)
+	if err != nil {
+		return "", err
+	}
+	if len(s.rules.words) == 0 {
+		return value, nil
+	}
+	for _, word := range s.rules.words {
+		if len(value) > len(word) && strings.EqualFold(value[:len(word)], word) {
+			return value[len(word):], nil
+		}
+	}
+	return "", malformed(s.header, "does not begin with "+strings.TrimSpace(s.rules.words[0]))
+}
+
+func (s *jwtScheme) parse(text string, body []byte) (*webToken, error) {
+	bad := malformed("the token", "is not one of the scheme's form and algorithm")
+	if len(text) > s.most() || !canonicalToken(text) {
+		return nil, bad
+	}
+	t := webToken{text: text}
+	var err error
+	if s.rules.detached {
+		if len(body) > maxParsed {
+			return nil, malformed("the body", "is too large") // it is copied and encoded to be verified
+		}
+		if !strings.Contains(text, "..") {
+			return nil, malformed("the token", "has a payload of its own, which would not be the body")
+		}
+		t.jws, err = jose.ParseDetached(text, body, s.rules.algs)
+	} else {
+		t.jws, err = jose.ParseSignedCompact(text, s.rules.algs)
+	}
+	if err != nil || len(t.jws.Signatures) != 1 {
+		return nil, bad
+	}
+	t.kid = t.jws.Signatures[0].Protected.KeyID
+	if s.rules.detached {
+		return &t, nil
+	}
+	payload := t.jws.UnsafePayloadWithoutVerification()
+	if len(payload) > maxHeader && !s.rules.inBody {
+		return nil, bad
+	}
+	if json.Unmarshal(payload, &t.claims) != nil || (!s.rules.inBody && distinctNames(payload, maxNames) != nil) {
+		return nil, bad
+	}
+	return &t, nil
+}
+
+// canonicalToken reports whether a text has three parts in the one spelling that base64url has.
+func canonicalToken(text string) bool {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 || strings.ContainsAny(text, "\r\n") {
+		return false
+	}
+	for _, part := range parts {
+		if _, err := strictBase64URL.DecodeString(part); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *jwtScheme) most() int {
+	if s.rules.inBody {
+		return maxParsed
+	}
+	return maxHeader
+}
+
+// inTime holds the token's own times against the clock: exp and nbf whatever the tolerance is, iat by it.
+func (s *jwtScheme) inTime(t *webToken, now time.Time) error {
+	expires, hasExpiry := t.number("exp")
+	switch {
+	case s.rules.expires && !hasExpiry:
+		return malformed("the token", "never expires")
+	case hasExpiry && now.Unix() >= expires:
+		return errStale
+	}
+	if since, ok := t.number("nbf"); ok && now.Unix() < since {
+		return errPremature
+	}
+	if !s.rules.age || s.window.off {
+		return nil
+	}
+	at, ok := t.number("iat")
+	if !ok {
+		return missing("the time iat in the token")
+	}
+	return s.window.check(at*1000, 1000, now)
+}
+
+// number is a claim of seconds. A fraction is cut off.
+func (t *webToken) number(name string) (int64, bool) {
+	whole, _, _ := strings.Cut(string(t.claims[name]), ".")
+	return digits(whole)
+}
+
+// words are the strings of a claim: one, or several.
+func (t *webToken) words(name string) []string {
+	var one string
+	if json.Unmarshal(t.claims[name], &one) == nil && t.claims[name] != nil {
+		return []string{one}
+	}
+	var several []string
+	_ = json.Unmarshal(t.claims[name], &several)
+	return several
+}
+
+func (t *webToken) word(name string) string {
+	if words := t.words(name); len(words) == 1 {
+		return words[0]
+	}
+	return ""
+}
