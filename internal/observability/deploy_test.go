@@ -271,6 +271,57 @@ func TestComposeCaddyfileRuns(t *testing.T) {
 	require.Eventually(t, func() bool { return c.webhook("stats").status == 1 }, 20*time.Second, 50*time.Millisecond)
 }
 
+// What the chart's pods run answers probes, serves its host and no other, and shows no admin address.
+func TestChartCaddyfilesRun(t *testing.T) {
+	t.Parallel()
+	var values map[string]struct{ Caddyfile string }
+	var parts map[string]any
+	text := read(t, deploy, "helm/caddy-webhooks/values.yaml")
+	require.NoError(t, yaml.Unmarshal([]byte(text), &parts))
+	for name, part := range parts {
+		if m, ok := part.(map[string]any); !ok || m["caddyfile"] == nil {
+			delete(parts, name)
+		}
+	}
+	only, err := yaml.Marshal(parts)
+	require.NoError(t, err)
+	require.NoError(t, yaml.Unmarshal(only, &values))
+	require.Len(t, values, 2)
+	store := startRedis(t)
+	for name, part := range values {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := &caddy{t: t, name: name, admin: redistest.FreePort(t), port: redistest.FreePort(t), dir: t.TempDir()}
+			probes := redistest.FreePort(t)
+			c.env = []string{
+				"HOST=api.example.com", "APP=127.0.0.1:9", "REDIS_URL=redis://:" + redisPassword + "@" + store.Addr() + "/0",
+				"ENCRYPTION_KEY=" + encryptionKey, "API_KEY=" + apiKey, "WEBHOOK_SECRET=" + signingSecret,
+			}
+			c.config = filepath.Join(c.dir, "Caddyfile")
+			require.NoError(t, os.WriteFile(c.config, []byte(strings.NewReplacer(
+				"localhost:2019", c.adminAddress()+"\n\tdefault_bind 127.0.0.1", ":2020", fmt.Sprintf(":%d", probes), ":8080", fmt.Sprintf(":%d", c.port), "shutdown_delay 5s", "shutdown_delay 1ms",
+			).Replace(part.Caddyfile)), 0o600))
+			c.launch()
+			status := func(port int, host, path string) int {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", port, path), nil)
+				require.NoError(t, err)
+				req.Host = host
+				resp, err := client.Do(req)
+				require.NoError(t, err)
+				require.NoError(t, resp.Body.Close())
+				return resp.StatusCode
+			}
+			require.Equal(t, http.StatusOK, status(probes, "10.0.0.1", "/health/live"))
+			require.Eventually(t, func() bool { return status(probes, "10.0.0.1", "/health/ready") == http.StatusOK }, 20*time.Second, 20*time.Millisecond)
+			require.Equal(t, http.StatusOK, status(probes, "10.0.0.1", "/metrics"))
+			require.Equal(t, http.StatusNotFound, status(probes, "10.0.0.1", "/config/"))
+			require.Equal(t, http.StatusMisdirectedRequest, status(c.port, "other.example", "/webhooks"))
+			want := map[string]int{"api": http.StatusUnauthorized, "gateway": http.StatusMethodNotAllowed}[name]
+			require.Equal(t, want, status(c.port, "api.example.com", "/webhooks"))
+		})
+	}
+}
+
 // Every command of `caddy webhook --help` has its section.
 func TestCommandLinePage(t *testing.T) {
 	t.Parallel()
