@@ -4,8 +4,8 @@ import { pathWith, timestamp, type CallOptions, type Transport } from './transpo
 
 /** Which deliveries. */
 export interface DeliveryListOptions extends PageOptions, CallOptions {
-  state?: DeliveryState;
-  since?: string | Date;
+  state?: DeliveryState | undefined;
+  since?: string | Date | undefined;
 }
 
 /** Events on their way to webhooks. */

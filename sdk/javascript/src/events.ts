@@ -19,13 +19,16 @@ export class Events {
   }
 
   /** Publishes an event; it is stored once this resolves. Retried safely: every event has an ID, made here if need be. */
-  publish<T extends string>(event: EventInput<T>, options: CallOptions = {}): Promise<PublishedEvent> {
+  async publish<T extends string>(event: EventInput<T>, options: CallOptions = {}): Promise<PublishedEvent> {
     return this.#transport.send({ ...options, method: 'POST', path: '/events', body: wire(event), repeatable: true });
   }
 
   /** Publishes up to 1,000 events at once. The answers are in the events' order, each an event or an `error`. */
-  async publishBatch(events: readonly EventInput[], options: CallOptions = {}): Promise<PublishResult[]> {
-    const body = { events: events.map(wire) };
+  async publishBatch<const T extends readonly string[]>(
+    events: readonly [...{ [K in keyof T]: EventInput<T[K]> }],
+    options: CallOptions = {},
+  ): Promise<PublishResult[]> {
+    const body = { events: (events as readonly EventInput[]).map(wire) };
     const path = '/events/batch';
     const { items } = await this.#transport.send<{ items: PublishResult[] }>({ ...options, method: 'POST', path, body, repeatable: true });
     return items;
@@ -48,6 +51,9 @@ export class Events {
   }
 }
 
-function wire(event: EventInput): object {
+function wire(event: { event: string; data: object; id?: string | undefined; timestamp?: string | Date | undefined }): object {
+  if (typeof event.data !== 'object' || event.data === null || Array.isArray(event.data)) {
+    throw new TypeError('data: an object is needed');
+  }
   return { event: event.event, data: event.data, id: event.id ?? newEventId(), timestamp: timestamp(event.timestamp) };
 }

@@ -64,44 +64,47 @@ export interface WebhookInput {
   url: string;
   events: readonly Subscription[];
   /** 16 to 256 bytes. Without it the API makes one and shows it once, in the answer. */
-  secret?: string;
-  description?: string;
+  secret?: string | undefined;
+  description?: string | null | undefined;
   /** Sent with every delivery, such as `Authorization`. */
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | null | undefined;
   /** Attempts a second. */
-  rateLimit?: number;
+  rateLimit?: number | null | undefined;
   /** Attempts in flight. */
-  maxInFlight?: number;
+  maxInFlight?: number | null | undefined;
   /** Its own retry table: 1 to 16 delays before attempts, such as `['0s', '1m', '1h']`. `null`: the server's. */
-  retry?: readonly string[] | null;
+  retry?: readonly string[] | null | undefined;
   /** How long an attempt may take, `1s` to `60s`. `null`: the server's timeout. */
-  timeout?: string | null;
+  timeout?: string | null | undefined;
   /** `ed25519`: `webhook-signature` is made with a key pair of this webhook's own. `null`: with its secret. */
-  signing?: 'ed25519' | null;
+  signing?: 'ed25519' | null | undefined;
   /** What the endpoint asks of its callers beside the signature. Its secrets are never shown again. `null`: nothing. */
-  auth?: WebhookAuth | ShownAuth | null;
+  auth?: WebhookAuth | ShownAuth | null | undefined;
   /** Up to 16 strings of yours, kept and shown. */
-  metadata?: Record<string, string>;
+  metadata?: Record<string, string> | null | undefined;
   /** `paused` from the start. Default: active. */
-  status?: 'active' | 'paused';
+  status?: 'active' | 'paused' | undefined;
 }
 
-/** What changes a webhook; fields that are not given stay. */
+/** What changes a webhook: fields that are not given stay, `null` clears those that a webhook need not have. */
 export interface WebhookUpdate extends Partial<WebhookInput> {
   /** `true` makes another key pair, with `signing: 'ed25519'`. */
-  rotateKey?: boolean;
+  rotateKey?: boolean | undefined;
   /** With a new `secret`, `rotateKey` or another `signing`: how long what signed before still does too, in `webhook-signature`. Such as `24h`. */
-  secretOverlap?: string;
+  secretOverlap?: string | undefined;
 }
+
+/** What may be published as an event's `data`: the documented payload, else any object, one that an interface describes too. */
+export type DataOf<T extends string> = T extends EventType ? (string extends keyof EventData[T] ? object : EventData[T]) : object;
 
 /** An event to publish. */
 export interface EventInput<T extends string = string> {
   event: T;
-  data: T extends EventType ? EventData[T] : JsonObject;
+  data: DataOf<T>;
   /** Yours, to publish the same event once whatever happens; the SDK makes one otherwise. `[A-Za-z0-9_-]{1,128}`. */
-  id?: string;
+  id?: string | undefined;
   /** When it happened. Default: now. */
-  timestamp?: string | Date;
+  timestamp?: string | Date | undefined;
 }
 
 /** Names one delivery of an event. */
@@ -181,13 +184,13 @@ export interface Delivery {
 export interface ReplayInput {
   since: string | Date;
   /** Default: now. */
-  until?: string | Date;
+  until?: string | Date | undefined;
   /** Default: all. */
-  events?: readonly Subscription[];
+  events?: readonly Subscription[] | undefined;
   /** Default: `failed`. */
-  state?: 'failed' | 'all';
+  state?: 'failed' | 'all' | undefined;
   /** Count only. */
-  dryRun?: boolean;
+  dryRun?: boolean | undefined;
 }
 
 /** A durable job that sends deliveries again. */
@@ -239,11 +242,11 @@ export interface CreatedApiKey extends ApiKey {
 /** What makes a key. */
 export interface ApiKeyInput {
   /** Default: that of the key that makes it. */
-  account?: string;
+  account?: string | undefined;
   role: Exclude<Role, 'portal'>;
-  description?: string;
+  description?: string | undefined;
   /** Such as `90d`. Default: until it is deleted. */
-  expiresIn?: string;
+  expiresIn?: string | undefined;
 }
 
 /** A link to the portal. Who has it can use it. */
@@ -258,11 +261,11 @@ export interface PortalLink {
 /** What makes a portal link. */
 export interface PortalLinkInput {
   /** Default: that of the key that makes it. */
-  account?: string;
+  account?: string | undefined;
   /** The only webhook to show. Default: all. */
-  webhookId?: string;
+  webhookId?: string | undefined;
   /** Such as `1h`, at most 7 days. Default: 24 hours. */
-  expiresIn?: string;
+  expiresIn?: string | undefined;
 }
 
 /** An address of an account's owner. It gets mail only once it was confirmed. */
@@ -290,20 +293,20 @@ export interface ChangedAccount extends Account {
 
 /** The fields of an account to change; null takes one away. */
 export interface AccountInput {
-  name?: string | null;
+  name?: string | null | undefined;
   /** Five at most; those that were confirmed stay so. */
-  notifyEmail?: string[] | null;
-  notifyUrl?: string | null;
+  notifyEmail?: string[] | null | undefined;
+  notifyUrl?: string | null | undefined;
   /** 16 to 256 bytes. Default: one is made where there is none. */
-  notifySecret?: string;
+  notifySecret?: string | undefined;
 }
 
 /** Which failed deliveries to send again. */
 export interface RetryInput {
   /** Only this type. Default: all. */
-  event?: string;
+  event?: string | undefined;
   /** Default: all that are kept. */
-  since?: string | Date;
+  since?: string | Date | undefined;
   /** Default: now. */
-  until?: string | Date;
+  until?: string | Date | undefined;
 }

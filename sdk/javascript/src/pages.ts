@@ -8,8 +8,8 @@ export interface Page<T> {
 /** Which page. */
 export interface PageOptions {
   /** Items of one page: 1 to 100. Default: 50. */
-  limit?: number;
-  cursor?: string;
+  limit?: number | undefined;
+  cursor?: string | undefined;
 }
 
 /**

@@ -14,9 +14,9 @@ export type HeadersLike = { get(name: string): string | null } | { readonly [nam
 /** Options of {@link verify}. */
 export interface VerifyOptions {
   /** How old, or how far ahead, the timestamp may be; Infinity for any. Default: 300. */
-  toleranceSeconds?: number;
+  toleranceSeconds?: number | undefined;
   /** The time to judge by. Default: now. */
-  now?: Date;
+  now?: Date | undefined;
 }
 
 /** A verified event, with its ID: the same on every attempt, so that it can be handled once. */
@@ -32,17 +32,22 @@ interface Check {
  * Reports whether `signature` is the `X-VideoCloud-Signature` of `payload`, the raw body. Anything else than the right
  * signature is false, never an exception: a missing, short or non-hex one, an empty secret, a body that was parsed.
  *
- * It compares in constant time. Synchronous, so it needs Node; elsewhere use {@link verifySignatureAsync}.
+ * Several secrets may be given, while one is rotated. It compares in constant time. Synchronous, so it needs Node; elsewhere use {@link verifySignatureAsync}.
  */
-export function verifySignature(payload: Payload, signature: HeaderValue, secret: string): boolean {
-  const check = signatureCheck(payload, signature, secret);
-  return check !== undefined && verifyHmac(check.key, check.message, check.mac);
+export function verifySignature(payload: Payload, signature: HeaderValue, secret: string | readonly string[]): boolean {
+  return signatureChecks(payload, signature, secret).some((c) => verifyHmac(c.key, c.message, c.mac));
 }
 
 /** {@link verifySignature} for browsers, workers and edge runtimes too. */
-export async function verifySignatureAsync(payload: Payload, signature: HeaderValue, secret: string): Promise<boolean> {
-  const check = signatureCheck(payload, signature, secret);
-  return check !== undefined && (await verifyHmacAsync(check.key, check.message, check.mac));
+export async function verifySignatureAsync(
+  payload: Payload,
+  signature: HeaderValue,
+  secret: string | readonly string[],
+): Promise<boolean> {
+  for (const c of signatureChecks(payload, signature, secret)) {
+    if (await verifyHmacAsync(c.key, c.message, c.mac)) return true;
+  }
+  return false;
 }
 
 /**
@@ -79,14 +84,15 @@ export async function verifyAsync<E extends { event: string } = WebhookEvent>(
   throw mismatch();
 }
 
-/** What is to be compared, or undefined where the answer is no anyway. */
-function signatureCheck(payload: unknown, signature: unknown, secret: unknown): Check | undefined {
+/** What is to be compared, for each secret; nothing where the answer is no anyway. */
+function signatureChecks(payload: unknown, signature: unknown, secret: unknown): Check[] {
   const message = bytes(payload);
-  if (message === undefined) return undefined;
-  if (typeof secret !== 'string' || secret === '') return undefined; // anyone can sign with the empty key
-  if (typeof signature !== 'string' || !/^[0-9a-f]{64}$/.test(signature)) return undefined;
+  if (message === undefined) return [];
+  const keys: unknown[] = Array.isArray(secret) ? secret : [secret];
+  if (typeof signature !== 'string' || !/^[0-9a-f]{64}$/.test(signature)) return [];
   const mac = Uint8Array.from({ length: 32 }, (_, i) => parseInt(signature.slice(2 * i, 2 * i + 2), 16));
-  return { key: utf8(secret), message, mac };
+  // Anyone can sign with the empty key.
+  return keys.flatMap((key) => (typeof key === 'string' && key !== '' ? [{ key: utf8(key), message, mac }] : []));
 }
 
 function standardChecks(

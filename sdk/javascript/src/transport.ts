@@ -4,17 +4,17 @@ import { environment, userAgent } from '#platform';
 /** Settings of a client. */
 export interface VideoCloudOptions {
   /** The API key. Default: the environment's VIDEOCLOUD_API_KEY. */
-  apiKey?: string;
+  apiKey?: string | undefined;
   /** Where the API is. Default: the environment's VIDEOCLOUD_BASE_URL, else https://api.videocloud.com. */
-  baseUrl?: string;
+  baseUrl?: string | undefined;
   /** The account, for keys that serve any. */
-  account?: string;
+  account?: string | undefined;
   /** Bounds each try of a request, its answer included. Default: 30000. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** How often a request that may be repeated is tried again. Default: 3. */
-  maxRetries?: number;
+  maxRetries?: number | undefined;
   /** Used instead of the global `fetch`. */
-  fetch?: typeof globalThis.fetch;
+  fetch?: typeof globalThis.fetch | undefined;
 }
 
 /** Options of every call. */
@@ -51,13 +51,19 @@ export class Transport {
   readonly #fetch: typeof globalThis.fetch;
 
   constructor(options: VideoCloudOptions) {
+    // What is wrong with a key or an address is said without showing it: errors end up in logs.
     this.#apiKey = options.apiKey ?? environment('VIDEOCLOUD_API_KEY') ?? '';
     if (this.#apiKey === '') {
       throw new TypeError('apiKey is missing: new VideoCloud({ apiKey: … }), or set VIDEOCLOUD_API_KEY');
     }
+    for (const [name, value] of [['apiKey', this.#apiKey], ['account', options.account ?? 'a']] as const) {
+      if (typeof value !== 'string' || !/^[!-~]+$/.test(value)) {
+        throw new TypeError(`${name} can't be empty, nor hold spaces, line breaks or anything but ASCII`);
+      }
+    }
     const baseUrl = options.baseUrl ?? environment('VIDEOCLOUD_BASE_URL') ?? defaultBaseUrl;
-    if (!/^https?:\/\/[^/]/.test(baseUrl)) {
-      throw new TypeError(`baseUrl must start with https:// or http://, got ${JSON.stringify(baseUrl)}`);
+    if (!isBaseUrl(baseUrl)) {
+      throw new TypeError('baseUrl: write https://host, with a path if need be, and without user, query or fragment');
     }
     this.#baseUrl = baseUrl.replace(/\/+$/, '');
     this.#account = options.account;
@@ -70,7 +76,7 @@ export class Transport {
   async send<T>(request: ApiRequest, tries: { count: number } = { count: 0 }): Promise<T> {
     const repeatable = request.repeatable ?? request.method !== 'POST';
     // Serialized once: a repeated request is the same request.
-    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const body = request.body === undefined ? undefined : encode(request.body);
     for (;;) {
       request.signal?.throwIfAborted();
       tries.count++;
@@ -133,6 +139,25 @@ export class Transport {
     if (userAgent !== undefined) headers['User-Agent'] = userAgent;
     return headers;
   }
+}
+
+function isBaseUrl(text: unknown): text is string {
+  if (typeof text !== 'string' || !/^https?:\/\/[^/]/.test(text)) return false;
+  try {
+    const url = new URL(text);
+    return url.username === '' && url.password === '' && !/[?#]/.test(text);
+  } catch {
+    return false;
+  }
+}
+
+/** JSON, or an error where JSON would say something else: it writes NaN and Infinity as null, and has no BigInt. */
+function encode(body: unknown): string {
+  return JSON.stringify(body, (name, value: unknown) => {
+    if (typeof value === 'bigint') throw new TypeError(`${name}: JSON has no BigInt; write it as a string`);
+    if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`${name}: JSON has no ${value}`);
+    return value;
+  });
 }
 
 /** A path with an ID in it. An empty ID, or one that a URL parser takes for a folder, would name another resource. */

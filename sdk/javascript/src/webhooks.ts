@@ -82,12 +82,16 @@ export class Webhooks {
   }
 
   /** {@link signatures.verifySignature} */
-  verifySignature(payload: signatures.Payload, signature: signatures.HeaderValue, secret: string): boolean {
+  verifySignature(payload: signatures.Payload, signature: signatures.HeaderValue, secret: string | readonly string[]): boolean {
     return signatures.verifySignature(payload, signature, secret);
   }
 
   /** {@link signatures.verifySignatureAsync} */
-  verifySignatureAsync(payload: signatures.Payload, signature: signatures.HeaderValue, secret: string): Promise<boolean> {
+  verifySignatureAsync(
+    payload: signatures.Payload,
+    signature: signatures.HeaderValue,
+    secret: string | readonly string[],
+  ): Promise<boolean> {
     return signatures.verifySignatureAsync(payload, signature, secret);
   }
 

@@ -145,6 +145,14 @@ describe('errors', () => {
   test('wrong settings and missing IDs are told before anything is sent', async (t) => {
     assert.throws(() => new VideoCloud({ apiKey: '' }), /apiKey is missing/);
     assert.throws(() => new VideoCloud({ apiKey: 'k', baseUrl: 'localhost:8080' }), /baseUrl/);
+    // What is wrong is said, and never what was given: errors end up in logs.
+    for (const apiKey of ['two words', 'tab\t', 'line\nbreak', 'naïve', '\u2026']) {
+      assert.throws(() => new VideoCloud({ apiKey }), (e) => e instanceof TypeError && /apiKey/.test(e.message) && !e.message.includes(apiKey));
+    }
+    assert.throws(() => new VideoCloud({ apiKey: 'k', account: 'a\nb' }), /account/);
+    for (const baseUrl of ['ftp://host', 'https://', 'https://user:hunter2@host', 'https://host?key=hunter2', 'https://host/#hunter2', 'https://ho st', 7]) {
+      assert.throws(() => new VideoCloud({ apiKey: 'k', baseUrl }), (e) => e instanceof TypeError && /^baseUrl/.test(e.message) && !e.message.includes('hunter2'));
+    }
     const api = await stub(t, ok({}));
     for (const id of ['', '..', '.', undefined]) await assert.rejects(async () => api.client().webhooks.delete(id), TypeError);
     await api.client().webhooks.get('a/../b?c');
@@ -271,4 +279,21 @@ test('settings: base URL with a path, account, environment', async (t) => {
   process.env.VIDEOCLOUD_API_KEY = 'env-key';
   await new VideoCloud().eventTypes.list();
   assert.equal(api.requests[1].headers.authorization, 'Bearer env-key');
+});
+
+test('what JSON would change is refused, and nothing is sent', async (t) => {
+  const api = await stub(t, ok({}));
+  for (const [what, data] of Object.entries({
+    BigInt: { size: 10n }, NaN: { size: NaN }, Infinity: { deep: [{ size: -Infinity }] }, 'no object': 'paid', null: null, list: [1],
+  })) {
+    await assert.rejects(api.client().events.publish({ event: 'order.paid', data }), TypeError, what);
+    await assert.rejects(api.client().events.publishBatch([{ event: 'order.paid', data }]), TypeError, what);
+  }
+  assert.equal(api.requests.length, 0);
+});
+
+test('null clears, undefined leaves', async (t) => {
+  const api = await stub(t, ok({}));
+  await api.client().webhooks.update('whk_1', { description: null, headers: null, url: undefined });
+  assert.deepEqual(api.requests[0].body, { description: null, headers: null });
 });

@@ -122,3 +122,13 @@ test('require works as import does', () => {
   const v = vectors.videocloud[0];
   assert.equal(cjs.verifySignature(Buffer.from(v.body_b64, 'base64'), v.signature, v.secret), true);
 });
+
+test('the guide\'s header with several secrets, while one is rotated', async () => {
+  const { createHmac } = await import('node:crypto');
+  const body = '{"event":"video.uploaded"}';
+  const signature = createHmac('sha256', 'old_secret').update(body).digest('hex');
+  for (const [secrets, want] of [[['new_secret', 'old_secret'], true], [['old_secret'], true], [['new_secret', ''], false], [[], false], [[''], false]]) {
+    assert.equal(sdk.verifySignature(body, signature, secrets), want);
+    assert.equal(await sdk.verifySignatureAsync(body, signature, secrets), want);
+  }
+});

@@ -40,6 +40,12 @@ export async function calls(body: Uint8Array, headers: Headers): Promise<void> {
   });
   await client.events.publish({ event: 'order.paid', data: { total: 3 } });
   await client.events.publish({ event: 'system.error', data: { disk: 'full' } });
+  // What an interface describes is an object, and what is undefined is not given.
+  interface Order { total: number }
+  const order: Order = { total: 3 };
+  const at: Date | undefined = undefined;
+  await client.events.publish({ event: 'order.paid', data: order, timestamp: at });
+  await client.events.publish({ event: 'video.deleted', data: order });
   // @ts-expect-error the documented payload has a content
   await client.events.publish({ event: 'comment.created', data: { commentId: 'com_1' } });
   // @ts-expect-error data is an object
@@ -52,6 +58,15 @@ export async function calls(body: Uint8Array, headers: Headers): Promise<void> {
   console.log(items[0]?.attempts[0]?.durationMs, nextCursor?.length);
   const [first] = await client.events.publishBatch([{ event: 'video.deleted', data: {} }]);
   console.log(first?.error ? first.error.code : first?.id);
+  await client.events.publishBatch([
+    { event: 'order.paid', data: order },
+    // @ts-expect-error each event of a batch has the payload of its type
+    { event: 'comment.created', data: { commentId: 'com_1' } },
+  ]);
+  await client.events.publishBatch([1, 2].map((total) => ({ event: 'order.paid', data: { total } })));
+  await client.webhooks.update('whk_1', { description: null, headers: null, metadata: null, rateLimit: null, retry: null, timeout: undefined });
+  // @ts-expect-error a webhook has an address
+  await client.webhooks.update('whk_1', { url: null });
   await client.webhooks.get('whk_1').catch((error: unknown) => {
     if (error instanceof VideoCloudError && error.code === 'not_found') return;
     throw error;
