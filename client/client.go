@@ -16,7 +16,6 @@ package client
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -103,9 +102,10 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	if strings.ContainsFunc(c.apiKey+c.account, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("the API key and the account can't hold spaces, line breaks or anything but ASCII")
 	}
+	// What is wrong with it is said without showing it: errors end up in logs.
 	u, err := url.Parse(c.baseURL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("base URL %q: write https://host, with a path if need be", c.baseURL)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil || strings.ContainsAny(c.baseURL, "?#") {
+		return nil, errors.New("base URL: write https://host, with a path if need be, and without user, query or fragment")
 	}
 	c.baseURL = strings.TrimRight(c.baseURL, "/")
 	h := *c.http

@@ -278,6 +278,15 @@ func TestSettings(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
+	t.Run("a wrong address is told without showing it", func(t *testing.T) {
+		t.Parallel()
+		for _, u := range []string{"localhost:8080", "ftp://a", "https://", "https://:80", "https://user:hunter2@a", "https://a?key=hunter2", "https://a/#hunter2", "https://a hunter2\n"} {
+			_, err := client.New("k", client.WithBaseURL(u))
+			require.ErrorContains(t, err, "base URL", u)
+			require.NotContains(t, err.Error(), "hunter2")
+		}
+	})
+
 	t.Run("base URL with a path, account, user agent", func(t *testing.T) {
 		t.Parallel()
 		s := newStub(t, ok(`{"items":[]}`))

@@ -30,16 +30,24 @@ var (
 )
 
 // VerifySignature reports whether signature is the X-VideoCloud-Signature of body, the raw bytes as they came. It
-// is false for anything else: a missing or short signature, one in upper case, an empty secret. It compares in
-// constant time.
-func VerifySignature(body []byte, signature, secret string) bool {
+// is false for anything else: a missing or short signature, one in upper case, an empty secret. Others are accepted
+// too, while a secret is rotated. It compares in constant time.
+func VerifySignature(body []byte, signature, secret string, others ...string) bool {
 	mac, err := hex.DecodeString(signature)
-	if err != nil || len(mac) != sha256.Size || secret == "" || strings.ToLower(signature) != signature {
+	if err != nil || len(mac) != sha256.Size || strings.ToLower(signature) != signature {
 		return false
 	}
-	h := hmac.New(sha256.New, []byte(secret))
-	h.Write(body)
-	return hmac.Equal(mac, h.Sum(nil))
+	for _, key := range append([]string{secret}, others...) {
+		if key == "" { // anyone can sign with it
+			continue
+		}
+		h := hmac.New(sha256.New, []byte(key))
+		h.Write(body)
+		if hmac.Equal(mac, h.Sum(nil)) {
+			return true
+		}
+	}
+	return false
 }
 
 // VerifyOptions change what [Verify] accepts. The zero value is good.

@@ -1,7 +1,10 @@
 package client_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -42,6 +45,21 @@ func readVectors(t *testing.T) vectors {
 	require.NotEmpty(t, v.VideoCloud)
 	require.NotEmpty(t, v.Standard)
 	return v
+}
+
+func TestVerifySignatureWithSeveralSecrets(t *testing.T) {
+	t.Parallel()
+	body := []byte(`{"event":"video.uploaded"}`)
+	h := hmac.New(sha256.New, []byte("old_secret"))
+	h.Write(body)
+	signature := hex.EncodeToString(h.Sum(nil))
+	require.True(t, client.VerifySignature(body, signature, "new_secret", "old_secret"))
+	require.True(t, client.VerifySignature(body, signature, "old_secret", ""))
+	require.False(t, client.VerifySignature(body, signature, "new_secret", ""))
+	require.False(t, client.VerifySignature(body, signature, ""))
+	h = hmac.New(sha256.New, nil)
+	h.Write(body)
+	require.False(t, client.VerifySignature(body, hex.EncodeToString(h.Sum(nil)), "", ""), "anyone can sign with the empty secret")
 }
 
 func TestVerifySignature(t *testing.T) {

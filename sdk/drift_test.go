@@ -20,7 +20,7 @@ import (
 // surface is testdata/operations.json: what the SDKs have. That each of them really has it, their own tests and the
 // tests here check.
 type surface struct {
-	Operations []struct{ Method, Path string }
+	Operations []struct{ Method, Path, JavaScript, Python, Go string }
 	Objects    []struct{ Schema, JavaScript, Python, Go string }
 }
 
@@ -80,6 +80,24 @@ func TestNoDriftOfOperations(t *testing.T) {
 		known = append(known, o.Method+" "+o.Path)
 	}
 	require.ElementsMatch(t, documented, known)
+}
+
+// The page's table is that of testdata/operations.json.
+func TestNoDriftOfThePage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/sdks.md")
+	require.NoError(t, err)
+	var want []string
+	for _, o := range readSurface(t).Operations {
+		want = append(want, "| `"+o.Method+" "+o.Path+"` | `"+o.JavaScript+"` | `"+o.Python+"` | `"+o.Go+"` |")
+	}
+	var got []string
+	for line := range strings.Lines(string(page)) {
+		if regexp.MustCompile("^\\| `(GET|POST|PUT|DELETE) ").MatchString(line) {
+			got = append(got, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	require.Equal(t, want, got)
 }
 
 func TestNoDriftOfGo(t *testing.T) {

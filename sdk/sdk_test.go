@@ -44,6 +44,17 @@ func TestPythonPackage(t *testing.T) {
 	}
 }
 
+// TestPythonTypes has pyright read the package, and in strict mode what users write.
+func TestPythonTypes(t *testing.T) {
+	t.Parallel()
+	need(t, "npm")
+	dir := filepath.Join(copied(t, "python", "testdata"), "testdata/pyright")
+	if why := install(t, dir); why != "" {
+		giveUp(t, "%s", why)
+	}
+	run(t, dir, os.Environ(), "node", "node_modules/pyright/index.js", "-p", "pyrightconfig.json")
+}
+
 // TestGo runs the Go client's tests against a running system; without one its own run leaves those out.
 func TestGo(t *testing.T) {
 	t.Parallel()

@@ -324,5 +324,85 @@ class Settings(unittest.TestCase):
         self.assertNotIn(b'Bearer', said)
 
 
+class Refused(unittest.TestCase):
+    def test_a_time_without_a_zone_is_refused_everywhere(self):
+        api = Stub(self)
+        client, naive = api.client(), datetime(2024, 3, 31, 12)
+        for call in (
+            lambda: client.webhooks.replay('whk_1', since=naive),
+            lambda: client.webhooks.replay('whk_1', since=NOON, until=naive),
+            lambda: client.webhooks.retry_failed('whk_1', since=naive),
+            lambda: client.webhooks.deliveries('whk_1', since=naive),
+            lambda: client.deliveries.list('whk_1', since=naive),
+            lambda: client.events.publish('video.deleted', {}, timestamp=naive),
+            lambda: client.events.publish_batch([{'event': 'video.deleted', 'data': {}, 'timestamp': naive}]),
+        ):
+            with self.assertRaisesRegex(ValueError, r'datetime\.now\(timezone\.utc\)'):
+                call()
+        self.assertEqual(api.requests, [])
+
+    def test_a_wrong_address_is_told_without_showing_it(self):
+        for base_url in ('https://user:hunter2@a', 'https://a?key=hunter2', 'https://a/#hunter2', 'hunter2', 'https://hunter2:99999', 'https://a hunter2'):
+            with self.subTest(base_url):
+                with self.assertRaises(ValueError) as caught:
+                    VideoCloud('k', base_url)
+                self.assertIn('base_url', str(caught.exception))
+                self.assertNotIn('hunter2', str(caught.exception))
+
+
+class Changes(unittest.TestCase):
+    def test_none_clears_and_what_is_not_given_stays(self):
+        api = Stub(self, ok(WEBHOOK))
+        client = api.client()
+        client.webhooks.update('whk_1', description=None, headers=None, rate_limit=None, max_in_flight=None, retry=None, timeout=None, metadata=None)
+        self.assertEqual(api.requests[-1].body, dict.fromkeys(('description', 'headers', 'rateLimit', 'maxInFlight', 'retry', 'timeout', 'metadata')))
+        client.webhooks.update('whk_1', status='active')
+        self.assertEqual(api.requests[-1].body, {'status': 'active'})
+
+    def test_none_registers_as_if_it_were_not_given(self):
+        api = Stub(self, ok(WEBHOOK))
+        api.client().webhooks.register('https://a.example/', ['*'], None, description=None, retry=None)
+        self.assertEqual(api.requests[-1].body, {'url': 'https://a.example/', 'events': ['*']})
+
+
+class AnotherTransport(unittest.TestCase):
+    def client(self, answer, **options):
+        sent = []
+
+        class Http:
+            def request(self, method, url, headers, content):
+                sent.append((method, url, headers['Authorization'], content))
+                if isinstance(answer, Exception):
+                    raise answer
+                return answer
+
+            def close(self):
+                sent.append('closed')
+
+        return VideoCloud('k', 'https://api.example/v1', http=Http(), **options), sent
+
+    def test_it_gets_whole_requests(self):
+        client, sent = self.client((200, {}, json.dumps({'success': True, 'data': WEBHOOK}).encode()))
+        with client:
+            client.webhooks.update('whk_1', status='active')
+        self.assertEqual(sent, [('PUT', 'https://api.example/v1/webhooks/whk_1', 'Bearer k', b'{"status":"active"}'), 'closed'])
+
+    def test_its_headers_may_have_any_case(self):
+        client, _ = self.client((422, {'x-request-id': 'req_1', 'retry-after': '1'}, b'{"success":false,"error":{"code":"conflict"}}'))
+        with self.assertRaises(VideoCloudError) as caught:
+            client.webhooks.get('whk_1')
+        self.assertEqual((caught.exception.code, caught.exception.request_id, caught.exception.retry_after), ('conflict', 'req_1', 1.0))
+
+    def test_its_own_errors_are_told_as_the_client_s(self):
+        class ReadTimeout(Exception):
+            pass
+
+        for error, code in ((ReadTimeout('slow'), 'timeout'), (RuntimeError('broken'), 'connection_error'), (ConnectionResetError(), 'connection_error')):
+            client, _ = self.client(error, max_retries=0)
+            with self.assertRaises(VideoCloudError) as caught:
+                client.webhooks.get('whk_1')
+            self.assertEqual(caught.exception.code, code)
+
+
 if __name__ == '__main__':
     unittest.main()

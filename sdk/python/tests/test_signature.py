@@ -1,4 +1,6 @@
 import base64
+import hashlib
+import hmac
 import json
 import time
 import unittest
@@ -94,6 +96,16 @@ class Package(unittest.TestCase):
 
     def test_is_typed(self):
         self.assertTrue((Path(videocloud.__file__).parent / 'py.typed').is_file())
+
+
+class SeveralSecrets(unittest.TestCase):
+    def test_the_guide_s_header_while_a_secret_is_rotated(self):
+        body = b'{"event":"video.uploaded"}'
+        signature = hmac.new(b'old_secret', body, hashlib.sha256).hexdigest()
+        for secrets, want in (
+            (['new_secret', 'old_secret'], True), (('old_secret',), True), (['new_secret', ''], False), ([], False), (None, False), (b'old_secret', False),
+        ):
+            self.assertIs(verify_signature(body, signature, secrets), want)
 
 
 if __name__ == '__main__':

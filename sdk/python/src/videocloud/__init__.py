@@ -6,7 +6,9 @@
     client.events.publish('video.published', {'videoId': 'vid_123456'})
 """
 
+from ._asyncio import AsyncPage, AsyncVideoCloud
 from ._client import VideoCloud
+from ._connections import HTTP
 from ._errors import VideoCloudError, WebhookVerificationError
 from ._models import (
     Account,
@@ -15,6 +17,7 @@ from ._models import (
     Delivery,
     DeliveryCounts,
     DeliveryRef,
+    DeliveryState,
     EventRecord,
     EventSummary,
     EventType,
@@ -23,7 +26,10 @@ from ._models import (
     PortalLink,
     PublishedEvent,
     Replay,
+    ReplayState,
+    Role,
     Webhook,
+    WebhookStatus,
 )
 from ._pages import Page
 from ._signature import verify, verify_signature
@@ -33,23 +39,30 @@ from .payloads import WebhookEvent
 __all__ = [
     'Account',
     'ApiKey',
+    'AsyncPage',
+    'AsyncVideoCloud',
     'Attempt',
     'Delivery',
     'DeliveryCounts',
     'DeliveryRef',
+    'DeliveryState',
     'EventRecord',
     'EventSummary',
     'EventType',
+    'HTTP',
     'LastDelivery',
     'NotifyEmail',
     'Page',
     'PortalLink',
     'PublishedEvent',
     'Replay',
+    'ReplayState',
+    'Role',
     'VideoCloud',
     'VideoCloudError',
     'Webhook',
     'WebhookEvent',
+    'WebhookStatus',
     'WebhookVerificationError',
     'verify',
     'verify_signature',

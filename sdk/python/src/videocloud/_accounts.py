@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence
+from typing import Any, Optional, Sequence, Union
 
-from ._keys import given
+from ._keys import UNSET, Unset, changed
 from ._models import Account, build, items
 from ._pages import Page
 from ._transport import Transport
@@ -21,21 +21,21 @@ class Accounts:
     def update(
         self,
         *,
-        name: Optional[str] = None,
-        notify_email: Optional[Sequence[str]] = None,
-        notify_url: Optional[str] = None,
-        notify_secret: Optional[str] = None,
+        name: Union[str, None, Unset] = UNSET,
+        notify_email: Union[Sequence[str], None, Unset] = UNSET,
+        notify_url: Union[str, None, Unset] = UNSET,
+        notify_secret: Union[str, Unset] = UNSET,
     ) -> Account:
-        """Changes the fields given of the client's own account; an empty one is taken away.
+        """Changes the fields given of the client's own account; None takes one away.
 
         Not retried where a secret may be made, which only one answer shows.
 
         :param notify_email: five at most; those that were confirmed stay so
         :param notify_secret: signs what goes to notify_url, 16 to 256 bytes; one is made where there is none
         """
-        emails = None if notify_email is None else list(notify_email)
-        body = given(name=name, notifyEmail=emails, notifyUrl=notify_url, notifySecret=notify_secret)
-        repeatable = notify_url is None or notify_secret is not None
+        emails = list(notify_email) if not isinstance(notify_email, Unset) and notify_email is not None else notify_email
+        body = changed(name=name, notifyEmail=emails, notifyUrl=notify_url, notifySecret=notify_secret)
+        repeatable = notify_url in (UNSET, None) or notify_secret is not UNSET
         return build(Account, self._transport.send('PUT', '/account', body=body, repeatable=repeatable))
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Account]:

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
 from ._accounts import Accounts
+from ._connections import HTTP
 from ._errors import VideoCloudError
 from ._keys import ApiKeys, PortalLinks
-from ._models import Delivery, EventRecord, EventSummary, EventType, PublishedEvent, Replay, build, format_time, items
+from ._models import Delivery, DeliveryState, EventRecord, EventSummary, EventType, PublishedEvent, Replay, build, format_time, items
 from ._pages import Page
 from ._transport import Transport, path_with
 from ._webhooks import Webhooks
@@ -24,6 +25,7 @@ class VideoCloud:
     :param timeout: bounds each wait for the network, in seconds
     :param max_retries: how often a request that may be repeated is tried again
     :param ssl_context: instead of the system's trust, as for a private authority
+    :param http: sends the requests instead of this package's own connections, whose ``timeout`` and ``ssl_context`` it then leaves unused
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class VideoCloud:
         timeout: float = 30.0,
         max_retries: int = 3,
         ssl_context: Optional[ssl.SSLContext] = None,
+        http: Optional[HTTP] = None,
     ) -> None:
-        self._transport = Transport(api_key, base_url, account, timeout, max_retries, ssl_context)
+        self._transport = Transport(api_key, base_url, account, timeout, max_retries, ssl_context, http)
         self.webhooks = Webhooks(self._transport)
         self.events = Events(self._transport)
         self.deliveries = Deliveries(self._transport, self.webhooks)
@@ -130,7 +133,7 @@ class Deliveries:
         self,
         webhook_id: str,
         *,
-        state: Optional[str] = None,
+        state: Optional[DeliveryState] = None,
         since: Union[str, datetime, None] = None,
         limit: Optional[int] = None,
         cursor: Optional[str] = None,

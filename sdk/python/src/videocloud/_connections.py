@@ -8,7 +8,7 @@ import os
 import ssl
 import threading
 import time
-from typing import List, Mapping, Optional, Tuple
+from typing import List, Mapping, Optional, Protocol, Tuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -19,6 +19,55 @@ _MOST_IDLE = 10
 
 class Stale(Exception):
     """A kept connection turned out to be closed, before anything of an answer came."""
+
+
+class HTTP(Protocol):
+    """What sends requests in place of this package's own connections, such as a few lines around an ``httpx.Client``.
+
+    It must not follow redirects, which would carry the key elsewhere, and bounds each request by its own time-out.
+    """
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str], content: Optional[bytes]
+    ) -> Tuple[int, Mapping[str, str], bytes]:
+        """Sends one request, and returns the answer's status, headers and body."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Exchange(Protocol):
+    """How the transport has one request answered."""
+
+    def exchange(
+        self, method: str, target: str, content: Optional[bytes], headers: Mapping[str, str], reuse: bool
+    ) -> Tuple[int, Mapping[str, str], bytes]: ...
+
+    def close(self) -> None: ...
+
+
+class Given:
+    """Sends through what the client was given."""
+
+    def __init__(self, http: HTTP, origin: str) -> None:
+        self._http = http
+        self._origin = origin
+
+    def exchange(
+        self, method: str, target: str, content: Optional[bytes], headers: Mapping[str, str], reuse: bool
+    ) -> Tuple[int, Mapping[str, str], bytes]:
+        try:
+            return self._http.request(method, self._origin + target, headers, content)
+        except OSError:
+            raise
+        except Exception as error:
+            # Each library has its own; the transport knows those of the standard library.
+            if 'timeout' in type(error).__name__.lower():
+                raise TimeoutError(str(error)) from error
+            raise ConnectionError(str(error) or type(error).__name__) from error
+
+    def close(self) -> None:
+        self._http.close()
 
 
 class Connections:
@@ -57,7 +106,7 @@ class Connections:
                 raise
             body = response.read()
             keep = not response.will_close
-            return response.status, response.headers, body
+            return response.status, dict(response.headers.items()), body
         finally:
             if keep:
                 self._give(connection)

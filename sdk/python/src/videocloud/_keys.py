@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import enum
 from datetime import timedelta
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, Literal, Optional, Union
 
 from ._errors import VideoCloudError
 from ._models import ApiKey, PortalLink, build, items
@@ -17,7 +18,7 @@ class ApiKeys:
 
     def create(
         self,
-        role: str,
+        role: Literal['publish', 'read', 'manage', 'all'],
         *,
         account: Optional[str] = None,
         description: Optional[str] = None,
@@ -69,9 +70,23 @@ class PortalLinks:
         return build(PortalLink, self._transport.send('POST', '/portal-links', body=body))
 
 
+class Unset(enum.Enum):
+    """What a field is that is not given, where None clears it."""
+
+    UNSET = 'unset'
+
+
+UNSET = Unset.UNSET
+
+
 def given(**fields: Any) -> Dict[str, Any]:
-    """The fields that are given."""
+    """The fields that are given: of those that make something, None is as good as nothing."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def changed(**fields: Any) -> Dict[str, Any]:
+    """The fields that are given, of a change: None clears."""
+    return {name: value for name, value in fields.items() if value is not UNSET}
 
 
 def duration(value: Union[str, timedelta, None]) -> Optional[str]:

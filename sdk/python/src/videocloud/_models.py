@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
-from typing import Any, Dict, List, Mapping, Optional, Type, TypeVar
+from typing import Any, Dict, List, Literal, Mapping, Optional, Type, TypeVar
 
 from ._errors import VideoCloudError
 
 T = TypeVar('T')
+
+#: Only its owner ends paused and disabled.
+WebhookStatus = Literal['active', 'failed', 'paused', 'disabled']
+DeliveryState = Literal['pending', 'retrying', 'succeeded', 'failed', 'cancelled']
+ReplayState = Literal['running', 'done', 'cancelled', 'dry_run']
+#: What a key may do. ``portal`` is that of portal links only.
+Role = Literal['publish', 'read', 'manage', 'portal', 'all']
 
 
 def build(model: Type[T], raw: Mapping[str, Any]) -> T:
@@ -51,11 +58,13 @@ def parse_time(text: str) -> datetime:
 
 
 def format_time(value: Any) -> Any:
-    """Writes RFC 3339, in UTC. A datetime without a zone is taken as UTC; text stays as it is."""
+    """Writes RFC 3339, in UTC; text stays as it is. A datetime without a zone could mean any of them, so it is refused."""
     if not isinstance(value, datetime):
         return value
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=timezone.utc)
+    if value.utcoffset() is None:
+        raise ValueError(
+            'a datetime without a time zone: use datetime.now(timezone.utc), or .astimezone() on one that is in local time'
+        )
     return value.astimezone(timezone.utc).replace(tzinfo=None).isoformat() + 'Z'
 
 
@@ -86,8 +95,7 @@ class Webhook:
     id: str
     url: str
     events: List[str]
-    #: active, failed, paused or disabled. Only its owner ends the last two.
-    status: str
+    status: WebhookStatus
     created_at: datetime = _time()
     last_delivery: Optional[LastDelivery] = _object('LastDelivery', default=None)
     #: No attempt starts before, as the endpoint asked with Retry-After.
@@ -156,8 +164,7 @@ class Delivery:
     event_id: str
     event: str
     webhook_id: str
-    #: pending, retrying, succeeded, failed or cancelled.
-    state: str
+    state: DeliveryState
     created_at: datetime = _time()
     #: Why it failed without using up its attempts: backlog, disabled, expired, …
     reason: Optional[str] = None
@@ -206,8 +213,7 @@ class Replay:
     """A durable job that sends deliveries again."""
 
     webhook_id: str
-    #: running, done or cancelled; dry_run.
-    state: str
+    state: ReplayState
     matched: int
     #: Those whose payload has expired.
     unavailable: int = 0
@@ -235,8 +241,7 @@ class ApiKey:
 
     id: str
     account: str
-    #: publish, read, manage or all; portal where it is that of a portal link.
-    role: str
+    role: Role
     created_at: datetime = _time()
     #: The only webhook that it is for: of a portal link.
     webhook_id: Optional[str] = None

@@ -32,5 +32,9 @@ class Page(Generic[T]):
                 return
             items, cursor = self._load(cursor)
 
+    def next_page(self) -> Optional[Page[T]]:
+        """Loads the page that follows; None after the last one."""
+        return Page(self._load, self.next_cursor) if self.next_cursor else None
+
     def __repr__(self) -> str:
         return f'Page(items={self.items!r}, next_cursor={self.next_cursor!r})'

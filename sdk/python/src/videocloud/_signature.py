@@ -17,19 +17,22 @@ Payload = Union[bytes, bytearray, memoryview, str]
 _HEADERS = ('webhook-id', 'webhook-timestamp', 'webhook-signature')
 
 
-def verify_signature(payload: Payload, signature: Optional[str], secret: str) -> bool:
+def verify_signature(payload: Payload, signature: Optional[str], secret: Union[str, Sequence[str]]) -> bool:
     """Reports whether ``signature`` is the ``X-VideoCloud-Signature`` of ``payload``, the raw body.
 
     Anything else than the right signature is False, never an exception: a missing, short or non-hex one, an empty
-    secret, a body that was parsed. It compares in constant time.
+    secret, a body that was parsed. Several secrets may be given, while one is rotated. It compares in constant time.
     """
     body = _bytes(payload)
-    key = _bytes(secret) if isinstance(secret, str) else None
-    if body is None or not key:  # anyone can sign with the empty key
+    if body is None:
         return False
     if not isinstance(signature, str) or not re.fullmatch('[0-9a-f]{64}', signature):
         return False
-    return hmac.compare_digest(bytes.fromhex(signature), hmac.new(key, body, hashlib.sha256).digest())
+    secrets: Sequence[Any] = [secret] if isinstance(secret, str) else secret if isinstance(secret, (list, tuple)) else ()
+    keys = [_bytes(s) for s in secrets if isinstance(s, str)]
+    mac = bytes.fromhex(signature)
+    # Anyone can sign with the empty key.
+    return any(hmac.compare_digest(mac, hmac.new(key, body, hashlib.sha256).digest()) for key in keys if key)
 
 
 def verify(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import math
 import os
@@ -12,10 +11,11 @@ import socket
 import ssl
 import time
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from typing import Any, Dict, Mapping, Optional
 from urllib.parse import quote, urlencode, urlsplit
 
-from ._connections import Connections, Stale
+from ._connections import HTTP, Connections, Exchange, Given, Stale
 from ._errors import VideoCloudError
 from ._version import __version__
 
@@ -42,6 +42,7 @@ class Transport:
         timeout: float,
         max_retries: int,
         ssl_context: Optional[ssl.SSLContext],
+        http: Optional[HTTP],
     ) -> None:
         api_key = api_key or os.environ.get('VIDEOCLOUD_API_KEY')
         if not api_key:
@@ -49,12 +50,24 @@ class Transport:
         if not all('!' <= c <= '~' for c in api_key + (account or '')):
             raise ValueError("api_key and account can't hold spaces, line breaks or anything but ASCII")
         base_url = base_url or os.environ.get('VIDEOCLOUD_BASE_URL') or 'https://api.videocloud.com'
-        parts = urlsplit(base_url)
-        if parts.scheme not in ('http', 'https') or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError(f'base_url must start with https:// or http:// and name a host, got {base_url!r}')
+        try:
+            parts = urlsplit(base_url)
+            parts.port  # noqa: B018: it is read for its error
+        except ValueError:
+            raise ValueError('base_url: its host or port is none') from None
+        # What is wrong with it is said without showing it: errors end up in logs.
+        if (
+            parts.scheme not in ('http', 'https') or not parts.hostname or '@' in parts.netloc
+            or '?' in base_url or '#' in base_url or not all('!' <= c <= '~' for c in base_url)
+        ):  # fmt: skip
+            raise ValueError('base_url: write https://host, with a path if need be, and without user, query or fragment')
         self._path = parts.path.rstrip('/')
         self._max_retries = max_retries
-        self._connections = Connections(parts.scheme, parts.hostname, parts.port, timeout, ssl_context)
+        self._connections: Exchange
+        if http is None:
+            self._connections = Connections(parts.scheme, parts.hostname, parts.port, timeout, ssl_context)
+        else:
+            self._connections = Given(http, f'{parts.scheme}://{parts.netloc}')
         self._headers = {
             'Accept': 'application/json',
             'Authorization': f'Bearer {api_key}',
@@ -109,7 +122,7 @@ class Transport:
                 answer = self._connections.exchange(method, target, content, headers, reuse=False)
         except (TimeoutError, socket.timeout) as error:  # one and the same since Python 3.10
             raise VideoCloudError(f'{method} {target}: no answer in time', code='timeout') from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, HTTPException) as error:
             why = str(error) or type(error).__name__
             raise VideoCloudError(f'{method} {target}: {why}', code='connection_error') from error
         return _unwrap(*answer)
@@ -140,13 +153,14 @@ def _unwrap(status: int, headers: Mapping[str, str], content: bytes) -> Any:
     if 200 <= status < 300 and envelope.get('success') is True:
         return envelope.get('data')
     error: Dict[str, Any] = envelope.get('error') or {}
+    headers = {name.lower(): value for name, value in headers.items()}
     raise VideoCloudError(
         error.get('message') or f"status {status}, and the answer is not the API's; is base_url right?",
         code=error.get('code') or 'unexpected_response',
         status=status,
         field=error.get('field'),
-        request_id=headers.get('X-Request-Id'),
-        retry_after=_retry_after(headers.get('Retry-After')),
+        request_id=headers.get('x-request-id'),
+        retry_after=_retry_after(headers.get('retry-after')),
     )
 
 

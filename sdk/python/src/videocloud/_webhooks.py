@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Dict, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, Literal, Mapping, Optional, Sequence, Union
 
-from ._keys import duration, given, remove
-from ._models import Delivery, PublishedEvent, Replay, Webhook, build, format_time, items
+from ._keys import UNSET, Unset, changed, duration, given, remove
+from ._models import Delivery, DeliveryState, PublishedEvent, Replay, Webhook, build, format_time, items
 from ._pages import Page
 from ._signature import Payload, verify, verify_signature
 from ._transport import Transport, path_with
@@ -29,10 +29,10 @@ class Webhooks:
         max_in_flight: Optional[int] = None,
         retry: Optional[Sequence[Union[str, timedelta]]] = None,
         timeout: Union[str, timedelta, None] = None,
-        signing: Optional[str] = None,
+        signing: Optional[Literal['ed25519']] = None,
         auth: Optional[Mapping[str, str]] = None,
         metadata: Optional[Mapping[str, str]] = None,
-        status: Optional[str] = None,
+        status: Optional[Literal['active', 'paused']] = None,
     ) -> Webhook:
         """Registers an endpoint. Not retried: a second try could register it twice.
 
@@ -49,7 +49,9 @@ class Webhooks:
         :param metadata: up to 16 strings of yours, kept and shown
         :param status: ``active`` or ``paused``
         """
-        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, retry, timeout, signing, auth, metadata, status)
+        body = given(
+            **_fields(url, events, secret, description, headers, rate_limit, max_in_flight, retry, timeout, signing, auth, metadata, status)
+        )
         return build(Webhook, self._transport.send('POST', '/webhooks', body=body))
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Webhook]:
@@ -69,36 +71,38 @@ class Webhooks:
         self,
         id: str,
         *,
-        url: Optional[str] = None,
-        events: Optional[Sequence[str]] = None,
-        secret: Optional[str] = None,
-        secret_overlap: Union[str, timedelta, None] = None,
+        url: Union[str, Unset] = UNSET,
+        events: Union[Sequence[str], Unset] = UNSET,
+        secret: Union[str, Unset] = UNSET,
+        secret_overlap: Union[str, timedelta, Unset] = UNSET,
         rotate_key: bool = False,
-        description: Optional[str] = None,
-        headers: Optional[Mapping[str, str]] = None,
-        rate_limit: Optional[int] = None,
-        max_in_flight: Optional[int] = None,
-        retry: Optional[Sequence[Union[str, timedelta]]] = None,
-        timeout: Union[str, timedelta, None] = None,
-        signing: Optional[str] = None,
-        auth: Optional[Mapping[str, str]] = None,
-        metadata: Optional[Mapping[str, str]] = None,
-        status: Optional[str] = None,
+        description: Union[str, None, Unset] = UNSET,
+        headers: Union[Mapping[str, str], None, Unset] = UNSET,
+        rate_limit: Union[int, None, Unset] = UNSET,
+        max_in_flight: Union[int, None, Unset] = UNSET,
+        retry: Union[Sequence[Union[str, timedelta]], None, Unset] = UNSET,
+        timeout: Union[str, timedelta, None, Unset] = UNSET,
+        signing: Union[Literal['ed25519'], None, Unset] = UNSET,
+        auth: Union[Mapping[str, str], None, Unset] = UNSET,
+        metadata: Union[Mapping[str, str], None, Unset] = UNSET,
+        status: Union[Literal['active', 'paused'], Unset] = UNSET,
     ) -> Webhook:
-        """Changes the fields given. An empty ``retry`` or ``timeout`` takes the server's again, an empty ``signing`` or ``auth`` ends it.
+        """Changes the fields given. None clears one; with ``retry`` and ``timeout`` the server's hold again.
 
         :param rotate_key: makes another key pair, with ``signing='ed25519'``
         :param secret_overlap: with a new secret, ``rotate_key`` or another ``signing``: how long what signed before still
             does too, in ``webhook-signature``
         :param status: ``active`` or ``paused``
         """
-        body = _fields(url, events, secret, description, headers, rate_limit, max_in_flight, retry, timeout, signing, auth, metadata, status)
-        if secret_overlap is not None:
+        body = _fields(
+            url, events, secret, description, headers, rate_limit, max_in_flight, retry, timeout, signing, auth, metadata, status
+        )
+        if not isinstance(secret_overlap, Unset):
             body['secretOverlap'] = duration(secret_overlap)
         if rotate_key:
             body['rotateKey'] = True
         # Rotating a secret twice would take the new one for the old one, and another key would come of each time.
-        repeatable = secret_overlap is None and not rotate_key
+        repeatable = secret_overlap is UNSET and not rotate_key
         return build(Webhook, self._transport.send('PUT', path_with('/webhooks', id), body=body, repeatable=repeatable))
 
     def delete(self, id: str) -> None:
@@ -142,7 +146,7 @@ class Webhooks:
         since: Union[str, datetime],
         until: Union[str, datetime, None] = None,
         events: Optional[Sequence[str]] = None,
-        state: Optional[str] = None,
+        state: Optional[Literal['failed', 'all']] = None,
         dry_run: bool = False,
     ) -> Replay:
         """Sends past deliveries again; ``client.replays.get`` tells how far it is. Only a dry run is retried.
@@ -165,7 +169,7 @@ class Webhooks:
         self,
         id: str,
         *,
-        state: Optional[str] = None,
+        state: Optional[DeliveryState] = None,
         since: Union[str, datetime, None] = None,
         limit: Optional[int] = None,
         cursor: Optional[str] = None,
@@ -181,7 +185,7 @@ class Webhooks:
         return Page(load, cursor)
 
     @staticmethod
-    def verify_signature(payload: Payload, signature: Optional[str], secret: str) -> bool:
+    def verify_signature(payload: Payload, signature: Optional[str], secret: Union[str, Sequence[str]]) -> bool:
         """See :func:`videocloud.verify_signature`."""
         return verify_signature(payload, signature, secret)
 
@@ -199,42 +203,39 @@ class Webhooks:
 
 
 def _fields(
-    url: Optional[str],
-    events: Optional[Sequence[str]],
-    secret: Optional[str],
-    description: Optional[str],
-    headers: Optional[Mapping[str, str]],
-    rate_limit: Optional[int],
-    max_in_flight: Optional[int],
-    retry: Optional[Sequence[Union[str, timedelta]]],
-    timeout: Union[str, timedelta, None],
-    signing: Optional[str],
-    auth: Optional[Mapping[str, str]],
-    metadata: Optional[Mapping[str, str]],
-    status: Optional[str],
+    url: Any,
+    events: Any,
+    secret: Any,
+    description: Any,
+    headers: Any,
+    rate_limit: Any,
+    max_in_flight: Any,
+    retry: Any,
+    timeout: Any,
+    signing: Any,
+    auth: Any,
+    metadata: Any,
+    status: Any,
 ) -> Dict[str, Any]:
-    fields = {
-        'url': url,
-        'events': None if events is None else _names(events),
-        'secret': secret,
-        'description': description,
-        'headers': None if headers is None else dict(headers),
-        'rateLimit': rate_limit,
-        'maxInFlight': max_in_flight,
-        'signing': signing,
-        'metadata': None if metadata is None else dict(metadata),
-        'status': status,
-    }
-    body = {name: value for name, value in fields.items() if value is not None}
-    if auth is not None:
-        body['auth'] = dict(auth) or None  # null ends it
-    if retry is not None:
-        if isinstance(retry, str):
-            raise TypeError(f'retry: a list is needed, such as [{retry!r}]')
-        body['retry'] = [duration(delay) for delay in retry] or None
-    if timeout is not None:
-        body['timeout'] = duration(timeout) or None
-    return body
+    """The body of a change: what is not given is left out, None clears."""
+    if isinstance(retry, str):
+        raise TypeError(f'retry: a list is needed, such as [{retry!r}]')
+    absent = (None, UNSET)
+    return changed(
+        url=url,
+        events=events if events in absent else _names(events),
+        secret=secret,
+        description=description,
+        headers=headers if headers in absent else dict(headers),
+        rateLimit=rate_limit,
+        maxInFlight=max_in_flight,
+        signing=signing,
+        auth=auth if auth in absent else dict(auth) or None,
+        metadata=metadata if metadata in absent else dict(metadata),
+        status=status,
+        retry=retry if retry in absent else [duration(delay) for delay in retry] or None,
+        timeout=timeout if timeout is UNSET else duration(timeout) or None,
+    )
 
 
 def _names(events: Sequence[str]) -> Any:
