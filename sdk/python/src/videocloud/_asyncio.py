@@ -163,6 +163,7 @@ class AsyncEvents:
     def __init__(self, sync: Events, threads: Threads) -> None:
         self.publish = threads.call(sync.publish)
         self.publish_batch = threads.call(sync.publish_batch)
+        self.list = threads.list(sync.list)
         self.get = threads.call(sync.get)
 
 
