@@ -35,7 +35,7 @@ class Accounts:
         """
         emails = list(notify_email) if not isinstance(notify_email, Unset) and notify_email is not None else notify_email
         body = changed(name=name, notifyEmail=emails, notifyUrl=notify_url, notifySecret=notify_secret)
-        repeatable = notify_url in (UNSET, None, '') or notify_secret is not UNSET
+        repeatable = notify_url in (UNSET, None) or notify_secret is not UNSET
         return build(Account, self._transport.send('PUT', '/account', body=body, repeatable=repeatable))
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Account]:
