@@ -28,6 +28,10 @@ var calls = map[string]struct {
 			Retry: []client.Duration{0, client.Duration(90 * time.Second)}, Timeout: client.Duration(time.Minute)})
 		return err
 	}, "POST", "/webhooks", `{"url":"https://a.example/?a=1&b=2","events":["video.*"],"secret":"your_webhook_secret","retry":["0s","1m30s"],"timeout":"1m0s"}`},
+	"Events.List": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Events.List(ctx, client.EventListOptions{Type: "video.deleted", Since: time.Date(2024, 3, 31, 12, 0, 0, 0, time.UTC), ListOptions: client.ListOptions{Limit: 2}})
+		return err
+	}, "GET", "/events?event=video.deleted&limit=2&since=2024-03-31T12%3A00%3A00Z", ""},
 	"Webhooks.List": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Webhooks.List(ctx, client.ListOptions{Limit: 2, Cursor: "a&b"})
 		return err

@@ -13,6 +13,8 @@ describe('every call', () => {
   const cases = {
     'webhooks.register': ['POST', '/webhooks', (c) => c.webhooks.register({ url: webhook.url, events: ['video.*'], secret: 'your_webhook_secret' }),
       { url: webhook.url, events: ['video.*'], secret: 'your_webhook_secret' }],
+    'events.list': ['GET', '/events?event=video.deleted&since=2024-03-31T12%3A00%3A00.000Z&limit=2',
+      (c) => c.events.list({ event: 'video.deleted', since: new Date('2024-03-31T12:00:00Z'), limit: 2 })],
     'webhooks.list': ['GET', '/webhooks?limit=2&cursor=a%26b', (c) => c.webhooks.list({ limit: 2, cursor: 'a&b' })],
     'webhooks.get': ['GET', '/webhooks/whk_1', (c) => c.webhooks.get('whk_1')],
     'webhooks.update': ['PUT', '/webhooks/whk_1', (c) => c.webhooks.update('whk_1', { secret: 'new_webhook_secret', secretOverlap: '24h' }),

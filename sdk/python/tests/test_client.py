@@ -30,6 +30,8 @@ REPLAY = {'id': 'rpl_1', 'webhookId': 'whk_1', 'state': 'running', 'matched': 3,
 KEY = {'id': 'key_1', 'account': 'a', 'role': 'read', 'createdAt': '2024-03-31T12:00:00Z'}
 LINK = {'id': 'key_1', 'url': 'https://x/#token=t', 'token': 't', 'expiresAt': '2024-03-31T12:00:00Z'}
 
+SUMMARY = {'id': 'evt_1', 'event': 'video.deleted', 'timestamp': '2024-03-31T12:00:00Z', 'createdAt': '2024-03-31T12:00:00Z', 'deliveries': {'pending': 1, 'retrying': 0, 'succeeded': 2, 'failed': 0, 'cancelled': 0}}
+
 #: Every request: what is called, what must be sent, what is answered.
 ACCOUNT = {'account': 'shop', 'createdAt': '2024-03-31T12:00:00Z', 'notifyEmail': [{'address': 'a@example.com', 'confirmed': False}]}
 CALLS = {
@@ -37,6 +39,9 @@ CALLS = {
         lambda c: c.webhooks.register(url=WEBHOOK['url'], events=['video.*'], secret='your_webhook_secret', rate_limit=5, retry=['0s', timedelta(minutes=1)], timeout='30s'),
         'POST', '/webhooks', {'url': WEBHOOK['url'], 'events': ['video.*'], 'secret': 'your_webhook_secret', 'rateLimit': 5,
                                'retry': ['0s', '60s'], 'timeout': '30s'}, WEBHOOK),
+    'events.list': (
+        lambda c: c.events.list(event='video.deleted', since=NOON, limit=2),
+        'GET', '/events?event=video.deleted&since=2024-03-31T12%3A00%3A00Z&limit=2', None, {'items': [SUMMARY]}),
     'webhooks.list': (lambda c: c.webhooks.list(limit=2, cursor='a&b'), 'GET', '/webhooks?limit=2&cursor=a%26b', None, {'items': [WEBHOOK]}),
     'webhooks.get': (lambda c: c.webhooks.get('whk_1'), 'GET', '/webhooks/whk_1', None, WEBHOOK),
     'webhooks.update': (
