@@ -57,9 +57,9 @@ func TestBadPlaceholders(t *testing.T) {
 		"secret empty":        {global + inSite("webhook_receiver github "+empty), "secret:"},
 		"secret file":         {global + inSite("webhook_receiver github {file."+none+"}"), "secret:"},
 		"secret form":         {global + inSite("webhook_receiver standard "+word), "secret:"},
-		"challenge":           {global + inReceiver("challenge "+unset), "challenge:"},
+		"challenge":           {global + inReceiver("scheme meta\nchallenge "+unset), "challenge:"},
 		"allow":               {global + inReceiver("allow "+word), "allow:"},
-		"url":                 {global + inReceiver("url "+unset), "url:"},
+		"url":                 {global + inReceiver("scheme square\nurl "+unset), "url:"},
 		"scheme option":       {global + inReceiver("scheme hmac {\nheader "+unset+"\n}"), "scheme: header:"},
 		"scheme option value": {global + inReceiver("scheme hmac {\nheader X\nalg "+word+"\n}"), "alg:"},
 	} {

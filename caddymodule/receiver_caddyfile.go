@@ -305,9 +305,11 @@ func (p *receiverParser) check() error {
 	if err != nil {
 		return err
 	}
-	if !values.deferred {
-		if err := p.checkScheme(c, len(c.Secrets) == len(r.Secrets)); err != nil {
-			return err
+	known := p.standIns(c)
+	if err := p.checkScheme(known, len(c.Secrets) == len(r.Secrets)); err != nil {
+		var both *config.Conflict
+		if len(known.SchemeOptions) == len(c.SchemeOptions) || errors.As(err, &both) {
+			return err // with options that are not known yet, only what is so whatever their values are
 		}
 	}
 	// From here on, a placeholder stands for a good value.
@@ -325,6 +327,19 @@ func (p *receiverParser) check() error {
 		return err
 	}
 	return p.checkQueues()
+}
+
+// standIns puts good values where placeholders leave none: that an option is there is known before its value is.
+func (p *receiverParser) standIns(c config.Receiver) config.Receiver {
+	if hasPlaceholder(p.receiver.URL) {
+		c.URL = "https://hooks.example.com/webhooks"
+	}
+	if hasPlaceholder(p.receiver.Challenge) {
+		c.Challenge = "-"
+	}
+	c.SchemeOptions = maps.Clone(c.SchemeOptions)
+	maps.DeleteFunc(c.SchemeOptions, func(option, value string) bool { return value == "" && p.schemeOptions[option] != "" })
+	return c
 }
 
 // adaptedQueue is a queue of the Caddyfile that is being adapted.
