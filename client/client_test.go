@@ -86,6 +86,9 @@ var calls = map[string]struct {
 		_, err := c.Events.Get(ctx, "evt_1")
 		return err
 	}, "GET", "/events/evt_1", ""},
+	"Events.Delete": {func(ctx context.Context, c *client.Client) error {
+		return c.Events.Delete(ctx, "evt_1")
+	}, "DELETE", "/events/evt_1", ""},
 	"Deliveries.Get": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Deliveries.Get(ctx, "dlv_1")
 		return err

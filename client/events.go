@@ -112,6 +112,11 @@ func (e *Events) PublishBatch(ctx context.Context, in []Event) ([]PublishResult,
 	return out.Items, nil
 }
 
+// Delete deletes an event: its data and all kept answers to it are gone, and its waiting deliveries are cancelled.
+func (e *Events) Delete(ctx context.Context, id string) error {
+	return remove(ctx, e.c, "/events", id)
+}
+
 // Get returns a published event, with its deliveries.
 func (e *Events) Get(ctx context.Context, id string) (EventRecord, error) {
 	return get[EventRecord](ctx, e.c, "/events", id)

@@ -87,6 +87,11 @@ func (s *Sender) doShard(ctx context.Context, shard int) {
 				s.log.Error("cancelling deliveries of a deleted webhook; trying again", "webhook_id", webhookPrefix+what, "error", err)
 				s.lookLater(ctx, shard)
 			}
+		case "expunge":
+			if err := s.expungeOn(ctx, shard, what); err != nil && ctx.Err() == nil {
+				s.log.Error("taking an event's content out of the store; trying again", "error", err)
+				s.lookLater(ctx, shard)
+			}
 		case "replay":
 			s.replays.run(ctx, s, shard, what)
 		case "fanout":

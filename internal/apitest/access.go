@@ -49,6 +49,7 @@ var operations = []operation{
 	{"POST /events/batch", publishers, `{"events":[{"event":"video.uploaded","data":{}}]}`, 202, false, 403},
 	{"GET /events", readers, "", 200, false, 403},
 	{"GET /events/{event}", everybody, "", 200, true, 200},
+	{"DELETE /events/{event}", []api.Role{api.RoleManage, api.RoleAll}, "", 200, true, 403},
 	{"GET /event-types", everybody, "", 200, false, 200},
 	{"GET /deliveries/{delivery}", readers, "", 200, true, 200},
 	{"POST /deliveries/{delivery}/retry", managers, "", 202, true, 202},

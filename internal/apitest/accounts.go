@@ -87,6 +87,22 @@ func testAccountRecords(t *testing.T, c *client) {
 	})
 }
 
+// testExpunged is about an event that was deleted.
+func testExpunged(t *testing.T, c *client) {
+	c.webhook()
+	const event = `{"event":"video.uploaded","data":{"n":1},"id":"order-1"}`
+	c.do("POST", "/events", event).ok(202)
+	require.Equal(t, map[string]any{"id": "order-1"}, c.do("DELETE", "/events/order-1", "").ok(200))
+	for _, method := range []string{"GET", "DELETE"} {
+		code, _ := c.do(method, "/events/order-1", "").failure(404)
+		require.Equal(t, "not_found", code)
+	}
+	code, field := c.do("POST", "/events", event).failure(409)
+	require.Equal(t, []string{"conflict", "id"}, []string{code, field})
+	c.as(keyB).do("POST", "/events", event).ok(202)
+	c.do("DELETE", "/events/never-there", "").failure(404)
+}
+
 func texts(values []any) []string {
 	list := make([]string, len(values))
 	for i, v := range values {

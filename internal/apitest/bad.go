@@ -41,7 +41,7 @@ func testBadRequests(t *testing.T, c *client) {
 		"OPTIONS /webhooks":      "POST, GET, HEAD",
 		"POST /webhooks/whk_1":   "GET, HEAD, PUT, PATCH, DELETE",
 		"PUT /events":            "POST, GET, HEAD",
-		"PUT /events/batch":      "POST, GET, HEAD",
+		"PUT /events/batch":      "POST, GET, HEAD, DELETE",
 		"POST /event-types":      "GET, HEAD",
 		"GET /webhooks/w/replay": "POST",
 		"POST /openapi.json":     "GET, HEAD",

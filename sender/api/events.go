@@ -102,6 +102,10 @@ func (c *call) listEvents() (any, error) {
 	return page, nil
 }
 
+type deletedEvent struct {
+	ID string `json:"id"`
+}
+
 type eventTypes struct {
 	Items []eventType `json:"items"`
 }
@@ -259,6 +263,13 @@ func (c *call) getEvent() (any, error) {
 	return event{
 		ID: e.ID, Event: e.Type, Timestamp: seconds(e.Timestamp), Data: e.Data, Deliveries: deliveriesOf(e.Deliveries),
 	}, nil
+}
+
+func (c *call) deleteEvent() (any, error) {
+	if err := c.service.DeleteEvent(c.r.Context(), c.account, c.id); err != nil {
+		return nil, err
+	}
+	return deletedEvent{ID: c.id}, nil
 }
 
 func (c *call) listEventTypes() (any, error) {

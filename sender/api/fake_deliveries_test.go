@@ -22,7 +22,7 @@ func (f *fake) Event(_ context.Context, name, id string) (sender.EventRecord, er
 	a, done := f.in(name)
 	defer done()
 	s := a.events[id]
-	if s == nil {
+	if s == nil || s.deleted {
 		return sender.EventRecord{}, errMissing
 	}
 	r := sender.EventRecord{ID: id, Type: s.event.Type, Timestamp: s.event.Timestamp, Data: s.event.Data}

@@ -50,6 +50,7 @@ type registered struct {
 }
 
 type stored struct {
+	deleted   bool
 	event     sender.Event
 	published sender.Published
 }
@@ -274,7 +275,7 @@ func (f *fake) Publish(_ context.Context, name string, e sender.Event) (none sen
 		return none, refuse(sender.CodePayloadTooLarge, "data", "is too large")
 	}
 	if s := a.events[e.ID]; s != nil {
-		if s.event.Type != e.Type || !bytes.Equal(s.event.Data, e.Data) {
+		if s.deleted || s.event.Type != e.Type || !bytes.Equal(s.event.Data, e.Data) {
 			return none, refuse(sender.CodeConflict, "id", "is another event's")
 		}
 		p := s.published
@@ -457,4 +458,14 @@ func (f *fake) Accounts(_ context.Context, cursor string, limit int) (items []se
 		items = append(items, sender.Account{Account: name, CreatedAt: time.Now()})
 	}
 	return items, "", f.down
+}
+
+func (f *fake) DeleteEvent(_ context.Context, name, id string) error {
+	a, done := f.in(name)
+	defer done()
+	if a.events[id] == nil || a.events[id].deleted {
+		return errMissing
+	}
+	a.events[id].deleted = true
+	return f.down
 }

@@ -177,6 +177,14 @@ var routes = []route{
 		serve: (*call).getEvent,
 	},
 	{
+		method: http.MethodDelete, path: "/events/{id}", operation: "deleteEvent", tag: tagEvents, access: accessExpunge,
+		summary: "Delete an event",
+		description: "Its data and all kept answers to it are gone at once, and its waiting deliveries are cancelled. Its ID stays known for 72 hours: " +
+			"publishing it again is a conflict.",
+		status: http.StatusOK, answer: reflect.TypeFor[deletedEvent](), errors: notFound,
+		serve: (*call).deleteEvent,
+	},
+	{
 		method: http.MethodGet, path: "/event-types", operation: "listEventTypes", scope: scopeFree, tag: tagEvents, access: accessAny, accountless: true,
 		summary: "List the event types",
 		status:  http.StatusOK, answer: reflect.TypeFor[eventTypes](),

@@ -25,6 +25,7 @@ type Service interface {
 	PublishBatch(ctx context.Context, account string, events []sender.Event) []sender.PublishResult
 	Events(ctx context.Context, account string, f sender.EventFilter) (items []sender.EventSummary, next string, err error)
 	Event(ctx context.Context, account, id string) (sender.EventRecord, error)
+	DeleteEvent(ctx context.Context, account, id string) error
 	EventTypes() []config.EventType
 
 	Deliveries(ctx context.Context, account, webhookID string, f sender.DeliveryFilter) (items []sender.Delivery, next string, err error)

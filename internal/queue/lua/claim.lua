@@ -45,10 +45,14 @@ for _, member in ipairs(expired) do
   if not status or status == 'deleted' then
     cancel(lane, job)
   else
-    call('HINCRBY', base .. 'job:' .. lane .. job, 'x', 1)
-    call('PEXPIRE', base .. 'job:' .. lane .. job, C.open_ttl)
-    wait_again(lane, job, now, true)
-    moved = moved + 1
+    if is_expunged(job) then
+      call('DEL', base .. 'job:' .. lane .. job)
+    else
+      call('HINCRBY', base .. 'job:' .. lane .. job, 'x', 1)
+      call('PEXPIRE', base .. 'job:' .. lane .. job, C.open_ttl)
+      wait_again(lane, job, now, true)
+      moved = moved + 1
+    end
     freed[lane] = (freed[lane] or 0) + 1
   end
   call('ZREM', leases, member)

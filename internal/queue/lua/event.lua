@@ -12,7 +12,7 @@ local each, left = tonumber(ARGV[13]), tonumber(ARGV[14])
 local job = call('GET', base .. 'id:' .. account .. ':' .. id) or ARGV[12]
 if job == '' then return false end
 local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l')
-if e[1] ~= account or (e[2] or id) ~= id or not e[2] and job ~= ARGV[12] then return false end
+if e[1] ~= account or (e[2] or id) ~= id or not e[2] and job ~= ARGV[12] or not e[3] then return false end
 local created = tonumber(e[5])
 
 -- attempts looks through a lane's log from its end back to when the event came: what is older is not of this event.

@@ -18,6 +18,7 @@
 --                           x:<lane> reason of a failure that is not kept any more, p how far it has come, while it is not in all of
 --                           its lanes: <lanes done>:<byte of l at which the next begins>:<ms of the last part>, see push.lua,
 --                           v what subscriptions in stats was when many lanes were found,
+--                           z of one that was expunged how many of its lanes are done: nothing but a, i, c and, until all are, l is left beside it,
 --                           and where it has several lanes o deliveries not ended, d failed deliveries kept
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
 --   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
@@ -219,15 +220,24 @@ end
 -- not_reached reports whether an event's jobs have not come to the lane at a place yet. progress is its p.
 local function not_reached(progress, at) return progress and at and at > tonumber(string.match(progress, '^%d+')) end
 
--- write_state notes the state of a delivery, where its event is still known.
+-- is_expunged reports whether nothing may be kept of a job any more.
+local function is_expunged(job) return call('HEXISTS', base .. 'event:' .. job, 'z') == 1 end
+
+-- write_state notes the state of a delivery, where its event is still known. It returns true where it was expunged.
 local function write_state(lane, job, state, single)
   local event = base .. 'event:' .. job
   if single then
-    -- Every event has states: where there were none, it was gone, and HSET has just made another.
-    if call('HSET', event, 's', state) == 1 then call('DEL', event) end
-    return
+    -- Every event has states: where there were none, it was gone or expunged, and HSET has just made others.
+    if call('HSET', event, 's', state) == 0 then return false end
+    if is_expunged(job) then
+      call('HDEL', event, 's')
+      return true
+    end
+    call('DEL', event)
+    return false
   end
   local e = call('HMGET', event, 'l', 's')
+  if not e[2] then return is_expunged(job) end
   local at = e[1] and e[2] and state_at(e[1], lane)
   if at then call('HSET', event, 's', string.sub(e[2], 1, at - 1) .. state .. string.sub(e[2], at + 1)) end
 end
@@ -332,9 +342,9 @@ end
 -- cancel ends a job whose lane is gone.
 local function cancel(lane, job)
   local single = only_lane(job)
-  cancel_in(lane, job)
-  write_state(lane, job, STATE.cancelled, single)
   call('DEL', base .. 'job:' .. lane .. job)
+  if write_state(lane, job, STATE.cancelled, single) then return end
+  cancel_in(lane, job)
   ended(job, false, single)
 end
 

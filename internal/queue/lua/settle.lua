@@ -140,9 +140,10 @@ local function settle_plain(lane, t, began, from, count, place)
     if ours(t, place + i) then
       local text = ARGV[from + i]
       local job = string.sub(text, 1, JOB)
-      if #text > JOB then entries[#entries + 1] = entry(job, string.sub(text, JOB + 1)) end
-      write_state(lane, job, STATE.succeeded, true)
-      if noted then spent[#spent + 1] = job else ended(job, false, true) end
+      if not write_state(lane, job, STATE.succeeded, true) then
+        if #text > JOB then entries[#entries + 1] = entry(job, string.sub(text, JOB + 1)) end
+        if noted then spent[#spent + 1] = job else ended(job, false, true) end
+      end
       done = done + 1
       flow(t, false)
     end
@@ -156,15 +157,19 @@ end
 
 local function settle_one(lane, t, began, at)
   local job, outcome, attempts, reason, single = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 4], ARGV[at + 7] == '1'
-  if ARGV[at + 6] ~= '' then log(t, lane, { entry(job, ARGV[at + 6]) }) end
   local gone = not t.status or t.status == 'deleted'
+  local expunged
+  if outcome == 'ok' then expunged = write_state(lane, job, STATE.succeeded, single) else expunged = is_expunged(job) end
+  if ARGV[at + 6] ~= '' and not expunged then log(t, lane, { entry(job, ARGV[at + 6]) }) end
   if outcome == 'ok' then
     if reason == 'record' then call('DEL', base .. 'job:' .. lane .. job) end
-    write_state(lane, job, STATE.succeeded, single)
-    ended(job, false, single)
+    if not expunged then ended(job, false, single) end
     t.set.ls, t.set.lt = '1', now_text
     flow(t, ARGV[at + 5] == '1')
     if not gone then succeeded(t, lane, began) end
+  elseif expunged then -- nobody is to have it any more
+    call('DEL', base .. 'job:' .. lane .. job)
+    if outcome ~= 'back' and not gone then hold(t, began, tonumber(ARGV[at + 9])) end
   elseif gone then
     cancel(lane, job)
   elseif outcome == 'back' then

@@ -1,4 +1,5 @@
 import { newEventId } from './ids.js';
+import { remove } from './keys.js';
 import type { EventInput, EventRecord, EventSummary, PublishedEvent, PublishResult } from './models.js';
 import { List, type Page, type PageOptions } from './pages.js';
 import { pathWith, timestamp, type CallOptions, type Transport } from './transport.js';
@@ -43,6 +44,11 @@ export class Events {
       (cursor) => this.#transport.send<Page<EventSummary>>({ method: 'GET', path: '/events', query: { ...query, cursor }, signal }),
       options.cursor,
     );
+  }
+
+  /** Deletes an event: its data and all kept answers to it are gone, and its waiting deliveries are cancelled. */
+  delete(id: string, options: CallOptions = {}): Promise<void> {
+    return remove(this.#transport, pathWith('/events', id), options);
   }
 
   /** Gets a published event, with its deliveries. */

@@ -44,6 +44,7 @@ describe('every call', () => {
     'accounts.get': ['GET', '/account', (c) => c.accounts.get()],
     'accounts.update': ['PUT', '/account', (c) => c.accounts.update({ notifyEmail: [], notifyUrl: null }), {"notifyEmail": [], "notifyUrl": null}],
     'accounts.list': ['GET', '/accounts?limit=2', (c) => c.accounts.list({ limit: 2 })],
+    'events.delete': ['DELETE', '/events/evt_1', (c) => c.events.delete('evt_1')],
     'apiKeys.delete': ['DELETE', '/api-keys/key_1', (c) => c.apiKeys.delete('key_1')],
     'portalLinks.create': ['POST', '/portal-links', (c) => c.portalLinks.create({ webhookId: 'whk_1' }), {"webhookId": "whk_1"}],
   };

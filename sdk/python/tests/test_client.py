@@ -76,6 +76,7 @@ CALLS = {
     'replays.cancel': (lambda c: c.replays.cancel('rpl_1'), 'DELETE', '/replays/rpl_1', None, REPLAY),
     'api_keys.create': (lambda c: c.api_keys.create('read', expires_in='1h0m0s'), 'POST', '/api-keys', {'role': 'read', 'expiresIn': '1h0m0s'}, KEY),
     'api_keys.list': (lambda c: c.api_keys.list(limit=2), 'GET', '/api-keys?limit=2', None, {'items': [KEY]}),
+    'events.delete': (lambda c: c.events.delete('evt_1'), 'DELETE', '/events/evt_1', None, {'id': 'evt_1'}),
     'api_keys.delete': (lambda c: c.api_keys.delete('key_1'), 'DELETE', '/api-keys/key_1', None, {'id': 'key_1'}),
     'accounts.get': (lambda c: c.accounts.get(), 'GET', '/account', None, ACCOUNT),
     'accounts.update': (

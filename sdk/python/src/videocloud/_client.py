@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 from ._accounts import Accounts
 from ._connections import HTTP
 from ._errors import VideoCloudError
-from ._keys import ApiKeys, PortalLinks
+from ._keys import ApiKeys, PortalLinks, remove
 from ._models import Delivery, DeliveryState, EventRecord, EventSummary, EventType, PublishedEvent, Replay, build, format_time, items
 from ._pages import Page
 from ._transport import Transport, path_with
@@ -108,6 +108,10 @@ class Events:
             return [build(EventSummary, raw) for raw in items(data)], data.get('nextCursor')
 
         return Page(load, cursor)
+
+    def delete(self, id: str) -> None:
+        """Deletes an event: its data and all kept answers to it are gone, and its waiting deliveries are cancelled."""
+        remove(self._transport, path_with('/events', id))
 
     def get(self, id: str) -> EventRecord:
         """Gets a published event, with its deliveries."""
