@@ -107,6 +107,9 @@ func TestAnExpungedEventLeavesNothingBehind(t *testing.T) {
 				requireError(t, b.DeleteEvent(t.Context(), account, "order-1"), CodeNotFound, "")
 				_, err = b.Publish(t.Context(), account, event)
 				requireError(t, err, CodeConflict, "id")
+				list, _, err := b.Events(t.Context(), account, EventFilter{})
+				require.NoError(t, err)
+				require.Empty(t, list)
 			}
 			for _, d := range p.Deliveries {
 				_, err := b.Delivery(t.Context(), "default", d.ID)

@@ -23,7 +23,7 @@ while left > 0 do
     local job, its_kind = entry[2][2], entry[2][4]
     if kind == '' or kind == its_kind then
       local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 't', 'c', 's')
-      if e[1] == account then
+      if e[1] == account and e[3] then -- one that was expunged has none of that
         found = found + 1
         for _, v in ipairs({ job, e[2] or '', its_kind, e[3], e[4], e[5] or '' }) do reply[#reply + 1] = v end
       end
