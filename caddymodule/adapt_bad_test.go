@@ -162,7 +162,6 @@ func TestBadCaddyfile(t *testing.T) {
 		"challenge not known yet":   {inReceiver("scheme github\nchallenge {env.NOT_KNOWN_YET} # here"), "challenge: it can't be with this scheme: github has no set-up request"},
 		"url not known yet":         {inReceiver("scheme github\nurl {env.NOT_KNOWN_YET} # here"), "url: it can't be with this scheme: github does not sign the URL"},
 		"url of no use beside one":  {inReceiver("scheme kaltura {\nalg {env.NOT_KNOWN_YET}\n}\nurl {env.NOT_KNOWN_YET} # here"), "url: it can't be with this scheme"},
-		"time of no use beside one": {inReceiver("scheme github\nrequire_timestamp # here\nurl {env.NOT_KNOWN_YET}"), "require_timestamp"},
 		"tolerance off of no use":   {inReceiver("scheme github\ntolerance off # here"), "github has no timestamp"},
 		"url of no use":             {inReceiver("scheme github\nurl https://hooks.example.com # here"), "github does not sign the URL"},
 		"challenge of no use":       {inReceiver("scheme github\nchallenge token # here"), "github has no set-up request"},
