@@ -24,7 +24,12 @@ var (
 const (
 	acceptEvents = 128
 	acceptBytes  = 512 << 10
+	acceptWrites = 1500
 )
+
+// writes is the most that the script may write for the event: the keys of each claim, given back where one of them is in work, and a
+// job, or a dead one, for each app.
+func (a *accept) writes() int { return 4*len(a.claims) + 6*len(a.targets) }
 
 // oneLane marks the payload of an event with one lane, see lib.lua of internal/queue.
 const oneLane = '1'
@@ -106,9 +111,10 @@ type acceptor struct {
 }
 
 func (t *acceptor) most(events []*accept) int {
-	n, size := 0, 0
+	n, size, writes := 0, 0, 0
 	for n < len(events) && n < acceptEvents {
-		if size += len(events[n].payload) * events[n].to; n > 0 && size > acceptBytes {
+		size += len(events[n].payload) * events[n].to
+		if writes += events[n].writes(); n > 0 && (size > acceptBytes || writes > acceptWrites) {
 			break
 		}
 		n++
