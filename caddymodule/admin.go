@@ -31,6 +31,7 @@ func init() { caddy.RegisterModule(new(adminAPI)) }
 //	GET  /webhooks/show       an event in a receiver's queue, with headers and payload
 //	POST /webhooks/forget     lets a receiver take an event again
 //	GET  /webhooks/backup     all that the store holds, sealed secrets and payloads too; POST restore takes it
+//	POST /webhooks/notify-test  sends one message to each address that notices go to
 //	POST /webhooks/reencrypt  encrypts all stored secrets with the first encryption key
 type adminAPI struct{}
 
@@ -55,6 +56,7 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "/webhooks/forget", Handler: adminHandler{http.MethodPost: answering(forget)}},
 		{Pattern: "/webhooks/backup", Handler: adminHandler{http.MethodGet: backup}},
 		{Pattern: "/webhooks/restore", Handler: adminHandler{http.MethodPost: answering(restore)}},
+		{Pattern: "/webhooks/notify-test", Handler: adminHandler{http.MethodPost: answering(notifyTest)}},
 		{Pattern: "/webhooks/reencrypt", Handler: adminHandler{http.MethodPost: answering(reencrypt)}},
 	}
 }

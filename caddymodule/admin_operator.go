@@ -137,6 +137,16 @@ func reencrypt(r *http.Request, a *App) (int, any, error) {
 	return http.StatusOK, changed{n}, err
 }
 
+// notifyTest answers POST /webhooks/notify-test.
+func notifyTest(r *http.Request, a *App) (int, any, error) {
+	s, err := a.operated()
+	if err != nil {
+		return 0, nil, err
+	}
+	list, err := s.TestNotices(r.Context())
+	return http.StatusOK, listAnswer[sender.NotifyTest]{Items: list}, err
+}
+
 // startReplay answers POST /webhooks/replays.
 func startReplay(r *http.Request, a *App) (int, any, error) {
 	var q struct {

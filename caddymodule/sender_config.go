@@ -68,6 +68,20 @@ type Sender struct {
 	// NotifySecret signs the notices to notify_url. Write a placeholder.
 	NotifySecret string `json:"notify_secret,omitempty"`
 
+	// NotifySlack is the address of a Slack incoming webhook that gets every notice. Write a placeholder: who has it may
+	// post there. Default: none.
+	NotifySlack string `json:"notify_slack,omitempty"`
+
+	// NotifyEmail are addresses of the operator's that get every notice by mail. Take placeholders. Default: none.
+	NotifyEmail []string `json:"notify_email,omitempty"`
+
+	// SMTPURL is the server that takes mail about failed webhooks, to notify_email and to the addresses of accounts:
+	// smtp://user:password@host:587, with STARTTLS required but on loopback, or smtps://. Takes placeholders. Default: none.
+	SMTPURL string `json:"smtp,omitempty"`
+
+	// SMTPFrom is the address that such mail comes from. Takes placeholders.
+	SMTPFrom string `json:"smtp_from,omitempty"`
+
 	// PortalURL is where customers reach the portal, such as https://hooks.example.com/console/portal/. Takes placeholders.
 	// Default: none; then links to it can be made for loopback only.
 	PortalURL string `json:"portal_url,omitempty"`
@@ -102,6 +116,10 @@ func (s *Sender) settings(values *resolver) (config.Sender, error) {
 		HistoryAge:         time.Duration(s.HistoryAge),
 		NotifyURL:          values.one("notify_url", s.NotifyURL),
 		NotifySecret:       values.secret("notify_url", s.NotifySecret),
+		NotifySlack:        values.one("notify_slack", s.NotifySlack),
+		NotifyEmail:        values.all("notify_email", s.NotifyEmail),
+		SMTPURL:            values.one("smtp", s.SMTPURL),
+		SMTPFrom:           values.one("smtp", s.SMTPFrom),
 		PortalURL:          values.one("portal_url", s.PortalURL),
 		GoneDisable:        s.GoneDisable,
 		PropagateTrace:     s.PropagateTrace,
@@ -174,6 +192,9 @@ func (s *Sender) options() block {
 			return o.duration(&s.HistoryAge)
 		},
 		"notify_url":      func(o option) error { return o.word(&s.NotifyURL, &s.NotifySecret) },
+		"notify_slack":    func(o option) error { return o.word(&s.NotifySlack) },
+		"notify_email":    func(o option) error { return o.words(&s.NotifyEmail) },
+		"smtp":            func(o option) error { return o.word(&s.SMTPURL, &s.SMTPFrom) },
 		"portal_url":      func(o option) error { return o.word(&s.PortalURL) },
 		"gone":            func(o option) error { return o.switchedBy(&s.GoneDisable, "disable") },
 		"propagate_trace": func(o option) error { return o.flag(&s.PropagateTrace) },

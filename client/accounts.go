@@ -55,6 +55,14 @@ func (a *Accounts) Update(ctx context.Context, u AccountUpdate) (Account, error)
 	return out, err
 }
 
+// Confirm does what the link in a mail is for, by the token that it ends with: the one in the first mail to an address
+// confirms it, the one in each later mail takes it out. The answer says which.
+func (a *Accounts) Confirm(ctx context.Context, token string) (NotifyEmail, error) {
+	return create[NotifyEmail](ctx, a.c, "/account/confirm", struct {
+		Token string `json:"token"`
+	}{token})
+}
+
 // List returns one page of all accounts, by name.
 func (a *Accounts) List(ctx context.Context, o ListOptions) (Page[Account], error) {
 	return list[Account](ctx, a.c, "/accounts", o.query())

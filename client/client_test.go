@@ -146,6 +146,10 @@ var calls = map[string]struct {
 		_, err := c.Accounts.Update(ctx, client.AccountUpdate{NotifyEmail: []string{}, NotifyURL: &none})
 		return err
 	}, "PUT", "/account", `{"notifyEmail":[],"notifyUrl":""}`},
+	"Accounts.Confirm": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Accounts.Confirm(ctx, "t")
+		return err
+	}, "POST", "/account/confirm", `{"token":"t"}`},
 	"Accounts.List": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Accounts.List(ctx, client.ListOptions{Limit: 2})
 		return err

@@ -90,7 +90,7 @@ func TestRetries(t *testing.T) {
 		require.NotEqual(t, member(t, s.seen()[0].body, "id"), member(t, s.seen()[1].body, "id"))
 	})
 
-	once := map[string]bool{"Webhooks.Register": true, "Webhooks.Test": true, "Webhooks.Replay": true, "Webhooks.Update": true, "Deliveries.Retry": true, "Webhooks.RetryFailed": true, "APIKeys.Create": true, "PortalLinks.Create": true}
+	once := map[string]bool{"Webhooks.Register": true, "Webhooks.Test": true, "Webhooks.Replay": true, "Webhooks.Update": true, "Deliveries.Retry": true, "Webhooks.RetryFailed": true, "APIKeys.Create": true, "PortalLinks.Create": true, "Accounts.Confirm": true}
 	for name, test := range calls {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -56,6 +56,14 @@ type Sender struct {
 	// PortalURL is where customers reach the portal, such as https://hooks.example.com/console/portal/. Default: none; then
 	// links to it can be made for loopback only.
 	PortalURL string
+	// SMTPURL is the server that takes mail about failed webhooks: smtp:// or smtps://. Default: none.
+	SMTPURL string
+	// SMTPFrom is the address that such mail comes from.
+	SMTPFrom string
+	// NotifyEmail are the operator's addresses, which get every notice. Default: none.
+	NotifyEmail []string
+	// NotifySlack is the address of a Slack incoming webhook that gets every notice. Default: none.
+	NotifySlack string
 	// GoneDisable makes an answer of 410 end the delivery and disable the webhook.
 	GoneDisable bool
 	// PropagateTrace sends traceparent and tracestate to webhooks.
@@ -134,6 +142,9 @@ func (s *Sender) Validate() error {
 			return fmt.Errorf("notify_url: its secret needs at least %d bytes", MinSecretSize)
 		}
 	}
+	if err := s.validateMail(); err != nil {
+		return err
+	}
 	if s.PortalURL != "" {
 		u, err := url.Parse(s.PortalURL)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.ContainsAny(s.PortalURL, "#?") {
@@ -154,6 +165,12 @@ func (s *Sender) together() error {
 	}
 	if s.NotifySecret != "" && s.NotifyURL == "" {
 		return conflict("notify_secret", "notify_url", "the secret signs notices to a URL, and there is none; give notify_url too")
+	}
+	if len(s.NotifyEmail) > 0 && s.SMTPURL == "" {
+		return conflict("notify_email", "smtp", "mail needs a server that takes it, and there is none; give smtp too")
+	}
+	if s.SMTPFrom != "" && s.SMTPURL == "" {
+		return conflict("smtp_from", "smtp", "mail needs a server that takes it, and there is none; give smtp too")
 	}
 	return nil
 }

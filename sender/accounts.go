@@ -45,6 +45,9 @@ type AccountUpdate struct {
 	Emails       *[]string
 	NotifyURL    *string // empty: none, and its secret goes with it
 	NotifySecret *string // 16 to 256 bytes; empty makes one
+	// Portal says where the portal is, for links in mails to addresses that are to be confirmed. It is asked only where
+	// there is mail. Nil: only the configuration does.
+	Portal func() (string, error)
 }
 
 // accountLane stands where a webhook's lane does in what the secret of an account is sealed for. Lanes of webhooks are longer.
@@ -56,6 +59,9 @@ type accountInfo struct {
 	Emails []NotifyEmail `json:"emails,omitempty"`
 	URL    string        `json:"url,omitempty"`
 	Secret string        `json:"secret,omitempty"` // of URL, sealed
+	// Keys make the tokens of links in mails to an address; sealed.
+	Keys   map[string]string `json:"keys,omitempty"`
+	Portal string            `json:"portal,omitempty"` // where such links lead, unless the configuration says so
 }
 
 // accountRecord is an account as it stands in the store.
@@ -144,12 +150,31 @@ func (s *Sender) UpdateAccount(ctx context.Context, account string, u AccountUpd
 	if err := s.checkAccountUpdate(u); err != nil {
 		return Account{}, "", err
 	}
+	var unconfirmed []string
 	r, err := s.changeAccount(ctx, account, func(r *accountRecord) error {
-		secret, err = s.applyTo(r, u)
+		if secret, err = s.applyTo(r, u); err != nil || u.Emails == nil {
+			return err
+		}
+		if unconfirmed, err = s.setMailKeys(r); err != nil || s.mails.server == nil || len(unconfirmed) == 0 {
+			unconfirmed = nil
+			return err
+		}
+		if u.Portal != nil {
+			r.Portal, err = u.Portal()
+		}
 		return err
 	})
 	if err != nil {
 		return Account{}, "", err
+	}
+	shard, err := s.shard(ctx, account)
+	if err != nil {
+		return Account{}, "", err
+	}
+	for _, address := range unconfirmed {
+		if err := s.mailbox(ctx, shard, boxesOfMail, boxName(account, address), fieldConfirm, "", 0); err != nil {
+			return Account{}, "", s.unavailable("mail", err) // asking for the same again mails what is missing
+		}
 	}
 	return r.shown(), secret, nil
 }

@@ -66,6 +66,14 @@ func (s *Sender) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 	if err != nil {
 		return queue.Outcome{Kind: queue.Back} // known from the claim on, but on a cluster of which a node is down: no failure of the endpoint's
 	}
+	if owner := ownerOf(j.Lane); owner != "" {
+		if j.Meta, err = s.ownerMeta(ctx, owner); err != nil {
+			return queue.Outcome{Kind: queue.Back}
+		}
+		if j.Meta == "" {
+			return queue.Outcome{Kind: queue.Failed, Reason: ReasonDisabled}
+		}
+	}
 	number := j.Attempts + 1
 	began := time.Now()
 	var r result
@@ -308,7 +316,7 @@ type detail struct {
 // failureDetail is the detail of a failure, or the mark for one that must not cause a notice.
 func failureDetail(j *queue.Job, p *payload, number int, r *result) string {
 	switch {
-	case j.Lane == notifyLane:
+	case isNotifying(j.Lane):
 		return ""
 	case p.notice:
 		return "-" // a failing notice never makes another notice

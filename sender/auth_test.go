@@ -12,6 +12,7 @@ import (
 	"io"
 	"log"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -63,6 +64,12 @@ func (a *authority) client(name string, ends time.Time) *Auth {
 		Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})),
 		Key:         string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 	}
+}
+
+// server is the certificate of a server on 127.0.0.1.
+func (a *authority) server() (*x509.Certificate, *ecdsa.PrivateKey) {
+	key, c := a.made(&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, NotAfter: time.Now().Add(time.Hour)})
+	return c, key
 }
 
 // authed registers a webhook whose endpoint asks something of its callers.

@@ -114,6 +114,9 @@ func (s *Sender) newEndpoint(lane, text string) (*endpoint, error) {
 	if lane == notifyLane {
 		e.via = s.notify.transport
 	}
+	if ownerOf(lane) != "" {
+		lane = accountLane // what its secret is sealed for
+	}
 	secret, err := s.open(m.Account, lane, m.Secret)
 	if err != nil {
 		return nil, err

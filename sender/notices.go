@@ -116,8 +116,15 @@ func (s *Sender) sendNotice(ctx context.Context, shard int, n notice) error {
 	if err != nil {
 		return fmt.Errorf("writing a notice: %w", err)
 	}
+	_, of, err := s.accountRecord(ctx, r.account)
+	if err != nil {
+		return err
+	}
 	s.announce(ctx, r, n, d, data)
-	return s.publishNotice(ctx, shard, r, n, event, data)
+	if err := s.tell(ctx, shard, r, n, of); err != nil {
+		return err
+	}
+	return s.publishNotice(ctx, shard, r, n, event, data, of)
 }
 
 // announce tells the operator: a log line and an event of the host program.
@@ -138,8 +145,8 @@ func (s *Sender) announce(ctx context.Context, r *record, n notice, d noticeData
 	s.o.OnEvent(ctx, d.Kind, fields)
 }
 
-// publishNotice publishes a notice to the account's other webhooks, and to the operator's notify_url.
-func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n notice, event string, data []byte) error {
+// publishNotice publishes a notice to the account's other webhooks, to its owner's notifyUrl and to the operator's notify_url.
+func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n notice, event string, data []byte, of *accountRecord) error {
 	job := noticeJob(s.queue.Tag(shard), n)
 	own, _ := queue.JobBytes(job)
 	q := &queue.Event{
@@ -151,19 +158,45 @@ func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n noti
 	if _, err := s.queue.Push(ctx, shard, q); err != nil {
 		return err
 	}
+	if of.URL != "" {
+		if err := s.pushNotice(ctx, shard, q, ownerLane(r.account)); err != nil {
+			return err
+		}
+	}
 	if s.c.NotifyURL == "" {
 		return nil
 	}
-	// Only so that the lane is served: where it goes is up to the configuration of the process that attempts it.
-	conf := s.queue.Tag(shard) + "conf:" + notifyLane
+	return s.pushNotice(ctx, shard, q, notifyLane)
+}
+
+// pushNotice queues a notice in a lane whose deliveries are not those of a webhook.
+func (s *Sender) pushNotice(ctx context.Context, shard int, q *queue.Event, lane string) error {
+	// Only so that the lane is served: where it goes is up to the configuration of the process that attempts it, or to the
+	// account as it is then.
+	conf := s.queue.Tag(shard) + "conf:" + lane
 	if err := s.store.Client().HSet(ctx, conf, "st", string(StatusActive), "a", notifyAccount).Err(); err != nil {
 		return err
 	}
-	toOperator := *q
-	toOperator.Account, toOperator.IDJob, toOperator.Job, toOperator.Lane, toOperator.Except = notifyAccount, "", queue.NewJobID(newUUID()), notifyLane, ""
-	_, err := s.queue.Push(ctx, shard, &toOperator)
+	to := *q
+	to.Account, to.IDJob, to.Job, to.Lane, to.Except = notifyAccount, "", queue.NewJobID(newUUID()), lane, ""
+	_, err := s.queue.Push(ctx, shard, &to)
 	return err
 }
+
+// ownerLane is the lane of what goes to an account's notifyUrl. Lanes of webhooks have no tilde.
+func ownerLane(account string) string { return notifyLane + "~" + account }
+
+// ownerOf is the account of an ownerLane, "" for another lane.
+func ownerOf(lane string) string {
+	account, _ := strings.CutPrefix(lane, notifyLane+"~")
+	if account == lane {
+		return ""
+	}
+	return account
+}
+
+// isNotifying reports whether a lane's deliveries are notices to an operator or an owner.
+func isNotifying(lane string) bool { return lane == notifyLane || ownerOf(lane) != "" }
 
 // noticeTime is when its entry was written, by Redis' clock.
 func noticeTime(n notice) time.Time {
@@ -193,6 +226,15 @@ type notifier struct {
 }
 
 func (s *Sender) newNotifier() (n notifier, err error) {
+	if s.c.NotifyURL == "" && s.c.NotifySlack == "" {
+		return n, nil
+	}
+	n.transport = s.o.Transport
+	if n.transport == nil {
+		anywhere := &destination.Policy{AllowHTTP: true, AllowPrivate: true, Forbidden: s.o.Forbidden,
+			Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}
+		n.transport = destination.NewTransport(anywhere, destination.TransportOptions{})
+	}
 	if s.c.NotifyURL == "" {
 		return n, nil
 	}
@@ -204,13 +246,18 @@ func (s *Sender) newNotifier() (n notifier, err error) {
 	if err != nil {
 		return n, fmt.Errorf("notify_url: %w", err)
 	}
-	n.meta, n.transport = string(b), s.o.Transport
-	if n.transport == nil {
-		anywhere := &destination.Policy{AllowHTTP: true, AllowPrivate: true, Forbidden: s.o.Forbidden,
-			Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}
-		n.transport = destination.NewTransport(anywhere, destination.TransportOptions{})
-	}
+	n.meta = string(b)
 	return n, nil
+}
+
+// ownerMeta is where notices to the owner of an account go, as of now; "" where they go nowhere any more.
+func (s *Sender) ownerMeta(ctx context.Context, account string) (string, error) {
+	_, of, err := s.accountRecord(ctx, account)
+	if err != nil || of.URL == "" {
+		return "", err
+	}
+	text, err := json.Marshal(meta{URL: of.URL, Account: account, Secret: of.Secret})
+	return string(text), err
 }
 
 // endpointOf returns where a job goes.

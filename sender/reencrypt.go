@@ -43,6 +43,9 @@ func (s *Sender) Reencrypt(ctx context.Context) (n int, err error) {
 		}
 		return nil
 	})
+	if err == nil {
+		err = s.resealAccounts(ctx)
+	}
 	if err == nil && failed > 0 {
 		howMany := fmt.Sprintf("%d webhooks", failed)
 		if failed == 1 {
@@ -110,5 +113,54 @@ func (s *Sender) resealed(r *record, m *meta, now time.Time) (stale bool, err er
 		m.OldKeys, stale = slices.DeleteFunc(m.OldKeys, ended), true
 	}
 	m.eachSealed(again)
+	return stale, err
+}
+
+// resealAccounts seals the secrets of accounts anew: what signs their notices, and what makes links in their mails.
+func (s *Sender) resealAccounts(ctx context.Context) error {
+	names, err := s.accountNames(ctx, "", 0)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		_, r, err := s.accountRecord(ctx, name)
+		if err != nil {
+			return err
+		}
+		if stale, err := s.resealedAccount(r); err != nil || !stale {
+			if err != nil {
+				return fmt.Errorf("%w: those of account %s: %w", ErrUnopened, name, err)
+			}
+			continue
+		}
+		_, err = s.changeAccount(ctx, name, func(r *accountRecord) error {
+			_, err := s.resealedAccount(r)
+			return err
+		})
+		if err != nil && !errors.Is(err, errEnding) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Sender) resealedAccount(r *accountRecord) (stale bool, err error) {
+	again := func(sealed string) string {
+		value, current, e := s.sealer.Open(sealed, seal.AssociatedData(r.account, accountLane))
+		if e != nil || current {
+			err = errors.Join(err, e)
+			return sealed
+		}
+		stale = true
+		sealed, e = s.seal(r.account, accountLane, string(value))
+		err = errors.Join(err, e)
+		return sealed
+	}
+	if r.Secret != "" {
+		r.Secret = again(r.Secret)
+	}
+	for address, key := range r.Keys {
+		r.Keys[address] = again(key)
+	}
 	return stale, err
 }

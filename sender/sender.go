@@ -106,6 +106,7 @@ type Sender struct {
 	replays   replays
 	pace      pace
 	notify    notifier
+	mails     mailing
 
 	dispatcher *queue.Dispatcher
 	chores     chan int // shards with notices or chores to look at
@@ -170,6 +171,9 @@ func New(o Options) (*Sender, error) {
 	if s.notify, err = s.newNotifier(); err != nil {
 		return nil, err
 	}
+	if s.mails, err = s.newMailing(); err != nil {
+		return nil, err
+	}
 	s.queue = queue.New(s.store, s.limits(), queue.ShardTags(s.store.Prefix()))
 	s.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: s.queue, Store: s.store, Shards: s.store.Shards, Handler: s.attempt,
@@ -206,6 +210,7 @@ func (s *Sender) Start(ctx context.Context) error {
 	s.began.Store(time.Now().UnixMilli())
 	s.running.Go(func() { s.dispatcher.Run(ctx) })
 	s.running.Go(func() { s.beat(ctx) })
+	s.running.Go(func() { s.doMail(ctx) })
 	s.running.Go(func() {
 		s.doChores(ctx)
 		s.replays.wait.Wait()

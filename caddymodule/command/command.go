@@ -82,7 +82,7 @@ func build(root *cobra.Command) {
 		return finish(cmd, usagef("there is no command %q; see caddy webhook --help", args[0]))
 	}
 	root.AddCommand(newKeygen(), newSign(), newVerify(), newSend(), newListen(),
-		newStats(), newWebhooks(), newEvents(), newTail(), newExplain(), newShow(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt(), newBackup(), newRestore(), newVersion(), newSchemes())
+		newStats(), newWebhooks(), newEvents(), newTail(), newExplain(), newShow(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt(), newNotifyTest(), newBackup(), newRestore(), newVersion(), newSchemes())
 	complete(root)
 	// Caddy's own help ends in where its own documentation is.
 	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}

@@ -65,6 +65,7 @@ func (c *call) updateAccount() (any, error) {
 	}
 	a, secret, err := c.service.UpdateAccount(c.r.Context(), c.account, sender.AccountUpdate{
 		Name: in.Name, Emails: (*[]string)(in.NotifyEmail), NotifyURL: in.NotifyURL, NotifySecret: in.NotifySecret,
+		Portal: c.portal,
 	})
 	if err != nil {
 		return nil, err
@@ -82,4 +83,19 @@ func (c *call) listAccounts() (any, error) {
 		page.Items[i] = accountOf(a)
 	}
 	return page, nil
+}
+
+// confirmation is the body of POST /account/confirm.
+type confirmation struct {
+	Token string `json:"token" required:"true" min:"1" max:"512" doc:"What the link in the mail ends with."`
+}
+
+var confirmationPlan = planOf(reflect.TypeFor[confirmation]())
+
+func (c *call) confirmEmail() (any, error) {
+	in, err := decode[confirmation](c, confirmationPlan, maxConfirmBody)
+	if err != nil {
+		return nil, err
+	}
+	return c.service.ConfirmEmail(c.r.Context(), in.Token)
 }

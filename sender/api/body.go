@@ -18,6 +18,8 @@ const (
 	maxEventBody  = config.MaxEnvelopeSize + 2<<10
 	maxBatchBody  = config.MaxBatchSize
 	maxConfigBody = 64 << 10 // webhooks and replays
+
+	maxConfirmBody = 2 << 10 // from whoever has a link, without a key
 )
 
 // decode reads the request's body into a struct, by its plan.

@@ -251,6 +251,15 @@ var routes = []route{
 		serve:  (*call).updateAccount,
 	},
 	{
+		method: http.MethodPost, path: "/account/confirm", operation: "confirmEmail", tag: tagAccounts, access: accessOpen,
+		summary: "Confirm an address of an account's owner",
+		description: "Does what the link in a mail is for, by the token that it ends with: the one in the first mail confirms the address, the one in " +
+			"each later mail takes it out. Takes no key.",
+		request: reflect.TypeFor[confirmation](), status: http.StatusOK, answer: reflect.TypeFor[sender.Confirmation](),
+		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict),
+		serve:  (*call).confirmEmail,
+	},
+	{
 		method: http.MethodGet, path: "/accounts", operation: "listAccounts", tag: tagAccounts, access: accessOperator, accountless: true,
 		summary: "List the accounts, by name", description: "Those that have stored anything. By a key of every account.",
 		query: []string{paramLimit, paramCursor}, status: http.StatusOK, answer: reflect.TypeFor[accountPage](),

@@ -41,6 +41,8 @@ type Service interface {
 
 	Account(ctx context.Context, account string) (sender.Account, error)
 	UpdateAccount(ctx context.Context, account string, u sender.AccountUpdate) (a sender.Account, secret string, err error)
+	// ConfirmEmail does what a link in a mail is for.
+	ConfirmEmail(ctx context.Context, token string) (sender.Confirmation, error)
 	// Accounts lists every account that has stored anything.
 	Accounts(ctx context.Context, cursor string, limit int) (items []sender.Account, next string, err error)
 

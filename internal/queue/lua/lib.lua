@@ -41,6 +41,7 @@
 --   topic:<t>        set    lanes that subscribe to a topic
 --   hooks:<account>  zset   lanes of an account -> when they were made
 --   account:<name>   hash   an account: c created, v version, info what its owner set (opaque here), x from when on it is being deleted
+--   mails:<kind>     zset   mailboxes -> when they are due; mailbox:<box> and mailed:<box>: see mail_add.lua
 --   token:<lane>     string an access token, sealed; tokenlock:<lane> who asks for one
 --   accountlist      zset   all accounts, each with a score of 0, so that they are in the order of their names
 --   chores           set    what whoever comes next goes on with; here fanout:<job>, for an event that is not in all of its lanes

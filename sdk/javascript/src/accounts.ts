@@ -1,4 +1,4 @@
-import type { Account, AccountInput, ChangedAccount } from './models.js';
+import type { Account, AccountInput, ChangedAccount, NotifyEmail } from './models.js';
 import { List, type Page, type PageOptions } from './pages.js';
 import type { CallOptions, Transport } from './transport.js';
 
@@ -19,6 +19,14 @@ export class Accounts {
   update(input: AccountInput, options: CallOptions = {}): Promise<ChangedAccount> {
     const repeatable = input.notifyUrl === undefined || input.notifySecret !== undefined;
     return this.#transport.send({ ...options, method: 'PUT', path: '/account', body: input, repeatable });
+  }
+
+  /**
+   * Does what the link in a mail is for, by the token that it ends with: the one in the first mail to an address confirms
+   * it, the one in each later mail takes it out. The answer says which. Not retried.
+   */
+  confirm(token: string, options: CallOptions = {}): Promise<NotifyEmail> {
+    return this.#transport.send({ ...options, method: 'POST', path: '/account/confirm', body: { token } });
   }
 
   /** Lists all accounts, by name. */

@@ -43,6 +43,7 @@ describe('every call', () => {
     'apiKeys.list': ['GET', '/api-keys?limit=2', (c) => c.apiKeys.list({ limit: 2 })],
     'accounts.get': ['GET', '/account', (c) => c.accounts.get()],
     'accounts.update': ['PUT', '/account', (c) => c.accounts.update({ notifyEmail: [], notifyUrl: null }), {"notifyEmail": [], "notifyUrl": null}],
+    'accounts.confirm': ['POST', '/account/confirm', (c) => c.accounts.confirm('t'), {"token": "t"}],
     'accounts.list': ['GET', '/accounts?limit=2', (c) => c.accounts.list({ limit: 2 })],
     'events.delete': ['DELETE', '/events/evt_1', (c) => c.events.delete('evt_1')],
     'apiKeys.delete': ['DELETE', '/api-keys/key_1', (c) => c.apiKeys.delete('key_1')],

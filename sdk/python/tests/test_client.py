@@ -82,10 +82,14 @@ CALLS = {
     'accounts.update': (
         lambda c: c.accounts.update(notify_email=['a@example.com'], notify_url='', name='Shop'),
         'PUT', '/account', {'name': 'Shop', 'notifyEmail': ['a@example.com'], 'notifyUrl': ''}, ACCOUNT),
+    'accounts.confirm': (
+        lambda c: c.accounts.confirm('t'),
+        'POST', '/account/confirm', {'token': 't'}, {'address': 'a@example.com', 'confirmed': True},
+    ),
     'accounts.list': (lambda c: c.accounts.list(limit=2), 'GET', '/accounts?limit=2', None, {'items': [ACCOUNT]}),
     'portal_links.create': (lambda c: c.portal_links.create(webhook_id='whk_1'), 'POST', '/portal-links', {'webhookId': 'whk_1'}, LINK),
 }
-ONCE = {'webhooks.register', 'webhooks.update', 'webhooks.test', 'webhooks.replay', 'deliveries.retry', 'webhooks.retry_failed', 'api_keys.create', 'portal_links.create', 'accounts.update'}  # the updates have an overlap, and a secret to be made
+ONCE = {'webhooks.register', 'webhooks.update', 'webhooks.test', 'webhooks.replay', 'deliveries.retry', 'webhooks.retry_failed', 'api_keys.create', 'portal_links.create', 'accounts.update', 'accounts.confirm'}  # the updates have an overlap, and a secret to be made
 
 
 class Calls(unittest.TestCase):

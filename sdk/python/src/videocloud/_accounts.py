@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any, Optional, Sequence, Union
 
 from ._keys import UNSET, Unset, changed
-from ._models import Account, build, items
+from ._models import Account, NotifyEmail, build, items
 from ._pages import Page
 from ._transport import Transport
 
@@ -37,6 +37,13 @@ class Accounts:
         body = changed(name=name, notifyEmail=emails, notifyUrl=notify_url, notifySecret=notify_secret)
         repeatable = notify_url in (UNSET, None) or notify_secret is not UNSET
         return build(Account, self._transport.send('PUT', '/account', body=body, repeatable=repeatable))
+
+    def confirm(self, token: str) -> NotifyEmail:
+        """Does what the link in a mail is for, by the token that it ends with. Not retried.
+
+        The one in the first mail to an address confirms it, the one in each later mail takes it out. The answer says which.
+        """
+        return build(NotifyEmail, self._transport.send('POST', '/account/confirm', body={'token': token}))
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Account]:
         """Lists all accounts, by name. Iterating over the answer goes through all pages."""

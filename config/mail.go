@@ -1,0 +1,90 @@
+package config
+
+import (
+	"errors"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// MailServer is a server that takes mail, as the option smtp names it.
+type MailServer struct {
+	Host     string
+	Port     int
+	TLS      bool // from the beginning on (smtps); otherwise by STARTTLS
+	Loopback bool // where STARTTLS need not be
+	User     string
+	Password string
+}
+
+var errSMTP = errors.New("smtp: write smtp:// or smtps://, user and password where the server wants them, and a host, such as smtp://user:{env.SMTP_PASSWORD}@mail.example.com:587")
+
+// MailServer reads SMTPURL.
+func (s *Sender) MailServer() (m MailServer, err error) {
+	scheme, rest, ok := strings.Cut(s.SMTPURL, "://")
+	if !ok || scheme != "smtp" && scheme != "smtps" {
+		return m, errSMTP
+	}
+	m.TLS = scheme == "smtps"
+	// Cut by hand: a password that a placeholder stands for may hold what url.Parse takes for the end of the host.
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		m.User, m.Password, ok = strings.Cut(rest[:at], ":")
+		rest = rest[at+1:]
+		if !ok || m.User == "" || m.Password == "" {
+			return m, errSMTP
+		}
+		m.User, m.Password = unescaped(m.User), unescaped(m.Password)
+	}
+	rest = strings.TrimSuffix(rest, "/")
+	if strings.ContainsAny(rest, "/?#") {
+		return m, errSMTP
+	}
+	host, port, err := net.SplitHostPort(rest)
+	if err != nil { // no port
+		host, port = strings.Trim(rest, "[]"), "587"
+		if m.TLS {
+			port = "465"
+		}
+	}
+	m.Host = host
+	if m.Port, err = strconv.Atoi(port); err != nil || m.Port < 1 || m.Port > 65535 || host == "" || strings.ContainsAny(host, " []") {
+		return m, errSMTP
+	}
+	addr, err := netip.ParseAddr(host)
+	m.Loopback = host == "localhost" || err == nil && addr.Unmap().IsLoopback()
+	return m, nil
+}
+
+// unescaped is a text with its escapes undone, or as it is where % stands for itself.
+func unescaped(text string) string {
+	if plain, err := url.PathUnescape(text); err == nil {
+		return plain
+	}
+	return text
+}
+
+// validateMail checks the options about mail and Slack, each by itself.
+func (s *Sender) validateMail() error {
+	if s.SMTPURL != "" {
+		if _, err := s.MailServer(); err != nil {
+			return err
+		}
+		if _, err := mail.ParseAddress(s.SMTPFrom); err != nil {
+			return errors.New("smtp: the second word is the address that mail comes from, such as webhooks@example.com")
+		}
+	}
+	for _, address := range s.NotifyEmail {
+		if a, err := mail.ParseAddress(address); err != nil || a.Address != address {
+			return errors.New("notify_email: write addresses such as ops@example.com")
+		}
+	}
+	if s.NotifySlack != "" {
+		if u, err := url.Parse(s.NotifySlack); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return errors.New("notify_slack: write the https:// address of an incoming webhook")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,15 @@
+-- mail_add: puts something into a mailbox, which is what waits to be told to one address in one message.
+--
+-- KEYS[1] the shard
+-- ARGV[10] kind of mailboxes, ARGV[11] mailbox, ARGV[12] what it goes by there, ARGV[13] what is to be told, ARGV[14] ms to
+--   wait for more of it
+-- Returns ms until the mailbox is due.
+--
+-- Safe to repeat: it stands under the same name. A mailbox that is due stays due; one that was emptied a while ago waits for
+-- the end of its pause.
+
+local due, box = base .. 'mails:' .. ARGV[10], ARGV[11]
+call('HSETNX', base .. 'mailbox:' .. box, ARGV[12], ARGV[13])
+local pause = call('PTTL', base .. 'mailed:' .. box)
+call('ZADD', due, 'NX', int(now + math.max(pause, tonumber(ARGV[14]))), box)
+return math.max(0, tonumber(call('ZSCORE', due, box)) - now)

@@ -1,0 +1,26 @@
+-- mail_done: says what became of a mailbox.
+--
+-- KEYS[1] the shard
+-- ARGV[10] kind of mailboxes, ARGV[11] mailbox, ARGV[12] ms until it is tried again, or "" where what follows was told or given
+--   up, ARGV[13] ms for which nothing more is told, ARGV[14] tries so far, ARGV[15…] what was told or given up
+-- Returns 1.
+--
+-- Safe to repeat.
+
+local due, box = base .. 'mails:' .. ARGV[10], ARGV[11]
+local held = base .. 'mailbox:' .. box
+for i = 15, #ARGV do call('HDEL', held, ARGV[i]) end
+local pause = tonumber(ARGV[13])
+if ARGV[12] ~= '' then
+  pause = tonumber(ARGV[12])
+  call('HSET', held, '#tries', ARGV[14])
+else
+  call('HDEL', held, '#tries')
+  if pause > 0 then call('SET', base .. 'mailed:' .. box, '1', 'PX', int(pause)) end
+end
+if call('HLEN', held) == 0 then
+  call('ZREM', due, box)
+else
+  call('ZADD', due, int(now + pause), box)
+end
+return 1

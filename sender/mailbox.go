@@ -1,0 +1,329 @@
+package sender
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	_ "embed"
+
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+var (
+	//go:embed lua/mail_add.lua
+	mailAddLua string
+	//go:embed lua/mail_claim.lua
+	mailClaimLua string
+	//go:embed lua/mail_done.lua
+	mailDoneLua string
+
+	mailAddScript   = queue.Script(mailAddLua)
+	mailClaimScript = queue.Script(mailClaimLua)
+	mailDoneScript  = queue.Script(mailDoneLua)
+)
+
+// Kinds of mailboxes. A process empties those for which it knows a server.
+const (
+	boxesOfMail  = "mail"
+	boxesOfSlack = "slack"
+)
+
+// A mailbox is what waits to be told to one address: notices, from the outbox, until a message sums them up. It lives in
+// its account's shard; those of the operator, who gets the notices of all accounts, in the first one.
+//
+//	outbox ──► mailbox of each address ──► after a moment, or at the end of ten minutes: one message
+//
+// Failure policy: a notice is in the mailbox before it leaves the outbox, and stays there until a server has taken the
+// message. A crash in between has the message under way told again, with the same Message-ID.
+
+const (
+	// mailGather is how long a mailbox waits for more before its first message: webhooks of one host fail together.
+	mailGather = 5 * time.Second
+	// mailPause is how long an address gets nothing after a message.
+	mailPause = 10 * time.Minute
+	// slackPause keeps to what Slack takes of one sender.
+	slackPause = 5 * time.Second
+	// mailLease is how long a process has for one message; its time is bounded by mailTimeout.
+	mailLease   = 2 * time.Minute
+	mailTimeout = 30 * time.Second
+	// maxMailed is how many notices one message sums up.
+	maxMailed = 500
+	// fieldConfirm stands in a mailbox for the first mail to an address, and fieldTries for how often it was tried.
+	fieldConfirm = "#confirm"
+	fieldTries   = "#tries"
+)
+
+// mailRetry is the schedule of messages that no server took; what is not taken by its end is given up.
+var mailRetry = []time.Duration{
+	time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour,
+}
+
+// boxName is the mailbox of an address. No account has a name with a slash.
+func boxName(account, address string) string { return account + "/" + address }
+
+// mailing is what a process knows of mail.
+type mailing struct {
+	server   *mailServer // nil without smtp
+	slack    *slack      // nil without notify_slack
+	wake     chan struct{}
+	gather   time.Duration
+	schedule []time.Duration
+	trust    *tls.Config // roots for tests; nil: the system's
+}
+
+func (s *Sender) newMailing() (m mailing, err error) {
+	m = mailing{wake: make(chan struct{}, 1), gather: mailGather, schedule: mailRetry}
+	if s.c.SMTPURL != "" {
+		if m.server, err = newMailServer(&s.c, nil); err != nil {
+			return m, err
+		}
+	}
+	if s.c.NotifySlack != "" {
+		m.slack = &slack{transport: s.notify.transport}
+		if m.slack.url, err = url.Parse(s.c.NotifySlack); err != nil {
+			return m, errors.New("notify_slack: not a valid URL")
+		}
+	}
+	return m, nil
+}
+
+// told is a notice as a mailbox keeps it.
+type told struct {
+	Kind      string `json:"k"` // failed, disabled or recovered
+	Account   string `json:"a"`
+	Lane      string `json:"l"`
+	URL       string `json:"u"`
+	Note      string `json:"n,omitempty"` // the webhook's description
+	At        int64  `json:"t"`           // unix ms
+	Since     int64  `json:"s"`           // unix ms
+	Count     int    `json:"c,omitempty"`
+	Attempts  int    `json:"at,omitempty"`
+	Status    int    `json:"st,omitempty"`
+	LastError string `json:"e,omitempty"`
+}
+
+// tell puts a notice into the mailboxes of all who are to hear of it by mail or by Slack.
+func (s *Sender) tell(ctx context.Context, shard int, r *record, n notice, of *accountRecord) error {
+	text, err := json.Marshal(told{
+		Kind: n.kind, Account: r.account, Lane: n.lane, URL: r.shown.URL, Note: r.shown.Description, At: noticeTime(n).UnixMilli(),
+		Since: n.since.UnixMilli(), Count: n.count, Attempts: n.detail.Attempts, Status: n.detail.LastStatusCode, LastError: n.detail.LastError,
+	})
+	if err != nil {
+		return err
+	}
+	field := strconv.Itoa(shard) + ":" + n.id
+	if s.mails.server != nil {
+		for _, e := range of.Emails {
+			if e.Confirmed {
+				if err := s.mailbox(ctx, shard, boxesOfMail, boxName(r.account, e.Address), field, string(text), s.mails.gather); err != nil {
+					return err
+				}
+			}
+		}
+		for _, address := range s.c.NotifyEmail {
+			if err := s.mailbox(ctx, 0, boxesOfMail, boxName(notifyAccount, address), field, string(text), s.mails.gather); err != nil {
+				return err
+			}
+		}
+	}
+	if s.mails.slack != nil {
+		return s.mailbox(ctx, 0, boxesOfSlack, boxName(notifyAccount, boxesOfSlack), field, string(text), min(time.Second, s.mails.gather))
+	}
+	return nil
+}
+
+func (s *Sender) mailbox(ctx context.Context, shard int, kind, box, field, value string, gather time.Duration) error {
+	if _, err := s.queue.RunDurable(ctx, shard, mailAddScript, kind, box, field, value, gather.Milliseconds()); err != nil {
+		return err
+	}
+	select {
+	case s.mails.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// doMail empties mailboxes as they are due, one after the other, until ctx ends. Nothing else waits for it.
+func (s *Sender) doMail(ctx context.Context) {
+	if s.mails.server == nil && s.mails.slack == nil {
+		return
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			if s.mails.server != nil {
+				s.mails.server.close()
+			}
+			return
+		case <-s.mails.wake:
+		case <-timer.C:
+		}
+		next := s.emptyMailboxes(ctx)
+		if s.mails.server != nil {
+			next = s.mails.server.idle(next)
+		}
+		timer.Reset(next)
+	}
+}
+
+// emptyMailboxes empties the mailboxes that are due, and returns when to look again.
+func (s *Sender) emptyMailboxes(ctx context.Context) time.Duration {
+	next := time.Minute // what another process has put in
+	shards, err := s.store.Shards(ctx)
+	if err != nil {
+		return next
+	}
+	for shard := range shards {
+		for kind, send := range s.mailKinds() {
+			for ctx.Err() == nil {
+				wait, err := s.emptyMailbox(ctx, shard, kind, send)
+				if err != nil {
+					s.o.Observer.StoreError("mail")
+					s.log.Error("telling owners of failed webhooks; trying again", "error", err)
+					return time.Second
+				}
+				if wait > 0 {
+					next = min(next, wait)
+				}
+				if wait != 0 {
+					break
+				}
+			}
+		}
+	}
+	return next
+}
+
+// mailKinds are the kinds that this process empties.
+func (s *Sender) mailKinds() map[string]func(context.Context, *letter) error {
+	kinds := map[string]func(context.Context, *letter) error{}
+	if s.mails.server != nil {
+		kinds[boxesOfMail] = s.sendMail
+	}
+	if s.mails.slack != nil {
+		kinds[boxesOfSlack] = s.sendSlack
+	}
+	return kinds
+}
+
+// letter is what a mailbox has to say.
+type letter struct {
+	shard   int
+	box     string
+	account string // notifyAccount: the operator
+	address string
+	confirm bool
+	notices []told   // in their order
+	fields  []string // what it tells, by its names in the mailbox, the oldest first
+	tries   int
+}
+
+// errRefused ends a message: its server, or the rules of here, will never take it.
+var errRefused = errors.New("refused for good")
+
+// emptyMailbox sends what one mailbox has to say, where one is due. It returns how long until the next is, 0 where there
+// may be more now, and a negative time where there is none.
+func (s *Sender) emptyMailbox(ctx context.Context, shard int, kind string, send func(context.Context, *letter) error) (time.Duration, error) {
+	v, err := s.queue.Run(ctx, shard, mailClaimScript, kind, mailLease.Milliseconds())
+	if err != nil {
+		return 0, err
+	}
+	answer, ok := v.([]any)
+	if !ok || len(answer) == 0 {
+		return 0, errAnswer
+	}
+	if len(answer) < 3 {
+		ms, _ := answer[0].(int64)
+		return time.Duration(ms) * time.Millisecond, nil
+	}
+	l := readLetter(shard, answer[1], answer[2])
+	bounded, cancel := context.WithTimeout(ctx, mailTimeout)
+	err = send(bounded, l)
+	cancel()
+	if err != nil && ctx.Err() != nil {
+		return 0, nil // a shutdown; another process goes on after the lease
+	}
+	return 0, s.mailed(ctx, kind, l, err)
+}
+
+func readLetter(shard int, box, content any) *letter {
+	l := &letter{shard: shard}
+	l.box, _ = box.(string)
+	l.account, l.address, _ = strings.Cut(l.box, "/")
+	list, _ := content.([]any)
+	fields := map[string]string{}
+	for i := 0; i+1 < len(list); i += 2 {
+		name, _ := list[i].(string)
+		fields[name], _ = list[i+1].(string)
+	}
+	l.tries, _ = strconv.Atoi(fields[fieldTries])
+	delete(fields, fieldTries)
+	if _, l.confirm = fields[fieldConfirm]; l.confirm {
+		l.fields = []string{fieldConfirm}
+		return l
+	}
+	notices := map[string]told{}
+	for name, text := range fields {
+		var n told
+		_ = json.Unmarshal([]byte(text), &n) // what can't be read is dropped with the rest
+		notices[name] = n
+	}
+	l.fields = slices.SortedFunc(maps.Keys(notices), func(a, b string) int {
+		if by := notices[a].At - notices[b].At; by != 0 {
+			return int(max(-1, min(by, 1)))
+		}
+		return strings.Compare(a, b)
+	})
+	l.fields = l.fields[:min(len(l.fields), maxMailed)]
+	for _, name := range l.fields {
+		l.notices = append(l.notices, notices[name])
+	}
+	return l
+}
+
+// mailed writes down what became of a message.
+func (s *Sender) mailed(ctx context.Context, kind string, l *letter, err error) error {
+	// A message that a server took is written down also where a shutdown comes in between.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mailTimeout)
+	defer cancel()
+	attrs := []any{"to", l.address, "account", l.account, "notices", len(l.notices)}
+	again, pause := "", mailPause
+	if kind == boxesOfSlack {
+		pause, attrs = slackPause, []any{"to", "notify_slack", "notices", len(l.notices)}
+	}
+	switch {
+	case errors.Is(err, errNobody):
+		pause = 0
+	case err == nil:
+		s.log.InfoContext(ctx, "mail.sent", attrs...)
+	case errors.Is(err, errRefused):
+		s.log.ErrorContext(ctx, "mail.refused", append(attrs, "error", err)...)
+	case l.tries >= len(s.mails.schedule):
+		s.log.ErrorContext(ctx, "mail.given_up", append(attrs, "error", err)...)
+	default:
+		wait := s.mails.schedule[l.tries]
+		again = strconv.FormatInt(wait.Milliseconds(), 10)
+		s.log.WarnContext(ctx, "mail.failed", append(attrs, "error", err, "next_try_in", wait.String())...)
+	}
+	args := []any{kind, l.box, again, pause.Milliseconds(), l.tries + 1}
+	if again == "" {
+		for _, name := range l.fields {
+			args = append(args, name)
+		}
+	}
+	_, e := s.queue.RunDurable(ctx, l.shard, mailDoneScript, args...)
+	return e
+}
+
+// errNobody says that there is nobody any more to tell it to, so that nothing was sent.
+var errNobody = errors.New("the address is not its account's any more")

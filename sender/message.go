@@ -1,0 +1,293 @@
+package sender
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	htmltemplate "html/template"
+	"net/url"
+	"slices"
+	"strings"
+	texttemplate "text/template"
+	"time"
+)
+
+//go:embed mail
+var mailFiles embed.FS
+
+var (
+	mailText = texttemplate.Must(texttemplate.ParseFS(mailFiles, "mail/*.txt"))
+	mailHTML = htmltemplate.Must(htmltemplate.ParseFS(mailFiles, "mail/*.html"))
+)
+
+// maxListed is how many webhooks a message describes.
+const maxListed = 50
+
+// message is what is told to one address. All of it is text: whoever shows it as markup escapes it.
+type message struct {
+	Subject     string
+	Headline    string
+	Intro       string
+	Brand       string
+	Address     string
+	Account     string // empty for the operator
+	Webhooks    []messageWebhook
+	More        int // webhooks that are not described
+	Portal      string
+	Confirm     string
+	Unsubscribe string
+
+	lanes      []string // of all webhooks that it tells of
+	id         string   // Message-ID, without the angle brackets
+	references []string // Message-IDs of what told of these webhooks before
+}
+
+// messageWebhook is one webhook in a message.
+type messageWebhook struct {
+	State   string
+	Colour  string
+	Address string
+	Note    string
+	Account string // for the operator
+	Facts   []fact
+	Todo    string
+	Command string
+	Link    string
+}
+
+type fact struct{ Name, Value string }
+
+// Lines are the webhook in plain text.
+func (w messageWebhook) Lines() []string { return w.lines() }
+
+func (w messageWebhook) lines() []string {
+	head := w.State + ": " + w.Address
+	if w.Account != "" {
+		head += " (account " + w.Account + ")"
+	}
+	list := []string{head}
+	if w.Note != "" {
+		list = append(list, "  "+w.Note)
+	}
+	for _, f := range w.Facts {
+		list = append(list, "  "+f.Name+": "+f.Value)
+	}
+	for _, line := range []string{w.Todo, w.Command, w.Link} {
+		if line != "" {
+			list = append(list, "  "+line)
+		}
+	}
+	return list
+}
+
+const (
+	stateFailed    = "Failed"
+	stateDisabled  = "Disabled"
+	stateRecovered = "Recovered"
+)
+
+var stateColours = map[string]string{stateFailed: "#b3261e", stateDisabled: "#8a4b00", stateRecovered: "#1b6e3c"}
+
+// summary is what a letter says of one webhook, all its notices together.
+type summary struct {
+	told
+	state string
+	count int  // deliveries that failed since the last message
+	both  bool // it failed and recovered within this letter
+}
+
+// summaries sums up notices by webhook, in the order in which each was first told of.
+func summaries(notices []told) (list []*summary) {
+	by := map[string]*summary{}
+	for _, n := range notices {
+		o := by[n.Lane]
+		if o == nil {
+			o = &summary{}
+			by[n.Lane] = o
+			list = append(list, o)
+		}
+		failed := o.state == stateFailed
+		o.state = stateFailed
+		switch n.Kind {
+		case "recovered":
+			o.state, o.both = stateRecovered, failed || o.both
+			n.LastError, n.Status, n.Attempts = o.LastError, o.Status, o.Attempts
+		case "disabled":
+			o.state = stateDisabled
+		}
+		o.told = n
+		o.count += n.Count
+	}
+	return list
+}
+
+// compose makes a letter's message, with how things stand now. An error is errNobody where none is to be told.
+func (s *Sender) compose(ctx context.Context, l *letter) (*message, error) {
+	m := &message{Brand: s.c.Brand, Address: l.address, id: s.messageID(l)}
+	ours := l.account == notifyAccount
+	if !ours {
+		m.Account, m.Portal = l.account, s.c.PortalURL
+	}
+	all := summaries(l.notices)
+	byAccount := map[string][]Webhook{}
+	for _, o := range all {
+		byAccount[o.Account] = append(byAccount[o.Account], Webhook{ID: webhookPrefix + o.Lane})
+	}
+	counts := map[string]WebhookInfo{}
+	for account, list := range byAccount {
+		shard, err := s.shard(ctx, account)
+		if err != nil {
+			return nil, err
+		}
+		infos, err := s.infos(ctx, shard, account, list)
+		if err != nil {
+			return nil, err
+		}
+		for _, info := range infos {
+			counts[laneOf(info.ID)] = info
+		}
+	}
+	states := map[string]int{}
+	for i, o := range all {
+		m.lanes = append(m.lanes, o.Lane)
+		states[o.state]++
+		if i < maxListed {
+			m.Webhooks = append(m.Webhooks, s.describe(o, counts[o.Lane], ours))
+		}
+	}
+	m.More = len(all) - len(m.Webhooks)
+	m.words(all, states)
+	return m, nil
+}
+
+// words are subject, headline and the sentence under it.
+func (m *message) words(all []*summary, states map[string]int) {
+	if len(all) == 1 {
+		o := all[0]
+		m.Subject = "Webhook " + strings.ToLower(o.state) + ": " + hostOf(o.URL)
+		m.Headline = m.Subject
+		m.Intro = map[string]string{
+			stateFailed:    "Deliveries to this webhook did not succeed, whatever was tried. New events still go there; its next success ends the failure, and you are told.",
+			stateDisabled:  "This webhook gets nothing more until you set its status to active.",
+			stateRecovered: "Deliveries to this webhook succeed again.",
+		}[o.state]
+		if o.both {
+			m.Intro = "This webhook failed, and succeeds again by now."
+		}
+		return
+	}
+	var parts []string
+	for _, state := range []string{stateFailed, stateDisabled, stateRecovered} {
+		if n := states[state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ToLower(state)))
+		}
+	}
+	m.Subject = fmt.Sprintf("%d webhooks: %s", len(all), strings.Join(parts, ", "))
+	m.Headline = m.Subject
+	m.Intro = "What happened since the last message, one webhook after the other."
+}
+
+// describe says how one webhook stands.
+func (s *Sender) describe(o *summary, now WebhookInfo, ours bool) messageWebhook {
+	id := webhookPrefix + o.Lane
+	w := messageWebhook{State: o.state, Colour: stateColours[o.state], Address: oneLine(o.URL), Note: oneLine(o.Note)}
+	add := func(name, value string) { w.Facts = append(w.Facts, fact{name, value}) }
+	add("Webhook", id)
+	since := atUTC(o.Since)
+	if o.state == stateRecovered {
+		add("Failed since", since)
+		add("Recovered", atUTC(o.At))
+	} else {
+		add("Failed since", since)
+	}
+	if o.LastError != "" || o.Status != 0 {
+		add("Last error", oneLine(cmp.Or(o.LastError, fmt.Sprintf("answered %d", o.Status))))
+	}
+	if o.count > 0 {
+		add("Failed deliveries", fmt.Sprintf("%d since the last message", o.count))
+	}
+	add("Failed in all", fmt.Sprintf("%d, which can be sent again", now.Failed))
+	add("Waiting", fmt.Sprint(now.Waiting))
+	switch {
+	case o.state == stateDisabled:
+		w.Todo = "When the endpoint is right: set its status to active, then send again what failed:"
+	case now.Failed > 0 || o.state == stateFailed:
+		w.Todo = "When the endpoint is right, send again what failed:"
+	}
+	if w.Todo != "" {
+		w.Command = fmt.Sprintf(`POST /webhooks/%s/replay {"since":"%s"}`, id, time.UnixMilli(o.Since).UTC().Format(time.RFC3339))
+	}
+	if ours {
+		w.Account = o.Account
+		if w.Command != "" {
+			w.Command = fmt.Sprintf("caddy webhook replay %s --since %s", id, time.UnixMilli(o.Since).UTC().Format(time.RFC3339))
+		}
+	} else if s.c.PortalURL != "" {
+		w.Link = s.c.PortalURL + "#/webhooks/" + id
+	}
+	return w
+}
+
+func atUTC(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC") }
+
+func hostOf(raw string) string {
+	if u, err := url.Parse(raw); err == nil && u.Host != "" {
+		return oneLine(u.Host)
+	}
+	return "?"
+}
+
+// oneLine keeps what came from outside from looking like more than it is: it begins no line, and turns no text around.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r < ' ' || r == 0x7f, r >= 0x80 && r < 0xa0, r == 0x2028 || r == 0x2029:
+			return ' '
+		case r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff:
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	return clip(strings.Join(strings.Fields(text), " "), maxError)
+}
+
+// messageID is the same for the same letter, so that one that was sent twice is shown once.
+func (s *Sender) messageID(l *letter) string {
+	oldest := ""
+	if len(l.fields) > 0 {
+		oldest = l.fields[0]
+	}
+	sum := sha256.Sum256([]byte(s.store.Prefix() + "\x00" + l.box + "\x00" + oldest))
+	domain := "webhooks.invalid"
+	if _, after, ok := strings.Cut(addressIn(s.c.SMTPFrom), "@"); ok {
+		domain = after
+	}
+	return base64.RawURLEncoding.EncodeToString(sum[:18]) + "@" + domain
+}
+
+// render makes a message's text and HTML by the templates of a name.
+func (m *message) render(name string) (text, html string, err error) {
+	var t, h bytes.Buffer
+	if err := mailText.ExecuteTemplate(&t, name+".txt", m); err != nil {
+		return "", "", err
+	}
+	if err := mailHTML.ExecuteTemplate(&h, name+".html", m); err != nil {
+		return "", "", err
+	}
+	return strings.TrimSpace(t.String()) + "\n", h.String(), nil
+}
+
+// distinct is a list without what is in it before.
+func distinct(list []string) []string {
+	var kept []string
+	for _, v := range list {
+		if v != "" && !slices.Contains(kept, v) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}

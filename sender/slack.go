@@ -1,0 +1,68 @@
+package sender
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/videocloud/webhooks/internal/destination"
+)
+
+// slack posts to a Slack incoming webhook. Its address is a secret: who has it may post.
+type slack struct {
+	url       *url.URL
+	transport http.RoundTripper
+}
+
+var forSlack = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// text is a message as Slack takes it: what came from outside is text, and can't make a link or call somebody.
+func (m *message) slackText() string {
+	var b strings.Builder
+	b.WriteString("*" + forSlack.Replace(m.Subject) + "*")
+	for _, w := range m.Webhooks {
+		fmt.Fprintf(&b, "\n• %s", forSlack.Replace(strings.Join(w.lines(), "\n   ")))
+	}
+	if m.Portal != "" {
+		fmt.Fprintf(&b, "\n%s", forSlack.Replace(m.Portal))
+	}
+	return b.String()
+}
+
+func (s *Sender) sendSlack(ctx context.Context, l *letter) error {
+	m, err := s.compose(ctx, l)
+	if err != nil {
+		return err
+	}
+	_, err = s.mails.slack.post(ctx, s.userAgent, m.slackText())
+	return err
+}
+
+// post posts a message, and returns what Slack answered.
+func (k *slack) post(ctx context.Context, userAgent []string, text string) (string, error) {
+	body, err := json.Marshal(map[string]any{"text": text, "unfurl_links": false})
+	if err != nil {
+		return "", err
+	}
+	r := (&http.Request{
+		Method: http.MethodPost, URL: k.url, Host: k.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": contentType, "User-Agent": userAgent}, Body: destination.NewBody(body), ContentLength: int64(len(body)),
+	}).WithContext(ctx)
+	answer, err := k.transport.RoundTrip(r)
+	if err != nil {
+		return "", fmt.Errorf("notify_slack: %s", destination.Describe(err)) // the cause may hold the address
+	}
+	defer answer.Body.Close()
+	said, _ := readAnswer(answer.Body)
+	said = clip(strings.TrimSpace(fmt.Sprintf("%d %s", answer.StatusCode, said)), maxError)
+	switch c := answer.StatusCode; {
+	case c >= 200 && c < 300:
+		return said, nil
+	case c == http.StatusTooManyRequests || c >= 500:
+		return said, fmt.Errorf("notify_slack: answered %s", said)
+	}
+	return said, fmt.Errorf("notify_slack: answered %s: %w", said, errRefused)
+}

@@ -1,0 +1,206 @@
+package sender
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net"
+	"net/mail"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// postOffice is an SMTP server (RFC 5321) that keeps what it takes, over TLS where it is asked to, and can be told to fail.
+type postOffice struct {
+	t      *testing.T
+	l      net.Listener
+	tls    *tls.Config // of STARTTLS; nil: not offered
+	trust  *tls.Config // for clients
+	conns  atomic.Int64
+	logins atomic.Int64
+
+	mu    sync.Mutex
+	taken []letterTaken
+	says  func(command string) string // "" : as usual
+}
+
+// letterTaken is a mail that was taken.
+type letterTaken struct {
+	secure bool
+	to     string
+	raw    []byte
+}
+
+func newPostOffice(t *testing.T, secure bool) *postOffice {
+	t.Helper()
+	p := &postOffice{t: t}
+	if secure {
+		ca := newAuthority(t)
+		pair, key := ca.server()
+		p.tls = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{pair.Raw}, PrivateKey: key}}}
+		roots := x509.NewCertPool()
+		roots.AddCert(ca.certificate)
+		p.trust = &tls.Config{RootCAs: roots}
+	}
+	var err error
+	p.l, err = net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var serving sync.WaitGroup
+	var open sync.Map
+	serving.Go(func() {
+		for {
+			c, err := p.l.Accept()
+			if err != nil {
+				return
+			}
+			p.conns.Add(1)
+			open.Store(c, true)
+			serving.Go(func() {
+				defer c.Close()
+				p.serve(c)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = p.l.Close()
+		open.Range(func(c, _ any) bool { _ = c.(net.Conn).Close(); return true })
+		serving.Wait()
+	})
+	return p
+}
+
+func (p *postOffice) url() string { return "smtp://user:pass%20word@" + p.l.Addr().String() }
+
+// answers has commands that begin with a prefix answered with a line; "" ends that.
+func (p *postOffice) answers(prefix, line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.says = func(command string) string {
+		if strings.HasPrefix(strings.ToUpper(command), prefix) {
+			return line
+		}
+		return ""
+	}
+}
+
+func (p *postOffice) serve(c net.Conn) {
+	secure := false
+	r := bufio.NewReader(c)
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(c, format+"\r\n", args...) }
+	to := ""
+	say("220 office.test ready")
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		line = strings.TrimRight(line, "\r\n")
+		p.mu.Lock()
+		says := p.says
+		p.mu.Unlock()
+		if says != nil {
+			switch told := says(line); told {
+			case "":
+			case "hang up":
+				return
+			default:
+				say("%s", told)
+				continue
+			}
+		}
+		verb, _, _ := strings.Cut(strings.ToUpper(line), " ")
+		switch verb {
+		case "EHLO":
+			say("250-office.test")
+			if p.tls != nil && !secure {
+				say("250-STARTTLS")
+			}
+			say("250-AUTH PLAIN")
+			say("250 8BITMIME")
+		case "STARTTLS":
+			say("220 go on")
+			s := tls.Server(c, p.tls)
+			if s.Handshake() != nil {
+				return
+			}
+			c, secure, r = s, true, bufio.NewReader(s)
+		case "AUTH":
+			login, _ := base64.StdEncoding.DecodeString(line[strings.LastIndex(line, " ")+1:])
+			if string(login) != "\x00user\x00pass word" {
+				say("535 5.7.8 no")
+				continue
+			}
+			p.logins.Add(1)
+			say("235 yes")
+		case "RCPT":
+			to = strings.Trim(line[strings.Index(line, ":")+1:], "<> ")
+			say("250 ok")
+		case "DATA":
+			say("354 go on")
+			var raw bytes.Buffer
+			for {
+				line, err := r.ReadString('\n')
+				if err != nil {
+					return
+				}
+				if line == ".\r\n" {
+					break
+				}
+				raw.WriteString(strings.TrimPrefix(line, "."))
+			}
+			p.mu.Lock()
+			p.taken = append(p.taken, letterTaken{secure, to, raw.Bytes()})
+			p.mu.Unlock()
+			say("250 2.0.0 taken as number %d", len(p.got()))
+		case "QUIT":
+			say("221 bye")
+			return
+		default:
+			say("250 ok")
+		}
+	}
+}
+
+func (p *postOffice) got() []letterTaken {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]letterTaken(nil), p.taken...)
+}
+
+// mails waits until so many were taken.
+func (p *postOffice) mails(n int) []letterTaken {
+	p.t.Helper()
+	eventually(p.t, fmt.Sprintf("%d mails were taken", n), func() bool { return len(p.got()) >= n })
+	return p.got()
+}
+
+// read returns a mail's headers, its text and its HTML.
+func (l letterTaken) read(t *testing.T) (head mail.Header, text, html string) {
+	t.Helper()
+	m, err := mail.ReadMessage(bytes.NewReader(l.raw))
+	require.NoError(t, err, string(l.raw))
+	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	require.NoError(t, err)
+	require.Equal(t, "multipart/alternative", kind)
+	parts := multipart.NewReader(m.Body, params["boundary"])
+	for _, to := range []*string{&text, &html} {
+		part, err := parts.NextRawPart()
+		require.NoError(t, err)
+		require.Equal(t, "quoted-printable", part.Header.Get("Content-Transfer-Encoding"))
+		content, err := io.ReadAll(quotedprintable.NewReader(part))
+		require.NoError(t, err)
+		*to = strings.ReplaceAll(string(content), "\r\n", "\n")
+	}
+	return m.Header, text, html
+}
