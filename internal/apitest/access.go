@@ -59,6 +59,7 @@ var operations = []operation{
 	{"POST /portal-links", owners, `{}`, 201, false, 403},
 	{"GET /account", readers, "", 200, false, 403},
 	{"PUT /account", owners, `{"name":"The shop"}`, 200, false, 403},
+	{"POST /account/confirm", nil, `{"token":"of-no-mail"}`, 404, false, 404},
 	{"GET /accounts", operators, "", 200, false, 403},
 	{"GET /openapi.json", nil, "", 200, false, 200},
 }

@@ -5,7 +5,7 @@ export const portal = document.documentElement.dataset.area === 'portal';
 const kept = portal ? 'webhooks-portal' : 'webhooks-console';
 
 // session is what this tab knows: how to reach the API, whose key it has, and which account it looks at.
-export const session = { key: '', account: '', config: null, operations: new Set(), document: null, who: null, ended: '' };
+export const session = { key: '', account: '', config: null, operations: new Set(), document: null, who: null, ended: '', link: null };
 
 // Problem is an answer that says no, or none at all.
 export class Problem extends Error {
@@ -125,10 +125,20 @@ export function takeToken() {
 	return true;
 }
 
+// takeLink takes the token of a link in a mail out of the address at once. What it does needs no key.
+export function takeLink() {
+	const given = portal && new URLSearchParams(location.hash.replace(/^#\/?/, ''));
+	const does = ['confirm', 'unsubscribe'].find((name) => given && given.get(name));
+	if (!does) return false;
+	session.link = { does, token: given.get(does) };
+	history.replaceState(null, '', location.pathname + location.search + '#/webhooks');
+	return true;
+}
+
 // begin finds out how the API is reached and takes the key of this tab, if it has one.
 export async function begin() {
 	session.config = (await read(await fetched(new URL('api/config', mount)), true)).data;
-	takeToken();
+	takeLink() || takeToken();
 	if (!session.key) {
 		try {
 			const { key = '', account = '' } = JSON.parse(sessionStorage.getItem(kept) ?? '{}');

@@ -1,6 +1,7 @@
 // Begins: finds the API, then shows the shell or the log-in.
 import { html, render, useState, useEffect } from '../vendor/htm-preact.js';
-import { begin, enter, onSession, portal, session, takeToken } from './api.js';
+import { begin, enter, onSession, portal, session, takeLink, takeToken } from './api.js';
+import { MailLink } from './mail.js';
 import { Shell, Login } from './shell.js';
 import { Wrong } from './parts.js';
 
@@ -14,9 +15,10 @@ function Page() {
 	useEffect(() => {
 		start();
 		// Another link opened in the same tab changes the address alone. This listener comes before those of the views.
-		addEventListener('hashchange', () => { if (takeToken()) enter(session.key).catch((error) => set({ begun: true, error })); });
+		addEventListener('hashchange', () => { if (takeLink()) turn((n) => n + 1); else if (takeToken()) enter(session.key).catch((error) => set({ begun: true, error })); });
 		return onSession(() => turn((n) => n + 1));
 	}, []);
+	if (session.link && state.begun) return html`<${MailLink} key=${session.link.token} ...${session.link} />`;
 	if (session.who) return html`<${Shell} />`;
 	if (state.begun) return html`<${Login} />`;
 	if (state.error) return html`<div class="login"><div class="card stack"><h1>${portal ? 'Webhooks' : 'Webhooks console'}</h1><${Wrong} error=${state.error} again=${start} /></div></div>`;
