@@ -10,6 +10,7 @@ import (
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/destination"
 	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/signature"
 )
 
 // NotifyTest is what came of one message that tries whether notices arrive.
@@ -82,7 +83,7 @@ func (s *Sender) testNotifyURL(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
 	defer cancel()
 	now := time.Now()
-	p := payload{eventID: ownEventID(newUUID()), kind: config.EventWarning, timestamp: now.Unix(), notice: true, data: `{"kind":"notify_test"}`}
+	p := payload{eventID: signature.EventID(newUUID()), kind: config.EventWarning, timestamp: now.Unix(), notice: true, data: `{"kind":"notify_test"}`}
 	answer, err := e.via.RoundTrip(s.newRequest(ctx, e, &p, 1, now, installation))
 	if err != nil {
 		return "", errors.New(destination.Describe(err))
