@@ -468,6 +468,8 @@ func (f *fake) DeleteEvent(_ context.Context, name, id string) error {
 	}
 	a.events[id].deleted = true
 	return f.down
+}
+
 func (f *fake) ConfirmEmail(context.Context, string) (c sender.Confirmation, err error) {
 	return c, refuse(sender.CodeNotFound, "", "no such link")
 }
