@@ -140,6 +140,19 @@ func TestLesson48_UnderscoresPassForDashes(t *testing.T) {
 	}
 }
 
+// TestLesson70_AProvidersOwnHeadersReachTheApp: only the names that we set are dropped.
+func TestLesson70_AProvidersOwnHeadersReachTheApp(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"X-Webhook-Signature", "X-Webhook-Source", "X-Webhook-Topic", "X-Webhook-Id-2", "X-Webhook"} {
+		h := http.Header{name: {"a provider's"}}
+		for _, own := range ownSpellings {
+			h[own] = []string{"forged"}
+		}
+		cleanse(h)
+		require.Equal(t, http.Header{name: {"a provider's"}}, h, name)
+	}
+}
+
 func TestIDsThatCantStandInAHeaderAreLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, v := range []string{"", "line\r\nX-Injected: 1", "tab\there", "\x00", strings.Repeat("a", 2000)} {

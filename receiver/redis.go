@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -178,12 +179,11 @@ func (r *remote) ForgetSince(ctx context.Context, t time.Time) (int, error) {
 		if err != nil {
 			return total, fmt.Errorf("forgetting events: %w: %w", ErrStore, err)
 		}
-		if len(keys) > 0 {
-			n, err := r.forget(ctx, r.client, keys, t)
-			if err != nil {
+		for some := range slices.Chunk(keys, forgetPage) { // a scan may find more than it is asked for
+			n, err := r.forget(ctx, r.client, some, t)
+			if total += n; err != nil {
 				return total, err
 			}
-			total += n
 		}
 		if cursor = next; cursor == 0 {
 			return total, nil
