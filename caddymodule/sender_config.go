@@ -27,6 +27,10 @@ type Sender struct {
 	// MaxPending is how many deliveries of one webhook may wait. Default: 100000.
 	MaxPending int `json:"max_pending,omitempty"`
 
+	// MaxPendingAccount is how many deliveries of one account may wait. With more, webhooks that have over 1,000 waiting take none,
+	// while the others go on. Default: 1000000.
+	MaxPendingAccount int `json:"max_pending_account,omitempty"`
+
 	// MaxAge is how long a delivery may wait before it fails as expired. Default: 24h.
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 
@@ -104,6 +108,7 @@ func (s *Sender) settings(values *resolver) (config.Sender, error) {
 		Concurrency:        s.Concurrency,
 		PerWebhook:         s.PerWebhook,
 		MaxPending:         s.MaxPending,
+		MaxPendingAccount:  s.MaxPendingAccount,
 		MaxAge:             time.Duration(s.MaxAge),
 		DeliverOff:         s.DeliverOff,
 		AllowHTTP:          s.AllowHTTP,
@@ -176,6 +181,7 @@ func (s *Sender) options() block {
 		"concurrency":         func(o option) error { return o.number(&s.Concurrency, 1) },
 		"per_webhook":         func(o option) error { return o.number(&s.PerWebhook, 1) },
 		"max_pending":         func(o option) error { return o.number(&s.MaxPending, 1) },
+		"max_pending_account": func(o option) error { return o.number(&s.MaxPendingAccount, 1) },
 		"max_age":             func(o option) error { return o.duration(&s.MaxAge) },
 		"deliver":             func(o option) error { return o.switchedBy(&s.DeliverOff, "off") },
 		"allow_http":          func(o option) error { return o.flag(&s.AllowHTTP) },

@@ -25,6 +25,10 @@ type Sender struct {
 	PerWebhook int
 	// MaxPending is how many deliveries of one webhook may wait. Default: 100000.
 	MaxPending int
+
+	// MaxPendingAccount is how many deliveries of one account may wait. With more, webhooks that have over 1,000 waiting take none, while
+	// the others go on. Default: 1000000.
+	MaxPendingAccount int
 	// MaxAge is how long a delivery may wait before it fails as expired. Default: 24h.
 	MaxAge time.Duration
 	// DeliverOff makes this process serve the API only.
@@ -80,6 +84,7 @@ func (s *Sender) SetDefaults() {
 	setDefault(&s.Timeout, 15*time.Second)
 	setDefault(&s.PerWebhook, 16)
 	setDefault(&s.MaxPending, 100_000)
+	setDefault(&s.MaxPendingAccount, 1_000_000)
 	setDefault(&s.MaxAge, 24*time.Hour)
 	if len(s.EventTypes) == 0 {
 		s.EventTypes = DefaultEventTypes()
@@ -110,7 +115,7 @@ func (s *Sender) Validate() error {
 		value int64
 	}{
 		{"timeout", int64(s.Timeout)}, {"per_webhook", int64(s.PerWebhook)},
-		{"max_pending", int64(s.MaxPending)}, {"max_age", int64(s.MaxAge)},
+		{"max_pending", int64(s.MaxPending)}, {"max_pending_account", int64(s.MaxPendingAccount)}, {"max_age", int64(s.MaxAge)},
 		{"retention_succeeded", int64(s.RetentionSucceeded)}, {"retention_failed", int64(s.RetentionFailed)},
 		{"history", int64(s.HistoryEntries)}, {"history", int64(s.HistoryAge)},
 	} {

@@ -263,7 +263,7 @@ func (s *Sender) RetryDelivery(ctx context.Context, account, id string) (Deliver
 	case queue.ResentUnavailable:
 		return Delivery{}, &Error{Code: CodeConflict, Message: "its payload has expired (retention_succeeded, retention_failed); publish the event again"}
 	case queue.ResentBacklog:
-		return Delivery{}, &Error{Code: CodeLimitReached, Message: "its webhook has max_pending deliveries waiting; try again when there are fewer"}
+		return Delivery{}, &Error{Code: CodeLimitReached, Message: "its webhook has max_pending deliveries waiting, or its account max_pending_account; try again when there are fewer"}
 	case queue.ResentDisabled:
 		return Delivery{}, errDisabled
 	case queue.ResentUnknown:

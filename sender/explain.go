@@ -157,7 +157,7 @@ func (s *Sender) saySucceeded(d *ExplainedDelivery) []string {
 
 // reasons are what failed deliveries that made no last attempt died of.
 var reasons = map[string]string{
-	ReasonBacklog:  "failed at once: the webhook had max_pending deliveries waiting",
+	ReasonBacklog:  "failed at once: the webhook had max_pending deliveries waiting, or its account max_pending_account",
 	ReasonDisabled: "failed at once: the webhook was disabled",
 	ReasonExpired:  "failed: it waited longer than max_age",
 	ReasonGone:     "failed: the endpoint answered 410, which disabled the webhook",

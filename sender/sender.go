@@ -189,7 +189,7 @@ func (s *Sender) limits() queue.Limits {
 	}
 	return queue.Limits{
 		Kept: s.c.RetentionSucceeded, KeptDead: s.c.RetentionFailed, IDLifetime: config.EventIDLifetime,
-		LogLength: s.c.HistoryEntries, LogAge: s.c.HistoryAge, InFlight: s.c.PerWebhook, Pending: s.c.MaxPending,
+		LogLength: s.c.HistoryEntries, LogAge: s.c.HistoryAge, InFlight: s.c.PerWebhook, Pending: s.c.MaxPending, PendingAccount: s.c.MaxPendingAccount,
 		MaxAge: s.c.MaxAge, RetrySpan: span,
 	}
 }

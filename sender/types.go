@@ -30,7 +30,7 @@ const (
 
 // Reasons of a failed delivery that ended without using up its retry table.
 const (
-	ReasonBacklog  = "backlog"  // the webhook had max_pending deliveries waiting
+	ReasonBacklog  = "backlog"  // the webhook had max_pending deliveries waiting, or its account max_pending_account
 	ReasonDisabled = "disabled" // the webhook was disabled
 	ReasonExpired  = "expired"  // it waited longer than max_age
 	ReasonGone     = "gone"     // the endpoint answered 410, with gone disable

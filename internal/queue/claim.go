@@ -237,7 +237,7 @@ var (
 
 // ResendMoving is [Queue.Resend] that moves a cursor in the same step, or does nothing at all. The zero Cursor is none.
 func (q *Queue) ResendMoving(ctx context.Context, shard int, c Cursor, lane string, jobs []string) ([]Resent, error) {
-	args := append(make([]any, 0, 7+len(jobs)), lane, c.Key, c.From, c.To, c.Owner, c.Hold.Milliseconds(), c.Pace.Milliseconds())
+	args := append(make([]any, 0, 8+len(jobs)), lane, c.Key, c.From, c.To, c.Owner, c.Hold.Milliseconds(), c.Pace.Milliseconds(), q.pendingAccount)
 	for _, j := range jobs {
 		args = append(args, j)
 	}

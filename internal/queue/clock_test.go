@@ -90,6 +90,9 @@ for _, job in ipairs(jobs) do
   call('ZREM', base .. 'lane:' .. lane, job)
 end
 waiting(-#jobs)
+local by = {}
+and_waiting(by, call('HGET', base .. 'conf:' .. lane, 'a'), -#jobs)
+waiting_of(by)
 return #jobs`)
 
 func (b *bundle) deleteLane(lane string) {

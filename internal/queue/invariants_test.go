@@ -20,7 +20,7 @@ func permanent(name string) bool {
 			return true
 		}
 	}
-	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox", "spent", "chores"}, name)
+	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox", "spent", "chores", "pending"}, name)
 }
 
 // snapshot is all that is in the store, without the tag.
@@ -42,7 +42,7 @@ func (m *model) snapshot() snapshot {
 		switch kind, _, _ := strings.Cut(name, ":"); kind {
 		case "ready", "leases", "ages", "notices", "lane", "dead", "gone", "late":
 			zsets[name] = pipe.ZRangeWithScores(ctx, key, 0, -1)
-		case "job", "event", "conf", "stats":
+		case "job", "event", "conf", "stats", "pending":
 			hashes[name] = pipe.HGetAll(ctx, key)
 		}
 	}
@@ -154,6 +154,7 @@ func (m *model) checkLanes(s snapshot) {
 		}
 	}
 	require.Equal(m, fmt.Sprint(waiting), cmp.Or(s.hashes["stats"]["waiting"], "0"), "waiting; %s", m.history())
+	require.Equal(m, fmt.Sprint(waiting), cmp.Or(s.hashes["pending"]["a"], "0"), "waiting of the account; %s", m.history())
 }
 
 // time is that of the store.

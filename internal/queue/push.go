@@ -190,7 +190,7 @@ const pushBusy PushOutcome = "busy"
 func (q *Queue) FinishPush(ctx context.Context, shard int, job string, idle time.Duration) (whole bool, refused []Refused, err error) {
 	p := &pushed{event: &Event{}}
 	for more := true; more; idle = 0 {
-		if more = p.take(newReply(q.store.RunDurable(ctx, pushScript, q.tags(shard), append(q.argv([]any{1, q.pushLanes}), goOn(job, idle)...)...))); p.err != nil {
+		if more = p.take(newReply(q.store.RunDurable(ctx, pushScript, q.tags(shard), append(q.argv([]any{1, q.pushLanes, q.pendingAccount}), goOn(job, idle)...)...))); p.err != nil {
 			return false, nil, p.err
 		}
 		if p.answer.Outcome == pushBusy {
@@ -206,8 +206,8 @@ func goOn(job string, idle time.Duration) []any {
 }
 
 func (q *Queue) pushArgs(batch []*pushed) []any {
-	args := make([]any, 0, len(q.limits)+2+13*len(batch))
-	args = append(append(args, q.limits...), len(batch), q.pushLanes)
+	args := make([]any, 0, len(q.limits)+3+13*len(batch))
+	args = append(append(args, q.limits...), len(batch), q.pushLanes, q.pendingAccount)
 	for _, p := range batch {
 		e := p.event
 		if p.begun {

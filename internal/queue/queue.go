@@ -15,11 +15,13 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"embed"
 	"encoding/base32"
 	"fmt"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -59,8 +61,10 @@ type Limits struct {
 	LogAge     time.Duration // the log of a lane without attempts
 	InFlight   int           // attempts in flight to one lane
 	Pending    int           // jobs waiting in one lane
-	MaxAge     time.Duration // waiting of one job
-	RetrySpan  time.Duration // the whole retry table
+	// PendingAccount is how many jobs may wait in all lanes of an account: with more, a lane that has over 1,000 takes none. 0: any.
+	PendingAccount int
+	MaxAge         time.Duration // waiting of one job
+	RetrySpan      time.Duration // the whole retry table
 }
 
 // openSlack is how much longer than it can possibly wait a payload is kept: a net below the scripts' own bookkeeping.
@@ -79,7 +83,8 @@ type Queue struct {
 	limits []any
 	tags   func(shard int) string
 
-	pushLanes int // lanes of one call, see push.lua
+	pushLanes      int // lanes of one call, see push.lua
+	pendingAccount int
 
 	pushMu  sync.Mutex
 	pushers map[int]*combiner
@@ -89,7 +94,7 @@ type Queue struct {
 
 // New returns a queue. tags names the hash tag of a shard, such as [ShardTags] gives.
 func New(store *redisstore.Store, limits Limits, tags func(shard int) string) *Queue {
-	return &Queue{store: store, limits: limits.args(), tags: tags, pushLanes: pushLanes, pushers: map[int]*combiner{}, turns: make(chan struct{}, pushTurns)}
+	return &Queue{store: store, limits: limits.args(), tags: tags, pushLanes: pushLanes, pendingAccount: cmp.Or(limits.PendingAccount, math.MaxInt), pushers: map[int]*combiner{}, turns: make(chan struct{}, pushTurns)}
 }
 
 // ShardTags names the sender's shards: "{webhooks:3}:".

@@ -36,7 +36,7 @@ func TestRandomSteps(t *testing.T) {
 					m.pushLanes = 2 // so that an event takes several parts
 					for i := range 6 {
 						m.lanes[fmt.Sprint("lane", i)] = "active"
-						m.lane(fmt.Sprint("lane", i))
+						m.lane(fmt.Sprint("lane", i), "a", "a")
 					}
 					for n := range 300 {
 						m.step()

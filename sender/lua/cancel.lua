@@ -14,6 +14,9 @@ for _, job in ipairs(jobs) do
   call('ZREM', key, job)
 end
 waiting(-#jobs)
+local by = {}
+and_waiting(by, call('HGET', base .. 'conf:' .. lane, 'a'), -#jobs)
+waiting_of(by)
 local left = call('ZCARD', key)
 if left == 0 then
   call('ZREM', base .. 'ages', lane)

@@ -17,7 +17,7 @@ local skip, skipped, suffix = {}, 0, ':' .. token
 for i = 15, #ARGV do skip[ARGV[i]] = true; skipped = skipped + 1 end
 
 local ready, leases, ages = base .. 'ready', base .. 'leases', base .. 'ages'
-local moved = 0
+local moved, moved_of = 0, {}
 
 -- An empty stream would stay, and look like something to do.
 local outbox = base .. 'outbox'
@@ -41,7 +41,8 @@ local freed = {}
 for _, member in ipairs(expired) do
   local lane, job = string.match(member, '^(.-):([^:]+):[^:]+$')
   local conf = base .. 'conf:' .. lane
-  local status = call('HGET', conf, 'st')
+  local h = call('HMGET', conf, 'st', 'a')
+  local status = h[1]
   if not status or status == 'deleted' then
     cancel(lane, job)
   else
@@ -52,6 +53,7 @@ for _, member in ipairs(expired) do
       call('PEXPIRE', base .. 'job:' .. lane .. job, C.open_ttl)
       wait_again(lane, job, now, true)
       moved = moved + 1
+      and_waiting(moved_of, h[2], 1)
     end
     freed[lane] = (freed[lane] or 0) + 1
   end
@@ -71,13 +73,14 @@ local overdue = {}
 for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, int(LANES))) do
   if ends_left == 0 or scan_left == 0 then break end
   local conf, key, idx, late = base .. 'conf:' .. lane, base .. 'lane:' .. lane, base .. 'idx:' .. lane, base .. 'late:' .. lane
-  local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'xc', 'hu')
+  local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'xc', 'hu', 'a')
   local failed = 0
   local function expire(job)
     if not call('ZSCORE', key, job) then return end
     bury(lane, job, 'expired', tonumber(call('HGET', base .. 'job:' .. lane .. job, 'n')) or 0, only_lane(job))
     call('ZREM', key, job)
     moved, failed = moved - 1, failed + 1
+    and_waiting(moved_of, h[7], -1)
     return true
   end
   local seen, more, xc = h[5], false, nil
@@ -198,7 +201,7 @@ if most > 0 then
   for _, lane in ipairs(call('ZRANGEBYSCORE', ready, '-inf', ready_by, 'LIMIT', '0', int(most + skipped + 16))) do
     if taken >= most or size >= bytes or #takes >= SERVED - #expired then break end
     if not skip[lane] then
-      local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec', 'ls', 'lt', 'hu')
+      local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec', 'ls', 'lt', 'hu', 'a')
       local in_flight, window = tonumber(h[2]) or 0, window_of(h[3], h[4])
       local take = math.min(window - in_flight, most - taken, quantum)
       -- Each lane leaves the same share of what is left, so that slots are left for the lanes behind it. One that succeeded
@@ -228,6 +231,7 @@ if most > 0 then
         not_before = math.max(now, math.ceil(tat + step - burst))
       end
       taken = taken + count
+      and_waiting(moved_of, h[12], -count)
       takes[#takes + 1] = {
         lane = lane, status = h[1], in_flight = in_flight + count, window = window, count = count, more = more,
         held = h[11], not_before = not_before, set = set, recorded = h[8],
@@ -254,6 +258,7 @@ end
 in_parts('ZADD', ready, turns)
 moved = moved - taken
 waiting(moved)
+waiting_of(moved_of)
 
 -- When to come back.
 local wait = -1

@@ -66,6 +66,7 @@ for lane in string.gmatch(e[4] or '', '%S+') do
   end
 end
 waiting(-#cancelled)
+waiting_of({ [account] = -#cancelled })
 if left > 0 then
   call('HSET', event, 'z', int(passed - left))
 else

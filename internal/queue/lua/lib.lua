@@ -45,6 +45,7 @@
 --   token:<lane>     string an access token, sealed; tokenlock:<lane> who asks for one
 --   accountlist      zset   all accounts, each with a score of 0, so that they are in the order of their names
 --   chores           set    what whoever comes next goes on with; here fanout:<job>, for an event that is not in all of its lanes
+--   pending          hash   account -> how many of its jobs wait, in all of its lanes
 --   stats            hash   waiting, subscriptions: how often any has changed, with lanes that came or went counted
 --
 -- While a cluster moves a slot, a script may be refused between two writes. So a target is written before the pointer
@@ -365,6 +366,22 @@ end
 local function waiting(delta)
   if delta ~= 0 then call('HINCRBY', base .. 'stats', 'waiting', delta) end
 end
+
+-- waiting_of counts the same for accounts: by holds how many came, or went, for each. What has nothing waiting has no entry, so that a count
+-- which an aborted script put wrong is right again then.
+local function waiting_of(by)
+  for account, delta in pairs(by) do
+    if delta ~= 0 and call('HINCRBY', base .. 'pending', account, delta) <= 0 then call('HDEL', base .. 'pending', account) end
+  end
+end
+
+-- and_waiting adds to what waiting_of takes. A lane without an account is not counted.
+local function and_waiting(by, account, delta)
+  if account then by[account] = (by[account] or 0) + delta end
+end
+
+-- ROOM is how many jobs may wait in a lane even where too many of its account do.
+local ROOM = 1000
 
 -- wake tells the dispatchers of all processes that a lane became ready.
 local function wake()

@@ -3,7 +3,7 @@
 -- goes on, in the step in which it queues the jobs: whoever comes next goes on there, and neither skips a lane nor repeats one.
 --
 -- KEYS[1] the shard
--- ARGV[10] number of events, ARGV[11] lanes of one call, then for each event:
+-- ARGV[10] number of events, ARGV[11] lanes of one call, ARGV[12] most jobs that may wait in an account, then for each event:
 --   account, ID, own ("1": the ID was made for this call, so nobody can have used it; "on": the event was begun, its job
 --   follows, and the rest of it is to be done), the job that an ID of our own form stands for (or ""), job, type, timestamp, given
 --   ("1": the publisher gave the timestamp; with "on": ms for which nobody must have gone on with it), digest,
@@ -20,6 +20,7 @@ local PER_EVENT = 13
 -- What is over the lanes of one call is for the next one, see lib.lua. One that refuses a job and keeps it as failed counts as several, as
 -- that is 14 writes instead of 2; many that are only found count as one.
 local MOST_LANES, REFUSAL, FINDS, FEW = tonumber(ARGV[11]), 7, 50, 64
+local MOST_WAITING = tonumber(ARGV[12])
 local open_ttl = ARGV[9] -- as text, see int
 local reply, waited, woken, used, draining = {}, 0, false, 0, false
 
@@ -69,12 +70,24 @@ end
 local function stand(lane)
   local s = standing[lane]
   if not s then
-    local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu')
-    s = { status = h[1], place = int(math.max(now, tonumber(h[5]) or 0)), waiting = call('ZCARD', base .. 'lane:' .. lane) }
+    local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu', 'a')
+    s = { status = h[1], account = h[6], place = int(math.max(now, tonumber(h[5]) or 0)), waiting = call('ZCARD', base .. 'lane:' .. lane) }
     s.ready = served(h[1]) and (tonumber(h[2]) or 0) < window_of(h[3], h[4])
     standing[lane] = s
   end
   return s
+end
+
+local counted, came = {}, {} -- by account: how many waited before this call, and how many came with it
+
+-- refuses says why a lane takes no job, nil where it takes one.
+local function refuses(s)
+  if s.status == 'disabled' then return 'disabled' end
+  if s.waiting >= C.pending then return 'backlog' end
+  if s.waiting > ROOM and s.account then
+    counted[s.account] = counted[s.account] or tonumber(call('HGET', base .. 'pending', s.account) or 0)
+    if counted[s.account] + (came[s.account] or 0) >= MOST_WAITING then return 'backlog' end
+  end
 end
 
 local places = {} -- in ready, of lanes that the event gives the first job that can be served
@@ -87,13 +100,10 @@ local function queue(lane, job)
     return 'gone', false
   end
   note(lane, job)
-  if s.status == 'disabled' then
-    return 'disabled', bury_in(lane, job, 'disabled', 0)
-  end
-  if s.waiting >= C.pending then
-    return 'backlog', bury_in(lane, job, 'backlog', 0)
-  end
+  local why = refuses(s)
+  if why then return why, bury_in(lane, job, why, 0) end
   s.waiting = s.waiting + 1
+  and_waiting(came, s.account, 1)
   call('ZADD', base .. 'lane:' .. lane, now_text, job)
   if s.ready then
     s.ready = false -- it is, from now on
@@ -131,7 +141,7 @@ local function fan_out(job, lanes, from)
   local rest
   for at, lane in string.gmatch(string.sub(lanes, from), '()(%S+)') do
     local s = stand(lane)
-    local costs = (s.status == 'disabled' or s.waiting >= C.pending) and REFUSAL or 1
+    local costs = refuses(s) and REFUSAL or 1
     if #part > 0 and used + costs > MOST_LANES then
       rest = from + at - 1
       break
@@ -257,7 +267,7 @@ local function targets(lane, topics, like)
 end
 
 for i = 1, tonumber(ARGV[10]) do
-  local at = 11 + (i - 1) * PER_EVENT
+  local at = 12 + (i - 1) * PER_EVENT
   local account, id, own, own_job, job = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
   -- Behind what goes on even in a full Redis nothing begins: it would be let in as well.
   if used >= MOST_LANES or draining and own ~= 'on' then break end
@@ -294,5 +304,6 @@ for i = 1, tonumber(ARGV[10]) do
 end
 
 waiting(waited)
+waiting_of(came)
 if woken then wake() end
 return reply

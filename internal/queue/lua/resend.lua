@@ -3,7 +3,7 @@
 -- KEYS[1] the shard
 -- ARGV[10] lane, ARGV[11] key of a cursor ("" for none; the tag is put in front), ARGV[12] its value now, ARGV[13] its value
 --   afterwards, ARGV[14] who moves it, ARGV[15] ms for which nobody else may, ARGV[16] ms between moves of a lane's cursors,
---   ARGV[17…] jobs
+--   ARGV[17] most jobs that may wait in an account, ARGV[18…] jobs
 -- Returns for each: "queued", "under way" (being attempted right now, or yet to be queued here for the first time), "unavailable" (the payload has expired),
 --   "disabled" (its lane is), "unknown", or "backlog" (the lane takes no more). With a cursor, instead of a list and with nothing changed: "moved" (it has another value,
 --   or somebody else moves it), "backlog" (not all jobs fit), "soon" (the lane's cursors together would move too fast).
@@ -14,18 +14,25 @@
 
 local lane = ARGV[10]
 local key, dead, conf = base .. 'lane:' .. lane, base .. 'dead:' .. lane, base .. 'conf:' .. lane
-local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'hu')
+local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'hu', 'a')
 local reply, added, refused = {}, 0, {}
+
+-- room reports whether the lane takes so many more jobs: beside its own limit there is that of its account.
+local function room(more)
+  local waits = call('ZCARD', key) + more
+  if waits > C.pending then return false end
+  return waits <= ROOM + 1 or not h[6] or (tonumber(call('HGET', base .. 'pending', h[6])) or 0) + added + more <= tonumber(ARGV[17])
+end
 
 local cursor = ARGV[11] ~= '' and base .. ARGV[11]
 if cursor then
   local c = call('HMGET', cursor, 'cursor', 'owner', 'until')
   if c[1] ~= ARGV[12] or (c[2] and c[2] ~= ARGV[14] and (tonumber(c[3]) or 0) > now) then return 'moved' end
-  if call('ZCARD', key) + #ARGV - 16 > C.pending then return 'backlog' end
+  if not room(#ARGV - 17) then return 'backlog' end
 end
 -- GCRA, as of a lane's rate in claim.lua. A tenth of a step early is in time, or a ticker would miss every second one.
 local pace, turn = tonumber(ARGV[16]), 0
-if cursor and #ARGV > 16 and pace > 0 then
+if cursor and #ARGV > 17 and pace > 0 then
   turn = math.max(tonumber(call('HGET', conf, 'rp')) or 0, now)
   if turn - now > pace / 10 then return 'soon' end
 end
@@ -47,7 +54,7 @@ local mark = last and int(math.max(now, time_of(last[1])))
 
 local queued = false
 drain()
-for i = 17, #ARGV do
+for i = 18, #ARGV do
   local job = ARGV[i]
   local event, body, record = base .. 'event:' .. job, base .. 'body:' .. job, base .. 'job:' .. lane .. job
   local outcome = 'queued'
@@ -67,7 +74,7 @@ for i = 17, #ARGV do
     wait_until(lane, job, now + C.age)
   elseif under_way(lane, job) then
     outcome = 'under way'
-  elseif call('ZCARD', key) >= C.pending then
+  elseif not room(1) then
     outcome = 'backlog'
   else
     wait_until(lane, job, now + C.age)
@@ -109,4 +116,7 @@ if cursor then
   call('HSET', cursor, 'cursor', ARGV[13], 'owner', ARGV[14], 'until', int(now + tonumber(ARGV[15])))
 end
 waiting(added)
+local by = {}
+and_waiting(by, h[6], added)
+waiting_of(by)
 return reply

@@ -21,17 +21,17 @@ local PER_OUTCOME = 10
 local LOG_SLACK = 100
 local HOUR = 3600000
 local leases, outbox = base .. 'leases', base .. 'outbox'
-local touched, order, lost, waited, handed_back = {}, {}, 0, 0, false
+local touched, order, lost, waited, waited_of, handed_back = {}, {}, 0, 0, {}, false
 
 local function lane_of(lane)
   local t = touched[lane]
   if t then return t end
-  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix', 'lx', 'hu', 'hb', 'sb')
+  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix', 'lx', 'hu', 'hb', 'sb', 'a')
   t = {
     status = h[1], in_flight = tonumber(h[2]) or 0, cap = cap_of(h[4]), streak = tonumber(h[5]) or 0,
     failed_since = tonumber(h[6]) or 0, noticed = tonumber(h[7]) or 0, unnoticed = tonumber(h[8]) or 0,
     announced = h[9] == '1', fixed = h[10] == '1', log_until = tonumber(h[11]) or 0,
-    held = tonumber(h[12]) or 0, hold_began = tonumber(h[13]) or 0, success_began = tonumber(h[14]) or 0, set = {},
+    held = tonumber(h[12]) or 0, hold_began = tonumber(h[13]) or 0, success_began = tonumber(h[14]) or 0, account = h[15], set = {},
   }
   t.window = window_of(h[3], h[4])  -- a fixed lane's w is above any cap
   touched[lane] = t
@@ -175,6 +175,7 @@ local function settle_one(lane, t, began, at)
   elseif outcome == 'back' then
     wait_again(lane, job, now, reason == 'record')
     waited = waited + 1
+    and_waiting(waited_of, t.account, 1)
     handed_back = true
   else
     if reason ~= 'expired' then
@@ -190,6 +191,7 @@ local function settle_one(lane, t, began, at)
       call('PEXPIRE', record, C.open_ttl)
       wait_again(lane, job, math.ceil(exact + tonumber(ARGV[at + 3])), true)
       waited = waited + 1
+      and_waiting(waited_of, t.account, 1)
     else
       bury(lane, job, reason, attempts, single)
       if ARGV[at + 8] ~= '' then
@@ -254,6 +256,7 @@ for i, lane in ipairs(order) do
   end
 end
 waiting(waited)
+waiting_of(waited_of)
 -- What is handed back is for others to take, and nobody else knows when that is due which a stopping process rescheduled.
 if handed_back or ARGV[10] == '1' and waited > 0 then wake() end
 
