@@ -54,6 +54,10 @@ var calls = map[string]struct {
 		_, err := c.Webhooks.Test(ctx, "whk_1")
 		return err
 	}, "POST", "/webhooks/whk_1/test", ""},
+	"Webhooks.TestFilter": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Webhooks.TestFilter(ctx, "data.size > 1", "video.uploaded", map[string]int{"size": 2})
+		return err
+	}, "POST", "/webhooks/filter-test", `{"filter":"data.size > 1","event":"video.uploaded","data":{"size":2}}`},
 	"Webhooks.Pause": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Webhooks.Pause(ctx, "whk_1")
 		return err

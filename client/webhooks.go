@@ -32,8 +32,10 @@ type Webhook struct {
 	HeaderNames  []string          `json:"headers,omitempty"` // of the custom headers; their values are never shown
 	RateLimit    int               `json:"rateLimit,omitempty"`
 	MaxInFlight  int               `json:"maxInFlight,omitempty"`
-	Retry        []Duration        `json:"retry,omitempty"`   // its own retry table
-	Timeout      Duration          `json:"timeout,omitempty"` // how long an attempt of its own may take
+	Filter       string            `json:"filter,omitempty"`       // a CEL expression: only events for which it is true go here
+	FilterErrors int               `json:"filterErrors,omitempty"` // events that it failed on, since it was set; they were delivered
+	Retry        []Duration        `json:"retry,omitempty"`        // its own retry table
+	Timeout      Duration          `json:"timeout,omitempty"`      // how long an attempt of its own may take
 	Signing      Signing           `json:"signing,omitempty"`
 	PublicKey    string            `json:"publicKey,omitempty"` // whpk_…, with SigningEd25519: what verifies webhook-signature
 	Auth         *Auth             `json:"auth,omitempty"`      // the type, and what is no secret
@@ -58,6 +60,7 @@ type NewWebhook struct {
 	Headers     map[string]string `json:"headers,omitempty"`     // sent with every delivery
 	RateLimit   int               `json:"rateLimit,omitempty"`   // attempts a second
 	MaxInFlight int               `json:"maxInFlight,omitempty"` // attempts in flight
+	Filter      string            `json:"filter,omitempty"`      // a CEL expression over event, id, timestamp and data: only events for which it is true go here
 	Retry       []Duration        `json:"retry,omitempty"`       // its own retry table: 1 to 16 delays before attempts
 	Timeout     Duration          `json:"timeout,omitempty"`     // how long an attempt may take, 1 s to 60 s
 	Signing     Signing           `json:"signing,omitempty"`     // without it webhook-signature is made with the secret
@@ -75,6 +78,7 @@ type WebhookUpdate struct {
 	Headers     map[string]string `json:"headers,omitzero"`
 	RateLimit   *int              `json:"rateLimit,omitempty"`
 	MaxInFlight *int              `json:"maxInFlight,omitempty"`
+	Filter      *string           `json:"filter,omitempty"`    // empty: everything goes there again
 	Retry       []Duration        `json:"retry,omitzero"`      // empty: the server's table again
 	Timeout     *Duration         `json:"timeout,omitempty"`   // 0: the server's timeout again
 	Signing     *Signing          `json:"signing,omitempty"`   // "": made with the secret again
@@ -185,6 +189,27 @@ func (w *Webhooks) TestEvent(ctx context.Context, id, event string) (Published, 
 	return create[Published](ctx, w.c, path, struct {
 		Event string `json:"event,omitempty"`
 	}{event})
+}
+
+// FilterTest says whether an event would go to a webhook with a filter.
+type FilterTest struct {
+	Matches bool   `json:"matches"`         // also where the filter fails on the event
+	Error   string `json:"error,omitempty"` // why it fails, where it does
+}
+
+// TestFilter says whether an event would pass a filter. Data is anything that JSON has as an object.
+func (w *Webhooks) TestFilter(ctx context.Context, filter, event string, data any) (FilterTest, error) {
+	var out FilterTest
+	body, err := encode(struct {
+		Filter string `json:"filter"`
+		Event  string `json:"event"`
+		Data   any    `json:"data"`
+	}{filter, event, data})
+	if err != nil {
+		return out, err
+	}
+	_, err = w.c.do(ctx, request{method: "POST", path: "/webhooks/filter-test", body: body, repeat: true}, &out)
+	return out, err
 }
 
 // RetryFailed sends the failed deliveries of a webhook again; [Replays.Get] tells how far it is. It is not retried.

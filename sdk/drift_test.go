@@ -107,7 +107,7 @@ func TestNoDriftOfGo(t *testing.T) {
 		reflect.TypeFor[client.Webhook](), reflect.TypeFor[client.LastDelivery](), reflect.TypeFor[client.NewWebhook](),
 		reflect.TypeFor[client.WebhookUpdate](), reflect.TypeFor[client.Event](), reflect.TypeFor[client.Published](),
 		reflect.TypeFor[client.DeliveryRef](), reflect.TypeFor[client.EventRecord](), reflect.TypeFor[client.Delivery](),
-		reflect.TypeFor[client.Attempt](), reflect.TypeFor[client.ReplayRequest](), reflect.TypeFor[client.Replay](), reflect.TypeFor[client.EventType](),
+		reflect.TypeFor[client.Attempt](), reflect.TypeFor[client.FilterTest](), reflect.TypeFor[client.ReplayRequest](), reflect.TypeFor[client.Replay](), reflect.TypeFor[client.EventType](),
 		reflect.TypeFor[client.APIKey](), reflect.TypeFor[client.NewAPIKey](), reflect.TypeFor[client.PortalLink](), reflect.TypeFor[client.NewPortalLink](),
 		reflect.TypeFor[client.Account](), reflect.TypeFor[client.AccountUpdate](), reflect.TypeFor[client.NotifyEmail](),
 	} {

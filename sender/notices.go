@@ -151,7 +151,7 @@ func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n noti
 	own, _ := queue.JobBytes(job)
 	q := &queue.Event{
 		Account: r.account, ID: signature.EventID(own), IDJob: job, Job: job, Type: event, Timestamp: noticeTime(n).Unix(),
-		Digest: digest(event, data), Topics: topics(r.account, event), Except: n.lane,
+		Digest: digest(event, data), Topics: topics(r.account, event), Except: n.lane, Verdicts: queue.VerdictsTaken, // no filter keeps it out
 	}
 	p := payload{eventID: q.ID, kind: event, timestamp: q.Timestamp, notice: true, data: string(data)}
 	q.Payload = p.encode()

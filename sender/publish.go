@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -116,17 +117,22 @@ func (s *Sender) publish(ctx context.Context, account string, e Event) (Publishe
 const pushTries = 3
 
 func (s *Sender) push(ctx context.Context, account string, q *queue.Event) (Published, error) {
+	return s.pushFiltered(ctx, account, q, s.newFiltering())
+}
+
+// pushFiltered is push of one of a request's events, which share the time for filters.
+func (s *Sender) pushFiltered(ctx context.Context, account string, q *queue.Event, f *filtering) (Published, error) {
 	shard, err := s.shard(ctx, account)
 	if err != nil {
 		return Published{}, err
 	}
 	for range pushTries {
-		answer, err := s.queue.Push(ctx, shard, q)
-		if err != nil {
-			return Published{}, s.unavailable("publish", err)
+		answers, errs := s.pushAll(ctx, shard, []*queue.Event{q}, f)
+		if errs[0] != nil {
+			return Published{}, s.unavailable("publish", errs[0])
 		}
-		if answer.Outcome != queue.PushTaken {
-			return s.published(ctx, q, answer)
+		if answers[0].Outcome != queue.PushTaken {
+			return s.published(ctx, q, answers[0])
 		}
 		u := newUUID()
 		q.Job = queue.NewJobID(u)
@@ -135,6 +141,46 @@ func (s *Sender) push(ctx context.Context, account string, q *queue.Event) (Publ
 		}
 	}
 	return Published{}, s.unavailable("publish", errNoJob)
+}
+
+// askTries bounds how often filters are asked again because somebody changed one in the meantime.
+const askTries = 20
+
+var errFiltersChange = errors.New("filters of the account change all the time")
+
+// pushAll pushes events of one account with the verdicts of its filters. Where these have changed meanwhile, the new ones are asked.
+func (s *Sender) pushAll(ctx context.Context, shard int, events []*queue.Event, f *filtering) ([]queue.Pushed, []error) {
+	answers, errs := make([]queue.Pushed, len(events)), make([]error, len(events))
+	left := make([]int, len(events))
+	for i := range left {
+		left[i] = i
+	}
+	for range askTries {
+		part := make([]*queue.Event, len(left))
+		for k, i := range left {
+			part[k] = events[i]
+			part[k].Verdicts = f.verdicts(part[k])
+		}
+		var again []int
+		got, failed := s.queue.PushAll(ctx, shard, part)
+		for k, i := range left {
+			answers[i], errs[i] = got[k], failed[k]
+			if errs[i] == nil && got[k].Outcome == queue.PushAsked {
+				errs[i] = errFiltersChange // until it is told otherwise
+				again = append(again, i)
+			}
+		}
+		if left = again; len(left) == 0 {
+			break
+		}
+		if err := s.learn(ctx, shard, answers, events, left); err != nil {
+			for _, i := range left {
+				errs[i] = err
+			}
+			break
+		}
+	}
+	return answers, errs
 }
 
 var errNoJob = &Error{Code: CodeUnavailable, Message: "no free job ID was found"}
@@ -177,13 +223,14 @@ func (s *Sender) PublishBatch(ctx context.Context, account string, events []Even
 		}
 		return results
 	}
-	answers, errs := s.queue.PushAll(ctx, shard, ready)
+	f := s.newFiltering()
+	answers, errs := s.pushAll(ctx, shard, ready, f)
 	for k, i := range places {
 		switch {
 		case errs[k] != nil:
 			results[i].Err = s.unavailable("publish", errs[k])
 		case answers[k].Outcome == queue.PushTaken:
-			results[i].Published, results[i].Err = s.push(ctx, account, ready[k])
+			results[i].Published, results[i].Err = s.pushFiltered(ctx, account, ready[k], f)
 		default:
 			results[i].Published, results[i].Err = s.published(ctx, ready[k], answers[k])
 		}

@@ -147,6 +147,12 @@ func TestRefusedFields(t *testing.T) {
 		"timeout too long":     {func(in *NewWebhook) { in.Timeout = config.Duration(time.Minute + 1) }, CodeInvalidField, "timeout"},
 		"negative timeout":     {func(in *NewWebhook) { in.Timeout = -1 }, CodeInvalidField, "timeout"},
 		"timeout of a minute":  {func(in *NewWebhook) { in.Timeout = config.Duration(time.Minute) }, "", ""},
+		"filter":               {func(in *NewWebhook) { in.Filter = "data.size > 1" }, "", ""},
+		"filter of 1024":       {func(in *NewWebhook) { in.Filter = "event != '" + x(1013) + "'" }, "", ""},
+		"filter of 1025":       {func(in *NewWebhook) { in.Filter = "event != '" + x(1014) + "'" }, CodeInvalidField, "filter"},
+		"blank filter":         {func(in *NewWebhook) { in.Filter = " " }, CodeInvalidField, "filter"},
+		"filter of a number":   {func(in *NewWebhook) { in.Filter = "data.size + 1" }, CodeInvalidField, "filter"},
+		"filter with an error": {func(in *NewWebhook) { in.Filter = "data.size >" }, CodeInvalidField, "filter"},
 		"huge in flight":       {func(in *NewWebhook) { in.MaxInFlight = 10_001 }, CodeInvalidField, "maxInFlight"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -162,6 +168,7 @@ func TestRefusedFields(t *testing.T) {
 				to.MaxInFlight = in.MaxInFlight
 				to.Retry = in.Retry
 				to.Timeout = in.Timeout
+				to.Filter = in.Filter
 				return nil
 			}, Secret: orNil(in.Secret)})
 			if c.field == "" {

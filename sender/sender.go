@@ -103,6 +103,7 @@ type Sender struct {
 	stats     statsCache
 	began     atomic.Int64 // when it began to deliver, in unix ms
 	endpoints endpoints
+	filters   filters
 	replays   replays
 	pace      pace
 	notify    notifier

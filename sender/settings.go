@@ -25,6 +25,7 @@ type Settings struct {
 	Description string            `json:"description,omitempty" max:"1024" doc:"A note of yours."`
 	RateLimit   int               `json:"rateLimit,omitempty" min:"0" max:"100000" doc:"Attempts a second at most; 0 is no limit."`
 	MaxInFlight int               `json:"maxInFlight,omitempty" min:"0" max:"10000" doc:"Attempts in flight at most; 0 is the server's own limit."`
+	Filter      string            `json:"filter,omitempty" max:"1024" doc:"A CEL expression over event, id, timestamp and data: only events for which it is true go here, and those on which it fails." example:"data.size > 1000000 && data.format == \"mp4\""`
 	Retry       []config.Duration `json:"retry,omitempty" min:"1" max:"16" doc:"Its own retry table: the delay before each attempt, counted from the end of the one before. The first attempt is made at once. With every attempt taking up its timeout it is shorter than max_age. Without it, the server's table." example:"0s,1m,1h"`
 	Timeout     config.Duration   `json:"timeout,omitempty" min:"1s" max:"60s" doc:"How long an attempt may take, the answer's body included, from 1s to 60s. Without it, the server's timeout." example:"30s"`
 	Signing     string            `json:"signing,omitempty" enum:"ed25519" doc:"ed25519: webhook-signature is made with a key pair of this webhook's own (v1a), whose public half is publicKey. Left out, with its secret (v1)."`
@@ -35,6 +36,7 @@ type Settings struct {
 var settingRules = map[string]func(s *Sender, v *Settings) error{
 	"url":     func(s *Sender, v *Settings) error { return s.checkURL(v.URL) },
 	"events":  func(s *Sender, v *Settings) error { return s.checkEvents(v.Events) },
+	"filter":  func(s *Sender, v *Settings) error { return s.checkFilter(v.Filter) },
 	"retry":   func(s *Sender, v *Settings) error { return s.checkRetry("retry", v) },
 	"timeout": func(s *Sender, v *Settings) error { return s.checkRetry("timeout", v) },
 }

@@ -46,6 +46,7 @@ type Webhook struct {
 	LastDelivery *LastDelivery // nil until there was one
 	HeldUntil    *time.Time    // no attempt starts before, as its endpoint asked with Retry-After; nil where none waits for that
 	HeaderNames  []string      // of the custom headers; their values are secret
+	FilterErrors int           // events that its filter failed on, since it was set; they were delivered
 	PublicKey    string        // whpk_…, where Signing is ed25519
 	Auth         *Auth         // what is no secret of it; nil where there is none
 }

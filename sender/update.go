@@ -57,10 +57,13 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 			if r.shown.URL != old.URL {
 				r.held = nil // see update.lua
 			}
+			if r.shown.Filter != old.Filter {
+				r.failing = 0 // as well
+			}
 			return r.webhook(), nil
 		}
 	}
-	return Webhook{}, &Error{Code: CodeConflict, Message: "the webhook is being changed by others all the time; try again"}
+	return Webhook{}, errChanging
 }
 
 // rewrite stores a webhook that is still as it was read, when it was shown as old. It returns "ok", "changed" where
@@ -71,7 +74,7 @@ func (s *Sender) rewrite(ctx context.Context, shard int, r *record, m meta, stat
 		moved = "1"
 	}
 	args := append([]any{r.lane, r.account, r.version}, r.stored(m)...)
-	args = append(args, status, moved, len(old.Events))
+	args = append(args, status, moved, r.member(old.Filter), r.member(r.shown.Filter), len(old.Events))
 	for _, e := range slices.Concat(old.Events, r.shown.Events) {
 		args = append(args, e)
 	}

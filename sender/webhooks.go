@@ -50,13 +50,14 @@ type record struct {
 	meta    string
 	last    *LastDelivery
 	held    *time.Time
+	failing int // events that its filter failed on
 }
 
 func (r *record) webhook() Webhook {
 	return Webhook{
 		ID: webhookPrefix + r.lane, Settings: r.shown.Settings, Status: r.status, CreatedAt: time.UnixMilli(r.created).UTC(),
 		LastDelivery: r.last, HeldUntil: r.held, HeaderNames: r.shown.HeaderNames,
-		PublicKey: r.shown.PublicKey, Auth: r.shown.Auth,
+		PublicKey: r.shown.PublicKey, Auth: r.shown.Auth, FilterErrors: r.failing,
 	}
 }
 
@@ -111,7 +112,7 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 		}
 	}
 	args := append([]any{r.lane, account, config.MaxWebhooks}, r.stored(m)...)
-	args = append(args, string(in.Status), in.IdempotencyKey, sealed, config.IdempotencyLifetime.Milliseconds())
+	args = append(args, string(in.Status), in.IdempotencyKey, sealed, config.IdempotencyLifetime.Milliseconds(), r.member(in.Filter))
 	for _, e := range in.Events {
 		args = append(args, e)
 	}
@@ -218,7 +219,7 @@ func (r *record) stored(m meta) []any {
 }
 
 // fields of a webhook's conf that a record is read from.
-var recordFields = []string{"a", "st", "v", "c", "pub", "meta", "ls", "lt", "hu"}
+var recordFields = []string{"a", "st", "v", "c", "pub", "meta", "ls", "lt", "hu", "fe"}
 
 func readRecord(lane string, values []any) (*record, error) {
 	field := func(i int) string {
@@ -240,6 +241,7 @@ func readRecord(lane string, values []any) (*record, error) {
 		until := time.UnixMilli(ms).UTC()
 		r.held = &until
 	}
+	r.failing, _ = strconv.Atoi(field(9))
 	return r, nil
 }
 
@@ -339,20 +341,9 @@ func (s *Sender) ListWebhooks(ctx context.Context, account, cursor string, limit
 
 // DeleteWebhook removes a webhook. Its waiting deliveries are cancelled; attempts under way finish.
 func (s *Sender) DeleteWebhook(ctx context.Context, account, id string) error {
-	shard, r, err := s.record(ctx, account, id)
+	shard, r, err := s.unregister(ctx, account, id)
 	if err != nil {
 		return err
-	}
-	args := []any{r.lane, account}
-	for _, e := range r.shown.Events {
-		args = append(args, e)
-	}
-	v, err := s.queue.RunDurable(ctx, shard, deleteScript, args...)
-	if err != nil {
-		return s.unavailable("delete", err)
-	}
-	if v == int64(0) {
-		return errNotFound
 	}
 	// The first thousand at once, so that few deliveries show as cancelled by the time of the answer; a long backlog
 	// is left to the chores.
@@ -361,6 +352,31 @@ func (s *Sender) DeleteWebhook(ctx context.Context, account, id string) error {
 	}
 	return nil
 }
+
+// unregister takes a webhook out of its account.
+func (s *Sender) unregister(ctx context.Context, account, id string) (shard int, r *record, err error) {
+	for range updateTries {
+		if shard, r, err = s.record(ctx, account, id); err != nil {
+			return 0, nil, err
+		}
+		args := []any{r.lane, account, r.version, r.member(r.shown.Filter)}
+		for _, e := range r.shown.Events {
+			args = append(args, e)
+		}
+		v, err := s.queue.RunDurable(ctx, shard, deleteScript, args...)
+		switch {
+		case err != nil:
+			return 0, nil, s.unavailable("delete", err)
+		case v == int64(0):
+			return 0, nil, errNotFound
+		case v == int64(1):
+			return shard, r, nil
+		}
+	}
+	return 0, nil, errChanging
+}
+
+var errChanging = &Error{Code: CodeConflict, Message: "the webhook is being changed by others all the time; try again"}
 
 // webhookPlace is a cursor's text in the list of webhooks: creation time and lane.
 var webhookPlace = regexp.MustCompile(`^[0-9]{13}[0-9a-z]{12}$`)

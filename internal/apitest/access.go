@@ -39,6 +39,7 @@ var operations = []operation{
 	{"PATCH /webhooks/{webhook}", managers, `{"description":"new"}`, 200, true, 200},
 	{"DELETE /webhooks/{webhook}", managers, "", 200, true, 200},
 	{"POST /webhooks/{webhook}/test", managers, "", 202, true, 202},
+	{"POST /webhooks/filter-test", managers, `{"filter":"true","event":"video.uploaded","data":{}}`, 200, false, 200},
 	{"GET /webhooks/{webhook}/deliveries", readers, "", 200, true, 200},
 	{"POST /webhooks/{webhook}/replay", managers, `{"since":"2024-03-31T12:00:00Z","state":"all"}`, 202, true, 202},
 	{"POST /webhooks/{webhook}/retry", managers, `{"state":"failed"}`, 202, true, 202},

@@ -55,6 +55,9 @@ func valueOf(name, keyword string, n int) any {
 	case strings.HasSuffix(keyword, "Length") && name == "url":
 		const start = "https://your-server.com/"
 		return start + strings.Repeat("x", n-len(start))
+	case strings.HasSuffix(keyword, "Length") && name == "filter":
+		const start = `event != "`
+		return start + strings.Repeat("x", n-len(start)-1) + `"`
 	case strings.HasSuffix(keyword, "Length"):
 		return strings.Repeat("x", n)
 	case strings.HasSuffix(keyword, "Items") && name == "retry":

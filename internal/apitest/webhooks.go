@@ -112,6 +112,43 @@ func testWebhooks(t *testing.T, c *client) {
 		require.Equal(t, w, c.do("PUT", "/webhooks/"+id, `{"timeout":null}`).ok(200))
 		require.Equal(t, w, c.do("GET", "/webhooks/"+id, "").ok(200))
 	})
+	t.Run("a filter is kept, replaced, cleared and tried out", func(t *testing.T) {
+		c := c.in(t)
+		w := c.do("POST", "/webhooks", strings.Replace(newWebhook, "{", `{"filter":"data.size > 1000000 && data.format == \"mp4\"",`, 1)).ok(201)
+		id := w["id"].(string)
+		require.Equal(t, `data.size > 1000000 && data.format == "mp4"`, w["filter"])
+		require.Equal(t, w, c.do("GET", "/webhooks/"+id, "").ok(200))
+		w["filter"] = "data.size > 1"
+		require.Equal(t, w, c.do("PATCH", "/webhooks/"+id, `{"filter":"data.size > 1"}`).ok(200))
+		require.Equal(t, w, c.do("PUT", "/webhooks/"+id, `{"filter":"data.size > 1","filterErrors":3}`).ok(200), "which only the server counts")
+		delete(w, "filter")
+		require.Equal(t, w, c.do("PUT", "/webhooks/"+id, `{"filter":null}`).ok(200))
+		require.Equal(t, w, c.do("PUT", "/webhooks/"+id, `{"filter":""}`).ok(200))
+
+		const asked = `{"filter":%s,"event":"video.uploaded","data":{"size":10,"id":12345678901234567890}}`
+		for source, want := range map[string]string{
+			`"data.size > 1"`: `{"matches":true}`, `"data.size > 10"`: `{"matches":false}`, `"event == \"video.uploaded\""`: `{"matches":true}`,
+		} {
+			require.JSONEq(t, `{"success":true,"data":`+want+`}`, c.do("POST", "/webhooks/filter-test", fmt.Sprintf(asked, source)).body, source)
+		}
+		failing := c.do("POST", "/webhooks/filter-test", fmt.Sprintf(asked, `"data.sise > 1"`)).ok(200)
+		require.Equal(t, true, failing["matches"])
+		require.NotEmpty(t, failing["error"])
+		for _, row := range []bad{
+			{fmt.Sprintf(asked, `"data.size >"`), 422, "invalid_field", "filter"},
+			{fmt.Sprintf(asked, `""`), 422, "invalid_field", "filter"},
+			{fmt.Sprintf(asked, `1`), 422, "invalid_field", "filter"},
+			{`{"filter":"true","event":"video.eaten","data":{}}`, 422, "unknown_event_type", "event"},
+			{`{"filter":"true","event":"video.uploaded","data":[]}`, 422, "invalid_field", "data"},
+			{`{"filter":"true","event":"video.uploaded"}`, 422, "invalid_field", "data"},
+			{`{"event":"video.uploaded","data":{}}`, 422, "invalid_field", "filter"},
+			{`{"filter":"true","event":"video.uploaded","data":{},"id":"x"}`, 422, "unknown_field", "id"},
+		} {
+			code, field := c.do("POST", "/webhooks/filter-test", row.body).failure(row.status)
+			require.Equal(t, []string{row.code, row.field}, []string{code, field}, row.body)
+		}
+		c.do("GET", "/webhooks/filter-test", "").failure(404)
+	})
 	t.Run("one registration for one idempotency key", func(t *testing.T) {
 		c := c.in(t).as(keyB)
 		const asked = `{"url":"https://your-server.com/webhooks","events":["video.*"]}`

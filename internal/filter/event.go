@@ -17,7 +17,11 @@ type Event struct {
 
 	variables map[string]any
 	err       error
+	steps     int
 }
+
+// Steps is what has been spent on this event: on decoding it, and on each [Filter.Match].
+func (e *Event) Steps() int { return e.steps }
 
 var errData = errors.New("data is not a JSON object")
 
@@ -25,6 +29,7 @@ func (e *Event) decode() error {
 	if e.variables != nil || e.err != nil {
 		return e.err
 	}
+	e.steps += evaluation + len(e.Data)/bytesPerStep
 	d := json.NewDecoder(bytes.NewReader(e.Data))
 	d.UseNumber()
 	var data map[string]any

@@ -33,6 +33,8 @@ const (
 	// or search runs to its end, which on the largest event is some 10 ms. What cel-go spends on counting grows with the
 	// square of the bound.
 	MaxCost = 8_000
+	// evaluation is what any evaluation costs beside its own steps.
+	evaluation = 10
 	// maxDepth bounds brackets and operators within each other, and maxLoops loops within loops.
 	maxDepth = 32
 	maxLoops = 2
@@ -129,11 +131,14 @@ func (f *Filter) Match(e *Event) (bool, error) {
 		return false, err
 	}
 	v, details, err := f.program.Eval(e.variables)
+	cost := uint64(0)
+	if details != nil && details.ActualCost() != nil {
+		cost = *details.ActualCost()
+	}
+	e.steps += evaluation + int(min(cost, 2*MaxCost))
 	if err != nil {
-		if details != nil {
-			if cost := details.ActualCost(); cost != nil && *cost > MaxCost {
-				return false, ErrCost
-			}
+		if cost > MaxCost {
+			return false, ErrCost
 		}
 		return false, err
 	}

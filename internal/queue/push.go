@@ -24,6 +24,7 @@ type Event struct {
 	Lane      string   // the only lane it goes to, whatever the topics
 	Except    string   // a lane that doesn't get it
 	Topics    []string // lanes of any of them get it; no white space
+	Verdicts  string   // of the filters of these lanes, see [Asked]
 	Payload   string
 }
 
@@ -36,6 +37,7 @@ const (
 	PushSame  PushOutcome = "same"  // its ID was pushed before with the same content: Pushed is the first answer
 	PushOther PushOutcome = "other" // its ID stands for another content
 	PushTaken PushOutcome = "taken" // its job ID is in use: push again with a new one
+	PushAsked PushOutcome = "asked" // filters decide whose verdicts are not there: push again with those of Asked
 )
 
 // Pushed is the answer to a push.
@@ -45,6 +47,7 @@ type Pushed struct {
 	Timestamp int64
 	Lanes     []string
 	Refused   []Refused // those of Lanes that did not take it
+	Asked     Asked     // of PushAsked
 }
 
 // Refused is a lane that did not take a job. The job is there, failed.
@@ -148,6 +151,7 @@ func (q *Queue) send(shard int, batch []*pushed) (rest []*pushed) {
 	defer cancel()
 	v, err := q.store.RunDurable(ctx, pushScript, q.tags(shard), q.pushArgs(batch)...)
 	r := newReply(v, err)
+	asked := map[string][]Filter{}
 	for i, p := range batch {
 		if i > 0 && r.err == nil && len(r.values) == 0 {
 			// The call had no room for the rest: others have their turn before the next.
@@ -156,6 +160,11 @@ func (q *Queue) send(shard int, batch []*pushed) (rest []*pushed) {
 		if more := p.take(r); more && r.err == nil {
 			rest = append(rest, p)
 			continue
+		}
+		if a := &p.answer.Asked; len(a.Filters) > 0 {
+			asked[a.Signature] = a.Filters
+		} else { // they are in the answer once
+			a.Filters = asked[a.Signature]
 		}
 		close(p.done)
 	}
@@ -170,7 +179,12 @@ func (q *Queue) send(shard int, batch []*pushed) (rest []*pushed) {
 
 // take reads the script's answer for an event, and whether there is more of it to do.
 func (p *pushed) take(r *reply) (more bool) {
-	a := Pushed{Outcome: PushOutcome(r.text()), Job: r.text(), Timestamp: r.number(), Lanes: strings.Fields(r.text()), Refused: refusals(r.text())}
+	a := Pushed{Outcome: PushOutcome(r.text()), Job: r.text(), Timestamp: r.number()}
+	if lanes, refused := r.text(), r.text(); a.Outcome == PushAsked {
+		a.Asked = Asked{Signature: lanes, Filters: filtersIn(refused)}
+	} else {
+		a.Lanes, a.Refused = strings.Fields(lanes), refusals(refused)
+	}
 	more = r.text() != ""
 	if p.err = r.err; p.err == nil && a.Outcome == "" {
 		p.err = errNoAnswer
@@ -202,11 +216,11 @@ func (q *Queue) FinishPush(ctx context.Context, shard int, job string, idle time
 
 // goOn are the script's arguments for the rest of an event.
 func goOn(job string, idle time.Duration) []any {
-	return []any{"", "", "on", "", job, "", 0, idle.Milliseconds(), "", "", "", "", ""}
+	return []any{"", "", "on", "", job, "", 0, idle.Milliseconds(), "", "", "", "", "", ""}
 }
 
 func (q *Queue) pushArgs(batch []*pushed) []any {
-	args := make([]any, 0, len(q.limits)+3+13*len(batch))
+	args := make([]any, 0, len(q.limits)+3+14*len(batch))
 	args = append(append(args, q.limits...), len(batch), q.pushLanes, q.pendingAccount)
 	for _, p := range batch {
 		e := p.event
@@ -215,7 +229,7 @@ func (q *Queue) pushArgs(batch []*pushed) []any {
 			continue
 		}
 		args = append(args, e.Account, e.ID, flag(e.OwnID), e.IDJob, e.Job, e.Type, e.Timestamp, flag(e.Given), e.Digest,
-			e.target(), strings.Join(e.Topics, " "), p.like, e.Payload)
+			e.target(), strings.Join(e.Topics, " "), p.like, e.Verdicts, e.Payload)
 	}
 	return args
 }

@@ -89,7 +89,7 @@ func TestPushClaimSettle(t *testing.T) {
 		b.lane("two")
 		e := event(1)
 		p := b.push(e)[0]
-		require.Equal(t, Pushed{PushNew, e.Job, 1, []string{"one", "two"}, nil}, p)
+		require.Equal(t, Pushed{Outcome: PushNew, Job: e.Job, Timestamp: 1, Lanes: []string{"one", "two"}}, p)
 
 		c := b.claim(10)
 		require.Len(t, c.jobs, 2)
@@ -122,7 +122,7 @@ func TestSameIDIsOneEvent(t *testing.T) {
 		foreign.Account = "b"
 		answers := b.push(first, again, other, foreign)
 		require.Equal(t, PushNew, answers[0].Outcome)
-		require.Equal(t, Pushed{PushSame, first.Job, 1, []string{"one"}, nil}, answers[1])
+		require.Equal(t, Pushed{Outcome: PushSame, Job: first.Job, Timestamp: 1, Lanes: []string{"one"}}, answers[1])
 		require.Equal(t, PushOther, answers[2].Outcome)
 		require.Equal(t, PushNew, answers[3].Outcome, "another account's ID is another ID")
 	})

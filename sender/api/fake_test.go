@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/filter"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
 )
@@ -138,6 +139,28 @@ func (f *fake) CreateWebhook(_ context.Context, name string, in sender.NewWebhoo
 	a.webhooks = append(a.webhooks, &w)
 	a.keys[in.IdempotencyKey] = &registered{asked, &w}
 	return w, secret, nil
+}
+
+func (f *fake) TestFilter(source string, e sender.Event) (matches bool, problem string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down != nil {
+		return false, "", f.down
+	}
+	if err := checkEvents([]string{e.Type}); err != nil {
+		return false, "", refuse(sender.CodeUnknownEventType, "event", "is not known")
+	}
+	if err := sender.CheckEvent(e); err != nil {
+		return false, "", err
+	}
+	compiled, err := filter.Compile(source)
+	if err != nil {
+		return false, "", refuse(sender.CodeInvalidField, "filter", "is no expression: "+err.Error())
+	}
+	if matches, err = compiled.Match(&filter.Event{Type: e.Type, ID: "evt_1", Timestamp: time.Now(), Data: e.Data}); err != nil {
+		return true, err.Error(), nil
+	}
+	return matches, "", nil
 }
 
 func namesOf(headers map[string]string) (names []string) {

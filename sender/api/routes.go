@@ -100,6 +100,15 @@ var routes = []route{
 		serve:  (*call).testWebhook,
 	},
 	{
+		method: http.MethodPost, path: "/webhooks/filter-test", operation: "testFilter", scope: scopeFree, tag: tagWebhooks, access: accessManage, accountless: true,
+		summary:        "Try out a filter",
+		description:    "Says whether an event with these data would go to a webhook with this filter. Nothing is stored or sent.",
+		changesNothing: true,
+		request:        reflect.TypeFor[filterTest](), status: http.StatusOK, answer: reflect.TypeFor[filterTested](),
+		errors: bodyErrorsAnd(sender.CodeUnknownEventType),
+		serve:  (*call).testFilter,
+	},
+	{
 		method: http.MethodGet, path: "/webhooks/{id}/deliveries", operation: "listDeliveries", scope: scopeWebhook, tag: tagDeliveries, access: accessRead,
 		summary: "List a webhook's deliveries, newest first",
 		query:   []string{paramState, paramSince, paramLimit, paramCursor},

@@ -21,6 +21,9 @@ type Service interface {
 	// SendExample sends the example of an event type, or of none a test event, to one webhook.
 	SendExample(ctx context.Context, account, id, event string) (sender.Published, error)
 
+	// TestFilter says whether an event would pass a filter, and why that can't be told: then it would.
+	TestFilter(filter string, e sender.Event) (matches bool, problem string, err error)
+
 	Publish(ctx context.Context, account string, e sender.Event) (sender.Published, error)
 	PublishBatch(ctx context.Context, account string, events []sender.Event) []sender.PublishResult
 	Events(ctx context.Context, account string, f sender.EventFilter) (items []sender.EventSummary, next string, err error)

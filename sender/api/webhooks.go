@@ -32,6 +32,7 @@ type webhookUpdate struct {
 	LastDelivery  ignored        `json:"lastDelivery" read_only:"true" doc:"Changes nothing."`
 	PublicKey     ignored        `json:"publicKey" read_only:"true" doc:"Changes nothing."`
 	HeldUntil     ignored        `json:"heldUntil" read_only:"true" doc:"Changes nothing."`
+	FilterErrors  ignored        `json:"filterErrors" read_only:"true" doc:"Changes nothing."`
 }
 
 // partial marks a request of which every member may be left out.
@@ -58,6 +59,7 @@ type webhook struct {
 	HeldUntil    *millis       `json:"heldUntil,omitempty" doc:"No attempt starts before, as the endpoint asked with Retry-After. Absent where none waits for that."`
 	Description  string        `json:"description,omitempty"`
 	Headers      []string      `json:"headers,omitempty" doc:"The names of the custom headers; their values are not shown."`
+	FilterErrors int           `json:"filterErrors,omitempty" doc:"Events that the filter failed on, since it was set. They were delivered."`
 	PublicKey    string        `json:"publicKey,omitempty" doc:"whpk_ and the public key in base64, with signing ed25519: what verifies webhook-signature."`
 	Auth         *shownAuth    `json:"auth,omitempty" doc:"What the endpoint asks of its callers: the type, and what is no secret."`
 	sender.Settings
@@ -86,7 +88,7 @@ type deletedWebhook struct {
 func webhookOf(w sender.Webhook) webhook {
 	a := webhook{
 		ID: w.ID, URL: w.URL, Events: notNil(w.Events), Status: w.Status, CreatedAt: seconds(w.CreatedAt), HeldUntil: (*millis)(w.HeldUntil),
-		Description: w.Description, Headers: w.HeaderNames, PublicKey: w.PublicKey, Auth: shownAuthOf(w.Auth), Settings: w.Settings,
+		Description: w.Description, Headers: w.HeaderNames, FilterErrors: w.FilterErrors, PublicKey: w.PublicKey, Auth: shownAuthOf(w.Auth), Settings: w.Settings,
 	}
 	if l := w.LastDelivery; l != nil {
 		a.LastDelivery = &lastDelivery{Success: l.Success, Timestamp: seconds(l.Timestamp)}

@@ -1,19 +1,20 @@
 -- delete: takes a webhook out of its account. Its waiting deliveries are cancelled afterwards, by cancel.lua.
 --
 -- KEYS[1] the shard
--- ARGV[10] lane, ARGV[11] account, ARGV[12…] subscriptions
--- Returns 1, or 0 where there is no such webhook.
+-- ARGV[10] lane, ARGV[11] account, ARGV[12] version read, ARGV[13] how it stands in topics (see lib.lua), ARGV[14…] subscriptions
+-- Returns 1, or 0 where there is no such webhook, or 2 where it has another version by now.
 --
 -- Safe to repeat: a second call finds it deleted. The chore is written before the webhook goes, so a crash in between leaves it to be done.
 
 local lane, account = ARGV[10], ARGV[11]
 local conf = base .. 'conf:' .. lane
-local h = call('HMGET', conf, 'a', 'st')
+local h = call('HMGET', conf, 'a', 'st', 'v')
 if h[1] ~= account then return 0 end
 if h[2] == 'deleted' then return 1 end
+if h[3] ~= ARGV[12] then return 2 end -- it may have other subscriptions
 call('SADD', base .. 'chores', 'cancel:' .. lane)
 subscriptions_changed()
-for i = 12, #ARGV do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
+for i = 14, #ARGV do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], ARGV[13]) end
 call('HSET', conf, 'st', 'deleted')
 call('HDEL', conf, 'meta', 'pub', 'nl')
 call('UNLINK', base .. 'idx:' .. lane, base .. 'old:' .. lane, base .. 'token:' .. lane, base .. 'tokenlock:' .. lane)

@@ -3,7 +3,7 @@
 -- KEYS[1] the shard
 -- ARGV[10] lane, ARGV[11] account, ARGV[12] most webhooks of an account, ARGV[13] what is shown of it, ARGV[14] what an
 --   attempt needs, ARGV[15] rate, ARGV[16] cap, ARGV[17] status, ARGV[18] idempotency key or "", ARGV[19] what was asked
---   for, sealed, ARGV[20] ms that the key is remembered, ARGV[21…] subscriptions
+--   for, sealed, ARGV[20] ms that the key is remembered, ARGV[21] how it stands in topics (see lib.lua), ARGV[22…] subscriptions
 -- Returns ms of its creation; or, where the key was used before, the lane of then and what was asked for then; or "limit"
 --   where the account has too many, "taken" where the lane exists, or "ending" where the account is being deleted.
 --
@@ -26,7 +26,7 @@ local last = call('ZRANGE', hooks, -1, -1, 'WITHSCORES')
 local created = math.max(now, (tonumber(last[2]) or 0) + 1)
 call('HSET', conf, 'st', ARGV[17], 'a', account, 'c', int(created), 'v', 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
 subscriptions_changed()
-for i = 21, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], lane) end
+for i = 22, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], ARGV[21]) end
 if ARGV[18] ~= '' then
   call('HSET', made, 'l', lane, 'q', ARGV[19])
   call('PEXPIRE', made, ARGV[20])

@@ -23,6 +23,7 @@
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
 --   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
 --                           fl in flight, w window, s successes of the round, tat rate limiter, rec where jobs with a record may wait,
+--                           fe events on which its filter failed,
 --                           hu held until (no attempt starts before), hb when the attempt began that asked for it, sb from when an
 --                           attempt must have begun to ask for it: see settle.lua
 --   events:<account> stream every event of an account, in order: j its job, y its type
@@ -38,7 +39,7 @@
 --   ages             zset   lane -> when to look at it next, for jobs that waited too long and for its history. Holds every
 --                           lane with jobs, and those with failed jobs until they have moved to old
 --   notices, outbox  zset, stream: see settle.lua
---   topic:<t>        set    lanes that subscribe to a topic
+--   topic:<t>        set    lanes that subscribe to a topic; one with a filter as #<version of the filter>:<lane>
 --   hooks:<account>  zset   lanes of an account -> when they were made
 --   account:<name>   hash   an account: c created, v version, info what its owner set (opaque here), x from when on it is being deleted
 --   mails:<kind>     zset   mailboxes -> when they are due; mailbox:<box> and mailed:<box>: see mail_add.lua

@@ -8,15 +8,17 @@
 --   follows, and the rest of it is to be done), the job that an ID of our own form stands for (or ""), job, type, timestamp, given
 --   ("1": the publisher gave the timestamp; with "on": ms for which nobody must have gone on with it), digest,
 --   lane ("", the only lane it goes to, or "!" and a lane that doesn't get it), topics (joined by spaces), job of another event that has
---   these topics and went to many lanes (or ""), payload
+--   these topics and went to many lanes (or ""), verdicts of the filters of its lanes (a signature and a letter for each, or "*": none
+--   keeps it out), payload
 -- Returns for each event that it came to (all, or as many as the lanes of one call allow, one at least): outcome, job, timestamp, lanes, of these the
 --   ones in which it failed at once in this call, as <lane>:<reason> (both joined by spaces), and "1" where the event is not whole yet.
 --   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another),
---   "busy" (somebody has just gone on with it)
+--   "busy" (somebody has just gone on with it), "asked" (filters decide whose verdicts did not come: lanes is their signature, and what follows
+--   these filters, as #<version>:<lane>, where they were not in this answer before; nothing was done)
 --
 -- Safe to repeat: a second call with the same ID finds the first one's event, and how far it has come.
 
-local PER_EVENT = 13
+local PER_EVENT = 14
 -- What is over the lanes of one call is for the next one, see lib.lua. One that refuses a job and keeps it as failed counts as several, as
 -- that is 14 writes instead of 2; many that are only found count as one.
 local MOST_LANES, REFUSAL, FINDS, FEW = tonumber(ARGV[11]), 7, 50, 64
@@ -45,11 +47,25 @@ local function version() return call('HGET', base .. 'stats', 'subscriptions') o
 -- What is found out once in a call: lanes by topics, and how each lane stands.
 local subscribed, standing = {}, {}
 
+-- part_filtered takes those with a filter out of the lanes: filters are their names, in the order of what signature and asks say of them.
+local function part_filtered(to, found)
+  local plain, filtered = {}, {}
+  for _, member in ipairs(found) do
+    local part = string.byte(member) == 35 and filtered or plain -- #
+    part[#part + 1] = member
+  end
+  table.sort(filtered)
+  to.asks = table.concat(filtered, ' ')
+  to.signature = redis.sha1hex(to.asks)
+  for k, member in ipairs(filtered) do filtered[k] = string.match(member, ':(.*)$') end
+  to.lanes, to.count, to.filters = table.concat(plain, ' '), #plain, filtered
+end
+
 -- subscribers are the lanes of any of the topics. To find many takes as long as to queue jobs in some of them, so they are taken
 -- from an event like this one where no subscription in the shard has changed since.
 local function subscribers(topics, like)
   if subscribed[topics] then return subscribed[topics] end
-  local to = { lanes = '', count = 0 }
+  local to = { lanes = '', count = 0, signature = '' }
   subscribed[topics] = to
   if like ~= '' then
     local e = call('HMGET', base .. 'event:' .. like, 'l', 's', 'v')
@@ -64,6 +80,7 @@ local function subscribers(topics, like)
   if #found > 1 and #found <= FEW then table.sort(found) end
   used = used + math.floor(#found / FINDS)
   to.lanes, to.count = table.concat(found, ' '), #found
+  if string.find(to.lanes, '#', 1, true) then part_filtered(to, found) end
   return to
 end
 
@@ -226,7 +243,7 @@ local function list(account, job, kind)
 end
 
 -- begin writes a new event down and does as much of it as this call has room for. It returns what refused it, and whether there is more.
-local function begin(job, account, id, kind, timestamp, digest, lanes, count, payload, named)
+local function begin(job, account, id, kind, timestamp, digest, lanes, count, filtered, payload, named)
   local record, body, ttl = base .. 'event:' .. job, base .. 'body:' .. job, math.max(C.id_ttl, C.open_ttl)
   if count > 0 then call('SET', body, (count == 1 and '1' or '+') .. payload, 'PX', open_ttl) end
   local created = list(account, job, kind)
@@ -235,7 +252,7 @@ local function begin(job, account, id, kind, timestamp, digest, lanes, count, pa
     'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', int(created), 's', string.rep(STATE.pending, count),
   }
   if count > 1 then for _, v in ipairs({ 'o', int(count), 'd', '0' }) do fields[#fields + 1] = v end end
-  if count > FEW then for _, v in ipairs({ 'v', version() }) do fields[#fields + 1] = v end end
+  if count > FEW and not filtered then for _, v in ipairs({ 'v', version() }) do fields[#fields + 1] = v end end
   if named then fields[#fields + 1] = 'i'; fields[#fields + 1] = id end
   call('HSET', record, unpack(fields))
   local states, open, dead, refused, rest = fan_out(job, lanes, 1)
@@ -256,14 +273,45 @@ local function begin(job, account, id, kind, timestamp, digest, lanes, count, pa
   return refused, rest
 end
 
--- targets are the lanes that an event goes to, and how many they are.
-local function targets(lane, topics, like)
+local function join(before, behind) return before .. (before ~= '' and behind ~= '' and ' ' or '') .. behind end
+
+local SIGNATURE, DROP, FAIL = 40, string.byte('0'), string.byte('e') -- characters of a signature, and letters of verdicts
+
+-- decided are those of the filtered lanes that an event goes to, and of these the ones whose filter failed on it.
+local function decided(filters, verdicts)
+  local taken, failing = {}, {}
+  used = used + math.floor(#filters / FINDS)
+  for k, name in ipairs(filters) do
+    local verdict = string.byte(verdicts, SIGNATURE + k) -- none of "*"
+    if verdict ~= DROP then taken[#taken + 1] = name end
+    if verdict == FAIL then failing[#failing + 1] = name end
+  end
+  return taken, failing
+end
+
+-- targets are the lanes that an event goes to, how many they are, and where there are filtered ones, those of them whose filter failed on it.
+-- There are none, nil, where other filters decide than those whose verdicts came: the second is then what is known of them.
+local function targets(lane, topics, like, verdicts)
   if lane ~= '' and string.sub(lane, 1, 1) ~= '!' then return lane, 1 end
   local to = subscribers(topics, like)
-  local from, till = string.find(' ' .. to.lanes .. ' ', ' ' .. string.sub(lane, 2) .. ' ', 1, true)
-  if lane == '' or not from then return to.lanes, to.count end
-  local before, behind = string.sub(to.lanes, 1, math.max(from - 2, 0)), string.sub(to.lanes, till)
-  return before .. (before ~= '' and behind ~= '' and ' ' or '') .. behind, to.count - 1
+  if verdicts ~= '*' and (string.sub(verdicts, 1, SIGNATURE) ~= to.signature or #verdicts ~= #to.signature + #(to.filters or {})) then return nil, to end
+  local lanes, count, failing = to.lanes, to.count, nil
+  if to.filters then
+    local taken
+    taken, failing = decided(to.filters, verdicts)
+    lanes, count = join(table.concat(taken, ' '), lanes), count + #taken
+  end
+  local from, till = string.find(' ' .. lanes .. ' ', ' ' .. string.sub(lane, 2) .. ' ', 1, true)
+  if lane == '' or not from then return lanes, count, failing end
+  return join(string.sub(lanes, 1, math.max(from - 2, 0)), string.sub(lanes, till)), count - 1, failing
+end
+
+-- count_failing counts the events on which filters failed.
+local function count_failing(failing)
+  used = used + math.floor(#failing / REFUSAL)
+  for _, lane in ipairs(failing) do
+    if stand(lane).status then call('HINCRBY', base .. 'conf:' .. lane, 'fe', 1) end
+  end
 end
 
 for i = 1, tonumber(ARGV[10]) do
@@ -294,9 +342,15 @@ for i = 1, tonumber(ARGV[10]) do
     elseif there[1] then
       outcome = 'taken'
     else
-      local count
-      lanes, count = targets(ARGV[at + 10], ARGV[at + 11], ARGV[at + 12])
-      refused, more = begin(job, account, id, kind, timestamp, digest, lanes, count, ARGV[at + 13], own ~= '1' and own_job ~= job)
+      local to, count, failing = targets(ARGV[at + 10], ARGV[at + 11], ARGV[at + 12], ARGV[at + 13])
+      if to then
+        lanes = to
+        if failing then count_failing(failing) end
+        refused, more = begin(job, account, id, kind, timestamp, digest, to, count, failing, ARGV[at + 14], own ~= '1' and own_job ~= job)
+      else
+        outcome, lanes, refused = 'asked', count.signature, count.asks or ''
+        if refused ~= '' then used, count.asks = used + math.floor(#count.filters / REFUSAL), '' end -- once in an answer
+      end
     end
   end
   if more then used = MOST_LANES end -- nothing overtakes it

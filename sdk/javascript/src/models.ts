@@ -21,6 +21,10 @@ export interface Webhook {
   rateLimit?: number;
   /** Attempts in flight. */
   maxInFlight?: number;
+  /** A CEL expression: only events for which it is true go here. */
+  filter?: string;
+  /** Events that the filter failed on, since it was set. They were delivered. */
+  filterErrors?: number;
   /** Its own retry table. */
   retry?: string[];
   /** How long an attempt of its own may take. */
@@ -72,6 +76,8 @@ export interface WebhookInput {
   rateLimit?: number | null | undefined;
   /** Attempts in flight. */
   maxInFlight?: number | null | undefined;
+  /** A CEL expression over `event`, `id`, `timestamp` and `data`: only events for which it is true go here. `null`: all. */
+  filter?: string | null | undefined;
   /** Its own retry table: 1 to 16 delays before attempts, such as `['0s', '1m', '1h']`. `null`: the server's. */
   retry?: readonly string[] | null | undefined;
   /** How long an attempt may take, `1s` to `60s`. `null`: the server's timeout. */
@@ -92,6 +98,21 @@ export interface WebhookUpdate extends Partial<WebhookInput> {
   rotateKey?: boolean | undefined;
   /** With a new `secret`, `rotateKey` or another `signing`: how long what signed before still does too, in `webhook-signature`. Such as `24h`. */
   secretOverlap?: string | undefined;
+}
+
+/** A filter and an event to try it on. */
+export interface FilterTestInput {
+  filter: string;
+  event: string;
+  data: object;
+}
+
+/** Whether the event would go to a webhook with that filter. */
+export interface FilterTest {
+  /** Also where the filter fails on the event. */
+  matches: boolean;
+  /** Why it fails, where it does. */
+  error?: string;
 }
 
 /** What may be published as an event's `data`: the documented payload, else any object, one that an interface describes too. */

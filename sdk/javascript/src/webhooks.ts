@@ -1,6 +1,6 @@
 import { listDeliveries, type DeliveryListOptions } from './deliveries.js';
 import type {
-  Delivery, PublishedEvent, RegisteredWebhook, Replay, ReplayInput, RetryInput, Webhook, WebhookInput, WebhookUpdate,
+  Delivery, FilterTest, FilterTestInput, PublishedEvent, RegisteredWebhook, Replay, ReplayInput, RetryInput, Webhook, WebhookInput, WebhookUpdate,
 } from './models.js';
 import { remove } from './keys.js';
 import { List, type Page, type PageOptions } from './pages.js';
@@ -51,6 +51,11 @@ export class Webhooks {
     const { event, ...call } = options;
     const body = event === undefined ? undefined : { event };
     return this.#transport.send({ ...call, method: 'POST', path: pathWith('/webhooks', id, '/test'), body });
+  }
+
+  /** Says whether an event would pass a filter. */
+  testFilter(input: FilterTestInput, options: CallOptions = {}): Promise<FilterTest> {
+    return this.#transport.send({ ...options, method: 'POST', path: '/webhooks/filter-test', body: input, repeatable: true });
   }
 
   /** Sends the failed deliveries again; see {@link Replays.get} for its progress. Not retried. */

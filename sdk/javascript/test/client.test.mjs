@@ -21,6 +21,8 @@ describe('every call', () => {
       { secret: 'new_webhook_secret', secretOverlap: '24h' }],
     'webhooks.delete': ['DELETE', '/webhooks/whk_1', (c) => c.webhooks.delete('whk_1')],
     'webhooks.test': ['POST', '/webhooks/whk_1/test', (c) => c.webhooks.test('whk_1')],
+    'webhooks.testFilter': ['POST', '/webhooks/filter-test', (c) => c.webhooks.testFilter({ filter: 'data.size > 1', event: 'video.uploaded', data: { size: 2 } }),
+      { filter: 'data.size > 1', event: 'video.uploaded', data: { size: 2 } }],
     'webhooks.pause': ['PUT', '/webhooks/whk_1', (c) => c.webhooks.pause('whk_1'), { status: 'paused' }],
     'webhooks.resume': ['PUT', '/webhooks/whk_1', (c) => c.webhooks.resume('whk_1'), { status: 'active' }],
     'webhooks.replay': ['POST', '/webhooks/whk_1/replay', (c) => c.webhooks.replay('whk_1', { since: new Date(since), state: 'all' }), { since, state: 'all' }],

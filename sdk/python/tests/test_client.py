@@ -36,9 +36,9 @@ SUMMARY = {'id': 'evt_1', 'event': 'video.deleted', 'timestamp': '2024-03-31T12:
 ACCOUNT = {'account': 'shop', 'createdAt': '2024-03-31T12:00:00Z', 'notifyEmail': [{'address': 'a@example.com', 'confirmed': False}]}
 CALLS = {
     'webhooks.register': (
-        lambda c: c.webhooks.register(url=WEBHOOK['url'], events=['video.*'], secret='your_webhook_secret', rate_limit=5, retry=['0s', timedelta(minutes=1)], timeout='30s'),
+        lambda c: c.webhooks.register(url=WEBHOOK['url'], events=['video.*'], secret='your_webhook_secret', rate_limit=5, filter='data.size > 1', retry=['0s', timedelta(minutes=1)], timeout='30s'),
         'POST', '/webhooks', {'url': WEBHOOK['url'], 'events': ['video.*'], 'secret': 'your_webhook_secret', 'rateLimit': 5,
-                               'retry': ['0s', '60s'], 'timeout': '30s'}, WEBHOOK),
+                               'filter': 'data.size > 1', 'retry': ['0s', '60s'], 'timeout': '30s'}, WEBHOOK),
     'events.list': (
         lambda c: c.events.list(event='video.deleted', since=NOON, limit=2),
         'GET', '/events?event=video.deleted&since=2024-03-31T12%3A00%3A00Z&limit=2', None, {'items': [SUMMARY]}),
@@ -50,6 +50,9 @@ CALLS = {
                                    'retry': None, 'timeout': None}, WEBHOOK),
     'webhooks.delete': (lambda c: c.webhooks.delete('whk_1'), 'DELETE', '/webhooks/whk_1', None, {'id': 'whk_1'}),
     'webhooks.test': (lambda c: c.webhooks.test('whk_1'), 'POST', '/webhooks/whk_1/test', None, PUBLISHED),
+    'webhooks.test_filter': (
+        lambda c: c.webhooks.test_filter('data.size > 1', 'video.uploaded', {'size': 2}),
+        'POST', '/webhooks/filter-test', {'filter': 'data.size > 1', 'event': 'video.uploaded', 'data': {'size': 2}}, {'matches': True}),
     'webhooks.pause': (lambda c: c.webhooks.pause('whk_1'), 'PUT', '/webhooks/whk_1', {'status': 'paused'}, WEBHOOK),
     'webhooks.resume': (lambda c: c.webhooks.resume('whk_1'), 'PUT', '/webhooks/whk_1', {'status': 'active'}, WEBHOOK),
     'webhooks.replay': (

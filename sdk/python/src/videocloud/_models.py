@@ -107,6 +107,10 @@ class Webhook:
     rate_limit: Optional[int] = None
     #: Attempts in flight.
     max_in_flight: Optional[int] = None
+    #: A CEL expression: only events for which it is true go here.
+    filter: Optional[str] = None
+    #: Events that the filter failed on, since it was set. They were delivered.
+    filter_errors: Optional[int] = None
     #: Its own retry table, such as ``['0s', '1m', '1h']``.
     retry: Optional[List[str]] = None
     #: How long an attempt of its own may take, such as ``30s``.
@@ -121,6 +125,16 @@ class Webhook:
     metadata: Optional[Dict[str, str]] = None
     #: Only after a registration, and only where the API made it. Keep it: it is never shown again.
     secret: Optional[str] = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class FilterTest:
+    """Whether an event would go to a webhook with a filter."""
+
+    #: Also where the filter fails on the event.
+    matches: bool
+    #: Why it fails, where it does.
+    error: Optional[str] = None
 
 
 @dataclass(frozen=True)

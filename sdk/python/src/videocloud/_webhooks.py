@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Dict, Literal, Mapping, Optional, Sequence, Union
 
 from ._keys import UNSET, Unset, changed, duration, given, remove
-from ._models import Delivery, DeliveryState, PublishedEvent, Replay, Webhook, build, format_time, items
+from ._models import Delivery, DeliveryState, FilterTest, PublishedEvent, Replay, Webhook, build, format_time, items
 from ._pages import Page
 from ._signature import Payload, verify, verify_signature
 from ._transport import Transport, path_with
@@ -27,6 +27,7 @@ class Webhooks:
         headers: Optional[Mapping[str, str]] = None,
         rate_limit: Optional[int] = None,
         max_in_flight: Optional[int] = None,
+        filter: Optional[str] = None,
         retry: Optional[Sequence[Union[str, timedelta]]] = None,
         timeout: Union[str, timedelta, None] = None,
         signing: Optional[Literal['ed25519']] = None,
@@ -41,6 +42,7 @@ class Webhooks:
         :param headers: sent with every delivery, such as ``Authorization``
         :param rate_limit: attempts a second
         :param max_in_flight: attempts in flight
+        :param filter: a CEL expression over ``event``, ``id``, ``timestamp`` and ``data``: only events for which it is true go here
         :param retry: its own retry table: 1 to 16 delays before attempts, such as ``['0s', '1m', '1h']``
         :param timeout: how long an attempt may take, ``1s`` to ``60s``
         :param signing: ``ed25519`` makes ``webhook-signature`` with a key pair of the webhook's own
@@ -50,7 +52,7 @@ class Webhooks:
         :param status: ``active`` or ``paused``
         """
         body = given(
-            **_fields(url, events, secret, description, headers, rate_limit, max_in_flight, retry, timeout, signing, auth, metadata, status)
+            **_fields(url, events, secret, description, headers, rate_limit, max_in_flight, filter, retry, timeout, signing, auth, metadata, status)
         )
         return build(Webhook, self._transport.send('POST', '/webhooks', body=body))
 
@@ -80,6 +82,7 @@ class Webhooks:
         headers: Union[Mapping[str, str], None, Unset] = UNSET,
         rate_limit: Union[int, None, Unset] = UNSET,
         max_in_flight: Union[int, None, Unset] = UNSET,
+        filter: Union[str, None, Unset] = UNSET,
         retry: Union[Sequence[Union[str, timedelta]], None, Unset] = UNSET,
         timeout: Union[str, timedelta, None, Unset] = UNSET,
         signing: Union[Literal['ed25519'], None, Unset] = UNSET,
@@ -95,7 +98,7 @@ class Webhooks:
         :param status: ``active`` or ``paused``
         """
         body = _fields(
-            url, events, secret, description, headers, rate_limit, max_in_flight, retry, timeout, signing, auth, metadata, status
+            url, events, secret, description, headers, rate_limit, max_in_flight, filter, retry, timeout, signing, auth, metadata, status
         )
         if not isinstance(secret_overlap, Unset):
             body['secretOverlap'] = duration(secret_overlap)
@@ -113,6 +116,11 @@ class Webhooks:
         """Sends a ``webhook.test`` event, or the example of a type, to this webhook only."""
         body = None if event is None else {'event': event}
         return build(PublishedEvent, self._transport.send('POST', path_with('/webhooks', id, '/test'), body=body))
+
+    def test_filter(self, filter: str, event: str, data: Mapping[str, Any]) -> FilterTest:
+        """Says whether an event would pass a filter."""
+        body = {'filter': filter, 'event': event, 'data': data}
+        return build(FilterTest, self._transport.send('POST', '/webhooks/filter-test', body=body, repeatable=True))
 
     def retry_failed(
         self,
@@ -210,6 +218,7 @@ def _fields(
     headers: Any,
     rate_limit: Any,
     max_in_flight: Any,
+    filter: Any,
     retry: Any,
     timeout: Any,
     signing: Any,
@@ -229,6 +238,7 @@ def _fields(
         headers=headers if headers in absent else dict(headers),
         rateLimit=rate_limit,
         maxInFlight=max_in_flight,
+        filter=filter,
         signing=signing,
         auth=auth if auth in absent else dict(auth) or None,
         metadata=metadata if metadata in absent else dict(metadata),
