@@ -13,6 +13,7 @@ import (
 
 	"github.com/videocloud/webhooks/internal/filter"
 	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/signature"
 )
 
 const (
@@ -229,7 +230,7 @@ func (s *Sender) TestFilter(source string, e Event) (matches bool, problem strin
 		return false, "", err
 	}
 	if e.ID == "" {
-		e.ID = ownEventID(newUUID())
+		e.ID = signature.EventID(newUUID())
 	}
 	if e.Timestamp.IsZero() {
 		e.Timestamp = time.Now()
