@@ -152,6 +152,7 @@ class AsyncWebhooks:
         self.update = threads.call(sync.update)
         self.delete = threads.call(sync.delete)
         self.test = threads.call(sync.test)
+        self.test_filter = threads.call(sync.test_filter)
         self.retry_failed = threads.call(sync.retry_failed)
         self.pause = threads.call(sync.pause)
         self.resume = threads.call(sync.resume)
