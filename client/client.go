@@ -47,6 +47,7 @@ type Client struct {
 	APIKeys     *APIKeys
 	PortalLinks *PortalLinks
 	Accounts    *Accounts
+	Stats       *StatsAPI
 
 	apiKey    string
 	baseURL   string
@@ -116,6 +117,7 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	c.Events = &Events{c}
 	c.Deliveries = &Deliveries{c}
 	c.Replays = &Replays{c}
+	c.Stats = &StatsAPI{c}
 	c.EventTypes = &EventTypes{c}
 	c.APIKeys = &APIKeys{c}
 	c.PortalLinks = &PortalLinks{c}

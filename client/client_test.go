@@ -105,6 +105,10 @@ var calls = map[string]struct {
 		_, err := c.Deliveries.List(ctx, "whk_1", client.DeliveryListOptions{})
 		return err
 	}, "GET", "/webhooks/whk_1/deliveries", ""},
+	"Deliveries.Search": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Deliveries.Search(ctx, client.DeliverySearch{DeliveryListOptions: client.DeliveryListOptions{State: client.StateFailed}, EventID: "evt_1"})
+		return err
+	}, "GET", "/deliveries?eventId=evt_1&state=failed", ""},
 	"Replays.Get": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Replays.Get(ctx, "rpl_1")
 		return err
@@ -117,6 +121,14 @@ var calls = map[string]struct {
 		_, err := c.Webhooks.RetryFailed(ctx, "whk_1", client.RetryRequest{Event: "video.deleted"})
 		return err
 	}, "POST", "/webhooks/whk_1/retry", `{"state":"failed","event":"video.deleted"}`},
+	"Stats.Get": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Stats.Get(ctx, client.WindowHour)
+		return err
+	}, "GET", "/stats?window=1h", ``},
+	"Webhooks.Stats": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.Webhooks.Stats(ctx, "whk_1", client.WindowWeek)
+		return err
+	}, "GET", "/webhooks/whk_1/stats?window=7d", ``},
 	"Replays.List": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Replays.List(ctx, client.ListOptions{Limit: 2})
 		return err

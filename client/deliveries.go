@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"iter"
+	"net/url"
 	"time"
 )
 
@@ -49,7 +50,16 @@ type Attempt struct {
 type DeliveryListOptions struct {
 	ListOptions
 	State State     // empty: any
+	Event string    // the type; empty: any
 	Since time.Time // zero: all that are kept
+	Until time.Time // zero: now
+}
+
+// DeliverySearch says which deliveries of an account.
+type DeliverySearch struct {
+	DeliveryListOptions
+	EventID   string // empty: any
+	WebhookID string // empty: any
 }
 
 // Deliveries are events on their way to webhooks. Get them from [Client.Deliveries].
@@ -71,14 +81,33 @@ func (d *Deliveries) List(ctx context.Context, webhookID string, o DeliveryListO
 	if err != nil {
 		return Page[Delivery]{}, err
 	}
+	return list[Delivery](ctx, d.c, path, o.query())
+}
+
+func (o DeliveryListOptions) query() url.Values {
+	q := o.ListOptions.query()
+	for name, value := range map[string]string{"state": string(o.State), "event": o.Event} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	for name, t := range map[string]time.Time{"since": o.Since, "until": o.Until} {
+		if !t.IsZero() {
+			q.Set(name, t.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	return q
+}
+
+// Search returns one page of the deliveries of the client's account, newest first. Only an empty NextCursor ends the list: a page may be short.
+func (d *Deliveries) Search(ctx context.Context, o DeliverySearch) (Page[Delivery], error) {
 	q := o.query()
-	if o.State != "" {
-		q.Set("state", string(o.State))
+	for name, value := range map[string]string{"eventId": o.EventID, "webhookId": o.WebhookID} {
+		if value != "" {
+			q.Set(name, value)
+		}
 	}
-	if !o.Since.IsZero() {
-		q.Set("since", o.Since.UTC().Format(time.RFC3339Nano))
-	}
-	return list[Delivery](ctx, d.c, path, q)
+	return list[Delivery](ctx, d.c, "/deliveries", q)
 }
 
 // All yields every delivery of a webhook that o selects, newest first.

@@ -109,7 +109,7 @@ func TestNoDriftOfGo(t *testing.T) {
 		reflect.TypeFor[client.DeliveryRef](), reflect.TypeFor[client.EventRecord](), reflect.TypeFor[client.Delivery](),
 		reflect.TypeFor[client.Attempt](), reflect.TypeFor[client.FilterTest](), reflect.TypeFor[client.ReplayRequest](), reflect.TypeFor[client.Replay](), reflect.TypeFor[client.EventType](),
 		reflect.TypeFor[client.APIKey](), reflect.TypeFor[client.NewAPIKey](), reflect.TypeFor[client.PortalLink](), reflect.TypeFor[client.NewPortalLink](),
-		reflect.TypeFor[client.Account](), reflect.TypeFor[client.AccountUpdate](), reflect.TypeFor[client.NotifyEmail](),
+		reflect.TypeFor[client.Account](), reflect.TypeFor[client.AccountUpdate](), reflect.TypeFor[client.NotifyEmail](), reflect.TypeFor[client.Stats](), reflect.TypeFor[client.StatsBucket](),
 	} {
 		types[typ.Name()] = typ
 	}

@@ -246,7 +246,10 @@ func decimal(text string) (float64, bool) {
 
 // judge turns a result into what becomes of the delivery.
 func (s *Sender) judge(ctx context.Context, j *queue.Job, p *payload, number int, began time.Time, r *result) queue.Outcome {
-	o := queue.Outcome{Log: logEntry(number, began, r), Slow: r.took >= slowAttempt, Hold: r.retryAfter}
+	o := queue.Outcome{Log: logEntry(number, began, r), Slow: r.took >= slowAttempt, Hold: r.retryAfter, Took: r.took}
+	if j.Lane == notifyLane {
+		o.Took = -1 // a notice of the operator's is in nobody's figures
+	}
 	state, retry := StateRetrying, s.retryOf(j)
 	switch {
 	case r.success():

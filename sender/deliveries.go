@@ -3,17 +3,12 @@ package sender
 import (
 	"context"
 	"encoding/json"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/internal/queue"
 )
-
-// scanPerPage bounds how many deliveries one page looks at while it filters by state.
-const scanPerPage = 2000
 
 // inspectBatch is how many deliveries one look at the store covers.
 const inspectBatch = 200
@@ -76,88 +71,6 @@ func (s *Sender) newDelivery(lane, job string, st *queue.Standing) Delivery {
 	return d
 }
 
-// Deliveries returns a webhook's deliveries, newest first, and the cursor of the next page where there is more. A page
-// that filters by state may be short, or empty, and still have a next one.
-func (s *Sender) Deliveries(ctx context.Context, account, webhookID string, f DeliveryFilter) (items []Delivery, next string, err error) {
-	limit, err := checkLimit(f.Limit)
-	if err != nil {
-		return nil, "", err
-	}
-	switch f.State {
-	case "", StatePending, StateRetrying, StateSucceeded, StateFailed, StateCancelled:
-	default:
-		return nil, "", invalid("state", "state is pending, retrying, succeeded, failed or cancelled")
-	}
-	place, err := readCursor(f.Cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	from := "+"
-	if place != "" {
-		if !validStreamID(place) {
-			return nil, "", errCursor
-		}
-		from = "(" + place
-	}
-	shard, r, err := s.record(ctx, account, webhookID)
-	if err != nil {
-		return nil, "", err
-	}
-	since := "-"
-	if !f.Since.IsZero() {
-		since = strconv.FormatInt(max(f.Since.UnixMilli(), 0), 10)
-	}
-	var jobs []string
-	for scanned := 0; ; {
-		entries, err := s.history(ctx, shard, r.lane, true, from, since, inspectBatch)
-		if err != nil {
-			return nil, "", err
-		}
-		standings, err := s.inspectEntries(ctx, shard, r.lane, entries)
-		if err != nil {
-			return nil, "", err
-		}
-		scanned += len(entries)
-		for i, e := range entries {
-			from = "(" + e.ID
-			if standings[i].State == queue.StateUnknown || f.State != "" && states[standings[i].State] != f.State {
-				continue
-			}
-			if jobs = append(jobs, e.Values["j"].(string)); len(jobs) == limit {
-				next = nextIf(i+1 < len(entries) || len(entries) == inspectBatch, e.ID)
-				break
-			}
-		}
-		if len(jobs) == limit {
-			break
-		}
-		if more := len(entries) == inspectBatch; !more || scanned >= scanPerPage {
-			next = nextIf(more, strings.TrimPrefix(from, "("))
-			break
-		}
-	}
-	items, err = s.page(ctx, shard, r.lane, jobs, f.State)
-	return items, next, err
-}
-
-// page reads deliveries of one webhook as of one moment. One that was found in a state and has left it since is left out.
-func (s *Sender) page(ctx context.Context, shard int, lane string, jobs []string, state State) ([]Delivery, error) {
-	items := []Delivery{}
-	if len(jobs) == 0 {
-		return items, nil
-	}
-	standings, err := s.queue.InspectLog(ctx, shard, lane, s.c.HistoryEntries, jobs...)
-	if err != nil {
-		return nil, s.unavailable("read", err)
-	}
-	for i := range standings {
-		if d := s.newDelivery(lane, jobs[i], &standings[i]); d.State != "" && (state == "" || d.State == state) {
-			items = append(items, d)
-		}
-	}
-	return items, nil
-}
-
 // history reads a webhook's deliveries from one place to another, oldest or newest first. What is older than an event's
 // ID is in another stream under the same places; both are read in one step, as entries move from one to the other.
 func (s *Sender) history(ctx context.Context, shard int, lane string, newestFirst bool, from, to string, count int) ([]redis.XMessage, error) {
@@ -183,13 +96,6 @@ func (s *Sender) history(ctx context.Context, shard int, lane string, newestFirs
 	return entries, nil
 }
 
-func nextIf(more bool, place string) string {
-	if !more {
-		return ""
-	}
-	return writeCursor(place)
-}
-
 // inspectEntries says how the jobs of index entries stand.
 func (s *Sender) inspectEntries(ctx context.Context, shard int, lane string, entries []redis.XMessage) ([]queue.Standing, error) {
 	if len(entries) == 0 {
@@ -204,17 +110,6 @@ func (s *Sender) inspectEntries(ctx context.Context, shard int, lane string, ent
 		return nil, s.unavailable("read", err)
 	}
 	return standings, nil
-}
-
-// validStreamID reports whether a cursor's text is an ID of a Redis stream: two numbers and a dash.
-func validStreamID(id string) bool {
-	ms, seq, ok := strings.Cut(id, "-")
-	if !ok {
-		return false
-	}
-	_, err1 := strconv.ParseUint(ms, 10, 64)
-	_, err2 := strconv.ParseUint(seq, 10, 64)
-	return err1 == nil && err2 == nil
 }
 
 // Event returns an event of an account with its deliveries.

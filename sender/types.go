@@ -150,14 +150,6 @@ type Attempt struct {
 	ResponseBody string    `json:"responseBody,omitempty"` // at most 1 KiB
 }
 
-// DeliveryFilter selects deliveries of a webhook.
-type DeliveryFilter struct {
-	State  State     // empty: any
-	Since  time.Time // zero: all that are kept
-	Limit  int
-	Cursor string
-}
-
 // EventFilter selects events of an account.
 type EventFilter struct {
 	Type   string    // empty: any

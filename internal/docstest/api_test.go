@@ -40,7 +40,7 @@ func TestAPIPage(t *testing.T) {
 // ofEvery are the errors that the page names once, for all requests.
 var ofEvery = map[string]bool{"unauthorized": true, "forbidden": true, "unavailable": true, "invalid_field": true, "unknown_field": true}
 
-var code = regexp.MustCompile("`([a-z_]+)`")
+var code = regexp.MustCompile("`([a-zA-Z_]+)`")
 
 func describedOperations(t *testing.T) map[string]operation {
 	t.Helper()

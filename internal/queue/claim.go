@@ -53,6 +53,7 @@ type Outcome struct {
 	Slow   bool          // the lane gets less to do at once
 	Log    string        // entry for the lane's log; "" for none
 	Detail string        // for the notice to the lane's owner; "" for none
+	Took   time.Duration // how long the attempt took, for the figures of its lane; negative for what is not to be counted
 }
 
 // outcome is an Outcome on its way to Redis.
@@ -95,7 +96,7 @@ func (q *Queue) settleCall(shard int, outcomes []*outcome, stopping bool) rediss
 			size++
 		} else {
 			g.others = append(g.others, o)
-			size += 10
+			size += 11
 		}
 	}
 	args := make([]any, 0, len(q.limits)+1+size)
@@ -103,7 +104,7 @@ func (q *Queue) settleCall(shard int, outcomes []*outcome, stopping bool) rediss
 	for _, g := range groups {
 		args = append(args, g.lane, g.token, g.claimed, len(g.plain))
 		for _, o := range g.plain {
-			args = append(args, o.ID+o.Log)
+			args = append(args, o.ID+o.took()+o.Log)
 		}
 		args = append(args, len(g.others))
 		for _, o := range g.others {
@@ -114,7 +115,7 @@ func (q *Queue) settleCall(shard int, outcomes []*outcome, stopping bool) rediss
 			case (o.Kind == Succeeded || o.Kind == Back) && o.recorded():
 				reason = "record"
 			}
-			args = append(args, o.ID, string(o.Kind), attempts, delay(o.Delay), reason, flag(o.Slow), o.Log, flag(o.single), o.Detail, delay(o.Hold))
+			args = append(args, o.ID, string(o.Kind), attempts, delay(o.Delay), reason, flag(o.Slow), o.Log, flag(o.single), o.Detail, delay(o.Hold), o.took())
 		}
 	}
 	return q.call(shard, settleScript, args)

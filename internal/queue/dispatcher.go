@@ -45,8 +45,8 @@ const (
 	// settleBatch bounds the outcomes of one call, and settleWrites what they cost Redis at most: see lib.lua.
 	settleBatch  = 256
 	settleWrites = 1900
-	plainWrites  = 6  // of a plain success, where no other of the call is of its lane
-	otherWrites  = 28 // of any other outcome: one that is kept as failed, in place of an older one, with a notice
+	plainWrites  = 7  // of a plain success, where no other of the call is of its lane
+	otherWrites  = 30 // of any other outcome: one that is kept as failed, in place of an older one, with a notice
 	// renewBatch bounds the leases of one call.
 	renewBatch = 1000
 	// rounds is how many round trips are under way at most. The second waits until 1/overlapShare of all slots has ended: fewer make small batches, which cost Redis more.

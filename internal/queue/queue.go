@@ -47,7 +47,7 @@ func Script(lua string) *redisstore.Script { return redisstore.NewScript(source(
 var (
 	pushScript   = Script(source("push"))
 	claimScript  = Script(source("claim"))
-	settleScript = Script(source("settle"))
+	settleScript = Script(source("figures") + source("settle"))
 	renewScript  = Script(source("renew"))
 	resendScript = Script(source("resend"))
 )

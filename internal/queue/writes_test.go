@@ -190,7 +190,7 @@ func TestLesson64ClaimOfManyLanesIsBounded(t *testing.T) {
 func TestLesson64SettleIsBounded(t *testing.T) {
 	t.Parallel()
 	c := crowded(t, 512, 30)
-	script := counted(source("settle"))
+	script := counted(source("figures") + source("settle"))
 	settle := func(o Outcome) (calls int) {
 		t.Helper()
 		var outcomes []*outcome

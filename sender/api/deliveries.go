@@ -56,13 +56,33 @@ func deliveriesOf(list []sender.Delivery) []delivery {
 }
 
 func (c *call) listDeliveries() (any, error) {
-	items, next, err := c.service.Deliveries(c.r.Context(), c.account, c.id, sender.DeliveryFilter{
-		State: c.query.state, Since: c.query.since, Limit: c.query.limit, Cursor: c.query.cursor,
-	})
+	items, next, err := c.service.Deliveries(c.r.Context(), c.account, c.id, c.query.deliveries())
 	if err != nil {
 		return nil, err
 	}
 	return deliveryPage{Items: deliveriesOf(items), NextCursor: next}, nil
+}
+
+// listAccountDeliveries answers for the account; the token of one webhook sees what is that webhook's.
+func (c *call) listAccountDeliveries() (any, error) {
+	f := c.query.deliveries()
+	if own := c.caller.webhookID; own != "" {
+		if f.WebhookID != "" && f.WebhookID != own {
+			return deliveryPage{Items: []delivery{}}, nil
+		}
+		f.WebhookID = own
+	}
+	items, next, err := c.service.AccountDeliveries(c.r.Context(), c.account, f)
+	if err != nil {
+		return nil, err
+	}
+	return deliveryPage{Items: deliveriesOf(items), NextCursor: next}, nil
+}
+
+func (q *query) deliveries() sender.DeliveryFilter {
+	return sender.DeliveryFilter{
+		State: q.state, Event: q.event, EventID: q.eventID, WebhookID: q.webhookID, Since: q.since, Until: q.until, Limit: q.limit, Cursor: q.cursor,
+	}
 }
 
 func (c *call) getDelivery() (any, error) {

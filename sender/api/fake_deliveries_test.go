@@ -67,6 +67,29 @@ func (f *fake) Deliveries(_ context.Context, name, webhook string, filter sender
 	return page(items, filter.Cursor, filter.Limit)
 }
 
+func (f *fake) AccountDeliveries(_ context.Context, name string, filter sender.DeliveryFilter) ([]sender.Delivery, string, error) {
+	a, done := f.in(name)
+	defer done()
+	items := []sender.Delivery{}
+	for _, d := range slices.Backward(a.deliveries) {
+		if (filter.WebhookID == "" || filter.WebhookID == d.WebhookID) && (filter.EventID == "" || filter.EventID == d.EventID) && (filter.State == "" || filter.State == d.State) {
+			items = append(items, *d)
+		}
+	}
+	return page(items, filter.Cursor, filter.Limit)
+}
+
+func (f *fake) Stats(_ context.Context, _ string, w sender.Window) (sender.Stats, error) {
+	return sender.Stats{Window: w, BucketSeconds: 60, Buckets: []sender.StatsBucket{{}, {Succeeded: 1, P50: time.Second, P95: time.Second}}, Succeeded: 1}, nil
+}
+
+func (f *fake) WebhookStats(ctx context.Context, name, id string, w sender.Window) (sender.Stats, error) {
+	if _, err := f.Webhook(ctx, name, id); err != nil {
+		return sender.Stats{}, err
+	}
+	return f.Stats(ctx, name, w)
+}
+
 func (a *account) delivery(id string) (*sender.Delivery, error) {
 	for _, d := range a.deliveries {
 		if d.ID == id {

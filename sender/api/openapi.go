@@ -81,6 +81,7 @@ func openAPIDocument(version, accountHeader string, anonymous bool) (openAPI, er
 			{{"name", tagEvents}, {"description", "What happened"}},
 			{{"name", tagDeliveries}, {"description", "One event on its way to one webhook"}},
 			{{"name", tagReplays}, {"description", "Sending past deliveries again"}},
+			{{"name", tagStats}, {"description", "Figures over time"}},
 			{{"name", tagKeys}, {"description", "API keys that are made at run time, and links to the portal"}},
 			{{"name", tagAccounts}, {"description", "What owns webhooks and events"}},
 			{{"name", tagMeta}, {"description", "This document"}},
@@ -169,6 +170,13 @@ func queryParameter(name string) doc {
 	case paramState:
 		text = "Only deliveries in this state."
 		schema = append(schema, member{"enum", states})
+	case paramEventID:
+		text = "Only those of this event."
+	case paramWebhookID:
+		text = "Only those to this webhook."
+	case paramWindow:
+		text = "How far back to look."
+		schema = append(schema, member{"enum", windows}, member{"default", sender.WindowDay})
 	case paramSince:
 		text = "Only what was made from then on."
 		schema = append(schema, member{"format", "date-time"})

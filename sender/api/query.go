@@ -20,6 +20,10 @@ type query struct {
 	since  time.Time
 	until  time.Time
 	event  string
+
+	eventID, webhookID string
+
+	window sender.Window
 }
 
 // The parameters that routes take; openapi.go describes them.
@@ -30,6 +34,10 @@ const (
 	paramSince  = "since"
 	paramUntil  = "until"
 	paramEvent  = "event"
+	paramWindow = "window"
+
+	paramEventID   = "eventId"
+	paramWebhookID = "webhookId"
 )
 
 const (
@@ -41,9 +49,11 @@ var states = []sender.State{
 	sender.StatePending, sender.StateRetrying, sender.StateSucceeded, sender.StateFailed, sender.StateCancelled,
 }
 
+var windows = []sender.Window{sender.WindowHour, sender.WindowDay, sender.WindowWeek}
+
 // parseQuery reads the parameters that a route takes and refuses every other.
 func parseQuery(raw string, takes []string) (query, error) {
-	q := query{limit: config.DefaultPageLimit}
+	q := query{limit: config.DefaultPageLimit, window: sender.WindowDay}
 	if raw == "" {
 		return q, nil
 	}
@@ -87,11 +97,25 @@ func (q *query) set(name, value string) error {
 		if !slices.Contains(states, q.state) {
 			return invalid(name, "must be one of %s", joined(states))
 		}
+	case paramWindow:
+		q.window = sender.Window(value)
+		if !slices.Contains(windows, q.window) {
+			return invalid(name, "must be one of %s", joined(windows))
+		}
 	case paramEvent:
 		if len(value) > maxEventType {
 			return invalid(name, "is no event type; GET /event-types lists them")
 		}
 		q.event = value
+	case paramEventID, paramWebhookID:
+		if !isID(value) {
+			return invalid(name, "is no ID of ours")
+		}
+		if name == paramEventID {
+			q.eventID = value
+		} else {
+			q.webhookID = value
+		}
 	case paramSince, paramUntil:
 		// A plus sign in a query means a space: restore it where only an offset can stand.
 		t, err := timeOf(name, strings.ReplaceAll(value, " ", "+"))

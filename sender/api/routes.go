@@ -40,6 +40,7 @@ const (
 	tagEvents     = "events"
 	tagDeliveries = "deliveries"
 	tagReplays    = "replays"
+	tagStats      = "stats"
 	tagKeys       = "keys"
 	tagAccounts   = "accounts"
 	tagMeta       = "meta"
@@ -110,9 +111,10 @@ var routes = []route{
 	},
 	{
 		method: http.MethodGet, path: "/webhooks/{id}/deliveries", operation: "listDeliveries", scope: scopeWebhook, tag: tagDeliveries, access: accessRead,
-		summary: "List a webhook's deliveries, newest first",
-		query:   []string{paramState, paramSince, paramLimit, paramCursor},
-		status:  http.StatusOK, answer: reflect.TypeFor[deliveryPage](), errors: notFound,
+		summary:     "List a webhook's deliveries, newest first",
+		description: "Only a missing nextCursor ends the list: a page may be short, even empty, where a filter leaves much out.",
+		query:       []string{paramState, paramEvent, paramSince, paramUntil, paramLimit, paramCursor},
+		status:      http.StatusOK, answer: reflect.TypeFor[deliveryPage](), errors: notFound,
 		serve: (*call).listDeliveries,
 	},
 	{
@@ -200,6 +202,14 @@ var routes = []route{
 		serve: (*call).listEventTypes,
 	},
 	{
+		method: http.MethodGet, path: "/deliveries", operation: "listAccountDeliveries", scope: scopeFree, tag: tagDeliveries, access: accessRead,
+		summary:     "List the deliveries of an account, newest first",
+		description: "Only a missing nextCursor ends the list: a page may be short, even empty, where a filter leaves much out.",
+		query:       []string{paramState, paramEvent, paramEventID, paramWebhookID, paramSince, paramUntil, paramLimit, paramCursor},
+		status:      http.StatusOK, answer: reflect.TypeFor[deliveryPage](),
+		serve: (*call).listAccountDeliveries,
+	},
+	{
 		method: http.MethodGet, path: "/deliveries/{id}", operation: "getDelivery", scope: scopeDelivery, tag: tagDeliveries, access: accessRead,
 		summary: "Get a delivery and its attempts",
 		status:  http.StatusOK, answer: reflect.TypeFor[delivery](), errors: notFound,
@@ -212,6 +222,21 @@ var routes = []route{
 		status:      http.StatusAccepted, answer: reflect.TypeFor[delivery](),
 		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict),
 		serve:  (*call).retryDelivery,
+	},
+	{
+		method: http.MethodGet, path: "/stats", operation: "getStats", scope: scopeFree, tag: tagStats, access: accessRead, accountless: true,
+		summary: "Get attempts by outcome over time",
+		description: "60 buckets of a minute, 48 of half an hour, or 56 of three hours. Of the account; with a key of every account that names none, of all. " +
+			"With a token for one webhook, of that.",
+		query: []string{paramWindow}, status: http.StatusOK, answer: reflect.TypeFor[stats](),
+		serve: (*call).getStats,
+	},
+	{
+		method: http.MethodGet, path: "/webhooks/{id}/stats", operation: "getWebhookStats", scope: scopeWebhook, tag: tagStats, access: accessRead,
+		summary:     "Get a webhook's attempts by outcome over time",
+		description: "60 buckets of a minute, 48 of half an hour, or 56 of three hours.",
+		query:       []string{paramWindow}, status: http.StatusOK, answer: reflect.TypeFor[stats](), errors: notFound,
+		serve: (*call).getWebhookStats,
 	},
 	{
 		method: http.MethodPost, path: "/api-keys", operation: "createKey", tag: tagKeys, access: accessAll, accountless: true, keyed: true,

@@ -92,6 +92,8 @@ func (s *schemas) of(t reflect.Type, request bool) doc {
 		return s.ref(t, request)
 	case reflect.Int, reflect.Int64:
 		return doc{{"type", "integer"}}
+	case reflect.Float64:
+		return doc{{"type", "number"}}
 	case reflect.Bool:
 		return doc{{"type", "boolean"}}
 	case reflect.String:
@@ -152,7 +154,7 @@ func (s *schemas) properties(t reflect.Type, request bool) (properties doc, requ
 			required = append(required, name)
 		}
 		property := s.constrained(sf, request)
-		if request && !must && sf.Tag.Get("null") != "no" {
+		if null := sf.Tag.Get("null"); request && !must && null != "no" || null == "yes" {
 			property = nullable(property)
 		}
 		properties = append(properties, member{name, property})

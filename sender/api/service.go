@@ -32,8 +32,13 @@ type Service interface {
 	EventTypes() []config.EventType
 
 	Deliveries(ctx context.Context, account, webhookID string, f sender.DeliveryFilter) (items []sender.Delivery, next string, err error)
+	AccountDeliveries(ctx context.Context, account string, f sender.DeliveryFilter) (items []sender.Delivery, next string, err error)
 	Delivery(ctx context.Context, account, id string) (sender.Delivery, error)
 	RetryDelivery(ctx context.Context, account, id string) (sender.Delivery, error)
+
+	// Stats are those of all accounts where account is *.
+	Stats(ctx context.Context, account string, w sender.Window) (sender.Stats, error)
+	WebhookStats(ctx context.Context, account, id string, w sender.Window) (sender.Stats, error)
 
 	CreateKey(ctx context.Context, in sender.NewKey) (k sender.Key, value string, err error)
 	// FindKey returns the key that has a value. The API asks at least once a second for each that is in use.

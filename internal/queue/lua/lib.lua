@@ -24,6 +24,7 @@
 --   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
 --                           fl in flight, w window, s successes of the round, tat rate limiter, rec where jobs with a record may wait,
 --                           fe events on which its filter failed,
+--                           q attempts of the minute that is open, see figures.lua,
 --                           hu held until (no attempt starts before), hb when the attempt began that asked for it, sb from when an
 --                           attempt must have begun to ask for it: see settle.lua
 --   events:<account> stream every event of an account, in order: j its job, y its type
@@ -48,6 +49,8 @@
 --   chores           set    what whoever comes next goes on with; here fanout:<job>, for an event that is not in all of its lanes
 --   pending          hash   account -> how many of its jobs wait, in all of its lanes
 --   stats            hash   waiting, subscriptions: how often any has changed, with lanes that came or went counted
+--   figures          hash   account -> attempts of the minute that is open, '*' those of the shard: see figures.lua
+--   figures:w:<lane>, figures:a:<account>, figures:all   string: attempts over time
 --
 -- While a cluster moves a slot, a script may be refused between two writes. So a target is written before the pointer
 -- that leads away from it is removed: an abort leaves a job twice rather than nowhere.

@@ -3,10 +3,11 @@
 --
 -- KEYS[1] the shard
 -- ARGV[10] "1" where this process is about to stop, ARGV[11…] groups of attempts of one lane and one claim: lane, token, when they were claimed (ms), number of plain successes, each of
---   these as one text: the job (JOB characters) and its log entry ("" for none); number of other outcomes, for each of these: job, outcome ("ok", "retry", "fail", "gone", "back"), attempts made,
+--   these as one text: the job (JOB characters), how long it took (1) and its log entry ("" for none); number of other outcomes, for each of these: job, outcome ("ok", "retry", "fail", "gone", "back"), attempts made,
 --   ms until the next attempt, reason (of "fail"; of "ok" and "back" the word "record" where the job has one), slow ("1": the
 --   window shrinks), log entry, single ("1": its event has no other lane), detail of the failure for a notice ("" to leave the
---   lane's status alone, "-" to mark it without a notice), ms for which the endpoint asked not to be sent anything (0 for none)
+--   lane's status alone, "-" to mark it without a notice), ms for which the endpoint asked not to be sent anything (0 for none), how long it took
+--   How long an attempt took is a character, see figures.lua; "-" for what was no attempt, or is not to be counted.
 --   A plain success is an "ok" without a record, of an event without another lane, that was not slow.
 -- Returns: number of notices now in the outbox, number of outcomes whose lease was not ours any more.
 --
@@ -17,7 +18,8 @@
 -- retry. What began before the latest of such events asks for nothing any more.
 -- Notices: at once, then at most one per lane and hour, with the count of what came since.
 
-local PER_OUTCOME = 10
+local PER_OUTCOME = 11
+local NO_ATTEMPT = string.byte('-')
 local LOG_SLACK = 100
 local HOUR = 3600000
 local leases, outbox = base .. 'leases', base .. 'outbox'
@@ -26,12 +28,13 @@ local touched, order, lost, waited, waited_of, handed_back = {}, {}, 0, 0, {}, f
 local function lane_of(lane)
   local t = touched[lane]
   if t then return t end
-  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix', 'lx', 'hu', 'hb', 'sb', 'a')
+  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix', 'lx', 'hu', 'hb', 'sb', 'a', 'q')
   t = {
     status = h[1], in_flight = tonumber(h[2]) or 0, cap = cap_of(h[4]), streak = tonumber(h[5]) or 0,
     failed_since = tonumber(h[6]) or 0, noticed = tonumber(h[7]) or 0, unnoticed = tonumber(h[8]) or 0,
     announced = h[9] == '1', fixed = h[10] == '1', log_until = tonumber(h[11]) or 0,
-    held = tonumber(h[12]) or 0, hold_began = tonumber(h[13]) or 0, success_began = tonumber(h[14]) or 0, account = h[15], set = {},
+    held = tonumber(h[12]) or 0, hold_began = tonumber(h[13]) or 0, success_began = tonumber(h[14]) or 0, set = {},
+    account = h[15], open = h[16],
   }
   t.window = window_of(h[3], h[4])  -- a fixed lane's w is above any cap
   touched[lane] = t
@@ -134,14 +137,20 @@ local function ours(t, place)
   return true
 end
 
+-- tally notes an attempt for the lane's figures. Lanes of no account have none.
+local function tally(t, succeeded, took)
+  if t.account and took ~= NO_ATTEMPT then t.attempts = count_attempt(t.attempts, succeeded, took) end
+end
+
 local function settle_plain(lane, t, began, from, count, place)
   local entries, done = {}, 0
   for i = 1, count do
     if ours(t, place + i) then
       local text = ARGV[from + i]
       local job = string.sub(text, 1, JOB)
+      tally(t, true, string.byte(text, JOB + 1))
       if not write_state(lane, job, STATE.succeeded, true) then
-        if #text > JOB then entries[#entries + 1] = entry(job, string.sub(text, JOB + 1)) end
+        if #text > JOB + 1 then entries[#entries + 1] = entry(job, string.sub(text, JOB + 2)) end
         if noted then spent[#spent + 1] = job else ended(job, false, true) end
       end
       done = done + 1
@@ -158,6 +167,7 @@ end
 local function settle_one(lane, t, began, at)
   local job, outcome, attempts, reason, single = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 4], ARGV[at + 7] == '1'
   local gone = not t.status or t.status == 'deleted'
+  tally(t, outcome == 'ok', string.byte(ARGV[at + 10]))
   local expunged
   if outcome == 'ok' then expunged = write_state(lane, job, STATE.succeeded, single) else expunged = is_expunged(job) end
   if ARGV[at + 6] ~= '' and not expunged then log(t, lane, { entry(job, ARGV[at + 6]) }) end
@@ -235,8 +245,14 @@ if #spent > 0 then call('XADD', base .. 'spent', '*', 'j', table.concat(spent)) 
 
 -- A lane that can be served and has a free place stays where it is among those that are ready.
 local turns = #order > 0 and call('ZMSCORE', base .. 'ready', unpack(order)) or {}
+local accounts = {}
 for i, lane in ipairs(order) do
   local t, conf = touched[lane], base .. 'conf:' .. lane
+  if t.attempts then
+    accounts[t.account] = accounts[t.account] or new_part(0)
+    add_part(accounts[t.account], t.attempts)
+    if t.status and t.status ~= 'deleted' then t.set.q = counted(t.open, t.attempts, base .. 'figures:w:' .. lane, false) end
+  end
   t.in_flight = math.max(t.in_flight, 0)
   -- The log's end is moved once an hour, not with every attempt.
   if t.logged and now > t.log_until then
@@ -255,6 +271,7 @@ for i, lane in ipairs(order) do
     if not in_place then offer(lane, t.status, t.in_flight, t.window, t.held, 0) end
   end
 end
+count_accounts(accounts)
 waiting(waited)
 waiting_of(waited_of)
 -- What is handed back is for others to take, and nobody else knows when that is due which a stopping process rescheduled.

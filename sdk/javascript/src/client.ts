@@ -4,6 +4,7 @@ import { Events } from './events.js';
 import { ApiKeys, PortalLinks } from './keys.js';
 import type { EventTypeInfo, Replay } from './models.js';
 import { List, type Page, type PageOptions } from './pages.js';
+import { StatsApi } from './stats.js';
 import { pathWith, Transport, type CallOptions, type VideoCloudOptions } from './transport.js';
 import { Webhooks } from './webhooks.js';
 
@@ -24,6 +25,7 @@ export class VideoCloud {
   readonly apiKeys: ApiKeys;
   readonly portalLinks: PortalLinks;
   readonly accounts: Accounts;
+  readonly stats: StatsApi;
 
   constructor(options: VideoCloudOptions = {}) {
     const transport = new Transport(options);
@@ -35,6 +37,7 @@ export class VideoCloud {
     this.apiKeys = new ApiKeys(transport);
     this.portalLinks = new PortalLinks(transport);
     this.accounts = new Accounts(transport);
+    this.stats = new StatsApi(transport);
   }
 }
 

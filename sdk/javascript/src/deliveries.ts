@@ -5,7 +5,16 @@ import { pathWith, timestamp, type CallOptions, type Transport } from './transpo
 /** Which deliveries. */
 export interface DeliveryListOptions extends PageOptions, CallOptions {
   state?: DeliveryState | undefined;
+  /** The type. */
+  event?: string | undefined;
   since?: string | Date | undefined;
+  until?: string | Date | undefined;
+}
+
+/** Which deliveries of an account. */
+export interface DeliverySearch extends DeliveryListOptions {
+  eventId?: string | undefined;
+  webhookId?: string | undefined;
 }
 
 /** Events on their way to webhooks. */
@@ -30,15 +39,25 @@ export class Deliveries {
   list(webhookId: string, options: DeliveryListOptions = {}): List<Delivery> {
     return listDeliveries(this.#transport, webhookId, options);
   }
+
+  /** Lists the deliveries of the client's account, newest first. A page may be short while there is more. */
+  search(options: DeliverySearch = {}): List<Delivery> {
+    return listPages(this.#transport, '/deliveries', options);
+  }
 }
 
 /** Lists a webhook's deliveries, newest first. */
 export function listDeliveries(transport: Transport, webhookId: string, options: DeliveryListOptions): List<Delivery> {
-  const { limit, state, signal } = options;
+  return listPages(transport, pathWith('/webhooks', webhookId, '/deliveries'), options);
+}
+
+function listPages(transport: Transport, path: string, options: DeliverySearch): List<Delivery> {
+  const { limit, state, event, eventId, webhookId, signal } = options;
   const since = timestamp(options.since);
-  const path = pathWith('/webhooks', webhookId, '/deliveries');
+  const until = timestamp(options.until);
+  const query = { state, event, eventId, webhookId, since, until, limit };
   return new List(
-    (cursor) => transport.send<Page<Delivery>>({ method: 'GET', path, query: { state, since, limit, cursor }, signal }),
+    (cursor) => transport.send<Page<Delivery>>({ method: 'GET', path, query: { ...query, cursor }, signal }),
     options.cursor,
   );
 }

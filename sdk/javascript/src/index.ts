@@ -5,7 +5,7 @@
  */
 export { Accounts } from './accounts.js';
 export { EventTypes, Replays, VideoCloud } from './client.js';
-export { Deliveries, type DeliveryListOptions } from './deliveries.js';
+export { Deliveries, type DeliveryListOptions, type DeliverySearch } from './deliveries.js';
 export * from './errors.js';
 export { Events, type EventListOptions } from './events.js';
 export { ApiKeys, PortalLinks } from './keys.js';
@@ -13,5 +13,6 @@ export * from './models.js';
 export { List, type Page, type PageOptions } from './pages.js';
 export * from './payloads.js';
 export * from './signature.js';
+export { StatsApi, type StatsOptions } from './stats.js';
 export type { CallOptions, VideoCloudOptions } from './transport.js';
 export { Webhooks } from './webhooks.js';

@@ -171,6 +171,33 @@ export interface EventSummary {
   deliveries: Record<DeliveryState, number>;
 }
 
+/** A stretch of time up to now. */
+export type StatsWindow = '1h' | '24h' | '7d';
+
+/** Attempts by outcome over time, and what waits. */
+export interface Stats {
+  window: StatsWindow;
+  bucketSeconds: number;
+  /** Oldest first, the empty ones too; the last one is under way. */
+  buckets: StatsBucket[];
+  totals: { succeeded: number; failed: number };
+  waiting: number;
+  /** For how long the oldest delivery has been due that could be attempted now. */
+  oldestDueSeconds: number;
+}
+
+/** What was attempted in one part of a window. */
+export interface StatsBucket {
+  /** When it begins. */
+  at: string;
+  succeeded: number;
+  failed: number;
+  /** Half of the attempts ended within so many milliseconds; null where there were none. */
+  p50Ms: number | null;
+  /** 95 in 100 of the attempts ended within so many milliseconds; null where there were none. */
+  p95Ms: number | null;
+}
+
 /** Where a delivery stands. */
 export type DeliveryState = 'pending' | 'retrying' | 'succeeded' | 'failed' | 'cancelled';
 

@@ -1,10 +1,11 @@
 import { listDeliveries, type DeliveryListOptions } from './deliveries.js';
 import type {
-  Delivery, FilterTest, FilterTestInput, PublishedEvent, RegisteredWebhook, Replay, ReplayInput, RetryInput, Webhook, WebhookInput, WebhookUpdate,
+  Delivery, FilterTest, FilterTestInput, PublishedEvent, RegisteredWebhook, Replay, ReplayInput, RetryInput, Stats, Webhook, WebhookInput, WebhookUpdate,
 } from './models.js';
 import { remove } from './keys.js';
 import { List, type Page, type PageOptions } from './pages.js';
 import * as signatures from './signature.js';
+import { getStats, type StatsOptions } from './stats.js';
 import { pathWith, timestamp, type CallOptions, type Transport } from './transport.js';
 
 /** Registered endpoints, and the verification of what they get. */
@@ -84,6 +85,11 @@ export class Webhooks {
   /** Lists a webhook's deliveries, newest first. */
   deliveries(id: string, options: DeliveryListOptions = {}): List<Delivery> {
     return listDeliveries(this.#transport, id, options);
+  }
+
+  /** Gets a webhook's attempts by outcome over time. */
+  stats(id: string, options: StatsOptions = {}): Promise<Stats> {
+    return getStats(this.#transport, pathWith('/webhooks', id, '/stats'), options);
   }
 
   /** {@link signatures.verifySignature} */

@@ -33,6 +33,7 @@ LINK = {'id': 'key_1', 'url': 'https://x/#token=t', 'token': 't', 'expiresAt': '
 SUMMARY = {'id': 'evt_1', 'event': 'video.deleted', 'timestamp': '2024-03-31T12:00:00Z', 'createdAt': '2024-03-31T12:00:00Z', 'deliveries': {'pending': 1, 'retrying': 0, 'succeeded': 2, 'failed': 0, 'cancelled': 0}}
 
 #: Every request: what is called, what must be sent, what is answered.
+STATS = {'window': '1h', 'bucketSeconds': 60, 'buckets': [{'at': '2024-03-31T12:00:00Z', 'succeeded': 0, 'failed': 0, 'p50Ms': None, 'p95Ms': None}], 'totals': {'succeeded': 0, 'failed': 0}, 'waiting': 0, 'oldestDueSeconds': 0}
 ACCOUNT = {'account': 'shop', 'createdAt': '2024-03-31T12:00:00Z', 'notifyEmail': [{'address': 'a@example.com', 'confirmed': False}]}
 CALLS = {
     'webhooks.register': (
@@ -72,6 +73,7 @@ CALLS = {
     'deliveries.get': (lambda c: c.deliveries.get('dlv_1'), 'GET', '/deliveries/dlv_1', None, DELIVERY),
     'deliveries.retry': (lambda c: c.deliveries.retry('dlv_1'), 'POST', '/deliveries/dlv_1/retry', None, DELIVERY),
     'deliveries.list': (lambda c: c.deliveries.list('whk_1'), 'GET', '/webhooks/whk_1/deliveries', None, {'items': [DELIVERY]}),
+    'deliveries.search': (lambda c: c.deliveries.search(state='failed', event_id='evt_1'), 'GET', '/deliveries?state=failed&eventId=evt_1', None, {'items': [DELIVERY]}),
     'replays.get': (lambda c: c.replays.get('rpl_1'), 'GET', '/replays/rpl_1', None, REPLAY),
     'event_types.list': (lambda c: c.event_types.list(), 'GET', '/event-types', None, {'items': [{'name': 'video.deleted', 'description': '', 'group': 'video'}]}),
     'webhooks.retry_failed': (lambda c: c.webhooks.retry_failed('whk_1', event='video.deleted'), 'POST', '/webhooks/whk_1/retry', {'state': 'failed', 'event': 'video.deleted'}, REPLAY),
@@ -81,6 +83,8 @@ CALLS = {
     'api_keys.list': (lambda c: c.api_keys.list(limit=2), 'GET', '/api-keys?limit=2', None, {'items': [KEY]}),
     'events.delete': (lambda c: c.events.delete('evt_1'), 'DELETE', '/events/evt_1', None, {'id': 'evt_1'}),
     'api_keys.delete': (lambda c: c.api_keys.delete('key_1'), 'DELETE', '/api-keys/key_1', None, {'id': 'key_1'}),
+    'stats.get': (lambda c: c.stats.get(window='1h'), 'GET', '/stats?window=1h', None, STATS),
+    'webhooks.stats': (lambda c: c.webhooks.stats('whk_1'), 'GET', '/webhooks/whk_1/stats', None, STATS),
     'accounts.get': (lambda c: c.accounts.get(), 'GET', '/account', None, ACCOUNT),
     'accounts.update': (
         lambda c: c.accounts.update(notify_email=['a@example.com'], notify_url='', name='Shop'),

@@ -29,6 +29,8 @@ from ._models import (
     Replay,
     ReplayState,
     Role,
+    Stats,
+    StatsBucket,
     Webhook,
     WebhookStatus,
 )
@@ -60,6 +62,8 @@ __all__ = [
     'Replay',
     'ReplayState',
     'Role',
+    'Stats',
+    'StatsBucket',
     'VideoCloud',
     'VideoCloudError',
     'Webhook',

@@ -18,6 +18,7 @@ from ._connections import HTTP
 from ._keys import ApiKeys, PortalLinks
 from ._pages import Page
 from ._signature import verify, verify_signature
+from ._stats import StatsApi
 from ._webhooks import Webhooks
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ class AsyncVideoCloud:
         self.api_keys = AsyncApiKeys(client.api_keys, threads)
         self.portal_links = AsyncPortalLinks(client.portal_links, threads)
         self.accounts = AsyncAccounts(client.accounts, threads)
+        self.stats = AsyncStats(client.stats, threads)
 
     async def close(self) -> None:
         """Waits for what is under way, and closes the connections that are kept open."""
@@ -158,6 +160,7 @@ class AsyncWebhooks:
         self.resume = threads.call(sync.resume)
         self.replay = threads.call(sync.replay)
         self.deliveries = threads.list(sync.deliveries)
+        self.stats = threads.call(sync.stats)
 
 
 class AsyncEvents:
@@ -166,6 +169,7 @@ class AsyncEvents:
         self.publish_batch = threads.call(sync.publish_batch)
         self.list = threads.list(sync.list)
         self.get = threads.call(sync.get)
+        self.delete = threads.call(sync.delete)
 
 
 class AsyncDeliveries:
@@ -173,6 +177,7 @@ class AsyncDeliveries:
         self.get = threads.call(sync.get)
         self.retry = threads.call(sync.retry)
         self.list = threads.list(sync.list)
+        self.search = threads.list(sync.search)
 
 
 class AsyncReplays:
@@ -204,3 +209,8 @@ class AsyncAccounts:
         self.get = threads.call(sync.get)
         self.update = threads.call(sync.update)
         self.list = threads.list(sync.list)
+
+
+class AsyncStats:
+    def __init__(self, sync: StatsApi, threads: Threads) -> None:
+        self.get = threads.call(sync.get)

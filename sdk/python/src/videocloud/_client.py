@@ -12,8 +12,9 @@ from ._errors import VideoCloudError
 from ._keys import ApiKeys, PortalLinks, remove
 from ._models import Delivery, DeliveryState, EventRecord, EventSummary, EventType, PublishedEvent, Replay, build, format_time, items
 from ._pages import Page
+from ._stats import StatsApi
 from ._transport import Transport, path_with
-from ._webhooks import Webhooks
+from ._webhooks import Webhooks, list_deliveries
 
 
 class VideoCloud:
@@ -48,6 +49,7 @@ class VideoCloud:
         self.api_keys = ApiKeys(self._transport)
         self.portal_links = PortalLinks(self._transport)
         self.accounts = Accounts(self._transport)
+        self.stats = StatsApi(self._transport)
 
     def close(self) -> None:
         """Closes the connections that are kept open. The client may be used again."""
@@ -138,12 +140,40 @@ class Deliveries:
         webhook_id: str,
         *,
         state: Optional[DeliveryState] = None,
+        event: Optional[str] = None,
         since: Union[str, datetime, None] = None,
+        until: Union[str, datetime, None] = None,
         limit: Optional[int] = None,
         cursor: Optional[str] = None,
     ) -> Page[Delivery]:
         """Lists a webhook's deliveries, newest first. Iterating over the answer goes through all pages."""
-        return self._webhooks.deliveries(webhook_id, state=state, since=since, limit=limit, cursor=cursor)
+        return self._webhooks.deliveries(
+            webhook_id, state=state, event=event, since=since, until=until, limit=limit, cursor=cursor
+        )
+
+    def search(
+        self,
+        *,
+        state: Optional[DeliveryState] = None,
+        event: Optional[str] = None,
+        event_id: Optional[str] = None,
+        webhook_id: Optional[str] = None,
+        since: Union[str, datetime, None] = None,
+        until: Union[str, datetime, None] = None,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> Page[Delivery]:
+        """Lists the deliveries of the client's account, newest first. A page may be short while there is more."""
+        query = {
+            'state': state,
+            'event': event,
+            'eventId': event_id,
+            'webhookId': webhook_id,
+            'since': format_time(since),
+            'until': format_time(until),
+            'limit': limit,
+        }
+        return list_deliveries(self._transport, '/deliveries', query, cursor)
 
 
 class Replays:

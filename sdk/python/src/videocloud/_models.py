@@ -280,6 +280,35 @@ class PortalLink:
 
 
 @dataclass(frozen=True)
+class StatsBucket:
+    """What was attempted in one part of a window."""
+
+    #: When it begins.
+    at: datetime = _time()
+    succeeded: int = 0
+    failed: int = 0
+    #: Half of the attempts ended within so many milliseconds; None where there were none.
+    p50_ms: Optional[int] = None
+    #: 95 in 100 of the attempts ended within so many milliseconds; None where there were none.
+    p95_ms: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Attempts by outcome over time, and what waits."""
+
+    window: str
+    bucket_seconds: int
+    #: Attempts in all buckets: ``succeeded`` and ``failed``.
+    totals: Dict[str, int]
+    waiting: int
+    #: For how long the oldest delivery has been due that could be attempted now.
+    oldest_due_seconds: float
+    #: Oldest first, the empty ones too; the last one is under way.
+    buckets: List[StatsBucket] = _list('StatsBucket')
+
+
+@dataclass(frozen=True)
 class NotifyEmail:
     """An address of an account's owner. It gets mail only once it was confirmed."""
 

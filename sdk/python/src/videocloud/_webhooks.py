@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any, Dict, Literal, Mapping, Optional, Sequence, Union
 
 from ._keys import UNSET, Unset, changed, duration, given, remove
-from ._models import Delivery, DeliveryState, FilterTest, PublishedEvent, Replay, Webhook, build, format_time, items
+from ._models import Delivery, DeliveryState, FilterTest, PublishedEvent, Replay, Stats, Webhook, build, format_time, items
 from ._pages import Page
 from ._signature import Payload, verify, verify_signature
+from ._stats import get_stats
 from ._transport import Transport, path_with
 from .payloads import WebhookEvent
 
@@ -173,24 +174,27 @@ class Webhooks:
         path = path_with('/webhooks', id, '/replay')
         return build(Replay, self._transport.send('POST', path, body=body, repeatable=dry_run))
 
+    def stats(self, id: str, *, window: Optional[str] = None) -> Stats:
+        """Gets a webhook's attempts by outcome over time.
+
+        :param window: ``1h``, ``24h`` (unless given) or ``7d``
+        """
+        return get_stats(self._transport, path_with('/webhooks', id, '/stats'), window)
+
     def deliveries(
         self,
         id: str,
         *,
         state: Optional[DeliveryState] = None,
+        event: Optional[str] = None,
         since: Union[str, datetime, None] = None,
+        until: Union[str, datetime, None] = None,
         limit: Optional[int] = None,
         cursor: Optional[str] = None,
     ) -> Page[Delivery]:
         """Lists a webhook's deliveries, newest first. Iterating over the answer goes through all pages."""
-        path = path_with('/webhooks', id, '/deliveries')
-
-        def load(cursor: Optional[str]) -> Any:
-            query = {'state': state, 'since': format_time(since), 'limit': limit, 'cursor': cursor}
-            data = self._transport.send('GET', path, query=query)
-            return [build(Delivery, raw) for raw in items(data)], data.get('nextCursor')
-
-        return Page(load, cursor)
+        query = {'state': state, 'event': event, 'since': format_time(since), 'until': format_time(until), 'limit': limit}
+        return list_deliveries(self._transport, path_with('/webhooks', id, '/deliveries'), query, cursor)
 
     @staticmethod
     def verify_signature(payload: Payload, signature: Optional[str], secret: Union[str, Sequence[str]]) -> bool:
@@ -253,3 +257,11 @@ def _names(events: Sequence[str]) -> Any:
     if isinstance(events, str):
         raise TypeError(f'events: a list is needed, such as [{events!r}]')
     return [*events]
+
+
+def list_deliveries(transport: Transport, path: str, query: Dict[str, Any], cursor: Optional[str]) -> Page[Delivery]:
+    def load(cursor: Optional[str]) -> Any:
+        data = transport.send('GET', path, query={**query, 'cursor': cursor})
+        return [build(Delivery, raw) for raw in items(data)], data.get('nextCursor')
+
+    return Page(load, cursor)

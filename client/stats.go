@@ -1,0 +1,68 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"time"
+)
+
+// Window is a stretch of time up to now.
+type Window string
+
+// The windows of [Stats].
+const (
+	WindowHour Window = "1h"
+	WindowDay  Window = "24h"
+	WindowWeek Window = "7d"
+)
+
+// Stats are attempts by outcome over time, and what waits.
+type Stats struct {
+	Window           Window        `json:"window"`
+	BucketSeconds    int           `json:"bucketSeconds"`
+	Buckets          []StatsBucket `json:"buckets"` // oldest first, the empty ones too; the last one is under way
+	Totals           StatsTotals   `json:"totals"`
+	Waiting          int           `json:"waiting"`
+	OldestDueSeconds float64       `json:"oldestDueSeconds"` // for how long the oldest delivery has been due that could be attempted now
+}
+
+// StatsBucket is what was attempted in one part of a window.
+type StatsBucket struct {
+	At        time.Time `json:"at"` // when it begins
+	Succeeded int64     `json:"succeeded"`
+	Failed    int64     `json:"failed"`
+	P50MS     *int64    `json:"p50Ms"` // half of the attempts ended within so many milliseconds; nil where there were none
+	P95MS     *int64    `json:"p95Ms"` // and 95 in 100 of them
+}
+
+// StatsTotals are the attempts in all buckets.
+type StatsTotals struct {
+	Succeeded int64 `json:"succeeded"`
+	Failed    int64 `json:"failed"`
+}
+
+// StatsAPI tells of attempts over time. Get it from [Client.Stats].
+type StatsAPI struct{ c *Client }
+
+// Get returns the figures of the client's account; with a key of every account and no account named, of all. An empty window is a day.
+func (s *StatsAPI) Get(ctx context.Context, w Window) (Stats, error) {
+	return stats(ctx, s.c, "/stats", w)
+}
+
+// Stats returns the figures of one webhook. An empty window is a day.
+func (w *Webhooks) Stats(ctx context.Context, id string, window Window) (Stats, error) {
+	path, err := pathWith("/webhooks", id, "/stats")
+	if err != nil {
+		return Stats{}, err
+	}
+	return stats(ctx, w.c, path, window)
+}
+
+func stats(ctx context.Context, c *Client, path string, w Window) (out Stats, err error) {
+	q := url.Values{}
+	if w != "" {
+		q.Set("window", string(w))
+	}
+	_, err = c.do(ctx, request{method: "GET", path: path, query: q, repeat: true}, &out)
+	return out, err
+}

@@ -1,0 +1,171 @@
+-- figures.lua: counts attempts over time. It is put between lib.lua and the scripts that count.
+--
+-- Attempts are counted in the minute that is open, for each lane in its conf (q), for each account and for the shard ('*') in the hash
+-- figures: so an ordinary delivery costs no command of its own. Once a minute is over, the next attempt moves it to where it is kept:
+--   figures:w:<lane>, figures:a:<account>, figures:all   string: the half hour and the three hours that are open, then the minutes,
+--     half hours and three hours that ended, oldest first, each list behind its length in bytes. It ends by itself after a week.
+--
+-- A part is what came in one of these times. Packed, big end first: its number (3 bytes, minutes, half hours or three hours since 2020),
+-- succeeded and failed (4 each), how many steps follow (1), and for each step its number (1) and how many attempts took so long (4).
+-- A step is a third of a doubling: the first below 1 ms, the last from 41 s on. What ended keeps of them two figures only, within which half and
+-- 95 in 100 attempts ended, in ms (2 bytes each); that of the shard keeps its steps, as shards are summed up.
+-- figures.go reads all this.
+
+local FIRST_MINUTE = 26297280 -- 2020-01-01, a multiple of 180
+local HALF, LONG = 30, 180 -- minutes
+local KEPT_MINUTES, KEPT_HALVES, KEPT_LONGS = 60, 48, 56
+local FIGURES_TTL = KEPT_LONGS * LONG * 60000
+local FIRST_STEP = 48 -- the character that stands for the first step
+
+local function u(n, bytes)
+  local text = ''
+  for _ = 1, bytes do
+    text = string.char(n % 256) .. text
+    n = math.floor(n / 256)
+  end
+  return text
+end
+
+local function number_at(text, at, bytes)
+  local n = 0
+  for i = at, at + bytes - 1 do n = n * 256 + string.byte(text, i) end
+  return n
+end
+
+local function new_part(number) return { number = number, ok = 0, failed = 0, steps = {} } end
+
+local function pack_part(p)
+  local steps, count = {}, 0
+  for step, n in pairs(p.steps) do
+    count = count + 1
+    steps[count] = string.char(step) .. u(n, 4)
+  end
+  return u(p.number, 3) .. u(p.ok, 4) .. u(p.failed, 4) .. string.char(count) .. table.concat(steps)
+end
+
+-- part_size is how long a packed part is that begins at a place.
+local function part_size(text, at) return 12 + 5 * string.byte(text, at + 11) end
+
+local function read_part(text, at)
+  local p = { number = number_at(text, at, 3), ok = number_at(text, at + 3, 4), failed = number_at(text, at + 7, 4), steps = {} }
+  for i = at + 12, at + part_size(text, at) - 5, 5 do p.steps[string.byte(text, i)] = number_at(text, i + 1, 4) end
+  return p
+end
+
+local function add_part(to, p)
+  to.ok, to.failed = to.ok + p.ok, to.failed + p.failed
+  for step, n in pairs(p.steps) do to.steps[step] = (to.steps[step] or 0) + n end
+end
+
+-- within is the time in ms within which a share of a part's attempts ended, evenly spread within a step.
+local function within(p, share)
+  local left, from = share * (p.ok + p.failed), 0
+  for step = 0, 255 do
+    local n, to = p.steps[step] or 0, 2 ^ (step / 3)
+    if n > 0 and left <= n then return math.floor(from + (to - from) * left / n + 0.5) end
+    left, from = left - n, to
+  end
+  return 0
+end
+
+local function end_part(p, whole)
+  if whole then return pack_part(p) end
+  return u(p.number, 3) .. u(p.ok, 4) .. u(p.failed, 4) .. u(math.min(within(p, 0.5), 65535), 2) .. u(math.min(within(p, 0.95), 65535), 2)
+end
+
+-- only_from drops from a list what is older than a number.
+local function only_from(list, number, whole)
+  local at = 1
+  while at < #list and number_at(list, at, 3) < number do at = at + (whole and part_size(list, at) or 15) end
+  return at > 1 and string.sub(list, at) or list
+end
+
+-- keep_minute moves a minute that is over to where it is kept.
+local function keep_minute(key, p, whole)
+  local text = call('GET', key)
+  local half, long, minutes, halves, longs = nil, nil, '', '', ''
+  if text then
+    local at = 1
+    half = read_part(text, at)
+    at = at + part_size(text, at)
+    long = read_part(text, at)
+    at = at + part_size(text, at)
+    local lists = {}
+    for i = 1, 3 do
+      local size = number_at(text, at, 3)
+      lists[i] = string.sub(text, at + 3, at + 2 + size)
+      at = at + 3 + size
+    end
+    minutes, halves, longs = lists[1], lists[2], lists[3]
+  end
+  minutes = only_from(minutes .. end_part(p, whole), p.number - KEPT_MINUTES + 1, whole)
+  local half_number, long_number = math.floor(p.number / HALF), math.floor(p.number / LONG)
+  if half and half.number < half_number then
+    halves = only_from(halves .. end_part(half, whole), half_number - KEPT_HALVES + 1, whole)
+    half = nil
+  end
+  if long and long.number < long_number then
+    longs = only_from(longs .. end_part(long, whole), long_number - KEPT_LONGS + 1, whole)
+    long = nil
+  end
+  half, long = half or new_part(half_number), long or new_part(long_number)
+  add_part(half, p)
+  add_part(long, p)
+  text = pack_part(half) .. pack_part(long)
+  for _, list in ipairs({ minutes, halves, longs }) do text = text .. u(#list, 3) .. list end
+  call('SET', key, text, 'PX', int(FIGURES_TTL))
+end
+
+-- counted adds attempts to what is open, and returns what is open then.
+local function counted(open, attempts, key, whole)
+  local minute = math.floor(now / 60000) - FIRST_MINUTE
+  local p = open and read_part(open, 1)
+  if p and p.number < minute then
+    keep_minute(key, p, whole)
+    p = nil
+  end
+  p = p or new_part(minute)
+  add_part(p, attempts)
+  return pack_part(p)
+end
+
+-- count_attempt notes an attempt in counts, which is a part or nil, by the character that says how long it took.
+local function count_attempt(counts, succeeded, took)
+  local step = took - FIRST_STEP
+  counts = counts or new_part(0)
+  if succeeded then counts.ok = counts.ok + 1 else counts.failed = counts.failed + 1 end
+  counts.steps[step] = (counts.steps[step] or 0) + 1
+  return counts
+end
+
+-- drop_idle forgets what accounts have open that had no attempt for a week: some at a time, as a shard's minute ends.
+local function drop_idle()
+  local figures = base .. 'figures'
+  local scanned = call('HSCAN', figures, call('HGET', figures, '*c') or '0', 'COUNT', '20')
+  local minute = math.floor((now - FIGURES_TTL) / 60000) - FIRST_MINUTE
+  for i = 1, #scanned[2], 2 do
+    local name = scanned[2][i]
+    if name ~= '*c' and number_at(scanned[2][i + 1], 1, 3) < minute then call('HDEL', figures, name) end
+  end
+  call('HSET', figures, '*c', scanned[1])
+end
+
+-- count_accounts adds the attempts of each account to its own figures, and to the shard's.
+local function count_accounts(accounts)
+  local names, all = {}, new_part(0)
+  for name, attempts in pairs(accounts) do
+    names[#names + 1] = name
+    add_part(all, attempts)
+  end
+  if #names == 0 then return end
+  local figures = base .. 'figures'
+  local open, set = call('HMGET', figures, '*', unpack(names)), {}
+  local before = open[1] and number_at(open[1], 1, 3)
+  set[1], set[2] = '*', counted(open[1], all, base .. 'figures:all', true)
+  for i, name in ipairs(names) do
+    set[#set + 1] = name
+    set[#set + 1] = counted(open[i + 1], accounts[name], base .. 'figures:a:' .. name, false)
+  end
+  call('HSET', figures, unpack(set))
+  if before and before < number_at(set[2], 1, 3) then drop_idle() end
+end

@@ -1,0 +1,117 @@
+package sender
+
+import (
+	"context"
+	"time"
+
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+// AnyAccount stands for every account, where a method takes that.
+const AnyAccount = "*"
+
+// Window names a stretch of time up to now that attempts are counted for.
+type Window string
+
+// The windows: 60 buckets of a minute, 48 of half an hour, 56 of three hours.
+const (
+	WindowHour Window = "1h"
+	WindowDay  Window = "24h"
+	WindowWeek Window = "7d"
+)
+
+var windows = map[Window]queue.Window{WindowHour: queue.LastHour, WindowDay: queue.LastDay, WindowWeek: queue.LastWeek}
+
+// Stats are attempts by outcome over time, and what waits.
+type Stats struct {
+	Window        Window
+	BucketSeconds int
+	Buckets       []StatsBucket // oldest first, the empty ones too; the last one is under way
+	Succeeded     int64         // attempts in all buckets
+	Failed        int64
+	Waiting       int // deliveries that are due, or wait for their time
+	// OldestDue is for how long the oldest of them has been due. What waits for its own webhook, paused or asked to hold back, is not due.
+	OldestDue time.Duration
+}
+
+// StatsBucket is what was attempted in one part of a window.
+type StatsBucket struct {
+	At                time.Time
+	Succeeded, Failed int64
+	P50, P95          time.Duration // within which half and 95 in 100 of the attempts ended; nothing where there were none
+}
+
+func checkWindow(w Window) (queue.Window, error) {
+	window, ok := windows[w]
+	if !ok {
+		return window, invalid("window", "window is 1h, 24h or 7d")
+	}
+	return window, nil
+}
+
+// WebhookStats returns the figures of one webhook.
+func (s *Sender) WebhookStats(ctx context.Context, account, id string, w Window) (Stats, error) {
+	window, err := checkWindow(w)
+	if err != nil {
+		return Stats{}, err
+	}
+	shard, r, err := s.record(ctx, account, id)
+	if err != nil {
+		return Stats{}, err
+	}
+	f, err := s.queue.LaneFigures(ctx, shard, r.lane, window)
+	if err != nil {
+		return Stats{}, s.unavailable("stats", err)
+	}
+	return newStats(w, window, f), nil
+}
+
+// Stats returns the figures of an account, or of all accounts together where it is [AnyAccount].
+func (s *Sender) Stats(ctx context.Context, account string, w Window) (Stats, error) {
+	window, err := checkWindow(w)
+	if err != nil {
+		return Stats{}, err
+	}
+	if account == AnyAccount {
+		return s.allStats(ctx, w, window)
+	}
+	shard, err := s.shard(ctx, account)
+	if err != nil {
+		return Stats{}, err
+	}
+	f, err := s.queue.AccountFigures(ctx, shard, account, window)
+	if err != nil {
+		return Stats{}, s.unavailable("stats", err)
+	}
+	return newStats(w, window, f), nil
+}
+
+func (s *Sender) allStats(ctx context.Context, w Window, window queue.Window) (Stats, error) {
+	shards, err := s.store.Shards(ctx)
+	if err != nil {
+		return Stats{}, s.unavailable("check", err)
+	}
+	f, err := s.queue.AllFigures(ctx, shards, window)
+	if err != nil {
+		return Stats{}, s.unavailable("stats", err)
+	}
+	g, err := s.queue.Gauges(ctx, shards)
+	if err != nil {
+		return Stats{}, s.unavailable("stats", err)
+	}
+	f.Waiting, f.OldestDue = g.Waiting, g.Late
+	return newStats(w, window, f), nil
+}
+
+func newStats(w Window, window queue.Window, f queue.Figures) Stats {
+	s := Stats{
+		Window: w, BucketSeconds: int(window.Bucket / time.Second), Buckets: make([]StatsBucket, len(f.Buckets)),
+		Waiting: f.Waiting, OldestDue: f.OldestDue,
+	}
+	for i, b := range f.Buckets {
+		s.Buckets[i] = StatsBucket(b)
+		s.Succeeded += b.Succeeded
+		s.Failed += b.Failed
+	}
+	return s
+}

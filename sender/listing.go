@@ -1,0 +1,182 @@
+package sender
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+// scanPerPage bounds how many deliveries one page looks at while it filters.
+const scanPerPage = 2000
+
+// DeliveryFilter selects deliveries.
+type DeliveryFilter struct {
+	State     State     // empty: any
+	Event     string    // the type; empty: any
+	EventID   string    // empty: any; for [Sender.AccountDeliveries]
+	WebhookID string    // empty: any; for [Sender.AccountDeliveries]
+	Since     time.Time // zero: all that are kept
+	Until     time.Time // zero: now
+	Limit     int
+	Cursor    string
+}
+
+// Deliveries returns a webhook's deliveries, newest first, and the cursor of the next page where there is more. A page without a filter, or of failed
+// ones, is full; another may be short, or empty, and still have a next one.
+func (s *Sender) Deliveries(ctx context.Context, account, webhookID string, f DeliveryFilter) (items []Delivery, next string, err error) {
+	if err := f.check(); err != nil {
+		return nil, "", err
+	}
+	shard, r, err := s.record(ctx, account, webhookID)
+	if err != nil {
+		return nil, "", err
+	}
+	return s.list(ctx, shard, account, r.lane, f)
+}
+
+// AccountDeliveries is [Sender.Deliveries] over all webhooks of an account. What went to deleted ones is with its event only.
+func (s *Sender) AccountDeliveries(ctx context.Context, account string, f DeliveryFilter) (items []Delivery, next string, err error) {
+	if err := f.check(); err != nil {
+		return nil, "", err
+	}
+	if f.EventID != "" {
+		return s.deliveriesOfEvent(ctx, account, f)
+	}
+	lane := ""
+	shard, err := s.shard(ctx, account)
+	if f.WebhookID != "" {
+		var r *record
+		if shard, r, err = s.record(ctx, account, f.WebhookID); errors.Is(err, errNotFound) {
+			return []Delivery{}, "", nil
+		} else if err == nil {
+			lane = r.lane
+		}
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return s.list(ctx, shard, account, lane, f)
+}
+
+func (f *DeliveryFilter) check() (err error) {
+	if f.Limit, err = checkLimit(f.Limit); err != nil {
+		return err
+	}
+	switch f.State {
+	case "", StatePending, StateRetrying, StateSucceeded, StateFailed, StateCancelled:
+	default:
+		return invalid("state", "state is pending, retrying, succeeded, failed or cancelled")
+	}
+	if !f.Since.IsZero() && !f.Until.IsZero() && f.Until.Before(f.Since) {
+		return invalid("until", "until is before since; give a later one")
+	}
+	return nil
+}
+
+// list reads a page of a webhook, or of an account where lane is "".
+func (s *Sender) list(ctx context.Context, shard int, account, lane string, f DeliveryFilter) (items []Delivery, next string, err error) {
+	place, err := readListPlace(f.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	q := queue.ListFilter{
+		Account: account, Lane: lane, State: stateOf(f.State), Type: f.Event, Since: f.Since, Until: f.Until, After: place,
+		Most: f.Limit, Through: scanPerPage, Entries: s.c.HistoryEntries,
+	}
+	isFull := f.Event == "" && (f.State == "" || f.State == StateFailed)
+	items = []Delivery{}
+	for {
+		jobs, more, err := s.queue.List(ctx, shard, q)
+		if err != nil {
+			return nil, "", s.unavailable("read", err)
+		}
+		for i := range jobs {
+			d := s.newDelivery(jobs[i].Lane, jobs[i].Job, &jobs[i].Standing)
+			d.AttemptsLeftOut = jobs[i].LogLeftOut
+			items = append(items, d)
+		}
+		if more == nil {
+			return items, "", nil
+		}
+		if !isFull || len(items) == f.Limit {
+			return items, writeCursor(more.ID + ":" + more.Lane), nil
+		}
+		q.After, q.Most = *more, f.Limit-len(items)
+	}
+}
+
+// stateOf is a state in the queue's letters.
+func stateOf(state State) queue.State {
+	for letter, word := range states {
+		if word == state {
+			return letter
+		}
+	}
+	return queue.StateUnknown
+}
+
+// deliveriesOfEvent is a page of the deliveries of one event, by webhook.
+func (s *Sender) deliveriesOfEvent(ctx context.Context, account string, f DeliveryFilter) ([]Delivery, string, error) {
+	after, err := readCursor(f.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	if f.Cursor != "" {
+		if _, _, ok := deliveryParts(after); !ok {
+			return nil, "", errCursor
+		}
+	}
+	e, err := s.Event(ctx, account, f.EventID)
+	if errors.Is(err, errNotFound) {
+		return []Delivery{}, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	slices.SortFunc(e.Deliveries, func(a, b Delivery) int { return strings.Compare(b.ID, a.ID) })
+	items := []Delivery{}
+	for _, d := range e.Deliveries {
+		switch {
+		case after != "" && d.ID >= after,
+			f.State != "" && d.State != f.State,
+			f.Event != "" && d.Type != f.Event,
+			f.WebhookID != "" && d.WebhookID != f.WebhookID,
+			d.CreatedAt.Before(f.Since.Truncate(time.Millisecond)),
+			!f.Until.IsZero() && d.CreatedAt.After(f.Until):
+			continue
+		}
+		if len(items) == f.Limit {
+			return items, writeCursor(items[len(items)-1].ID), nil
+		}
+		items = append(items, d)
+	}
+	return items, "", nil
+}
+
+func readListPlace(cursor string) (queue.ListPlace, error) {
+	text, err := readCursor(cursor)
+	if err != nil || text == "" {
+		return queue.ListPlace{}, err
+	}
+	id, lane, ok := strings.Cut(text, ":")
+	if !ok || !validStreamID(id) || len(lane) != laneLength {
+		return queue.ListPlace{}, errCursor
+	}
+	return queue.ListPlace{ID: id, Lane: lane}, nil
+}
+
+// validStreamID reports whether a cursor's text is an ID of a Redis stream: two numbers and a dash.
+func validStreamID(id string) bool {
+	ms, seq, ok := strings.Cut(id, "-")
+	if !ok {
+		return false
+	}
+	_, err1 := strconv.ParseUint(ms, 10, 64)
+	_, err2 := strconv.ParseUint(seq, 10, 64)
+	return err1 == nil && err2 == nil
+}
