@@ -117,6 +117,13 @@ var calls = map[string]struct {
 		_, err := c.EventTypes.List(ctx)
 		return err
 	}, "GET", "/event-types", ""},
+	"EventTypes.Put": {func(ctx context.Context, c *client.Client) error {
+		_, err := c.EventTypes.Put(ctx, "order.paid", client.EventTypeUpdate{Schema: json.RawMessage(`{"type":"object"}`)})
+		return err
+	}, "PUT", "/event-types/order.paid", `{"schema":{"type":"object"}}`},
+	"EventTypes.Delete": {func(ctx context.Context, c *client.Client) error {
+		return c.EventTypes.Delete(ctx, "order.paid")
+	}, "DELETE", "/event-types/order.paid", ``},
 	"Webhooks.RetryFailed": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Webhooks.RetryFailed(ctx, "whk_1", client.RetryRequest{Event: "video.deleted"})
 		return err

@@ -22,6 +22,7 @@ const (
 	CodeUnknownField     Code = "unknown_field"
 	CodeUnknownEventType Code = "unknown_event_type"
 	CodeUnsafeURL        Code = "unsafe_url"
+	CodeInvalidData      Code = "invalid_data" // it does not fit the schema of its type
 	CodeLimitReached     Code = "limit_reached"
 	CodeUnavailable      Code = "unavailable"
 

@@ -2,6 +2,9 @@ package client
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
 	"time"
 )
 
@@ -63,6 +66,17 @@ type EventType struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
 	Group       string `json:"group"`
+
+	Schema  json.RawMessage `json:"schema,omitempty"`  // JSON Schema that data of it must fit
+	Example json.RawMessage `json:"example,omitempty"` // what a test sends
+}
+
+// EventTypeUpdate changes the fields that are given; null takes a schema or an example away.
+type EventTypeUpdate struct {
+	Description *string         `json:"description,omitempty"`
+	Group       *string         `json:"group,omitempty"`
+	Schema      json.RawMessage `json:"schema,omitempty"`  // JSON Schema (2020-12)
+	Example     json.RawMessage `json:"example,omitempty"` // a JSON object
 }
 
 // EventTypes is the event catalogue. Get it from [Client.EventTypes].
@@ -72,4 +86,24 @@ type EventTypes struct{ c *Client }
 func (e *EventTypes) List(ctx context.Context) ([]EventType, error) {
 	p, err := list[EventType](ctx, e.c, "/event-types", nil)
 	return p.Items, err
+}
+
+// Put makes an event type, or changes the given fields of one, by a key of every account.
+func (e *EventTypes) Put(ctx context.Context, name string, u EventTypeUpdate) (EventType, error) {
+	var out EventType
+	body, err := encode(u)
+	if err != nil {
+		return out, err
+	}
+	_, err = e.c.do(ctx, request{method: "PUT", path: "/event-types/" + url.PathEscape(name), body: body, repeat: true}, &out)
+	return out, err
+}
+
+// Delete deletes an event type that was made by [EventTypes.Put].
+func (e *EventTypes) Delete(ctx context.Context, name string) error {
+	tries, err := e.c.do(ctx, request{method: "DELETE", path: "/event-types/" + url.PathEscape(name), repeat: true}, nil)
+	if refused, ok := errors.AsType[*Error](err); ok && refused.Code == CodeNotFound && tries > 1 {
+		return nil // an earlier try deleted it, and only its answer was lost
+	}
+	return err
 }

@@ -25,23 +25,27 @@ func DefaultRetry() []time.Duration {
 
 // Limits that the API documents.
 const (
-	MaxEnvelopeSize  = 256 << 10 // an event with its envelope, in bytes
-	MaxBatchEvents   = 1000      // events in one POST /events/batch
-	MaxBatchSize     = 8 << 20   // bytes of one POST /events/batch
-	MaxWebhooks      = 1000      // webhooks in one account
-	MaxKeys          = 1000      // API keys of one account
-	MaxAccountName   = 256       // bytes of what an account's owner calls it
-	MaxNotifyEmails  = 5         // addresses of one account's owner
-	MaxURL           = 2048      // bytes
-	MinSecretSize    = 16        // bytes of a signing secret
-	MaxSecretSize    = 256       // bytes of a signing secret
-	MaxJSONDepth     = 1000      // nesting of a published document
-	DefaultPageLimit = 50        // items of one page
-	MaxPageLimit     = 100       // items of one page
-	MaxEventID       = 128       // characters of an event ID
-	MaxHeaders       = 20        // custom headers of a webhook
-	MaxHeaderName    = 128       // bytes of a custom header's name
-	MaxHeaderValue   = 4096      // bytes of a custom header's value
+	MaxEnvelopeSize    = 256 << 10 // an event with its envelope, in bytes
+	MaxBatchEvents     = 1000      // events in one POST /events/batch
+	MaxBatchSize       = 8 << 20   // bytes of one POST /events/batch
+	MaxWebhooks        = 1000      // webhooks in one account
+	MaxKeys            = 1000      // API keys of one account
+	MaxAccountName     = 256       // bytes of what an account's owner calls it
+	MaxNotifyEmails    = 5         // addresses of one account's owner
+	MaxEventTypes      = 500       // made at run time
+	MaxTypeDescription = 1024      // bytes
+	MaxTypeGroup       = 64        // bytes
+	MaxTypeExample     = 16 << 10  // bytes
+	MaxURL             = 2048      // bytes
+	MinSecretSize      = 16        // bytes of a signing secret
+	MaxSecretSize      = 256       // bytes of a signing secret
+	MaxJSONDepth       = 1000      // nesting of a published document
+	DefaultPageLimit   = 50        // items of one page
+	MaxPageLimit       = 100       // items of one page
+	MaxEventID         = 128       // characters of an event ID
+	MaxHeaders         = 20        // custom headers of a webhook
+	MaxHeaderName      = 128       // bytes of a custom header's name
+	MaxHeaderValue     = 4096      // bytes of a custom header's value
 
 	// EventIDLifetime is how long the same event ID is recognised as the same event.
 	EventIDLifetime = 72 * time.Hour

@@ -21,6 +21,7 @@ const (
 	CodeInvalidField     Code = "invalid_field"
 	CodeUnknownField     Code = "unknown_field"
 	CodeUnknownEventType Code = "unknown_event_type"
+	CodeInvalidData      Code = "invalid_data"
 	CodeUnsafeURL        Code = "unsafe_url"
 	CodeLimitReached     Code = "limit_reached"
 	CodeUnavailable      Code = "unavailable"

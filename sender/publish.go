@@ -19,10 +19,22 @@ import (
 
 // prepare checks a publisher's event and makes it ready to be pushed.
 func (s *Sender) prepare(ctx context.Context, account string, e Event) (*queue.Event, error) {
-	if !s.types[e.Type] {
+	types, err := s.catalogue(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := types.entries[e.Type]
+	if known == nil {
 		return nil, &Error{Code: CodeUnknownEventType, Field: "event", Message: "unknown event type " + quote(e.Type) + "; GET /event-types lists them"}
 	}
-	return s.prepareAny(ctx, account, e)
+	q, err := s.prepareAny(ctx, account, e)
+	if err != nil || known.schema == nil {
+		return q, err
+	}
+	if err := fits(known.schema, "data", e.Data); err != nil {
+		return nil, err
+	}
+	return q, nil
 }
 
 // prepareAny is prepare for an event of any type.

@@ -150,7 +150,7 @@ func (s *Sender) selection(r ReplayRequest) (sel selection, since string, err er
 		sel.Until = strconv.FormatInt(r.Until.UnixMilli(), 10)
 	}
 	for _, e := range r.Events {
-		if !s.types[e] && e != config.EventTest {
+		if s.knownTypes().entries[e] == nil && e != config.EventTest {
 			return sel, "", &Error{Code: CodeUnknownEventType, Field: "events", Message: "unknown event type " + quote(e) + "; GET /event-types lists them"}
 		}
 	}

@@ -102,7 +102,15 @@ func (s *Sender) SendExample(ctx context.Context, account, id, event string) (Pu
 	if err != nil {
 		return Published{}, err
 	}
-	q, err := s.prepare(ctx, account, Event{Type: event, Data: []byte(config.Example(event))})
+	types, err := s.catalogue(ctx)
+	if err != nil {
+		return Published{}, err
+	}
+	data := []byte(config.Example(event))
+	if known := types.entries[event]; known != nil && len(known.Example) > 0 {
+		data = known.Example
+	}
+	q, err := s.prepare(ctx, account, Event{Type: event, Data: data})
 	if err != nil {
 		return Published{}, err
 	}

@@ -86,28 +86,28 @@ func (noObserver) StoreError(string)             {}
 
 // Sender is the sending half. It is safe for concurrent use.
 type Sender struct {
-	c         config.Sender
-	o         Options
-	log       *slog.Logger
-	store     *redisstore.Store
-	queue     *queue.Queue
-	policy    *destination.Policy
-	transport http.RoundTripper
-	sealer    *seal.Sealer
-	tracer    trace.Tracer
-	names     config.BrandHeaders
-	userAgent []string
-	types     map[string]bool
-	propagate bool // traceparent leaves with a delivery
-	lines     lines
-	stats     statsCache
-	began     atomic.Int64 // when it began to deliver, in unix ms
-	endpoints endpoints
-	filters   filters
-	replays   replays
-	pace      pace
-	notify    notifier
-	mails     mailing
+	c          config.Sender
+	o          Options
+	log        *slog.Logger
+	store      *redisstore.Store
+	queue      *queue.Queue
+	policy     *destination.Policy
+	transport  http.RoundTripper
+	sealer     *seal.Sealer
+	tracer     trace.Tracer
+	names      config.BrandHeaders
+	userAgent  []string
+	eventTypes eventTypes
+	propagate  bool // traceparent leaves with a delivery
+	lines      lines
+	stats      statsCache
+	began      atomic.Int64 // when it began to deliver, in unix ms
+	endpoints  endpoints
+	replays    replays
+	pace       pace
+	notify     notifier
+	mails      mailing
+	filters    filters
 
 	dispatcher *queue.Dispatcher
 	chores     chan int // shards with notices or chores to look at
@@ -139,14 +139,11 @@ func New(o Options) (*Sender, error) {
 		o.TracerProvider = noop.NewTracerProvider()
 	}
 	s := &Sender{
-		c: c, o: o, log: o.Logger, store: redisstore.Inside(o.Store), names: config.HeadersFor(c.Brand), types: make(map[string]bool, len(c.EventTypes)),
+		c: c, o: o, log: o.Logger, store: redisstore.Inside(o.Store), names: config.HeadersFor(c.Brand),
 		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64),
 		propagate: propagate, pace: replayPace,
 	}
 	s.userAgent = []string{s.names.UserAgent + "/" + o.Version}
-	for _, t := range c.EventTypes {
-		s.types[t.Name] = true
-	}
 	cidrs, private, err := c.Networks()
 	if err != nil {
 		return nil, err
@@ -248,9 +245,6 @@ func (s *Sender) hangUp() {
 		}
 	}
 }
-
-// EventTypes is the catalogue.
-func (s *Sender) EventTypes() []config.EventType { return s.c.EventTypes }
 
 // shard returns where an account lives, or an unavailable [Error] while the store can't be trusted.
 func (s *Sender) shard(ctx context.Context, account string) (int, error) {

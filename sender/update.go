@@ -27,6 +27,7 @@ const updateTries = 10
 // UpdateWebhook changes the given fields of a webhook. A new secret or URL counts from the next attempt on, also of
 // what waits already.
 func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u WebhookUpdate) (Webhook, error) {
+	_, _ = s.catalogue(ctx) // see CreateWebhook
 	if err := s.checkUpdate(u); err != nil {
 		return Webhook{}, err
 	}

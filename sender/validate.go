@@ -53,7 +53,7 @@ func (s *Sender) checkEvents(events []string) error {
 
 func (s *Sender) subscribable(name string) bool {
 	group, isGroup := strings.CutSuffix(name, ".*")
-	for _, t := range s.c.EventTypes {
+	for _, t := range s.knownTypes().list {
 		if t.Name == name || isGroup && strings.HasPrefix(t.Name, group+".") {
 			return true
 		}

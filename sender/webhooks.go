@@ -70,6 +70,7 @@ func newSecret() string {
 
 // CreateWebhook registers a webhook. The secret is returned only where in has none and one was made: it is not shown again.
 func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhook) (w Webhook, secret string, err error) {
+	_, _ = s.catalogue(ctx) // subscriptions may be to types of a moment ago; where it can't be read, the store refuses all the same
 	if err := s.checkNew(in); err != nil {
 		return Webhook{}, "", err
 	}

@@ -30,6 +30,7 @@ var statuses = map[sender.Code]int{
 	sender.CodeInvalidField:     http.StatusUnprocessableEntity,
 	sender.CodeUnknownField:     http.StatusUnprocessableEntity,
 	sender.CodeUnknownEventType: http.StatusUnprocessableEntity,
+	sender.CodeInvalidData:      http.StatusUnprocessableEntity,
 	sender.CodeUnsafeURL:        http.StatusUnprocessableEntity,
 	sender.CodeLimitReached:     http.StatusTooManyRequests,
 	sender.CodeUnavailable:      http.StatusServiceUnavailable,

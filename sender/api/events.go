@@ -111,9 +111,23 @@ type eventTypes struct {
 }
 
 type eventType struct {
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	Group       string `json:"group"`
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	Group       string          `json:"group"`
+	Schema      json.RawMessage `json:"schema,omitempty" doc:"JSON Schema (2020-12) that data of this type must fit."`
+	Example     json.RawMessage `json:"example,omitempty" doc:"What a test sends. Left out, the documented payload, or one of its group."`
+}
+
+// eventTypeUpdate is the body of PUT /event-types/{name}.
+type eventTypeUpdate struct {
+	Description *string          `json:"description" null:"clear" max:"1024" doc:"What it stands for."`
+	Group       *string          `json:"group" null:"clear" max:"64" doc:"Left out, the first word of its name."`
+	Schema      *json.RawMessage `json:"schema" null:"clear" doc:"JSON Schema (2020-12), 32 KiB at most, that refers to nothing outside of itself. From then on data of this type must fit."`
+	Example     *json.RawMessage `json:"example" null:"clear" doc:"Data for a test, 16 KiB at most. It must fit the schema."`
+}
+
+type deletedEventType struct {
+	Name string `json:"name"`
 }
 
 func publishedOf(p sender.Published) published {
@@ -273,7 +287,10 @@ func (c *call) deleteEvent() (any, error) {
 }
 
 func (c *call) listEventTypes() (any, error) {
-	types := c.service.EventTypes()
+	types, err := c.service.EventTypes(c.r.Context())
+	if err != nil {
+		return nil, err
+	}
 	a := eventTypes{Items: make([]eventType, len(types))}
 	for i, t := range types {
 		a.Items[i] = eventType(t)
@@ -281,10 +298,30 @@ func (c *call) listEventTypes() (any, error) {
 	return a, nil
 }
 
+var eventTypeUpdatePlan = planOf(reflect.TypeFor[eventTypeUpdate]())
+
+func (c *call) putEventType() (any, error) {
+	in, err := decode[eventTypeUpdate](c, eventTypeUpdatePlan, maxConfigBody)
+	if err != nil {
+		return nil, err
+	}
+	t, err := c.service.PutEventType(c.r.Context(), c.id, sender.EventTypeUpdate(in))
+	if err != nil {
+		return nil, err
+	}
+	return eventType(t), nil
+}
+
+func (c *call) deleteEventType() (any, error) {
+	if err := c.service.DeleteEventType(c.r.Context(), c.id); err != nil {
+		return nil, err
+	}
+	return deletedEventType{Name: c.id}, nil
+}
+
 // Interface guards.
 var (
 	_ jsonAppender = published{}
 	_ jsonAppender = publishedBatch{}
 	_ jsonAppender = event{}
-	_              = eventType(config.EventType{})
 )

@@ -50,7 +50,18 @@ func (f *fake) Events(_ context.Context, name string, filter sender.EventFilter)
 	return page(items, filter.Cursor, filter.Limit)
 }
 
-func (f *fake) EventTypes() []config.EventType { return config.DefaultEventTypes() }
+func (f *fake) EventTypes(context.Context) (list []sender.EventType, err error) {
+	for _, t := range config.DefaultEventTypes() {
+		list = append(list, sender.EventType{Name: t.Name, Description: t.Description, Group: t.Group})
+	}
+	return list, f.down
+}
+
+func (f *fake) PutEventType(_ context.Context, name string, _ sender.EventTypeUpdate) (sender.EventType, error) {
+	return sender.EventType{Name: name}, f.down
+}
+
+func (f *fake) DeleteEventType(context.Context, string) error { return f.down }
 
 func (f *fake) Deliveries(_ context.Context, name, webhook string, filter sender.DeliveryFilter) ([]sender.Delivery, string, error) {
 	a, done := f.in(name)

@@ -290,7 +290,7 @@ func (f *fake) Publish(_ context.Context, name string, e sender.Event) (none sen
 	switch {
 	case f.down != nil:
 		return none, f.down
-	case !slices.ContainsFunc(f.EventTypes(), func(t config.EventType) bool { return t.Name == e.Type }):
+	case !slices.ContainsFunc(config.DefaultEventTypes(), func(t config.EventType) bool { return t.Name == e.Type }):
 		return none, refuse(sender.CodeUnknownEventType, "event", "is not known")
 	case !eventID.MatchString(e.ID):
 		return none, refuse(sender.CodeInvalidField, "id", "is not an ID")

@@ -17,7 +17,7 @@ import (
 var codes = []sender.Code{
 	sender.CodeInvalidJSON, sender.CodeUnauthorized, sender.CodeForbidden, sender.CodeNotFound,
 	sender.CodeMethodNotAllowed, sender.CodeConflict, sender.CodePayloadTooLarge, sender.CodeUnsupportedMedia,
-	sender.CodeInvalidField, sender.CodeUnknownField, sender.CodeUnknownEventType, sender.CodeUnsafeURL,
+	sender.CodeInvalidField, sender.CodeUnknownField, sender.CodeUnknownEventType, sender.CodeUnsafeURL, sender.CodeInvalidData,
 	sender.CodeLimitReached, sender.CodeUnavailable, sender.CodeLoop,
 }
 
@@ -144,6 +144,9 @@ func parametersOf(r *route) (list []doc) {
 	if strings.Contains(r.path, "{id}") {
 		list = append(list, doc{{"name", "id"}, {"in", "path"}, {"required", true},
 			{"schema", doc{{"type", "string"}, {"pattern", "^[A-Za-z0-9_-]{1,128}$"}}}})
+	}
+	if strings.Contains(r.path, "{name}") {
+		list = append(list, doc{{"name", "name"}, {"in", "path"}, {"required", true}, {"schema", doc{{"type", "string"}, {"maxLength", 64}}}})
 	}
 	for _, name := range r.query {
 		list = append(list, queryParameter(name))

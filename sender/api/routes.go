@@ -97,7 +97,7 @@ var routes = []route{
 		description: "Publishes one webhook.test event, or the example of a type, to this webhook only. The body may be left out.",
 		request:     reflect.TypeFor[newTest](), optional: true,
 		status: http.StatusAccepted, answer: reflect.TypeFor[published](),
-		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType),
+		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeInvalidData),
 		serve:  (*call).testWebhook,
 	},
 	{
@@ -160,7 +160,7 @@ var routes = []route{
 		description: "Answered only once the event is stored. The same ID again within 72 hours, with the same event, data and " +
 			"(if given) timestamp, gets the first answer and `duplicate: true`; with others it is a conflict.",
 		idempotent: "The event's ID where the body has none.", request: reflect.TypeFor[newEvent](), status: http.StatusAccepted, answer: reflect.TypeFor[published](),
-		errors: bodyErrorsAnd(sender.CodeUnknownEventType, sender.CodeConflict, sender.CodeLimitReached, sender.CodeLoop),
+		errors: bodyErrorsAnd(sender.CodeUnknownEventType, sender.CodeInvalidData, sender.CodeConflict, sender.CodeLimitReached, sender.CodeLoop),
 		serve:  (*call).publish,
 	},
 	{
@@ -208,6 +208,21 @@ var routes = []route{
 		query:       []string{paramState, paramEvent, paramEventID, paramWebhookID, paramSince, paramUntil, paramLimit, paramCursor},
 		status:      http.StatusOK, answer: reflect.TypeFor[deliveryPage](),
 		serve: (*call).listAccountDeliveries,
+	},
+	{
+		method: http.MethodPut, path: "/event-types/{name}", operation: "putEventType", tag: tagEvents, access: accessOperator, accountless: true,
+		summary: "Make or change an event type",
+		description: "Changes only the fields given; null takes one away. From then on data of the type must fit its schema, in every process within a second. " +
+			"By a key of every account.",
+		request: reflect.TypeFor[eventTypeUpdate](), status: http.StatusOK, answer: reflect.TypeFor[eventType](),
+		errors: bodyErrorsAnd(sender.CodeConflict, sender.CodeLimitReached),
+		serve:  (*call).putEventType,
+	},
+	{
+		method: http.MethodDelete, path: "/event-types/{name}", operation: "deleteEventType", tag: tagEvents, access: accessOperator, accountless: true,
+		summary: "Delete an event type", description: "Those of the configuration can't be deleted. By a key of every account.",
+		status: http.StatusOK, answer: reflect.TypeFor[deletedEventType](), errors: []sender.Code{sender.CodeNotFound, sender.CodeConflict},
+		serve: (*call).deleteEventType,
 	},
 	{
 		method: http.MethodGet, path: "/deliveries/{id}", operation: "getDelivery", scope: scopeDelivery, tag: tagDeliveries, access: accessRead,
@@ -324,7 +339,10 @@ var patterns = func() []pattern {
 	list := make([]pattern, len(routes))
 	for i, r := range routes {
 		p := &list[i]
-		p.before, p.after, p.variable = strings.Cut(r.path, "{id}")
+		if p.before, p.after, p.variable = strings.Cut(r.path, "{id}"); !p.variable {
+			p.before, p.after, p.variable = strings.Cut(r.path, "{name}")
+			p.named = p.variable
+		}
 	}
 	return list
 }()
@@ -332,6 +350,7 @@ var patterns = func() []pattern {
 type pattern struct {
 	before, after string
 	variable      bool
+	named         bool // its variable is the name of an event type, which the Service judges
 }
 
 // match finds the call's route. Only the exact spelling of a path is one of ours: nothing is cleaned,
@@ -375,6 +394,9 @@ func (p *pattern) matches(path string) (id string, ok bool) {
 	}
 	if id, ok = strings.CutSuffix(rest, p.after); !ok {
 		return "", false
+	}
+	if p.named {
+		return id, id != "" && len(id) <= config.MaxEventID && !strings.Contains(id, "/")
 	}
 	return id, isID(id)
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 
-	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -29,7 +28,9 @@ type Service interface {
 	Events(ctx context.Context, account string, f sender.EventFilter) (items []sender.EventSummary, next string, err error)
 	Event(ctx context.Context, account, id string) (sender.EventRecord, error)
 	DeleteEvent(ctx context.Context, account, id string) error
-	EventTypes() []config.EventType
+	EventTypes(ctx context.Context) ([]sender.EventType, error)
+	PutEventType(ctx context.Context, name string, u sender.EventTypeUpdate) (sender.EventType, error)
+	DeleteEventType(ctx context.Context, name string) error
 
 	Deliveries(ctx context.Context, account, webhookID string, f sender.DeliveryFilter) (items []sender.Delivery, next string, err error)
 	AccountDeliveries(ctx context.Context, account string, f sender.DeliveryFilter) (items []sender.Delivery, next string, err error)

@@ -1,8 +1,8 @@
 import { Accounts } from './accounts.js';
 import { Deliveries } from './deliveries.js';
 import { Events } from './events.js';
-import { ApiKeys, PortalLinks } from './keys.js';
-import type { EventTypeInfo, Replay } from './models.js';
+import { ApiKeys, PortalLinks, remove } from './keys.js';
+import type { EventTypeInfo, EventTypeInput, Replay } from './models.js';
 import { List, type Page, type PageOptions } from './pages.js';
 import { StatsApi } from './stats.js';
 import { pathWith, Transport, type CallOptions, type VideoCloudOptions } from './transport.js';
@@ -75,6 +75,16 @@ export class EventTypes {
 
   constructor(transport: Transport) {
     this.#transport = transport;
+  }
+
+  /** Makes an event type, or changes the fields given of one; null takes one away. By a key of every account. */
+  put(name: string, input: EventTypeInput, options: CallOptions = {}): Promise<EventTypeInfo> {
+    return this.#transport.send({ ...options, method: 'PUT', path: `/event-types/${encodeURIComponent(name)}`, body: input });
+  }
+
+  /** Deletes an event type that was made by `put`. */
+  delete(name: string, options: CallOptions = {}): Promise<void> {
+    return remove(this.#transport, `/event-types/${encodeURIComponent(name)}`, options);
   }
 
   /** Lists the event types that can be subscribed to. */

@@ -262,6 +262,19 @@ export interface EventTypeInfo {
   name: string;
   description: string;
   group: string;
+  /** JSON Schema that data of it must fit. */
+  schema?: JsonObject;
+  /** What a test sends. */
+  example?: JsonObject;
+}
+
+/** The fields of an event type to change; null takes one away. */
+export interface EventTypeInput {
+  description?: string | null;
+  group?: string | null;
+  /** JSON Schema (2020-12). */
+  schema?: JsonObject | null;
+  example?: JsonObject | null;
 }
 
 /** What a key may do. `portal` is that of portal links only. */

@@ -51,6 +51,8 @@ describe('every call', () => {
     'accounts.confirm': ['POST', '/account/confirm', (c) => c.accounts.confirm('t'), {"token": "t"}],
     'accounts.list': ['GET', '/accounts?limit=2', (c) => c.accounts.list({ limit: 2 })],
     'events.delete': ['DELETE', '/events/evt_1', (c) => c.events.delete('evt_1')],
+    'eventTypes.put': ['PUT', '/event-types/order.paid', (c) => c.eventTypes.put('order.paid', { schema: null }), {"schema": null}],
+    'eventTypes.delete': ['DELETE', '/event-types/order.paid', (c) => c.eventTypes.delete('order.paid')],
     'apiKeys.delete': ['DELETE', '/api-keys/key_1', (c) => c.apiKeys.delete('key_1')],
     'portalLinks.create': ['POST', '/portal-links', (c) => c.portalLinks.create({ webhookId: 'whk_1' }), {"webhookId": "whk_1"}],
   };

@@ -82,6 +82,8 @@ CALLS = {
     'api_keys.create': (lambda c: c.api_keys.create('read', expires_in='1h0m0s'), 'POST', '/api-keys', {'role': 'read', 'expiresIn': '1h0m0s'}, KEY),
     'api_keys.list': (lambda c: c.api_keys.list(limit=2), 'GET', '/api-keys?limit=2', None, {'items': [KEY]}),
     'events.delete': (lambda c: c.events.delete('evt_1'), 'DELETE', '/events/evt_1', None, {'id': 'evt_1'}),
+    'event_types.put': (lambda c: c.event_types.put('order.paid', schema=None), 'PUT', '/event-types/order.paid', {'schema': None}, {'name': 'order.paid', 'description': '', 'group': 'order'}),
+    'event_types.delete': (lambda c: c.event_types.delete('order.paid'), 'DELETE', '/event-types/order.paid', None, {'name': 'order.paid'}),
     'api_keys.delete': (lambda c: c.api_keys.delete('key_1'), 'DELETE', '/api-keys/key_1', None, {'id': 'key_1'}),
     'stats.get': (lambda c: c.stats.get(window='1h'), 'GET', '/stats?window=1h', None, STATS),
     'webhooks.stats': (lambda c: c.webhooks.stats('whk_1'), 'GET', '/webhooks/whk_1/stats', None, STATS),

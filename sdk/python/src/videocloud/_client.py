@@ -5,6 +5,7 @@ import ssl
 import time
 from datetime import datetime
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
+from urllib.parse import quote
 
 from ._accounts import Accounts
 from ._connections import HTTP
@@ -205,6 +206,17 @@ class EventTypes:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    def put(self, name: str, **fields: Any) -> EventType:
+        """Makes an event type, or changes the fields given of one; None takes one away. By a key of every account.
+
+        :param fields: description, group, schema (JSON Schema, 2020-12) and example
+        """
+        return build(EventType, self._transport.send('PUT', f'/event-types/{quote(name, safe="")}', body=fields))
+
+    def delete(self, name: str) -> None:
+        """Deletes an event type that was made by :meth:`put`."""
+        remove(self._transport, f'/event-types/{quote(name, safe="")}')
 
     def list(self) -> List[EventType]:
         """Lists the event types that can be subscribed to."""

@@ -247,6 +247,10 @@ class EventType:
     name: str
     description: str = ''
     group: str = ''
+    #: JSON Schema that data of it must fit.
+    schema: Optional[Dict[str, Any]] = None
+    #: What a test sends.
+    example: Optional[Dict[str, Any]] = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,367 @@
+package sender
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	_ "embed"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/dataschema"
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+var (
+	//go:embed lua/event_type_write.lua
+	eventTypeWriteLua string
+
+	eventTypeWriteScript = queue.Script(eventTypeWriteLua)
+)
+
+// EventType is one entry of the catalogue: of the configuration, or made at run time.
+type EventType struct {
+	Name        string
+	Description string
+	Group       string
+	Schema      json.RawMessage // JSON Schema that data must fit; empty: any object
+	Example     json.RawMessage // data for a test; empty: the documented one, or that of its group
+}
+
+// EventTypeUpdate changes the fields that are not nil; an empty one is taken away.
+type EventTypeUpdate struct {
+	Description *string
+	Group       *string
+	Schema      *json.RawMessage
+	Example     *json.RawMessage
+}
+
+// eventTypeInfo is what is stored of an event type, beside the configuration.
+type eventTypeInfo struct {
+	Description *string `json:"description,omitempty"`
+	Group       *string `json:"group,omitempty"`
+	Schema      string  `json:"schema,omitempty"`
+	Example     string  `json:"example,omitempty"`
+}
+
+// catalogue is all event types as of one moment.
+type catalogue struct {
+	version string
+	asked   time.Time // before the store was
+	list    []EventType
+	entries map[string]*catalogueEntry
+}
+
+type catalogueEntry struct {
+	EventType
+	configured bool
+	stored     string // as it stands in the store, "" for nothing
+	schema     *dataschema.Schema
+}
+
+// Event types of other processes are seen within a second: see keyTrusted of the API, which asks for keys in the same way.
+const (
+	typesTrusted = 900 * time.Millisecond
+	typesRenewed = 400 * time.Millisecond
+)
+
+// eventTypes keeps the catalogue that was read last.
+type eventTypes struct {
+	current  atomic.Pointer[catalogue]
+	renewing atomic.Bool
+	reading  sync.Mutex
+}
+
+// baseCatalogue is that of the configuration alone.
+func (s *Sender) baseCatalogue() *catalogue {
+	c := &catalogue{entries: map[string]*catalogueEntry{}}
+	for _, t := range s.c.EventTypes {
+		e := &catalogueEntry{EventType: EventType{Name: t.Name, Description: t.Description, Group: t.Group}, configured: true}
+		c.entries[t.Name], c.list = e, append(c.list, e.EventType)
+	}
+	return c
+}
+
+// knownTypes is the catalogue as it was read last, that of the configuration before it was.
+func (s *Sender) knownTypes() *catalogue {
+	if c := s.eventTypes.current.Load(); c != nil {
+		return c
+	}
+	return s.baseCatalogue()
+}
+
+// catalogue returns the event types as they were less than a second ago. One question a second to the store is what that
+// costs while events are published.
+func (s *Sender) catalogue(ctx context.Context) (*catalogue, error) {
+	c := s.eventTypes.current.Load()
+	if c == nil || time.Since(c.asked) > typesTrusted {
+		return s.readTypes(ctx)
+	}
+	if time.Since(c.asked) > typesRenewed && s.eventTypes.renewing.CompareAndSwap(false, true) {
+		go func() {
+			defer s.eventTypes.renewing.Store(false)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), typesTrusted) // the request may end before
+			defer cancel()
+			_, _ = s.readTypes(ctx) // what fails here fails the next request
+		}()
+	}
+	return c, nil
+}
+
+func (s *Sender) readTypes(ctx context.Context) (*catalogue, error) {
+	s.eventTypes.reading.Lock()
+	defer s.eventTypes.reading.Unlock()
+	before := s.eventTypes.current.Load()
+	if before != nil && time.Since(before.asked) < typesRenewed {
+		return before, nil // somebody else has just read them
+	}
+	asked := time.Now()
+	if _, err := s.store.Shards(ctx); err != nil {
+		return nil, s.unavailable("check", err)
+	}
+	tag := s.queue.Tag(keyShard)
+	version, err := s.store.Client().Get(ctx, tag+"eventtypesv").Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, s.unavailable("event types", err)
+	}
+	if before != nil && before.version == version {
+		same := *before
+		same.asked = asked
+		s.eventTypes.current.Store(&same)
+		return &same, nil
+	}
+	c := s.baseCatalogue()
+	c.asked, c.version = asked, version
+	if version != "" {
+		stored, err := s.store.Client().HGetAll(ctx, tag+"eventtypes").Result()
+		if err != nil {
+			return nil, s.unavailable("event types", err)
+		}
+		for name, text := range stored {
+			if err := c.add(name, text, before); err != nil {
+				s.log.ErrorContext(ctx, "an event type in the store can't be read", "event", name, "error", err)
+			}
+		}
+		c.list = c.list[:0]
+		for _, e := range c.entries {
+			c.list = append(c.list, e.EventType)
+		}
+		order := map[string]int{}
+		for i, t := range s.c.EventTypes {
+			order[t.Name] = i - len(s.c.EventTypes) // those of the configuration first, in its order
+		}
+		slices.SortFunc(c.list, func(a, b EventType) int {
+			if d := order[a.Name] - order[b.Name]; d != 0 {
+				return d
+			}
+			return strings.Compare(a.Name, b.Name)
+		})
+	}
+	s.eventTypes.current.Store(c)
+	return c, nil
+}
+
+// add puts what is stored of a type over what the configuration says. A schema is compiled once for each version of it.
+func (c *catalogue) add(name, text string, before *catalogue) error {
+	var info eventTypeInfo
+	if err := json.Unmarshal([]byte(text), &info); err != nil {
+		return err
+	}
+	e := c.entries[name]
+	if e == nil {
+		group, _, _ := strings.Cut(name, ".")
+		e = &catalogueEntry{EventType: EventType{Name: name, Group: group}}
+		c.entries[name] = e
+	}
+	e.stored = text
+	if info.Description != nil {
+		e.Description = *info.Description
+	}
+	if info.Group != nil {
+		e.Group = *info.Group
+	}
+	e.Schema, e.Example = json.RawMessage(info.Schema), json.RawMessage(info.Example)
+	if info.Schema == "" {
+		return nil
+	}
+	if before != nil && before.entries[name] != nil && string(before.entries[name].Schema) == info.Schema {
+		e.schema = before.entries[name].schema
+		return nil
+	}
+	var err error
+	e.schema, err = dataschema.Compile([]byte(info.Schema))
+	return err
+}
+
+// EventTypes is the catalogue: the configured types, then those made at run time, by name.
+func (s *Sender) EventTypes(ctx context.Context) ([]EventType, error) {
+	c, err := s.catalogue(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.list, nil
+}
+
+// PutEventType makes an event type, or changes the given fields of one. From then on data published under it must fit its
+// schema; every process sees that within a second.
+func (s *Sender) PutEventType(ctx context.Context, name string, u EventTypeUpdate) (EventType, error) {
+	if _, err := config.EventTypesFromNames([]string{name}); err != nil || name == config.EventTest {
+		return EventType{}, invalid("name", "%s is not a name for an event type: lower-case words joined by dots, such as order.paid, 64 characters at most", quote(name))
+	}
+	schema, err := u.check()
+	if err != nil {
+		return EventType{}, err
+	}
+	return s.changeEventType(ctx, name, func(e *catalogueEntry, info *eventTypeInfo) error {
+		if u.Description != nil {
+			info.Description = u.Description
+		}
+		if u.Group != nil {
+			info.Group = u.Group
+		}
+		if u.Example != nil {
+			info.Example = string(*u.Example)
+		}
+		if u.Schema != nil {
+			info.Schema = string(*u.Schema)
+		} else if e != nil {
+			schema = e.schema
+		}
+		if schema != nil && info.Example != "" {
+			if err := fits(schema, "example", []byte(info.Example)); err != nil {
+				return &Error{Code: CodeInvalidField, Field: "example", Message: "example does not fit the schema: " + err.Message}
+			}
+		}
+		return nil
+	})
+}
+
+// DeleteEventType takes away a type that was made at run time.
+func (s *Sender) DeleteEventType(ctx context.Context, name string) error {
+	_, err := s.changeEventType(ctx, name, func(e *catalogueEntry, info *eventTypeInfo) error {
+		switch {
+		case e == nil:
+			return errNotFound
+		case e.configured:
+			return &Error{Code: CodeConflict, Message: "this type is one of the configuration and can't be deleted; PUT takes its schema and example away with null"}
+		}
+		*info = eventTypeInfo{}
+		return errDeleted
+	})
+	if errors.Is(err, errDeleted) {
+		return nil
+	}
+	return err
+}
+
+// errDeleted has a change take the type away.
+var errDeleted = errors.New("deleted")
+
+func (s *Sender) changeEventType(ctx context.Context, name string, change func(e *catalogueEntry, info *eventTypeInfo) error) (EventType, error) {
+	for range updateTries {
+		s.forgetTypes()
+		c, err := s.readTypes(ctx)
+		if err != nil {
+			return EventType{}, err
+		}
+		e, stored, info := c.entries[name], "", eventTypeInfo{}
+		if e != nil && e.stored != "" {
+			stored = e.stored
+			if err := json.Unmarshal([]byte(stored), &info); err != nil {
+				return EventType{}, fmt.Errorf("reading event type %s: %w", name, err)
+			}
+		}
+		changed := change(e, &info)
+		text := ""
+		if changed == nil {
+			b, err := json.Marshal(info)
+			if err != nil {
+				return EventType{}, fmt.Errorf("writing event type %s: %w", name, err)
+			}
+			text = string(b)
+		} else if !errors.Is(changed, errDeleted) {
+			return EventType{}, changed
+		}
+		outcome, err := s.queue.RunDurable(ctx, keyShard, eventTypeWriteScript, name, stored, text, config.MaxEventTypes)
+		if err != nil {
+			return EventType{}, s.unavailable("event type", err)
+		}
+		s.forgetTypes()
+		switch outcome {
+		case "limit":
+			return EventType{}, &Error{Code: CodeLimitReached, Message: fmt.Sprintf("there are %d event types made at run time, the most there may be; delete one first", config.MaxEventTypes)}
+		case "ok":
+			if changed != nil {
+				return EventType{}, changed
+			}
+			next := &catalogue{entries: s.baseCatalogue().entries}
+			return next.with(name, text)
+		}
+	}
+	return EventType{}, &Error{Code: CodeConflict, Message: "this event type is being changed by others all the time; try again"}
+}
+
+func (c *catalogue) with(name, text string) (EventType, error) {
+	if err := c.add(name, text, nil); err != nil {
+		return EventType{}, fmt.Errorf("reading event type %s: %w", name, err)
+	}
+	return c.entries[name].EventType, nil
+}
+
+// forgetTypes has the catalogue read again.
+func (s *Sender) forgetTypes() {
+	s.eventTypes.reading.Lock()
+	defer s.eventTypes.reading.Unlock()
+	if c := s.eventTypes.current.Load(); c != nil {
+		old := *c
+		old.asked = time.Time{}
+		s.eventTypes.current.Store(&old)
+	}
+}
+
+func (u *EventTypeUpdate) check() (*dataschema.Schema, error) {
+	if u.Description != nil && (len(*u.Description) > config.MaxTypeDescription || !utf8.ValidString(*u.Description)) {
+		return nil, invalid("description", "description has at most %d bytes of UTF-8", config.MaxTypeDescription)
+	}
+	if u.Group != nil && (len(*u.Group) > config.MaxTypeGroup || !utf8.ValidString(*u.Group)) {
+		return nil, invalid("group", "group has at most %d bytes of UTF-8", config.MaxTypeGroup)
+	}
+	if u.Example != nil && len(*u.Example) > 0 {
+		if len(*u.Example) > config.MaxTypeExample {
+			return nil, invalid("example", "example has at most %d bytes", config.MaxTypeExample)
+		}
+		if err := checkData(*u.Example); err != nil {
+			return nil, invalid("example", "example is not what an event's data may be: one JSON object in UTF-8, without repeated names at its top level")
+		}
+	}
+	if u.Schema == nil || len(*u.Schema) == 0 {
+		return nil, nil
+	}
+	schema, err := dataschema.Compile(*u.Schema)
+	if err != nil {
+		return nil, invalid("schema", "schema is refused: %s", err.Error())
+	}
+	return schema, nil
+}
+
+// fits checks data against a schema. The error names the place, below a field.
+func fits(schema *dataschema.Schema, field string, data []byte) *Error {
+	err := schema.Check(data)
+	if err == nil {
+		return nil
+	}
+	var problem *dataschema.Problem
+	if !errors.As(err, &problem) {
+		return &Error{Code: CodeInvalidData, Field: field, Message: field + " does not fit the schema of this type"}
+	}
+	return &Error{Code: CodeInvalidData, Field: field + problem.Place, Message: field + problem.Place + ": " + problem.Message}
+}
