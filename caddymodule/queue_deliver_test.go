@@ -162,3 +162,17 @@ func TestARenamedDeliverIsShown(t *testing.T) {
 		require.Equal(t, http.StatusOK, status, body)
 	})
 }
+
+// TestOrderedGoesWithoutConcurrency: two options that can't both hold.
+func TestOrderedGoesWithoutConcurrency(t *testing.T) {
+	t.Parallel()
+	site := func(options string) string {
+		return inWebhooks("redis memory") + inReceiver("name a\nqueue {\n"+options+"\ndeliver {\nrespond ok\n}\n}")
+	}
+	_, err := adapt(site("ordered"))
+	require.NoError(t, err)
+	_, err = adapt(site("ordered\nconcurrency 4"))
+	require.ErrorContains(t, err, "ordered and concurrency")
+	_, err = adapt(site("ordered yes"))
+	require.Error(t, err)
+}

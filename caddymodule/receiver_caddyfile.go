@@ -274,6 +274,7 @@ func (p *receiverParser) readQueue(o option) error {
 		"timeout":     func(o option) error { return o.duration(&q.Timeout) },
 		"concurrency": func(o option) error { return o.number(&q.Concurrency, 1) },
 		"max_length":  func(o option) error { return o.number(&q.MaxLength, 1) },
+		"ordered":     func(o option) error { return o.flag(&q.Ordered) },
 		"deliver":     p.readDeliver,
 	}.read), "deliver")
 	if err != nil {

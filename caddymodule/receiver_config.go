@@ -55,6 +55,10 @@ type Queue struct {
 	// MaxLength is how many events may wait. Default: 100000.
 	MaxLength int `json:"max_length,omitempty"`
 
+	// Ordered delivers one event at a time, in the order in which they came: the next one starts only when the one before it succeeded or
+	// is dead. Concurrency can't be with it.
+	Ordered bool `json:"ordered,omitempty"`
+
 	// Deliver are the routes that an event takes to the only app. At least one is required, or Deliveries.
 	Deliver caddyhttp.RouteList `json:"deliver,omitempty"`
 
@@ -135,6 +139,7 @@ func (q *Queue) convert() *config.Queue {
 		Timeout:     time.Duration(q.Timeout),
 		Concurrency: q.Concurrency,
 		MaxLength:   q.MaxLength,
+		Ordered:     q.Ordered,
 	}
 }
 

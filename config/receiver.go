@@ -87,6 +87,8 @@ type Queue struct {
 	Concurrency int
 	// MaxLength is how many events may wait. Default: 100000.
 	MaxLength int
+	// Ordered delivers one event at a time, in the order in which they came: the next one when the one before it succeeded or is dead.
+	Ordered bool
 }
 
 // UnfinishedShare is the part of MaxUnfinished that one client may hold: one in so many.
@@ -112,6 +114,9 @@ func (r *Receiver) SetDefaults() {
 			q.Retry = DefaultRetry()
 		}
 		setDefault(&q.Timeout, 30*time.Second)
+		if q.Ordered {
+			setDefault(&q.Concurrency, 1)
+		}
 		setDefault(&q.Concurrency, 64)
 		setDefault(&q.MaxLength, 100_000)
 	}
@@ -202,6 +207,9 @@ func (r *Receiver) Validate() error {
 		}
 		if err := retryTable("queue: retry", q.Retry); err != nil {
 			return err
+		}
+		if q.Ordered && q.Concurrency > 1 {
+			return errors.New("queue: ordered and concurrency: with ordered one event is delivered at a time; leave concurrency out")
 		}
 		if q.Timeout <= 0 || q.Concurrency <= 0 || q.MaxLength <= 0 {
 			return errors.New("queue: timeout, concurrency and max_length must be more than zero")

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +16,12 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/store"
+)
+
+var (
+	//go:embed lua/order.lua
+	orderLua    string
+	orderScript = queue.Script(lanesLua + orderLua)
 )
 
 // QueueOptions are what a [Queue] is made of. Store, Name and Deliver are required.
@@ -86,7 +93,7 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 	q.announcer = newAnnouncer(q, o.Delivery)
 	q.accepts = trips[*accept]{timeout: enqueueTimeout, carrier: func() carrier[*accept] { return &acceptor{q: q} }}
 	q.dispatcher = queue.NewDispatcher(queue.Options{
-		Queue: q.queue, Store: q.store, Shards: func(ctx context.Context) (int, error) { return 1, q.store.Ready(ctx) },
+		Queue: q.queue, Store: q.store, Shards: func(ctx context.Context) (int, error) { return 1, q.prepare(ctx) },
 		Handler: q.attempt, OnExpired: q.expired, Concurrency: o.Config.Concurrency, PerLane: o.Config.Concurrency, OneLane: true, Logger: q.log,
 	})
 	return q, nil
@@ -94,6 +101,19 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 
 // maxInFlight is the cap of the app's lane over all gateways: none, as each has its own.
 const maxInFlight = 1 << 20
+
+// prepare waits for the store, and says there whether the queue is ordered before anything is taken out of it.
+func (q *Queue) prepare(ctx context.Context) error {
+	if err := q.store.Ready(ctx); err != nil {
+		return err
+	}
+	ordered := "0"
+	if q.o.Config.Ordered {
+		ordered = "1"
+	}
+	_, err := q.queue.Run(ctx, 0, orderScript, q.o.Name, q.tag, ordered)
+	return err
+}
 
 // Start begins to deliver. It returns at once; while Redis is down it goes on trying.
 func (q *Queue) Start(ctx context.Context) {

@@ -10,6 +10,8 @@
 -- An event whose bytes were cut off is returned whether the text is in them or not: the caller reads on.
 
 local lane, head, text, what = ARGV[10], tonumber(ARGV[11]), ARGV[12], ARGV[13]
+-- Where a lane is held nothing of it is due before its end.
+local held_until = tonumber(call('HGET', base .. 'conf:' .. lane, 'hu')) or 0
 local waiting_in, dead_in = base .. 'lane:' .. lane, base .. 'dead:' .. lane
 local reply = { '', '' }
 
@@ -17,6 +19,7 @@ local function add(job, place, at)
   local body, bytes = base .. 'body:' .. job, ''
   if head > 0 then bytes = call('GETRANGE', body, 0, int(head - 1)) end
   if text ~= '' and #bytes < head and not string.find(bytes, text, 1, true) then return end
+  if place == 'waiting' then at = math.max(tonumber(at), held_until) end
   local record = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'r')
   for _, v in ipairs({ job, place, int(math.floor(tonumber(at))), record[1] or '0', record[2] or '', int(call('STRLEN', body)), bytes }) do
     reply[#reply + 1] = v

@@ -26,7 +26,7 @@
 --                           fe events on which its filter failed,
 --                           q attempts of the minute that is open, see figures.lua,
 --                           hu held until (no attempt starts before), hb when the attempt began that asked for it, sb from when an
---                           attempt must have begun to ask for it: see settle.lua
+--                           attempt must have begun to ask for it: see settle.lua; ord "1": its jobs go out in their order, see wait_again
 --   events:<account> stream every event of an account, in order: j its job, y its type
 --   idx:<lane>       stream every job of the lane, in order
 --   old:<lane>       stream what is left of idx after its time: the failed jobs, under the same IDs
@@ -163,8 +163,16 @@ local function wait_until(lane, job, time)
   call('PEXPIRE', late, C.open_ttl)
 end
 
+-- is_ordered reports whether a lane's jobs go out one after the other: one that comes back waits in front of all others, and when it may
+-- be tried again holds the lane.
+local function is_ordered(lane) return call('HGET', base .. 'conf:' .. lane, 'ord') == '1' end
+
 -- wait_again is wait_in for a job that was under way. The look along idx may have gone past it meanwhile.
 local function wait_again(lane, job, due, recorded)
+  if is_ordered(lane) then
+    local first = call('ZRANGE', base .. 'lane:' .. lane, 0, 0, 'WITHSCORES')[2]
+    due = math.min(now, first and math.floor(tonumber(first)) or now) - 1
+  end
   local created = tonumber(call('HGET', base .. 'event:' .. job, 'c') or now)
   if created + C.age < now + 1000 and not call('ZSCORE', base .. 'late:' .. lane, job) then
     wait_until(lane, job, created + C.age)

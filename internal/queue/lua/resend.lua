@@ -70,7 +70,7 @@ for i = 18, #ARGV do
   elseif call('ZSCORE', key, job) then
     write_state(lane, job, STATE.pending, only_lane(job))
     call('DEL', record)
-    call('ZADD', key, now, job)
+    if not is_ordered(lane) then call('ZADD', key, now, job) end -- there it keeps its turn
     wait_until(lane, job, now + C.age)
   elseif under_way(lane, job) then
     outcome = 'under way'

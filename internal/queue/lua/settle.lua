@@ -28,13 +28,13 @@ local touched, order, lost, waited, waited_of, handed_back = {}, {}, 0, 0, {}, f
 local function lane_of(lane)
   local t = touched[lane]
   if t then return t end
-  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix', 'lx', 'hu', 'hb', 'sb', 'a', 'q')
+  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix', 'lx', 'hu', 'hb', 'sb', 'a', 'q', 'ord')
   t = {
     status = h[1], in_flight = tonumber(h[2]) or 0, cap = cap_of(h[4]), streak = tonumber(h[5]) or 0,
     failed_since = tonumber(h[6]) or 0, noticed = tonumber(h[7]) or 0, unnoticed = tonumber(h[8]) or 0,
     announced = h[9] == '1', fixed = h[10] == '1', log_until = tonumber(h[11]) or 0,
     held = tonumber(h[12]) or 0, hold_began = tonumber(h[13]) or 0, success_began = tonumber(h[14]) or 0, set = {},
-    account = h[15], open = h[16],
+    account = h[15], open = h[16], ordered = h[17] == '1',
   }
   t.window = window_of(h[3], h[4])  -- a fixed lane's w is above any cap
   touched[lane] = t
@@ -199,7 +199,9 @@ local function settle_one(lane, t, began, at)
       call('HSET', record, 'n', attempts)
       call('HDEL', record, 'x')
       call('PEXPIRE', record, C.open_ttl)
-      wait_again(lane, job, math.ceil(exact + tonumber(ARGV[at + 3])), true)
+      local due = math.ceil(exact + tonumber(ARGV[at + 3]))
+      if t.ordered and due > t.held then t.held, t.set.hu = due, int(due) end
+      wait_again(lane, job, due, true)
       waited = waited + 1
       and_waiting(waited_of, t.account, 1)
     else
