@@ -121,7 +121,8 @@ hooks.example.com {
 		scheme hmac {
 			header X-Signature
 			alg sha512
-			payload "{method}.{body}"
+			payload "{t}.{method}.{url}.{body}"
+			timestamp_header X-Timestamp
 		}
 		secret {env.SECRET}
 		secret {env.OLD} {file./run/old}
@@ -132,7 +133,6 @@ hooks.example.com {
 		allow static private_ranges
 		max_size 1MiB
 		methods POST PUT
-		challenge {env.TOKEN}
 		dedup {
 			id header X-Event-Id
 			digest off
@@ -196,14 +196,14 @@ func TestEveryOption(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"handler": "webhook_receiver",
 		"name":    "shop",
-		"scheme":  map[string]any{"name": "hmac", "header": "X-Signature", "alg": "sha512", "payload": "{method}.{body}"},
+		"scheme":  map[string]any{"name": "hmac", "header": "X-Signature", "alg": "sha512", "payload": "{t}.{method}.{url}.{body}", "timestamp_header": "X-Timestamp"},
 		"secrets": []any{"{env.SECRET}", "{env.OLD}", "{file./run/old}"}, "tolerance": 60 * second,
 		"url":   "https://hooks.example.com/webhooks",
 		"allow": []any{"127.0.0.1", "10.0.0.0/8", "{env.OFFICE}"},
 		"allow_sources": []any{map[string]any{"source": "static", "ranges": []any{
 			"192.168.0.0/16", "172.16.0.0/12", "10.0.0.0/8", "127.0.0.1/8", "fd00::/8", "::1",
 		}}},
-		"max_size": float64(1 << 20), "methods": []any{"POST", "PUT"}, "challenge": "{env.TOKEN}",
+		"max_size": float64(1 << 20), "methods": []any{"POST", "PUT"},
 		"dedup": map[string]any{
 			"id_header": "X-Event-Id", "digest_off": true, "ttl": 24 * 3600 * second, "lease": 60 * second,
 			"timeout": 60 * second, "on_store_error": "reject",
@@ -230,6 +230,7 @@ func TestShortForms(t *testing.T) {
 		"secret in both":     {"webhook_receiver github a {\nsecret b\n}", `{"scheme":{"name":"github"},"secrets":["a","b"]}`},
 		"scheme in block":    {"webhook_receiver {\nscheme github\nsecret a\n}", `{"scheme":{"name":"github"},"secrets":["a"]}`},
 		"dedup off":          {"webhook_receiver github a {\ndedup off\n}", `{"scheme":{"name":"github"},"secrets":["a"],"dedup":{"off":true}}`},
+		"challenge":          {"webhook_receiver meta a {\nchallenge {env.TOKEN}\n}", `{"scheme":{"name":"meta"},"secrets":["a"],"challenge":"{env.TOKEN}"}`},
 		"tolerance off":      {"webhook_receiver stripe a {\ntolerance off\n}", `{"scheme":{"name":"stripe"},"secrets":["a"],"tolerance_off":true}`},
 		"id in the body":     {"webhook_receiver github a {\ndedup {\nid json /id\n}\n}", `{"scheme":{"name":"github"},"secrets":["a"],"dedup":{"id_pointer":"/id"}}`},
 		"require_timestamp":  {"webhook_receiver videocloud a {\nrequire_timestamp\n}", `{"scheme":{"name":"videocloud"},"secrets":["a"],"require_timestamp":true}`},

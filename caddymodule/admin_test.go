@@ -272,7 +272,7 @@ func TestAdminTailShowsAQueue(t *testing.T) {
 
 // A watcher that is too slow holds nobody up, and is told what it missed.
 func TestSlowWatcherMissesLines(t *testing.T) {
-	var b broadcast
+	b := newBroadcast()
 	w := b.add()
 	defer b.remove(w)
 	for range feedSize + 5 {

@@ -35,7 +35,7 @@ var families = map[string]struct {
 // words that a label may have, beside the names in the configuration.
 var words = map[string][]string{
 	"outcome": {
-		"success", "status", "redirect", "read", "internal", "poison", "blocked", "dns", "refused", "connect", "tls", "proxy", "timeout",
+		"success", "status", "redirect", "read", "internal", "poison", "blocked", "dns", "refused", "connect", "tls", "proxy", "token", "timeout",
 		"accepted", "failed", "queued", "duplicate", "challenge", "method", "ip", "signature_missing", "signature_malformed", "timestamp",
 		"too_large", "body", "signature_mismatch", "in_flight", "store", "queue_full", "no_app", "busy",
 	},

@@ -20,7 +20,7 @@ func permanent(name string) bool {
 			return true
 		}
 	}
-	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox", "spent", "chores", "pending"}, name)
+	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox", "spent", "chores", "pending", "figures"}, name) // figures drops accounts without attempts by itself
 }
 
 // snapshot is all that is in the store, without the tag.

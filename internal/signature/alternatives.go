@@ -190,7 +190,7 @@ func partsOf(body []byte, boundary string) map[string]string {
 	}
 	body = body[len(delimiter)-2:]
 	for range maxParts {
-		head, content, ok := bytes.Cut(body[:min(len(body), maxPartHeader)], []byte("\r\n\r\n"))
+		head, _, ok := bytes.Cut(body[:min(len(body), maxPartHeader)], []byte("\r\n\r\n"))
 		if !ok || !bytes.HasPrefix(head, []byte("\r\n")) {
 			break // the last boundary, or no part
 		}
@@ -199,7 +199,8 @@ func partsOf(body []byte, boundary string) map[string]string {
 		if end < 0 {
 			break
 		}
-		content, body = body[:end], body[end+len(delimiter):]
+		content := body[:end]
+		body = body[end+len(delimiter):]
 		name := partName(head)
 		switch name {
 		case "timestamp", "token", "signature", "event":

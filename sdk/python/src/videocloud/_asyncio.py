@@ -190,6 +190,8 @@ class AsyncReplays:
 class AsyncEventTypes:
     def __init__(self, sync: EventTypes, threads: Threads) -> None:
         self.list = threads.call(sync.list)
+        self.put = threads.call(sync.put)
+        self.delete = threads.call(sync.delete)
 
 
 class AsyncApiKeys:
@@ -208,6 +210,7 @@ class AsyncAccounts:
     def __init__(self, sync: Accounts, threads: Threads) -> None:
         self.get = threads.call(sync.get)
         self.update = threads.call(sync.update)
+        self.confirm = threads.call(sync.confirm)
         self.list = threads.list(sync.list)
 
 
