@@ -275,7 +275,7 @@ func TestMailLinksAreNotGuessed(t *testing.T) {
 		_, err := b.ConfirmEmail(t.Context(), token)
 		requireError(t, err, CodeNotFound, "")
 	}
-	require.Equal(t, "a b c", oneLine("a\r\nb\u2028\u202ec"), fmt.Sprint("no line, and nothing that turns text around"))
+	require.Equal(t, "a b c", oneLine("a\r\nb\u2028\u202ec"), "no line, and nothing that turns text around")
 }
 
 // TestNoticesAreTried: one of each, and what the servers answered.
