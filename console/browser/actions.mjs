@@ -20,6 +20,8 @@ function endpoint(port = 0) {
 	return new Promise((done) => { e.server.listen(port, '127.0.0.1', () => { e.url = `http://127.0.0.1:${e.server.address().port}/hook`; done(e); }); });
 }
 
+// ended waits until a key is refused, which takes a second at most.
+const ended = (token) => until('the key ends', async () => (await fetch(site + '/webhooks', { headers: { Authorization: `Bearer ${token}` } })).status === 401);
 const button = (page, name) => page.getByRole('button', { name, exact: true });
 const step = (text) => { if (shots) console.log(text); };
 const customer = await endpoint();
@@ -189,7 +191,10 @@ try {
 	await look(page, 'delete-key');
 	await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
 	await page.getByText('the walk').waitFor({ state: 'detached' });
-	await until('the key ends', async () => { await visit(other, '/deliveries'); await visit(other, '/webhooks'); return await other.getByText('The key is not known any more').count() > 0; });
+	await ended(made);
+	await visit(other, '/deliveries');
+	await visit(other, '/webhooks');
+	await other.getByText('The key is not known any more').waitFor();
 	await look(other, 'key-ended');
 	await other.context().close();
 
@@ -213,7 +218,10 @@ try {
 	await button(portal, 'Go on to the webhook').click();
 	await button(portal, 'Send a test event').click();
 	await portal.getByText('The test event was taken.').waitFor();
-	await portal.locator('tbody').getByText('succeeded').first().waitFor().catch(async () => { await portal.reload(); });
+	const theirs = portal.url().split('/').pop();
+	await until('their test is delivered', async () => (await api('GET', `/webhooks/${theirs}/deliveries`, undefined, 'customer')).items[0]?.state === 'succeeded');
+	await portal.reload();
+	await portal.locator('tbody').getByText('succeeded').first().waitFor();
 	await look(portal, 'portal-webhook');
 	await portal.goto(site + '/console/portal/#/event-types/video.uploaded');
 	await portal.getByText('createHmac').first().waitFor();
@@ -230,7 +238,10 @@ try {
 	}
 	const links = (await api('GET', '/api-keys', undefined, 'customer')).items.filter((k) => k.role === 'portal');
 	for (const k of links) await api('DELETE', `/api-keys/${k.id}`, undefined, 'customer');
-	await until('the link ends', async () => { await portal.goto(site + '/console/portal/#/webhooks'); await portal.reload(); await portal.waitForTimeout(200); return await portal.getByText('This link has ended').count() > 0; });
+	await ended(new URLSearchParams(link.split('#')[1].replace(/^\//, '')).get('token'));
+	await portal.goto(site + '/console/portal/#/webhooks');
+	await portal.reload();
+	await portal.getByText('This link has ended').waitFor();
 	await look(portal, 'portal-ended');
 
 	step('delete asks by name');
