@@ -239,8 +239,7 @@ try {
 	const links = (await api('GET', '/api-keys', undefined, 'customer')).items.filter((k) => k.role === 'portal');
 	for (const k of links) await api('DELETE', `/api-keys/${k.id}`, undefined, 'customer');
 	await ended(new URLSearchParams(link.split('#')[1].replace(/^\//, '')).get('token'));
-	await portal.goto(site + '/console/portal/#/webhooks');
-	await portal.reload();
+	await portal.goto(site + '/console/portal/#/deliveries');
 	await portal.getByText('This link has ended').waitFor();
 	await look(portal, 'portal-ended');
 
