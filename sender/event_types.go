@@ -103,8 +103,21 @@ func (s *Sender) knownTypes() *catalogue {
 // costs while events are published.
 func (s *Sender) catalogue(ctx context.Context) (*catalogue, error) {
 	c := s.eventTypes.current.Load()
-	if c == nil || time.Since(c.asked) > typesTrusted {
+	if c == nil {
 		return s.readTypes(ctx)
+	}
+	if time.Since(c.asked) > typesTrusted {
+		bounded, cancel := context.WithTimeout(ctx, typesTrusted)
+		defer cancel()
+		fresh, err := s.readTypes(bounded)
+		if err == nil {
+			return fresh, nil
+		}
+		// Where the part of the store is down that holds the types, what was known stays: what lives on the other parts goes on.
+		last := *c
+		last.asked = time.Now()
+		s.eventTypes.current.CompareAndSwap(c, &last)
+		return &last, nil
 	}
 	if time.Since(c.asked) > typesRenewed && s.eventTypes.renewing.CompareAndSwap(false, true) {
 		go func() {
