@@ -115,10 +115,8 @@ func (r *relay) ask(ctx context.Context) {
 		case <-r.feed.viewed():
 		}
 		r.say(ctx, relayMessage{Watching: true})
-		select {
-		case <-ctx.Done():
+		if !redisstore.Pause(ctx, relayAsk) {
 			return
-		case <-time.After(relayAsk):
 		}
 	}
 }
@@ -136,10 +134,7 @@ func (r *relay) tell(ctx context.Context) {
 		}
 		lines := r.feed.relay()
 		for r.wanted() && ctx.Err() == nil {
-			select {
-			case <-ctx.Done():
-			case <-time.After(relayEvery):
-			}
+			redisstore.Pause(ctx, relayEvery)
 			r.send(ctx, lines)
 		}
 		r.feed.remove(lines)

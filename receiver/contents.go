@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
@@ -150,7 +152,7 @@ func distinctJobs(all []Queued) []Queued {
 // Stored returns a queued request as it was stored. It is nil where there is none of that name any more.
 func (q *Queue) Stored(ctx context.Context, job string) (*Job, error) {
 	text, err := q.store.Client().Get(ctx, q.queue.Tag(0)+"body:"+job).Result()
-	if isNil(err) {
+	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
 	if err != nil {

@@ -3,9 +3,6 @@ package receiver
 import (
 	"context"
 	_ "embed"
-	"errors"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/internal/queue"
 )
@@ -15,8 +12,6 @@ var (
 	purgeLua    string
 	purgeScript = queue.Script(purgeLua)
 )
-
-func isNil(err error) bool { return errors.Is(err, redis.Nil) }
 
 // Retry makes events due now, with a fresh retry table: dead ones and waiting ones. It reports how many; one that is being delivered
 // right now is left alone.

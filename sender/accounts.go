@@ -87,21 +87,42 @@ func (s *Sender) accountRecord(ctx context.Context, account string) (shard int, 
 	if shard, err = s.shard(ctx, account); err != nil {
 		return 0, nil, err
 	}
-	values, err := s.store.Client().HMGet(ctx, s.queue.Tag(shard)+accountKey(account), "v", "info", "c", "x").Result()
+	list, err := s.accountRecords(ctx, account)
 	if err != nil {
-		return 0, nil, s.unavailable("account", err)
+		return 0, nil, err
 	}
-	r = &accountRecord{account: account, created: time.Now().UTC(), ending: values[3] != nil}
-	r.version, _ = values[0].(string)
-	if text, ok := values[1].(string); ok {
-		if err := json.Unmarshal([]byte(text), &r.accountInfo); err != nil {
-			return 0, nil, fmt.Errorf("reading account %s: %w", account, err)
+	return shard, list[0], nil
+}
+
+// accountRecords reads accounts in one round trip.
+func (s *Sender) accountRecords(ctx context.Context, accounts ...string) ([]*accountRecord, error) {
+	pipe, found := s.store.Client().Pipeline(), make([]*redis.SliceCmd, len(accounts))
+	for i, account := range accounts {
+		shard, err := s.shard(ctx, account)
+		if err != nil {
+			return nil, err
 		}
+		found[i] = pipe.HMGet(ctx, s.queue.Tag(shard)+accountKey(account), "v", "info", "c", "x")
 	}
-	if ms := numberIn(values[2]); ms > 0 {
-		r.created = time.UnixMilli(ms).UTC()
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, s.unavailable("account", err)
 	}
-	return shard, r, nil
+	list := make([]*accountRecord, len(accounts))
+	for i, account := range accounts {
+		values := found[i].Val()
+		r := &accountRecord{account: account, created: time.Now().UTC(), ending: values[3] != nil}
+		r.version, _ = values[0].(string)
+		if text, ok := values[1].(string); ok {
+			if err := json.Unmarshal([]byte(text), &r.accountInfo); err != nil {
+				return nil, fmt.Errorf("reading account %s: %w", account, err)
+			}
+		}
+		if ms := numberIn(values[2]); ms > 0 {
+			r.created = time.UnixMilli(ms).UTC()
+		}
+		list[i] = r
+	}
+	return list, nil
 }
 
 // changeAccount has change edit what is stored of an account, again where somebody else's change came first.
@@ -310,13 +331,16 @@ func (s *Sender) Accounts(ctx context.Context, cursor string, limit int) (items 
 		names = names[:limit]
 		next = writeCursor(names[limit-1])
 	}
-	items = make([]Account, 0, len(names))
-	for _, name := range names {
-		_, r, err := s.accountRecord(ctx, name)
-		if err != nil {
-			return nil, "", err
-		}
-		items = append(items, r.shown())
+	if len(names) == 0 {
+		return []Account{}, "", nil
+	}
+	records, err := s.accountRecords(ctx, names...)
+	if err != nil {
+		return nil, "", err
+	}
+	items = make([]Account, len(records))
+	for i, r := range records {
+		items[i] = r.shown()
 	}
 	return items, next, nil
 }

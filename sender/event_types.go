@@ -124,7 +124,7 @@ func (s *Sender) catalogue(ctx context.Context) (*catalogue, error) {
 			defer s.eventTypes.renewing.Store(false)
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), typesTrusted) // the request may end before
 			defer cancel()
-			_, _ = s.readTypes(ctx) // what fails here fails the next request
+			_, _ = s.readTypes(ctx) // where it fails, a later request waits for another try
 		}()
 	}
 	return c, nil

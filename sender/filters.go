@@ -209,10 +209,16 @@ func (s *Sender) checkFilter(source string) error {
 	if source == "" {
 		return nil
 	}
-	if _, err := s.filters.compiled.Get(source); err != nil {
-		return &Error{Code: CodeInvalidField, Field: "filter", Message: "filter is a CEL expression, such as data.size > 1000000: " + clip(err.Error(), maxError), Err: err}
+	_, err := s.compileFilter(source)
+	return err
+}
+
+func (s *Sender) compileFilter(source string) (*filter.Filter, error) {
+	compiled, err := s.filters.compiled.Get(source)
+	if err != nil {
+		return nil, &Error{Code: CodeInvalidField, Field: "filter", Message: "filter is a CEL expression, such as data.size > 1000000: " + clip(err.Error(), maxError), Err: err}
 	}
-	return nil
+	return compiled, nil
 }
 
 // TestFilter says whether an event would pass a filter. problem is why that can't be told: then it would.
@@ -220,7 +226,8 @@ func (s *Sender) TestFilter(source string, e Event) (matches bool, problem strin
 	if source == "" {
 		return false, "", invalid("filter", "filter is a CEL expression, such as data.size > 1000000")
 	}
-	if err := s.checkFilter(source); err != nil {
+	compiled, err := s.compileFilter(source)
+	if err != nil {
 		return false, "", err
 	}
 	if s.knownTypes().entries[e.Type] == nil {
@@ -234,10 +241,6 @@ func (s *Sender) TestFilter(source string, e Event) (matches bool, problem strin
 	}
 	if e.Timestamp.IsZero() {
 		e.Timestamp = time.Now()
-	}
-	compiled, err := s.filters.compiled.Get(source)
-	if err != nil {
-		return false, "", err
 	}
 	matches, failed := compiled.Match(&filter.Event{Type: e.Type, ID: e.ID, Timestamp: e.Timestamp.Truncate(time.Second), Data: e.Data})
 	if failed != nil {

@@ -61,20 +61,24 @@ func (s *Sender) mail(ctx context.Context, l *letter) (string, error) {
 		}
 	}
 	threads := s.queue.Tag(l.shard) + "thread:" + l.box
-	if err := s.underOutage(ctx, threads, m, l.notices); err != nil {
+	if err := s.underOutage(ctx, threads, m); err != nil {
 		return "", err
 	}
 	answer, err := s.post(ctx, m, "notice")
 	if err != nil {
 		return "", err
 	}
-	s.rememberThreads(ctx, threads, m, l.notices)
+	s.rememberThreads(ctx, threads, m)
 	return answer, nil
 }
 
 // underOutage has a mail refer to those that told of the same webhooks before.
-func (s *Sender) underOutage(ctx context.Context, threads string, m *message, notices []told) error {
-	values, err := s.store.Client().HMGet(ctx, threads, m.lanes...).Result()
+func (s *Sender) underOutage(ctx context.Context, threads string, m *message) error {
+	lanes := make([]string, len(m.all))
+	for i, o := range m.all {
+		lanes[i] = o.Lane
+	}
+	values, err := s.store.Client().HMGet(ctx, threads, lanes...).Result()
 	if err != nil {
 		return s.unavailable("mail", err)
 	}
@@ -90,17 +94,17 @@ func (s *Sender) underOutage(ctx context.Context, threads string, m *message, no
 	m.references = distinct(m.references)
 	m.references = m.references[:min(len(m.references), maxReferences)]
 	// Some programs put a mail under another only where it has the same subject.
-	if len(before) == len(m.lanes) && len(m.references) == 1 {
+	if len(before) == len(m.all) && len(m.references) == 1 {
 		m.Subject = "Re: " + before[0].Subject
 	}
 	return nil
 }
 
 // rememberThreads notes the mail that told of an outage first. Failure policy: without it the next one stands by itself.
-func (s *Sender) rememberThreads(ctx context.Context, threads string, m *message, notices []told) {
+func (s *Sender) rememberThreads(ctx context.Context, threads string, m *message) {
 	text, _ := json.Marshal(thread{m.id, m.Subject}) // strings
 	pipe := s.store.Client().Pipeline()
-	for _, o := range summaries(notices) {
+	for _, o := range m.all {
 		if o.state == stateRecovered {
 			pipe.HDel(ctx, threads, o.Lane)
 		} else {

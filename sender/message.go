@@ -41,9 +41,9 @@ type message struct {
 	Confirm     string
 	Unsubscribe string
 
-	lanes      []string // of all webhooks that it tells of
-	id         string   // Message-ID, without the angle brackets
-	references []string // Message-IDs of what told of these webhooks before
+	all        []*summary // of the webhooks that it tells of
+	id         string     // Message-ID, without the angle brackets
+	references []string   // Message-IDs of what told of these webhooks before
 }
 
 // messageWebhook is one webhook in a message.
@@ -62,9 +62,7 @@ type messageWebhook struct {
 type fact struct{ Name, Value string }
 
 // Lines are the webhook in plain text.
-func (w messageWebhook) Lines() []string { return w.lines() }
-
-func (w messageWebhook) lines() []string {
+func (w messageWebhook) Lines() []string {
 	head := w.State + ": " + w.Address
 	if w.Account != "" {
 		head += " (account " + w.Account + ")"
@@ -132,9 +130,9 @@ func (s *Sender) compose(ctx context.Context, l *letter) (*message, error) {
 	if !ours {
 		m.Account, m.Portal = l.account, s.c.PortalURL
 	}
-	all := summaries(l.notices)
+	m.all = summaries(l.notices)
 	byAccount := map[string][]Webhook{}
-	for _, o := range all {
+	for _, o := range m.all {
 		byAccount[o.Account] = append(byAccount[o.Account], Webhook{ID: webhookPrefix + o.Lane})
 	}
 	counts := map[string]WebhookInfo{}
@@ -152,22 +150,21 @@ func (s *Sender) compose(ctx context.Context, l *letter) (*message, error) {
 		}
 	}
 	states := map[string]int{}
-	for i, o := range all {
-		m.lanes = append(m.lanes, o.Lane)
+	for i, o := range m.all {
 		states[o.state]++
 		if i < maxListed {
 			m.Webhooks = append(m.Webhooks, s.describe(o, counts[o.Lane], ours))
 		}
 	}
-	m.More = len(all) - len(m.Webhooks)
-	m.words(all, states)
+	m.More = len(m.all) - len(m.Webhooks)
+	m.words(states)
 	return m, nil
 }
 
 // words are subject, headline and the sentence under it.
-func (m *message) words(all []*summary, states map[string]int) {
-	if len(all) == 1 {
-		o := all[0]
+func (m *message) words(states map[string]int) {
+	if len(m.all) == 1 {
+		o := m.all[0]
 		m.Subject = "Webhook " + strings.ToLower(o.state) + ": " + hostOf(o.URL)
 		m.Headline = m.Subject
 		m.Intro = map[string]string{
@@ -186,7 +183,7 @@ func (m *message) words(all []*summary, states map[string]int) {
 			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ToLower(state)))
 		}
 	}
-	m.Subject = fmt.Sprintf("%d webhooks: %s", len(all), strings.Join(parts, ", "))
+	m.Subject = fmt.Sprintf("%d webhooks: %s", len(m.all), strings.Join(parts, ", "))
 	m.Headline = m.Subject
 	m.Intro = "What happened since the last message, one webhook after the other."
 }
@@ -197,12 +194,9 @@ func (s *Sender) describe(o *summary, now WebhookInfo, ours bool) messageWebhook
 	w := messageWebhook{State: o.state, Colour: stateColours[o.state], Address: oneLine(o.URL), Note: oneLine(o.Note)}
 	add := func(name, value string) { w.Facts = append(w.Facts, fact{name, value}) }
 	add("Webhook", id)
-	since := atUTC(o.Since)
+	add("Failed since", atUTC(o.Since))
 	if o.state == stateRecovered {
-		add("Failed since", since)
 		add("Recovered", atUTC(o.At))
-	} else {
-		add("Failed since", since)
 	}
 	if o.LastError != "" || o.Status != 0 {
 		add("Last error", oneLine(cmp.Or(o.LastError, fmt.Sprintf("answered %d", o.Status))))

@@ -24,7 +24,7 @@ func (m *message) slackText() string {
 	var b strings.Builder
 	b.WriteString("*" + forSlack.Replace(m.Subject) + "*")
 	for _, w := range m.Webhooks {
-		fmt.Fprintf(&b, "\n• %s", forSlack.Replace(strings.Join(w.lines(), "\n   ")))
+		fmt.Fprintf(&b, "\n• %s", forSlack.Replace(strings.Join(w.Lines(), "\n   ")))
 	}
 	if m.Portal != "" {
 		fmt.Fprintf(&b, "\n%s", forSlack.Replace(m.Portal))

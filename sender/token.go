@@ -12,6 +12,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/internal/seal"
 )
 
@@ -191,11 +192,7 @@ func (t *tokens) find(ctx context.Context, known string) (*token, error) {
 		if v == "ask" {
 			return t.ask(ctx, shard, process)
 		}
-		timer := time.NewTimer(tokenPoll)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !redisstore.Pause(ctx, tokenPoll) {
 			return nil, ctx.Err()
 		}
 	}

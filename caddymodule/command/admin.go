@@ -127,6 +127,11 @@ func refused(resp *http.Response) error {
 func (a *admin) ask(ctx context.Context, method, path string, body any, accepted ...int) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
+	return a.askPatiently(ctx, method, path, body, accepted...)
+}
+
+// askPatiently is ask for what may take longer than a question may.
+func (a *admin) askPatiently(ctx context.Context, method, path string, body any, accepted ...int) ([]byte, error) {
 	resp, err := a.open(ctx, method, path, body, accepted...)
 	if err != nil {
 		return nil, err

@@ -50,16 +50,19 @@ func (c *chosenEvents) add(cmd *cobra.Command, states string) {
 	flags.StringVar(&c.until, "until", "", "only those received until this time")
 }
 
-// times reads since and until.
-func (c *chosenEvents) times() (since, until *time.Time, err error) {
+// of reads where they are, behind the receiver's name, and between which times.
+func (c *chosenEvents) of(receiver string) (queue string, since, until *time.Time, err error) {
+	if queue, err = c.queueOf(receiver); err != nil {
+		return "", nil, nil, err
+	}
 	if since, err = parseTime("since", c.since); err == nil {
 		until, err = parseTime("until", c.until)
 	}
-	return since, until, err
+	return queue, since, until, err
 }
 
-// of is the name of the receiver's queue that deliver chooses.
-func (c *chosenEvents) of(name string) (string, error) {
+// queueOf is the name of the receiver's queue that deliver chooses.
+func (c *chosenEvents) queueOf(name string) (string, error) {
 	switch {
 	case c.deliver == "":
 		return name, nil
@@ -110,11 +113,7 @@ func (f *deadListFlags) run(cmd *cobra.Command, args []string) error {
 	if len(jobs) > 0 {
 		return usagef("%q is a job: caddy webhook show <name> <job> shows one", jobs[0])
 	}
-	name, err := f.of(name)
-	if err != nil {
-		return err
-	}
-	since, until, err := f.times()
+	name, since, until, err := f.of(name)
 	if err != nil {
 		return err
 	}
@@ -235,11 +234,7 @@ func (f *deadChange) run(cmd *cobra.Command, args []string) error {
 	if (f.all || filtered) == (len(jobs) > 0) {
 		return usagef("name jobs of `caddy webhook dead list`, or choose by --event, --since and --until, or give --all")
 	}
-	name, err := f.of(name)
-	if err != nil {
-		return err
-	}
-	since, until, err := f.times()
+	name, since, until, err := f.of(name)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,9 +36,7 @@ in which state. They are listed for as long as their IDs are known, which is
 				if err != nil {
 					return err
 				}
-				if t != nil {
-					query[name] = t.UTC().Format(time.RFC3339Nano)
-				}
+				query[name] = written(t)
 			}
 			if cmd.Flags().Changed("limit") {
 				query["limit"] = strconv.Itoa(limit)

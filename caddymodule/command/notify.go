@@ -37,15 +37,9 @@ func notifyTest(cmd *cobra.Command, f *adminFlags) error {
 	if err != nil {
 		return err
 	}
-	// Not by ask: a mail server may take longer than a question may.
-	resp, err := a.open(cmd.Context(), http.MethodPost, "/webhooks/notify-test", struct{}{})
+	text, err := a.askPatiently(cmd.Context(), http.MethodPost, "/webhooks/notify-test", struct{}{}) // a mail server takes its time
 	if err != nil {
 		return err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return &unreachable{fmt.Errorf("reading Caddy's answer: %w", err)}
 	}
 	failed := false
 	_, err = show(cmd, f, text, func(w io.Writer, n *struct{ Items []triedNotice }) {

@@ -35,15 +35,9 @@ func reencrypt(cmd *cobra.Command, f *adminFlags) error {
 	if err != nil {
 		return err
 	}
-	// Not by ask: with many webhooks it takes longer than a question may.
-	resp, err := a.open(cmd.Context(), http.MethodPost, "/webhooks/reencrypt", struct{}{})
+	text, err := a.askPatiently(cmd.Context(), http.MethodPost, "/webhooks/reencrypt", struct{}{}) // there may be many webhooks
 	if err != nil {
 		return err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return &unreachable{fmt.Errorf("reading Caddy's answer: %w", err)}
 	}
 	_, err = show(cmd, f, text, func(w io.Writer, n *struct{ Count int }) {
 		fmt.Fprintln(w, counted(n.Count, "webhook is", "webhooks are"), "encrypted anew")

@@ -55,14 +55,9 @@ func putBack(cmd *cobra.Command, f *adminFlags, path string, replace bool) error
 	if replace {
 		query["replace"] = "true"
 	}
-	resp, err := a.open(cmd.Context(), http.MethodPost, pathOf("/webhooks/restore", query), io.NopCloser(file))
+	text, err := a.askPatiently(cmd.Context(), http.MethodPost, pathOf("/webhooks/restore", query), io.NopCloser(file))
 	if err != nil {
 		return err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return &unreachable{fmt.Errorf("reading Caddy's answer: %w", err)}
 	}
 	_, err = show(cmd, f, text, func(w io.Writer, v *struct{ Restored int }) { fmt.Fprintf(w, "%d keys restored\n", v.Restored) })
 	return err

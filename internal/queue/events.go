@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -37,15 +36,15 @@ const eventsLooked = 2000
 // Events lists events of an account, newest first, for as long as an ID is known, as of one moment. next is where the next page
 // goes on, "" where there is none. A page for one type may be short, and still have a next one.
 func (q *Queue) Events(ctx context.Context, shard int, account string, f EventsQuery) (events []ListedEvent, next string, err error) {
-	from, since := "+", any("")
+	from, since := "+", ""
 	switch {
 	case f.After != "":
 		from = "(" + f.After
 	case !f.Until.IsZero():
-		from = strconv.FormatInt(max(f.Until.UnixMilli(), 0), 10)
+		from = streamTime(f.Until)
 	}
 	if !f.Since.IsZero() {
-		since = max(f.Since.UnixMilli(), 0)
+		since = streamTime(f.Since)
 	}
 	r := newReply(q.Run(ctx, shard, eventsScript, account, from, since, f.Limit, eventsLooked, f.Type))
 	next = r.text()

@@ -51,7 +51,7 @@ for _, member in ipairs(expired) do
     else
       call('HINCRBY', base .. 'job:' .. lane .. job, 'x', 1)
       call('PEXPIRE', base .. 'job:' .. lane .. job, C.open_ttl)
-      wait_again(lane, job, now, true)
+      wait_again(lane, job, now, true, is_ordered(lane))
       moved = moved + 1
       and_waiting(moved_of, h[2], 1)
     end

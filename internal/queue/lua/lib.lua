@@ -168,8 +168,8 @@ end
 local function is_ordered(lane) return call('HGET', base .. 'conf:' .. lane, 'ord') == '1' end
 
 -- wait_again is wait_in for a job that was under way. The look along idx may have gone past it meanwhile.
-local function wait_again(lane, job, due, recorded)
-  if is_ordered(lane) then
+local function wait_again(lane, job, due, recorded, ordered)
+  if ordered then
     local first = call('ZRANGE', base .. 'lane:' .. lane, 0, 0, 'WITHSCORES')[2]
     due = math.min(now, first and math.floor(tonumber(first)) or now) - 1
   end

@@ -183,7 +183,7 @@ local function settle_one(lane, t, began, at)
   elseif gone then
     cancel(lane, job)
   elseif outcome == 'back' then
-    wait_again(lane, job, now, reason == 'record')
+    wait_again(lane, job, now, reason == 'record', t.ordered)
     waited = waited + 1
     and_waiting(waited_of, t.account, 1)
     handed_back = true
@@ -201,7 +201,7 @@ local function settle_one(lane, t, began, at)
       call('PEXPIRE', record, C.open_ttl)
       local due = math.ceil(exact + tonumber(ARGV[at + 3]))
       if t.ordered and due > t.held then t.held, t.set.hu = due, int(due) end
-      wait_again(lane, job, due, true)
+      wait_again(lane, job, due, true, t.ordered)
       waited = waited + 1
       and_waiting(waited_of, t.account, 1)
     else
