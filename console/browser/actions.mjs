@@ -48,6 +48,7 @@ try {
 	await watching.getByRole('heading', { name: 'Overview' }).waitFor();
 	await visit(watching, '/live');
 	await watching.getByRole('heading', { name: 'Live' }).waitFor();
+	await watching.getByText('watching', { exact: true }).waitFor(); // what happens before is not shown
 	await button(page, 'Send a test event').click();
 	await page.getByText('The test event was taken.').waitFor();
 	await until('a test event', () => customer.got.length > 0);

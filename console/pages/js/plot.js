@@ -45,8 +45,9 @@ export function Plot({ data, series, label, unit = count }) {
 			const order = stacked ? [series[1], series[0]] : series;
 			plot = new uPlot({
 				width: Math.max(200, box.current.clientWidth), height: 220, cursor: { y: false },
-				scales: { y: { range: (u, low, high) => [0, Math.max(1, (high ?? 0) * 1.1)] } },
-				axes: [axis, { ...axis, size: 62, values: (u, ticks) => ticks.map((n) => (Number.isInteger(n) || unit !== count ? unit(n) : '')) }],
+				// The last part is as wide as the others.
+				scales: { x: { range: (u, first, last) => [first, last + (now.current[0][1] - now.current[0][0])] }, y: { range: (u, low, high) => [0, Math.max(1, (high ?? 0) * 1.1)] } },
+				axes: [axis, { ...axis, size: 62, values: (u, ticks) => ticks.map((n) => (Number.isInteger(n) || unit !== count && n >= 10 ? unit(n) : '')) }],
 				series: [{ value: (u, t) => (t ? new Date(t * 1000).toLocaleString() : '–') }, ...order.map((s, i) => ({
 					label: s.label, stroke: colour(s.colour), fill: s.bars ? colour(s.colour) : undefined, width: s.bars ? 0 : 2, dash: s.dash, spanGaps: false, points: { show: !s.bars, size: 4 },
 					paths: s.bars ? uPlot.paths.bars({ size: [0.8, 40], align: 1 }) : undefined,

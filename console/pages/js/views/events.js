@@ -19,7 +19,7 @@ export default function Events() {
 	const filtered = Object.values(by).some(Boolean);
 	return html`<${Head} title="Events"><button onClick=${found.reload}>Refresh</button>${may.publish() && html`<a class="button main" href="#/publish">Publish a sample</a>`}</${Head}>
 	<div class="filters">
-		<form class="field" onSubmit=${(e) => { e.preventDefault(); if (id.trim()) go(link('events', id.trim())); }}><${Field} label="Go to an event by ID" placeholder="evt_… and Enter" value=${id} onValue=${type} /></form>
+		<form onSubmit=${(e) => { e.preventDefault(); if (id.trim()) go(link('events', id.trim())); }}><${Field} label="Go to an event by ID" placeholder="evt_… and Enter" value=${id} onValue=${type} /></form>
 		${listed && html`<${Field} label="Event type" as="select" value=${by.event} onValue=${change('event')} options=${[['', 'Any type'], ...(types.data ?? []).map((t) => [t.name, t.name])]} />
 		<${Field} label="From" type="datetime-local" value=${by.since} onValue=${change('since')} />
 		<${Field} label="Until" type="datetime-local" value=${by.until} onValue=${change('until')} />`}
