@@ -14,6 +14,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/videocloud/webhooks/caddymodule"
+	"github.com/videocloud/webhooks/internal/freeport"
 )
 
 func init() { roles["caddy"] = runCaddy }
@@ -85,7 +86,7 @@ func runCaddy(_ context.Context, arg string, t *talk) error {
 
 // startCaddy runs a Caddy and returns the address that it serves.
 func startCaddy(ctx context.Context, o caddySettings) (c *child, addr string, err error) {
-	if o.Port, err = freePort(); err != nil {
+	if o.Port, err = freeport.Find(); err != nil {
 		return nil, "", err
 	}
 	if o.Dir, err = os.MkdirTemp("", "bench-caddy"); err != nil {

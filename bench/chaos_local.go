@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/videocloud/webhooks/internal/freeport"
 )
 
 // topologyLocal is one Caddy with a server of its own: the sender, its API and the store in one.
@@ -59,7 +61,7 @@ func benchChaosLocal(ctx context.Context, o options) (*figures, error) {
 	go func() { _ = server.Serve(sink) }()
 	defer server.Close()
 
-	if c.caddy.Port, err = freePort(); err != nil {
+	if c.caddy.Port, err = freeport.Find(); err != nil {
 		return nil, err
 	}
 	c.caddy.Dir = folder

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/freeport"
 )
 
 // A role is a part of a benchmark that runs in a process of its own, so that its CPU time can be told apart and so that
@@ -158,15 +159,6 @@ func profileTo(folder, name string) func() {
 	}
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
 // redisServer is a redis-server of the benchmark's own.
 type redisServer struct {
 	port int
@@ -180,7 +172,7 @@ func startRedis(ctx context.Context, aof string, args ...string) (*redisServer, 
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return nil, errors.New("redis-server is not on PATH; install Redis 6.2 or newer")
 	}
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return nil, err
 	}

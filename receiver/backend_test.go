@@ -1,7 +1,7 @@
 package receiver
 
 import (
-	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -91,21 +91,11 @@ func onCluster(t *testing.T, test func(*testing.T, backend)) {
 // openCluster starts a cluster of one node: a script whose keys are spread over slots fails there all the same.
 func openCluster(t *testing.T) redis.UniversalClient {
 	t.Helper()
-	s := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", freePort(t))
+	s := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", strconv.Itoa(redistest.FreePort(t)))
 	require.NoError(t, openRedis(t, s).Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err())
 	client := redistest.Open(t, config.Redis{Addresses: []string{s.Addr()}, Cluster: true}).Client()
 	require.Eventually(t, func() bool { return client.Set(t.Context(), "up", 1, 0).Err() == nil }, 20*time.Second, 10*time.Millisecond)
 	return client
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	return port
 }
 
 func opener(client redis.UniversalClient) func(*testing.T, string) Store {

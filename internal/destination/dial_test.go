@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/freeport"
 )
 
 // names is a resolver. A name has answers for the first, second, ... lookup; the last one stays.
@@ -202,9 +205,9 @@ func TestRaceWithoutAWinner(t *testing.T) {
 
 func TestDialErrors(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Find()
 	require.NoError(t, err)
-	require.NoError(t, closed.Close())
+	closed := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	loopback := &Policy{Allow: prefixes("127.0.0.0/8")}
 	for name, tt := range map[string]struct {
 		address  string
@@ -217,7 +220,7 @@ func TestDialErrors(t *testing.T) {
 		"no addresses":          {"a.example:443", resolves("a.example"), KindDNS, NotPublic, false},
 		"name server fails":     {"a.example:443", &names{err: &net.DNSError{Err: "server misbehaving", Server: "192.0.2.53:53"}}, KindDNS, NotPublic, false},
 		"name server times out": {"a.example:443", &names{err: &net.DNSError{Err: "i/o timeout", IsTimeout: true}}, KindDNS, NotPublic, true},
-		"refused":               {closed.Addr().String(), nil, KindRefused, "connection refused", false},
+		"refused":               {closed, nil, KindRefused, "connection refused", false},
 		"bad port":              {"127.0.0.1:http", nil, KindConnect, "port", false},
 	} {
 		t.Run(name, func(t *testing.T) {

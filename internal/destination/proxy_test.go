@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/freeport"
 )
 
 // asked is what a test proxy was asked for.
@@ -270,9 +272,9 @@ func TestProxyByHTTPS(t *testing.T) {
 func TestProxyErrors(t *testing.T) {
 	t.Parallel()
 	plain := newEndpoint(t, false, proto)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Find()
 	require.NoError(t, err)
-	require.NoError(t, closed.Close())
+	closed := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	writes := func(text string) *url.URL {
 		return newConnectProxy(t, func(c net.Conn) { _, _ = io.WriteString(c, text) }).url()
 	}
@@ -286,8 +288,8 @@ func TestProxyErrors(t *testing.T) {
 		proxy *url.URL
 		says  string
 	}{
-		"down":                {&url.URL{Scheme: "http", Host: closed.Addr().String()}, "connecting to it"},
-		"SOCKS5 down":         {&url.URL{Scheme: "socks5", Host: closed.Addr().String()}, "connecting through it"},
+		"down":                {&url.URL{Scheme: "http", Host: closed}, "connecting to it"},
+		"SOCKS5 down":         {&url.URL{Scheme: "socks5", Host: closed}, "connecting through it"},
 		"not TLS":             {&url.URL{Scheme: "https", Host: plain.Listener.Addr().String()}, "TLS"},
 		"no proxy":            {&url.URL{Scheme: "socks5", Host: greets(t, "HTTP/1.1 400 Bad Request\r\n\r\n")}, "connecting through it"},
 		"declines":            {writes("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), "status 407"},
@@ -301,7 +303,7 @@ func TestProxyErrors(t *testing.T) {
 			t.Parallel()
 			target := plain.URL
 			if name == "target out of reach" {
-				target = "http://" + closed.Addr().String()
+				target = "http://" + closed
 			}
 			_, _, err := post(t, newClient(t, loopbackPolicy(), TransportOptions{Proxy: tt.proxy}), target)
 			require.Equal(t, KindProxy, KindOf(err), err)

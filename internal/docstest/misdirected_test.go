@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/redistest"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -90,13 +93,13 @@ func requireMisdirected(t *testing.T, text string) {
 	require.NoError(t, json.Unmarshal(config.Apps["http"], &servers))
 
 	// The same servers on free ports of this machine, with certificates of our own.
-	ports := map[string]string{"80": freePort(t), "443": freePort(t)}
+	ports := map[string]string{"80": strconv.Itoa(redistest.FreePort(t)), "443": strconv.Itoa(redistest.FreePort(t))}
 	for _, s := range servers.Servers {
 		for _, address := range s.Listen {
 			_, port, err := net.SplitHostPort(address)
 			require.NoError(t, err)
 			if ports[port] == "" {
-				ports[port] = freePort(t)
+				ports[port] = strconv.Itoa(redistest.FreePort(t))
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/redistest"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -76,7 +79,7 @@ func TestRecipeOfPings(t *testing.T) {
 	var reached atomic.Int32
 	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
 	t.Cleanup(app.Close)
-	port := freePort(t)
+	port := strconv.Itoa(redistest.FreePort(t))
 	text = strings.NewReplacer("hooks.example.com {", "http://hooks.example.com:"+port+" {", "localhost:9000", strings.TrimPrefix(app.URL, "http://")).Replace(filledIn(t, text))
 	options := "{\n\tadmin off\n\tpersist_config off\n\tdefault_bind 127.0.0.1\n\tstorage file_system " + t.TempDir() + "\n}\n"
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(options+text), map[string]any{"filename": "Caddyfile"})

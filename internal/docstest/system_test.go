@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/redistest"
 )
 
 // built is Caddy with our modules, built once for all tests.
@@ -83,7 +86,7 @@ func newSystem(t *testing.T) *system {
 	need(t, "bash", "curl", "openssl", "sed", "grep")
 	s := &system{t: t, dir: t.TempDir(), ports: map[string]string{}}
 	for _, port := range documented {
-		s.ports[port] = freePort(t)
+		s.ports[port] = strconv.Itoa(redistest.FreePort(t))
 	}
 	require.NoError(t, os.Symlink(buildCaddy(t), filepath.Join(s.dir, "caddy")))
 	s.save("Caddyfile.example", read(t, "Caddyfile.example"))
@@ -109,16 +112,6 @@ func need(t *testing.T, programs ...string) {
 			t.Skipf("%s is missing", p)
 		}
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	return port
 }
 
 const place = "https://your-server.com/webhooks"

@@ -5,7 +5,6 @@ package redistest
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/freeport"
 	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/store"
 )
@@ -52,19 +52,12 @@ func Need(t testing.TB, program string) {
 	t.Skipf("%s is not on PATH: this test needs it", program)
 }
 
-// FreePort finds a port that nobody listens on: one of those that systems don't hand out themselves, as until it is used any
-// connection of a test beside this one could get such a one.
+// FreePort is freeport.Find for a test.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	for range 1000 {
-		port := 10_000 + rand.IntN(22_000)
-		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			l.Close()
-			return port
-		}
-	}
-	require.FailNow(t, "there is no free port")
-	return 0
+	port, err := freeport.Find()
+	require.NoError(t, err)
+	return port
 }
 
 // Up starts the server, again after Kill, on its data, and waits until it answers.

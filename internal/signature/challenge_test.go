@@ -79,7 +79,7 @@ func (x *exchange) run(t *testing.T) {
 	case "monday":
 		c.Options = map[string]string{"audience": "us"}
 	case "ebay":
-		public, _ := pair(t, algECDSA)
+		public, _, _ := pair(t, algECDSA)
 		keys, err := json.Marshal(map[string]string{"1": public})
 		require.NoError(t, err)
 		c.Options["jwks_pem"] = string(keys)

@@ -66,14 +66,13 @@ func (s *sample) adjust(t testing.TB) {
 		s.header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if r.public() && s.Name != "standard-v1a" && s.Name != "aws-sns" && s.Name != "paypal" {
-		public, private := pair(t, r.alg)
-		_, wrong := pair(t, r.alg)
+		public, private, wrong := pair(t, r.alg)
 		signing := s.config
 		signing.Options, signing.Secrets = s.config.Options, []string{private}
 		if s.Name == "ebay" {
 			return
 		}
-		secret(public, publicOf(t, wrong))
+		secret(public, wrong)
 		v, err := New(signing)
 		require.NoError(t, err)
 		s.sign = v.Sign
@@ -126,37 +125,30 @@ func (s *sample) adjust(t testing.TB) {
 		if s.Name == "google-pubsub" {
 			s.config.Options = map[string]string{"audience": "us", "email": "a@b"}
 		}
-		public, private := pair(t, alg)
-		_, wrong := pair(t, alg)
-		secret(private, publicOf(t, wrong))
+		public, private, wrong := pair(t, alg)
+		secret(private, wrong)
 		v := s.verifier(t)
 		s.sign = v.Sign
 		s.config.Secrets[0] = public
 	}
 }
 
-// pair returns a key of an algorithm, and at the next call another: the public and the private half, in PEM.
-func pair(t testing.TB, alg algorithm) (public, private string) {
+// pair returns a key of an algorithm, the public and the private half in PEM, and the public half of another: the same two for every
+// caller, as some take long to make.
+func pair(t testing.TB, alg algorithm) (public, private, wrong string) {
 	testKeys.Lock()
 	defer testKeys.Unlock()
-	if testKeys.made == nil {
-		testKeys.made, testKeys.given = map[algorithm][]string{}, map[algorithm]int{}
-	}
-	n := testKeys.given[alg] % 2
-	testKeys.given[alg]++
-	if len(testKeys.made[alg]) <= n {
+	for len(testKeys.made[alg]) < 2 {
 		testKeys.made[alg] = append(testKeys.made[alg], newPrivate(t, alg))
 	}
-	private = testKeys.made[alg][n]
-	return publicOf(t, private), private
+	own, other := testKeys.made[alg][0], testKeys.made[alg][1]
+	return publicOf(t, own), own, publicOf(t, other)
 }
 
-// testKeys are two keys of each algorithm, as some take long to make.
-var testKeys struct {
+var testKeys = struct {
 	sync.Mutex
-	made  map[algorithm][]string
-	given map[algorithm]int
-}
+	made map[algorithm][]string
+}{made: map[algorithm][]string{}}
 
 func newPrivate(t testing.TB, alg algorithm) string {
 	var signer crypto.Signer

@@ -23,6 +23,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/freeport"
 )
 
 // Kind is how the servers stand to each other.
@@ -206,7 +207,7 @@ func (s *Servers) sentinel(ctx context.Context, args []string) error {
 func (s *Servers) cluster(ctx context.Context, args []string) error {
 	ids := make([]string, 0, 2*masters)
 	for range 2 * masters {
-		bus, err := freePort()
+		bus, err := freeport.Find()
 		if err != nil {
 			return err
 		}
