@@ -92,6 +92,7 @@ const everyOption = `{
 			max_pending 500
 			max_pending_account 5000
 			max_age 2d
+			disable_after 3d
 			deliver off
 			allow_http
 			allow_networks 10.0.0.0/8 private_ranges
@@ -169,7 +170,7 @@ func TestEveryOption(t *testing.T) {
 		"tracing":    true,
 		"sender": map[string]any{
 			"retry": []any{0.0, 10 * second, 60 * second}, "timeout": 10 * second, "concurrency": 64.0, "per_webhook": 8.0,
-			"max_pending": 500.0, "max_pending_account": 5000.0, "max_age": 48 * 3600 * second, "deliver_off": true, "allow_http": true,
+			"max_pending": 500.0, "max_pending_account": 5000.0, "max_age": 48 * 3600 * second, "disable_after": 72 * 3600 * second, "deliver_off": true, "allow_http": true,
 			"allow_networks": []any{"10.0.0.0/8", "private_ranges"}, "proxy": "http://proxy:3128",
 			"encryption_keys": []any{"{env.KEY}", "{env.OLD_KEY}"}, "event_types": []any{"order.paid", "order.cancelled"},
 			"retention_succeeded": 2 * 3600 * second, "retention_failed": 48 * 3600 * second,

@@ -189,6 +189,9 @@ func (a *App) withoutEffect() (list []string) {
 		if s.DeliverOff && s.Concurrency != 0 {
 			list = append(list, "concurrency does nothing beside deliver off: this process delivers nothing")
 		}
+		if s.DeliverOff && s.DisableAfter != 0 {
+			list = append(list, "disable_after does nothing beside deliver off: this process delivers nothing")
+		}
 	}
 	return list
 }

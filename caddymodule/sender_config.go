@@ -90,6 +90,9 @@ type Sender struct {
 	// Default: none; then links to it can be made for loopback only.
 	PortalURL string `json:"portal_url,omitempty"`
 
+	// DisableAfter disables a webhook whose attempts have all failed for that long. Default: none is.
+	DisableAfter caddy.Duration `json:"disable_after,omitempty"`
+
 	// GoneDisable makes an answer of 410 disable the webhook. Default: false.
 	GoneDisable bool `json:"gone_disable,omitempty"`
 
@@ -126,6 +129,7 @@ func (s *Sender) settings(values *resolver) (config.Sender, error) {
 		SMTPURL:            values.one("smtp", s.SMTPURL),
 		SMTPFrom:           values.one("smtp", s.SMTPFrom),
 		PortalURL:          values.one("portal_url", s.PortalURL),
+		DisableAfter:       time.Duration(s.DisableAfter),
 		GoneDisable:        s.GoneDisable,
 		PropagateTrace:     s.PropagateTrace,
 		Brand:              s.Brand,
@@ -202,6 +206,7 @@ func (s *Sender) options() block {
 		"notify_email":    func(o option) error { return o.words(&s.NotifyEmail) },
 		"smtp":            func(o option) error { return o.word(&s.SMTPURL, &s.SMTPFrom) },
 		"portal_url":      func(o option) error { return o.word(&s.PortalURL) },
+		"disable_after":   func(o option) error { return o.duration(&s.DisableAfter) },
 		"gone":            func(o option) error { return o.switchedBy(&s.GoneDisable, "disable") },
 		"propagate_trace": func(o option) error { return o.flag(&s.PropagateTrace) },
 		"brand":           func(o option) error { return o.word(&s.Brand) },

@@ -68,6 +68,8 @@ type Sender struct {
 	NotifyEmail []string
 	// NotifySlack is the address of a Slack incoming webhook that gets every notice. Default: none.
 	NotifySlack string
+	// DisableAfter is for how long all attempts to a webhook must have failed for it to be disabled. Default: 0, never.
+	DisableAfter time.Duration
 	// GoneDisable makes an answer of 410 end the delivery and disable the webhook.
 	GoneDisable bool
 	// PropagateTrace sends traceparent and tracestate to webhooks.
@@ -122,6 +124,9 @@ func (s *Sender) Validate() error {
 		if o.value <= 0 {
 			return fmt.Errorf("%s: must be more than zero", o.name)
 		}
+	}
+	if s.DisableAfter < 0 {
+		return errors.New("disable_after: must be more than zero; leave it out to disable no webhook")
 	}
 	if s.Concurrency < 0 {
 		return errors.New("concurrency: must be more than zero; leave it out for as many as pay")

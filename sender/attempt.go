@@ -264,7 +264,10 @@ func (s *Sender) judge(ctx context.Context, j *queue.Job, p *payload, number int
 			o.Reason = ReasonPoison
 		}
 	}
-	if state == StateFailed {
+	if !r.success() && r.outcome != outcomePoison && !isNotifying(j.Lane) {
+		o.DisableAfter = s.c.DisableAfter
+	}
+	if state == StateFailed || o.DisableAfter > 0 {
 		o.Detail = failureDetail(j, p, number, r)
 	}
 	s.attempted(ctx, j, p, number, r, state, max(o.Delay, o.Hold))
@@ -316,14 +319,15 @@ type detail struct {
 	LastError      string `json:"lastError"`
 }
 
-// failureDetail is the detail of a failure, or the mark for one that must not cause a notice.
+// failureDetail is the detail of a failure, with the mark of one that must not cause a notice.
 func failureDetail(j *queue.Job, p *payload, number int, r *result) string {
-	switch {
-	case isNotifying(j.Lane):
+	if isNotifying(j.Lane) {
 		return ""
-	case p.notice:
-		return "-" // a failing notice never makes another notice
+	}
+	mark := ""
+	if p.notice {
+		mark = "-" // a failing notice never makes another notice, but that its webhook is disabled
 	}
 	b, _ := json.Marshal(detail{p.eventID, deliveryID(j.Lane, j.ID), number, r.status, r.err})
-	return string(b)
+	return mark + string(b)
 }

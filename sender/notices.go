@@ -78,7 +78,7 @@ func readNotice(e redis.XMessage) notice {
 
 // Kinds of notices, and names of the operator's events.
 const (
-	noticeFailed    = "webhook_failed" // or disabled, after a 410
+	noticeFailed    = "webhook_failed" // or disabled, after a 410 or disable_after
 	noticeRecovered = "webhook_recovered"
 )
 

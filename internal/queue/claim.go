@@ -52,8 +52,10 @@ type Outcome struct {
 	Reason string        // of Failed
 	Slow   bool          // the lane gets less to do at once
 	Log    string        // entry for the lane's log; "" for none
-	Detail string        // for the notice to the lane's owner; "" for none
+	Detail string        // for the notice to the lane's owner; "" for none, behind a "-" where it is told only that the lane is disabled
 	Took   time.Duration // how long the attempt took, for the figures of its lane; negative for what is not to be counted
+	// DisableAfter is for how long all attempts of the lane must have failed for it to be disabled. 0: it never is.
+	DisableAfter time.Duration
 }
 
 // outcome is an Outcome on its way to Redis.
@@ -96,7 +98,7 @@ func (q *Queue) settleCall(shard int, outcomes []*outcome, stopping bool) rediss
 			size++
 		} else {
 			g.others = append(g.others, o)
-			size += 11
+			size += 12
 		}
 	}
 	args := make([]any, 0, len(q.limits)+1+size)
@@ -115,7 +117,7 @@ func (q *Queue) settleCall(shard int, outcomes []*outcome, stopping bool) rediss
 			case (o.Kind == Succeeded || o.Kind == Back) && o.recorded():
 				reason = "record"
 			}
-			args = append(args, o.ID, string(o.Kind), attempts, delay(o.Delay), reason, flag(o.Slow), o.Log, flag(o.single), o.Detail, delay(o.Hold), o.took())
+			args = append(args, o.ID, string(o.Kind), attempts, delay(o.Delay), reason, flag(o.Slow), o.Log, flag(o.single), o.Detail, delay(o.Hold), o.took(), delay(o.DisableAfter))
 		}
 	}
 	return q.call(shard, settleScript, args)

@@ -22,10 +22,12 @@ call('HSET', conf, 'v', tonumber(h[3]) + 1, 'pub', ARGV[13], 'meta', ARGV[14], '
 if ARGV[17] ~= '' and ARGV[17] ~= status then
   status = ARGV[17]
   call('HSET', conf, 'st', status, 'fs', '', 'nf', '0')
+  call('HDEL', conf, 'bs')
 end
 if ARGV[18] == '1' then -- the endpoint before asked for the hold, and may ask again as attempts under way end
   held = nil
   call('HSET', conf, 'hu', '0', 'sb', now_text)
+  call('HDEL', conf, 'bs')
 end
 offer(lane, status, tonumber(h[4]) or 0, window_of(h[5], ARGV[16]), held, 0)
 if served(status) then wake() end

@@ -26,7 +26,7 @@
 --                           fe events on which its filter failed,
 --                           q attempts of the minute that is open, see figures.lua,
 --                           hu held until (no attempt starts before), hb when the attempt began that asked for it, sb from when an
---                           attempt must have begun to ask for it: see settle.lua; ord "1": its jobs go out in their order, see wait_again
+--                           attempt must have begun to ask for it, bs since when all attempts have failed: see settle.lua; ord "1": its jobs go out in their order, see wait_again
 --   events:<account> stream every event of an account, in order: j its job, y its type
 --   idx:<lane>       stream every job of the lane, in order
 --   old:<lane>       stream what is left of idx after its time: the failed jobs, under the same IDs

@@ -6,7 +6,8 @@
 --   these as one text: the job (JOB characters), how long it took (1) and its log entry ("" for none); number of other outcomes, for each of these: job, outcome ("ok", "retry", "fail", "gone", "back"), attempts made,
 --   ms until the next attempt, reason (of "fail"; of "ok" and "back" the word "record" where the job has one), slow ("1": the
 --   window shrinks), log entry, single ("1": its event has no other lane), detail of the failure for a notice ("" to leave the
---   lane's status alone, "-" to mark it without a notice), ms for which the endpoint asked not to be sent anything (0 for none), how long it took
+--   lane's status alone, behind a "-" where it is to be marked without a notice), ms for which the endpoint asked not to be sent anything (0 for none),
+--   how long it took, ms for which all attempts must have failed for the lane to be disabled (0: never)
 --   How long an attempt took is a character, see figures.lua; "-" for what was no attempt, or is not to be counted.
 --   A plain success is an "ok" without a record, of an event without another lane, that was not slow.
 -- Returns: number of notices now in the outbox, number of outcomes whose lease was not ours any more.
@@ -16,9 +17,11 @@
 -- Safe to repeat: the lease is gone after the first time, so a second time does nothing.
 -- Hold: until then no attempt of the lane starts, but where one that began later succeeds, the URL changes, or the owner asks for a
 -- retry. What began before the latest of such events asks for nothing any more.
+-- Disabling: bs in conf is when the first attempt failed since the last success, kept where there is a time after which a lane is
+-- disabled. What began before the latest success is no sign of anything. Whoever changes the lane's status or URL takes bs away.
 -- Notices: at once, then at most one per lane and hour, with the count of what came since.
 
-local PER_OUTCOME = 11
+local PER_OUTCOME = 12
 local NO_ATTEMPT = string.byte('-')
 local LOG_SLACK = 100
 local HOUR = 3600000
@@ -28,13 +31,14 @@ local touched, order, lost, waited, waited_of, handed_back = {}, {}, 0, 0, {}, f
 local function lane_of(lane)
   local t = touched[lane]
   if t then return t end
-  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix', 'lx', 'hu', 'hb', 'sb', 'a', 'q', 'ord')
+  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 's', 'fs', 'nt', 'nc', 'nf', 'fix', 'lx', 'hu', 'hb', 'sb', 'a', 'q', 'ord', 'bs')
   t = {
     status = h[1], in_flight = tonumber(h[2]) or 0, cap = cap_of(h[4]), streak = tonumber(h[5]) or 0,
     failed_since = tonumber(h[6]) or 0, noticed = tonumber(h[7]) or 0, unnoticed = tonumber(h[8]) or 0,
     announced = h[9] == '1', fixed = h[10] == '1', log_until = tonumber(h[11]) or 0,
     held = tonumber(h[12]) or 0, hold_began = tonumber(h[13]) or 0, success_began = tonumber(h[14]) or 0, set = {},
     account = h[15], open = h[16], ordered = h[17] == '1',
+    failing_since = tonumber(h[18]),
   }
   t.window = window_of(h[3], h[4])  -- a fixed lane's w is above any cap
   touched[lane] = t
@@ -47,20 +51,25 @@ local function notice(lane, kind, detail, since, count)
   call('XADD', outbox, 'MAXLEN', '~', 100000, '*', 'k', kind, 'l', lane, 'd', detail, 's', int(since), 'n', count)
 end
 
-local function failed(t, lane, detail, status)
+-- failed marks a lane as failed or disabled. since is when that began, and ended how many deliveries ended with it: none where their next attempt is due.
+local function failed(t, lane, detail, status, since, ended)
   local before = t.status
   if before == 'disabled' then return end -- its owner was told; these were under way
   if before == 'active' then
-    t.failed_since = now
-    t.set.fs = now_text
+    t.failed_since = since
+    t.set.fs = int(since)
   end
   if before == 'active' or (before == 'failed' and status == 'disabled') then
     t.status = status
     t.set.st = status
   end
-  if detail == '-' then return end -- a failing notice never makes another notice
-  t.unnoticed = t.unnoticed + 1
-  local since = t.failed_since > 0 and t.failed_since or now -- a paused lane has not failed: it was under way
+  -- A failing notice never makes another notice, but of a lane that is switched off, which happens once.
+  if string.byte(detail) == 45 then -- "-"
+    if t.status ~= 'disabled' then return end
+    detail = string.sub(detail, 2)
+  end
+  t.unnoticed = t.unnoticed + ended
+  since = t.failed_since > 0 and t.failed_since or since -- a paused lane has not failed: it was under way
   if now - t.noticed >= HOUR or t.status == 'disabled' then
     notice(lane, t.status == 'disabled' and 'disabled' or 'failed', detail, since, t.unnoticed)
     t.noticed, t.unnoticed, t.announced = now, 0, true
@@ -81,7 +90,19 @@ local function hold(t, began, ms)
   t.set.hu, t.set.hb = int(t.held), int(t.hold_began)
 end
 
+-- outlasted reports whether all attempts of a lane have failed for ms, this one included.
+local function outlasted(t, began, ms)
+  if ms <= 0 or began < t.success_began or not served(t.status) then return false end
+  if not t.failing_since then t.failing_since, t.set.bs = now, now_text end
+  return now - t.failing_since >= ms
+end
+
 local function succeeded(t, lane, began)
+  if t.failing_since then
+    t.failing_since = nil
+    call('HDEL', base .. 'conf:' .. lane, 'bs')
+    t.set.bs = nil
+  end
   if began > t.success_began then
     t.success_began = began
     t.set.sb = int(began)
@@ -193,6 +214,7 @@ local function settle_one(lane, t, began, at)
       flow(t, true)
     end
     hold(t, began, tonumber(ARGV[at + 9]))
+    local disabling = outcome == 'gone' or outlasted(t, began, tonumber(ARGV[at + 11]))
     if outcome == 'retry' then
       local record = base .. 'job:' .. lane .. job
       write_state(lane, job, STATE.retrying, single)
@@ -206,9 +228,10 @@ local function settle_one(lane, t, began, at)
       and_waiting(waited_of, t.account, 1)
     else
       bury(lane, job, reason, attempts, single)
-      if ARGV[at + 8] ~= '' then
-        failed(t, lane, ARGV[at + 8], outcome == 'gone' and 'disabled' or 'failed')
-      end
+    end
+    if ARGV[at + 8] ~= '' and (disabling or outcome ~= 'retry') then
+      local since = disabling and outcome ~= 'gone' and t.failing_since or now
+      failed(t, lane, ARGV[at + 8], disabling and 'disabled' or 'failed', since, outcome == 'retry' and 0 or 1)
     end
   end
 end
