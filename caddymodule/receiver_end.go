@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"net/http"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/videocloud/webhooks/receiver"
@@ -19,10 +20,18 @@ var endOfRoutes caddyhttp.Handler = caddyhttp.HandlerFunc(func(_ http.ResponseWr
 })
 
 // orNoApp is the error of a chain of handlers, or [receiver.ErrNoApp] where it ran to its end: then nobody answered, unless
-// something was written on the way.
+// something was written on the way. A reverse_proxy ends in silence too where its app answers 101.
 func orNoApp(req *http.Request, err error) error {
-	if unhandled, _ := caddyhttp.GetVar(req.Context(), unhandledVar).(bool); err == nil && unhandled {
+	if err != nil {
+		return err
+	}
+	if unhandled, _ := caddyhttp.GetVar(req.Context(), unhandledVar).(bool); unhandled {
 		return receiver.ErrNoApp
 	}
-	return err
+	if repl, ok := req.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		if status, _ := repl.Get("http.reverse_proxy.status_code"); status == http.StatusSwitchingProtocols {
+			return receiver.ErrSwitching
+		}
+	}
+	return nil
 }

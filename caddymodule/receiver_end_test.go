@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,46 @@ func TestLesson50_AQueueWithNobodyBehind(t *testing.T) {
 			if test.dead {
 				require.Contains(t, dead[0].Error, "add reverse_proxy")
 			}
+		})
+	}
+}
+
+// TestLesson67_AnAppThatSwitchesTookNothing: reverse_proxy ends in silence where the app answers 101 with another protocol than was asked
+// for, and makes a tunnel where it names none.
+func TestLesson67_AnAppThatSwitchesTookNothing(t *testing.T) {
+	for name, upgrade := range map[string]string{"a protocol": "Connection: Upgrade\r\nUpgrade: websocket\r\n", "no protocol": ""} {
+		t.Run(name, func(t *testing.T) {
+			app := &backend{Server: httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				conn, rw, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					return
+				}
+				defer conn.Close()
+				_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\n" + upgrade + "\r\n")
+				_ = rw.Flush()
+			}))}
+			t.Cleanup(app.Close)
+			proxy := "reverse_proxy " + strings.TrimPrefix(app.URL, "http://")
+			t.Run("direct", func(t *testing.T) {
+				s := newServer(t)
+				s.load("", "handle /w {\nwebhook_receiver videocloud "+testSecret+" {\nname a\n}\n"+proxy+"\n}")
+				for range 2 { // given back each time
+					resp, _ := do(t, signed(t, s.url("/w"), "evt_1", testEvent))
+					require.Equal(t, http.StatusBadGateway, resp.StatusCode)
+				}
+				require.Regexp(t, `webhook.received.*no_app.*101`, s.logged())
+			})
+			t.Run("queue", func(t *testing.T) {
+				s := newServer(t)
+				s.load("webhooks {\n redis memory\n}", queueSite(app, "0s"))
+				resp, _ := do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
+				require.Equal(t, http.StatusOK, resp.StatusCode)
+				q := theQueue(t, "queued")
+				require.Eventually(t, func() bool {
+					dead, _, err := q.List(t.Context(), receiver.Selection{}, "", 10)
+					return err == nil && len(dead) == 1 && strings.Contains(dead[0].Error, "101")
+				}, 10*time.Second, time.Millisecond)
+			})
 		})
 	}
 }

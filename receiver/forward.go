@@ -37,13 +37,16 @@ func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange
 
 // answered turns [ErrNoApp] into a refusal, unless somebody did write an answer.
 func (x *exchange) answered(err error) error {
+	if err == nil && x.rec.switches {
+		err = ErrSwitching
+	}
 	if !errors.Is(err, ErrNoApp) {
 		return err
 	}
 	if x.rec.wrote() {
 		return nil
 	}
-	return refuse(http.StatusBadGateway, ReasonNoApp, ErrNoApp)
+	return refuse(http.StatusBadGateway, ReasonNoApp, err)
 }
 
 // forApp returns the request that the app gets: the same headers and Host, the bytes that were verified,

@@ -193,3 +193,26 @@ func TestLesson50_AnHTTPHandlerThatWritesNothingDidItsWork(t *testing.T) {
 	require.Equal(t, ResultAccepted, out.Result)
 	requireDuplicate(t, g.deliver("answered", "evt_3"))
 }
+
+// TestLesson50_OneReceiverTwice: a snippet imported by a site and again by its handle claims the event once, and the app gets it.
+func TestLesson50_OneReceiverTwice(t *testing.T) {
+	t.Parallel()
+	eachBackend(t, func(t *testing.T, b backend) {
+		store := b.open(t, "videos")
+		shared := func(o *Options) { o.Store = store }
+		inner := newGateway(t, shared)
+		outer := newGateway(t, shared)
+		chain := outer.Receiver.Handler(inner)
+		serve := func() *httptest.ResponseRecorder {
+			w := httptest.NewRecorder()
+			chain.ServeHTTP(w, delivery("twice", "evt_1"))
+			return w
+		}
+		inner.app.answer(http.StatusInternalServerError)
+		require.Equal(t, http.StatusInternalServerError, serve().Code)
+		inner.app.answer(http.StatusOK)
+		require.Equal(t, http.StatusOK, serve().Code)
+		requireDuplicate(t, serve())
+		require.Equal(t, 2, inner.app.count())
+	})
+}

@@ -1,7 +1,9 @@
 package receiver
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -185,6 +187,45 @@ func TestLesson67_AnUpgradeIsNeverPassedOn(t *testing.T) {
 			require.NotContains(t, got, "Upgrade")
 			require.NotContains(t, got, "Http2-Settings")
 			require.Equal(t, []string{"keep-alive"}, got["Connection"])
+		})
+	}
+}
+
+// TestLesson67_AnAppThatSwitchesTookNothing: nobody asked for another protocol, so 101 is no answer, whatever follows it.
+func TestLesson67_AnAppThatSwitchesTookNothing(t *testing.T) {
+	t.Parallel()
+	for name, then := range map[string]func(*testing.T, http.ResponseWriter){
+		"nothing": func(*testing.T, http.ResponseWriter) {},
+		"a tunnel": func(t *testing.T, w http.ResponseWriter) {
+			_, _, err := http.NewResponseController(w).Hijack()
+			require.ErrorIs(t, err, http.ErrNotSupported)
+		},
+		"another status": func(_ *testing.T, w http.ResponseWriter) { w.WriteHeader(http.StatusOK) },
+		"a body":         func(_ *testing.T, w http.ResponseWriter) { _, _ = io.WriteString(w, "frames") },
+		"a flush":        func(_ *testing.T, w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t)
+			g.app.work = func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusSwitchingProtocols)
+				then(t, w)
+			}
+			for range 2 { // given back
+				w := httptest.NewRecorder()
+				out, err := g.Serve(w, delivery("body", "evt_1"), func(w http.ResponseWriter, r *http.Request) error {
+					g.app.ServeHTTP(w, r)
+					return nil
+				})
+				var refusal *Refusal
+				require.ErrorAs(t, err, &refusal)
+				require.Equal(t, http.StatusBadGateway, refusal.Status)
+				require.Equal(t, ReasonNoApp, out.Result)
+				require.Contains(t, err.Error(), "101")
+				require.Empty(t, w.Body.String())
+			}
+			g.app.work = nil
+			requireAccepted(t, g.deliver("body", "evt_1"))
 		})
 	}
 }

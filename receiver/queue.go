@@ -235,9 +235,9 @@ func (w *answer) Header() http.Header {
 	return w.header
 }
 
-// WriteHeader implements http.ResponseWriter. Informational answers are not the answer.
+// WriteHeader implements http.ResponseWriter. Informational answers are not the answer, but for 101, after which no other comes.
 func (w *answer) WriteHeader(status int) {
-	if w.status == 0 && status >= 200 {
+	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status = status
 	}
 }

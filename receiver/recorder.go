@@ -18,13 +18,14 @@ type recorder struct {
 	status   int
 	gone     bool // the client has left
 	hijacked bool
+	switches bool // the app answered 101, which goes nowhere
 }
 
 // Unwrap is for [http.ResponseController].
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // succeeded reports whether the app answered 2xx. A handler that wrote nothing answered 200, as net/http
-// will. One that took the connection over (a WebSocket, a 101) answered nothing that we could judge.
+// will. One that took the connection over answered nothing that we could judge.
 func (r *recorder) succeeded() bool {
 	return !r.hijacked && (r.status == 0 || r.status >= 200 && r.status < 300)
 }
@@ -32,16 +33,25 @@ func (r *recorder) succeeded() bool {
 // wrote reports whether somebody answered, or took the connection.
 func (r *recorder) wrote() bool { return r.status != 0 || r.hijacked }
 
-// WriteHeader notes the final status: 1xx is information on the way to it, but for 101, after which no other comes.
+// WriteHeader notes the final status: 1xx is information on the way to it, but for 101, which is not passed on.
+//
+// Lesson 67: nobody asked for another protocol, as Upgrade was dropped, and an app that switches all the same would get what nobody
+// verified.
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+	if status == http.StatusSwitchingProtocols && r.status == 0 {
+		r.switches, r.gone = true, true // whatever it writes now goes nowhere
+	}
+	if r.switches {
+		return
+	}
+	if r.status == 0 && status >= 200 {
 		r.status = status
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
 func (r *recorder) implied() {
-	if r.status == 0 {
+	if r.status == 0 && !r.switches {
 		r.status = http.StatusOK
 	}
 }
@@ -118,6 +128,9 @@ func (r *recorder) FlushError() error {
 
 // Hijack implements http.Hijacker where the server can.
 func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if r.switches {
+		return nil, nil, http.ErrNotSupported
+	}
 	conn, rw, err := http.NewResponseController(r.ResponseWriter).Hijack()
 	if err == nil {
 		r.hijacked = true

@@ -40,6 +40,20 @@ const (
 var ErrNoApp = errors.New("nothing behind the receiver answers: add reverse_proxy, or another handler that answers, " +
 	"behind it, or check the matcher of the one that is there")
 
+// ErrSwitching is an [ErrNoApp] whose app answered 101, which is no answer to an event: the connection would become a tunnel whose content
+// nobody verified.
+var ErrSwitching error = switching{}
+
+type switching struct{}
+
+// Error implements error.
+func (switching) Error() string {
+	return "the app answered 101 and wants to speak another protocol, which is never passed on: it has to answer events with a 2xx"
+}
+
+// Is makes it an [ErrNoApp].
+func (switching) Is(target error) bool { return target == ErrNoApp }
+
 // StatusClientClosed is what a request counts as whose client left before its body was read.
 const StatusClientClosed = 499
 
