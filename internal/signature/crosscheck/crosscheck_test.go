@@ -21,6 +21,7 @@ type request struct {
 	Scheme  string            `json:"scheme"`
 	Secret  string            `json:"secret"`
 	URL     string            `json:"url,omitempty"`
+	Options map[string]string `json:"options,omitempty"`
 	Headers map[string]string `json:"headers"`
 	Body    string            `json:"body"`
 
@@ -36,18 +37,54 @@ type answer struct {
 	Requests []request `json:"requests"`
 }
 
-// libraries have all schemes that an official library is there for, with a secret of their form. The one without a
-// secret is signed with a key that only the provider has.
-var libraries = map[string]string{
-	"discord":  "",
-	"github":   "a secret",
-	"paddle":   "pdl_ntfset_key",
-	"sanity":   "a secret",
-	"square":   "a signature key",
-	"standard": "whsec_YSBrZXkgb2YgdGhpcnR5LXR3byBieXRlcywgYmFzZTY0",
-	"stripe":   "whsec_text",
-	"svix":     "whsec_YSBrZXkgb2YgdGhpcnR5LXR3byBieXRlcywgYmFzZTY0",
-	"twilio":   "an auth token",
+// library is what a scheme with an official library is signed with here.
+type library struct {
+	secret  string // of the scheme's form; none where only the provider has the key, or the signature stands in the body
+	options map[string]string
+	json    bool // it takes only JSON, written as JSON.stringify does
+}
+
+// libraries have all schemes that an official library is there for.
+var libraries = map[string]library{
+	"braintree":         {},
+	"coinbase-commerce": {secret: "a secret"},
+	"discord":           {},
+	"easypost":          {secret: "a secret", json: true},
+	"github":            {secret: "a secret"},
+	"gocardless":        {secret: "a secret"},
+	"line":              {secret: "a secret"},
+	"livekit":           {secret: "a secret", options: map[string]string{"api_key": "devkey"}, json: true},
+	"messagebird":       {secret: "a secret"},
+	"modern-treasury":   {secret: "a secret"},
+	"mux":               {secret: "a secret"},
+	"openai":            {secret: "whsec_YSBrZXkgb2YgdGhpcnR5LXR3byBieXRlcywgYmFzZTY0"},
+	"paddle":            {secret: "pdl_ntfset_key"},
+	"plivo-v2":          {secret: "a secret"},
+	"plivo-v3":          {secret: "a secret"},
+	"pusher":            {secret: "a secret", json: true},
+	"razorpay":          {secret: "a secret"},
+	"sanity":            {secret: "a secret"},
+	"sendgrid":          {},
+	"smartcar":          {secret: "a secret", json: true},
+	"square":            {secret: "a signature key"},
+	"standard":          {secret: "whsec_YSBrZXkgb2YgdGhpcnR5LXR3byBieXRlcywgYmFzZTY0"},
+	"stripe":            {secret: "whsec_text"},
+	"svix":              {secret: "whsec_YSBrZXkgb2YgdGhpcnR5LXR3byBieXRlcywgYmFzZTY0"},
+	"twilio":            {secret: "an auth token"},
+	"workos":            {secret: "a secret", json: true},
+}
+
+// TestTwentyProviders counts the providers, of which one may have several schemes, and leaves out the standard that several follow.
+func TestTwentyProviders(t *testing.T) {
+	t.Parallel()
+	providers := map[string]bool{}
+	for scheme := range libraries {
+		if scheme != "standard" {
+			provider, _, _ := strings.Cut(scheme, "-v")
+			providers[provider] = true
+		}
+	}
+	require.GreaterOrEqual(t, len(providers), 20)
 }
 
 // now is the clock on both sides.
@@ -83,15 +120,27 @@ func TestOfficialLibraries(t *testing.T) {
 
 // signed are requests that we sign.
 func signed(t *testing.T) (all []request) {
-	for scheme, secret := range libraries {
-		if secret == "" {
+	plain := []string{"{}", `{"id":"evt_1","n":12345678901234567890}`, "héllo, 🦀 world!", strings.Repeat("y", 3000), "a\r\nb"}
+	stringified := []string{"{}", `{"id":"evt_1","event":"room_started"}`, `{"text":"héllo, 🦀 world!"}`, `{"long":"` + strings.Repeat("y", 3000) + `"}`}
+	for scheme, l := range libraries {
+		if l.secret == "" {
 			continue
 		}
-		for _, body := range []string{"{}", `{"id":"evt_1","n":12345678901234567890}`, "héllo, 🦀 world!", strings.Repeat("y", 3000), "a\r\nb"} {
-			r := request{Scheme: scheme, Secret: secret, Headers: map[string]string{}, Body: body}
+		bodies := plain
+		if l.json {
+			bodies = stringified
+		}
+		for _, body := range bodies {
+			r := request{Scheme: scheme, Secret: l.secret, Options: l.options, Headers: map[string]string{}, Body: body}
 			switch scheme {
-			case "square":
+			case "square", "messagebird":
 				r.URL = "https://example.com/hook?a=b"
+			case "plivo-v2":
+				r.URL = "https://example.com/hook"
+			case "plivo-v3":
+				r.URL = "https://example.com/hook?a=b"
+				r.Headers["Content-Type"] = "application/x-www-form-urlencoded"
+				r.Body = "B=2&A=" + strings.Repeat("x", len(body))
 			case "twilio":
 				r.URL = "https://example.com/hook?a=b"
 				r.Headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -112,7 +161,7 @@ func signed(t *testing.T) (all []request) {
 }
 
 func (r *request) verifier() (*signature.Verifier, error) {
-	return signature.New(signature.Config{Scheme: r.Scheme, Secrets: []string{r.Secret}, URL: r.URL})
+	return signature.New(signature.Config{Scheme: r.Scheme, Secrets: []string{r.Secret}, URL: r.URL, Options: r.Options})
 }
 
 func (r *request) request() *signature.Request {

@@ -1,4 +1,4 @@
-// Package crosscheck holds the signature schemes against the official libraries of their providers, from npm: what those
+// Package crosscheck holds the signature schemes of two dozen providers against their official libraries, from npm: what those
 // sign or accept, we accept; what they refuse as forged, we refuse; and what we sign, they accept. The versions are
 // pinned in testdata/package-lock.json.
 //

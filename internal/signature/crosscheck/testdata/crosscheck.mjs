@@ -22,11 +22,17 @@ for (const [scheme, library] of Object.entries(libraries))
 process.stdout.write(JSON.stringify({ now, verdicts, requests }));
 
 // forgeries are a request after one change to what is signed, or to the signature.
-function* forgeries(r) {
-	yield ["a longer body", { ...r, body: r.body + "&x=y" }];
-	if (/[A-Za-z0-9]/.test(r.body)) yield ["another body", { ...r, body: r.body.replace(/[A-Za-z0-9]/, (c) => (c === "x" ? "z" : "x")) }];
+function* forgeries({ signedFields = [], unsignedBody, unsignedHost, ...r }) {
+	for (const name of signedFields) {
+		const fields = new URLSearchParams(r.body);
+		fields.set(name, another(fields.get(name)));
+		yield ["another " + name, { ...r, body: fields.toString() }];
+	}
+	const whole = signedFields.length === 0 && !unsignedBody;
+	if (whole) yield ["a longer body", { ...r, body: r.body + "&x=y" }];
+	if (whole && /[A-Za-z0-9]/.test(r.body)) yield ["another body", { ...r, body: r.body.replace(/[A-Za-z0-9]/, (c) => (c === "x" ? "z" : "x")) }];
 	yield ["another secret", { ...r, secret: another(r.secret) }];
-	if (r.url) yield ["another URL", { ...r, url: r.url.replace("example.com", "example.org").replace("EXAMPLE.com", "example.org") }];
+	if (r.url && !unsignedHost) yield ["another URL", { ...r, url: r.url.replace("example.com", "example.org").replace("EXAMPLE.com", "example.org") }];
 	for (const [name, value] of Object.entries(r.headers)) {
 		if (/timestamp$/i.test(name)) yield ["another timestamp", { ...r, headers: { ...r.headers, [name]: String(Number(value) - 1) } }];
 		if (/-id$/i.test(name)) yield ["another ID", { ...r, headers: { ...r.headers, [name]: value + "1" } }];

@@ -27,6 +27,7 @@ const svix = require("svix");
 const twilio = require("twilio");
 const { Paddle } = require("@paddle/paddle-node-sdk");
 const { WebhooksHelper } = require("square");
+const { providers } = await import("./providers.mjs");
 
 const documents = [
 	"{}",
@@ -229,4 +230,5 @@ export const libraries = {
 	stripe,
 	svix: standard(svix.Webhook, "svix"),
 	twilio: twilioWebhook,
+	...(await providers(now)),
 };
