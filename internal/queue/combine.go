@@ -19,6 +19,7 @@ type combiner struct {
 	send func([]*pushed) []*pushed
 	// turns holds one value for each call of serials under way. It is all shards'.
 	turns chan struct{}
+	room  int // lanes of one call
 
 	mu      sync.Mutex
 	waiting []*pushed
@@ -37,6 +38,7 @@ type serial struct {
 	account string
 	waiting []*pushed
 	wide    *pushed // the latest that went to many lanes: what is like it need not look for them again
+	lanes   int     // how many the latest of its events went to: as many are expected of the next
 }
 
 // manyLanes is from how many lanes on finding them again is worth sparing.
@@ -51,9 +53,12 @@ func (s *serial) liken(batch []*pushed) {
 	}
 }
 
-// learn notes the latest wide event of a batch.
+// learn notes what a batch tells of the next one.
 func (s *serial) learn(batch []*pushed) {
 	for _, p := range batch {
+		if p.answer.Outcome != "" {
+			s.lanes = len(p.answer.Lanes)
+		}
 		if p.answer.Outcome == PushNew && len(p.answer.Lanes) > manyLanes && p.event.target() == "" {
 			s.wide = p
 		}
@@ -104,7 +109,7 @@ func (c *combiner) runSerials() {
 		}
 		s := c.queued[0]
 		c.queued = c.queued[1:]
-		batch := cut(&s.waiting)
+		batch := cut(&s.waiting, c.room, s.lanes)
 		c.mu.Unlock()
 
 		s.liken(batch)
@@ -140,7 +145,7 @@ func (c *combiner) run() {
 	for {
 		c.mu.Lock()
 		takeTurns(c.waiting)
-		batch := cut(&c.waiting)
+		batch := cut(&c.waiting, c.room, 1)
 		if len(batch) == 0 {
 			c.running--
 			c.mu.Unlock()
@@ -202,13 +207,19 @@ func (c *combiner) withdraw() []*pushed {
 	return waiting
 }
 
-// cut cuts one call's worth off what waits, which is at least one event.
-func cut(waiting *[]*pushed) []*pushed {
+// cut cuts one call's worth off what waits, which is at least one event: by their size, and by the lanes that they are expected to go to,
+// each to as many. What was begun has a call of its own, see push.lua. What a call does not come to is sent in vain, and again with
+// each call until it does.
+func cut(waiting *[]*pushed, room, lanes int) []*pushed {
 	all := *waiting
 	n, size := 0, 0
-	for n < len(all) && n < pushEvents {
-		if size += len(all[n].event.Payload); n > 0 && size > pushBytes {
+	for n < len(all) && (n == 0 || room > 0) {
+		p := all[n]
+		if size += len(p.event.Payload); n > 0 && (size > pushBytes || p.begun) {
 			break
+		}
+		if room -= max(lanes, 1); p.begun {
+			room = 0
 		}
 		n++
 	}

@@ -206,6 +206,39 @@ func TestLesson64BatchKeepsItsOrder(t *testing.T) {
 	})
 }
 
+// Lesson 64: what a call has no room for is not sent with it: each part of a batch would carry all that waits behind it.
+func TestLesson64NothingIsSentInVain(t *testing.T) {
+	t.Parallel()
+	for name, lanes := range map[string][]string{"to many": tenLanes, "to one": tenLanes[:1]} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+				b := newBundle(t, s, nil)
+				b.pushLanes = 3
+				for _, lane := range lanes {
+					b.lane(lane)
+				}
+				calls, sent := 0, 0
+				c := b.combinerOf(0)
+				send := c.send
+				c.send = func(batch []*pushed) []*pushed { // one goroutine makes the calls of an account's batch
+					calls, sent = calls+1, sent+len(batch)
+					return send(batch)
+				}
+				var events []*Event
+				for i := range 30 {
+					events = append(events, event(i))
+				}
+				b.push(events...)
+				jobs := len(lanes) * len(events)
+				require.EqualValues(t, jobs, b.waitingCount())
+				require.LessOrEqual(t, calls, len(events)*(len(lanes)/b.pushLanes+1))
+				require.LessOrEqual(t, sent, calls+len(events))
+			})
+		})
+	}
+}
+
 // To find many lanes again is spared as long as no subscription has changed.
 func TestLanesOfAnEventLikeIt(t *testing.T) {
 	t.Parallel()
@@ -249,7 +282,7 @@ func TestLesson64HungTurn(t *testing.T) {
 	turns := make(chan struct{}, pushTurns)
 	hang, done := make(chan struct{}), make(chan struct{})
 	newCombiner := func(send func([]*pushed) []*pushed) *combiner {
-		return &combiner{send: send, turns: turns, serials: map[string]*serial{}}
+		return &combiner{send: send, turns: turns, room: 2, serials: map[string]*serial{}}
 	}
 	batch := []*pushed{{event: event(1)}, {event: event(2)}}
 	started := make(chan struct{})
@@ -264,7 +297,7 @@ func TestLesson64HungTurn(t *testing.T) {
 func TestLesson64BatchesShareNoCall(t *testing.T) {
 	t.Parallel()
 	calls, answer := make(chan []*pushed), make(chan struct{})
-	c := &combiner{turns: make(chan struct{}, pushTurns), serials: map[string]*serial{}, send: func(batch []*pushed) (rest []*pushed) {
+	c := &combiner{turns: make(chan struct{}, pushTurns), room: 2, serials: map[string]*serial{}, send: func(batch []*pushed) (rest []*pushed) {
 		calls <- batch
 		<-answer
 		if p := batch[0]; p.event.Account == "loud" && !p.begun {

@@ -64,9 +64,8 @@ func refusals(text string) []Refused {
 
 // Bounds of one call of the push script, so that no call holds Redis for long.
 const (
-	pushEvents = 128
-	pushLanes  = 16
-	pushBytes  = 512 << 10
+	pushLanes = 16 // and events
+	pushBytes = 512 << 10
 )
 
 // pushed is an event on its way to the store.
@@ -134,7 +133,7 @@ func (q *Queue) combinerOf(shard int) *combiner {
 	if c == nil {
 		c = &combiner{
 			send:  func(batch []*pushed) []*pushed { return q.send(shard, batch) },
-			turns: q.turns, serials: map[string]*serial{},
+			turns: q.turns, room: q.pushLanes, serials: map[string]*serial{},
 		}
 		q.pushers[shard] = c
 	}
