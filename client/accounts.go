@@ -68,6 +68,12 @@ func (a *Accounts) List(ctx context.Context, o ListOptions) (Page[Account], erro
 	return list[Account](ctx, a.c, "/accounts", o.query())
 }
 
+// Delete ends everything that an account has: its webhooks, events, keys and whatever else. Its name may be used afresh. It takes a key of
+// every account.
+func (a *Accounts) Delete(ctx context.Context, account string) error {
+	return remove(ctx, a.c, "/accounts", account)
+}
+
 // All yields every account, by name.
 func (a *Accounts) All(ctx context.Context) iter.Seq2[Account, error] {
 	return all(func(cursor string) (Page[Account], error) {

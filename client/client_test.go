@@ -173,6 +173,9 @@ var calls = map[string]struct {
 		_, err := c.Accounts.Confirm(ctx, "t")
 		return err
 	}, "POST", "/account/confirm", `{"token":"t"}`},
+	"Accounts.Delete": {func(ctx context.Context, c *client.Client) error {
+		return c.Accounts.Delete(ctx, "shop.one")
+	}, "DELETE", "/accounts/shop.one", ``},
 	"Accounts.List": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Accounts.List(ctx, client.ListOptions{Limit: 2})
 		return err

@@ -69,6 +69,7 @@ type accountRecord struct {
 	account string
 	version string // "" where the store knows nothing of it
 	created time.Time
+	exists  bool // it has stored something
 	ending  bool // it is being deleted
 	accountInfo
 }
@@ -118,7 +119,7 @@ func (s *Sender) accountRecords(ctx context.Context, accounts ...string) ([]*acc
 			}
 		}
 		if ms := numberIn(values[2]); ms > 0 {
-			r.created = time.UnixMilli(ms).UTC()
+			r.created, r.exists = time.UnixMilli(ms).UTC(), true
 		}
 		list[i] = r
 	}
@@ -338,9 +339,11 @@ func (s *Sender) Accounts(ctx context.Context, cursor string, limit int) (items 
 	if err != nil {
 		return nil, "", err
 	}
-	items = make([]Account, len(records))
-	for i, r := range records {
-		items[i] = r.shown()
+	items = make([]Account, 0, len(records))
+	for _, r := range records {
+		if !r.ending {
+			items = append(items, r.shown())
+		}
 	}
 	return items, next, nil
 }

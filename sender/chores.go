@@ -29,7 +29,7 @@ func (s *Sender) look(shard int) {
 	}
 }
 
-// doChores sends notices, ends deliveries of deleted webhooks, works off replays, and finishes what a publish left, until ctx ends. Each is written
+// doChores sends notices, ends deliveries of deleted webhooks, works off replays, and finishes what a publish or the deletion of an account left, until ctx ends. Each is written
 // down in the store before it begins, so whichever process comes next goes on with it.
 func (s *Sender) doChores(ctx context.Context) {
 	tick := time.NewTimer(0)
@@ -90,6 +90,11 @@ func (s *Sender) doShard(ctx context.Context, shard int) {
 		case "expunge":
 			if err := s.expungeOn(ctx, shard, what); err != nil && ctx.Err() == nil {
 				s.log.Error("taking an event's content out of the store; trying again", "error", err)
+				s.lookLater(ctx, shard)
+			}
+		case "account":
+			if err := s.endAccountOn(ctx, shard, what); err != nil && ctx.Err() == nil {
+				s.log.Error("deleting an account; trying again", "account", what, "error", err)
 				s.lookLater(ctx, shard)
 			}
 		case "replay":

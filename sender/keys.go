@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -114,6 +115,9 @@ func (s *Sender) CreateKey(ctx context.Context, in NewKey) (k Key, value string,
 		r.ExpiresAt = in.ExpiresAt.UnixMilli()
 		ends = strconv.FormatInt(r.ExpiresAt, 10)
 	}
+	if err := s.openFor(ctx, k.Account); err != nil {
+		return k, "", err
+	}
 	record, _ := json.Marshal(r) // strings and a number
 	v, err := s.queue.RunDurable(ctx, keyShard, keyMakeScript, k.ID, r.Sum, string(record), k.Account, k.By, ends, config.MaxKeys)
 	if err != nil {
@@ -122,6 +126,10 @@ func (s *Sender) CreateKey(ctx context.Context, in NewKey) (k Key, value string,
 	switch v := v.(type) {
 	case int64:
 		k.CreatedAt = time.UnixMilli(v).UTC()
+		// Again: the account may have been deleted meanwhile, whose keys are in another shard.
+		if err := s.openFor(ctx, k.Account); err != nil {
+			return k, "", errors.Join(err, s.endKeys(ctx, k.ID))
+		}
 		return k, value, nil
 	case string:
 		if v == "ended" {
@@ -129,6 +137,14 @@ func (s *Sender) CreateKey(ctx context.Context, in NewKey) (k Key, value string,
 		}
 	}
 	return k, "", &Error{Code: CodeLimitReached, Message: fmt.Sprintf("this account has %d keys, the most there may be; delete some first", config.MaxKeys)}
+}
+
+// openFor notes the account that a key is for, * being none.
+func (s *Sender) openFor(ctx context.Context, account string) error {
+	if account == "*" {
+		return nil
+	}
+	return s.openAccount(ctx, account)
 }
 
 // FindKey returns the key that has a value, and notes that it is used. What has not the form of a key that was made is

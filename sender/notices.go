@@ -26,6 +26,9 @@ const notifyLane = "notify"
 // notifyAccount owns the events of notifyLane. No account has a name with a tilde.
 const notifyAccount = "~notify"
 
+// ownersAccount owns the events of ownerLane: another one, as one notice has the same ID in both lanes.
+const ownersAccount = "~owner"
+
 // notice is one entry of the outbox: it was written in the same step as the failure or the recovery that it tells of.
 type notice struct {
 	id     string // of its entry
@@ -124,7 +127,14 @@ func (s *Sender) sendNotice(ctx context.Context, shard int, n notice) error {
 	if err := s.tell(ctx, shard, r, n, of); err != nil {
 		return err
 	}
-	return s.publishNotice(ctx, shard, r, n, event, data, of)
+	if err := s.publishNotice(ctx, shard, r, n, event, data, of); err != nil {
+		return err
+	}
+	// The operator's mailboxes are in another shard, so what tells of an account that was deleted meanwhile may have come after that.
+	if _, now, err := s.accountRecord(ctx, r.account); err != nil || !now.ending && now.exists {
+		return err
+	}
+	return s.forgetMails(ctx, shard, r.account)
 }
 
 // announce tells the operator: a log line and an event of the host program.
@@ -151,7 +161,7 @@ func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n noti
 	own, _ := queue.JobBytes(job)
 	q := &queue.Event{
 		Account: r.account, ID: signature.EventID(own), IDJob: job, Job: job, Type: event, Timestamp: noticeTime(n).Unix(),
-		Digest: digest(event, data), Topics: topics(r.account, event), Except: n.lane, Verdicts: queue.VerdictsTaken, // no filter keeps it out
+		Digest: digest(event, data), Topics: topics(r.account, event), TellsOf: n.lane, Verdicts: queue.VerdictsTaken, // no filter keeps it out
 	}
 	p := payload{eventID: q.ID, kind: event, timestamp: q.Timestamp, notice: true, data: string(data)}
 	q.Payload = p.encode()
@@ -159,26 +169,21 @@ func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n noti
 		return err
 	}
 	if of.URL != "" {
-		if err := s.pushNotice(ctx, shard, q, ownerLane(r.account)); err != nil {
+		if err := s.pushNotice(ctx, shard, q, ownersAccount, ownerLane(r.account)); err != nil {
 			return err
 		}
 	}
 	if s.c.NotifyURL == "" {
 		return nil
 	}
-	return s.pushNotice(ctx, shard, q, notifyLane)
+	return s.pushNotice(ctx, shard, q, notifyAccount, notifyLane)
 }
 
-// pushNotice queues a notice in a lane whose deliveries are not those of a webhook.
-func (s *Sender) pushNotice(ctx context.Context, shard int, q *queue.Event, lane string) error {
-	// Only so that the lane is served: where it goes is up to the configuration of the process that attempts it, or to the
-	// account as it is then.
-	conf := s.queue.Tag(shard) + "conf:" + lane
-	if err := s.store.Client().HSet(ctx, conf, "st", string(StatusActive), "a", notifyAccount).Err(); err != nil {
-		return err
-	}
+// pushNotice queues a notice in a lane whose deliveries are not those of a webhook. Where it goes is up to the configuration of the process that
+// attempts it, or to the account as it is then. Of a webhook that was deleted meanwhile nothing is told.
+func (s *Sender) pushNotice(ctx context.Context, shard int, q *queue.Event, account, lane string) error {
 	to := *q
-	to.Account, to.IDJob, to.Job, to.Lane, to.Except = notifyAccount, "", queue.NewJobID(newUUID()), lane, ""
+	to.Account, to.IDJob, to.Job, to.Lane = account, "", queue.NewJobID(newUUID()), lane
 	_, err := s.queue.Push(ctx, shard, &to)
 	return err
 }

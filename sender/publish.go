@@ -198,7 +198,10 @@ func (s *Sender) pushAll(ctx context.Context, shard int, events []*queue.Event, 
 var errNoJob = &Error{Code: CodeUnavailable, Message: "no free job ID was found"}
 
 func (s *Sender) published(ctx context.Context, q *queue.Event, a queue.Pushed) (Published, error) {
-	if a.Outcome == queue.PushOther {
+	switch a.Outcome {
+	case queue.PushEnding:
+		return Published{}, errEnding
+	case queue.PushOther:
 		return Published{}, &Error{Code: CodeConflict, Field: "id", Message: "this ID was used in the last 72 h for another event, other data or another timestamp; choose a new ID for a new event"}
 	}
 	s.refused(ctx, q, a)

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
 )
@@ -96,17 +94,13 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 	}
 	out.ID, out.State = id, replayRunning
 	selected, _ := json.Marshal(sel) // strings only
-	key := s.queue.Tag(shard) + replayKey(out.ID)
-	pipe := s.store.Client().TxPipeline()
-	pipe.HSet(ctx, key, "account", account, "cursor", since, "state", replayRunning, "matched", out.Matched, "unavailable", out.Unavailable,
-		"sent", 0, "created", now.UnixMilli(), "selection", string(selected))
-	pipe.Persist(ctx, key+leftOut)
-	pipe.SAdd(ctx, s.queue.Tag(shard)+"chores", "replay:"+out.ID)
-	order := s.queue.Tag(shard) + replaysOf(account)
-	pipe.ZAdd(ctx, order, redis.Z{Score: float64(now.UnixMilli()), Member: out.ID})
-	pipe.ZRemRangeByRank(ctx, order, 0, -mostReplays-1)
-	if _, err := pipe.Exec(ctx); err != nil {
+	v, err := s.queue.RunDurable(ctx, shard, replayMakeScript, out.ID, sel.Lane, account, mostReplays, now.UnixMilli(), "cursor", since,
+		"state", replayRunning, "matched", out.Matched, "unavailable", out.Unavailable, "sent", 0, "selection", string(selected))
+	if err != nil {
 		return Replay{}, s.unavailable("replay", err)
+	}
+	if v == int64(0) {
+		return Replay{}, errNotFound
 	}
 	s.look(shard)
 	return out, nil

@@ -15,10 +15,13 @@ import (
 )
 
 var (
+	//go:embed lua/replay_make.lua
+	replayMakeLua string
 	//go:embed lua/replay_end.lua
 	replayEndLua string
 
-	replayEndScript = queue.Script(replayEndLua)
+	replayMakeScript = queue.Script(replayMakeLua)
+	replayEndScript  = queue.Script(replayEndLua)
 )
 
 // replaysOf names the order in which an account's replays began.

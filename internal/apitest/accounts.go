@@ -87,6 +87,37 @@ func testAccountRecords(t *testing.T, c *client) {
 	})
 }
 
+// testDeletedAccounts is about an account that is deleted with all that it has.
+func testDeletedAccounts(t *testing.T, c *client) {
+	const of = "X-VideoCloud-Account: "
+	c = c.as(keyAny)
+	listed := func() string { return c.do("GET", "/accounts?limit=100", "").body }
+	c.do("POST", "/events", `{"event":"video.uploaded","data":{}}`, of+"publishes").ok(202)
+	key := c.do("POST", "/api-keys", `{"role":"all","account":"has.keys"}`).ok(201)["key"].(string)
+	for _, name := range []string{"publishes", "has.keys"} {
+		require.Contains(t, listed(), name, "it has stored something")
+	}
+	webhook := c.as(key).do("POST", "/webhooks", newWebhook).ok(201)["id"].(string)
+	event := c.as(key).do("POST", "/events", `{"event":"video.uploaded","data":{}}`).ok(202)["id"].(string)
+
+	require.Equal(t, map[string]any{"account": "has.keys"}, c.do("DELETE", "/accounts/has.keys", "").ok(200))
+	c.as(key).do("GET", "/webhooks", "").failure(401)
+	for _, path := range []string{"/webhooks/" + webhook, "/events/" + event} {
+		c.do("GET", path, "", of+"has.keys").failure(404)
+	}
+	for _, list := range []string{"/webhooks", "/events", "/deliveries", "/replays", "/api-keys"} {
+		require.Empty(t, c.do("GET", list, "", of+"has.keys").items(), list)
+	}
+	require.NotContains(t, listed(), "has.keys")
+	require.Contains(t, listed(), "publishes")
+	for _, name := range []string{"has.keys", "never-there", "*", "a:b", "no~name"} {
+		code, _ := c.do("DELETE", "/accounts/"+name, "").failure(404)
+		require.Equal(t, "not_found", code)
+	}
+	c.do("POST", "/webhooks", newWebhook, of+"has.keys").ok(201)
+	require.Len(t, c.do("GET", "/webhooks", "", of+"has.keys").items(), 1, "its name is used afresh")
+}
+
 // testExpunged is about an event that was deleted.
 func testExpunged(t *testing.T, c *client) {
 	c.webhook()

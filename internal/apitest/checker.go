@@ -168,7 +168,7 @@ func matches(template, path string) bool {
 		return false
 	}
 	for i := range want {
-		if want[i] != got[i] && (want[i] != "{id}" && want[i] != "{name}" || got[i] == "") {
+		if want[i] != got[i] && (want[i] != "{id}" && want[i] != "{name}" && want[i] != "{account}" || got[i] == "") {
 			return false
 		}
 	}

@@ -28,6 +28,7 @@ func Run(t *testing.T, open Open) {
 	t.Run("Webhooks", func(t *testing.T) { t.Parallel(); testWebhooks(t, newClient(t, open)) })
 	t.Run("MadeKeys", func(t *testing.T) { t.Parallel(); testMadeKeys(t, newClient(t, open)) })
 	t.Run("Accounts", func(t *testing.T) { t.Parallel(); testAccountRecords(t, newClient(t, open)) })
+	t.Run("DeletedAccounts", func(t *testing.T) { t.Parallel(); testDeletedAccounts(t, newClient(t, open)) })
 	t.Run("Expunged", func(t *testing.T) { t.Parallel(); testExpunged(t, newClient(t, open)) })
 	t.Run("Pages", func(t *testing.T) { t.Parallel(); testPages(t, newClient(t, open)) })
 	t.Run("Events", func(t *testing.T) { t.Parallel(); testEvents(t, newClient(t, open)) })

@@ -265,14 +265,15 @@ func TestLanesOfAnEventLikeIt(t *testing.T) {
 		b.lane("new")
 		require.ElementsMatch(t, lanes, push(first.Job, nil), "they are not looked for")
 		for _, i := range []int{0, 30, manyLanes} {
-			require.Equal(t, slices.Delete(slices.Clone(stored), i, i+1), push(first.Job, func(e *Event) { e.Except = stored[i] }))
+			require.Equal(t, slices.Delete(slices.Clone(stored), i, i+1), push(first.Job, func(e *Event) { e.TellsOf = stored[i] }))
 		}
 		require.Equal(t, []string{"new"}, push(first.Job, func(e *Event) { e.Lane = "new" }))
 		require.NoError(t, s.Client().HIncrBy(t.Context(), b.key("stats"), "subscriptions", 1).Err())
 		require.ElementsMatch(t, append([]string{"new"}, lanes...), push(first.Job, nil))
 		require.Len(t, push("no such job", nil), len(lanes)+1)
-		require.Len(t, push("", func(e *Event) { e.Except = "nobody" }), len(lanes)+1)
-		require.ElementsMatch(t, lanes, push("", func(e *Event) { e.Except = "new" }))
+		b.setConf("other", "st", "active")
+		require.Len(t, push("", func(e *Event) { e.TellsOf = "other" }), len(lanes)+1)
+		require.ElementsMatch(t, lanes, push("", func(e *Event) { e.TellsOf = "new" }))
 	})
 }
 

@@ -61,7 +61,7 @@ func TestFiltersDecide(t *testing.T) {
 		only.Lane = "big"
 		require.Equal(t, []string{"big"}, b.push(only)[0].Lanes)
 		none := event(6)
-		none.Except, none.Verdicts = "big", asked.Asked.Signature+"10"
+		none.TellsOf, none.Verdicts = "big", asked.Asked.Signature+"10"
 		require.Equal(t, []string{"plain"}, b.push(none)[0].Lanes)
 
 		// Where the last filter goes, verdicts are those of none.

@@ -15,12 +15,12 @@ import (
 
 // permanent are the keys that need no end of their own.
 func permanent(name string) bool {
-	for _, p := range []string{"conf:", "topic:", "lane:"} {
+	for _, p := range []string{"conf:", "topic:", "lane:", "account:"} {
 		if strings.HasPrefix(name, p) {
 			return true
 		}
 	}
-	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox", "spent", "chores", "pending", "figures"}, name) // figures drops accounts without attempts by itself
+	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox", "spent", "chores", "pending", "figures", "accountlist"}, name) // figures drops accounts without attempts by itself
 }
 
 // snapshot is all that is in the store, without the tag.

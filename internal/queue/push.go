@@ -22,7 +22,7 @@ type Event struct {
 	Given     bool  // the publisher gave the timestamp, so a repetition must give the same
 	Digest    string
 	Lane      string   // the only lane it goes to, whatever the topics
-	Except    string   // a lane that doesn't get it
+	TellsOf   string   // a lane that doesn't get it, as it tells of that one: a deleted one makes nothing of it
 	Topics    []string // lanes of any of them get it; no white space
 	Verdicts  string   // of the filters of these lanes, see [Asked]
 	Payload   string
@@ -33,11 +33,13 @@ type PushOutcome string
 
 // Outcomes of a push.
 const (
-	PushNew   PushOutcome = "new"
-	PushSame  PushOutcome = "same"  // its ID was pushed before with the same content: Pushed is the first answer
-	PushOther PushOutcome = "other" // its ID stands for another content
-	PushTaken PushOutcome = "taken" // its job ID is in use: push again with a new one
-	PushAsked PushOutcome = "asked" // filters decide whose verdicts are not there: push again with those of Asked
+	PushNew    PushOutcome = "new"
+	PushSame   PushOutcome = "same"   // its ID was pushed before with the same content: Pushed is the first answer
+	PushOther  PushOutcome = "other"  // its ID stands for another content
+	PushTaken  PushOutcome = "taken"  // its job ID is in use: push again with a new one
+	PushEnding PushOutcome = "ending" // the account is being deleted
+	PushGone   PushOutcome = "gone"   // the lane that it tells of was deleted
+	PushAsked  PushOutcome = "asked"  // filters decide whose verdicts are not there: push again with those of Asked
 )
 
 // Pushed is the answer to a push.
@@ -265,10 +267,10 @@ func (q *Queue) wakes(onPush func(shard int)) {
 	q.onPush = onPush
 }
 
-// target is how the script takes Lane and Except.
+// target is how the script takes Lane and TellsOf.
 func (e *Event) target() string {
-	if e.Except != "" {
-		return "!" + e.Except
+	if e.TellsOf != "" {
+		return e.Lane + "!" + e.TellsOf
 	}
 	return e.Lane
 }

@@ -153,8 +153,10 @@ func TestFanOut(t *testing.T) {
 			return b.push(e)[0].Lanes
 		}
 		require.Equal(t, []string{"a", "b", "c", "d"}, push(func(*Event) {}))
-		require.Equal(t, []string{"a", "c", "d"}, push(func(e *Event) { e.Except = "b" }))
-		require.Equal(t, []string{"a", "b", "c", "d"}, push(func(e *Event) { e.Except = "x" }))
+		require.Equal(t, []string{"a", "c", "d"}, push(func(e *Event) { e.TellsOf = "b" }))
+		b.setConf("x", "st", "active")
+		require.Equal(t, []string{"a", "b", "c", "d"}, push(func(e *Event) { e.TellsOf = "x" }))
+		require.Empty(t, push(func(e *Event) { e.TellsOf = "nobody" }), "nothing is told of one that is not there")
 		require.Equal(t, []string{"c"}, push(func(e *Event) { e.Lane = "c" }))
 		require.Empty(t, push(func(e *Event) { e.Topics = []string{"none", "of", "these"} }))
 		require.Empty(t, push(func(e *Event) { e.Topics = nil }))

@@ -85,6 +85,20 @@ func (c *call) listAccounts() (any, error) {
 	return page, nil
 }
 
+type deletedAccount struct {
+	Account string `json:"account"`
+	Ending  bool   `json:"ending,omitempty" doc:"true where not all of it is gone yet: the rest goes by itself, and until then the account takes nothing."`
+}
+
+func (c *call) deleteAccount() (any, error) {
+	ending, err := c.service.DeleteAccount(c.r.Context(), c.id)
+	if err != nil {
+		return nil, err
+	}
+	c.made.forget() // its keys
+	return deletedAccount{Account: c.id, Ending: ending}, nil
+}
+
 // confirmation is the body of POST /account/confirm.
 type confirmation struct {
 	Token string `json:"token" required:"true" min:"1" max:"512" doc:"What the link in the mail ends with."`

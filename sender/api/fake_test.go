@@ -2,10 +2,12 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"net/url"
 	"reflect"
@@ -43,6 +45,7 @@ type account struct {
 	deliveries []*sender.Delivery
 	replays    map[string]sender.Replay
 	keys       map[string]*registered
+	keyed      bool // an API key was made for it
 }
 
 type registered struct {
@@ -333,6 +336,11 @@ func (f *fake) store(a *account, e sender.Event, to []*sender.Webhook) sender.Pu
 }
 
 func (f *fake) CreateKey(_ context.Context, in sender.NewKey) (sender.Key, string, error) {
+	if in.Account != api.AnyAccount {
+		a, done := f.in(in.Account)
+		a.keyed = true
+		done()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k := &fakeKey{sender.Key{
@@ -472,7 +480,7 @@ func (f *fake) Accounts(_ context.Context, cursor string, limit int) (items []se
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(f.accounts)) {
-		if a := f.accounts[name]; name <= cursor || a.record == nil && len(a.webhooks) == 0 {
+		if a := f.accounts[name]; name <= cursor || a.record == nil && len(a.webhooks) == 0 && len(a.events) == 0 && !a.keyed {
 			continue
 		}
 		if len(items) == limit {
@@ -481,6 +489,18 @@ func (f *fake) Accounts(_ context.Context, cursor string, limit int) (items []se
 		items = append(items, sender.Account{Account: name, CreatedAt: time.Now()})
 	}
 	return items, "", f.down
+}
+
+func (f *fake) DeleteAccount(_ context.Context, name string) (ending bool, err error) {
+	list, _, err := f.Accounts(context.Background(), "", math.MaxInt)
+	if err != nil || !slices.ContainsFunc(list, func(a sender.Account) bool { return a.Account == name }) {
+		return false, cmp.Or(err, errMissing)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.accounts, name)
+	f.keys = slices.DeleteFunc(f.keys, func(k *fakeKey) bool { return k.Account == name })
+	return false, nil
 }
 
 func (f *fake) DeleteEvent(_ context.Context, name, id string) error {

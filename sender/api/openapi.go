@@ -148,6 +148,9 @@ func parametersOf(r *route) (list []doc) {
 	if strings.Contains(r.path, "{name}") {
 		list = append(list, doc{{"name", "name"}, {"in", "path"}, {"required", true}, {"schema", doc{{"type", "string"}, {"maxLength", 64}}}})
 	}
+	if strings.Contains(r.path, "{account}") {
+		list = append(list, doc{{"name", "account"}, {"in", "path"}, {"required", true}, {"schema", doc{{"type", "string"}, {"pattern", "^[A-Za-z0-9._-]{1,64}$"}}}})
+	}
 	for _, name := range r.query {
 		list = append(list, queryParameter(name))
 	}

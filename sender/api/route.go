@@ -53,6 +53,9 @@ var patterns = func() []pattern {
 		p := &list[i]
 		if p.before, p.after, p.variable = strings.Cut(r.path, "{id}"); !p.variable {
 			p.before, p.after, p.variable = strings.Cut(r.path, "{name}")
+			if !p.variable {
+				p.before, p.after, p.variable = strings.Cut(r.path, "{account}")
+			}
 			p.named = p.variable
 		}
 	}
@@ -62,7 +65,7 @@ var patterns = func() []pattern {
 type pattern struct {
 	before, after string
 	variable      bool
-	named         bool // its variable is the name of an event type, which the Service judges
+	named         bool // its variable is the name of an event type or of an account, which the Service judges
 }
 
 // match finds the call's route. Only the exact spelling of a path is one of ours: nothing is cleaned,

@@ -233,7 +233,7 @@ var routes = []route{
 			"that is for every account, and it ends with the one that made it.",
 		request: reflect.TypeFor[newKey](), status: http.StatusCreated, answer: reflect.TypeFor[createdKey](),
 		location: "the key",
-		errors:   bodyErrorsAnd(sender.CodeLimitReached),
+		errors:   bodyErrorsAnd(sender.CodeLimitReached, sender.CodeConflict),
 		serve:    (*call).createKey,
 	},
 	{
@@ -254,7 +254,7 @@ var routes = []route{
 		summary:     "Make a link to the portal",
 		description: "For an account, or for one webhook of it, for 24 hours unless said. Its token is a key for the role portal, and ends like any key.",
 		request:     reflect.TypeFor[newPortalLink](), status: http.StatusCreated, answer: reflect.TypeFor[portalLink](),
-		errors: bodyErrorsAnd(sender.CodeLimitReached),
+		errors: bodyErrorsAnd(sender.CodeLimitReached, sender.CodeConflict),
 		serve:  (*call).createPortalLink,
 	},
 	{
@@ -286,6 +286,14 @@ var routes = []route{
 		summary: "List the accounts, by name", description: "Those that have stored anything. By a key of every account.",
 		query: []string{paramLimit, paramCursor}, status: http.StatusOK, answer: reflect.TypeFor[accountPage](),
 		serve: (*call).listAccounts,
+	},
+	{
+		method: http.MethodDelete, path: "/accounts/{account}", operation: "deleteAccount", tag: tagAccounts, access: accessOperator, accountless: true,
+		summary: "Delete an account",
+		description: "Ends everything that it has: webhooks, deliveries, events and their data, keys, replays, figures, and what its owner set. From the beginning of that " +
+			"on it takes nothing (a conflict), afterwards its name may be used afresh. By a key of every account.",
+		status: http.StatusOK, answer: reflect.TypeFor[deletedAccount](), errors: notFound,
+		serve: (*call).deleteAccount,
 	},
 	{
 		method: http.MethodGet, path: "/openapi.json", operation: "getOpenAPI", scope: scopeFree, tag: tagMeta, access: accessOpen, accountless: true,

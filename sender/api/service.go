@@ -54,6 +54,8 @@ type Service interface {
 	ConfirmEmail(ctx context.Context, token string) (sender.Confirmation, error)
 	// Accounts lists every account that has stored anything.
 	Accounts(ctx context.Context, cursor string, limit int) (items []sender.Account, next string, err error)
+	// DeleteAccount ends everything that an account has. ending reports that the rest of it goes by itself.
+	DeleteAccount(ctx context.Context, account string) (ending bool, err error)
 
 	StartReplay(ctx context.Context, account, webhookID string, r sender.ReplayRequest) (sender.Replay, error)
 	RetryWebhook(ctx context.Context, account, webhookID string, r sender.ReplayRequest) (sender.Replay, error)

@@ -8,8 +8,8 @@
 
 local account = ARGV[10]
 local key = base .. 'account:' .. account
-if not open_account(account) then return 'ending' end
-local h = call('HMGET', key, 'v', 'info', 'c')
+local h = call('HMGET', key, 'v', 'info')
 if (h[1] or '') ~= ARGV[11] and h[2] ~= ARGV[12] then return 'changed' end
+if not open_account(account) then return 'ending' end
 call('HSET', key, 'v', int((tonumber(h[1]) or 0) + 1), 'info', ARGV[12])
-return tonumber(h[3])
+return tonumber(call('HGET', key, 'c'))

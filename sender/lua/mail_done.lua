@@ -9,6 +9,12 @@
 
 local due, box = base .. 'mails:' .. ARGV[10], ARGV[11]
 local held = base .. 'mailbox:' .. box
+local account = string.match(box, '^([^~/]+)/') -- nil: the operator's
+if account and call('EXISTS', base .. 'account:' .. account) == 0 then -- deleted meanwhile
+  call('DEL', held, base .. 'mailed:' .. box, base .. 'thread:' .. box)
+  call('ZREM', due, box)
+  return 1
+end
 for i = 15, #ARGV do call('HDEL', held, ARGV[i]) end
 local pause = tonumber(ARGV[13])
 if ARGV[12] ~= '' then

@@ -28,6 +28,7 @@ call('HSET', conf, 'st', ARGV[17], 'a', account, 'c', int(created), 'v', 1, 'pub
 subscriptions_changed()
 for i = 22, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], ARGV[21]) end
 if ARGV[18] ~= '' then
+  call('HSET', conf, 'k', ARGV[18])
   call('HSET', made, 'l', lane, 'q', ARGV[19])
   call('PEXPIRE', made, ARGV[20])
 end

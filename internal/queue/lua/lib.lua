@@ -18,6 +18,7 @@
 --                           x:<lane> reason of a failure that is not kept any more, p how far it has come, while it is not in all of
 --                           its lanes: <lanes done>:<byte of l at which the next begins>:<ms of the last part>, see push.lua,
 --                           v what subscriptions in stats was when many lanes were found,
+--                           w the lane that it tells of, where it tells an owner or the operator of one,
 --                           z of one that was expunged how many of its lanes are done: nothing but a, i, c and, until all are, l is left beside it,
 --                           and where it has several lanes o deliveries not ended, d failed deliveries kept
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
@@ -25,6 +26,7 @@
 --                           fl in flight, w window, s successes of the round, tat rate limiter, rec where jobs with a record may wait,
 --                           fe events on which its filter failed,
 --                           q attempts of the minute that is open, see figures.lua,
+--                           k the Idempotency-Key that it was registered with,
 --                           hu held until (no attempt starts before), hb when the attempt began that asked for it, sb from when an
 --                           attempt must have begun to ask for it, bs since when all attempts have failed: see settle.lua; ord "1": its jobs go out in their order, see wait_again
 --   events:<account> stream every event of an account, in order: j its job, y its type
@@ -42,7 +44,11 @@
 --   notices, outbox  zset, stream: see settle.lua
 --   topic:<t>        set    lanes that subscribe to a topic; one with a filter as #<version of the filter>:<lane>
 --   hooks:<account>  zset   lanes of an account -> when they were made
---   account:<name>   hash   an account: c created, v version, info what its owner set (opaque here), x from when on it is being deleted
+--   unhooked:<account> zset lanes that were of an account -> when they were deleted, for as long as anything of them is kept
+--   again:<account>  zset   jobs of an account that were sent again -> when, for as long as their events are known
+--   boxes:<account>  set    mailboxes that an account has had
+--   account:<name>   hash   an account: c created, v version, info what its owner set (opaque here), x from when on it is being deleted,
+--                           xp and xc how far that has come: see account_end.lua
 --   mails:<kind>     zset   mailboxes -> when they are due; mailbox:<box> and mailed:<box>: see mail_add.lua
 --   token:<lane>     string an access token, sealed; tokenlock:<lane> who asks for one
 --   accountlist      zset   all accounts, each with a score of 0, so that they are in the order of their names
@@ -83,7 +89,8 @@ local SWEEP = math.max(math.min(30000, math.floor(C.age / 10)), 100) -- ms betwe
 local dropped_left = 20 -- failed jobs that are dropped, where more are kept than may be: after max_pending was lowered
 local look_left = 200 -- entries of histories that are gone through
 local IDX_TTL = math.max(C.id_ttl, C.age)
-local EVENTS_TTL = math.max(C.id_ttl, C.open_ttl) -- ms an event is in its account's list: as long as it is known, but for what failed
+-- ms an event is in its account's list: as long as it is known, but for what failed or was sent again.
+local EVENTS_TTL = math.max(C.id_ttl, C.open_ttl, C.kept > C.id_ttl and C.open_ttl + C.kept or 0)
 
 -- int writes a number for Redis. Left to itself, a script writes all the digits that a float could have, which takes longer than
 -- most commands.

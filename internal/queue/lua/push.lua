@@ -7,12 +7,14 @@
 --   account, ID, own ("1": the ID was made for this call, so nobody can have used it; "on": the event was begun, its job
 --   follows, and the rest of it is to be done), the job that an ID of our own form stands for (or ""), job, type, timestamp, given
 --   ("1": the publisher gave the timestamp; with "on": ms for which nobody must have gone on with it), digest,
---   lane ("", the only lane it goes to, or "!" and a lane that doesn't get it), topics (joined by spaces), job of another event that has
+--   lane ("", the only lane it goes to, "!" and a lane that it tells of and that doesn't get it, or both: the only lane, "!" and the lane that it tells
+--   of), topics (joined by spaces), job of another event that has
 --   these topics and went to many lanes (or ""), verdicts of the filters of its lanes (a signature and a letter for each, or "*": none
 --   keeps it out), payload
 -- Returns for each event that it came to (all, or as many as the lanes of one call allow, one at least): outcome, job, timestamp, lanes, of these the
 --   ones in which it failed at once in this call, as <lane>:<reason> (both joined by spaces), and "1" where the event is not whole yet.
 --   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another),
+--   "ending" (the account is being deleted), "gone" (the lane that it tells of is deleted),
 --   "busy" (somebody has just gone on with it), "asked" (filters decide whose verdicts did not come: lanes is their signature, and what follows
 --   these filters, as #<version>:<lane>, where they were not in this answer before; nothing was done)
 --
@@ -243,7 +245,7 @@ local function list(account, job, kind)
 end
 
 -- begin writes a new event down and does as much of it as this call has room for. It returns what refused it, and whether there is more.
-local function begin(job, account, id, kind, timestamp, digest, lanes, count, filtered, payload, named)
+local function begin(job, account, id, kind, timestamp, digest, lanes, count, filtered, payload, named, tells_of)
   local record, body, ttl = base .. 'event:' .. job, base .. 'body:' .. job, math.max(C.id_ttl, C.open_ttl)
   if count > 0 then call('SET', body, (count == 1 and '1' or '+') .. payload, 'PX', open_ttl) end
   local created = list(account, job, kind)
@@ -254,6 +256,7 @@ local function begin(job, account, id, kind, timestamp, digest, lanes, count, fi
   if count > 1 then for _, v in ipairs({ 'o', int(count), 'd', '0' }) do fields[#fields + 1] = v end end
   if count > FEW and not filtered then for _, v in ipairs({ 'v', version() }) do fields[#fields + 1] = v end end
   if named then fields[#fields + 1] = 'i'; fields[#fields + 1] = id end
+  if tells_of then fields[#fields + 1] = 'w'; fields[#fields + 1] = tells_of end
   call('HSET', record, unpack(fields))
   local states, open, dead, refused, rest = fan_out(job, lanes, 1)
   local done = #states
@@ -261,8 +264,6 @@ local function begin(job, account, id, kind, timestamp, digest, lanes, count, fi
     call('SADD', base .. 'chores', 'fanout:' .. job)
     go_on_at(job, done, rest)
   end
-  -- After the lanes, see lib.lua: an ID that is known must not stand for an event that was queued nowhere.
-  if named then call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', ttl) end
   offer_lanes()
   if open < done then
     call('HSET', record, 's', states .. string.rep(STATE.pending, count - done))
@@ -270,6 +271,8 @@ local function begin(job, account, id, kind, timestamp, digest, lanes, count, fi
   end
   if open == 0 and not rest then ttl = end_payload(job, dead) end
   call('PEXPIRE', record, int(ttl))
+  -- After the lanes, see lib.lua: an ID that is known must not stand for an event that was queued nowhere.
+  if named then call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', int(ttl)) end
   return refused, rest
 end
 
@@ -291,8 +294,8 @@ end
 
 -- targets are the lanes that an event goes to, how many they are, and where there are filtered ones, those of them whose filter failed on it.
 -- There are none, nil, where other filters decide than those whose verdicts came: the second is then what is known of them.
-local function targets(lane, topics, like, verdicts)
-  if lane ~= '' and string.sub(lane, 1, 1) ~= '!' then return lane, 1 end
+local function targets(lane, except, topics, like, verdicts)
+  if lane ~= '' then return lane, 1 end
   local to = subscribers(topics, like)
   if verdicts ~= '*' and (string.sub(verdicts, 1, SIGNATURE) ~= to.signature or #verdicts ~= #to.signature + #(to.filters or {})) then return nil, to end
   local lanes, count, failing = to.lanes, to.count, nil
@@ -301,8 +304,8 @@ local function targets(lane, topics, like, verdicts)
     taken, failing = decided(to.filters, verdicts)
     lanes, count = join(table.concat(taken, ' '), lanes), count + #taken
   end
-  local from, till = string.find(' ' .. lanes .. ' ', ' ' .. string.sub(lane, 2) .. ' ', 1, true)
-  if lane == '' or not from then return lanes, count, failing end
+  local from, till = string.find(' ' .. lanes .. ' ', ' ' .. except .. ' ', 1, true)
+  if except == '' or not from then return lanes, count, failing end
   return join(string.sub(lanes, 1, math.max(from - 2, 0)), string.sub(lanes, till)), count - 1, failing
 end
 
@@ -314,6 +317,18 @@ local function count_failing(failing)
   end
 end
 
+-- is_told_of reports whether a lane is there that an event tells of. The lane that it is told in, an owner's or the operator's, is made with the
+-- first of what is told.
+local function is_told_of(lane, told_in, account)
+  local status = stand(lane).status
+  if not status or status == 'deleted' then return false end
+  if told_in ~= '' and not stand(told_in).status then
+    call('HSET', base .. 'conf:' .. told_in, 'st', 'active', 'a', account)
+    standing[told_in] = nil
+  end
+  return true
+end
+
 for i = 1, tonumber(ARGV[10]) do
   local at = 12 + (i - 1) * PER_EVENT
   local account, id, own, own_job, job = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
@@ -321,10 +336,15 @@ for i = 1, tonumber(ARGV[10]) do
   if used >= MOST_LANES or draining and own ~= 'on' then break end
   local kind, timestamp, given, digest = ARGV[at + 6], ARGV[at + 7], ARGV[at + 8], ARGV[at + 9]
   local outcome, lanes, refused, more = 'new', '', '', false
+  local lane, of = string.match(ARGV[at + 10], '^([^!]*)!?(.*)$')
   local seen, e
   if own == '' then seen, e = known(account, id, own_job) end
   if own == 'on' then
     refused, more, outcome = go_on(job, given)
+  elseif not open_account(account) then
+    outcome = 'ending'
+  elseif of ~= '' and not is_told_of(of, lane, account) then
+    outcome = 'gone'
   elseif seen then
     -- The job of this very call: the client lost the answer and made the call again.
     outcome, job, lanes, more = seen == job and 'new' or 'same', seen, e[4] or '', e[6]
@@ -342,11 +362,11 @@ for i = 1, tonumber(ARGV[10]) do
     elseif there[1] then
       outcome = 'taken'
     else
-      local to, count, failing = targets(ARGV[at + 10], ARGV[at + 11], ARGV[at + 12], ARGV[at + 13])
+      local to, count, failing = targets(lane, of, ARGV[at + 11], ARGV[at + 12], ARGV[at + 13])
       if to then
         lanes = to
         if failing then count_failing(failing) end
-        refused, more = begin(job, account, id, kind, timestamp, digest, to, count, failing, ARGV[at + 14], own ~= '1' and own_job ~= job)
+        refused, more = begin(job, account, id, kind, timestamp, digest, to, count, failing, ARGV[at + 14], own ~= '1' and own_job ~= job, lane ~= '' and of ~= '' and of)
       else
         outcome, lanes, refused = 'asked', count.signature, count.asks or ''
         if refused ~= '' then used, count.asks = used + math.floor(#count.filters / REFUSAL), '' end -- once in an answer

@@ -52,7 +52,7 @@ end
 local last = call('XREVRANGE', base .. 'spent', '+', '-', 'COUNT', 1)[1]
 local mark = last and int(math.max(now, time_of(last[1])))
 
-local queued = false
+local queued, again = false, {}
 drain()
 for i = 18, #ARGV do
   local job = ARGV[i]
@@ -93,6 +93,8 @@ for i = 18, #ARGV do
     call('DEL', record)
     call('PEXPIRE', body, C.open_ttl)
     call('PEXPIRE', event, math.max(C.open_ttl, C.id_ttl))
+    again[#again + 1] = now_text
+    again[#again + 1] = job
   end
   queued = queued or outcome == 'queued'
   if outcome ~= 'queued' then refused[outcome] = (refused[outcome] or 0) + 1 end
@@ -108,6 +110,13 @@ if h[1] then
   end
   offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), held, 0)
   wake()
+end
+if #again > 0 and h[6] and string.sub(h[6], 1, 1) ~= '~' then
+  -- Their events are known for longer than they are listed.
+  local key = base .. 'again:' .. h[6]
+  call('ZREMRANGEBYSCORE', key, '-inf', since(EVENTS_TTL + C.id_ttl))
+  in_parts('ZADD', key, again)
+  call('PEXPIRE', key, int(EVENTS_TTL + C.id_ttl))
 end
 if cursor then
   call('HINCRBY', cursor, 'sent', added)

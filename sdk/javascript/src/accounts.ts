@@ -1,6 +1,7 @@
 import type { Account, AccountInput, ChangedAccount, NotifyEmail } from './models.js';
+import { remove } from './keys.js';
 import { List, type Page, type PageOptions } from './pages.js';
-import type { CallOptions, Transport } from './transport.js';
+import { pathWith, type CallOptions, type Transport } from './transport.js';
 
 /** What owns webhooks and events: the client's own account, and for a key of every account all. */
 export class Accounts {
@@ -27,6 +28,14 @@ export class Accounts {
    */
   confirm(token: string, options: CallOptions = {}): Promise<NotifyEmail> {
     return this.#transport.send({ ...options, method: 'POST', path: '/account/confirm', body: { token } });
+  }
+
+  /**
+   * Deletes an account with everything that it has: webhooks, events, keys and whatever else. Its name may be used afresh.
+   * Takes a key of every account.
+   */
+  delete(account: string, options: CallOptions = {}): Promise<void> {
+    return remove(this.#transport, pathWith('/accounts', account), options);
   }
 
   /** Lists all accounts, by name. */

@@ -49,6 +49,7 @@ describe('every call', () => {
     'accounts.get': ['GET', '/account', (c) => c.accounts.get()],
     'accounts.update': ['PUT', '/account', (c) => c.accounts.update({ notifyEmail: [], notifyUrl: null }), {"notifyEmail": [], "notifyUrl": null}],
     'accounts.confirm': ['POST', '/account/confirm', (c) => c.accounts.confirm('t'), {"token": "t"}],
+    'accounts.delete': ['DELETE', '/accounts/shop.one', (c) => c.accounts.delete('shop.one')],
     'accounts.list': ['GET', '/accounts?limit=2', (c) => c.accounts.list({ limit: 2 })],
     'events.delete': ['DELETE', '/events/evt_1', (c) => c.events.delete('evt_1')],
     'eventTypes.put': ['PUT', '/event-types/order.paid', (c) => c.eventTypes.put('order.paid', { schema: null }), {"schema": null}],

@@ -95,6 +95,7 @@ CALLS = {
         lambda c: c.accounts.confirm('t'),
         'POST', '/account/confirm', {'token': 't'}, {'address': 'a@example.com', 'confirmed': True},
     ),
+    'accounts.delete': (lambda c: c.accounts.delete('shop.one'), 'DELETE', '/accounts/shop.one', None, {'account': 'shop.one'}),
     'accounts.list': (lambda c: c.accounts.list(limit=2), 'GET', '/accounts?limit=2', None, {'items': [ACCOUNT]}),
     'portal_links.create': (lambda c: c.portal_links.create(webhook_id='whk_1'), 'POST', '/portal-links', {'webhookId': 'whk_1'}, LINK),
 }

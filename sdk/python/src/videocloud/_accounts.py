@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import Any, Optional, Sequence, Union
 
-from ._keys import UNSET, Unset, changed
+from ._keys import UNSET, Unset, changed, remove
 from ._models import Account, NotifyEmail, build, items
 from ._pages import Page
-from ._transport import Transport
+from ._transport import Transport, path_with
 
 
 class Accounts:
@@ -44,6 +44,13 @@ class Accounts:
         The one in the first mail to an address confirms it, the one in each later mail takes it out. The answer says which.
         """
         return build(NotifyEmail, self._transport.send('POST', '/account/confirm', body={'token': token}))
+
+    def delete(self, account: str) -> None:
+        """Deletes an account with everything that it has: webhooks, events, keys and whatever else.
+
+        Its name may be used afresh. Takes a key of every account.
+        """
+        remove(self._transport, path_with('/accounts', account))
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Account]:
         """Lists all accounts, by name. Iterating over the answer goes through all pages."""

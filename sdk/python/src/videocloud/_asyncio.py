@@ -211,6 +211,7 @@ class AsyncAccounts:
         self.get = threads.call(sync.get)
         self.update = threads.call(sync.update)
         self.confirm = threads.call(sync.confirm)
+        self.delete = threads.call(sync.delete)
         self.list = threads.list(sync.list)
 
 

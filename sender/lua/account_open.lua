@@ -1,0 +1,9 @@
+-- account_open: notes an account with the first thing that it stores elsewhere.
+--
+-- KEYS[1] the shard
+-- ARGV[10] account
+-- Returns 1, or 0 where the account is being deleted.
+--
+-- Safe to repeat: a second call finds it.
+
+return open_account(ARGV[10]) and 1 or 0
