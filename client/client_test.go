@@ -209,11 +209,11 @@ func TestOperations(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(text, &list))
 	require.NotEmpty(t, list.Operations)
-	id := regexp.MustCompile(`/((?:whk|evt|dlv|rpl|key)_1|order\.paid)`)
+	id := regexp.MustCompile(`/((?:whk|evt|dlv|rpl|key)_1|order\.paid|shop\.one)`)
 	for _, o := range list.Operations {
 		require.Contains(t, calls, o.Go)
 		path, _, _ := strings.Cut(calls[o.Go].uri, "?")
-		require.Equal(t, o.Method+" "+strings.Replace(o.Path, "{name}", "{id}", 1), calls[o.Go].method+" "+id.ReplaceAllString(path, "/{id}"))
+		require.Equal(t, o.Method+" "+strings.NewReplacer("{name}", "{id}", "{account}", "{id}").Replace(o.Path), calls[o.Go].method+" "+id.ReplaceAllString(path, "/{id}"))
 	}
 }
 

@@ -76,7 +76,7 @@ describe('every call', () => {
     for (const { method, path, javascript } of operations) {
       assert.ok(cases[javascript], `${javascript} is tested`);
       const [caseMethod, url] = cases[javascript];
-      assert.equal(`${caseMethod} ${url.split('?')[0].replace(/\/(whk|evt|dlv|rpl|key)_1/, '/{id}').replace('/order.paid', '/{name}')}`, `${method} ${path}`);
+      assert.equal(`${caseMethod} ${url.split('?')[0].replace(/\/(whk|evt|dlv|rpl|key)_1/, '/{id}').replace('/order.paid', '/{name}').replace('/shop.one', '/{account}')}`, `${method} ${path}`);
     }
   });
 });
