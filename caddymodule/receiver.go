@@ -149,6 +149,7 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 	if r.receiver, err = receiver.New(options); err != nil {
 		return err
 	}
+	r.warnOfLogs(ctx)
 	app.receivers = append(app.receivers, r.receiver)
 	app.watchSecrets(r, append(slices.Clone(c.Secrets), c.Challenge))
 	if c.Queue != nil || !c.Dedup.Off && c.Dedup.OnStoreError == config.OnStoreErrorReject {

@@ -158,3 +158,30 @@ func TestLesson68_AQueueKeepsNoSecretHeader(t *testing.T) {
 	}
 	require.Positive(t, tokens)
 }
+
+// TestLesson68_AQueueKeepsNoSecretHeaderOfAnOption: also where an option names the header.
+func TestLesson68_AQueueKeepsNoSecretHeaderOfAnOption(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]config.Receiver{
+		"token": {Scheme: "token", Secrets: []string{testSecret}, SchemeOptions: map[string]string{"header": "X-Own"}},
+		"jwt":   {Scheme: "jwt", Secrets: []string{testSecret}, SchemeOptions: map[string]string{"header": "x-own", "audience": "us"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v, err := signature.New(signature.Config{Scheme: c.Scheme, Secrets: c.Secrets, Options: c.SchemeOptions})
+			require.NoError(t, err)
+			c.Queue = &config.Queue{}
+			queue := &fakeQueue{}
+			g := newGateway(t, func(o *Options) { o.Config, o.Enqueuer = c, queue; o.Config.Name = "videos" })
+			r := httptest.NewRequest(http.MethodPost, "https://hooks.example.com/webhooks", strings.NewReader("{}"))
+			signed, err := v.Sign(&signature.Request{Method: r.Method, Header: r.Header, Body: []byte("{}")}, "", time.Now())
+			require.NoError(t, err)
+			for name, values := range signed {
+				r.Header[http.CanonicalHeaderKey(name)] = values
+			}
+			require.NotEmpty(t, r.Header.Get("X-Own"))
+			requireAccepted(t, g.serve(r))
+			require.Empty(t, queue.jobs[0].Header.Get("X-Own"))
+		})
+	}
+}

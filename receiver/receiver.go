@@ -130,8 +130,7 @@ func New(o Options) (*Receiver, error) {
 		r.now = time.Now
 	}
 	r.kept = isKept
-	if v, ok := verifier.(interface{ SecretHeaders() []string }); ok && len(v.SecretHeaders()) > 0 {
-		secret := v.SecretHeaders()
+	if secret := r.SecretHeaders(); len(secret) > 0 {
 		r.kept = func(name string) bool { return isKept(name) && !slices.Contains(secret, name) }
 	}
 	r.sources = newSources(c.Allow, o.ClientIP, o.Allowed)

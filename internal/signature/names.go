@@ -2,10 +2,13 @@ package signature
 
 import "slices"
 
-// described is the row of the verifier; the scheme hmac has one of its own, which its options describe.
+// described is the row of the verifier; the schemes for any provider have one of their own, which their options describe.
 func (v *Verifier) described() *row {
-	if g, ok := v.scheme.(*generic); ok {
-		return g.row
+	switch s := v.scheme.(type) {
+	case *generic:
+		return s.row
+	case *jwtScheme:
+		return s.row
 	}
 	return v.row
 }

@@ -119,7 +119,9 @@ func New(c Config) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{row: r, scheme: s, config: c, secretHeaders: r.secretHeaders()}, nil
+	v := &Verifier{row: r, scheme: s, config: c}
+	v.secretHeaders = v.described().secretHeaders()
+	return v, nil
 }
 
 // Scheme is the scheme's own name, whatever alias it was asked for by.
