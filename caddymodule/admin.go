@@ -17,12 +17,13 @@ func init() { caddy.RegisterModule(new(adminAPI)) }
 
 // adminAPI answers on Caddy's admin address. It is the operator's: it may name every account, and whoever reaches the
 // admin address can do more than this anyway. Its
-// answers hold no secret, signature or body, but for a backup, and for the payload and headers of a queued event, which show is for.
+// answers hold no secret, signature or body, but for a backup, an API key as it is made, and the payload and headers of a queued event, which show is for.
 //
 //	GET  /webhooks/health     whether webhooks work: 200 or 503
 //	GET  /webhooks/stats      what was counted, and what waits
 //	GET  /webhooks/webhooks   all webhooks with their backlog
 //	GET  /webhooks/events     a page of an account's events
+//	GET  /webhooks/keys       API keys that were made; POST makes one, DELETE ends one
 //	GET  /webhooks/tail       what happens, as it happens
 //	GET  /webhooks/explain    what became of an event or a delivery
 //	POST /webhooks/retry      sends a delivery again
@@ -47,6 +48,7 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "/webhooks/stats", Handler: adminHandler{http.MethodGet: answering(stats)}},
 		{Pattern: "/webhooks/webhooks", Handler: adminHandler{http.MethodGet: answering(listWebhooks)}},
 		{Pattern: "/webhooks/events", Handler: adminHandler{http.MethodGet: answering(listEvents)}},
+		{Pattern: "/webhooks/keys", Handler: adminHandler{http.MethodGet: answering(listKeys), http.MethodPost: answering(createKey), http.MethodDelete: answering(deleteKey)}},
 		{Pattern: "/webhooks/tail", Handler: adminHandler{http.MethodGet: tail}},
 		{Pattern: "/webhooks/explain", Handler: adminHandler{http.MethodGet: answering(explain)}},
 		{Pattern: "/webhooks/retry", Handler: adminHandler{http.MethodPost: answering(retryDelivery)}},
@@ -68,7 +70,7 @@ type adminHandler map[string]func(http.ResponseWriter, *http.Request, *App) erro
 func (h adminHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	handle := h[r.Method]
 	if handle == nil {
-		for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 			if h[method] != nil {
 				w.Header().Add("Allow", method)
 			}

@@ -306,3 +306,58 @@ func TestAdminReencrypt(t *testing.T) {
 	require.Equal(t, 409, status, answer)
 	require.Contains(t, answer, "those of 1 webhook")
 }
+
+// TestAdminKeys: a key made at the admin address works at the API until it is deleted there.
+func TestAdminKeys(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	s.load(localSender, senderSite(app))
+	for body, word := range map[string]string{
+		`{"role":"portal"}`:                    "role",
+		`{}`:                                   "role",
+		`{"role":"all","account":"a b"}`:       "account",
+		`{"role":"all","expiresIn":"1ms"}`:     "expiresIn",
+		`{"role":"all","expiresIn":"later"}`:   "expiresIn",
+		`{"role":"all","key":"of-my-own-key"}`: "key",
+		`{"role":"all","description":"` + strings.Repeat("x", 257) + `"}`: "description",
+	} {
+		status, answer := s.adminPost("/webhooks/keys", body)
+		require.Equal(t, 400, status, answer)
+		require.Contains(t, answer, word)
+	}
+	status, answer := s.adminPost("/webhooks/keys", `{"role":"read","account":"shop","expiresIn":"90d","description":"of a test"}`)
+	require.Equal(t, 201, status, answer)
+	var made keyAnswer
+	require.NoError(t, json.Unmarshal([]byte(answer), &made))
+	require.Regexp(t, "^vck_", made.Key)
+	require.NotNil(t, made.ExpiresAt)
+
+	asked := func() int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url("/api/account"), nil)
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+made.Key)
+		resp, err := client.Do(req)
+		require.NoError(t, err)
+		status, _ := read(t, resp)
+		return status
+	}
+	require.Equal(t, 200, asked())
+	var list keyList
+	s.adminJSON("/webhooks/keys?account=shop", &list)
+	require.Len(t, list.Items, 1)
+	require.Equal(t, made.ID, list.Items[0].ID)
+	require.Empty(t, list.Items[0].Key, "it is shown once")
+	s.adminJSON("/webhooks/keys?account=other", &list)
+	require.Empty(t, list.Items)
+
+	remove := func() int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, fmt.Sprintf("http://127.0.0.1:%d/webhooks/keys?id=%s", s.admin, made.ID), nil)
+		require.NoError(t, err)
+		resp, err := client.Do(req)
+		require.NoError(t, err)
+		status, _ := read(t, resp)
+		return status
+	}
+	require.Equal(t, 200, remove())
+	require.Equal(t, 404, remove())
+	require.Eventually(t, func() bool { return asked() == 401 }, 10*time.Second, 10*time.Millisecond)
+}

@@ -71,6 +71,9 @@ type keyRecord struct {
 	ExpiresAt   int64  `json:"expires,omitempty"` // unix ms
 }
 
+// RootOperator stands for who makes keys by other means than a key of the configuration: the operator, who may do all.
+const RootOperator = "operator"
+
 // Keys are found before their account is known, so all live in one shard.
 const keyShard = 0
 

@@ -9,6 +9,8 @@
 //
 //	stats      show how a running Caddy does
 //	webhooks   list webhooks with their backlog
+//	events     list an account's events
+//	keys       make, list and end API keys
 //	tail       show what happens, as it happens
 //	explain    say what became of an event or a delivery
 //	show       show an event in a receiver's queue
@@ -82,7 +84,7 @@ func build(root *cobra.Command) {
 		return finish(cmd, usagef("there is no command %q; see caddy webhook --help", args[0]))
 	}
 	root.AddCommand(newKeygen(), newSign(), newVerify(), newSend(), newListen(),
-		newStats(), newWebhooks(), newEvents(), newTail(), newExplain(), newShow(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt(), newNotifyTest(), newBackup(), newRestore(), newVersion(), newSchemes())
+		newStats(), newWebhooks(), newEvents(), newKeys(), newTail(), newExplain(), newShow(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt(), newNotifyTest(), newBackup(), newRestore(), newVersion(), newSchemes())
 	complete(root)
 	// Caddy's own help ends in where its own documentation is.
 	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}

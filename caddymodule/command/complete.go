@@ -29,6 +29,7 @@ var words = map[string]func() []string{
 	},
 	"status":    func() []string { return []string{"active", "failed", "paused", "disabled"} },
 	"state":     func() []string { return []string{"pending", "retrying", "succeeded", "failed", "cancelled"} },
+	"role":      func() []string { return []string{"publish", "read", "manage", "all"} },
 	"type":      func() []string { return []string{"secret", "encryption", "ed25519"} },
 	"tolerance": func() []string { return []string{"off", "5m"} },
 	"method":    func() []string { return []string{"POST", "GET"} },

@@ -66,6 +66,9 @@ type portalLink struct {
 	ExpiresAt millis `json:"expiresAt"`
 }
 
+// MaxKeyDescription is how many bytes the note on a key has at most.
+const MaxKeyDescription = 256
+
 const (
 	defaultPortalLife = 24 * time.Hour
 	portalPath        = "/console/portal/" // where the console stands unless portal_url says otherwise
@@ -127,8 +130,8 @@ func (c *call) createKey() (any, error) {
 	if !slices.Contains(Roles(), in.Role) {
 		return nil, invalid("role", "must be one of %s", joined(Roles()))
 	}
-	if len(in.Description) > 256 {
-		return nil, invalid("description", "must have at most 256 bytes")
+	if len(in.Description) > MaxKeyDescription {
+		return nil, invalid("description", "must have at most %d bytes", MaxKeyDescription)
 	}
 	account, err := c.forAccount(in.Account)
 	if err != nil {
@@ -260,7 +263,7 @@ const (
 // madeKeys knows the keys that were made at run time and are in use.
 type madeKeys struct {
 	service Service
-	roots   map[string]bool // the keys of the configuration
+	roots   map[string]bool // the keys of the configuration, and the operator
 	mu      sync.RWMutex
 	known   map[[sha256.Size]byte]*knownKey
 }
@@ -272,7 +275,7 @@ type knownKey struct {
 }
 
 func newMadeKeys(service Service, configured []hashedKey) *madeKeys {
-	m := &madeKeys{service: service, roots: map[string]bool{}, known: map[[sha256.Size]byte]*knownKey{}}
+	m := &madeKeys{service: service, roots: map[string]bool{sender.RootOperator: true}, known: map[[sha256.Size]byte]*knownKey{}}
 	for _, k := range configured {
 		m.roots[k.root] = true
 	}
