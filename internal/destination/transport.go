@@ -116,7 +116,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		reused := c.served.Swap(true)
-		res, left, err := c.send(r)
+		res, left, err := c.send(withKnownBody(r))
 		if err == nil {
 			c.keep(res, t.pool)
 			return res, nil
@@ -149,6 +149,18 @@ func (c *conn) send(r *http.Request) (res *http.Response, left bool, err error) 
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { begun.Store(true) }}
 	res, err = c.http.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	return res, begun.Load(), err
+}
+
+// withKnownBody is r with a body of a type that net/http knows to be in memory: before any other it sends the request's head by itself,
+// which is a system call, a packet and a copy more for each request.
+func withKnownBody(r *http.Request) *http.Request {
+	b, ok := r.Body.(*Body)
+	if !ok {
+		return r
+	}
+	known := *r
+	known.Body = io.NopCloser(&b.Reader)
+	return &known
 }
 
 // rewound is r with its body from the beginning, or nil.
