@@ -13,8 +13,8 @@ import (
 // provider's own hosts.
 //
 // Failure policy: a certificate's address never changes its content, so what was fetched once is kept. One that is not known is fetched
-// at most once a minute, and all of them together maxTries times, whoever names them; meanwhile such requests are refused, and
-// the provider tries again.
+// at most once a minute, and all of them together maxTries times, whoever names them. While one is on its way, some requests wait for
+// it; further ones, and those shortly after, are refused, and the provider tries again.
 type certificates struct {
 	allowed func(address string) bool
 	given   map[string]crypto.PublicKey // nil: they are fetched
@@ -24,6 +24,9 @@ type certificates struct {
 	mu    sync.Mutex
 	keys  map[string]*fetchedKey
 	tries map[string]time.Time // since when an address is not asked again
+
+	fetching map[string]chan struct{} // closed at the end of the one that is under way
+	waiting  int
 }
 
 // fetchedKey is the key of a fetched certificate. Those that verified nothing make room for others.
@@ -41,7 +44,7 @@ const (
 
 // newCertificates reads the options certs and cert_pem.
 func newCertificates(c Config, fetch fetcher, allowed func(string) bool) (*certificates, error) {
-	s := &certificates{allowed: allowed, fetch: fetch, keys: map[string]*fetchedKey{}, tries: map[string]time.Time{}}
+	s := &certificates{allowed: allowed, fetch: fetch, keys: map[string]*fetchedKey{}, tries: map[string]time.Time{}, fetching: map[string]chan struct{}{}}
 	if text, ok := c.Options["cert_pem"]; ok {
 		public, why := parsePublicKey(text)
 		if why != "" {
@@ -104,6 +107,7 @@ func (s *certificates) key(address string, now time.Time) *rsa.PublicKey {
 	if known, ask := s.look(address, now); !ask {
 		return known
 	}
+	defer s.fetched(address)
 	text, err := s.fetch.get(context.Background(), address) // for everyone who waits, not for this request alone
 	if err != nil {
 		return nil
@@ -133,11 +137,35 @@ func (s *certificates) look(address string, now time.Time) (*rsa.PublicKey, bool
 			delete(s.tries, other)
 		}
 	}
+	if done := s.fetching[address]; done != nil && s.waiting < maxWaiting {
+		return s.wait(address, done), false
+	}
 	if _, tried := s.tries[address]; tried || len(s.tries) >= maxTries {
 		return nil, false
 	}
-	s.tries[address] = now
+	s.tries[address], s.fetching[address] = now, make(chan struct{})
 	return nil, true
+}
+
+// wait is for the fetch that is under way, which has its own bound. It needs the lock, and has it again at its end.
+func (s *certificates) wait(address string, done chan struct{}) *rsa.PublicKey {
+	s.waiting++
+	s.mu.Unlock()
+	<-done
+	s.mu.Lock()
+	s.waiting--
+	if c := s.keys[address]; c != nil {
+		return c.public
+	}
+	return nil
+}
+
+// fetched lets those go on who wait.
+func (s *certificates) fetched(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.fetching[address])
+	delete(s.fetching, address)
 }
 
 // makeRoom drops the oldest certificate where there are many, one that proved something only where all did.

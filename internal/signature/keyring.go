@@ -16,8 +16,9 @@ import (
 // keyring are public keys by their ID: given by the configuration, or fetched from where the provider publishes them.
 //
 // Failure policy: fetched keys are kept for an hour and longer while nothing better comes, so that an address that is down refuses
-// nobody whose key is known. An ID that nobody knows makes a fetch at most once a minute, whoever asks: while one is under
-// way or was just made, such a request is refused, and the provider tries again.
+// nobody whose key is known. An ID that nobody knows makes a fetch at most once a minute, whoever asks. While one is under way, some
+// requests wait for it, as it may bring their key: at a start all of them need it at once. Further ones, and those shortly after a
+// fetch, are refused, and the provider tries again.
 type keyring struct {
 	url   string
 	fetch fetcher
@@ -26,7 +27,8 @@ type keyring struct {
 	keys     map[string]crypto.PublicKey
 	fetched  time.Time // the last success
 	tried    time.Time
-	fetching bool
+	fetching chan struct{} // closed at the end of the one that is under way
+	waiting  int
 }
 
 // Times of fetched keys.
@@ -34,6 +36,9 @@ const (
 	keysFresh = time.Hour
 	keysPause = time.Minute
 )
+
+// maxWaiting bounds the requests that wait for a fetch, whose bodies nobody has vouched for.
+const maxWaiting = 32
 
 // maxKeys bounds what one address may hold.
 const maxKeys = 100
@@ -122,11 +127,14 @@ func (k *keyring) key(kid string, now time.Time) crypto.PublicKey {
 	k.mu.Lock()
 	public := k.keys[kid]
 	stale := k.url != "" && (public == nil || now.Sub(k.fetched) > keysFresh)
-	if !stale || k.fetching || (now.Sub(k.tried) < keysPause && now.Sub(k.tried) > -keysPause) {
+	if public == nil && k.fetching != nil && k.waiting < maxWaiting {
+		return k.wait(kid)
+	}
+	if !stale || k.fetching != nil || (now.Sub(k.tried) < keysPause && now.Sub(k.tried) > -keysPause) {
 		k.mu.Unlock()
 		return public
 	}
-	k.tried, k.fetching = now, true
+	k.tried, k.fetching = now, make(chan struct{})
 	k.mu.Unlock()
 	if public != nil {
 		go k.refresh(now) // the known one does meanwhile
@@ -135,6 +143,18 @@ func (k *keyring) key(kid string, now time.Time) crypto.PublicKey {
 	k.refresh(now)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.keys[kid]
+}
+
+// wait is for what the fetch brings that is under way, which has its own bound. It needs the lock, and gives it back.
+func (k *keyring) wait(kid string) crypto.PublicKey {
+	done := k.fetching
+	k.waiting++
+	k.mu.Unlock()
+	<-done
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.waiting--
 	return k.keys[kid]
 }
 
@@ -148,7 +168,8 @@ func (k *keyring) refresh(now time.Time) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.fetching = false
+	close(k.fetching)
+	k.fetching = nil
 	if err == nil {
 		k.keys, k.fetched = keys, now
 	}
