@@ -250,7 +250,7 @@ func (c *chaos) settle(ctx context.Context, store *redisstore.Store) {
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && ctx.Err() == nil; {
 		left := int64(0)
 		for shard := range config.DefaultShards {
-			n, err := store.Client().ZCard(ctx, tag(shard)+"leases").Result()
+			n, err := store.Client().ZCard(ctx, queue.InTag(tag(shard), queue.KeyLeases)).Result()
 			if err != nil {
 				n = 1
 			}

@@ -182,8 +182,8 @@ func scaleFill(ctx context.Context, store *redisstore.Store, q *queue.Queue, web
 	pipe := store.Client().Pipeline()
 	lane := func(i int) string { return fmt.Sprintf("%026d", i) }
 	for i := range webhooks {
-		pipe.HSet(ctx, q.Tag(0)+"conf:"+lane(i), "st", "active", "meta", "settings of a webhook, about as long as they are in truth")
-		pipe.SAdd(ctx, q.Tag(0)+"topic:group-"+strconv.Itoa(i/group), lane(i))
+		pipe.HSet(ctx, q.Key(0, queue.KeyConf, lane(i)), queue.FieldStatus, "active", queue.FieldMeta, "settings of a webhook, about as long as they are in truth")
+		pipe.SAdd(ctx, q.Key(0, queue.KeyTopic, "group-"+strconv.Itoa(i/group)), lane(i))
 		if pipe.Len() >= 2000 || i == webhooks-1 {
 			if _, err := pipe.Exec(ctx); err != nil {
 				return err

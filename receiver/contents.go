@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
@@ -151,14 +149,14 @@ func distinctJobs(all []Queued) []Queued {
 
 // Stored returns a queued request as it was stored. It is nil where there is none of that name any more.
 func (q *Queue) Stored(ctx context.Context, job string) (*Job, error) {
-	text, err := q.store.Client().Get(ctx, q.queue.Tag(0)+"body:"+job).Result()
-	if errors.Is(err, redis.Nil) {
-		return nil, nil
-	}
+	text, _, err := q.queue.Payload(ctx, 0, job)
 	if err != nil {
 		return nil, queueError(err)
 	}
-	return DecodeJob([]byte(queue.PayloadOf(text)))
+	if text == "" {
+		return nil, nil
+	}
+	return DecodeJob([]byte(text))
 }
 
 // contents calls the script and reads what it found.

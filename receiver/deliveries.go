@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/videocloud/webhooks/internal/queue"
 )
 
 // Deliveries are the queues of one receiver in front of several apps, one for each app: each has its own retries and dead
@@ -65,7 +67,7 @@ type target struct{ tag, job string }
 func deliveryTag(prefix, name, delivery string) string {
 	tag := Tag(prefix, name)
 	if delivery != "" {
-		tag += "q:" + delivery + ":"
+		tag = queue.InTag(tag, queue.KeyQueues, delivery, ":")
 	}
 	return tag
 }

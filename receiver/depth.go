@@ -16,21 +16,11 @@ type Depth struct {
 
 // Depth says how full the queue is, in one round trip.
 func (q *Queue) Depth(ctx context.Context) (d Depth, err error) {
-	tag := q.queue.Tag(0)
-	pipe := q.store.Client().TxPipeline() // as of one moment
-	waiting := pipe.ZCard(ctx, tag+"lane:"+q.o.Name)
-	leased := pipe.ZCard(ctx, tag+"leases")
-	dead := pipe.ZCard(ctx, tag+"dead:"+q.o.Name)
-	head := pipe.ZRangeWithScores(ctx, tag+"lane:"+q.o.Name, 0, 0)
-	now := pipe.Time(ctx)
-	if _, err := pipe.Exec(ctx); err != nil {
+	in, err := q.queue.Depth(ctx, 0, q.o.Name)
+	if err != nil {
 		return d, queueError(err)
 	}
-	d = Depth{Waiting: int(waiting.Val()), InFlight: int(leased.Val()), Dead: int(dead.Val())}
-	if z := head.Val(); len(z) == 1 {
-		d.Oldest = now.Val().Sub(time.UnixMilli(int64(z[0].Score)))
-	}
-	return d, nil
+	return Depth{Waiting: in.Waiting, InFlight: in.InFlight, Dead: in.Dead, Oldest: in.Oldest}, nil
 }
 
 // count is how many events are in a place now, that of the dead by default.

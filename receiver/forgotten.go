@@ -27,7 +27,7 @@ type Forgotten struct {
 // Forgotten finds the deliveries that events were queued for, but that are not among these. Empty ones are left out.
 func (d *Deliveries) Forgotten(ctx context.Context) ([]Forgotten, error) {
 	first := d.queues[0]
-	tags, err := first.store.Client().SMembers(ctx, first.tag+"delivers").Result()
+	tags, err := first.queue.QueueTags(ctx, first.tag)
 	if err != nil {
 		return nil, queueError(err)
 	}
@@ -38,7 +38,7 @@ func (d *Deliveries) Forgotten(ctx context.Context) ([]Forgotten, error) {
 			continue
 		}
 		o := first.o
-		o.Delivery = strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(tag, first.tag), "q:"), ":")
+		o.Delivery = strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(tag, first.tag), string(queue.KeyQueues)), ":")
 		q, err := NewQueue(o) // never started
 		if err != nil {
 			return nil, err

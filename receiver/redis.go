@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/store"
 )
@@ -28,9 +29,9 @@ var (
 
 // Keys of the claims of one receiver, which share a hash tag and so a slot of a cluster.
 const (
-	keyID     = "i:"
-	keyDigest = "d:"
-	keyNone   = "-" // stands in for a key that an event doesn't have; never touched
+	keyID     = string(queue.KeyClaimID)
+	keyDigest = string(queue.KeyClaimDigest)
+	keyNone   = string(queue.KeyNoClaim)
 )
 
 // Redis is a [Store] that several gateways share. While Redis is down it works as its [Guard] says.
@@ -141,7 +142,7 @@ func (r *remote) prepare(c *Claim) {
 // that forbids scripts answers a PING all the same.
 func (r *remote) probe(ctx context.Context) error {
 	b := newBatch(r.client)
-	b.carry(ctx, []*op{{kind: opRenew, id: r.tag + "probe", digest: r.tag + keyNone, held: string([]byte{stateWork, modeUnsignedOnly}), ms: 1000}})
+	b.carry(ctx, []*op{{kind: opRenew, id: queue.InTag(r.tag, queue.KeyProbe), digest: r.tag + keyNone, held: string([]byte{stateWork, modeUnsignedOnly}), ms: 1000}})
 	return b.cmd.Err()
 }
 

@@ -12,16 +12,6 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
-var (
-	//go:embed lua/account_open.lua
-	accountOpenLua string
-	//go:embed lua/mail_forget.lua
-	mailForgetLua string
-
-	accountOpenScript = queue.Script(accountOpenLua)
-	mailForgetScript  = queue.Script(mailForgetLua)
-)
-
 // An account ends in steps, each of which is bounded and can be repeated:
 //
 //	account:<name> is marked ─► its keys ─► its webhooks ─► the operator's mails of them ─► leases, notices, lanes, events, replays, mailboxes
@@ -74,7 +64,7 @@ func lanesOf(account string) queue.AccountLanes {
 
 // endAccount goes on with an account that is being deleted, for as long as more says so.
 func (s *Sender) endAccount(ctx context.Context, shard int, account string, more func() bool) (done bool, err error) {
-	if err := s.endKeysOf(ctx, account); err != nil {
+	if err := s.registry.EndKeysOf(ctx, account); err != nil {
 		return false, err
 	}
 	if err := s.unregisterAll(ctx, shard, account); err != nil {
@@ -115,42 +105,21 @@ func (s *Sender) openAccount(ctx context.Context, account string) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.queue.RunDurable(ctx, shard, accountOpenScript, account)
-	if err != nil {
-		return s.unavailable("account", err)
-	}
-	if v == int64(0) {
-		return errEnding
+	if err := s.registry.OpenAccount(ctx, shard, account); err != nil {
+		return s.notWritten("account", err)
 	}
 	return nil
-}
-
-// endKeysOf ends all keys of an account.
-func (s *Sender) endKeysOf(ctx context.Context, account string) error {
-	for {
-		ids, err := s.store.Client().ZRange(ctx, s.queue.Tag(keyShard)+"apikeysof:"+account, 0, deletedAtOnce-1).Result()
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		these := make([]any, len(ids))
-		for i, id := range ids {
-			these[i] = id
-		}
-		if err := s.endKeys(ctx, these...); err != nil {
-			return err
-		}
-	}
 }
 
 // unregisterAll takes all of an account's webhooks out of it.
 func (s *Sender) unregisterAll(ctx context.Context, shard int, account string) error {
 	for {
-		lanes, err := s.store.Client().ZRange(ctx, s.queue.Tag(shard)+"hooks:"+account, 0, 99).Result()
-		if err != nil || len(lanes) == 0 {
+		webhooks, err := s.registry.ListWebhooks(ctx, shard, account)
+		if err != nil || len(webhooks) == 0 {
 			return err
 		}
-		for _, lane := range lanes {
-			if _, _, err := s.unregister(ctx, account, webhookPrefix+lane); err != nil && !errors.Is(err, errNotFound) {
+		for _, w := range webhooks {
+			if _, _, err := s.unregister(ctx, account, webhookPrefix+w.Lane); err != nil && !errors.Is(err, errNotFound) {
 				return err
 			}
 		}
@@ -160,13 +129,12 @@ func (s *Sender) unregisterAll(ctx context.Context, shard int, account string) e
 // forgetMails takes what the operator is yet to be told of an account out of his mailboxes, and what tells the mails of its webhooks apart.
 func (s *Sender) forgetMails(ctx context.Context, shard int, account string) error {
 	const operatorShard = 0
-	tag := s.queue.Tag(operatorShard)
-	lanes, err := s.store.Client().ZRange(ctx, s.queue.Tag(shard)+"unhooked:"+account, 0, -1).Result()
+	lanes, err := s.registry.DeletedLanes(ctx, shard, account)
 	if err != nil {
 		return err
 	}
 	for _, kind := range []string{boxesOfMail, boxesOfSlack} {
-		boxes, err := s.store.Client().ZRange(ctx, tag+"mails:"+kind, 0, -1).Result()
+		boxes, err := s.registry.Mailboxes(ctx, operatorShard, kind)
 		if err != nil {
 			return err
 		}
@@ -174,17 +142,17 @@ func (s *Sender) forgetMails(ctx context.Context, shard int, account string) err
 			if !strings.HasPrefix(box, notifyAccount+"/") {
 				continue
 			}
-			fields, err := s.store.Client().HGetAll(ctx, tag+"mailbox:"+box).Result()
+			fields, err := s.registry.MailboxContent(ctx, operatorShard, box)
 			if err != nil {
 				return err
 			}
-			var told []any
+			var told []string
 			for field, text := range fields {
 				if toldOf(text) == account {
 					told = append(told, field)
 				}
 			}
-			if err := s.forgetIn(ctx, operatorShard, kind, box, told, lanes); err != nil {
+			if err := s.registry.ForgetMail(ctx, operatorShard, kind, box, told, lanes); err != nil {
 				return err
 			}
 		}
@@ -199,25 +167,4 @@ func toldOf(text string) string {
 		return ""
 	}
 	return t.Account
-}
-
-// forgottenAtOnce bounds how many entries one script takes out of a mailbox.
-const forgottenAtOnce = 1000
-
-func (s *Sender) forgetIn(ctx context.Context, shard int, kind, box string, entries []any, lanes []string) error {
-	for {
-		n := min(len(entries), forgottenAtOnce)
-		args := append([]any{kind, box, n}, entries[:n]...)
-		if entries = entries[n:]; len(entries) == 0 {
-			for len(lanes) > 0 && len(args) < forgottenAtOnce {
-				args, lanes = append(args, lanes[0]), lanes[1:]
-			}
-		}
-		if _, err := s.queue.RunDurable(ctx, shard, mailForgetScript, args...); err != nil {
-			return err
-		}
-		if len(entries)+len(lanes) == 0 {
-			return nil
-		}
-	}
 }

@@ -3,6 +3,7 @@ package sender
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,17 +12,8 @@ import (
 
 	_ "embed"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/internal/queue"
-)
-
-var (
-	//go:embed lua/account_write.lua
-	accountWriteLua string
-
-	accountWriteScript = queue.Script(accountWriteLua)
+	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
 // Account is what owns webhooks and events. It begins with the first thing that it stores.
@@ -78,8 +70,6 @@ func (r *accountRecord) shown() Account {
 	return Account{Account: r.account, Name: r.Name, Emails: r.Emails, NotifyURL: r.URL, CreatedAt: r.created}
 }
 
-func accountKey(account string) string { return "account:" + account }
-
 // errEnding refuses what an account wants to store while it is being deleted.
 var errEnding = &Error{Code: CodeConflict, Message: "this account is being deleted; try again when that is done, and it begins anew"}
 
@@ -97,29 +87,29 @@ func (s *Sender) accountRecord(ctx context.Context, account string) (shard int, 
 
 // accountRecords reads accounts in one round trip.
 func (s *Sender) accountRecords(ctx context.Context, accounts ...string) ([]*accountRecord, error) {
-	pipe, found := s.store.Client().Pipeline(), make([]*redis.SliceCmd, len(accounts))
+	places := make([]registry.AccountPlace, len(accounts))
 	for i, account := range accounts {
 		shard, err := s.shard(ctx, account)
 		if err != nil {
 			return nil, err
 		}
-		found[i] = pipe.HMGet(ctx, s.queue.Tag(shard)+accountKey(account), "v", "info", "c", "x")
+		places[i] = registry.AccountPlace{Shard: shard, Account: account}
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	stored, err := s.registry.Accounts(ctx, places)
+	if err != nil {
 		return nil, s.unavailable("account", err)
 	}
 	list := make([]*accountRecord, len(accounts))
 	for i, account := range accounts {
-		values := found[i].Val()
-		r := &accountRecord{account: account, created: time.Now().UTC(), ending: values[3] != nil}
-		r.version, _ = values[0].(string)
-		if text, ok := values[1].(string); ok {
-			if err := json.Unmarshal([]byte(text), &r.accountInfo); err != nil {
+		a := stored[i]
+		r := &accountRecord{account: account, version: a.Version, created: a.Created, exists: !a.Created.IsZero(), ending: a.Ending}
+		if a.Info != "" {
+			if err := json.Unmarshal([]byte(a.Info), &r.accountInfo); err != nil {
 				return nil, fmt.Errorf("reading account %s: %w", account, err)
 			}
 		}
-		if ms := numberIn(values[2]); ms > 0 {
-			r.created, r.exists = time.UnixMilli(ms).UTC(), true
+		if r.created.IsZero() {
+			r.created = time.Now().UTC()
 		}
 		list[i] = r
 	}
@@ -140,18 +130,12 @@ func (s *Sender) changeAccount(ctx context.Context, account string, change func(
 		if err != nil {
 			return nil, fmt.Errorf("writing account %s: %w", account, err)
 		}
-		v, err := s.queue.RunDurable(ctx, shard, accountWriteScript, account, r.version, string(info))
-		if err != nil {
-			return nil, s.unavailable("account", err)
-		}
-		switch v := v.(type) {
-		case int64:
-			r.created = time.UnixMilli(v).UTC()
+		r.created, err = s.registry.WriteAccount(ctx, shard, account, r.version, string(info))
+		switch {
+		case err == nil:
 			return r, nil
-		case string:
-			if v == "ending" {
-				return nil, errEnding
-			}
+		case !errors.Is(err, registry.ErrChanged):
+			return nil, s.notWritten("account", err)
 		}
 	}
 	return nil, &Error{Code: CodeConflict, Message: "this account is being changed by others all the time; try again"}
@@ -354,25 +338,9 @@ func (s *Sender) accountNames(ctx context.Context, after string, most int) ([]st
 	if err != nil {
 		return nil, s.unavailable("check", err)
 	}
-	from := "-"
-	if after != "" {
-		from = "(" + after
-	}
-	pipe := s.store.Client().Pipeline()
-	cmds := make([]*redis.StringSliceCmd, shards)
-	for i := range cmds {
-		cmds[i] = pipe.ZRangeByLex(ctx, s.queue.Tag(i)+"accountlist", &redis.ZRangeBy{Min: from, Max: "+", Count: int64(most)})
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	names, err := s.registry.AccountNames(ctx, shards, after, most)
+	if err != nil {
 		return nil, s.unavailable("accounts", err)
-	}
-	var names []string
-	for _, cmd := range cmds {
-		names = append(names, cmd.Val()...)
-	}
-	slices.Sort(names)
-	if most > 0 && len(names) > most {
-		names = names[:most]
 	}
 	return names, nil
 }

@@ -2,20 +2,12 @@ package sender
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
 	_ "embed"
 
 	"github.com/videocloud/webhooks/internal/queue"
-)
-
-var (
-	//go:embed lua/cancel.lua
-	cancelLua string
-
-	cancelScript = queue.Script(cancelLua)
 )
 
 // choreEvery is how often all shards are looked over for work that another process left behind.
@@ -51,18 +43,14 @@ func (s *Sender) doChores(ctx context.Context) {
 
 // findChores asks all shards in one round trip.
 func (s *Sender) findChores(ctx context.Context, shards int) {
-	pipe := s.store.Client().Pipeline()
-	for i := range shards {
-		pipe.SCard(ctx, s.queue.Tag(i)+"chores")
-	}
-	cmds, err := pipe.Exec(ctx)
+	counts, err := s.queue.ChoreCounts(ctx, shards)
 	if err != nil {
 		s.o.Observer.StoreError("chores")
 		return
 	}
-	for i, cmd := range cmds {
-		if n, _ := cmd.(interface{ Result() (int64, error) }).Result(); n > 0 {
-			s.doShard(ctx, i)
+	for shard, n := range counts {
+		if n > 0 {
+			s.doShard(ctx, shard)
 		}
 	}
 }
@@ -74,7 +62,7 @@ func (s *Sender) doShard(ctx context.Context, shard int) {
 		s.o.Observer.StoreError("notices")
 		s.lookLater(ctx, shard)
 	}
-	chores, err := s.store.Client().SMembers(ctx, s.queue.Tag(shard)+"chores").Result()
+	chores, err := s.queue.Chores(ctx, shard)
 	if err != nil {
 		s.o.Observer.StoreError("chores")
 		return
@@ -82,24 +70,24 @@ func (s *Sender) doShard(ctx context.Context, shard int) {
 	for _, chore := range chores {
 		kind, what, _ := strings.Cut(chore, ":")
 		switch kind {
-		case "cancel":
+		case queue.ChoreCancel:
 			if err := s.cancelWaiting(ctx, shard, what, -1); err != nil && ctx.Err() == nil {
 				s.log.Error("cancelling deliveries of a deleted webhook; trying again", "webhook_id", webhookPrefix+what, "error", err)
 				s.lookLater(ctx, shard)
 			}
-		case "expunge":
+		case queue.ChoreExpunge:
 			if err := s.expungeOn(ctx, shard, what); err != nil && ctx.Err() == nil {
 				s.log.Error("taking an event's content out of the store; trying again", "error", err)
 				s.lookLater(ctx, shard)
 			}
-		case "account":
+		case queue.ChoreAccount:
 			if err := s.endAccountOn(ctx, shard, what); err != nil && ctx.Err() == nil {
 				s.log.Error("deleting an account; trying again", "account", what, "error", err)
 				s.lookLater(ctx, shard)
 			}
-		case "replay":
+		case queue.ChoreReplay:
 			s.replays.run(ctx, s, shard, what)
-		case "fanout":
+		case queue.ChoreFanout:
 			if err := s.finishPublish(ctx, shard, what); err != nil && ctx.Err() == nil {
 				s.log.Error("finishing a publish that was cut off; trying again", "error", err)
 				s.lookLater(ctx, shard)
@@ -119,27 +107,17 @@ func (s *Sender) lookLater(ctx context.Context, shard int) {
 	})
 }
 
-// cancelBatch bounds one step of cancelling, which makes up to ten writes for each, so that it never holds Redis for long.
-const cancelBatch = 150
-
-// errAnswer can only come from a script and a program of different versions.
-var errAnswer = errors.New("a script's answer does not fit")
-
 // cancelWaiting ends a deleted webhook's waiting deliveries in so many steps, or all of them where steps is negative.
 func (s *Sender) cancelWaiting(ctx context.Context, shard int, lane string, steps int) error {
 	for ; steps != 0; steps-- {
-		answer, err := s.queue.Run(ctx, shard, cancelScript, lane, cancelBatch)
+		left, ended, err := s.queue.Cancel(ctx, shard, lane)
 		if err != nil {
 			return err
 		}
-		counts, _ := answer.([]any)
-		if len(counts) != 2 {
-			return errAnswer
+		if ended > 0 {
+			s.cancelled(ctx, lane, ended)
 		}
-		if n, _ := counts[1].(int64); n > 0 {
-			s.cancelled(ctx, lane, int(n))
-		}
-		if counts[0] == int64(0) {
+		if left == 0 {
 			return nil
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
@@ -71,39 +69,14 @@ func (s *Sender) newDelivery(lane, job string, st *queue.Standing) Delivery {
 	return d
 }
 
-// history reads a webhook's deliveries from one place to another, oldest or newest first. What is older than an event's
-// ID is in another stream under the same places; both are read in one step, as entries move from one to the other.
-func (s *Sender) history(ctx context.Context, shard int, lane string, newestFirst bool, from, to string, count int) ([]redis.XMessage, error) {
-	tag, pipe := s.queue.Tag(shard), s.store.Client().TxPipeline()
-	read, first, second := pipe.XRangeN, tag+"old:"+lane, tag+"idx:"+lane
-	if newestFirst {
-		read, first, second = pipe.XRevRangeN, second, first
-	}
-	one, two := read(ctx, first, from, to, int64(count)), read(ctx, second, from, to, int64(count))
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, s.unavailable("read", err)
-	}
-	entries := one.Val()
-	seen := make(map[string]bool, len(entries))
-	for _, e := range entries {
-		seen[e.ID] = true
-	}
-	for _, e := range two.Val() {
-		if len(entries) < count && !seen[e.ID] { // an aborted script may have left it in both
-			entries = append(entries, e)
-		}
-	}
-	return entries, nil
-}
-
 // inspectEntries says how the jobs of index entries stand.
-func (s *Sender) inspectEntries(ctx context.Context, shard int, lane string, entries []redis.XMessage) ([]queue.Standing, error) {
+func (s *Sender) inspectEntries(ctx context.Context, shard int, lane string, entries []queue.Entry) ([]queue.Standing, error) {
 	if len(entries) == 0 {
 		return nil, nil
 	}
 	jobs := make([]string, len(entries))
 	for i, e := range entries {
-		jobs[i], _ = e.Values["j"].(string)
+		jobs[i] = e.Job
 	}
 	standings, err := s.queue.Inspect(ctx, shard, lane, jobs...)
 	if err != nil {

@@ -14,18 +14,9 @@ import (
 
 	_ "embed"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/dataschema"
-	"github.com/videocloud/webhooks/internal/queue"
-)
-
-var (
-	//go:embed lua/event_type_write.lua
-	eventTypeWriteLua string
-
-	eventTypeWriteScript = queue.Script(eventTypeWriteLua)
+	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
 // EventType is one entry of the catalogue: of the configuration, or made at run time.
@@ -141,9 +132,8 @@ func (s *Sender) readTypes(ctx context.Context) (*catalogue, error) {
 	if _, err := s.store.Shards(ctx); err != nil {
 		return nil, s.unavailable("check", err)
 	}
-	tag := s.queue.Tag(keyShard)
-	version, err := s.store.Client().Get(ctx, tag+"eventtypesv").Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
+	version, err := s.registry.EventTypesVersion(ctx)
+	if err != nil {
 		return nil, s.unavailable("event types", err)
 	}
 	if before != nil && before.version == version {
@@ -155,7 +145,7 @@ func (s *Sender) readTypes(ctx context.Context) (*catalogue, error) {
 	c := s.baseCatalogue()
 	c.asked, c.version = asked, version
 	if version != "" {
-		stored, err := s.store.Client().HGetAll(ctx, tag+"eventtypes").Result()
+		stored, err := s.registry.EventTypes(ctx)
 		if err != nil {
 			return nil, s.unavailable("event types", err)
 		}
@@ -304,21 +294,20 @@ func (s *Sender) changeEventType(ctx context.Context, name string, change func(e
 		} else if !errors.Is(changed, errDeleted) {
 			return EventType{}, changed
 		}
-		outcome, err := s.queue.RunDurable(ctx, keyShard, eventTypeWriteScript, name, stored, text, config.MaxEventTypes)
-		if err != nil {
-			return EventType{}, s.unavailable("event type", err)
-		}
+		err = s.registry.WriteEventType(ctx, name, stored, text, config.MaxEventTypes)
 		s.forgetTypes()
-		switch outcome {
-		case "limit":
+		switch {
+		case errors.Is(err, registry.ErrChanged):
+			continue
+		case errors.Is(err, registry.ErrLimit):
 			return EventType{}, &Error{Code: CodeLimitReached, Message: fmt.Sprintf("there are %d event types made at run time, the most there may be; delete one first", config.MaxEventTypes)}
-		case "ok":
-			if changed != nil {
-				return EventType{}, changed
-			}
-			next := &catalogue{entries: s.baseCatalogue().entries}
-			return next.with(name, text)
+		case err != nil:
+			return EventType{}, s.unavailable("event type", err)
+		case changed != nil:
+			return EventType{}, changed
 		}
+		next := &catalogue{entries: s.baseCatalogue().entries}
+		return next.with(name, text)
 	}
 	return EventType{}, &Error{Code: CodeConflict, Message: "this event type is being changed by others all the time; try again"}
 }

@@ -7,10 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/redis/go-redis/v9"
-
-	"github.com/videocloud/webhooks/internal/queue"
 )
 
 // Explanation is all that is known of an event or a delivery, for its operator. It holds no payload.
@@ -92,19 +88,17 @@ func (s *Sender) explainPayload(ctx context.Context, shard int, x *Explanation, 
 		return nil // what nobody subscribes to is not kept
 	}
 	_, job, _ := deliveryParts(ds[0].ID)
-	key := s.queue.Tag(shard) + "body:" + job
-	pipe := s.store.Client().Pipeline()
-	body, left := pipe.Get(ctx, key), pipe.PTTL(ctx, key)
-	if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
+	body, left, err := s.queue.Payload(ctx, shard, job)
+	if err != nil {
 		return s.unavailable("read", err)
 	}
-	p, ok := decodePayload(queue.PayloadOf(body.Val()), job)
+	p, ok := decodePayload(body, job)
 	if !ok {
 		return nil
 	}
 	x.Size, x.TraceID = p.size(), p.traceID()
-	if left.Val() > 0 {
-		until := time.Now().Add(left.Val()).UTC()
+	if left > 0 {
+		until := time.Now().Add(left).UTC()
 		if end, ok := endOf(ds); ok && lanes == 1 { // its key's own end is only a safety net, see settle.lua
 			if kept := end.Add(s.c.RetentionSucceeded); kept.Before(until) {
 				until = kept

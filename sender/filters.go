@@ -5,11 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/internal/filter"
 	"github.com/videocloud/webhooks/internal/queue"
@@ -37,9 +34,6 @@ func filterVersion(source string) string {
 	sum := sha256.Sum256([]byte(source))
 	return hex.EncodeToString(sum[:10])
 }
-
-// member is how a webhook with this filter stands in the topics that it subscribes to.
-func (r *record) member(source string) string { return queue.Member(r.lane, filterVersion(source)) }
 
 // filters are what this process knows of the filters of webhooks. It is no cache of settings: the store has the last word on which
 // filters decide, see [queue.Asked].
@@ -122,16 +116,17 @@ func (s *Sender) readFilters(ctx context.Context, shard int, unknown []queue.Fil
 	if len(unknown) == 0 {
 		return nil
 	}
-	pipe, found := s.store.Client().Pipeline(), make([]*redis.StringCmd, len(unknown))
+	lanes := make([]string, len(unknown))
 	for i, one := range unknown {
-		found[i] = pipe.HGet(ctx, s.queue.Tag(shard)+"conf:"+one.Lane, "pub")
+		lanes[i] = one.Lane
 	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) { // nil: deleted in between
+	all, err := s.registry.Shown(ctx, shard, lanes)
+	if err != nil {
 		return err
 	}
-	for _, cmd := range found {
+	for _, text := range all {
 		var now shown
-		if json.Unmarshal([]byte(cmd.Val()), &now) == nil && now.Filter != "" {
+		if json.Unmarshal([]byte(text), &now) == nil && now.Filter != "" {
 			s.filters.read(now.Filter)
 		}
 	}

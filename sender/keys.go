@@ -15,23 +15,9 @@ import (
 
 	_ "embed"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
-)
-
-var (
-	//go:embed lua/key_make.lua
-	keyMakeLua string
-	//go:embed lua/key_find.lua
-	keyFindLua string
-	//go:embed lua/key_delete.lua
-	keyDeleteLua string
-
-	keyMakeScript   = queue.Script(keyMakeLua)
-	keyFindScript   = queue.Script(keyFindLua)
-	keyDeleteScript = queue.Script(keyDeleteLua)
+	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
 // Key is an API key that was made at run time. Its value is not part of it: only its hash is kept.
@@ -73,12 +59,6 @@ type keyRecord struct {
 
 // RootOperator stands for who makes keys by other means than a key of the configuration: the operator, who may do all.
 const RootOperator = "operator"
-
-// Keys are found before their account is known, so all live in one shard.
-const keyShard = 0
-
-// deletedAtOnce bounds how many keys one script ends.
-const deletedAtOnce = 100
 
 const (
 	keyIDPrefix    = "key_"
@@ -122,24 +102,22 @@ func (s *Sender) CreateKey(ctx context.Context, in NewKey) (k Key, value string,
 		return k, "", err
 	}
 	record, _ := json.Marshal(r) // strings and a number
-	v, err := s.queue.RunDurable(ctx, keyShard, keyMakeScript, k.ID, r.Sum, string(record), k.Account, k.By, ends, config.MaxKeys)
-	if err != nil {
+	k.CreatedAt, err = s.registry.MakeKey(ctx, registry.NewKey{
+		ID: k.ID, Sum: r.Sum, Record: string(record), Account: k.Account, By: k.By, Ends: ends, Most: config.MaxKeys,
+	})
+	switch {
+	case errors.Is(err, registry.ErrGone):
+		return k, "", &Error{Code: CodeUnauthorized, Message: "the key that asks for this was deleted meanwhile"}
+	case errors.Is(err, registry.ErrLimit):
+		return k, "", &Error{Code: CodeLimitReached, Message: fmt.Sprintf("this account has %d keys, the most there may be; delete some first", config.MaxKeys)}
+	case err != nil:
 		return k, "", s.unavailable("key", err)
 	}
-	switch v := v.(type) {
-	case int64:
-		k.CreatedAt = time.UnixMilli(v).UTC()
-		// Again: the account may have been deleted meanwhile, whose keys are in another shard.
-		if err := s.openFor(ctx, k.Account); err != nil {
-			return k, "", errors.Join(err, s.endKeys(ctx, k.ID))
-		}
-		return k, value, nil
-	case string:
-		if v == "ended" {
-			return k, "", &Error{Code: CodeUnauthorized, Message: "the key that asks for this was deleted meanwhile"}
-		}
+	// Again: the account may have been deleted meanwhile, whose keys are in another shard.
+	if err := s.openFor(ctx, k.Account); err != nil {
+		return k, "", errors.Join(err, s.endKeys(ctx, k.ID))
 	}
-	return k, "", &Error{Code: CodeLimitReached, Message: fmt.Sprintf("this account has %d keys, the most there may be; delete some first", config.MaxKeys)}
+	return k, value, nil
 }
 
 // openFor notes the account that a key is for, * being none.
@@ -159,25 +137,20 @@ func (s *Sender) FindKey(ctx context.Context, value string) (Key, error) {
 	if _, err := s.shard(ctx, config.DefaultAccount); err != nil {
 		return Key{}, err
 	}
-	v, err := s.queue.Run(ctx, keyShard, keyFindScript, keySum(value))
+	id, record, err := s.registry.FindKey(ctx, keySum(value))
 	if err != nil {
 		return Key{}, s.unavailable("key", err)
 	}
-	found, _ := v.([]any)
-	if len(found) < 2 {
-		return Key{}, errNotFound
-	}
-	id, _ := found[0].(string)
-	return readKey(id, found[1])
+	return readKey(id, record)
 }
 
-func readKey(id string, record any) (Key, error) {
-	text, ok := record.(string)
-	if !ok {
+// readKey reads the record of a key; without one there is none.
+func readKey(id, record string) (Key, error) {
+	if record == "" {
 		return Key{}, errNotFound
 	}
 	var r keyRecord
-	if err := json.Unmarshal([]byte(text), &r); err != nil {
+	if err := json.Unmarshal([]byte(record), &r); err != nil {
 		return Key{}, fmt.Errorf("reading key %s: %w", id, err)
 	}
 	k := Key{ID: id, Account: r.Account, Role: r.Role, WebhookID: r.WebhookID, Description: r.Description, By: r.By, Root: r.Root}
@@ -207,43 +180,24 @@ func (s *Sender) ListKeys(ctx context.Context, account, cursor string, limit int
 	if err := s.endKeys(ctx); err != nil {
 		return nil, "", err
 	}
-	tag, order := s.queue.Tag(keyShard), "apikeysall"
-	if account != "*" {
-		order = "apikeysof:" + account
+	of := account
+	if account == "*" {
+		of = ""
 	}
-	ids, err := s.store.Client().ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
-		Key: tag + order, ByScore: true, Start: "(" + after, Stop: "+inf", Count: int64(limit) + 1,
-	}).Result()
+	list, more, err := s.registry.ListKeys(ctx, of, after, limit)
 	if err != nil {
 		return nil, "", s.unavailable("keys", err)
 	}
-	if len(ids) > limit {
-		ids = ids[:limit]
-		next = writeCursor(strconv.FormatInt(int64(ids[limit-1].Score), 10))
+	if more {
+		next = writeCursor(strconv.FormatInt(list[limit-1].Created, 10))
 	}
-	if len(ids) == 0 {
-		return []Key{}, "", nil
-	}
-	names := make([]string, len(ids))
-	for i, z := range ids {
-		names[i], _ = z.Member.(string)
-	}
-	pipe := s.store.Client().TxPipeline() // one reading
-	records, used := pipe.HMGet(ctx, tag+"apikeys", names...), pipe.HMGet(ctx, tag+"apikeysused", names...)
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, "", s.unavailable("keys", err)
-	}
-	items = make([]Key, 0, len(ids))
-	for i, id := range names {
-		k, err := readKey(id, records.Val()[i])
+	items = make([]Key, 0, len(list))
+	for _, found := range list {
+		k, err := readKey(found.ID, found.Record)
 		if err != nil {
 			continue // deleted in between
 		}
-		k.CreatedAt = time.UnixMilli(int64(ids[i].Score)).UTC()
-		if hour, ok := used.Val()[i].(string); ok {
-			h, _ := strconv.ParseInt(hour, 10, 64)
-			k.LastUsedAt = time.Unix(h*3600, 0).UTC()
-		}
+		k.CreatedAt, k.LastUsedAt = time.UnixMilli(found.Created).UTC(), found.Used
 		items = append(items, k)
 	}
 	return items, next, nil
@@ -254,10 +208,7 @@ func (s *Sender) DeleteKey(ctx context.Context, account, id string) error {
 	if _, err := s.shard(ctx, config.DefaultAccount); err != nil {
 		return err
 	}
-	record, err := s.store.Client().HGet(ctx, s.queue.Tag(keyShard)+"apikeys", id).Result()
-	if err == redis.Nil {
-		return errNotFound
-	}
+	record, err := s.registry.KeyRecord(ctx, id)
 	if err != nil {
 		return s.unavailable("key", err)
 	}
@@ -272,19 +223,9 @@ func (s *Sender) DeleteKey(ctx context.Context, account, id string) error {
 }
 
 // endKeys ends keys and all that they made; without any, those whose time is over.
-func (s *Sender) endKeys(ctx context.Context, ids ...any) error {
-	args := append([]any{deletedAtOnce}, ids...)
-	for {
-		left, err := s.queue.RunDurable(ctx, keyShard, keyDeleteScript, args...)
-		if err != nil {
-			return s.unavailable("key", err)
-		}
-		if left == int64(0) {
-			if len(ids) == 0 {
-				return nil
-			}
-			ids, args = nil, []any{deletedAtOnce} // what was left to be found again
-			continue
-		}
+func (s *Sender) endKeys(ctx context.Context, ids ...string) error {
+	if err := s.registry.EndKeys(ctx, ids...); err != nil {
+		return s.unavailable("key", err)
 	}
+	return nil
 }

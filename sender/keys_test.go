@@ -7,7 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/internal/redistest"
+	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
 func TestKeys(t *testing.T) {
@@ -42,7 +44,7 @@ func TestKeysAreKeptAsHashes(t *testing.T) {
 		b := newBundle(t, store, nil)
 		_, value, err := b.CreateKey(t.Context(), NewKey{Account: "shop", Role: "all"})
 		require.NoError(t, err)
-		all, err := store.Client().HGetAll(t.Context(), b.queue.Tag(keyShard)+"apikeys").Result()
+		all, err := store.Client().HGetAll(t.Context(), b.queue.Key(registry.Home, queue.KeyAPIKeys)).Result()
 		require.NoError(t, err)
 		require.NotContains(t, fmt.Sprint(all), value)
 	})

@@ -165,7 +165,7 @@ func TestLesson56_DisabledDuringReplay(t *testing.T) {
 		_, job, _ := deliveryParts(b.publish(guideData).Deliveries[0].ID)
 		eventually(t, "both failed", func() bool { return b.failed(w) == 2 })
 		require.NoError(t, store.Client().HSet(t.Context(), b.queue.Tag(shard)+"conf:"+laneOf(w.ID), "st", "disabled").Err())
-		key := replayKey("rpl_test")
+		key := string(queue.KeyReplay) + "rpl_test"
 		require.NoError(t, store.Client().HSet(t.Context(), b.queue.Tag(shard)+key, "cursor", "0").Err())
 		_, err := other.queue.ResendMoving(t.Context(), shard, queue.Cursor{Key: key, From: "0", To: "1", Owner: "me"}, laneOf(w.ID), []string{job})
 		require.NoError(t, err)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/wneessen/go-mail"
+
+	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
 // threadsKept is how long a mail about a webhook is known, for those that follow to stand under it.
@@ -60,31 +62,29 @@ func (s *Sender) mail(ctx context.Context, l *letter) (string, error) {
 			return "", err
 		}
 	}
-	threads := s.queue.Tag(l.shard) + "thread:" + l.box
-	if err := s.underOutage(ctx, threads, m); err != nil {
+	if err := s.underOutage(ctx, l, m); err != nil {
 		return "", err
 	}
 	answer, err := s.post(ctx, m, "notice")
 	if err != nil {
 		return "", err
 	}
-	s.rememberThreads(ctx, threads, m)
+	s.rememberThreads(ctx, l, m)
 	return answer, nil
 }
 
 // underOutage has a mail refer to those that told of the same webhooks before.
-func (s *Sender) underOutage(ctx context.Context, threads string, m *message) error {
+func (s *Sender) underOutage(ctx context.Context, l *letter, m *message) error {
 	lanes := make([]string, len(m.all))
 	for i, o := range m.all {
 		lanes[i] = o.Lane
 	}
-	values, err := s.store.Client().HMGet(ctx, threads, lanes...).Result()
+	threads, err := s.registry.Threads(ctx, l.shard, l.box, lanes)
 	if err != nil {
 		return s.unavailable("mail", err)
 	}
 	var before []thread
-	for _, v := range values {
-		text, _ := v.(string)
+	for _, text := range threads {
 		var t thread
 		if json.Unmarshal([]byte(text), &t) == nil && t.ID != m.id {
 			before = append(before, t)
@@ -101,18 +101,16 @@ func (s *Sender) underOutage(ctx context.Context, threads string, m *message) er
 }
 
 // rememberThreads notes the mail that told of an outage first. Failure policy: without it the next one stands by itself.
-func (s *Sender) rememberThreads(ctx context.Context, threads string, m *message) {
+func (s *Sender) rememberThreads(ctx context.Context, l *letter, m *message) {
 	text, _ := json.Marshal(thread{m.id, m.Subject}) // strings
-	pipe := s.store.Client().Pipeline()
-	for _, o := range m.all {
-		if o.state == stateRecovered {
-			pipe.HDel(ctx, threads, o.Lane)
-		} else {
-			pipe.HSetNX(ctx, threads, o.Lane, string(text))
+	threads := make([]registry.Thread, len(m.all))
+	for i, o := range m.all {
+		threads[i].Lane = o.Lane
+		if o.state != stateRecovered {
+			threads[i].Mail = string(text)
 		}
 	}
-	pipe.PExpire(ctx, threads, threadsKept)
-	if _, err := pipe.Exec(ctx); err != nil {
+	if err := s.registry.KeepThreads(ctx, l.shard, l.box, threads, threadsKept); err != nil {
 		s.o.Observer.StoreError("mail")
 	}
 }

@@ -14,20 +14,7 @@ import (
 
 	_ "embed"
 
-	"github.com/videocloud/webhooks/internal/queue"
-)
-
-var (
-	//go:embed lua/mail_add.lua
-	mailAddLua string
-	//go:embed lua/mail_claim.lua
-	mailClaimLua string
-	//go:embed lua/mail_done.lua
-	mailDoneLua string
-
-	mailAddScript   = queue.Script(mailAddLua)
-	mailClaimScript = queue.Script(mailClaimLua)
-	mailDoneScript  = queue.Script(mailDoneLua)
+	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
 // Kinds of mailboxes. A process empties those for which it knows a server.
@@ -58,7 +45,7 @@ const (
 	maxMailed = 500
 	// fieldConfirm stands in a mailbox for the first mail to an address, and fieldTries for how often it was tried.
 	fieldConfirm = "#confirm"
-	fieldTries   = "#tries"
+	fieldTries   = registry.MailTries
 )
 
 // mailRetry is the schedule of messages that no server took; what is not taken by its end is given up.
@@ -141,7 +128,7 @@ func (s *Sender) tell(ctx context.Context, shard int, r *record, n notice, of *a
 }
 
 func (s *Sender) mailbox(ctx context.Context, shard int, kind, box, field, value string, gather time.Duration) error {
-	if _, err := s.queue.RunDurable(ctx, shard, mailAddScript, kind, box, field, value, gather.Milliseconds()); err != nil {
+	if err := s.registry.AddMail(ctx, shard, kind, box, field, value, gather); err != nil {
 		return err
 	}
 	select {
@@ -234,19 +221,11 @@ var errRefused = errors.New("refused for good")
 // emptyMailbox sends what one mailbox has to say, where one is due. It returns how long until the next is, 0 where there
 // may be more now, and a negative time where there is none.
 func (s *Sender) emptyMailbox(ctx context.Context, shard int, kind string, send func(context.Context, *letter) error) (time.Duration, error) {
-	v, err := s.queue.Run(ctx, shard, mailClaimScript, kind, mailLease.Milliseconds())
-	if err != nil {
-		return 0, err
+	found, err := s.registry.ClaimMailbox(ctx, shard, kind, mailLease)
+	if err != nil || found.Box == "" {
+		return found.Wait, err
 	}
-	answer, ok := v.([]any)
-	if !ok || len(answer) == 0 {
-		return 0, errAnswer
-	}
-	if len(answer) < 3 {
-		ms, _ := answer[0].(int64)
-		return time.Duration(ms) * time.Millisecond, nil
-	}
-	l := readLetter(shard, answer[1], answer[2])
+	l := readLetter(shard, found.Box, found.Content)
 	bounded, cancel := context.WithTimeout(ctx, mailTimeout)
 	err = send(bounded, l)
 	cancel()
@@ -256,16 +235,9 @@ func (s *Sender) emptyMailbox(ctx context.Context, shard int, kind string, send 
 	return 0, s.mailed(ctx, kind, l, err)
 }
 
-func readLetter(shard int, box, content any) *letter {
-	l := &letter{shard: shard}
-	l.box, _ = box.(string)
+func readLetter(shard int, box string, fields map[string]string) *letter {
+	l := &letter{shard: shard, box: box}
 	l.account, l.address, _ = strings.Cut(l.box, "/")
-	list, _ := content.([]any)
-	fields := map[string]string{}
-	for i := 0; i+1 < len(list); i += 2 {
-		name, _ := list[i].(string)
-		fields[name], _ = list[i+1].(string)
-	}
 	l.tries, _ = strconv.Atoi(fields[fieldTries])
 	delete(fields, fieldTries)
 	if _, l.confirm = fields[fieldConfirm]; l.confirm {
@@ -297,7 +269,8 @@ func (s *Sender) mailed(ctx context.Context, kind string, l *letter, err error) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mailTimeout)
 	defer cancel()
 	attrs := []any{"to", l.address, "account", l.account, "notices", len(l.notices)}
-	again, pause := "", mailPause
+	var again time.Duration // 0: it was told, or given up
+	pause := mailPause
 	if kind == boxesOfSlack {
 		pause, attrs = slackPause, []any{"to", "notify_slack", "notices", len(l.notices)}
 	}
@@ -311,18 +284,13 @@ func (s *Sender) mailed(ctx context.Context, kind string, l *letter, err error) 
 	case l.tries >= len(s.mails.schedule):
 		s.log.ErrorContext(ctx, "mail.given_up", append(attrs, "error", err)...)
 	default:
-		wait := s.mails.schedule[l.tries]
-		again = strconv.FormatInt(wait.Milliseconds(), 10)
-		s.log.WarnContext(ctx, "mail.failed", append(attrs, "error", err, "next_try_in", wait.String())...)
+		again = s.mails.schedule[l.tries]
+		s.log.WarnContext(ctx, "mail.failed", append(attrs, "error", err, "next_try_in", again.String())...)
 	}
-	args := []any{kind, l.box, again, pause.Milliseconds(), l.tries + 1}
-	if again == "" {
-		for _, name := range l.fields {
-			args = append(args, name)
-		}
+	if again > 0 {
+		return s.registry.MailAgain(ctx, l.shard, kind, l.box, again, l.tries+1)
 	}
-	_, e := s.queue.RunDurable(ctx, l.shard, mailDoneScript, args...)
-	return e
+	return s.registry.MailTold(ctx, l.shard, kind, l.box, l.fields, pause)
 }
 
 // errNobody says that there is nobody any more to tell it to, so that nothing was sent.

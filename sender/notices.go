@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/destination"
 	"github.com/videocloud/webhooks/internal/queue"
@@ -47,9 +45,8 @@ const outboxBatch = 50
 // Failure policy: an entry is removed after its notice was published. A crash in between has it published again under
 // the same event ID, which the store recognises; the log line and the operator's event may then come twice.
 func (s *Sender) sendNotices(ctx context.Context, shard int) error {
-	outbox := s.queue.Tag(shard) + "outbox"
 	for {
-		entries, err := s.store.Client().XRangeN(ctx, outbox, "-", "+", outboxBatch).Result()
+		entries, err := s.queue.Notices(ctx, shard, outboxBatch)
 		if err != nil || len(entries) == 0 {
 			return err
 		}
@@ -57,25 +54,16 @@ func (s *Sender) sendNotices(ctx context.Context, shard int) error {
 			if err := s.sendNotice(ctx, shard, readNotice(e)); err != nil {
 				return err
 			}
-			// XDEL says whether we were the one who removed it; another process may have been at it as well.
-			if err := s.store.Client().XDel(ctx, outbox, e.ID).Err(); err != nil {
+			if err := s.queue.NoticeTold(ctx, shard, e.ID); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func readNotice(e redis.XMessage) notice {
-	field := func(name string) string {
-		v, _ := e.Values[name].(string)
-		return v
-	}
-	n := notice{id: e.ID, kind: field("k"), lane: field("l")}
-	_ = json.Unmarshal([]byte(field("d")), &n.detail) // empty for a recovery
-	if ms, err := strconv.ParseInt(field("s"), 10, 64); err == nil {
-		n.since = time.UnixMilli(ms).UTC()
-	}
-	n.count, _ = strconv.Atoi(field("n"))
+func readNotice(e queue.Notice) notice {
+	n := notice{id: e.ID, kind: e.Kind, lane: e.Lane, since: e.Since, count: e.Count}
+	_ = json.Unmarshal([]byte(e.Detail), &n.detail) // empty for a recovery
 	return n
 }
 
@@ -97,11 +85,11 @@ type noticeData struct {
 }
 
 func (s *Sender) sendNotice(ctx context.Context, shard int, n notice) error {
-	values, err := s.store.Client().HMGet(ctx, s.queue.Tag(shard)+"conf:"+n.lane, recordFields...).Result()
+	w, err := s.registry.Webhook(ctx, shard, n.lane)
 	if err != nil {
 		return err
 	}
-	r, err := readRecord(n.lane, values)
+	r, err := readRecord(w)
 	if err != nil {
 		return nil // deleted in between: its owner knows
 	}

@@ -228,8 +228,7 @@ func TestLesson20_NoticeSurvivesACrash(t *testing.T) {
 		crashing.reaches(p, StateFailed)
 		crash()
 		<-done
-		outbox := crashing.queue.Tag(mustShard(t, crashing)) + "outbox"
-		entries, err := store.Client().XRange(t.Context(), outbox, "-", "+").Result()
+		entries, err := crashing.queue.Notices(t.Context(), mustShard(t, crashing), 10)
 		require.NoError(t, err)
 		require.Len(t, entries, 1)
 		require.Empty(t, owner.got())
@@ -238,8 +237,8 @@ func TestLesson20_NoticeSurvivesACrash(t *testing.T) {
 
 		b := newBundle(t, store, configure).start()
 		eventually(t, "the outbox is empty", func() bool {
-			n, err := store.Client().XLen(t.Context(), outbox).Result()
-			return err == nil && n == 0
+			left, err := crashing.queue.Notices(t.Context(), mustShard(t, crashing), 1)
+			return err == nil && len(left) == 0
 		})
 		eventually(t, "told", func() bool { return len(owner.got()) > 0 && len(operator.got()) > 0 })
 		b.reaches(b.publish(guideData), StateFailed) // whatever was queued twice would have gone out before it

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/internal/seal"
+	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
 // ErrNoKey means that there is no encryption_key to encrypt with.
@@ -79,14 +80,11 @@ func (s *Sender) reseal(ctx context.Context, account, id string) (bool, error) {
 		if err != nil || !stale {
 			return false, err
 		}
-		outcome, err := s.rewrite(ctx, shard, r, m, "", &r.shown)
-		switch {
-		case err != nil:
-			return false, err
-		case outcome == "gone":
-			return false, errNotFound
-		case outcome == "ok":
+		switch err := s.rewrite(ctx, shard, r, m, "", &r.shown); {
+		case err == nil:
 			return true, nil
+		case !errors.Is(err, registry.ErrChanged):
+			return false, s.notWritten("update", err)
 		}
 	}
 	return false, &Error{Code: CodeConflict, Message: "webhook " + id + " is being changed by others all the time; try again"}

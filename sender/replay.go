@@ -9,6 +9,7 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
 // A replay goes through a webhook's index from its place on, in steps: each step finds the deliveries that match, makes
@@ -48,8 +49,6 @@ func (sel selection) matches(st queue.Standing) bool {
 	return st.State == queue.StateFailed || sel.All && st.State == queue.StateSucceeded
 }
 
-func replayKey(id string) string { return "replay:" + id }
-
 // StartReplay selects deliveries of a webhook and queues them again, at 100 a second. With DryRun it only counts.
 func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r ReplayRequest) (Replay, error) {
 	sel, since, err := s.selection(r)
@@ -65,7 +64,7 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 	}
 	sel.Lane = hook.lane
 	// Until now by Redis' clock, so that what the replay itself causes is not part of it.
-	now, err := s.store.Client().Time(ctx).Result()
+	now, err := s.registry.Now(ctx)
 	if err != nil {
 		return Replay{}, s.unavailable("replay", err)
 	}
@@ -84,8 +83,8 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 		out.Unavailable += step.unavailable
 		place = step.next
 		if sel.All && !r.DryRun {
-			if err := s.leaveOut(ctx, shard, id, step.open); err != nil {
-				return Replay{}, err
+			if err := s.registry.LeaveOut(ctx, shard, id, step.open); err != nil {
+				return Replay{}, s.unavailable("replay", err)
 			}
 		}
 	}
@@ -94,36 +93,15 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 	}
 	out.ID, out.State = id, replayRunning
 	selected, _ := json.Marshal(sel) // strings only
-	v, err := s.queue.RunDurable(ctx, shard, replayMakeScript, out.ID, sel.Lane, account, mostReplays, now.UnixMilli(), "cursor", since,
-		"state", replayRunning, "matched", out.Matched, "unavailable", out.Unavailable, "sent", 0, "selection", string(selected))
+	err = s.registry.StartReplay(ctx, shard, out.ID, sel.Lane, registry.Replay{
+		Account: account, Cursor: since, State: replayRunning, Matched: out.Matched, Unavailable: out.Unavailable,
+		Created: now, Selection: string(selected),
+	})
 	if err != nil {
-		return Replay{}, s.unavailable("replay", err)
-	}
-	if v == int64(0) {
-		return Replay{}, errNotFound
+		return Replay{}, s.notWritten("replay", err)
 	}
 	s.look(shard)
 	return out, nil
-}
-
-// leftOut ends the key of the deliveries that a replay of all leaves out: those that waited or were under way when it
-// began. Most of them will have succeeded by the time that it comes to them, and nobody asked to have them twice.
-const leftOut = ":left-out"
-
-// unstarted is how long a replay may take to begin. If it never does, its key goes.
-const unstarted = time.Hour
-
-func (s *Sender) leaveOut(ctx context.Context, shard int, id string, jobs []any) error {
-	if len(jobs) == 0 {
-		return nil
-	}
-	key, pipe := s.queue.Tag(shard)+replayKey(id)+leftOut, s.store.Client().TxPipeline()
-	pipe.SAdd(ctx, key, jobs...)
-	pipe.PExpire(ctx, key, unstarted)
-	if _, err := pipe.Exec(ctx); err != nil {
-		return s.unavailable("replay", err)
-	}
-	return nil
 }
 
 func (s *Sender) selection(r ReplayRequest) (sel selection, since string, err error) {
@@ -155,7 +133,7 @@ func (s *Sender) selection(r ReplayRequest) (sel selection, since string, err er
 // step is what one step of a replay found.
 type step struct {
 	jobs        []string
-	open        []any // those that wait or are under way
+	open        []string // those that wait or are under way
 	unavailable int
 	next        string // where the next step begins; "" where this was the last
 }
@@ -164,9 +142,9 @@ type step struct {
 func (s *Sender) replayStep(ctx context.Context, shard int, sel selection, from string, most int) (step, error) {
 	var st step
 	for scanned, count := 0, min(most, inspectBatch); ; count = inspectBatch {
-		entries, err := s.history(ctx, shard, sel.Lane, false, from, sel.Until, count)
+		entries, err := s.queue.History(ctx, shard, sel.Lane, false, from, sel.Until, count)
 		if err != nil {
-			return step{}, err
+			return step{}, s.unavailable("read", err)
 		}
 		standings, err := s.inspectEntries(ctx, shard, sel.Lane, entries)
 		if err != nil {
@@ -176,13 +154,12 @@ func (s *Sender) replayStep(ctx context.Context, shard int, sel selection, from 
 			from = "(" + e.ID
 			switch {
 			case standings[i].State.Open():
-				st.open = append(st.open, e.Values["j"])
+				st.open = append(st.open, e.Job)
 			case !sel.matches(standings[i]):
 			case !standings[i].Payload:
 				st.unavailable++
 			default:
-				job, _ := e.Values["j"].(string)
-				if st.jobs = append(st.jobs, job); len(st.jobs) == most {
+				if st.jobs = append(st.jobs, e.Job); len(st.jobs) == most {
 					st.next = from
 					return st, nil
 				}
@@ -208,11 +185,11 @@ func (s *Sender) Replay(ctx context.Context, account, id string) (Replay, error)
 	if err != nil {
 		return Replay{}, err
 	}
-	if r.account != account {
+	if r.Account != account {
 		return Replay{}, errNotFound
 	}
 	return Replay{
-		ID: id, WebhookID: webhookPrefix + sel.Lane, State: r.state, Matched: r.matched, Unavailable: r.unavailable, Sent: r.sent, NotSent: r.notSent,
-		CreatedAt: time.UnixMilli(r.created).UTC(),
+		ID: id, WebhookID: webhookPrefix + sel.Lane, State: r.State, Matched: r.Matched, Unavailable: r.Unavailable, Sent: r.Sent, NotSent: notSent(r.NotSent),
+		CreatedAt: r.Created,
 	}, nil
 }

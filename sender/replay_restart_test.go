@@ -170,7 +170,7 @@ func TestReplayEndsAfterACrash(t *testing.T) {
 		r := b.replay(w, ReplayRequest{})
 		_, err := b.stepReplay(t.Context(), mustShard(t, b), r.ID, "me")
 		require.NoError(t, err)
-		key := b.queue.Tag(mustShard(t, b)) + replayKey(r.ID)
+		key := b.queue.Key(mustShard(t, b), queue.KeyReplay, r.ID)
 		require.NoError(t, store.Client().HSet(t.Context(), key, "state", replayRunning).Err())
 		require.NoError(t, store.Client().Persist(t.Context(), key).Err())
 		require.NoError(t, store.Client().SAdd(t.Context(), b.queue.Tag(mustShard(t, b))+"chores", "replay:"+r.ID).Err())
@@ -195,12 +195,12 @@ func TestReplayStepsOnlyFromItsPlace(t *testing.T) {
 	shard := mustShard(t, b)
 	before, sel, err := b.readReplay(t.Context(), shard, r.ID)
 	require.NoError(t, err)
-	prepared, err := b.replayStep(t.Context(), shard, sel, before.cursor, 10)
+	prepared, err := b.replayStep(t.Context(), shard, sel, before.Cursor, 10)
 	require.NoError(t, err)
 	require.Len(t, prepared.jobs, 10)
 	_, err = b.stepReplay(t.Context(), shard, r.ID, "one")
 	require.NoError(t, err)
-	cursor := queue.Cursor{Key: replayKey(r.ID), From: before.cursor, To: prepared.next, Owner: "two", Hold: time.Second}
+	cursor := queue.Cursor{Key: b.registry.ReplayCursor(r.ID), From: before.Cursor, To: prepared.next, Owner: "two", Hold: time.Second}
 	for range 2 { // while the other holds it, and after that
 		_, err = b.queue.ResendMoving(t.Context(), shard, cursor, sel.Lane, prepared.jobs)
 		require.ErrorIs(t, err, queue.ErrCursorMoved)

@@ -4,15 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
 // pace is how fast replays go.
@@ -25,68 +23,39 @@ type pace struct {
 // replayPace keeps a replay at 100 deliveries a second.
 var replayPace = pace{step: 10, pause: 100 * time.Millisecond, hold: 5 * time.Second}
 
-// withoutLeftOut returns the jobs that a replay doesn't leave out.
-func (s *Sender) withoutLeftOut(ctx context.Context, shard int, id string, jobs []string) ([]string, error) {
-	if len(jobs) == 0 {
-		return jobs, nil
-	}
-	members := make([]any, len(jobs))
-	for i, job := range jobs {
-		members[i] = job
-	}
-	left, err := s.store.Client().SMIsMember(ctx, s.queue.Tag(shard)+replayKey(id)+leftOut, members...).Result()
-	if err != nil {
-		return nil, s.unavailable("replay", err)
-	}
-	kept := jobs[:0]
-	for i, job := range jobs {
-		if !left[i] {
-			kept = append(kept, job)
-		}
-	}
-	return kept, nil
-}
-
-// replayRecord is a replay as it stands in the store.
-type replayRecord struct {
-	account, cursor, state     string
-	matched, unavailable, sent int
-	created                    int64
-	notSent                    map[string]int
-}
-
 // notSentReasons are the API's words for why a delivery was not queued again.
 var notSentReasons = map[queue.Resent]string{
 	queue.ResentUnderWay: "underWay", queue.ResentUnavailable: "unavailable", queue.ResentUnknown: "unavailable",
 	queue.ResentBacklog: ReasonBacklog, queue.ResentDisabled: ReasonDisabled,
 }
 
-func (s *Sender) readReplay(ctx context.Context, shard int, id string) (r replayRecord, sel selection, err error) {
-	if !strings.HasPrefix(id, replayPrefix) || len(id) != len(replayPrefix)+queue.JobIDLength {
-		return r, sel, errNotFound
+func notSent(counts map[queue.Resent]int) map[string]int {
+	if len(counts) == 0 {
+		return nil
 	}
-	h, err := s.store.Client().HGetAll(ctx, s.queue.Tag(shard)+replayKey(id)).Result()
-	if err != nil {
-		return r, sel, s.unavailable("replay", err)
+	by := map[string]int{}
+	for reason, n := range counts {
+		by[notSentReasons[reason]] += n
 	}
-	if len(h) == 0 {
-		return r, sel, errNotFound
+	return by
+}
+
+func isReplayID(id string) bool {
+	return strings.HasPrefix(id, replayPrefix) && len(id) == len(replayPrefix)+queue.JobIDLength
+}
+
+func (s *Sender) readReplay(ctx context.Context, shard int, id string) (r *registry.Replay, sel selection, err error) {
+	if !isReplayID(id) {
+		return nil, sel, errNotFound
 	}
-	r = replayRecord{account: h["account"], cursor: h["cursor"], state: h["state"]}
-	for field, n := range map[string]*int{"matched": &r.matched, "unavailable": &r.unavailable, "sent": &r.sent} {
-		*n, _ = strconv.Atoi(h[field])
+	r, err = s.registry.Replay(ctx, shard, id)
+	switch {
+	case err != nil:
+		return nil, sel, s.unavailable("replay", err)
+	case r == nil:
+		return nil, sel, errNotFound
 	}
-	r.created, _ = strconv.ParseInt(h["created"], 10, 64)
-	for field, value := range h {
-		if outcome, ok := strings.CutPrefix(field, "not:"); ok {
-			if r.notSent == nil {
-				r.notSent = map[string]int{}
-			}
-			n, _ := strconv.Atoi(value)
-			r.notSent[notSentReasons[queue.Resent(outcome)]] += n
-		}
-	}
-	return r, sel, json.Unmarshal([]byte(h["selection"]), &sel)
+	return r, sel, json.Unmarshal([]byte(r.Selection), &sel)
 }
 
 // replays are those that this process works on.
@@ -148,29 +117,29 @@ func (s *Sender) stepReplay(ctx context.Context, shard int, id, owner string) (d
 	if errors.Is(err, errNotFound) {
 		return true, nil
 	}
-	if err != nil || r.state != replayRunning {
-		return r.state != "" && r.state != replayRunning, err
+	if err != nil || r.State != replayRunning {
+		return err == nil, err
 	}
-	if status, err := s.store.Client().HGet(ctx, s.queue.Tag(shard)+"conf:"+sel.Lane, "st").Result(); err == redis.Nil || status == "deleted" {
+	if deleted, err := s.queue.LaneDeleted(ctx, shard, sel.Lane); err == nil && deleted {
 		return true, s.endReplay(ctx, shard, id, replayCancelled)
 	}
-	if r.cursor == replayEnd { // whoever made the last step died before it said so
+	if r.Cursor == replayEnd { // whoever made the last step died before it said so
 		return true, s.endReplay(ctx, shard, id, replayDone)
 	}
-	st, err := s.replayStep(ctx, shard, sel, r.cursor, min(s.pace.step, s.c.MaxPending))
+	st, err := s.replayStep(ctx, shard, sel, r.Cursor, min(s.pace.step, s.c.MaxPending))
 	if err != nil {
 		return false, err
 	}
 	if sel.All {
-		if st.jobs, err = s.withoutLeftOut(ctx, shard, id, st.jobs); err != nil {
-			return false, err
+		if st.jobs, err = s.registry.WithoutLeftOut(ctx, shard, id, st.jobs); err != nil {
+			return false, s.unavailable("replay", err)
 		}
 	}
 	to := st.next
 	if to == "" {
 		to = replayEnd
 	}
-	c := queue.Cursor{Key: replayKey(id), From: r.cursor, To: to, Owner: owner, Hold: s.pace.hold, Pace: s.pace.pause}
+	c := queue.Cursor{Key: s.registry.ReplayCursor(id), From: r.Cursor, To: to, Owner: owner, Hold: s.pace.hold, Pace: s.pace.pause}
 	if _, err := s.queue.ResendMoving(ctx, shard, c, sel.Lane, st.jobs); err != nil {
 		return false, err
 	}

@@ -185,7 +185,7 @@ func TestReplaySelects(t *testing.T) {
 			require.Equal(t, c.matched, r.Matched, name)
 			require.Equal(t, Replay{WebhookID: w.ID, State: replayDryRun, Matched: c.matched, CreatedAt: r.CreatedAt}, r, name)
 		}
-		keys, err := store.Client().Keys(t.Context(), "*"+replayKey("")+"*").Result()
+		keys, err := store.Client().Keys(t.Context(), "*"+string(queue.KeyReplay)+"*").Result()
 		require.NoError(t, err)
 		require.Empty(t, keys, "a dry run leaves nothing")
 		before, _ := got.all()

@@ -8,32 +8,12 @@ import (
 
 	_ "embed"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/internal/queue"
 )
 
-var (
-	//go:embed lua/replay_make.lua
-	replayMakeLua string
-	//go:embed lua/replay_end.lua
-	replayEndLua string
-
-	replayMakeScript = queue.Script(replayMakeLua)
-	replayEndScript  = queue.Script(replayEndLua)
-)
-
-// replaysOf names the order in which an account's replays began.
-func replaysOf(account string) string { return "replays:" + account }
-
-// mostReplays is how many of an account's replays are listed: the latest.
-const mostReplays = 1000
-
-// endReplay ends a replay, unless somebody else did so before.
+// endReplay ends a replay that still runs.
 func (s *Sender) endReplay(ctx context.Context, shard int, id, state string) error {
-	_, err := s.queue.Run(ctx, shard, replayEndScript, id, state, replayKept.Milliseconds())
-	return err
+	return s.registry.EndReplay(ctx, shard, id, state, replayKept)
 }
 
 // ListReplays returns an account's replays that can still be looked at, newest first, and the cursor of the next page.
@@ -45,30 +25,24 @@ func (s *Sender) ListReplays(ctx context.Context, account, cursor string, limit 
 	if err != nil {
 		return nil, "", err
 	}
-	place := "+inf"
 	if before != "" {
 		if _, err := strconv.ParseUint(before, 10, 63); err != nil {
 			return nil, "", errCursor
 		}
-		place = "(" + before
 	}
 	shard, err := s.shard(ctx, account)
 	if err != nil {
 		return nil, "", err
 	}
-	ids, err := s.store.Client().ZRevRangeByScoreWithScores(ctx, s.queue.Tag(shard)+replaysOf(account), &redis.ZRangeBy{
-		Min: "-inf", Max: place, Count: int64(limit) + 1,
-	}).Result()
+	ids, place, err := s.registry.ListReplays(ctx, shard, account, before, limit)
 	if err != nil {
 		return nil, "", s.unavailable("replays", err)
 	}
-	if len(ids) > limit {
-		ids = ids[:limit]
-		next = writeCursor(strconv.FormatInt(int64(ids[limit-1].Score), 10))
+	if place != "" {
+		next = writeCursor(place)
 	}
 	items = make([]Replay, 0, len(ids))
-	for _, z := range ids {
-		id, _ := z.Member.(string)
+	for _, id := range ids {
 		r, err := s.Replay(ctx, account, id)
 		if errors.Is(err, errNotFound) {
 			continue // it ended long ago

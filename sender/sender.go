@@ -41,6 +41,7 @@ import (
 	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/internal/seal"
 	"github.com/videocloud/webhooks/internal/version"
+	"github.com/videocloud/webhooks/sender/internal/registry"
 	"github.com/videocloud/webhooks/store"
 )
 
@@ -91,6 +92,7 @@ type Sender struct {
 	log        *slog.Logger
 	store      *redisstore.Store
 	queue      *queue.Queue
+	registry   *registry.Registry
 	policy     *destination.Policy
 	transport  http.RoundTripper
 	sealer     *seal.Sealer
@@ -173,6 +175,7 @@ func New(o Options) (*Sender, error) {
 		return nil, err
 	}
 	s.queue = queue.New(s.store, s.limits(), queue.ShardTags(s.store.Prefix()))
+	s.registry = registry.New(s.store, s.queue)
 	s.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: s.queue, Store: s.store, Shards: s.store.Shards, Handler: s.attempt,
 		Concurrency: c.Concurrency, PerLane: c.PerWebhook, OnNotices: s.look, OnExpired: s.expired, Logger: s.log,
@@ -264,6 +267,17 @@ func (s *Sender) shard(ctx context.Context, account string) (int, error) {
 func (s *Sender) unavailable(operation string, err error) error {
 	s.o.Observer.StoreError(operation)
 	return &Error{Code: CodeUnavailable, Message: "the store can't be reached or refuses writes right now; try again shortly", Err: err}
+}
+
+// notWritten turns what the registry says of a write into what the caller may see.
+func (s *Sender) notWritten(operation string, err error) error {
+	switch {
+	case errors.Is(err, registry.ErrEnding):
+		return errEnding
+	case errors.Is(err, registry.ErrGone):
+		return errNotFound
+	}
+	return s.unavailable(operation, err)
 }
 
 var errNotFound = &Error{Code: CodeNotFound, Message: "there is no such thing in this account; check the ID"}

@@ -16,19 +16,6 @@ import (
 	"github.com/videocloud/webhooks/internal/seal"
 )
 
-var (
-	//go:embed lua/token_claim.lua
-	tokenClaimLua string
-	//go:embed lua/token_store.lua
-	tokenStoreLua string
-	//go:embed lua/token_drop.lua
-	tokenDropLua string
-
-	tokenClaimScript = queue.Script(tokenClaimLua)
-	tokenStoreScript = queue.Script(tokenStoreLua)
-	tokenDropScript  = queue.Script(tokenDropLua)
-)
-
 const (
 	// tokenLease is how long a process has to ask for a token before another may: less than an attempt's time, so that
 	// those who wait for a process that died still get theirs.
@@ -176,21 +163,18 @@ func (t *tokens) find(ctx context.Context, known string) (*token, error) {
 	}
 	process := queue.NewJobID(newUUID())
 	for {
-		v, err := t.s.queue.Run(ctx, shard, tokenClaimScript, t.lane, known, process, tokenLease.Milliseconds())
-		if err != nil {
+		there, err := t.s.registry.ClaimToken(ctx, shard, t.lane, known, process, tokenLease)
+		switch {
+		case err != nil:
 			return nil, t.s.unavailable("token", err)
-		}
-		if there, ok := v.([]any); ok && len(there) == 2 {
-			record, _ := there[0].(string)
-			left, _ := there[1].(int64)
-			if found := t.read(record, time.Duration(left)*time.Millisecond); found != nil {
+		case there.Ask:
+			return t.ask(ctx, shard, process)
+		case there.Record != "":
+			if found := t.read(there.Record, there.Left); found != nil {
 				return found, nil
 			}
-			known = record // for another auth, or sealed with a key that is not there any more
+			known = there.Record // for another auth, or sealed with a key that is not there any more
 			continue
-		}
-		if v == "ask" {
-			return t.ask(ctx, shard, process)
 		}
 		if !redisstore.Pause(ctx, tokenPoll) {
 			return nil, ctx.Err()
@@ -209,7 +193,7 @@ func (t *tokens) ask(ctx context.Context, shard int, process string) (*token, er
 	// Whoever waits for this one, here or elsewhere, is to hear of it also where the attempt that began it has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenLease)
 	defer cancel()
-	if _, e := t.s.queue.Run(ctx, shard, tokenStoreScript, t.lane, process, found.record, lifetime.Milliseconds(), t.account); e != nil && err == nil {
+	if e := t.s.registry.StoreToken(ctx, shard, t.account, t.lane, process, found.record, lifetime); e != nil && err == nil {
 		t.s.log.Warn("an access token could not be shared; other processes ask for their own", "webhook_id", webhookPrefix+t.lane, "error", e)
 	}
 	if err != nil {
@@ -255,7 +239,7 @@ func (t *tokens) refused(ctx context.Context, used *token) {
 func (s *Sender) forgetToken(ctx context.Context, account, lane, record string) {
 	shard, err := s.shard(ctx, account)
 	if err == nil {
-		_, err = s.queue.Run(ctx, shard, tokenDropScript, lane, record)
+		err = s.registry.DropToken(ctx, shard, lane, record)
 	}
 	if err != nil {
 		s.log.Warn("an access token that was refused could not be forgotten for all processes", "webhook_id", webhookPrefix+lane, "error", err)
@@ -264,7 +248,7 @@ func (s *Sender) forgetToken(ctx context.Context, account, lane, record string) 
 
 // forgetStaleToken forgets a webhook's token where it is not sealed with the first key; the next attempt asks for another.
 func (s *Sender) forgetStaleToken(ctx context.Context, shard int, account, lane string) {
-	record, err := s.store.Client().Get(ctx, s.queue.Tag(shard)+"token:"+lane).Result()
+	record, err := s.registry.Token(ctx, shard, lane)
 	if err != nil || record == "" {
 		return // there is none, or the store is down, which the next call finds out
 	}

@@ -3,6 +3,7 @@ package sender
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,14 +12,7 @@ import (
 	_ "embed"
 
 	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/internal/queue"
-)
-
-var (
-	//go:embed lua/update.lua
-	updateLua string
-
-	updateScript = queue.Script(updateLua)
+	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
 // updateTries bounds how often an update is made again because somebody else's came first.
@@ -45,46 +39,32 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 		if u.Status != nil {
 			status = string(*u.Status)
 		}
-		outcome, err := s.rewrite(ctx, shard, r, m, status, &old)
-		switch {
+		switch err := s.rewrite(ctx, shard, r, m, status, &old); {
+		case errors.Is(err, registry.ErrChanged):
+			continue
 		case err != nil:
-			return Webhook{}, err
-		case outcome == "gone":
-			return Webhook{}, errNotFound
-		case outcome == "ok":
-			if status != "" {
-				r.status = Status(status)
-			}
-			if r.shown.URL != old.URL {
-				r.held = nil // see update.lua
-			}
-			if r.shown.Filter != old.Filter {
-				r.failing = 0 // as well
-			}
-			return r.webhook(), nil
+			return Webhook{}, s.notWritten("update", err)
 		}
+		if status != "" {
+			r.status = Status(status)
+		}
+		if r.shown.URL != old.URL {
+			r.held = nil // see update.lua
+		}
+		if r.shown.Filter != old.Filter {
+			r.failing = 0 // as well
+		}
+		return r.webhook(), nil
 	}
 	return Webhook{}, errChanging
 }
 
-// rewrite stores a webhook that is still as it was read, when it was shown as old. It returns "ok", "changed" where
-// somebody else's change came first, or "gone".
-func (s *Sender) rewrite(ctx context.Context, shard int, r *record, m meta, status string, old *shown) (string, error) {
-	moved := ""
-	if r.shown.URL != old.URL {
-		moved = "1"
-	}
-	args := append([]any{r.lane, r.account, r.version}, r.stored(m)...)
-	args = append(args, status, moved, r.member(old.Filter), r.member(r.shown.Filter), len(old.Events))
-	for _, e := range slices.Concat(old.Events, r.shown.Events) {
-		args = append(args, e)
-	}
-	v, err := s.queue.RunDurable(ctx, shard, updateScript, args...)
-	if err != nil {
-		return "", s.unavailable("update", err)
-	}
-	outcome, _ := v.(string)
-	return outcome, nil
+// rewrite stores a webhook that is still as it was read, when it was shown as old.
+func (s *Sender) rewrite(ctx context.Context, shard int, r *record, m meta, status string, old *shown) error {
+	return s.registry.Update(ctx, shard, registry.Change{
+		Lane: r.lane, Account: r.account, Version: r.version, Status: status, Moved: r.shown.URL != old.URL,
+		Old: old.stored(r.lane, r.meta), New: r.stored(m),
+	})
 }
 
 func (s *Sender) checkUpdate(u WebhookUpdate) error {

@@ -19,16 +19,7 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
-)
-
-var (
-	//go:embed lua/register.lua
-	registerLua string
-	//go:embed lua/delete.lua
-	deleteLua string
-
-	registerScript = queue.Script(registerLua)
-	deleteScript   = queue.Script(deleteLua)
+	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
 // shown is what is stored of a webhook to be shown again: nothing secret.
@@ -112,30 +103,20 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 			return Webhook{}, "", err
 		}
 	}
-	args := append([]any{r.lane, account, config.MaxWebhooks}, r.stored(m)...)
-	args = append(args, string(in.Status), in.IdempotencyKey, sealed, config.IdempotencyLifetime.Milliseconds(), r.member(in.Filter))
-	for _, e := range in.Events {
-		args = append(args, e)
-	}
-	v, err := s.queue.RunDurable(ctx, shard, registerScript, args...)
-	if err != nil {
-		return Webhook{}, "", s.unavailable("register", err)
-	}
-	switch v := v.(type) {
-	case int64:
-		r.created = v
-	case []any:
-		w, err := s.registeredBefore(ctx, account, asked, v)
+	made, err := s.registry.Register(ctx, shard, registry.Registration{
+		Lane: r.lane, Account: account, Status: string(in.Status), Stored: r.stored(m), Most: config.MaxWebhooks,
+		IdempotencyKey: in.IdempotencyKey, Asked: sealed, Remember: config.IdempotencyLifetime,
+	})
+	switch {
+	case errors.Is(err, registry.ErrLimit):
+		return Webhook{}, "", &Error{Code: CodeLimitReached, Message: fmt.Sprintf("this account has %d webhooks, the most there may be; delete one first", config.MaxWebhooks)}
+	case err != nil:
+		return Webhook{}, "", s.notWritten("register", err)
+	case made.Before != "":
+		w, err := s.registeredBefore(ctx, account, asked, made)
 		return w, "", err
-	case string:
-		if v == "ending" {
-			return Webhook{}, "", errEnding
-		}
-		if v == "limit" {
-			return Webhook{}, "", &Error{Code: CodeLimitReached, Message: fmt.Sprintf("this account has %d webhooks, the most there may be; delete one first", config.MaxWebhooks)}
-		}
-		return Webhook{}, "", s.unavailable("register", fmt.Errorf("lane %s", v))
 	}
+	r.created = made.Created
 	return r.webhook(), secret, nil
 }
 
@@ -156,10 +137,9 @@ func (in *NewWebhook) digest() string {
 }
 
 // registeredBefore answers a registration whose key was used before: the first webhook, where the same was asked for.
-func (s *Sender) registeredBefore(ctx context.Context, account, asked string, first []any) (Webhook, error) {
-	lane, _ := first[0].(string)
-	sealed, _ := first[1].(string)
-	before, err := s.open(account, lane, sealed)
+func (s *Sender) registeredBefore(ctx context.Context, account, asked string, made registry.Registered) (Webhook, error) {
+	lane := made.Before
+	before, err := s.open(account, lane, made.Asked)
 	if err != nil {
 		return Webhook{}, err
 	}
@@ -205,44 +185,41 @@ func (s *Sender) sealHeaders(account, lane string, headers map[string]string) (m
 	return sealed, nil
 }
 
-// stored is the part of a webhook that register.lua and update.lua write.
-func (r *record) stored(m meta) []any {
-	pub, _ := json.Marshal(r.shown) // strings and numbers only
+// stored is the part of a webhook that is written whenever it changes.
+func (r *record) stored(m meta) registry.Stored {
 	private, _ := json.Marshal(m)
+	r.meta = string(private)
+	return r.shown.stored(r.lane, r.meta)
+}
+
+func (w *shown) stored(lane, private string) registry.Stored {
+	pub, _ := json.Marshal(w) // strings and numbers only
 	limit := func(n int) string {
 		if n == 0 {
 			return ""
 		}
 		return strconv.Itoa(n)
 	}
-	r.meta = string(private)
-	return []any{string(pub), r.meta, limit(r.shown.RateLimit), limit(r.shown.MaxInFlight)}
+	return registry.Stored{
+		Shown: string(pub), Meta: private, Rate: limit(w.RateLimit), Cap: limit(w.MaxInFlight),
+		Member: queue.Member(lane, filterVersion(w.Filter)), Topics: w.Events,
+	}
 }
 
-// fields of a webhook's conf that a record is read from.
-var recordFields = []string{"a", "st", "v", "c", "pub", "meta", "ls", "lt", "hu", "fe"}
-
-func readRecord(lane string, values []any) (*record, error) {
-	field := func(i int) string {
-		v, _ := values[i].(string)
-		return v
-	}
-	r := &record{lane: lane, account: field(0), status: Status(field(1)), version: field(2), meta: field(5)}
-	if r.account == "" || field(1) == "deleted" {
+func readRecord(w *registry.Webhook) (*record, error) {
+	if w == nil {
 		return nil, errNotFound
 	}
-	r.created, _ = strconv.ParseInt(field(3), 10, 64)
-	if err := json.Unmarshal([]byte(field(4)), &r.shown); err != nil {
-		return nil, fmt.Errorf("reading webhook %s: %w", lane, err)
+	r := &record{lane: w.Lane, account: w.Account, status: Status(w.Status), version: w.Version, created: w.Created, meta: w.Meta, failing: w.FilterFails}
+	if err := json.Unmarshal([]byte(w.Shown), &r.shown); err != nil {
+		return nil, fmt.Errorf("reading webhook %s: %w", w.Lane, err)
 	}
-	if at, err := strconv.ParseInt(field(7), 10, 64); err == nil {
-		r.last = &LastDelivery{Success: field(6) == "1", Timestamp: time.UnixMilli(at).UTC()}
+	if !w.Last.IsZero() {
+		r.last = &LastDelivery{Success: w.LastOK, Timestamp: w.Last}
 	}
-	if ms, err := strconv.ParseInt(field(8), 10, 64); err == nil && ms > time.Now().UnixMilli() {
-		until := time.UnixMilli(ms).UTC()
-		r.held = &until
+	if w.HeldUntil.After(time.Now()) {
+		r.held = &w.HeldUntil
 	}
-	r.failing, _ = strconv.Atoi(field(9))
 	return r, nil
 }
 
@@ -255,11 +232,11 @@ func (s *Sender) record(ctx context.Context, account, id string) (shard int, r *
 	if shard, err = s.shard(ctx, account); err != nil {
 		return 0, nil, err
 	}
-	values, err := s.store.Client().HMGet(ctx, s.queue.Tag(shard)+"conf:"+lane, recordFields...).Result()
+	w, err := s.registry.Webhook(ctx, shard, lane)
 	if err != nil {
 		return 0, nil, s.unavailable("read", err)
 	}
-	if r, err = readRecord(lane, values); err != nil {
+	if r, err = readRecord(w); err != nil {
 		return 0, nil, err
 	}
 	if r.account != account {
@@ -293,45 +270,30 @@ func (s *Sender) ListWebhooks(ctx context.Context, account, cursor string, limit
 	if err != nil {
 		return nil, "", err
 	}
-	tag := s.queue.Tag(shard)
-	// An account has a thousand webhooks at most, so their IDs are read as a whole.
-	all, err := s.store.Client().ZRangeWithScores(ctx, tag+"hooks:"+account, 0, -1).Result()
+	all, err := s.registry.ListWebhooks(ctx, shard, account)
 	if err != nil {
 		return nil, "", s.unavailable("list", err)
 	}
-	type place struct{ lane, cursor string }
-	var page []place
-	for _, z := range all {
-		lane := z.Member.(string)
+	var lanes, places []string
+	for _, w := range all {
 		// Creation times have 13 digits, so their text sorts as they do.
-		at := strconv.FormatInt(int64(z.Score), 10) + lane
-		if at <= after {
+		place := strconv.FormatInt(w.Created, 10) + w.Lane
+		if place <= after {
 			continue
 		}
-		page = append(page, place{lane, at})
-		if len(page) > limit {
+		if len(lanes) == limit {
+			next = writeCursor(places[limit-1])
 			break
 		}
+		lanes, places = append(lanes, w.Lane), append(places, place)
 	}
-	if len(page) > limit {
-		page = page[:limit]
-		next = writeCursor(page[limit-1].cursor)
-	}
-	pipe := s.store.Client().Pipeline()
-	for _, p := range page {
-		pipe.HMGet(ctx, tag+"conf:"+p.lane, recordFields...)
-	}
-	items = make([]Webhook, 0, len(page))
-	if len(page) == 0 {
-		return items, "", nil
-	}
-	cmds, err := pipe.Exec(ctx)
+	found, err := s.registry.Webhooks(ctx, shard, lanes)
 	if err != nil {
 		return nil, "", s.unavailable("list", err)
 	}
-	for i, cmd := range cmds {
-		values, _ := cmd.(interface{ Result() ([]any, error) }).Result()
-		r, err := readRecord(page[i].lane, values)
+	items = make([]Webhook, 0, len(found))
+	for _, w := range found {
+		r, err := readRecord(w)
 		if err != nil {
 			continue // deleted in between
 		}
@@ -360,18 +322,12 @@ func (s *Sender) unregister(ctx context.Context, account, id string) (shard int,
 		if shard, r, err = s.record(ctx, account, id); err != nil {
 			return 0, nil, err
 		}
-		args := []any{r.lane, account, r.version, r.member(r.shown.Filter)}
-		for _, e := range r.shown.Events {
-			args = append(args, e)
-		}
-		v, err := s.queue.RunDurable(ctx, shard, deleteScript, args...)
+		err := s.registry.Delete(ctx, shard, r.lane, account, r.version, r.shown.stored(r.lane, r.meta))
 		switch {
-		case err != nil:
-			return 0, nil, s.unavailable("delete", err)
-		case v == int64(0):
-			return 0, nil, errNotFound
-		case v == int64(1):
+		case err == nil:
 			return shard, r, nil
+		case !errors.Is(err, registry.ErrChanged):
+			return 0, nil, s.notWritten("delete", err)
 		}
 	}
 	return 0, nil, errChanging

@@ -199,10 +199,12 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 	found := map[int]*redis.IntCmd{}
 	for i := range d.shards {
 		if s := &d.shards[i]; s.empty && !s.next.After(now) && !d.health[i].retry.After(now) {
-			tag := d.o.Queue.Tag(i)
-			keys := []string{tag + "ready", tag + "leases", tag + "ages", tag + "notices", tag + "outbox"}
+			var keys []string
+			for _, name := range []Key{KeyReady, KeyLeases, KeyAges, KeyNotices, KeyOutbox} {
+				keys = append(keys, d.o.Queue.Key(i, name))
+			}
 			if !s.over.After(now) {
-				keys = append(keys, tag+"spent")
+				keys = append(keys, d.o.Queue.Key(i, KeySpent))
 			}
 			found[i] = pipe.Exists(ctx, keys...)
 		}

@@ -28,7 +28,7 @@ func (d *Dispatcher) listen(ctx context.Context) {
 	channels := make([]string, len(d.shards))
 	byName := make(map[string]int, len(d.shards))
 	for i := range d.shards {
-		channels[i] = d.o.Queue.Tag(i) + "wake"
+		channels[i] = d.o.Queue.Key(i, KeyWake)
 		byName[channels[i]] = i
 	}
 	// Subscribed anew, something may have been missed.
@@ -76,7 +76,7 @@ func (d *Dispatcher) wakeOthers() {
 	defer cancel()
 	pipe := d.o.Store.Client().Pipeline()
 	for _, shard := range d.toOthers {
-		pipe.Publish(ctx, d.o.Queue.Tag(shard)+"wake", d.id)
+		pipe.Publish(ctx, d.o.Queue.Key(shard, KeyWake), d.id)
 	}
 	_, _ = pipe.Exec(ctx)
 	d.toOthers = d.toOthers[:0]

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -222,8 +221,6 @@ func TestLesson64SettleIsBounded(t *testing.T) {
 // Lesson 64: a webhook with a long backlog is deleted in steps.
 func TestLesson64CancelIsBounded(t *testing.T) {
 	t.Parallel()
-	lua, err := os.ReadFile("../../sender/lua/cancel.lua")
-	require.NoError(t, err)
 	c := newClock(t, nil)
 	c.lane("one")
 	c.lane("two")
@@ -231,7 +228,6 @@ func TestLesson64CancelIsBounded(t *testing.T) {
 		c.push(event(i))
 	}
 	require.NoError(t, c.redis().HSet(t.Context(), c.key("conf:one"), "st", "deleted").Err())
-	const cancelBatch = 150 // of package sender
-	c.bounded(counted(string(lua)), c.argv([]any{"one", cancelBatch}))
+	c.bounded(counted(source("cancel")), c.argv([]any{"one", cancelBatch}))
 	require.EqualValues(t, 250, c.redis().ZCard(t.Context(), c.key("lane:one")).Val())
 }

@@ -191,7 +191,7 @@ local phases = {
     local boxes = call('SRANDMEMBER', base .. 'boxes:' .. account, 100)
     for _, box in ipairs(boxes) do
       call('UNLINK', base .. 'mailbox:' .. box, base .. 'mailed:' .. box, base .. 'thread:' .. box)
-      call('ZREM', base .. 'mails:mail', box)
+      call('ZREM', base .. 'mails:' .. 'mail', box)
       call('SREM', base .. 'boxes:' .. account, box)
     end
     return #boxes > 0

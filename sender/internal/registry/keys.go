@@ -1,0 +1,138 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+var (
+	keyMakeScript   = script("key_make")
+	keyFindScript   = script("key_find")
+	keyDeleteScript = script("key_delete")
+)
+
+// Home is the shard of what is no account's: API keys, which are found before their account is known, and event types.
+const Home = 0
+
+// deletedAtOnce bounds how many keys one call ends.
+const deletedAtOnce = 100
+
+// NewKey is an API key to be kept.
+type NewKey struct {
+	ID, Sum, Record string // Sum is a hash of the key
+	Account, By     string
+	Ends            string // unix ms; empty: never
+	Most            int    // keys of an account
+}
+
+// MakeKey keeps a key, and returns when it was made. It returns [ErrLimit] where its account has too many, and [ErrGone] where the key that
+// makes it was deleted.
+func (r *Registry) MakeKey(ctx context.Context, k NewKey) (time.Time, error) {
+	v, err := r.queue.RunDurable(ctx, Home, keyMakeScript, k.ID, k.Sum, k.Record, k.Account, k.By, k.Ends, k.Most)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if ms, ok := v.(int64); ok {
+		return time.UnixMilli(ms).UTC(), nil
+	}
+	return time.Time{}, outcome(v)
+}
+
+// FindKey finds a key by its hash, and notes that it is used. The ID is empty where there is none.
+func (r *Registry) FindKey(ctx context.Context, sum string) (id, record string, err error) {
+	v, err := r.queue.Run(ctx, Home, keyFindScript, sum)
+	if err != nil {
+		return "", "", err
+	}
+	if found, _ := v.([]any); len(found) == 2 {
+		return text(found[0]), text(found[1]), nil
+	}
+	return "", "", nil
+}
+
+// KeyRecord reads a key; empty where there is none.
+func (r *Registry) KeyRecord(ctx context.Context, id string) (string, error) {
+	record, err := r.redis.HGet(ctx, r.queue.Key(Home, queue.KeyAPIKeys), id).Result()
+	if errors.Is(err, redis.Nil) {
+		return "", nil
+	}
+	return record, err
+}
+
+// ListedKey is a key of a list.
+type ListedKey struct {
+	ID, Record string
+	Created    int64     // ms; no two have the same
+	Used       time.Time // to the hour; zero: never
+}
+
+// ListKeys lists keys of an account, or of all where account is "", oldest first, that were made after a time in ms. more says that there
+// are others behind them.
+func (r *Registry) ListKeys(ctx context.Context, account, after string, most int) (keys []ListedKey, more bool, err error) {
+	order := r.queue.Key(Home, queue.KeyAPIKeysAll)
+	if account != "" {
+		order = r.queue.Key(Home, queue.KeyAPIKeysOf, account)
+	}
+	found, err := r.redis.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
+		Key: order, ByScore: true, Start: "(" + after, Stop: "+inf", Count: int64(most) + 1,
+	}).Result()
+	if err != nil || len(found) == 0 {
+		return nil, false, err
+	}
+	if more = len(found) > most; more {
+		found = found[:most]
+	}
+	keys = make([]ListedKey, len(found))
+	ids := make([]string, len(found))
+	for i, z := range found {
+		ids[i] = text(z.Member)
+		keys[i] = ListedKey{ID: ids[i], Created: int64(z.Score)}
+	}
+	pipe := r.redis.TxPipeline() // one reading
+	records, used := pipe.HMGet(ctx, r.queue.Key(Home, queue.KeyAPIKeys), ids...), pipe.HMGet(ctx, r.queue.Key(Home, queue.KeyAPIKeysUsed), ids...)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, false, err
+	}
+	for i := range keys {
+		keys[i].Record = text(records.Val()[i]) // empty: deleted in between
+		if hour, err := strconv.ParseInt(text(used.Val()[i]), 10, 64); err == nil {
+			keys[i].Used = time.Unix(hour*3600, 0).UTC()
+		}
+	}
+	return keys, more, nil
+}
+
+// EndKeys ends keys and all that they made, and with them those whose time is over.
+func (r *Registry) EndKeys(ctx context.Context, ids ...string) error {
+	for {
+		left, err := r.queue.RunDurable(ctx, Home, keyDeleteScript, append([]any{deletedAtOnce}, texts(ids)...)...)
+		if err != nil {
+			return err
+		}
+		if left == int64(0) {
+			if len(ids) == 0 {
+				return nil
+			}
+			ids = nil // what was left to be found again
+		}
+	}
+}
+
+// EndKeysOf ends all keys of an account.
+func (r *Registry) EndKeysOf(ctx context.Context, account string) error {
+	for {
+		ids, err := r.redis.ZRange(ctx, r.queue.Key(Home, queue.KeyAPIKeysOf, account), 0, deletedAtOnce-1).Result()
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if err := r.EndKeys(ctx, ids...); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,73 @@
+// Package registry keeps what stands beside the queue of the sender: webhooks, accounts, API keys, event types, access tokens, mailboxes
+// and replays. It knows keys, fields and scripts, and nothing of what a record says: rules, words and answers are the sender's.
+//
+// Each file holds what there is of one thing, and calls the scripts of folder lua that begin with its name. A script's arguments are
+// put in order in one function, right beside the others that touch the same keys.
+package registry
+
+import (
+	"embed"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/redisstore"
+)
+
+// Registry is the registry of one store.
+type Registry struct {
+	queue *queue.Queue
+	redis redis.UniversalClient
+}
+
+// New returns the registry whose keys live in the shards of a queue.
+func New(store *redisstore.Store, q *queue.Queue) *Registry {
+	return &Registry{queue: q, redis: store.Client()}
+}
+
+// What became of a write. The callers' words for it are their own.
+var (
+	ErrChanged = errors.New("somebody else's change came first")
+	ErrGone    = errors.New("it is not there any more")
+	ErrLimit   = errors.New("there are as many as there may be")
+	ErrEnding  = errors.New("its account is being deleted")
+	// errAnswer can only come from a script and a program of different versions.
+	errAnswer = errors.New("a script's answer does not fit")
+)
+
+// outcomes are the words that scripts answer with.
+var outcomes = map[string]error{"ok": nil, "changed": ErrChanged, "gone": ErrGone, "limit": ErrLimit, "ending": ErrEnding, "ended": ErrGone}
+
+// outcome is what a script says by a word.
+func outcome(answer any) error {
+	word, _ := answer.(string)
+	if err, ok := outcomes[word]; ok {
+		return err
+	}
+	return errAnswer
+}
+
+//go:embed lua/*.lua
+var sources embed.FS
+
+func script(name string) *redisstore.Script {
+	b, err := sources.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(err) // embedded: it can't be missing
+	}
+	return queue.Script(string(b))
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+func texts(list []string) []any {
+	all := make([]any, len(list))
+	for i, s := range list {
+		all[i] = s
+	}
+	return all
+}

@@ -1,0 +1,152 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+var (
+	replayMakeScript = script("replay_make")
+	replayEndScript  = script("replay_end")
+)
+
+// Replay is a replay as it is stored.
+type Replay struct {
+	Account, State, Selection  string
+	Cursor                     string // where its next step begins
+	Matched, Unavailable, Sent int
+	Created                    time.Time
+	NotSent                    map[queue.Resent]int
+}
+
+// leftOut ends the key of the deliveries that a replay of all leaves out: those that waited or were under way when it
+// began. Most of them will have succeeded by the time that it comes to them, and nobody asked to have them twice.
+const leftOut = ":left-out"
+
+const (
+	// unstarted is how long a replay may take to begin. If it never does, its key goes.
+	unstarted = time.Hour
+	// mostReplays is how many of an account's replays are listed: the latest.
+	mostReplays = 1000
+)
+
+// Now is the store's own time.
+func (r *Registry) Now(ctx context.Context) (time.Time, error) { return r.redis.Time(ctx).Result() }
+
+// StartReplay writes a replay of a webhook down, of which from then on whoever comes next makes the steps. It returns [ErrGone] where the
+// webhook was deleted meanwhile.
+func (r *Registry) StartReplay(ctx context.Context, shard int, id, lane string, in Replay) error {
+	v, err := r.queue.RunDurable(ctx, shard, replayMakeScript, id, lane, in.Account, mostReplays, in.Created.UnixMilli(),
+		queue.FieldReplayCursor, in.Cursor, queue.FieldReplayState, in.State, queue.FieldReplayMatched, in.Matched,
+		queue.FieldReplayUnavailable, in.Unavailable, queue.FieldReplaySent, 0, queue.FieldReplaySelection, in.Selection)
+	if err == nil && v == int64(0) {
+		return ErrGone
+	}
+	return err
+}
+
+// LeaveOut notes deliveries that a replay which is about to start leaves out.
+func (r *Registry) LeaveOut(ctx context.Context, shard int, id string, jobs []string) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	key, pipe := r.queue.Key(shard, queue.KeyReplay, id)+leftOut, r.redis.TxPipeline()
+	pipe.SAdd(ctx, key, texts(jobs)...)
+	pipe.PExpire(ctx, key, unstarted)
+	_, err := pipe.Exec(ctx)
+	return err
+}
+
+// WithoutLeftOut returns the jobs that a replay doesn't leave out.
+func (r *Registry) WithoutLeftOut(ctx context.Context, shard int, id string, jobs []string) ([]string, error) {
+	if len(jobs) == 0 {
+		return jobs, nil
+	}
+	left, err := r.redis.SMIsMember(ctx, r.queue.Key(shard, queue.KeyReplay, id)+leftOut, texts(jobs)...).Result()
+	if err != nil {
+		return nil, err
+	}
+	kept := jobs[:0]
+	for i, job := range jobs {
+		if !left[i] {
+			kept = append(kept, job)
+		}
+	}
+	return kept, nil
+}
+
+// Replay reads a replay; nil where there is none.
+func (r *Registry) Replay(ctx context.Context, shard int, id string) (*Replay, error) {
+	h, err := r.redis.HGetAll(ctx, r.queue.Key(shard, queue.KeyReplay, id)).Result()
+	if err != nil || len(h) == 0 {
+		return nil, err
+	}
+	out := &Replay{
+		Account: h[queue.FieldReplayAccount], Cursor: h[queue.FieldReplayCursor], State: h[queue.FieldReplayState], Selection: h[queue.FieldReplaySelection],
+	}
+	for field, n := range map[queue.Field]*int{
+		queue.FieldReplayMatched: &out.Matched, queue.FieldReplayUnavailable: &out.Unavailable, queue.FieldReplaySent: &out.Sent,
+	} {
+		*n, _ = strconv.Atoi(h[field])
+	}
+	ms, _ := strconv.ParseInt(h[queue.FieldReplayCreated], 10, 64)
+	out.Created = time.UnixMilli(ms).UTC()
+	for field, value := range h {
+		if reason, ok := strings.CutPrefix(field, queue.FieldReplayNotSent); ok {
+			if out.NotSent == nil {
+				out.NotSent = map[queue.Resent]int{}
+			}
+			out.NotSent[queue.Resent(reason)], _ = strconv.Atoi(value)
+		}
+	}
+	return out, nil
+}
+
+// ReplayCursor is what a step of a replay moves on.
+func (r *Registry) ReplayCursor(id string) string { return string(queue.KeyReplay) + id }
+
+// EndReplay ends a replay that still runs; it can be looked at for a while. Who ended it first has decided how.
+func (r *Registry) EndReplay(ctx context.Context, shard int, id, state string, kept time.Duration) error {
+	_, err := r.queue.Run(ctx, shard, replayEndScript, id, state, kept.Milliseconds())
+	return err
+}
+
+// ListReplays lists an account's replays, newest first, that were made before a time in ms; "" for the newest. next is where to go on.
+func (r *Registry) ListReplays(ctx context.Context, shard int, account, before string, most int) (ids []string, next string, err error) {
+	place := "+inf"
+	if before != "" {
+		place = "(" + before
+	}
+	found, err := r.redis.ZRevRangeByScoreWithScores(ctx, r.queue.Key(shard, queue.KeyReplays, account), &redis.ZRangeBy{
+		Min: "-inf", Max: place, Count: int64(most) + 1,
+	}).Result()
+	if err != nil {
+		return nil, "", err
+	}
+	if len(found) > most {
+		found = found[:most]
+		next = strconv.FormatInt(int64(found[most-1].Score), 10)
+	}
+	for _, z := range found {
+		ids = append(ids, text(z.Member))
+	}
+	return ids, next, nil
+}
+
+// AccountOfReplay finds the account of a replay in whichever shard has it, "" where there is none.
+func (r *Registry) AccountOfReplay(ctx context.Context, shards int, id string) (string, error) {
+	for shard := range shards {
+		account, err := r.redis.HGet(ctx, r.queue.Key(shard, queue.KeyReplay, id), queue.FieldReplayAccount).Result()
+		if err == nil || !errors.Is(err, redis.Nil) {
+			return account, err
+		}
+	}
+	return "", nil
+}
