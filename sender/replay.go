@@ -43,7 +43,7 @@ type selection struct {
 }
 
 func (sel selection) matches(st queue.Standing) bool {
-	if len(sel.Types) > 0 && !slices.Contains(sel.Types, st.Type) {
+	if len(sel.Types) > 0 && !slices.ContainsFunc(config.Patterns(st.Type), func(p string) bool { return slices.Contains(sel.Types, p) }) {
 		return false
 	}
 	return st.State == queue.StateFailed || sel.All && st.State == queue.StateSucceeded
@@ -122,8 +122,8 @@ func (s *Sender) selection(r ReplayRequest) (sel selection, since string, err er
 		sel.Until = strconv.FormatInt(r.Until.UnixMilli(), 10)
 	}
 	for _, e := range r.Events {
-		if s.knownTypes().entries[e] == nil && e != config.EventTest {
-			return sel, "", &Error{Code: CodeUnknownEventType, Field: "events", Message: "unknown event type " + quote(e) + "; GET /event-types lists them"}
+		if e != "*" && e != config.EventTest && !s.subscribable(e) {
+			return sel, "", &Error{Code: CodeUnknownEventType, Field: "events", Message: "unknown event type " + quote(e) + "; GET /event-types lists them, and a group such as video.* or * works too"}
 		}
 	}
 	sel.Types = r.Events

@@ -20,6 +20,7 @@ type Open func(t *testing.T, o api.Options) http.Handler
 // Run runs the whole suite.
 func Run(t *testing.T, open Open) {
 	t.Run("Guide", func(t *testing.T) { t.Parallel(); testGuide(t, newClient(t, open)) })
+	t.Run("Examples", func(t *testing.T) { t.Parallel(); testExamples(t, newClient(t, open)) })
 	t.Run("Access", func(t *testing.T) { t.Parallel(); testAccess(t, newClient(t, open)) })
 	t.Run("Keys", func(t *testing.T) { t.Parallel(); testKeys(t, newClient(t, open)) })
 	t.Run("BadRequests", func(t *testing.T) { t.Parallel(); testBadRequests(t, newClient(t, open)) })

@@ -99,15 +99,15 @@ func (c *call) deleteAccount() (any, error) {
 	return deletedAccount{Account: c.id, Ending: ending}, nil
 }
 
-// confirmation is the body of POST /account/confirm.
-type confirmation struct {
+// confirmationToken is the body of POST /account/confirm.
+type confirmationToken struct {
 	Token string `json:"token" required:"true" min:"1" max:"512" doc:"What the link in the mail ends with."`
 }
 
-var confirmationPlan = planOf(reflect.TypeFor[confirmation]())
+var confirmationPlan = planOf(reflect.TypeFor[confirmationToken]())
 
 func (c *call) confirmEmail() (any, error) {
-	in, err := decode[confirmation](c, confirmationPlan, maxConfirmBody)
+	in, err := decode[confirmationToken](c, confirmationPlan, maxConfirmBody)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/version"
@@ -69,7 +70,8 @@ type handler struct {
 	installation  string // the header
 	basePath      string
 	mounted       func(*http.Request) string
-	openAPI       openAPI
+	openAPI       atomic.Pointer[openAPI]
+	describe      func(guide []delivered) (*openAPI, error) // makes another
 	portalURL     string
 	audit         *slog.Logger
 	log           *slog.Logger
@@ -105,7 +107,7 @@ func New(o Options) (http.Handler, error) {
 		keys:          keys,
 		made:          newMadeKeys(o.Service, keys),
 		anonymous:     o.Anonymous,
-		accountHeader: "X-" + o.Brand + "-Account",
+		accountHeader: accountHeader(o.Brand),
 		installation:  http.CanonicalHeaderKey(config.HeadersFor(o.Brand).Installation),
 		basePath:      o.BasePath,
 		mounted:       o.Mounted,
@@ -113,12 +115,18 @@ func New(o Options) (http.Handler, error) {
 		audit:         o.Audit,
 		log:           o.Logger,
 	}
-	h.openAPI, err = openAPIDocument(o.Version, h.accountHeader, o.Anonymous)
+	h.describe = func(guide []delivered) (*openAPI, error) {
+		return openAPIDocument(o.Version, o.Brand, o.Anonymous, guide)
+	}
+	d, err := h.describe(nil)
 	if err != nil {
 		return nil, fmt.Errorf("making the OpenAPI document: %w", err)
 	}
+	h.openAPI.Store(d)
 	return h, nil
 }
+
+func accountHeader(brand string) string { return "X-" + brand + "-Account" }
 
 // call is one request on its way through a route.
 type call struct {

@@ -22,7 +22,10 @@ var codes = []sender.Code{
 }
 
 // openAPI is the document around the URL of its server, which is that of each request.
-type openAPI struct{ before, after []byte }
+type openAPI struct {
+	before, after []byte
+	guide         []delivered // the events of the guide that it shows
+}
 
 // serverMark stands for the server's URL while the document is made; no text of ours has it.
 const serverMark = "\x00"
@@ -39,9 +42,34 @@ func (o *openAPI) at(path string) (rawAnswer, error) {
 	return buf.Bytes(), err
 }
 
-// openAPIDocument makes the OpenAPI 3.1 document out of the routes and the Go types that they take and give.
-func openAPIDocument(version, accountHeader string, anonymous bool) (openAPI, error) {
-	s := &schemas{made: map[reflect.Type]bool{}}
+// document is the OpenAPI document as of now: which events of the guide there are may change.
+func (c *call) document() (any, error) {
+	guide := guideDeliveries(c.r.Context(), c.service)
+	d := c.openAPI.Load()
+	if d.shows(guide) {
+		return d.at(c.prefix())
+	}
+	d, err := c.describe(guide)
+	if err != nil {
+		return nil, err
+	}
+	c.openAPI.Store(d)
+	return d.at(c.prefix())
+}
+
+func (o *openAPI) shows(guide []delivered) bool { return slices.Equal(o.guide, guide) }
+
+// openAPIDocument makes the OpenAPI 3.1 document out of the routes, the Go types that they take and give, and what is delivered.
+func openAPIDocument(version, brand string, anonymous bool, guide []delivered) (*openAPI, error) {
+	given, err := readExamples()
+	if err != nil {
+		return nil, err
+	}
+	section, parameters, err := deliveredSection(brand, guide)
+	if err != nil {
+		return nil, err
+	}
+	s := &schemas{made: map[reflect.Type]bool{}, examples: &given}
 	errorAnswer := doc{
 		{"type", "object"},
 		{"properties", doc{{"success", doc{{"const", false}}}, {"error", s.of(reflect.TypeFor[apiError](), false)}}},
@@ -62,11 +90,12 @@ func openAPIDocument(version, accountHeader string, anonymous bool) (openAPI, er
 	}
 	components := doc{
 		{"schemas", s.list},
-		{"parameters", doc{{"account", doc{
-			{"name", accountHeader}, {"in", "header"},
+		{"examples", given.errorExamples()},
+		{"parameters", append(doc{{"account", doc{
+			{"name", accountHeader(brand)}, {"in", "header"},
 			{"description", "The account to act for. Only a key of every account needs it."},
 			{"schema", doc{{"type", "string"}, {"pattern", accountName.String()}}},
-		}}}},
+		}}}, parameters...)},
 	}
 	if !anonymous {
 		d = append(d, member{"security", []doc{{{"bearer", []string{}}}, {{"apiKey", []string{}}}}})
@@ -85,15 +114,17 @@ func openAPIDocument(version, accountHeader string, anonymous bool) (openAPI, er
 			{{"name", tagKeys}, {"description", "API keys that are made at run time, and links to the portal"}},
 			{{"name", tagAccounts}, {"description", "What owns webhooks and events"}},
 			{{"name", tagMeta}, {"description", "This document"}},
+			{{"name", tagDelivered}, {"description", "What is sent to webhooks"}},
 		}},
 		member{"paths", paths},
+		member{"webhooks", section},
 		member{"components", components},
 	)
 	var buf bytes.Buffer
-	err := encode(&buf, d)
+	err = encode(&buf, d)
 	buf.WriteByte('\n')
 	before, after, _ := bytes.Cut(buf.Bytes(), []byte(`"\u0000"`))
-	return openAPI{before, after}, err
+	return &openAPI{before, after, guide}, err
 }
 
 func pathsOf(s *schemas) (paths doc) {
@@ -131,7 +162,7 @@ func operationOf(s *schemas, r *route) doc {
 		d = append(d, member{"parameters", parameters})
 	}
 	if r.request != nil {
-		d = append(d, member{"requestBody", doc{{"required", !r.optional}, {"content", content(s.of(r.request, true))}}})
+		d = append(d, member{"requestBody", doc{{"required", !r.optional}, {"content", content(s.of(r.request, true), s.examples.Operations[r.operation].Request)}}})
 	}
 	d = append(d, member{"responses", responsesOf(s, r)})
 	if r.access == accessOpen {
@@ -196,10 +227,6 @@ func queryParameter(name string) doc {
 	return doc{{"name", name}, {"in", "query"}, {"description", text}, {"schema", schema}}
 }
 
-func content(schema doc) doc {
-	return doc{{"application/json", doc{{"schema", schema}}}}
-}
-
 func responsesOf(s *schemas, r *route) doc {
 	schema := doc{{"type", "object"}} // the document itself
 	if r.answer != nil {
@@ -213,13 +240,13 @@ func responsesOf(s *schemas, r *route) doc {
 	if r.location != "" {
 		success = append(success, member{"headers", header("Location", "The path of "+r.location+".")})
 	}
-	responses := doc{{strconv.Itoa(r.status), append(success, member{"content", content(schema)})}}
+	responses := doc{{strconv.Itoa(r.status), append(success, member{"content", content(schema, answered(s.examples.Operations[r.operation].Answer))})}}
 
-	byStatus := map[int][]string{}
+	byStatus := map[int][]sender.Code{}
 	possible := r.possibleErrors()
 	for _, code := range codes {
 		if slices.Contains(possible, code) {
-			byStatus[statuses[code]] = append(byStatus[statuses[code]], "`"+string(code)+"`")
+			byStatus[statuses[code]] = append(byStatus[statuses[code]], code)
 		}
 	}
 	for _, code := range codes {
@@ -227,18 +254,26 @@ func responsesOf(s *schemas, r *route) doc {
 		if byStatus[status] == nil {
 			continue
 		}
-		answer := doc{{"description", fmt.Sprintf("%s: %s", http.StatusText(status), strings.Join(byStatus[status], ", "))}}
+		answer := doc{{"description", fmt.Sprintf("%s: %s", http.StatusText(status), quoted(byStatus[status]))}}
 		switch status {
 		case http.StatusUnauthorized:
 			answer = append(answer, member{"headers", header("WWW-Authenticate", "Bearer.")})
 		case http.StatusServiceUnavailable:
 			answer = append(answer, member{"headers", header("Retry-After", "Seconds to wait.")})
 		}
-		answer = append(answer, member{"content", content(doc{{"$ref", "#/components/schemas/ErrorAnswer"}})})
+		answer = append(answer, member{"content", errorContent(byStatus[status])})
 		responses = append(responses, member{strconv.Itoa(status), answer})
 		delete(byStatus, status)
 	}
 	return responses
+}
+
+func quoted(codes []sender.Code) string {
+	list := make([]string, len(codes))
+	for i, code := range codes {
+		list[i] = "`" + string(code) + "`"
+	}
+	return strings.Join(list, ", ")
 }
 
 func header(name, text string) doc {

@@ -12,7 +12,7 @@ import (
 type newReplay struct {
 	Since  time.Time  `json:"since" required:"true" doc:"Deliveries made from then on."`
 	Until  *time.Time `json:"until" doc:"Deliveries made before then. Left out, now."`
-	Events []string   `json:"events" doc:"Only these event types. Left out, all."`
+	Events []string   `json:"events" doc:"Only these event types, groups such as video.* or * included. Left out, all."`
 	State  string     `json:"state" min:"1" enum:"failed,all" doc:"Left out, failed."`
 	DryRun bool       `json:"dryRun" doc:"Only count what would be sent."`
 }

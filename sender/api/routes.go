@@ -17,6 +17,7 @@ const (
 	tagKeys       = "keys"
 	tagAccounts   = "accounts"
 	tagMeta       = "meta"
+	tagDelivered  = "delivered"
 )
 
 var bodyErrors = []sender.Code{
@@ -277,7 +278,7 @@ var routes = []route{
 		summary: "Confirm an address of an account's owner",
 		description: "Does what the link in a mail is for, by the token that it ends with: the one in the first mail confirms the address, the one in " +
 			"each later mail takes it out. Takes no key.",
-		request: reflect.TypeFor[confirmation](), status: http.StatusOK, answer: reflect.TypeFor[sender.Confirmation](),
+		request: reflect.TypeFor[confirmationToken](), status: http.StatusOK, answer: reflect.TypeFor[sender.Confirmation](),
 		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict),
 		serve:  (*call).confirmEmail,
 	},
@@ -299,6 +300,6 @@ var routes = []route{
 		method: http.MethodGet, path: "/openapi.json", operation: "getOpenAPI", scope: scopeFree, tag: tagMeta, access: accessOpen, accountless: true,
 		summary: "Get this document",
 		status:  http.StatusOK,
-		serve:   func(c *call) (any, error) { return c.openAPI.at(c.prefix()) },
+		serve:   (*call).document,
 	},
 }

@@ -41,8 +41,9 @@ func (d doc) MarshalJSON() ([]byte, error) {
 
 // schemas collects the schemas of the structs that the routes take and give, by name.
 type schemas struct {
-	list doc
-	made map[reflect.Type]bool
+	list     doc
+	made     map[reflect.Type]bool
+	examples *examples
 }
 
 // choice is an answer that is one of several.
@@ -108,6 +109,9 @@ func (s *schemas) ref(t reflect.Type, request bool) doc {
 	name = strings.ToUpper(name[:1]) + name[1:]
 	if !s.made[t] {
 		s.made[t] = true
+		if s.list.get(name) != nil {
+			panic("two types would be the schema " + name + ": rename one")
+		}
 		at := len(s.list)
 		s.list = append(s.list, member{name: name})
 		s.list[at].value = s.object(t, request)
@@ -205,7 +209,7 @@ func (s *schemas) constrained(sf reflect.StructField, request bool) doc {
 		if kind == "array" {
 			example = strings.Split(e, ",")
 		}
-		d = append(d, member{"examples", []any{example}})
+		d = d.with("examples", []any{example})
 	}
 	return d
 }
