@@ -30,6 +30,8 @@ type request struct {
 	query  url.Values
 	body   []byte // nil for none
 	repeat bool   // sent twice it does what it does once
+
+	idempotencyKey string // "" for none
 }
 
 // envelope is the form of every answer.
@@ -96,6 +98,9 @@ func (c *Client) once(ctx context.Context, r request, out any) error {
 	req.Header.Set("User-Agent", c.userAgent)
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.idempotencyKey != "" {
+		req.Header.Set("Idempotency-Key", r.idempotencyKey)
 	}
 	if c.account != "" {
 		req.Header.Set("X-VideoCloud-Account", c.account)

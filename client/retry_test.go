@@ -117,6 +117,26 @@ func TestRetries(t *testing.T) {
 		_, err = c.Webhooks.Replay(t.Context(), "whk_1", client.ReplayRequest{Since: since, DryRun: true})
 		require.NoError(t, err)
 	})
+	t.Run("a registration with a key and a secret is repeated", func(t *testing.T) {
+		t.Parallel()
+		s := newStub(t, unavailable(), ok(`{}`))
+		in := client.NewWebhook{URL: "https://example.com/", Events: []string{"*"}, Secret: "your_webhook_secret", IdempotencyKey: "shop-1"}
+		_, err := s.client(t).Webhooks.Register(t.Context(), in)
+		require.NoError(t, err)
+		for _, r := range s.seen() {
+			require.Equal(t, "shop-1", r.header.Get("Idempotency-Key"))
+			require.NotContains(t, r.body, "shop-1")
+		}
+		s = newStub(t, unavailable(), ok(`{}`))
+		in.Secret = ""
+		_, err = s.client(t).Webhooks.Register(t.Context(), in)
+		require.Error(t, err, "its secret would be in the first answer alone")
+		require.Len(t, s.seen(), 1)
+		in.IdempotencyKey = "with a\nbreak"
+		_, err = s.client(t).Webhooks.Register(t.Context(), in)
+		require.ErrorContains(t, err, "IdempotencyKey")
+		require.Len(t, s.seen(), 1)
+	})
 	t.Run("a refusal is not repeated", func(t *testing.T) {
 		t.Parallel()
 		s := newStub(t, refused(404, `{"code":"not_found","message":""}`))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"regexp"
 	"time"
 )
 
@@ -53,6 +54,10 @@ type LastDelivery struct {
 
 // NewWebhook is what registers a webhook.
 type NewWebhook struct {
+	// IdempotencyKey makes a repetition within 72 hours answer the first webhook, without its secret: 1 to 128 letters, digits, dashes and
+	// underscores. With it and a Secret of one's own the registration is retried.
+	IdempotencyKey string `json:"-"`
+
 	URL         string            `json:"url"`
 	Events      []string          `json:"events"`           // event types, groups such as video.*, or *
 	Secret      string            `json:"secret,omitempty"` // 16 to 256 bytes; without it the API makes one
@@ -131,10 +136,24 @@ func (u WebhookUpdate) MarshalJSON() ([]byte, error) {
 // Webhooks are registered endpoints. Get them from [Client.Webhooks].
 type Webhooks struct{ c *Client }
 
-// Register registers an endpoint. It is not retried: a second try could register it twice.
+// Register registers an endpoint. It is retried only with an IdempotencyKey, as a second try could register it twice, and a Secret, as one that
+// the API makes is shown in the first answer alone.
 func (w *Webhooks) Register(ctx context.Context, in NewWebhook) (Webhook, error) {
-	return create[Webhook](ctx, w.c, "/webhooks", in)
+	var out Webhook
+	if in.IdempotencyKey != "" && !idempotencyKey.MatchString(in.IdempotencyKey) {
+		return out, errors.New("IdempotencyKey: use 1 to 128 letters, digits, dashes and underscores")
+	}
+	body, err := encode(in)
+	if err != nil {
+		return out, err
+	}
+	_, err = w.c.do(ctx, request{
+		method: "POST", path: "/webhooks", body: body, idempotencyKey: in.IdempotencyKey, repeat: in.IdempotencyKey != "" && in.Secret != "",
+	}, &out)
+	return out, err
 }
+
+var idempotencyKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 // List returns one page of webhooks, oldest first.
 func (w *Webhooks) List(ctx context.Context, o ListOptions) (Page[Webhook], error) {

@@ -15,7 +15,8 @@ def names(what):
     owner, method = what.split('.')
     parameters = inspect.signature(getattr(getattr(videocloud.VideoCloud(api_key='none'), owner), method)).parameters
     # update and replay name their webhook in the path
-    return [p for p in parameters if p != 'id' or what == 'events.publish']
+    # The key of a registration is a header.
+    return [p for p in parameters if p != 'idempotency_key' and (p != 'id' or what == 'events.publish')]
 
 
 def camel(name):

@@ -31,6 +31,8 @@ export interface ApiRequest extends CallOptions {
   body?: unknown;
   /** Sent twice it does what it does once, so it is retried. Default: the method is GET, PUT or DELETE. */
   repeatable?: boolean;
+  /** Sent as Idempotency-Key. */
+  idempotencyKey?: string | undefined;
 }
 
 const defaultBaseUrl = 'https://api.videocloud.com';
@@ -75,6 +77,9 @@ export class Transport {
   /** Sends a request and returns the answer's `data`. `tries` tells the caller how many requests that took. */
   async send<T>(request: ApiRequest, tries: { count: number } = { count: 0 }): Promise<T> {
     const repeatable = request.repeatable ?? request.method !== 'POST';
+    if (request.idempotencyKey !== undefined && !/^[A-Za-z0-9_-]{1,128}$/.test(request.idempotencyKey)) {
+      throw new TypeError('idempotencyKey: use 1 to 128 letters, digits, dashes and underscores');
+    }
     // Serialized once: a repeated request is the same request.
     const body = request.body === undefined ? undefined : encode(request.body);
     for (;;) {
@@ -103,7 +108,7 @@ export class Transport {
     try {
       const response = await this.#fetch(this.#url(request), {
         method: request.method,
-        headers: this.#headers(body),
+        headers: this.#headers(body, request.idempotencyKey),
         // A redirect would carry the key to another place.
         redirect: 'manual',
         signal: abort.signal,
@@ -132,9 +137,10 @@ export class Transport {
     return this.#baseUrl + request.path + (search === '' ? '' : `?${search}`);
   }
 
-  #headers(body: string | undefined): Record<string, string> {
+  #headers(body: string | undefined, idempotencyKey: string | undefined): Record<string, string> {
     const headers: Record<string, string> = { Accept: 'application/json', Authorization: `Bearer ${this.#apiKey}` };
     if (body !== undefined) headers['Content-Type'] = 'application/json';
+    if (idempotencyKey !== undefined) headers['Idempotency-Key'] = idempotencyKey;
     if (this.#account !== undefined) headers['X-VideoCloud-Account'] = this.#account;
     if (userAgent !== undefined) headers['User-Agent'] = userAgent;
     return headers;

@@ -16,9 +16,14 @@ export class Webhooks {
     this.#transport = transport;
   }
 
-  /** Registers an endpoint. Not retried: a second try could register it twice. */
-  register(input: WebhookInput, options: CallOptions = {}): Promise<RegisteredWebhook> {
-    return this.#transport.send({ ...options, method: 'POST', path: '/webhooks', body: input });
+  /**
+   * Registers an endpoint. With `options.idempotencyKey` a repetition within 72 hours answers the first webhook, without its
+   * secret. Retried only with such a key, as a second try could register it twice, and a `secret`, as one that the API makes
+   * is shown in the first answer alone.
+   */
+  register(input: WebhookInput, options: CallOptions & { idempotencyKey?: string | undefined } = {}): Promise<RegisteredWebhook> {
+    const repeatable = options.idempotencyKey !== undefined && input.secret !== undefined;
+    return this.#transport.send({ ...options, method: 'POST', path: '/webhooks', body: input, repeatable });
   }
 
   /** Lists the webhooks, oldest first. */

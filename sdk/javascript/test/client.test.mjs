@@ -195,6 +195,8 @@ describe('retries', () => {
     update: (c) => c.webhooks.update('whk_1', { description: 'x' }),
     delete: (c) => c.webhooks.delete('whk_1'),
     'publish a batch': (c) => c.events.publishBatch([{ event: 'video.deleted', data: {} }]),
+    'register with a key and a secret': (c) =>
+      c.webhooks.register({ url: 'https://x', events: ['*'], secret: 'your_webhook_secret' }, { idempotencyKey: 'shop-1' }),
     'dry run': (c) => c.webhooks.replay('whk_1', { since, dryRun: true }),
   };
   for (const [name, call] of Object.entries(repeated)) {
@@ -207,6 +209,7 @@ describe('retries', () => {
 
   const once = {
     register: (c) => c.webhooks.register({ url: 'https://x', events: ['*'] }),
+    'register with a key alone': (c) => c.webhooks.register({ url: 'https://x', events: ['*'] }, { idempotencyKey: 'shop-1' }),
     test: (c) => c.webhooks.test('whk_1'),
     'retry a delivery': (c) => c.deliveries.retry('dlv_1'),
     replay: (c) => c.webhooks.replay('whk_1', { since }),
@@ -220,6 +223,13 @@ describe('retries', () => {
     });
   }
 
+  test('a registration carries its key', async (t) => {
+    const api = await stub(t, ok({}, 201));
+    await api.client().webhooks.register({ url: 'https://x', events: ['*'] }, { idempotencyKey: 'shop-1' });
+    assert.equal(api.requests[0].headers['idempotency-key'], 'shop-1');
+    assert.ok(!('idempotencyKey' in api.requests[0].body));
+    await assert.rejects(api.client().webhooks.register({ url: 'https://x', events: ['*'] }, { idempotencyKey: 'a\nb' }), /idempotencyKey/);
+  });
   test('a refusal is not repeated', async (t) => {
     const api = await stub(t, refused(404, { code: 'not_found', message: '' }));
     await assert.rejects(api.client().webhooks.delete('whk_1'), { code: 'not_found' });

@@ -264,6 +264,17 @@ class Retries(unittest.TestCase):
         api.client().webhooks.replay('whk_1', since=NOON, dry_run=True)
         self.assertEqual(api.requests[-1].body, {'since': '2024-03-31T12:00:00Z', 'dryRun': True})
 
+    def test_a_registration_with_a_key_and_a_secret_is_repeated(self):
+        api = Stub(self, unavailable(), ok(WEBHOOK, 201))
+        api.client().webhooks.register('https://example.com/', ['*'], 'your_webhook_secret', idempotency_key='shop-1')
+        self.assertEqual([r.headers['Idempotency-Key'] for r in api.requests], ['shop-1', 'shop-1'])
+        api = Stub(self, unavailable())
+        with self.assertRaises(VideoCloudError):
+            api.client().webhooks.register('https://example.com/', ['*'], idempotency_key='shop-1')
+        with self.assertRaises(ValueError):
+            api.client().webhooks.register('https://example.com/', ['*'], idempotency_key='a\nb')
+        self.assertEqual(len(api.requests), 1)
+
     def test_a_delete_whose_first_answer_was_lost_has_worked(self):
         api = Stub(self, DROP, refused(404, 'not_found'))
         api.client().webhooks.delete('whk_1')

@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import random
+import re
 import socket
 import ssl
 import time
@@ -88,10 +89,13 @@ class Transport:
         body: Any = None,
         repeatable: Optional[bool] = None,
         tries: Optional[Tries] = None,
+        idempotency_key: Optional[str] = None,
     ) -> Any:
         """Sends a request and returns the answer's data. It is sent again only where that can't do anything twice."""
         if repeatable is None:
             repeatable = method != 'POST'
+        if idempotency_key is not None and not re.fullmatch('[A-Za-z0-9_-]{1,128}', idempotency_key):
+            raise ValueError('idempotency_key: use 1 to 128 letters, digits, dashes and underscores')
         target = self._path + path
         given = {k: v for k, v in (query or {}).items() if v is not None}
         if given:
@@ -101,7 +105,7 @@ class Transport:
         while True:
             tries.count += 1
             try:
-                return self._once(method, target, content, repeatable)
+                return self._once(method, target, content, repeatable, idempotency_key)
             except VideoCloudError as error:
                 if not repeatable or tries.count > self._max_retries or error.status not in _TRANSIENT:
                     raise
@@ -110,8 +114,10 @@ class Transport:
                     raise
             time.sleep(delay)
 
-    def _once(self, method: str, target: str, content: Optional[bytes], repeatable: bool) -> Any:
+    def _once(self, method: str, target: str, content: Optional[bytes], repeatable: bool, idempotency_key: Optional[str]) -> Any:
         headers = dict(self._headers)
+        if idempotency_key is not None:
+            headers['Idempotency-Key'] = idempotency_key
         if content is not None:
             headers['Content-Type'] = 'application/json'
         try:

@@ -35,8 +35,12 @@ class Webhooks:
         auth: Optional[Mapping[str, str]] = None,
         metadata: Optional[Mapping[str, str]] = None,
         status: Optional[Literal['active', 'paused']] = None,
+        idempotency_key: Optional[str] = None,
     ) -> Webhook:
-        """Registers an endpoint. Not retried: a second try could register it twice.
+        """Registers an endpoint.
+
+        Retried only with an idempotency key, as a second try could register it twice, and a secret, as one that the API
+        makes is shown in the first answer alone.
 
         :param events: event types, groups such as ``video.*``, or ``*``
         :param secret: 16 to 256 bytes; without it the API makes one and shows it once, as ``webhook.secret``
@@ -51,11 +55,13 @@ class Webhooks:
             ``basic``, ``bearer``, ``oauth2`` and ``mtls``
         :param metadata: up to 16 strings of yours, kept and shown
         :param status: ``active`` or ``paused``
+        :param idempotency_key: makes a repetition within 72 hours answer the first webhook, without its secret
         """
         body = given(
             **_fields(url, events, secret, description, headers, rate_limit, max_in_flight, filter, retry, timeout, signing, auth, metadata, status)
         )
-        return build(Webhook, self._transport.send('POST', '/webhooks', body=body))
+        repeatable = idempotency_key is not None and secret is not None
+        return build(Webhook, self._transport.send('POST', '/webhooks', body=body, repeatable=repeatable, idempotency_key=idempotency_key))
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Webhook]:
         """Lists the webhooks, oldest first. Iterating over the answer goes through all pages."""
