@@ -17,39 +17,40 @@ local KEPT_MINUTES, KEPT_HALVES, KEPT_LONGS = 60, 48, 56
 local FIGURES_TTL = KEPT_LONGS * LONG * 60000
 local FIRST_STEP = 48 -- the character that stands for the first step
 
-local function u(n, bytes)
-  local text = ''
-  for _ = 1, bytes do
-    text = string.char(n % 256) .. text
-    n = math.floor(n / 256)
-  end
-  return text
-end
+local byte, char, floor = string.byte, string.char, math.floor
 
-local function number_at(text, at, bytes)
-  local n = 0
-  for i = at, at + bytes - 1 do n = n * 256 + string.byte(text, i) end
-  return n
-end
+-- u2 to u4 pack a number, in one step: each part of a text that is put together is one more string for Redis to keep and drop.
+local function u2(n) return char(floor(n / 256) % 256, n % 256) end
+local function u3(n) return char(floor(n / 65536) % 256, floor(n / 256) % 256, n % 256) end
+local function u4(n) return char(floor(n / 16777216) % 256, floor(n / 65536) % 256, floor(n / 256) % 256, n % 256) end
+
+local function three(a, b, c) return (a * 256 + b) * 256 + c end
+local function four(a, b, c, d) return ((a * 256 + b) * 256 + c) * 256 + d end
+local function number_at(text, at) return three(byte(text, at, at + 2)) end
 
 local function new_part(number) return { number = number, ok = 0, failed = 0, steps = {} } end
 
 local function pack_part(p)
-  local steps, count = {}, 0
+  local parts, count = { '', '' }, 0
   for step, n in pairs(p.steps) do
     count = count + 1
-    steps[count] = string.char(step) .. u(n, 4)
+    parts[count + 2] = char(step, floor(n / 16777216) % 256, floor(n / 65536) % 256, floor(n / 256) % 256, n % 256)
   end
-  return u(p.number, 3) .. u(p.ok, 4) .. u(p.failed, 4) .. string.char(count) .. table.concat(steps)
+  parts[1], parts[2] = u3(p.number) .. u4(p.ok) .. u4(p.failed), char(count)
+  return table.concat(parts)
 end
 
 -- part_size is how long a packed part is that begins at a place.
-local function part_size(text, at) return 12 + 5 * string.byte(text, at + 11) end
+local function part_size(text, at) return 12 + 5 * byte(text, at + 11) end
 
 local function read_part(text, at)
-  local p = { number = number_at(text, at, 3), ok = number_at(text, at + 3, 4), failed = number_at(text, at + 7, 4), steps = {} }
-  for i = at + 12, at + part_size(text, at) - 5, 5 do p.steps[string.byte(text, i)] = number_at(text, i + 1, 4) end
-  return p
+  local n1, n2, n3, o1, o2, o3, o4, f1, f2, f3, f4, count = byte(text, at, at + 11)
+  local steps = {}
+  for i = at + 12, at + 7 + 5 * count, 5 do
+    local step, a, b, c, d = byte(text, i, i + 4)
+    steps[step] = four(a, b, c, d)
+  end
+  return { number = three(n1, n2, n3), ok = four(o1, o2, o3, o4), failed = four(f1, f2, f3, f4), steps = steps }
 end
 
 local function add_part(to, p)
@@ -70,13 +71,13 @@ end
 
 local function end_part(p, whole)
   if whole then return pack_part(p) end
-  return u(p.number, 3) .. u(p.ok, 4) .. u(p.failed, 4) .. u(math.min(within(p, 0.5), 65535), 2) .. u(math.min(within(p, 0.95), 65535), 2)
+  return u3(p.number) .. u4(p.ok) .. u4(p.failed) .. u2(math.min(within(p, 0.5), 65535)) .. u2(math.min(within(p, 0.95), 65535))
 end
 
 -- only_from drops from a list what is older than a number.
 local function only_from(list, number, whole)
   local at = 1
-  while at < #list and number_at(list, at, 3) < number do at = at + (whole and part_size(list, at) or 15) end
+  while at < #list and number_at(list, at) < number do at = at + (whole and part_size(list, at) or 15) end
   return at > 1 and string.sub(list, at) or list
 end
 
@@ -92,7 +93,7 @@ local function keep_minute(key, p, whole)
     at = at + part_size(text, at)
     local lists = {}
     for i = 1, 3 do
-      local size = number_at(text, at, 3)
+      local size = number_at(text, at)
       lists[i] = string.sub(text, at + 3, at + 2 + size)
       at = at + 3 + size
     end
@@ -112,7 +113,7 @@ local function keep_minute(key, p, whole)
   add_part(half, p)
   add_part(long, p)
   text = pack_part(half) .. pack_part(long)
-  for _, list in ipairs({ minutes, halves, longs }) do text = text .. u(#list, 3) .. list end
+  for _, list in ipairs({ minutes, halves, longs }) do text = text .. u3(#list) .. list end
   call('SET', key, text, 'PX', int(FIGURES_TTL))
 end
 
@@ -145,7 +146,7 @@ local function drop_idle()
   local minute = math.floor((now - FIGURES_TTL) / 60000) - FIRST_MINUTE
   for i = 1, #scanned[2], 2 do
     local name = scanned[2][i]
-    if name ~= '*c' and number_at(scanned[2][i + 1], 1, 3) < minute then call('HDEL', figures, name) end
+    if name ~= '*c' and number_at(scanned[2][i + 1], 1) < minute then call('HDEL', figures, name) end
   end
   call('HSET', figures, '*c', scanned[1])
 end
@@ -160,12 +161,12 @@ local function count_accounts(accounts)
   if #names == 0 then return end
   local figures = base .. 'figures'
   local open, set = call('HMGET', figures, '*', unpack(names)), {}
-  local before = open[1] and number_at(open[1], 1, 3)
+  local before = open[1] and number_at(open[1], 1)
   set[1], set[2] = '*', counted(open[1], all, base .. 'figures:all', true)
   for i, name in ipairs(names) do
     set[#set + 1] = name
     set[#set + 1] = counted(open[i + 1], accounts[name], base .. 'figures:a:' .. name, false)
   end
   call('HSET', figures, unpack(set))
-  if before and before < number_at(set[2], 1, 3) then drop_idle() end
+  if before and before < number_at(set[2], 1) then drop_idle() end
 end
