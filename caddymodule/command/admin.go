@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,6 +32,25 @@ func (f *adminFlags) add(cmd *cobra.Command) {
 	flags.StringVarP(&f.configFile, "config", "c", "", "configuration file to read the admin address from")
 	flags.StringVarP(&f.adapter, "adapter", "a", "", "name of the adapter of that file")
 	addJSON(cmd, &f.json)
+}
+
+// page selects a page of a list.
+type page struct {
+	limit  int
+	cursor string
+}
+
+func (p *page) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.IntVar(&p.limit, "limit", 0, "at most so many, 1 to 100; default: 50")
+	flags.StringVar(&p.cursor, "cursor", "", "go on where a page ended")
+}
+
+func (p *page) into(cmd *cobra.Command, query map[string]string) {
+	query["cursor"] = p.cursor
+	if cmd.Flags().Changed("limit") {
+		query["limit"] = strconv.Itoa(p.limit)
+	}
 }
 
 // admin is the admin API of a running Caddy.

@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -18,8 +17,8 @@ type eventList struct {
 
 func newEvents() *cobra.Command {
 	var f adminFlags
-	var account, event, since, until, cursor string
-	var limit int
+	var account, event, since, until string
+	var p page
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "Lists an account's events",
@@ -30,7 +29,7 @@ in which state. They are listed for as long as their IDs are known, which is
 		Example: `  $ caddy webhook events
   $ caddy webhook events --account shop --event video.uploaded --since 2h`,
 		RunE: runner(func(cmd *cobra.Command) error {
-			query := map[string]string{"account": account, "event": event, "cursor": cursor}
+			query := map[string]string{"account": account, "event": event}
 			for name, text := range map[string]string{"since": since, "until": until} {
 				t, err := parseTime(name, text)
 				if err != nil {
@@ -38,9 +37,7 @@ in which state. They are listed for as long as their IDs are known, which is
 				}
 				query[name] = written(t)
 			}
-			if cmd.Flags().Changed("limit") {
-				query["limit"] = strconv.Itoa(limit)
-			}
+			p.into(cmd, query)
 			_, err := view(cmd, &f, pathOf("/webhooks/events", query), printEvents)
 			return err
 		}),
@@ -51,8 +48,7 @@ in which state. They are listed for as long as their IDs are known, which is
 	flags.StringVar(&event, "event", "", "only those of this type")
 	flags.StringVar(&since, "since", "", "published from this time on: RFC 3339, or so long ago, such as 2h or 7d")
 	flags.StringVar(&until, "until", "", "published until this time")
-	flags.IntVar(&limit, "limit", 0, "at most so many, 1 to 100; default: 50")
-	flags.StringVar(&cursor, "cursor", "", "go on where a page ended")
+	p.add(cmd)
 	return cmd
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -92,18 +91,16 @@ func newKeysCreate() *cobra.Command {
 
 func newKeysList() *cobra.Command {
 	var f adminFlags
-	var account, cursor string
-	var limit int
+	var account string
+	var p page
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Lists the API keys that were made, oldest first",
 		Example: `  $ caddy webhook keys list
   $ caddy webhook keys list --account shop --json`,
 		RunE: runner(func(cmd *cobra.Command) error {
-			query := map[string]string{"account": account, "cursor": cursor}
-			if cmd.Flags().Changed("limit") {
-				query["limit"] = strconv.Itoa(limit)
-			}
+			query := map[string]string{"account": account}
+			p.into(cmd, query)
 			_, err := view(cmd, &f, pathOf("/webhooks/keys", query), printKeys)
 			return err
 		}),
@@ -111,8 +108,7 @@ func newKeysList() *cobra.Command {
 	f.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&account, "account", "", "only those of this account; default: all")
-	flags.IntVar(&limit, "limit", 0, "at most so many, 1 to 100; default: 50")
-	flags.StringVar(&cursor, "cursor", "", "go on where a page ended")
+	p.add(cmd)
 	return cmd
 }
 
