@@ -89,4 +89,10 @@ func (s *bodyToken) given(body []byte) (texts []string, ok bool) {
 	return texts, true
 }
 
-func (s *bodyToken) sign(*Request, string, time.Time) (http.Header, error) { return nil, ErrCannotSign }
+// sign adds no header: a body that has the secret in it is signed as it is, and to others it can't be added.
+func (s *bodyToken) sign(r *Request, _ string, now time.Time) (http.Header, error) {
+	if res, err := s.verify(r, now); err != nil || res.Secret != 0 {
+		return nil, ErrCannotSign
+	}
+	return http.Header{}, nil
+}

@@ -12,7 +12,8 @@ import (
 
 // The schemes of this file sign a text of their own making, with an HMAC.
 
-// composed is a scheme that makes the signed text in Go. signed gets what the headers say.
+// composed is a scheme that makes the signed text in Go. signed gets what the headers say; write says what they are to say, and returns those
+// beside the signature's.
 type composed struct {
 	row    *row
 	keys   []key
@@ -20,6 +21,7 @@ type composed struct {
 	url    string
 	read   func(s *composed, h http.Header) (*composition, error)
 	signed func(s *composed, c *composition, r *Request) error
+	write  func(c *composition, id string) http.Header
 }
 
 // composition is one request's.
@@ -32,6 +34,7 @@ type composition struct {
 	text      [][]byte          // what is signed, in pieces, for the body is large
 	content   [][]byte          // what identifies the event, as those are
 	ids       bool              // the ID header is part of the text
+	frame     [2]string         // what stands around a signature that we make
 }
 
 func (r *row) composed(c Config) (*composed, error) {
@@ -114,7 +117,29 @@ func (s *composed) result(matched int, c *composition, r *Request) Result {
 	return res
 }
 
-func (s *composed) sign(*Request, string, time.Time) (http.Header, error) { return nil, ErrCannotSign }
+func (s *composed) sign(r *Request, id string, now time.Time) (http.Header, error) {
+	c := &composition{}
+	if s.row.timestamped() {
+		c.t = s.row.unit.format(now)
+		c.ms, c.precision, _ = s.row.unit.parse(c.t)
+	}
+	h := http.Header{}
+	if s.write != nil {
+		h = s.write(c, id)
+	}
+	own := *r
+	own.Header = h
+	if err := s.signed(s, c, &own); err != nil {
+		return nil, err
+	}
+	m := s.keys[0].mac.get()
+	defer s.keys[0].mac.put(m)
+	for _, piece := range c.text {
+		m.write(piece)
+	}
+	h.Set(s.row.header, c.frame[0]+string(s.row.enc.encode(nil, m.total()))+c.frame[1])
+	return h, nil
+}
 
 // pairs reads a header of name=value with commas between.
 func pairs(h http.Header, name string) (map[string]string, error) {
@@ -135,12 +160,24 @@ func pairs(h http.Header, name string) (map[string]string, error) {
 	}
 }
 
+// writeHook0 signs the ID where there is one.
+func writeHook0(c *composition, id string) http.Header {
+	if id == "" {
+		c.frame[0] = "t=" + c.t + ",v0="
+		return http.Header{}
+	}
+	c.fields = map[string]string{"h": "x-event-id", "v1": ""}
+	c.frame[0] = "t=" + c.t + ",h=x-event-id,v1="
+	return http.Header{"X-Event-Id": {id}}
+}
+
 // newHook0 checks Hook0's signatures: of time, certain headers and body (v1), or, where that is missing, of time and body (v0).
 func newHook0(r *row, c Config) (scheme, error) {
 	s, err := r.composed(c)
 	if err != nil {
 		return nil, err
 	}
+	s.write = writeHook0
 	s.read = func(s *composed, h http.Header) (*composition, error) {
 		fields, err := pairs(h, "X-Hook0-Signature")
 		if err != nil {
@@ -197,6 +234,9 @@ func newContentful(r *row, c Config) (scheme, error) {
 		return nil, err
 	}
 	const stamp, listed = "x-contentful-timestamp", "x-contentful-signed-headers"
+	s.write = func(c *composition, _ string) http.Header {
+		return http.Header{"X-Contentful-Timestamp": {c.t}, "X-Contentful-Signed-Headers": {listed + "," + stamp}}
+	}
 	s.read = func(s *composed, h http.Header) (*composition, error) {
 		text, err := one(h, "X-Contentful-Signature")
 		if err != nil {
@@ -250,6 +290,11 @@ func newHygraph(r *row, c Config) (scheme, error) {
 	s, err := r.composed(c)
 	if err != nil {
 		return nil, err
+	}
+	s.write = func(c *composition, _ string) http.Header {
+		c.fields = map[string]string{"env": "master"}
+		c.frame = [2]string{"sign=", ", env=master, t=" + c.t}
+		return http.Header{}
 	}
 	s.read = func(s *composed, h http.Header) (*composition, error) {
 		fields, err := pairs(h, "Gcms-Signature")

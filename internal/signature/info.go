@@ -78,7 +78,7 @@ func (r *row) info() Info {
 		Name: r.name, Aliases: r.aliases, Provider: r.provider, Header: r.header,
 		Algorithm: r.algorithm(), Signed: r.how, Secret: r.secretIs,
 		SignsBody: r.signsBody(p), SignsURL: p.signsURL(),
-		PastOnly: r.pastOnly, CanSign: r.header != "" && !composedOnly[r.name],
+		PastOnly: r.pastOnly, CanSign: r.header != "" && !verifiedOnly[r.name],
 	}
 	setDefault(&i.Secret, "the secret's text")
 	if r.tokens() {
@@ -110,8 +110,8 @@ func (r *row) info() Info {
 	return i
 }
 
-// composedOnly are the schemes whose text is composed for verifying only.
-var composedOnly = map[string]bool{"hook0": true, "contentful": true, "hygraph": true, "nowpayments": true, "ebay": true, "paypal": true}
+// verifiedOnly are the schemes with a header that only the provider can sign, as it alone has the keys.
+var verifiedOnly = map[string]bool{"ebay": true, "paypal": true}
 
 func (r *row) algorithm() string {
 	switch r.alg {

@@ -199,8 +199,7 @@ func (s *sample) request(t testing.TB, now time.Time) *Request {
 	return r
 }
 
-// inBody are the schemes whose signature is part of the body, or whose signed text is composed for verifying only; they have tests of
-// their own.
+// inBody are the schemes whose signature is part of the body, or that only the provider can sign with; they have tests of their own.
 func (s *sample) inBody() bool { return s.Header == "" || !s.CanSign }
 
 // forEachScheme runs a test with every scheme that signs in headers.
@@ -232,12 +231,14 @@ func TestEverySchemeVerifiesWhatItSigns(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, res.Secret)
 		require.Equal(t, s.SignsBody, res.BodySigned)
-		require.Equal(t, s.SignsURL, res.URLSigned != "")
+		if s.Name != "contentful" { // whose URL is among the octets that count
+			require.Equal(t, s.SignsURL, res.URLSigned != "")
+		}
 		if row, _ := find(s.Name); s.ID != "" && s.IDSigned && (row.idJSON == "" || row.idJSON == "/id") && s.Name != "jwt" {
 			require.Equal(t, "evt_1", res.ID)
 			require.True(t, res.IDSigned)
 		}
-		if !s.IDSigned {
+		if !s.IDSigned && s.Name != "hook0" { // which signs it where the signature says so
 			require.False(t, res.IDSigned)
 		}
 	})
@@ -275,7 +276,9 @@ func TestEverySchemeRefusesAnotherBody(t *testing.T) {
 			require.Error(t, err, "byte %d", i)
 		}
 		_, err := s.verifier(t).Verify(&Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: append(slices.Clone(r.Body), '\n')}, noon)
-		require.Error(t, err)
+		if s.Name != "nowpayments" { // which signs the JSON, not its spelling
+			require.Error(t, err)
+		}
 	})
 }
 
@@ -286,7 +289,7 @@ func TestEverySchemeRefusesAnotherURL(t *testing.T) {
 		}
 		r := s.request(t, noon)
 		_, err := s.verifier(t, func(c *Config) { c.URL = "https://other.example.com/in?a=b" }).Verify(r, noon)
-		if s.Name != "messagebird" && s.Name != "jira-connect" {
+		if s.Name != "messagebird" && s.Name != "jira-connect" && s.Name != "contentful" { // they sign no host
 			requireReason(t, ReasonMismatch, err)
 		}
 		r.URL = "/in?a=c"
