@@ -102,6 +102,9 @@ func (s *jwtScheme) options(c Config) error {
 		fallback = "RS256"
 	}
 	s.rules.algs = []jose.SignatureAlgorithm{jose.SignatureAlgorithm(o.choice("alg", fallback, jwtAlgorithms...))}
+	if err := s.detach(c); err != nil {
+		return err
+	}
 	s.rules.bodyHash = c.Options["body_hash"]
 	switch o.choice("encoding", "hex", "hex", "base64", "base64url") {
 	case "base64":
@@ -122,9 +125,29 @@ func (s *jwtScheme) options(c Config) error {
 		return badOption("alg", "%s is made with a secret, and jwks has public keys", s.rules.algs[0])
 	case !symmetric && s.ring == nil && len(c.Secrets) == 0:
 		return badOption("jwks", "%s needs the address or the file of the keys, or a public key as secret", s.rules.algs[0])
-	case s.ring != nil && c.Options["issuer"] == "":
+	case s.rules.detached && symmetric:
+		return badOption("payload", "a JWS without its payload is checked with public keys: give alg one of theirs, not %s", s.rules.algs[0])
+	case s.ring != nil && c.Options["issuer"] == "" && !s.rules.detached:
 		return badOption("issuer", "a set of keys may be shared by several issuers, so say which one sends")
 	}
+	return nil
+}
+
+// detach makes the token one whose payload is the body and is left out of it, which has no claims.
+func (s *jwtScheme) detach(c Config) error {
+	payload, ok := c.Options["payload"]
+	if !ok {
+		return nil
+	}
+	if payload != "{body}" {
+		return badOption("payload", "the payload of a token is its claims, or the body where it is {body}")
+	}
+	for _, claim := range []string{"audience", "issuer", "body_hash"} {
+		if _, given := c.Options[claim]; given {
+			return badOption(claim, "it can't be with payload: a token whose payload is the body has no claims")
+		}
+	}
+	s.rules.detached, s.rules.audience, s.rules.expires = true, false, false
 	return nil
 }
 

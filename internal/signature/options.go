@@ -42,7 +42,7 @@ var optionHelp = []option{
 	{"encoding", "hex, base64 or base64url", "of the signature; default hex (rsa, ecdsa, mongodb-atlas: base64)"},
 	{"header", "a header", "with the signature; default X-Signature (token, jwt: Authorization). With a * at its end it is a family of headers, numbered from 1 on, of which any may be right"},
 	{"prefix", "any text", "in front of a single signature, such as sha256="},
-	{"payload", "a template", "what is signed, from {body}, {body_sha256}, {body_hash}, {t}, {id}, {url}, {url_path}, {query} and {method}; default {body}"},
+	{"payload", "a template", "what is signed, from {body}, {body_sha256}, {body_hash}, {t}, {id}, {url}, {url_path}, {query} and {method}; default {body}. jwt: {body}, where the token is a JWS whose payload is the body and is left out of it"},
 	{"separator", "one character, space or tab", "between the elements of a list; default a comma"},
 	{"signature_key", "a word", "makes the header a list such as t=…,v1=… and names the signatures' key"},
 	{"timestamp_key", "a word", "the timestamp's key in that list"},

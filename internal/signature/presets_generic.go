@@ -14,7 +14,7 @@ var presetsGeneric = []row{
 	},
 	{
 		name: "jwt", provider: "any provider that sends a JSON Web Token", source: "RFC 7519", header: "Authorization", alg: algJWT, jwt: &jwtRules{words: bearer, audience: true, expires: true},
-		options: []string{"jwks", "jwks_pem", "alg", "audience", "issuer", "body_hash", "encoding", "header", "prefix", "id_json", "event_json"},
+		options: []string{"jwks", "jwks_pem", "alg", "audience", "issuer", "body_hash", "encoding", "header", "prefix", "payload", "id_json", "event_json"},
 		how:     "a JWT, and with `body_hash` the body through its hash in that claim", secretIs: "the shared secret, or the public key in PEM; none with `jwks`",
 		identity: "the body and the ID that `id_json` names, where `body_hash` binds the body; otherwise that ID, or nothing",
 		note:     "Without `body_hash` the body is not signed: whoever sees one request can send any other until the token ends.",
