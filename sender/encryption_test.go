@@ -299,12 +299,28 @@ func TestReencryptCoversAllThatIsSealed(t *testing.T) {
 		text, err := store.Client().HGet(t.Context(), b.queue.Tag(mustShard(t, b))+"conf:"+laneOf(w.ID), "meta").Result()
 		require.NoError(t, err)
 		require.Equal(t, 6, strings.Count(text, "enc1:"), "secret, old secret, key, old key, header, auth: %s", text)
+		_, _, err = old.UpdateAccount(t.Context(), "default", AccountUpdate{NotifyURL: &to.URL, Emails: &[]string{"ops@example.com"}})
+		require.NoError(t, err)
+		registered := map[string]NewWebhook{}
+		for _, key := range []string{"kept", "deleted"} {
+			in := NewWebhook{Settings: Settings{URL: to.URL, Events: []string{"video.deleted"}}, Secret: "your_webhook_secret", IdempotencyKey: key}
+			made, _, err := old.CreateWebhook(t.Context(), "default", in)
+			require.NoError(t, err)
+			registered[key] = in
+			if key == "deleted" {
+				require.NoError(t, old.DeleteWebhook(t.Context(), "default", made.ID))
+			}
+		}
 		n, err := b.Reencrypt(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, 1, n)
+		require.Equal(t, 2, n)
 		first := strings.SplitN(text[strings.Index(text, "enc1:"):], ":", 3)[1]
 		require.NotContains(t, everything(t, store), "enc1:"+first, "nothing is left that the old key opens")
 		only := newBundle(t, store, withKeys(encryptionKey(2))).start()
+		_, _, err = only.CreateWebhook(t.Context(), "default", registered["kept"])
+		require.NoError(t, err)
+		_, _, err = only.CreateWebhook(t.Context(), "default", registered["deleted"])
+		requireError(t, err, CodeConflict, "Idempotency-Key")
 		r := only.one(to)
 		require.Equal(t, []string{"v1a", "v1a", "v1"}, versions(r))
 		require.Equal(t, "Bearer token-2", r.header.Get("Authorization"))

@@ -121,8 +121,11 @@ func (s *Sender) resealAccounts(ctx context.Context) error {
 		return err
 	}
 	for _, name := range names {
-		_, r, err := s.accountRecord(ctx, name)
+		shard, r, err := s.accountRecord(ctx, name)
 		if err != nil {
+			return err
+		}
+		if err := s.resealRegistrations(ctx, shard, name); err != nil {
 			return err
 		}
 		if stale, err := s.resealedAccount(r); err != nil || !stale {
@@ -137,6 +140,45 @@ func (s *Sender) resealAccounts(ctx context.Context) error {
 		})
 		if err != nil && !errors.Is(err, errEnding) {
 			return err
+		}
+	}
+	return nil
+}
+
+// resealRegistrations seals anew what idempotency keys were used to ask for, also of webhooks that are deleted.
+func (s *Sender) resealRegistrations(ctx context.Context, shard int, account string) error {
+	webhooks, err := s.registry.ListWebhooks(ctx, shard, account)
+	if err != nil {
+		return s.unavailable("list", err)
+	}
+	lanes, err := s.registry.DeletedLanes(ctx, shard, account)
+	if err != nil {
+		return s.unavailable("list", err)
+	}
+	for _, w := range webhooks {
+		lanes = append(lanes, w.Lane)
+	}
+	for _, lane := range lanes {
+		made, err := s.registry.AskedFor(ctx, shard, account, lane)
+		if err != nil {
+			return s.unavailable("read", err)
+		}
+		if made.Key == "" {
+			continue
+		}
+		asked, current, err := s.sealer.Open(made.Asked, seal.AssociatedData(account, lane))
+		if err != nil {
+			return fmt.Errorf("%w: that of an idempotency key of account %s: %w", ErrUnopened, account, err)
+		}
+		if current {
+			continue
+		}
+		sealed, err := s.seal(account, lane, string(asked))
+		if err != nil {
+			return err
+		}
+		if err := s.registry.ResealRegistration(ctx, shard, account, made, sealed); err != nil {
+			return s.unavailable("register", err)
 		}
 	}
 	return nil

@@ -101,6 +101,10 @@ const (
 	FieldLastOK      Field = "ls"
 	FieldLastTime    Field = "lt"
 
+	FieldKey       Field = "k" // of [KeyConf]: the idempotency key that it was registered with
+	FieldMadeLane  Field = "l" // of [KeyMade]
+	FieldMadeAsked Field = "q"
+
 	FieldInfo   Field = "info" // of [KeyAccount]: what its owner set
 	FieldEnding Field = "x"    // of [KeyAccount]: it is being deleted
 	FieldTries  Field = "#tries"

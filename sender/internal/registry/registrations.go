@@ -1,0 +1,40 @@
+package registry
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/queue"
+)
+
+var registrationResealScript = script("registration_reseal")
+
+// AskedFor is what an idempotency key was first used to ask for.
+type AskedFor struct {
+	Key   string
+	Asked string // sealed
+}
+
+// AskedFor reads what a webhook, which may be deleted, was registered with; nothing where that was without a key, or long ago.
+func (r *Registry) AskedFor(ctx context.Context, shard int, account, lane string) (AskedFor, error) {
+	key, err := r.redis.HGet(ctx, r.queue.Key(shard, queue.KeyConf, lane), queue.FieldKey).Result()
+	if errors.Is(err, redis.Nil) {
+		return AskedFor{}, nil
+	}
+	if err != nil {
+		return AskedFor{}, err
+	}
+	values, err := r.redis.HMGet(ctx, r.queue.Key(shard, queue.KeyMade, account+":"+key), queue.FieldMadeLane, queue.FieldMadeAsked).Result()
+	if err != nil || text(values[0]) != lane {
+		return AskedFor{}, err
+	}
+	return AskedFor{Key: key, Asked: text(values[1])}, nil
+}
+
+// ResealRegistration writes what was sealed anew, unless the key stands for something else by now.
+func (r *Registry) ResealRegistration(ctx context.Context, shard int, account string, before AskedFor, sealed string) error {
+	_, err := r.queue.RunDurable(ctx, shard, registrationResealScript, account, before.Key, before.Asked, sealed)
+	return err
+}
