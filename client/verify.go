@@ -1,6 +1,7 @@
 package client
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -9,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,24 +65,29 @@ type VerifyOptions struct {
 }
 
 // Verify checks a delivery by its Standard Webhooks headers (webhook-id, webhook-timestamp, webhook-signature),
-// which sign the event's ID and the time of the attempt as well as the body, and returns the event.
+// which sign the event's ID and the time of the attempt as well as the body, and returns the event. The secret of a webhook
+// whose signing is ed25519 is its PublicKey (whpk_…).
 func Verify(body []byte, header http.Header, secret string, o VerifyOptions) (WebhookEvent, error) {
-	var keys [][]byte
+	var keys []verifier
 	for _, s := range append([]string{secret}, o.OtherSecrets...) {
-		key, err := standardKey(s)
+		key, err := verifierOf(s)
 		if err != nil {
 			return WebhookEvent{}, err
 		}
 		keys = append(keys, key)
 	}
-	id, timestamp, macs, err := standardHeaders(header)
+	id, timestamp, value, err := standardHeaders(header)
 	if err != nil {
 		return WebhookEvent{}, err
+	}
+	signatures := signaturesFor(keys, value)
+	if len(signatures) == 0 {
+		return WebhookEvent{}, fmt.Errorf("webhook-signature holds no signature such as this secret checks: %w", ErrSignatureMalformed)
 	}
 	if err := o.checkAge(timestamp); err != nil {
 		return WebhookEvent{}, err
 	}
-	if !matches(keys, macs, id+"."+timestamp+".", body) {
+	if !matches(keys, signatures, append([]byte(id+"."+timestamp+"."), body...)) {
 		return WebhookEvent{}, ErrSignatureMismatch
 	}
 	e := WebhookEvent{ID: id}
@@ -88,6 +95,29 @@ func Verify(body []byte, header http.Header, secret string, o VerifyOptions) (We
 		return WebhookEvent{}, ErrInvalidPayload
 	}
 	return e, nil
+}
+
+// verifier checks signatures of one version of Standard Webhooks: v1 with a secret, v1a with a public key.
+type verifier struct {
+	version string
+	size    int // of a signature
+	matches func(message, signature []byte) bool
+}
+
+func verifierOf(secret string) (verifier, error) {
+	if text, ok := strings.CutPrefix(secret, "whpk_"); ok {
+		public, err := base64.StdEncoding.Strict().DecodeString(text)
+		if err != nil || len(public) != ed25519.PublicKeySize {
+			return verifier{}, errors.New("what follows whpk_ is not a public key of 32 bytes in base64")
+		}
+		return verifier{"v1a", ed25519.SignatureSize, func(message, signature []byte) bool { return ed25519.Verify(public, message, signature) }}, nil
+	}
+	key, err := standardKey(secret)
+	return verifier{"v1", sha256.Size, func(message, signature []byte) bool {
+		h := hmac.New(sha256.New, key)
+		h.Write(message)
+		return hmac.Equal(signature, h.Sum(nil))
+	}}, err
 }
 
 // standardKey is base64 after whsec_, else the secret's own bytes.
@@ -106,15 +136,15 @@ func standardKey(secret string) ([]byte, error) {
 	return key, nil
 }
 
-// standardHeaders reads the three headers, and the v1 signatures among those given.
-func standardHeaders(h http.Header) (id, timestamp string, macs [][]byte, err error) {
+// standardHeaders reads the three headers.
+func standardHeaders(h http.Header) (id, timestamp, value string, err error) {
 	names := [3]string{"webhook-id", "webhook-timestamp", "webhook-signature"}
 	var values [3]string
 	repeated := ""
 	for i, name := range names {
 		all := h.Values(name)
 		if strings.Join(all, "") == "" {
-			return "", "", nil, fmt.Errorf("%s: %w", name, ErrSignatureMissing)
+			return "", "", "", fmt.Errorf("%s: %w", name, ErrSignatureMissing)
 		}
 		if len(all) > 1 {
 			repeated = name
@@ -122,27 +152,32 @@ func standardHeaders(h http.Header) (id, timestamp string, macs [][]byte, err er
 		values[i] = all[0]
 	}
 	if repeated != "" {
-		return "", "", nil, fmt.Errorf("%s is there more than once: %w", repeated, ErrSignatureMalformed)
+		return "", "", "", fmt.Errorf("%s is there more than once: %w", repeated, ErrSignatureMalformed)
 	}
 	// A number has one spelling here, since its text is what was signed.
 	seconds, err := strconv.ParseInt(values[1], 10, 64)
 	if err != nil || seconds < 0 || strconv.FormatInt(seconds, 10) != values[1] {
-		return "", "", nil, fmt.Errorf("webhook-timestamp is not in unix seconds: %w", ErrSignatureMalformed)
+		return "", "", "", fmt.Errorf("webhook-timestamp is not in unix seconds: %w", ErrSignatureMalformed)
 	}
-	for s := range strings.SplitSeq(values[2], " ") {
-		text, ok := strings.CutPrefix(s, "v1,")
-		if !ok {
-			continue
+	return values[0], values[1], values[2], nil
+}
+
+// standardSignature is one of those in webhook-signature.
+type standardSignature struct {
+	version string
+	bytes   []byte
+}
+
+// signaturesFor reads the well-formed signatures that one of the keys can check.
+func signaturesFor(keys []verifier, value string) (list []standardSignature) {
+	for s := range strings.SplitSeq(value, " ") {
+		version, text, _ := strings.Cut(s, ",")
+		sum, err := base64.StdEncoding.Strict().DecodeString(text)
+		if err == nil && slices.ContainsFunc(keys, func(k verifier) bool { return k.version == version && k.size == len(sum) }) {
+			list = append(list, standardSignature{version, sum})
 		}
-		mac, err := base64.StdEncoding.Strict().DecodeString(text)
-		if err == nil && len(mac) == sha256.Size {
-			macs = append(macs, mac)
-		}
 	}
-	if len(macs) == 0 {
-		return "", "", nil, fmt.Errorf("webhook-signature holds no v1 signature: %w", ErrSignatureMalformed)
-	}
-	return values[0], values[1], macs, nil
+	return list
 }
 
 func (o VerifyOptions) checkAge(timestamp string) error {
@@ -164,15 +199,11 @@ func (o VerifyOptions) checkAge(timestamp string) error {
 	return nil
 }
 
-// matches compares each signature with each key's.
-func matches(keys, macs [][]byte, head string, body []byte) bool {
-	for _, key := range keys {
-		h := hmac.New(sha256.New, key)
-		h.Write([]byte(head))
-		h.Write(body)
-		expected := h.Sum(nil)
-		for _, mac := range macs {
-			if hmac.Equal(mac, expected) {
+// matches tries each signature with each key of its version.
+func matches(keys []verifier, signatures []standardSignature, message []byte) bool {
+	for _, k := range keys {
+		for _, s := range signatures {
+			if k.version == s.version && k.matches(message, s.bytes) {
 				return true
 			}
 		}

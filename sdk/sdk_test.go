@@ -44,7 +44,8 @@ func TestPythonPackage(t *testing.T) {
 	}
 }
 
-// TestPythonTypes has pyright read the package, and in strict mode what users write.
+// TestPythonTypes has pyright read the package and what users write, both in strict mode. Only checks of a type that is declared
+// already are let be: callers without a type checker are told what is wrong.
 func TestPythonTypes(t *testing.T) {
 	t.Parallel()
 	need(t, "npm")

@@ -18,7 +18,7 @@ export class Accounts {
 
   /** Changes the fields given of the client's own account. Not retried where a secret may be made, which only one answer shows. */
   update(input: AccountInput, options: CallOptions = {}): Promise<ChangedAccount> {
-    const repeatable = input.notifyUrl === undefined || input.notifySecret !== undefined;
+    const repeatable = input.notifyUrl == null || input.notifySecret !== undefined;
     return this.#transport.send({ ...options, method: 'PUT', path: '/account', body: input, repeatable });
   }
 

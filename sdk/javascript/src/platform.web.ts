@@ -26,6 +26,18 @@ export async function verifyHmacAsync(key: Uint8Array, message: Uint8Array, mac:
   return subtle.verify('HMAC', imported, buffer(mac), buffer(message));
 }
 
+/** Can't be had here. */
+export function verifyEd25519(_key: Uint8Array, _message: Uint8Array, _signature: Uint8Array): boolean {
+  throw new Error('WebCrypto has no synchronous Ed25519: use verifyAsync here');
+}
+
+/** Reports whether signature is the Ed25519 signature of message by the private half of key. */
+export async function verifyEd25519Async(key: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  const { subtle } = globalThis.crypto;
+  const imported = await subtle.importKey('raw', buffer(key), { name: 'Ed25519' }, false, ['verify']);
+  return subtle.verify({ name: 'Ed25519' }, imported, buffer(signature), buffer(message));
+}
+
 /** WebCrypto's types want bytes that can't be shared between threads. */
 function buffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);

@@ -1,6 +1,6 @@
 import { WebhookVerificationError } from './errors.js';
 import type { WebhookEvent } from './payloads.js';
-import { verifyHmac, verifyHmacAsync } from '#platform';
+import { verifyEd25519, verifyEd25519Async, verifyHmac, verifyHmacAsync } from '#platform';
 
 /** A raw body: text, or bytes such as Node's Buffer. */
 export type Payload = string | ArrayBuffer | ArrayBufferView;
@@ -22,7 +22,10 @@ export interface VerifyOptions {
 /** A verified event, with its ID: the same on every attempt, so that it can be handled once. */
 export type Verified<E> = E & { id: string };
 
+type Version = 'v1' | 'v1a';
+
 interface Check {
+  version: Version;
   key: Uint8Array;
   message: Uint8Array;
   mac: Uint8Array;
@@ -35,7 +38,7 @@ interface Check {
  * Several secrets may be given, while one is rotated. It compares in constant time. Synchronous, so it needs Node; elsewhere use {@link verifySignatureAsync}.
  */
 export function verifySignature(payload: Payload, signature: HeaderValue, secret: string | readonly string[]): boolean {
-  return signatureChecks(payload, signature, secret).some((c) => verifyHmac(c.key, c.message, c.mac));
+  return signatureChecks(payload, signature, secret).some(holds);
 }
 
 /** {@link verifySignature} for browsers, workers and edge runtimes too. */
@@ -45,7 +48,7 @@ export async function verifySignatureAsync(
   secret: string | readonly string[],
 ): Promise<boolean> {
   for (const c of signatureChecks(payload, signature, secret)) {
-    if (await verifyHmacAsync(c.key, c.message, c.mac)) return true;
+    if (await holdsAsync(c)) return true;
   }
   return false;
 }
@@ -56,7 +59,7 @@ export async function verifySignatureAsync(
  *
  * Synchronous, so it needs Node; elsewhere use {@link verifyAsync}.
  *
- * @param secret the webhook's secret; several while it is rotated
+ * @param secret the webhook's secret, or its `publicKey` (`whpk_…`) where its signing is ed25519; several while it is rotated
  * @throws WebhookVerificationError whose `code` says why
  */
 export function verify<E extends { event: string } = WebhookEvent>(
@@ -66,7 +69,7 @@ export function verify<E extends { event: string } = WebhookEvent>(
   options: VerifyOptions = {},
 ): Verified<E> {
   const { id, checks } = standardChecks(payload, headers, secret, options);
-  if (!checks.some((c) => verifyHmac(c.key, c.message, c.mac))) throw mismatch();
+  if (!checks.some(holds)) throw mismatch();
   return parse<E>(payload, id);
 }
 
@@ -79,9 +82,17 @@ export async function verifyAsync<E extends { event: string } = WebhookEvent>(
 ): Promise<Verified<E>> {
   const { id, checks } = standardChecks(payload, headers, secret, options);
   for (const c of checks) {
-    if (await verifyHmacAsync(c.key, c.message, c.mac)) return parse<E>(payload, id);
+    if (await holdsAsync(c)) return parse<E>(payload, id);
   }
   throw mismatch();
+}
+
+function holds(c: Check): boolean {
+  return (c.version === 'v1a' ? verifyEd25519 : verifyHmac)(c.key, c.message, c.mac);
+}
+
+function holdsAsync(c: Check): Promise<boolean> {
+  return (c.version === 'v1a' ? verifyEd25519Async : verifyHmacAsync)(c.key, c.message, c.mac);
 }
 
 /** What is to be compared, for each secret; nothing where the answer is no anyway. */
@@ -92,7 +103,7 @@ function signatureChecks(payload: unknown, signature: unknown, secret: unknown):
   if (typeof signature !== 'string' || !/^[0-9a-f]{64}$/.test(signature)) return [];
   const mac = Uint8Array.from({ length: 32 }, (_, i) => parseInt(signature.slice(2 * i, 2 * i + 2), 16));
   // Anyone can sign with the empty key.
-  return keys.flatMap((key) => (typeof key === 'string' && key !== '' ? [{ key: utf8(key), message, mac }] : []));
+  return keys.flatMap((key) => (typeof key === 'string' && key !== '' ? [{ version: 'v1' as const, key: utf8(key), message, mac }] : []));
 }
 
 function standardChecks(
@@ -101,7 +112,7 @@ function standardChecks(
   secret: string | readonly string[],
   options: VerifyOptions,
 ): { id: string; checks: Check[] } {
-  const keys = (typeof secret === 'string' ? [secret] : secret).map(standardKey);
+  const keys = (typeof secret === 'string' ? [secret] : secret).map(standardVerifier);
   if (keys.length === 0) throw new TypeError('secret: give at least one');
   const body = bytes(payload);
   if (body === undefined) {
@@ -116,12 +127,12 @@ function standardChecks(
   if (all.some((values) => values.length !== 1)) throw malformed('a webhook-* header is there more than once');
   const [id, time, signature] = [ids[0]!, times[0]!, signatures[0]!];
   if (!/^(0|[1-9][0-9]{0,14})$/.test(time)) throw malformed('webhook-timestamp is not in unix seconds');
-  const macs = signature.split(' ').flatMap((s) => {
-    // 32 bytes in the one way that base64 writes them.
-    const m = /^v1,([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)$/.exec(s);
-    return m ? [fromBase64(m[1]!)] : [];
+  const given = signature.split(' ').flatMap((s) => {
+    // 32 bytes for v1 and 64 for v1a, each in the one way that base64 writes them.
+    const m = /^(v1),([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)$/.exec(s) ?? /^(v1a),([A-Za-z0-9+/]{85}[AQgw]==)$/.exec(s);
+    return m && keys.some((k) => k.version === m[1]) ? [{ version: m[1], mac: fromBase64(m[2]!) }] : [];
   });
-  if (macs.length === 0) throw malformed('webhook-signature holds no v1 signature');
+  if (given.length === 0) throw malformed('webhook-signature holds no signature such as this secret checks');
   const now = Math.floor((options.now?.getTime() ?? Date.now()) / 1000);
   if (!(Math.abs(now - Number(time)) <= (options.toleranceSeconds ?? 300))) {
     throw new WebhookVerificationError('timestamp', 'webhook-timestamp is too old or too far ahead; is the clock right?');
@@ -130,7 +141,19 @@ function standardChecks(
   const message = new Uint8Array(signed.length + body.length);
   message.set(signed);
   message.set(body, signed.length);
-  return { id, checks: keys.flatMap((key) => macs.map((mac) => ({ key, message, mac }))) };
+  const checks = keys.flatMap(({ version, key }) =>
+    given.filter((s) => s.version === version).map(({ mac }) => ({ version, key, message, mac })),
+  );
+  return { id, checks };
+}
+
+/** The key of a secret or a public key, and the version of the signatures that it checks. */
+function standardVerifier(secret: string): { version: Version; key: Uint8Array } {
+  if (typeof secret !== 'string' || !secret.startsWith('whpk_')) return { version: 'v1', key: standardKey(secret) };
+  if (!/^whpk_[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(secret)) {
+    throw new TypeError('secret: what follows whpk_ is not a public key of 32 bytes in base64');
+  }
+  return { version: 'v1a', key: fromBase64(secret.slice('whpk_'.length)) };
 }
 
 /** The key of Standard Webhooks: base64 after `whsec_`, else the secret's own bytes. */

@@ -8,7 +8,7 @@ from email.message import Message
 from pathlib import Path
 
 import videocloud
-from videocloud import VideoCloud, WebhookVerificationError, verify, verify_signature
+from videocloud import VideoCloud, WebhookVerificationError, _ed25519, verify, verify_signature
 
 VECTORS = json.loads((Path(__file__).parents[2] / 'testdata' / 'vectors.json').read_text())
 
@@ -106,6 +106,45 @@ class SeveralSecrets(unittest.TestCase):
             (['new_secret', 'old_secret'], True), (('old_secret',), True), (['new_secret', ''], False), ([], False), (None, False), (b'old_secret', False),
         ):
             self.assertIs(verify_signature(body, signature, secrets), want)
+
+
+class Ed25519(unittest.TestCase):
+    # RFC 8032, section 7.1: public key, message, signature.
+    RFC_8032 = (
+        (
+            'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
+            '',
+            'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
+        ),
+        (
+            '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c',
+            '72',
+            '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
+        ),
+        (
+            'fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025',
+            'af82',
+            '6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a',
+        ),
+    )
+
+    def test_vectors_of_the_rfc(self):
+        for public, message, signature in self.RFC_8032:
+            p, m, s = bytes.fromhex(public), bytes.fromhex(message), bytes.fromhex(signature)
+            self.assertTrue(_ed25519.verify(p, m, s))
+            self.assertFalse(_ed25519.verify(p, m + b'x', s))
+            for i in range(64):
+                self.assertFalse(_ed25519.verify(p, m, s[:i] + bytes([s[i] ^ 1]) + s[i + 1:]))
+            for short in (b'', s[:-1], s + b'x'):
+                self.assertFalse(_ed25519.verify(p, m, short))
+            self.assertFalse(_ed25519.verify(p[:-1], m, s))
+            self.assertFalse(_ed25519.verify(b'\xff' * 32, m, s))
+
+    def test_a_public_key_that_is_none(self):
+        for secret in ('whpk_', 'whpk_AAAA', 'whpk_' + 'A' * 43, 'whpk_!'):
+            with self.assertRaises(ValueError) as caught:
+                verify(b'{}', {}, secret)
+            self.assertNotIn('AAAA', str(caught.exception))
 
 
 if __name__ == '__main__':

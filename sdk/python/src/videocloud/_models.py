@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
-from typing import Any, Dict, List, Literal, Mapping, Optional, Type, TypeVar
+from typing import Any, Dict, List, Literal, Mapping, Optional, Type, TypeVar, cast
 
 from ._errors import VideoCloudError
 
@@ -36,10 +36,10 @@ def build(model: Type[T], raw: Mapping[str, Any]) -> T:
 
 def items(raw: Any) -> List[Any]:
     """The items of a list's answer."""
-    found = raw.get('items') if isinstance(raw, dict) else None
+    found = cast(Dict[str, Any], raw).get('items') if isinstance(raw, dict) else None
     if not isinstance(found, list):
         raise VideoCloudError('the answer is no list', code='unexpected_response', status=200)
-    return found
+    return cast(List[Any], found)
 
 
 def camel(name: str) -> str:
@@ -73,11 +73,17 @@ def _time(**options: Any) -> Any:
 
 
 def _object(model: str, **options: Any) -> Any:
-    return field(metadata={'convert': lambda raw: build(globals()[model], raw)}, **options)
+    def convert(raw: Any) -> Any:
+        return build(globals()[model], raw)
+
+    return field(metadata={'convert': convert}, **options)
 
 
 def _list(model: str) -> Any:
-    return field(metadata={'convert': lambda raw: [build(globals()[model], r) for r in raw]}, default_factory=list)
+    def convert(raw: List[Any]) -> List[Any]:
+        return [build(globals()[model], r) for r in raw]
+
+    return field(metadata={'convert': convert}, default_factory=lambda: cast(List[Any], []))
 
 
 @dataclass(frozen=True)

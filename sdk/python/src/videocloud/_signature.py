@@ -7,12 +7,16 @@ import hmac
 import json
 import re
 import time
-from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union, cast
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
+from . import _ed25519
 from ._errors import WebhookVerificationError
 from .payloads import WebhookEvent
 
 Payload = Union[bytes, bytearray, memoryview, str]
+
+# 32 bytes for v1 and 64 for v1a, each in the one way that base64 writes them.
+_SIGNATURE = re.compile('(v1),([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)|(v1a),([A-Za-z0-9+/]{85}[AQgw]==)')
 
 _HEADERS = ('webhook-id', 'webhook-timestamp', 'webhook-signature')
 
@@ -47,32 +51,31 @@ def verify(
     ``webhook-signature``), which sign the event's ID and the time of the attempt too, and returns the event.
 
     :param headers: the request's headers, of any framework
-    :param secret: the webhook's secret; several while it is rotated
+    :param secret: the webhook's secret, or its ``public_key`` (``whpk_…``) where its signing is ed25519; several while it is rotated
     :param tolerance_seconds: how old, or how far ahead, the timestamp may be; None for any
     :param now: unix seconds to judge by; the clock otherwise
     :raises WebhookVerificationError: its ``code`` says why
     """
-    keys = [_standard_key(s) for s in ([secret] if isinstance(secret, str) else secret)]
+    keys = [_verifier(s) for s in ([secret] if isinstance(secret, str) else secret)]
     if not keys:
         raise ValueError('secret: give at least one')
     body = _bytes(payload)
     if body is None:
         raise WebhookVerificationError('invalid_payload', 'the payload must be the raw body, not a parsed object')
-    event_id, timestamp, macs = _standard_headers(headers)
+    event_id, timestamp, signatures = _standard_headers(headers, {version for version, _ in keys})
     if tolerance_seconds is not None:
         age = int(time.time() if now is None else now) - int(timestamp)
         if not abs(age) <= tolerance_seconds:
             raise WebhookVerificationError('timestamp', 'webhook-timestamp is too old or too far ahead; is the clock right?')
     message = f'{event_id}.{timestamp}.'.encode('utf-8', 'surrogateescape') + body
-    for key in keys:
-        expected = hmac.new(key, message, hashlib.sha256).digest()
-        for mac in macs:
-            if hmac.compare_digest(mac, expected):
+    for version, matches in keys:
+        for of, signature in signatures:
+            if of == version and matches(message, signature):
                 return _parse(body, event_id)
     raise WebhookVerificationError('signature_mismatch', 'the signature is not that of this body and this secret')
 
 
-def _standard_headers(headers: Mapping[str, Any]) -> Tuple[str, str, List[bytes]]:
+def _standard_headers(headers: Mapping[str, Any], versions: 'set[str]') -> Tuple[str, str, List[Tuple[str, bytes]]]:
     values = [_values(headers, name) for name in _HEADERS]
     if not all(any(v) for v in values):
         raise WebhookVerificationError('signature_missing', f'the request needs {", ".join(_HEADERS)}')
@@ -81,19 +84,32 @@ def _standard_headers(headers: Mapping[str, Any]) -> Tuple[str, str, List[bytes]
     (event_id,), (timestamp,), (signature,) = values
     if not re.fullmatch('0|[1-9][0-9]{0,14}', timestamp):
         raise WebhookVerificationError('signature_malformed', 'webhook-timestamp is not in unix seconds')
-    # 32 bytes in the one way that base64 writes them.
-    found = (re.fullmatch('v1,([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)', s) for s in signature.split(' '))
-    macs = [base64.b64decode(m.group(1)) for m in found if m]
-    if not macs:
-        raise WebhookVerificationError('signature_malformed', 'webhook-signature holds no v1 signature')
-    return event_id, timestamp, macs
+    found = (_SIGNATURE.fullmatch(s) for s in signature.split(' '))
+    signatures = [(m.group(1) or m.group(3), base64.b64decode(m.group(2) or m.group(4))) for m in found if m]
+    signatures = [s for s in signatures if s[0] in versions]
+    if not signatures:
+        raise WebhookVerificationError('signature_malformed', 'webhook-signature holds no signature such as this secret checks')
+    return event_id, timestamp, signatures
+
+
+def _verifier(secret: str) -> Tuple[str, Callable[[bytes, bytes], bool]]:
+    """The version of the signatures that a secret or a public key checks, and how."""
+    if isinstance(secret, str) and secret.startswith('whpk_'):
+        public = b''
+        if re.fullmatch('whpk_[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=', secret):
+            public = base64.b64decode(secret[len('whpk_'):])
+        if not public:
+            raise ValueError('secret: what follows whpk_ is not a public key of 32 bytes in base64')
+        return 'v1a', lambda message, signature: _ed25519.verify(public, message, signature)
+    key = _standard_key(secret)
+    return 'v1', lambda message, mac: hmac.compare_digest(mac, hmac.new(key, message, hashlib.sha256).digest())
 
 
 def _values(headers: Mapping[str, Any], name: str) -> List[str]:
-    values: List[str] = []
+    values: List[Any] = []
     for key, value in headers.items():
         if isinstance(key, str) and key.lower() == name:
-            values.extend(value if isinstance(value, (list, tuple)) else [value])
+            values.extend(cast(List[Any], value) if isinstance(value, (list, tuple)) else [value])
     return [v for v in values if isinstance(v, str)]
 
 
@@ -115,17 +131,18 @@ def _standard_key(secret: str) -> bytes:
 
 def _parse(body: bytes, event_id: str) -> WebhookEvent:
     try:
-        event = json.loads(body)
+        parsed: Any = json.loads(body)
     except (ValueError, RecursionError):
-        event = None
-    if not isinstance(event, dict) or not isinstance(event.get('event'), str):
+        parsed = None
+    event = cast(Dict[str, Any], parsed) if isinstance(parsed, dict) else {}
+    if not isinstance(event.get('event'), str):
         raise WebhookVerificationError('invalid_payload', 'the body is signed, but it is not an event in JSON')
     return cast(WebhookEvent, {**event, 'id': event_id})
 
 
 def _bytes(value: Any) -> Optional[bytes]:
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)
+        return bytes(cast(bytes, value))
     if isinstance(value, str):
         try:
             return value.encode()

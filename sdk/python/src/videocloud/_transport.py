@@ -13,7 +13,7 @@ import ssl
 import time
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from ._connections import HTTP, Connections, Exchange, Given, Stale
@@ -151,11 +151,10 @@ def encode(body: Any) -> bytes:
 
 def _unwrap(status: int, headers: Mapping[str, str], content: bytes) -> Any:
     try:
-        envelope = json.loads(content)
+        parsed: Any = json.loads(content)
     except (ValueError, RecursionError):
-        envelope = None
-    if not isinstance(envelope, dict):
-        envelope = {}
+        parsed = None
+    envelope = cast(Dict[str, Any], parsed) if isinstance(parsed, dict) else {}
     if 200 <= status < 300 and envelope.get('success') is True:
         return envelope.get('data')
     error: Dict[str, Any] = envelope.get('error') or {}
