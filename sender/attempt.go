@@ -130,7 +130,7 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 		r.outcome, r.err = outcomeStatus, "answered 101"
 		return r
 	}
-	if r.body, err = readAnswer(answer.Body); err != nil {
+	if r.body, err = readAnswer(answer.Body, answer.ContentLength); err != nil {
 		r.outcome, r.err, r.cause = outcomeRead, destination.Describe(err), err
 		if destination.KindOf(err) == destination.KindTimeout {
 			r.outcome = string(destination.KindTimeout)
@@ -196,12 +196,17 @@ func (c lowerCarrier) Get(key string) string { return http.Header(c).Get(key) }
 func (c lowerCarrier) Set(key, value string) { c[key] = []string{value} }
 func (c lowerCarrier) Keys() []string        { return nil }
 
-// readAnswer reads an answer to its end, or as far as is worth it, and returns its beginning.
-func readAnswer(body io.Reader) (string, error) {
+// readAnswer reads an answer to its end, or as far as is worth it, and returns its beginning. length is what it says of itself, -1 for
+// nothing: most answers are short, and need no room for a long one.
+func readAnswer(body io.Reader, length int64) (string, error) {
 	if body == http.NoBody {
 		return "", nil
 	}
-	head, n := make([]byte, maxResponse), 0
+	room := int64(maxResponse)
+	if length >= 0 && length < room {
+		room = length + 1 // one more, to see the end
+	}
+	head, n := make([]byte, room), 0
 	for n < len(head) {
 		m, err := body.Read(head[n:])
 		n += m

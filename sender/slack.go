@@ -56,7 +56,7 @@ func (k *slack) post(ctx context.Context, userAgent []string, text string) (stri
 		return "", fmt.Errorf("notify_slack: %s", destination.Describe(err)) // the cause may hold the address
 	}
 	defer answer.Body.Close()
-	said, _ := readAnswer(answer.Body)
+	said, _ := readAnswer(answer.Body, answer.ContentLength)
 	said = clip(strings.TrimSpace(fmt.Sprintf("%d %s", answer.StatusCode, said)), maxError)
 	switch c := answer.StatusCode; {
 	case c >= 200 && c < 300:
