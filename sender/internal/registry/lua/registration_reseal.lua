@@ -6,7 +6,8 @@
 --
 -- Safe to repeat: a second call finds what the first wrote.
 
-local made = base .. 'made:' .. ARGV[10] .. ':' .. ARGV[11]
+local account, key = ARGV[10], ARGV[11]
+local made = base .. 'made:' .. account .. ':' .. key
 if call('HGET', made, 'q') ~= ARGV[12] then return 0 end
 call('HSET', made, 'q', ARGV[13])
 return 1
