@@ -37,6 +37,7 @@ type Webhook struct {
 	FilterErrors int               `json:"filterErrors,omitempty"` // events that it failed on, since it was set; they were delivered
 	Retry        []Duration        `json:"retry,omitempty"`        // its own retry table
 	Timeout      Duration          `json:"timeout,omitempty"`      // how long an attempt of its own may take
+	Ordered      bool              `json:"ordered,omitempty"`      // one attempt at a time, first attempts in the order of publishing
 	Signing      Signing           `json:"signing,omitempty"`
 	PublicKey    string            `json:"publicKey,omitempty"` // whpk_…, with SigningEd25519: what verifies webhook-signature
 	Auth         *Auth             `json:"auth,omitempty"`      // the type, and what is no secret
@@ -68,6 +69,7 @@ type NewWebhook struct {
 	Filter      string            `json:"filter,omitempty"`      // a CEL expression over event, id, timestamp and data: only events for which it is true go here
 	Retry       []Duration        `json:"retry,omitempty"`       // its own retry table: 1 to 16 delays before attempts
 	Timeout     Duration          `json:"timeout,omitempty"`     // how long an attempt may take, 1 s to 60 s
+	Ordered     bool              `json:"ordered,omitempty"`     // one attempt at a time, first attempts in the order of publishing
 	Signing     Signing           `json:"signing,omitempty"`     // without it webhook-signature is made with the secret
 	Auth        *Auth             `json:"auth,omitempty"`        // what the endpoint asks of its callers beside the signature
 	Metadata    map[string]string `json:"metadata,omitempty"`    // at most 16 strings of yours
@@ -83,9 +85,10 @@ type WebhookUpdate struct {
 	Headers     map[string]string `json:"headers,omitzero"`
 	RateLimit   *int              `json:"rateLimit,omitempty"`
 	MaxInFlight *int              `json:"maxInFlight,omitempty"`
-	Filter      *string           `json:"filter,omitempty"`    // empty: everything goes there again
-	Retry       []Duration        `json:"retry,omitzero"`      // empty: the server's table again
-	Timeout     *Duration         `json:"timeout,omitempty"`   // 0: the server's timeout again
+	Filter      *string           `json:"filter,omitempty"`  // empty: everything goes there again
+	Retry       []Duration        `json:"retry,omitzero"`    // empty: the server's table again
+	Timeout     *Duration         `json:"timeout,omitempty"` // 0: the server's timeout again
+	Ordered     *bool             `json:"ordered,omitempty"`
 	Signing     *Signing          `json:"signing,omitempty"`   // "": made with the secret again
 	RotateKey   bool              `json:"rotateKey,omitempty"` // makes another key pair, with SigningEd25519
 	Auth        *Auth             `json:"auth,omitempty"`      // a zero one: none any more

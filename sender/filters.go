@@ -99,7 +99,7 @@ func (s *Sender) learn(ctx context.Context, shard int, answers []queue.Pushed, e
 	learnt := map[string]bool{}
 	for _, i := range which {
 		e, asked := events[i], answers[i].Asked
-		if learnt[e.Type] {
+		if learnt[e.Type] || answers[i].Outcome != queue.PushAsked {
 			continue
 		}
 		learnt[e.Type] = true

@@ -125,49 +125,41 @@ func (s *Sender) publish(ctx context.Context, account string, e Event) (Publishe
 	return s.push(ctx, account, q)
 }
 
-// pushTries bounds how often another job ID is tried; one collision in the life of a universe is plenty.
-const pushTries = 3
-
 func (s *Sender) push(ctx context.Context, account string, q *queue.Event) (Published, error) {
-	return s.pushFiltered(ctx, account, q, s.newFiltering())
-}
-
-// pushFiltered is push of one of a request's events, which share the time for filters.
-func (s *Sender) pushFiltered(ctx context.Context, account string, q *queue.Event, f *filtering) (Published, error) {
 	shard, err := s.shard(ctx, account)
 	if err != nil {
 		return Published{}, err
 	}
-	for range pushTries {
-		answers, errs := s.pushAll(ctx, shard, []*queue.Event{q}, f)
-		if errs[0] != nil {
-			return Published{}, s.unavailable("publish", errs[0])
-		}
-		if answers[0].Outcome != queue.PushTaken {
-			return s.published(ctx, q, answers[0])
-		}
-		u := newUUID()
-		q.Job = queue.NewJobID(u)
-		if q.OwnID {
-			q.ID = signature.EventID(u)
-		}
+	answers, errs := s.pushAll(ctx, shard, []*queue.Event{q}, s.newFiltering())
+	if errs[0] != nil {
+		return Published{}, s.unavailable("publish", errs[0])
 	}
-	return Published{}, s.unavailable("publish", errNoJob)
+	return s.published(ctx, q, answers[0])
 }
 
-// askTries bounds how often filters are asked again because somebody changed one in the meantime.
-const askTries = 20
+// otherJob gives an event another job: another event has the one that it had.
+func otherJob(q *queue.Event) {
+	u := newUUID()
+	q.Job = queue.NewJobID(u)
+	if q.OwnID {
+		q.ID = signature.EventID(u)
+	}
+}
+
+// pushTries bounds how often events are pushed again: because somebody changed a filter in the meantime, or their job is another's.
+const pushTries = 20
 
 var errFiltersChange = errors.New("filters of the account change all the time")
 
-// pushAll pushes events of one account with the verdicts of its filters. Where these have changed meanwhile, the new ones are asked.
+// pushAll pushes events of one account with the verdicts of its filters, in their order. Where filters have changed meanwhile, the new ones are
+// asked, and what comes behind waits for that.
 func (s *Sender) pushAll(ctx context.Context, shard int, events []*queue.Event, f *filtering) ([]queue.Pushed, []error) {
 	answers, errs := make([]queue.Pushed, len(events)), make([]error, len(events))
 	left := make([]int, len(events))
 	for i := range left {
 		left[i] = i
 	}
-	for range askTries {
+	for range pushTries + len(events) { // events of a batch may ask one after the other
 		part := make([]*queue.Event, len(left))
 		for k, i := range left {
 			part[k] = events[i]
@@ -177,9 +169,15 @@ func (s *Sender) pushAll(ctx context.Context, shard int, events []*queue.Event, 
 		got, failed := s.queue.PushAll(ctx, shard, part)
 		for k, i := range left {
 			answers[i], errs[i] = got[k], failed[k]
-			if errs[i] == nil && got[k].Outcome == queue.PushAsked {
-				errs[i] = errFiltersChange // until it is told otherwise
-				again = append(again, i)
+			if errs[i] != nil {
+				continue
+			}
+			switch got[k].Outcome {
+			case queue.PushTaken:
+				otherJob(events[i])
+				errs[i], again = errNoJob, append(again, i) // until it is told otherwise, as below
+			case queue.PushAsked, queue.PushLater:
+				errs[i], again = errFiltersChange, append(again, i)
 			}
 		}
 		if left = again; len(left) == 0 {
@@ -238,14 +236,11 @@ func (s *Sender) PublishBatch(ctx context.Context, account string, events []Even
 		}
 		return results
 	}
-	f := s.newFiltering()
-	answers, errs := s.pushAll(ctx, shard, ready, f)
+	answers, errs := s.pushAll(ctx, shard, ready, s.newFiltering())
 	for k, i := range places {
 		switch {
 		case errs[k] != nil:
 			results[i].Err = s.unavailable("publish", errs[k])
-		case answers[k].Outcome == queue.PushTaken:
-			results[i].Published, results[i].Err = s.pushFiltered(ctx, account, ready[k], f)
 		default:
 			results[i].Published, results[i].Err = s.published(ctx, ready[k], answers[k])
 		}

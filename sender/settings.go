@@ -28,6 +28,7 @@ type Settings struct {
 	Filter      string            `json:"filter,omitempty" max:"1024" doc:"A CEL expression over event, id, timestamp and data: only events for which it is true go here, and those on which it fails." example:"data.size > 1000000 && data.format == \"mp4\""`
 	Retry       []config.Duration `json:"retry,omitempty" min:"1" max:"16" doc:"Its own retry table: the delay before each attempt, counted from the end of the one before. The first attempt is made at once. With every attempt taking up its timeout it is shorter than max_age. Without it, the server's table." example:"0s,1m,1h"`
 	Timeout     config.Duration   `json:"timeout,omitempty" min:"1s" max:"60s" doc:"How long an attempt may take, the answer's body included, from 1s to 60s. Without it, the server's timeout." example:"30s"`
+	Ordered     bool              `json:"ordered,omitempty" doc:"One attempt at a time, and first attempts in the order of publishing: the next event starts when the one before it succeeded or failed."`
 	Signing     string            `json:"signing,omitempty" enum:"ed25519" doc:"ed25519: webhook-signature is made with a key pair of this webhook's own (v1a), whose public half is publicKey. Left out, with its secret (v1)."`
 	Metadata    map[string]string `json:"metadata,omitempty" max:"16" max_key:"64" max_value:"512" doc:"Strings of yours, which are kept and shown."`
 }

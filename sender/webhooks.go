@@ -200,8 +200,12 @@ func (w *shown) stored(lane, private string) registry.Stored {
 		}
 		return strconv.Itoa(n)
 	}
+	inFlight := w.MaxInFlight
+	if w.Ordered {
+		inFlight = 1
+	}
 	return registry.Stored{
-		Shown: string(pub), Meta: private, Rate: limit(w.RateLimit), Cap: limit(w.MaxInFlight),
+		Shown: string(pub), Meta: private, Rate: limit(w.RateLimit), Cap: limit(inFlight), Ordered: w.Ordered,
 		Member: queue.Member(lane, filterVersion(w.Filter)), Topics: w.Events,
 	}
 }

@@ -78,6 +78,26 @@ func (b *bundle) setStatus(lane, status string) {
 	require.NoError(b, err)
 }
 
+// setOrdered is what the owner of the lanes does when one is ordered from then on, or no longer.
+var setOrderedScript = Script(`
+local lane, conf = ARGV[10], base .. 'conf:' .. ARGV[10]
+set_ordered(lane, ARGV[11] == '1')
+call('HSET', conf, 'cap', ARGV[11])
+local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'hu')
+offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), h[5], 0)
+wake()
+return 'ok'`)
+
+func (b *bundle) setOrdered(lane string, ordered bool) {
+	_, err := b.Queue.Run(b.Context(), 0, setOrderedScript, lane, flag(ordered))
+	require.NoError(b, err)
+}
+
+// orderedLane makes a lane whose jobs go out one after the other.
+func (b *bundle) orderedLane(name string, fields ...any) {
+	b.lane(name, append(fields, "ord", "1", "cap", "1", "a", "a")...)
+}
+
 // deleteLane is what the owner of the lanes does when one goes: at once, and its jobs afterwards.
 var deleteLaneScript = Script(`
 local lane = ARGV[10]

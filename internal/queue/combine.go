@@ -163,14 +163,14 @@ func (c *combiner) putBack(rest []*pushed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var first []*pushed
-	for _, p := range rest {
-		if p.begun {
+	for _, p := range append(rest, c.waiting...) {
+		if p.begun || c.serials[p.event.Account] != nil { // what came later stays behind it
 			c.serialize(p)
 		} else {
 			first = append(first, p)
 		}
 	}
-	c.waiting = append(first, c.waiting...)
+	c.waiting = first
 }
 
 // takeTurns orders what waits so that each account's first event comes before any account's second: nobody waits for all that

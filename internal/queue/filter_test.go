@@ -81,18 +81,48 @@ func TestABatchAsksOnce(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		b := newBundle(t, s, nil)
-		for i := range 300 {
+		for i := range 20 {
 			b.filtered(fmt.Sprintf("lane%03d", i), fmt.Sprintf("v%d", i))
 		}
 		var events []*Event
-		for i := range 100 {
+		for i := range pushLanes / 2 { // of one call: what comes in the next is behind what was asked
 			events = append(events, event(i))
 		}
 		first := b.push(events...)
 		for _, p := range first {
 			require.Equal(t, PushAsked, p.Outcome)
 			require.Equal(t, first[0].Asked, p.Asked)
-			require.Len(t, p.Asked.Filters, 300)
+			require.Len(t, p.Asked.Filters, 20)
 		}
+	})
+}
+
+// Behind an event of a batch that is to be pushed again none is stored, in its call nor in the calls after it.
+func TestABatchKeepsItsOrder(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		b := newBundle(t, s, nil)
+		b.filtered("filtered", "v1")
+		require.NoError(t, s.Client().SAdd(t.Context(), b.key("topic:other"), "plain").Err())
+		require.NoError(t, s.Client().HSet(t.Context(), b.key("conf:plain"), "st", "active", "a", "a").Err())
+		var events []*Event
+		for i := range 400 {
+			e := event(i)
+			if i != 1 {
+				e.Topics = []string{"other"}
+			}
+			events = append(events, e)
+		}
+		answers := b.push(events...)
+		require.Equal(t, PushNew, answers[0].Outcome)
+		require.Equal(t, PushAsked, answers[1].Outcome)
+		for i, p := range answers[2:] {
+			require.Equal(t, PushLater, p.Outcome, i+2)
+		}
+		require.EqualValues(t, 1, s.Client().ZCard(t.Context(), b.key("lane:plain")).Val())
+
+		foreign := *events[2]
+		foreign.Account = "another"
+		require.Equal(t, PushNew, b.push(&foreign)[0].Outcome)
 	})
 }

@@ -20,6 +20,10 @@ type delivery struct {
 type fate struct {
 	state              string // coming (its event is not in this lane yet), waiting, leased, dead, dropped (failed and not kept), gone, done
 	attempts, expiries int
+
+	turn           int  // when it came to its lane
+	claimed        bool // it was once
+	resent, before bool // it has no turn to keep any more: it was sent again, or came before its lane was ordered
 }
 
 // model makes random steps and knows what has to come of them.
@@ -34,6 +38,9 @@ type model struct {
 	events map[string][]string // job → lanes
 	first  map[string]string   // ID → job
 	jobs   []string            // in order
+	turns  int
+	order  map[string]bool // lanes that are ordered
+	mixed  map[string]bool // lanes that once were
 	held   []*Job
 	pushed []*Event
 	log    []string
@@ -104,6 +111,8 @@ func (m *model) step() {
 		m.changeStatus()
 	case n < 96:
 		m.remove()
+	case n < 98:
+		m.changeOrder()
 	default:
 		m.pass(time.Duration(m.IntN(40)) * time.Second)
 	}
@@ -190,6 +199,8 @@ func (m *model) reach(job string, n int) {
 		}
 		waiting := m.count(lane, "waiting")
 		m.fates[d].state = "waiting"
+		m.turns++
+		m.fates[d].turn = m.turns
 		switch {
 		case m.lanes[lane] == "deleted":
 			m.fates[d].state = "gone"
@@ -230,6 +241,7 @@ func (m *model) claimSome() {
 		require.Equal(m, f.attempts, j.Attempts, "attempts of %v", d)
 		require.Equal(m, f.expiries, j.Expiries, "expiries of %v", d)
 		require.NotEmpty(m, j.Payload)
+		m.inTurn(d)
 		f.state = "leased"
 		m.held = append(m.held, j)
 	}
@@ -326,12 +338,12 @@ func (m *model) resendSome() {
 		require.Equal(m, ResentUnderWay, r[0])
 	case f.state == "waiting":
 		require.Equal(m, ResentQueued, r[0])
-		*f = fate{state: "waiting"}
+		*f = fate{state: "waiting", turn: f.turn, claimed: f.claimed, resent: f.resent || f.attempts > 0, before: f.before}
 	case waiting >= m.limits.Pending:
 		require.Equal(m, ResentBacklog, r[0])
 	default:
 		require.Equal(m, ResentQueued, r[0])
-		*f = fate{state: "waiting"}
+		*f = fate{state: "waiting", turn: f.turn, claimed: f.claimed, resent: true, before: f.before}
 	}
 }
 
@@ -342,6 +354,7 @@ func (m *model) crash() {
 	for _, j := range c.jobs {
 		f := m.fates[delivery{j.Lane, j.ID}]
 		require.Equal(m, "waiting", f.state)
+		m.inTurn(delivery{j.Lane, j.ID})
 		f.state = "leased"
 		m.held = append(m.held, j) // and wants to settle it later, in vain
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ const (
 	PushEnding PushOutcome = "ending" // the account is being deleted
 	PushGone   PushOutcome = "gone"   // the lane that it tells of was deleted
 	PushAsked  PushOutcome = "asked"  // filters decide whose verdicts are not there: push again with those of Asked
+	PushLater  PushOutcome = "later"  // an event of its account before it is to be pushed again: push this one behind it
 )
 
 // Pushed is the answer to a push.
@@ -78,10 +80,39 @@ const (
 type pushed struct {
 	event  *Event
 	begun  bool   // it is in some of its lanes, and answer says whose event it is
+	among  *among // the others that were handed in with it; nil for none
 	like   string // job of an event with the same topics that went to many lanes, if one is known
 	answer Pushed
 	err    error
 	done   chan struct{}
+}
+
+// among is what events that were handed in together have in common: their order. Once one of them is to be pushed again, or was
+// refused, none of those behind it is sent, which it would let overtake it.
+type among struct {
+	again bool
+	err   error
+}
+
+// waits reports whether an event is not to be sent any more, and answers it then.
+func (p *pushed) waits() bool {
+	if p.among == nil || p.begun || !p.among.again && p.among.err == nil {
+		return false
+	}
+	p.answer.Outcome, p.err = PushLater, p.among.err
+	close(p.done)
+	return true
+}
+
+// note notes what became of an event for those behind it.
+func (p *pushed) note() {
+	if p.among == nil {
+		return
+	}
+	p.among.again = p.among.again || p.answer.Outcome == PushAsked || p.answer.Outcome == PushTaken
+	if p.err != nil && p.among.err == nil {
+		p.among.err = fmt.Errorf("not tried, as an event before it was refused: %w", p.err)
+	}
 }
 
 const (
@@ -104,11 +135,12 @@ func (q *Queue) Push(ctx context.Context, shard int, e *Event) (Pushed, error) {
 	}
 }
 
-// PushAll is [Queue.Push] of several events, in as few calls as the bounds allow. Answers and errors are in order.
+// PushAll is [Queue.Push] of several events, in as few calls as the bounds allow. Answers and errors are in order, and none of the events is
+// stored behind one that is to be pushed again, or that the store refused.
 func (q *Queue) PushAll(ctx context.Context, shard int, events []*Event) ([]Pushed, []error) {
-	waiting := make([]*pushed, len(events))
+	waiting, together := make([]*pushed, len(events)), new(among)
 	for i, e := range events {
-		waiting[i] = &pushed{event: e, done: make(chan struct{})}
+		waiting[i] = &pushed{event: e, among: together, done: make(chan struct{})}
 	}
 	q.collect(shard, waiting...)
 	answers, errs := make([]Pushed, len(events)), make([]error, len(events))
@@ -147,6 +179,9 @@ var errNoAnswer = errors.New("push: the script's answer does not fit")
 
 // send makes a call and answers the events that it ended. It returns the others.
 func (q *Queue) send(shard int, batch []*pushed) (rest []*pushed) {
+	if batch = slices.DeleteFunc(slices.Clone(batch), (*pushed).waits); len(batch) == 0 {
+		return nil
+	}
 	// Not the context of any one publisher: the call is everybody's.
 	ctx, cancel := context.WithTimeout(context.Background(), q.store.Timeout())
 	defer cancel()
@@ -167,6 +202,7 @@ func (q *Queue) send(shard int, batch []*pushed) (rest []*pushed) {
 		} else { // they are in the answer once
 			a.Filters = asked[a.Signature]
 		}
+		p.note()
 		close(p.done)
 	}
 	switch {

@@ -25,7 +25,8 @@ func TestRandomSteps(t *testing.T) {
 				t.Parallel()
 				redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 					m := &model{bundle: newBundle(t, s, change), Rand: rand.New(rand.NewPCG(seed, 7)), limits: testLimits,
-						lanes: map[string]string{}, fates: map[delivery]*fate{}, events: map[string][]string{}, first: map[string]string{}}
+						lanes: map[string]string{}, fates: map[delivery]*fate{}, events: map[string][]string{}, first: map[string]string{},
+						order: map[string]bool{}, mixed: map[string]bool{}}
 					if change != nil {
 						change(&m.limits)
 					}
@@ -37,6 +38,9 @@ func TestRandomSteps(t *testing.T) {
 					for i := range 6 {
 						m.lanes[fmt.Sprint("lane", i)] = "active"
 						m.lane(fmt.Sprint("lane", i), "a", "a")
+						if i%2 == 1 {
+							m.setOrder(fmt.Sprint("lane", i), true)
+						}
 					}
 					for n := range 300 {
 						m.step()

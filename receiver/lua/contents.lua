@@ -11,7 +11,8 @@
 
 local lane, head, text, what = ARGV[10], tonumber(ARGV[11]), ARGV[12], ARGV[13]
 -- Where a lane is held nothing of it is due before its end.
-local held_until = tonumber(call('HGET', base .. 'conf:' .. lane, 'hu')) or 0
+local of_lane = call('HMGET', base .. 'conf:' .. lane, 'hu', 'ord')
+local held = held_until(lane, of_lane[1], of_lane[2])
 local waiting_in, dead_in = base .. 'lane:' .. lane, base .. 'dead:' .. lane
 local reply = { '', '' }
 
@@ -19,15 +20,15 @@ local function add(job, place, at)
   local body, bytes = base .. 'body:' .. job, ''
   if head > 0 then bytes = call('GETRANGE', body, 0, int(head - 1)) end
   if text ~= '' and #bytes < head and not string.find(bytes, text, 1, true) then return end
-  if place == 'waiting' then at = math.max(tonumber(at), held_until) end
+  if place == 'waiting' then at = math.max(tonumber(at), held) end
   local record = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'r')
   for _, v in ipairs({ job, place, int(math.floor(tonumber(at))), record[1] or '0', record[2] or '', int(call('STRLEN', body)), bytes }) do
     reply[#reply + 1] = v
   end
 end
 
--- held is the deadline of each job that is being delivered.
-local function held()
+-- leases is the deadline of each job that is being delivered.
+local function leases()
   local found, order, all = {}, {}, call('ZRANGE', base .. 'leases', 0, -1, 'WITHSCORES')
   for i = 1, #all, 2 do
     local of, job = string.match(all[i], '^(.-):([^:]+):[^:]+$')
@@ -40,7 +41,7 @@ local function held()
 end
 
 if what == 'jobs' then
-  local leased = held()
+  local leased = leases()
   for i = 14, #ARGV do
     local job = ARGV[i]
     local due, died = call('ZSCORE', waiting_in, job), call('ZSCORE', dead_in, job)
@@ -53,7 +54,7 @@ if what == 'jobs' then
     end
   end
 elseif what == 'in_flight' then
-  local leased, order = held()
+  local leased, order = leases()
   for _, job in ipairs(order) do add(job, what, leased[job]) end
 else
   -- By score and job, not by a count: meanwhile others come and go in front.

@@ -3,7 +3,7 @@
 -- set_order has the lane's events go out one at a time and in their order, or as many at once as the app takes.
 local function set_order(lane, ordered)
   local conf = base .. 'conf:' .. lane
-  if ordered then call('HSET', conf, 'ord', '1', 'w', '1') else call('HSET', conf, 'ord', '0', 'w', '1000000', 'hu', '0') end
+  if ordered then call('HSET', conf, 'ord', '1', 'w', '1') else call('HSET', conf, 'ord', '0', 'w', '1000000', 'rec', '1') end
 end
 
 -- make_lane sets up the lane of the queue under base. root is the receiver's tag.

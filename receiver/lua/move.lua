@@ -76,7 +76,8 @@ end
 local waits = call('ZRANGE', base .. 'lane:' .. lane, 0, int(most - 1), 'WITHSCORES')
 for i = 1, #waits, 2 do
   local job = waits[i]
-  if not go_on() or not wait_there(job, math.floor(tonumber(waits[i + 1]))) then break end
+  local place = tonumber(waits[i + 1])
+  if not go_on() or not wait_there(job, place % 1 == HELD and place - 0.5 or math.floor(place)) then break end
   call('ZREM', base .. 'lane:' .. lane, job)
   waited = waited + 1
   leave(job)

@@ -51,7 +51,7 @@ for _, member in ipairs(expired) do
     else
       call('HINCRBY', base .. 'job:' .. lane .. job, 'x', 1)
       call('PEXPIRE', base .. 'job:' .. lane .. job, C.open_ttl)
-      wait_again(lane, job, now, true, is_ordered(lane))
+      wait_again(lane, job, now, true, order_of(lane))
       moved = moved + 1
       and_waiting(moved_of, h[2], 1)
     end
@@ -70,10 +70,38 @@ end
 -- Jobs that waited too long, and a ready set that lost a lane. The jobs are found along idx, from where the last look
 -- ended (xc): the first to come are the first to be too old.
 local overdue = {}
+local renews_left = 60 -- payloads that are kept for longer
+
+-- head_since is when the head of an ordered lane came to be that, by its hj and ha.
+local function head_since(conf, job, of, since)
+  if of == job and since then return tonumber(since) end
+  call('HSET', conf, 'hj', job, 'ha', now_text)
+  return now
+end
+
+-- renew_payloads keeps what waits in an ordered lane for as long as it may have to, some at a time, so that all have their turn within a
+-- quarter of the time for which a payload is kept. It returns false where the next call has to go on.
+local function renew_payloads(lane, conf, key, from)
+  local waits = call('ZCARD', key)
+  from = tonumber(from) or 0
+  if from >= waits then from = 0 end
+  local most = math.min(renews_left, math.max(10, math.ceil(4 * waits * SWEEP / C.open_ttl)))
+  if most == 0 then return false end
+  for _, job in ipairs(call('ZRANGE', key, int(from), int(from + most - 1))) do
+    call('PEXPIRE', base .. 'body:' .. job, int(C.open_ttl))
+    call('PEXPIRE', base .. 'event:' .. job, int(math.max(C.id_ttl, C.open_ttl)))
+    call('PEXPIRE', base .. 'job:' .. lane .. job, int(C.open_ttl))
+  end
+  renews_left = renews_left - most
+  call('HSET', conf, 'rt', int(from + most))
+  return true
+end
+
 for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, int(LANES))) do
   if ends_left == 0 or scan_left == 0 then break end
   local conf, key, idx, late = base .. 'conf:' .. lane, base .. 'lane:' .. lane, base .. 'idx:' .. lane, base .. 'late:' .. lane
-  local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'xc', 'hu', 'a')
+  local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'xc', 'hu', 'a', 'ord', 'hj', 'ha', 'rt', 'fr')
+  local order = ordered_by(h[8])
   local failed = 0
   local function expire(job)
     if not call('ZSCORE', key, job) then return end
@@ -86,7 +114,17 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, int(L
   local seen, more, xc = h[5], false, nil
   if call('ZCARD', key) == 0 then
     xc = since(C.age) -- nobody waits, so the look may skip all of them
-  else
+  elseif order then
+    -- Only the head grows old: what waits behind it has waited for it. What is under way is the head as well.
+    local head = (tonumber(h[2]) or 0) == 0 and call('ZRANGE', key, 0, 0)[1]
+    if head and now - head_since(conf, head, h[9], h[10]) >= C.age then
+      expire(head)
+      ends_left = ends_left - 1
+      head = call('ZRANGE', key, 0, 0)[1]
+      if head then head_since(conf, head) end
+    end
+    more = h[1] ~= 'disabled' and not renew_payloads(lane, conf, key, h[11])
+  elseif now >= (tonumber(h[12]) or 0) + C.age then -- else it was ordered a while ago, and what waited behind a head has not waited for too long
     local over = call('ZRANGEBYSCORE', late, '-inf', now, 'LIMIT', 0, int(ends_left))
     for _, job in ipairs(over) do
       expire(job)
@@ -112,13 +150,13 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, int(L
     overdue[#overdue + 1] = failed
   end
   if h[1] and xc then call('HSET', conf, 'xc', xc) end
-  local again = trim_history(lane)
+  local again = trim_history(lane, order)
   if more then again = now + 1 end
   if call('ZCARD', key) == 0 then
     if again then call('ZADD', ages, again, lane) else call('ZREM', ages, lane) end
   else
     call('ZADD', ages, math.min(again or math.huge, next_look()), lane)
-    if not call('ZSCORE', ready, lane) then offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), h[6], 0) end
+    if failed > 0 and order or not call('ZSCORE', ready, lane) then offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), h[6], 0) end
   end
 end
 
@@ -160,12 +198,59 @@ local PAYLOADS = 8 -- read at once, where as many as large as the largest so far
 local lanes, takes, held, taken, size, largest = {}, {}, {}, 0, 0, nil
 local deadline, due_by = int(now + lease), string.format('%.1f', now + 0.5)
 
--- take_from reads up to most_here due jobs of a lane. It returns how many, and whether more are due.
-local function take_from(lane, meta, recorded, most_here)
+local MOVES, LOOKS = 60, 2000 -- jobs that are put in order in one call, and those that are looked at for it
+local moves_left, looks_left = MOVES, LOOKS
+
+-- put_in_order has the jobs that waited in a lane before it was ordered wait in the order in which they were published: those that were to be
+-- tried again go to where they came from. What is moved goes to the front, so the places of those behind stay as they are. It returns
+-- false where it has to go on with the next call.
+local function put_in_order(lane)
+  local conf, key = base .. 'conf:' .. lane, base .. 'lane:' .. lane
+  local from = tonumber(call('HGET', conf, 'oc')) or 0
+  while moves_left > 0 and looks_left > 0 do
+    local part = moves_left
+    local waits = call('ZRANGE', key, int(from), int(from + part - 1), 'WITHSCORES')
+    for i = 1, #waits, 2 do
+      local job, place = waits[i], tonumber(waits[i + 1])
+      if place % 1 == 0.5 then
+        moves_left = moves_left - 1
+        wait_in_front(lane, job, '2', math.floor(place))
+      end
+    end
+    from, looks_left = from + #waits / 2, looks_left - part
+    if #waits < 2 * part then
+      call('HSET', conf, 'ord', '1')
+      call('HDEL', conf, 'oc')
+      return true
+    end
+  end
+  call('HSET', conf, 'oc', int(from))
+  return false
+end
+
+-- take_from reads up to most_here due jobs of a lane, of an ordered one its head. It returns how many, and whether more are due.
+local function take_from(lane, meta, recorded, most_here, order)
+  local key = base .. 'lane:' .. lane
   -- The half of a job with a record must not make it due earlier or later than its time.
-  local range, width, count = { 'ZRANGEBYSCORE', base .. 'lane:' .. lane, '-inf', due_by, 'LIMIT', '0', int(most_here + 1) }, 1, 0
+  local range, width, count = { 'ZRANGEBYSCORE', key, '-inf', due_by, 'LIMIT', '0', int(most_here + 1) }, 1, 0
   if recorded then range[8], width = 'WITHSCORES', 2 end
+  if order then range = { 'ZRANGE', key, '0', '0', 'WITHSCORES' } end
   local due = call(unpack(range))
+  if order and due[2] and held_by_head(lane, due[1], tonumber(due[2])) > now then return 0, false end
+  if recorded and not order then
+    -- Left of when the lane was ordered: there they waited in front, until a time of their own.
+    local kept = {}
+    for i = 1, #due, 2 do
+      local place = tonumber(due[i + 1])
+      local held = place % 1 == HELD and held_by_head(lane, due[i], place) or 0
+      if held > now then
+        call('ZADD', key, held + 0.5, due[i])
+      else
+        kept[#kept + 1], kept[#kept + 2] = due[i], due[i + 1]
+      end
+    end
+    due = kept
+  end
   local found = #due / width
   local taking, records, payloads = {}, {}, {}
   while count < math.min(found, most_here) and size < bytes do
@@ -194,14 +279,14 @@ local function take_from(lane, meta, recorded, most_here)
   if count > 0 then
     for _, v in ipairs({ lane, meta or '', taking, records, payloads }) do lanes[#lanes + 1] = v end
   end
-  return count, found > count
+  return count, found > count, taking[1]
 end
 
 if most > 0 then
   for _, lane in ipairs(call('ZRANGEBYSCORE', ready, '-inf', ready_by, 'LIMIT', '0', int(most + skipped + 16))) do
     if taken >= most or size >= bytes or #takes >= SERVED - #expired then break end
     if not skip[lane] then
-      local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec', 'ls', 'lt', 'hu', 'a')
+      local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec', 'ls', 'lt', 'hu', 'a', 'ord', 'hj')
       local in_flight, window = tonumber(h[2]) or 0, window_of(h[3], h[4])
       local take = math.min(window - in_flight, most - taken, quantum)
       -- Each lane leaves the same share of what is left, so that slots are left for the lanes behind it. One that succeeded
@@ -211,6 +296,9 @@ if most > 0 then
         take = math.min(take, math.max(1, math.floor((most - taken) / (fast and FAST_SHARE or LANE_SHARE))))
       end
       if not served(h[1]) or (tonumber(h[11]) or 0) > now then take = 0 end
+      local order = ordered_by(h[13])
+      local recorded = h[8] or order
+      if order == '2' and (in_flight > 0 or take > 0 and not put_in_order(lane)) then take = 0 end
       -- Rate limit (GCRA): tat is the time at which the lane would be within its rate again. A few may go at once, as
       -- many as come in a twentieth of a second, and the others are spread so that no second sees more than the rate.
       local rate, tat, step, burst, not_before = tonumber(h[5]), nil, nil, nil, now
@@ -222,19 +310,22 @@ if most > 0 then
         take = math.min(take, math.floor((exact + burst - tat) / step + 1e-6))
         if take < 1 then not_before = math.ceil(tat + step - burst) end
       end
-      local count, more = 0, false
-      if take > 0 then count, more = take_from(lane, h[7], h[8], take) end
+      local count, more, head = 0, false, nil
+      if take > 0 then count, more, head = take_from(lane, h[7], recorded, take, order) end
       local set = { 'fl', int(in_flight + count) }
       if count > 0 and step then
         tat = tat + count * step
         set[3], set[4] = 'tat', string.format('%.3f', tat)
         not_before = math.max(now, math.ceil(tat + step - burst))
       end
+      if order and head and head ~= h[14] then
+        for _, v in ipairs({ 'hj', head, 'ha', now_text }) do set[#set + 1] = v end
+      end
       taken = taken + count
       and_waiting(moved_of, h[12], -count)
       takes[#takes + 1] = {
         lane = lane, status = h[1], in_flight = in_flight + count, window = window, count = count, more = more,
-        held = h[11], not_before = not_before, set = set, recorded = h[8],
+        held = h[11], not_before = not_before, set = set, recorded = h[8] and not order,
       }
     end
   end

@@ -56,7 +56,13 @@ for lane in string.gmatch(e[4] or '', '%S+') do
     if passed - done > tonumber(ARGV[14]) or looked >= tonumber(ARGV[15]) then
       left = left + 1
     else
-      if call('ZREM', base .. 'lane:' .. lane, job) == 1 then cancelled[#cancelled + 1] = lane end
+      if call('ZREM', base .. 'lane:' .. lane, job) == 1 then
+        cancelled[#cancelled + 1] = lane
+        if order_of(lane) then -- it may have been what the others waited for
+          local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu')
+          offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), h[5], now)
+        end
+      end
       call('ZREM', base .. 'dead:' .. lane, job)
       call('ZREM', base .. 'late:' .. lane, job)
       call('ZREM', base .. 'gone:' .. lane, job)

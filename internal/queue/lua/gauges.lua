@@ -23,7 +23,11 @@ local function gauge(tag)
   if lanes > 0 then
     for _, lane in ipairs(call('ZRANGEBYSCORE', tag .. 'ready', '-inf', ready_by, 'LIMIT', 0, LOOKED_AT)) do
       local head = call('ZRANGE', tag .. 'lane:' .. lane, 0, 0, 'WITHSCORES')
-      if head[2] then late = math.max(late, now - math.floor(tonumber(head[2]))) end
+      if head[2] then
+        local due = tonumber(head[2])
+        if due % 1 ~= 0 and due % 1 ~= 0.5 then due = tonumber(call('ZSCORE', tag .. 'ready', lane)) end -- a place in an ordered lane is no time
+        late = math.max(late, now - math.floor(due))
+      end
     end
   end
   return waiting, call('ZCARD', tag .. 'leases'), late

@@ -8,7 +8,8 @@
 --   The next attempt is never before now: what is due already can be attempted now. It is "" where the lane is not served.
 
 local lane = ARGV[10]
-local conf = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu')
+local conf = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu', 'ord')
+local held = held_until(lane, conf[2], conf[3])
 local reply, logged = {}, {}
 
 local look_through = tonumber(ARGV[11])
@@ -21,7 +22,7 @@ if look_through > 0 then
 end
 
 for i = 12, #ARGV do
-  for _, v in ipairs(standing(lane, ARGV[i], conf[1], conf[2])) do reply[#reply + 1] = v end
+  for _, v in ipairs(standing(lane, ARGV[i], conf[1], held)) do reply[#reply + 1] = v end
   reply[#reply + 1] = logged[ARGV[i]] or {}
 end
 return reply

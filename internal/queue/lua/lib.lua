@@ -28,7 +28,9 @@
 --                           q attempts of the minute that is open, see figures.lua,
 --                           k the Idempotency-Key that it was registered with,
 --                           hu held until (no attempt starts before), hb when the attempt began that asked for it, sb from when an
---                           attempt must have begun to ask for it, bs since when all attempts have failed: see settle.lua; ord "1": its jobs go out in their order, see wait_again
+--                           attempt must have begun to ask for it, bs since when all attempts have failed: see settle.lua; and where its jobs go out one after the other, see below,
+--                           ord "1", or "2" while what waited before is put in order, from place oc on, os the place of the last job, hj the job that has
+--                           been at the head since ha, rt from which place on payloads are kept for longer next; fr when it was ordered last
 --   events:<account> stream every event of an account, in order: j its job, y its type
 --   idx:<lane>       stream every job of the lane, in order
 --   old:<lane>       stream what is left of idx after its time: the failed jobs, under the same IDs
@@ -57,6 +59,10 @@
 --   stats            hash   waiting, subscriptions: how often any has changed, with lanes that came or went counted
 --   figures          hash   account -> attempts of the minute that is open, '*' those of the shard: see figures.lua
 --   figures:w:<lane>, figures:a:<account>, figures:all   string: attempts over time
+--
+-- In an ordered lane the score of a job in lane:<lane> is its place, not when it is due: whatever is not the head is not due. Places grow
+-- with each job, also where the clock goes back. Those of jobs that came to the end have an odd number of 1/2048 ms; one that had been
+-- the head already comes back in front of all others with a quarter, and may then be attempted from u of its record on.
 --
 -- While a cluster moves a slot, a script may be refused between two writes. So a target is written before the pointer
 -- that leads away from it is removed: an abort leaves a job twice rather than nowhere.
@@ -120,6 +126,30 @@ local function drain() call('DEL', base .. 'nothing') end
 -- subscriptions_changed is called by what changes which lanes have a topic, before it does.
 local function subscriptions_changed() call('HINCRBY', base .. 'stats', 'subscriptions', 1) end
 
+-- STEP is between two places at the end of an ordered lane, see above, HELD the fraction of a place that has a time of its own.
+local STEP, HELD = 1 / 1024, 0.25
+local function place_text(place) return string.format('%.11f', place) end
+
+-- next_place is that of a job that goes to the end of an ordered lane, behind the last one.
+local function next_place(last) return math.max((tonumber(last) or 0) + STEP, now + STEP / 2) end
+
+-- ordered_by reads ord of a lane: "1" or "2", nil where its jobs go out as they are due.
+local function ordered_by(ord) return (ord == '1' or ord == '2') and ord or nil end
+
+-- held_by_head is until when the head of an ordered lane keeps it from being served, 0 where it doesn't.
+local function held_by_head(lane, job, place)
+  if place % 1 == HELD then return tonumber(call('HGET', base .. 'job:' .. lane .. job, 'u')) or 0 end
+  return place % 1 == 0.5 and math.floor(place) or 0
+end
+
+-- held_until is until when nothing of a lane may be attempted, by its hu and ord.
+local function held_until(lane, held, ord)
+  held = tonumber(held) or 0
+  if not ordered_by(ord) then return held end
+  local head = call('ZRANGE', base .. 'lane:' .. lane, 0, 0, 'WITHSCORES')
+  return head[2] and math.max(held, held_by_head(lane, head[1], tonumber(head[2]))) or held
+end
+
 -- offer puts a lane into ready where it may be served, and takes it out where it may not. held is its hu.
 -- not_before is the earliest time that it wants to be served (rate limit, fairness). With 0 it takes its turn: it keeps
 -- its place among the lanes that can be served now, or goes behind them. The due time of its first job is no place: with
@@ -129,7 +159,9 @@ local function offer(lane, status, in_flight, window, held, not_before)
   if served(status) and in_flight < window then
     local head = call('ZRANGE', base .. 'lane:' .. lane, '0', '0', 'WITHSCORES')
     if head[2] then
-      local first = math.floor(tonumber(head[2]))
+      local place = tonumber(head[2])
+      local first, part = math.floor(place), place % 1
+      if part ~= 0 and part ~= 0.5 and call('HGET', base .. 'conf:' .. lane, 'ord') ~= '0' then first = held_by_head(lane, head[1], place) end
       local at = math.max(first, tonumber(held) or 0, not_before)
       if at > now then
         call('ZADD', ready, int(at), lane)
@@ -170,16 +202,42 @@ local function wait_until(lane, job, time)
   call('PEXPIRE', late, C.open_ttl)
 end
 
--- is_ordered reports whether a lane's jobs go out one after the other: one that comes back waits in front of all others, and when it may
--- be tried again holds the lane.
-local function is_ordered(lane) return call('HGET', base .. 'conf:' .. lane, 'ord') == '1' end
+-- order_of says by ord whether a lane's jobs go out one after the other.
+local function order_of(lane) return ordered_by(call('HGET', base .. 'conf:' .. lane, 'ord')) end
+
+-- wait_in_front has a job wait in an ordered lane that was attempted, or nearly, until due: before all others; but while these are put in
+-- order, several may be under way, and each comes back to where it was published. Where nothing is said of due, there is nothing to wait for.
+local function wait_in_front(lane, job, order, due)
+  local first = call('ZRANGE', base .. 'lane:' .. lane, 0, 0, 'WITHSCORES')[2]
+  local place = math.min(now, first and math.floor(tonumber(first)) or now)
+  if order == '2' then place = tonumber(call('HGET', base .. 'event:' .. job, 'c')) or place end
+  if due > now then
+    call('HSET', base .. 'job:' .. lane .. job, 'u', int(due))
+  else
+    call('HDEL', base .. 'job:' .. lane .. job, 'u')
+  end
+  look_at(lane)
+  call('ZADD', base .. 'lane:' .. lane, place_text(place - 1 + HELD), job)
+end
+
+-- set_ordered has a lane's jobs go out one after the other from now on, or no longer.
+local function set_ordered(lane, ordered)
+  local conf = base .. 'conf:' .. lane
+  if ordered then
+    -- The claim puts in order what waits. What comes from now on comes after all of it.
+    local last = tonumber(call('ZRANGE', base .. 'lane:' .. lane, -1, -1, 'WITHSCORES')[2]) or 0
+    call('HSET', conf, 'ord', '2', 'os', place_text(next_place(math.floor(last) + 1 + STEP / 2)))
+    call('HDEL', conf, 'oc', 'hj', 'ha', 'rt', 'fr')
+  else
+    -- Places pass for times, and the claim sorts out those with a time of their own: all may have a record.
+    call('HSET', conf, 'ord', '0', 'fr', now_text, 'rec', '1')
+    call('HDEL', conf, 'oc', 'os', 'hj', 'ha', 'rt')
+  end
+end
 
 -- wait_again is wait_in for a job that was under way. The look along idx may have gone past it meanwhile.
-local function wait_again(lane, job, due, recorded, ordered)
-  if ordered then
-    local first = call('ZRANGE', base .. 'lane:' .. lane, 0, 0, 'WITHSCORES')[2]
-    due = math.min(now, first and math.floor(tonumber(first)) or now) - 1
-  end
+local function wait_again(lane, job, due, recorded, order)
+  if order then return wait_in_front(lane, job, order, due) end
   local created = tonumber(call('HGET', base .. 'event:' .. job, 'c') or now)
   if created + C.age < now + 1000 and not call('ZSCORE', base .. 'late:' .. lane, job) then
     wait_until(lane, job, created + C.age)
@@ -193,10 +251,10 @@ local function note(lane, job)
 end
 
 -- trim_history drops what is older than an event ID from a lane's history. Failed jobs can be sent again for longer, so
--- they move to old, as many at a time as look_left allows. It returns when there is more to do: now, at a time, or never (nil).
-local function trim_history(lane)
+-- they move to old, as many at a time as look_left allows, and so do those of an ordered lane that wait. It returns when there is more to do: now, at a time, or never (nil).
+local function trim_history(lane, order)
   local idx, old = base .. 'idx:' .. lane, base .. 'old:' .. lane
-  local failed = call('EXISTS', base .. 'dead:' .. lane) == 1
+  local failed = call('EXISTS', base .. 'dead:' .. lane) == 1 or order and call('EXISTS', base .. 'lane:' .. lane) == 1
   local kept = failed and math.max(IDX_TTL, C.kept_dead) or IDX_TTL
   call('PEXPIRE', idx, kept + SWEEP)
   if call('EXISTS', old) == 1 then call('XTRIM', old, 'MINID', '~', since(math.max(IDX_TTL, C.kept_dead))) end

@@ -93,7 +93,7 @@ end
 -- Each lane's log is looked through once, for all of its jobs.
 local reads = math.min(each_log, math.floor(all_logs / math.max(#confs, 1)))
 for _, lane in ipairs(confs) do
-  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu')
+  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu', 'ord')
   local entries = call('LRANGE', base .. 'log:' .. lane, -reads, -1)
   for _, entry in ipairs(entries) do
     local of = of_lane[lane][string.sub(entry, 1, JOB)]
@@ -102,7 +102,7 @@ for _, lane in ipairs(confs) do
   -- What is older than all that was read may have had attempts before.
   local whole = reads >= each_log or #entries < reads
   local first = not whole and tonumber(string.sub(entries[1], JOB + 1, JOB + 13))
-  of_lane[lane] = { st = h[1], hu = h[2], first = first }
+  of_lane[lane] = { st = h[1], hu = held_until(lane, h[2], h[3]), first = first }
 end
 
 local reply = { '', '', #jobs }

@@ -16,7 +16,8 @@
 --   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another),
 --   "ending" (the account is being deleted), "gone" (the lane that it tells of is deleted),
 --   "busy" (somebody has just gone on with it), "asked" (filters decide whose verdicts did not come: lanes is their signature, and what follows
---   these filters, as #<version>:<lane>, where they were not in this answer before; nothing was done)
+--   these filters, as #<version>:<lane>, where they were not in this answer before; nothing was done), "later" (an event of the same account
+--   before it was asked or is taken: it would overtake it)
 --
 -- Safe to repeat: a second call with the same ID finds the first one's event, and how far it has come.
 
@@ -89,9 +90,11 @@ end
 local function stand(lane)
   local s = standing[lane]
   if not s then
-    local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu', 'a')
+    local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu', 'a', 'ord', 'os')
     s = { status = h[1], account = h[6], place = int(math.max(now, tonumber(h[5]) or 0)), waiting = call('ZCARD', base .. 'lane:' .. lane) }
     s.ready = served(h[1]) and (tonumber(h[2]) or 0) < window_of(h[3], h[4])
+    -- What waits in an ordered lane waits for the head, which has put the lane into ready if it can be served.
+    if ordered_by(h[7]) then s.last, s.ready = h[8] or '0', s.ready and s.waiting == 0 end
     standing[lane] = s
   end
   return s
@@ -123,7 +126,13 @@ local function queue(lane, job)
   if why then return why, bury_in(lane, job, why, 0) end
   s.waiting = s.waiting + 1
   and_waiting(came, s.account, 1)
-  call('ZADD', base .. 'lane:' .. lane, now_text, job)
+  local place = now_text
+  if s.last then
+    s.last = next_place(s.last)
+    place = place_text(s.last)
+    call('HSET', base .. 'conf:' .. lane, 'os', place)
+  end
+  call('ZADD', base .. 'lane:' .. lane, place, job)
   if s.ready then
     s.ready = false -- it is, from now on
     places[#places + 1] = s.place
@@ -329,6 +338,8 @@ local function is_told_of(lane, told_in, account)
   return true
 end
 
+local behind = {} -- accounts with an event that is to be pushed again
+
 for i = 1, tonumber(ARGV[10]) do
   local at = 12 + (i - 1) * PER_EVENT
   local account, id, own, own_job, job = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
@@ -363,7 +374,9 @@ for i = 1, tonumber(ARGV[10]) do
       outcome = 'taken'
     else
       local to, count, failing = targets(lane, of, ARGV[at + 11], ARGV[at + 12], ARGV[at + 13])
-      if to then
+      if to and behind[account] then
+        outcome = 'later'
+      elseif to then
         lanes = to
         if failing then count_failing(failing) end
         refused, more = begin(job, account, id, kind, timestamp, digest, to, count, failing, ARGV[at + 14], own ~= '1' and own_job ~= job, lane ~= '' and of ~= '' and of)
@@ -373,6 +386,7 @@ for i = 1, tonumber(ARGV[10]) do
       end
     end
   end
+  if outcome == 'asked' or outcome == 'taken' then behind[account] = true end
   if more then used = MOST_LANES end -- nothing overtakes it
   for _, v in ipairs({ outcome, job, timestamp, lanes, refused, more and '1' or '' }) do reply[#reply + 1] = v end
 end

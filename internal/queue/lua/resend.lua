@@ -14,7 +14,8 @@
 
 local lane = ARGV[10]
 local key, dead, conf = base .. 'lane:' .. lane, base .. 'dead:' .. lane, base .. 'conf:' .. lane
-local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'hu', 'a')
+local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'hu', 'a', 'ord', 'os')
+local order, last_place = ordered_by(h[7]), h[8]
 local reply, added, refused = {}, 0, {}
 
 -- room reports whether the lane takes so many more jobs: beside its own limit there is that of its account.
@@ -52,6 +53,18 @@ end
 local last = call('XREVRANGE', base .. 'spent', '+', '-', 'COUNT', 1)[1]
 local mark = last and int(math.max(now, time_of(last[1])))
 
+-- last_of_all has a job wait at the end of an ordered lane.
+local function last_of_all(job)
+  last_place = next_place(last_place)
+  look_at(lane)
+  call('HSET', conf, 'os', place_text(last_place))
+  call('ZADD', key, place_text(last_place), job)
+end
+
+-- keeps_its_turn reports whether a job that waits in an ordered lane stays where it is. What has yet to be attempted for the first time does, as
+-- that is promised to come in the order of publishing. A queue's lane, which is nobody's, has no such order to keep by hand.
+local function keeps_its_turn(record) return not h[6] or not call('HGET', record, 'n') end
+
 local queued, again = false, {}
 drain()
 for i = 18, #ARGV do
@@ -69,8 +82,9 @@ for i = 18, #ARGV do
     outcome = call('EXISTS', event) == 1 and 'unavailable' or 'unknown'
   elseif call('ZSCORE', key, job) then
     write_state(lane, job, STATE.pending, only_lane(job))
+    local stays = order and keeps_its_turn(record)
     call('DEL', record)
-    if not is_ordered(lane) then call('ZADD', key, now, job) end -- there it keeps its turn
+    if not order then call('ZADD', key, now, job) elseif not stays then last_of_all(job) end
     wait_until(lane, job, now + C.age)
   elseif under_way(lane, job) then
     outcome = 'under way'
@@ -79,7 +93,7 @@ for i = 18, #ARGV do
   else
     wait_until(lane, job, now + C.age)
     call('HDEL', event, 'x:' .. lane)
-    wait_in(lane, job, now, false)
+    if order then last_of_all(job) else wait_in(lane, job, now, false) end
     added = added + 1
     write_state(lane, job, STATE.pending, only_lane(job))
     local was_dead = call('ZREM', dead, job) == 1
@@ -106,7 +120,7 @@ if h[1] then
   local held = h[5]
   if queued and (not cursor or (tonumber(call('HGET', cursor, 'sent')) or 0) == 0) then
     held = nil
-    call('HSET', conf, 'hu', '0')
+    call('HSET', conf, 'hu', '0', 'sb', now_text) -- nor may attempts that are under way ask for it any more
   end
   offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), held, 0)
   wake()

@@ -37,7 +37,7 @@ local function lane_of(lane)
     failed_since = tonumber(h[6]) or 0, noticed = tonumber(h[7]) or 0, unnoticed = tonumber(h[8]) or 0,
     announced = h[9] == '1', fixed = h[10] == '1', log_until = tonumber(h[11]) or 0,
     held = tonumber(h[12]) or 0, hold_began = tonumber(h[13]) or 0, success_began = tonumber(h[14]) or 0, set = {},
-    account = h[15], open = h[16], ordered = h[17] == '1',
+    account = h[15], open = h[16], order = ordered_by(h[17]),
     failing_since = tonumber(h[18]),
   }
   t.window = window_of(h[3], h[4])  -- a fixed lane's w is above any cap
@@ -204,7 +204,7 @@ local function settle_one(lane, t, began, at)
   elseif gone then
     cancel(lane, job)
   elseif outcome == 'back' then
-    wait_again(lane, job, now, reason == 'record', t.ordered)
+    wait_again(lane, job, now, reason == 'record', t.order)
     waited = waited + 1
     and_waiting(waited_of, t.account, 1)
     handed_back = true
@@ -222,8 +222,7 @@ local function settle_one(lane, t, began, at)
       call('HDEL', record, 'x')
       call('PEXPIRE', record, C.open_ttl)
       local due = math.ceil(exact + tonumber(ARGV[at + 3]))
-      if t.ordered and due > t.held then t.held, t.set.hu = due, int(due) end
-      wait_again(lane, job, due, true, t.ordered)
+      wait_again(lane, job, due, true, t.order)
       waited = waited + 1
       and_waiting(waited_of, t.account, 1)
     else
@@ -292,7 +291,7 @@ for i, lane in ipairs(order) do
       set[#set + 1] = v
     end
     call('HSET', conf, unpack(set))
-    local in_place = is_ready(turns[i]) and served(t.status) and t.in_flight < t.window and t.held <= now
+    local in_place = is_ready(turns[i]) and served(t.status) and t.in_flight < t.window and t.held <= now and not t.order
     if not in_place then offer(lane, t.status, t.in_flight, t.window, t.held, 0) end
   end
 end

@@ -1,6 +1,6 @@
 -- standing.lua: how a job stands, for scripts that tell of it. It is put between lib.lua and each of them.
 
--- standing says how a job of a lane stands, as inspect.lua returns it. status and held are the lane's.
+-- standing says how a job of a lane stands, as inspect.lua returns it. status is the lane's, and held what held_until says of it.
 local function standing(lane, job, status, held)
   local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l', 's', 'x:' .. lane, 'p')
   local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'r')

@@ -13,8 +13,8 @@ local function look_into(lane)
   local head = call('ZRANGE', key, 0, 0, 'WITHSCORES')
   if not head[2] then return end
   waiting_jobs = waiting_jobs + call('ZCARD', key)
-  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu')
-  if served(h[1]) then oldest = math.min(oldest, math.max(math.floor(tonumber(head[2])), tonumber(h[2]) or 0)) end
+  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu', 'ord')
+  if served(h[1]) then oldest = math.min(oldest, math.max(math.floor(tonumber(head[2])), held_until(lane, h[2], h[3]))) end
 end
 
 local open, kept

@@ -29,6 +29,8 @@ export interface Webhook {
   retry?: string[];
   /** How long an attempt of its own may take. */
   timeout?: string;
+  /** One attempt at a time, and first attempts in the order of publishing. */
+  ordered?: boolean;
   /** `ed25519`: `webhook-signature` is made with a key pair of this webhook's own. */
   signing?: 'ed25519';
   /** `whpk_…`, with `signing: 'ed25519'`: what verifies `webhook-signature`. */
@@ -82,6 +84,8 @@ export interface WebhookInput {
   retry?: readonly string[] | null | undefined;
   /** How long an attempt may take, `1s` to `60s`. `null`: the server's timeout. */
   timeout?: string | null | undefined;
+  /** One attempt at a time, and first attempts in the order of publishing: the next event starts when the one before it has ended. */
+  ordered?: boolean | null | undefined;
   /** `ed25519`: `webhook-signature` is made with a key pair of this webhook's own. `null`: with its secret. */
   signing?: 'ed25519' | null | undefined;
   /** What the endpoint asks of its callers beside the signature. Its secrets are never shown again. `null`: nothing. */

@@ -123,6 +123,7 @@ func (r *Registry) Shown(ctx context.Context, shard int, lanes []string) ([]stri
 type Stored struct {
 	Shown, Meta string
 	Rate, Cap   string // its own limits, or empty
+	Ordered     bool   // its deliveries go out one after the other
 	// Topics are those that it subscribes to, without the account, and Member is how it stands in them: see lib.lua.
 	Member string
 	Topics []string
@@ -148,7 +149,7 @@ type Registered struct {
 // Register adds a webhook to its account. It returns [ErrLimit] where that has too many, and [ErrEnding].
 func (r *Registry) Register(ctx context.Context, shard int, in Registration) (out Registered, err error) {
 	args := append([]any{
-		in.Lane, in.Account, in.Most, in.Shown, in.Meta, in.Rate, in.Cap, in.Status, in.IdempotencyKey, in.Asked, in.Remember.Milliseconds(), in.Member,
+		in.Lane, in.Account, in.Most, in.Shown, in.Meta, in.Rate, in.Cap, flag(in.Ordered), in.Status, in.IdempotencyKey, in.Asked, in.Remember.Milliseconds(), in.Member,
 	}, texts(in.Topics)...)
 	v, err := r.queue.RunDurable(ctx, shard, registerScript, args...)
 	if err != nil {
@@ -165,6 +166,14 @@ func (r *Registry) Register(ctx context.Context, shard int, in Registration) (ou
 	return out, outcome(v)
 }
 
+// flag is how scripts take what is true or not.
+func flag(is bool) string {
+	if is {
+		return "1"
+	}
+	return ""
+}
+
 // Change is a webhook that is to be another.
 type Change struct {
 	Lane, Account, Version string
@@ -175,12 +184,8 @@ type Change struct {
 
 // Update changes a webhook that is still as it was read. It returns [ErrChanged] where it is not, and [ErrGone].
 func (r *Registry) Update(ctx context.Context, shard int, c Change) error {
-	moved := ""
-	if c.Moved {
-		moved = "1"
-	}
 	args := append([]any{
-		c.Lane, c.Account, c.Version, c.New.Shown, c.New.Meta, c.New.Rate, c.New.Cap, c.Status, moved, c.Old.Member, c.New.Member, len(c.Old.Topics),
+		c.Lane, c.Account, c.Version, c.New.Shown, c.New.Meta, c.New.Rate, c.New.Cap, flag(c.New.Ordered), c.Status, flag(c.Moved), c.Old.Member, c.New.Member, len(c.Old.Topics),
 	}, append(texts(c.Old.Topics), texts(c.New.Topics)...)...)
 	v, err := r.queue.RunDurable(ctx, shard, updateScript, args...)
 	if err != nil {

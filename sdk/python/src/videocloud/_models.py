@@ -121,6 +121,8 @@ class Webhook:
     retry: Optional[List[str]] = None
     #: How long an attempt of its own may take, such as ``30s``.
     timeout: Optional[str] = None
+    #: One attempt at a time, and first attempts in the order of publishing.
+    ordered: Optional[bool] = None
     #: ``ed25519``: ``webhook-signature`` is made with a key pair of this webhook's own.
     signing: Optional[str] = None
     #: ``whpk_…``, with ``signing='ed25519'``: what verifies ``webhook-signature``.

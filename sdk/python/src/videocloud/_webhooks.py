@@ -31,6 +31,7 @@ class Webhooks:
         filter: Optional[str] = None,
         retry: Optional[Sequence[Union[str, timedelta]]] = None,
         timeout: Union[str, timedelta, None] = None,
+        ordered: Optional[bool] = None,
         signing: Optional[Literal['ed25519']] = None,
         auth: Optional[Mapping[str, str]] = None,
         metadata: Optional[Mapping[str, str]] = None,
@@ -50,6 +51,7 @@ class Webhooks:
         :param filter: a CEL expression over ``event``, ``id``, ``timestamp`` and ``data``: only events for which it is true go here
         :param retry: its own retry table: 1 to 16 delays before attempts, such as ``['0s', '1m', '1h']``
         :param timeout: how long an attempt may take, ``1s`` to ``60s``
+        :param ordered: one attempt at a time, and first attempts in the order of publishing
         :param signing: ``ed25519`` makes ``webhook-signature`` with a key pair of the webhook's own
         :param auth: what the endpoint asks of its callers, such as ``{'type': 'bearer', 'token': ...}``; the types are
             ``basic``, ``bearer``, ``oauth2`` and ``mtls``
@@ -58,7 +60,7 @@ class Webhooks:
         :param idempotency_key: makes a repetition within 72 hours answer the first webhook, without its secret
         """
         body = given(
-            **_fields(url, events, secret, description, headers, rate_limit, max_in_flight, filter, retry, timeout, signing, auth, metadata, status)
+            **_fields(url, events, secret, description, headers, rate_limit, max_in_flight, filter, retry, timeout, ordered, signing, auth, metadata, status)
         )
         repeatable = idempotency_key is not None and secret is not None
         return build(Webhook, self._transport.send('POST', '/webhooks', body=body, repeatable=repeatable, idempotency_key=idempotency_key))
@@ -92,6 +94,7 @@ class Webhooks:
         filter: Union[str, None, Unset] = UNSET,
         retry: Union[Sequence[Union[str, timedelta]], None, Unset] = UNSET,
         timeout: Union[str, timedelta, None, Unset] = UNSET,
+        ordered: Union[bool, None, Unset] = UNSET,
         signing: Union[Literal['ed25519'], None, Unset] = UNSET,
         auth: Union[Mapping[str, str], None, Unset] = UNSET,
         metadata: Union[Mapping[str, str], None, Unset] = UNSET,
@@ -105,7 +108,7 @@ class Webhooks:
         :param status: ``active`` or ``paused``
         """
         body = _fields(
-            url, events, secret, description, headers, rate_limit, max_in_flight, filter, retry, timeout, signing, auth, metadata, status
+            url, events, secret, description, headers, rate_limit, max_in_flight, filter, retry, timeout, ordered, signing, auth, metadata, status
         )
         if not isinstance(secret_overlap, Unset):
             body['secretOverlap'] = duration(secret_overlap)
@@ -231,6 +234,7 @@ def _fields(
     filter: Any,
     retry: Any,
     timeout: Any,
+    ordered: Any,
     signing: Any,
     auth: Any,
     metadata: Any,
@@ -249,6 +253,7 @@ def _fields(
         rateLimit=rate_limit,
         maxInFlight=max_in_flight,
         filter=filter,
+        ordered=ordered,
         signing=signing,
         auth=auth if auth in absent else dict(auth) or None,
         metadata=metadata if metadata in absent else dict(metadata),

@@ -2,8 +2,8 @@
 --
 -- KEYS[1] the shard
 -- ARGV[10] lane, ARGV[11] account, ARGV[12] most webhooks of an account, ARGV[13] what is shown of it, ARGV[14] what an
---   attempt needs, ARGV[15] rate, ARGV[16] cap, ARGV[17] status, ARGV[18] idempotency key or "", ARGV[19] what was asked
---   for, sealed, ARGV[20] ms that the key is remembered, ARGV[21] how it stands in topics (see lib.lua), ARGV[22…] subscriptions
+--   attempt needs, ARGV[15] rate, ARGV[16] cap, ARGV[17] "1" where it is ordered, ARGV[18] status, ARGV[19] idempotency key or "", ARGV[20] what was
+--   asked for, sealed, ARGV[21] ms that the key is remembered, ARGV[22] how it stands in topics (see lib.lua), ARGV[23…] subscriptions
 -- Returns ms of its creation; or, where the key was used before, the lane of then and what was asked for then; or "limit"
 --   where the account has too many, "taken" where the lane exists, or "ending" where the account is being deleted.
 --
@@ -15,8 +15,8 @@ local there = call('HMGET', conf, 'a', 'meta', 'c')
 if there[1] == account and there[2] == ARGV[14] then return tonumber(there[3]) end
 if there[1] then return 'taken' end
 if not open_account(account) then return 'ending' end
-local made = base .. 'made:' .. account .. ':' .. ARGV[18]
-if ARGV[18] ~= '' then
+local made = base .. 'made:' .. account .. ':' .. ARGV[19]
+if ARGV[19] ~= '' then
   local first = call('HMGET', made, 'l', 'q')
   if first[1] then return first end
 end
@@ -24,13 +24,14 @@ if call('ZCARD', hooks) >= tonumber(ARGV[12]) then return 'limit' end
 -- No two webhooks of an account have one time, so that the list keeps their order.
 local last = call('ZRANGE', hooks, -1, -1, 'WITHSCORES')
 local created = math.max(now, (tonumber(last[2]) or 0) + 1)
-call('HSET', conf, 'st', ARGV[17], 'a', account, 'c', int(created), 'v', 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
+call('HSET', conf, 'st', ARGV[18], 'a', account, 'c', int(created), 'v', 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
+if ARGV[17] == '1' then call('HSET', conf, 'ord', '1') end
 subscriptions_changed()
-for i = 22, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], ARGV[21]) end
-if ARGV[18] ~= '' then
-  call('HSET', conf, 'k', ARGV[18])
-  call('HSET', made, 'l', lane, 'q', ARGV[19])
-  call('PEXPIRE', made, ARGV[20])
+for i = 23, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], ARGV[22]) end
+if ARGV[19] ~= '' then
+  call('HSET', conf, 'k', ARGV[19])
+  call('HSET', made, 'l', lane, 'q', ARGV[20])
+  call('PEXPIRE', made, ARGV[21])
 end
 call('ZADD', hooks, created, lane)
 return created

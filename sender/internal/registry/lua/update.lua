@@ -2,29 +2,30 @@
 --
 -- KEYS[1] the shard
 -- ARGV[10] lane, ARGV[11] account, ARGV[12] version read, ARGV[13] what is shown of it, ARGV[14] what an attempt needs,
---   ARGV[15] rate, ARGV[16] cap, ARGV[17] new status or "", ARGV[18] "1" where its URL is another, ARGV[19] and ARGV[20] how it
---   stood and stands in topics (see lib.lua), ARGV[21] number of old subscriptions, then these, then the new ones
+--   ARGV[15] rate, ARGV[16] cap, ARGV[17] "1" where it is ordered, ARGV[18] new status or "", ARGV[19] "1" where its URL is another, ARGV[20] and ARGV[21] how it
+--   stood and stands in topics (see lib.lua), ARGV[22] number of old subscriptions, then these, then the new ones
 -- Returns "ok", "changed" where it has another version by now, or "gone".
 --
 -- Safe to repeat: a second call finds another version.
 
 local lane, account = ARGV[10], ARGV[11]
 local conf = base .. 'conf:' .. lane
-local h = call('HMGET', conf, 'a', 'st', 'v', 'fl', 'w', 'hu')
+local h = call('HMGET', conf, 'a', 'st', 'v', 'fl', 'w', 'hu', 'ord')
 if h[1] ~= account or h[2] == 'deleted' then return 'gone' end
 if h[3] ~= ARGV[12] then return 'changed' end
-local status, held, old = h[2], h[6], tonumber(ARGV[21])
+local status, held, old = h[2], h[6], tonumber(ARGV[22])
 subscriptions_changed()
-for i = 22, 21 + old do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], ARGV[19]) end
-for i = 22 + old, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], ARGV[20]) end
-if ARGV[19] ~= ARGV[20] then call('HDEL', conf, 'fe') end -- another filter's failures
+for i = 23, 22 + old do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], ARGV[20]) end
+for i = 23 + old, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], ARGV[21]) end
+if ARGV[20] ~= ARGV[21] then call('HDEL', conf, 'fe') end -- another filter's failures
 call('HSET', conf, 'v', tonumber(h[3]) + 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
-if ARGV[17] ~= '' and ARGV[17] ~= status then
-  status = ARGV[17]
+if (ARGV[17] == '1') ~= (ordered_by(h[7]) ~= nil) then set_ordered(lane, ARGV[17] == '1') end
+if ARGV[18] ~= '' and ARGV[18] ~= status then
+  status = ARGV[18]
   call('HSET', conf, 'st', status, 'fs', '', 'nf', '0')
   call('HDEL', conf, 'bs')
 end
-if ARGV[18] == '1' then -- the endpoint before asked for the hold, and may ask again as attempts under way end
+if ARGV[19] == '1' then -- the endpoint before asked for the hold, and may ask again as attempts under way end
   held = nil
   call('HSET', conf, 'hu', '0', 'sb', now_text)
   call('HDEL', conf, 'bs')
