@@ -3,6 +3,7 @@
 package topology_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -66,6 +67,7 @@ func deliver(settings string) error {
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
+	fmt.Println("ready") // from here on a signal ends it in order
 	<-ctx.Done()
 	return s.Stop(context.Background())
 }
@@ -169,6 +171,8 @@ func (r *rig) child() *exec.Cmd {
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), childEnv+"="+string(settings))
 	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(r.t, err)
 	require.NoError(r.t, cmd.Start())
 	r.t.Cleanup(func() {
 		if cmd.ProcessState == nil {
@@ -176,6 +180,9 @@ func (r *rig) child() *exec.Cmd {
 			_ = cmd.Wait()
 		}
 	})
+	said, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(r.t, err, "it starts")
+	require.Equal(r.t, "ready\n", said)
 	return cmd
 }
 
