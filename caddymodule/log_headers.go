@@ -27,7 +27,7 @@ func (r *Receiver) warnOfLogs(ctx caddy.Context) {
 	for _, name := range r.receiver.SecretHeaders() {
 		if (credentials || !slices.Contains(redacted, name)) && shows(core, name) {
 			r.logger.Warn(fmt.Sprintf("a log of this configuration shows the header %s of requests, which is the scheme's secret: "+
-				"give each log the line  format filter { request>headers delete }", name), zap.String("webhook_name", r.Name))
+				"give each log a block `format filter` with the line `request>headers delete`", name), zap.String("webhook_name", r.Name))
 		}
 	}
 }

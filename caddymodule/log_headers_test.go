@@ -65,7 +65,7 @@ func TestLesson68_LogsThatShowASecretAreToldOf(t *testing.T) {
 			`, s.admin, filepath.Dir(s.log), s.log, test.global, test.server, s.port, own, test.site, test.scheme, token))
 			require.NoError(t, err)
 			require.NoError(t, caddy.Load(config, true))
-			warned := strings.Contains(s.logged(), "is the scheme's secret: give each log the line")
+			warned := strings.Contains(s.logged(), "is the scheme's secret: give each log a block")
 			if test.scheme == "github" {
 				require.False(t, warned)
 				return
