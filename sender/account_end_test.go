@@ -253,3 +253,19 @@ func TestDeletingAnAccountGoesOnAfterAKill(t *testing.T) {
 		})
 	}
 }
+
+// TestOwnerAndOperatorAreBothTold: one notice has one ID, and goes to both.
+func TestOwnerAndOperatorAreBothTold(t *testing.T) {
+	t.Parallel()
+	owner, operator, failing := newSink(t, nil), newSink(t, nil), newSink(t, status(500))
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(o *Options) {
+		once(o)
+		o.Config.NotifyURL, o.Config.NotifySecret = operator.URL, "your_webhook_secret"
+	}).start()
+	_, _, err := b.UpdateAccount(t.Context(), "default", AccountUpdate{NotifyURL: &owner.URL})
+	require.NoError(t, err)
+	b.webhook(failing.URL)
+	b.publish(guideData)
+	eventually(t, "both are told", func() bool { return len(owner.got()) > 0 && len(operator.got()) > 0 })
+	require.Equal(t, owner.got()[0].body, operator.got()[0].body)
+}
