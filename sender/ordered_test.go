@@ -45,3 +45,33 @@ func TestOrderedWhileSendersAreKilled(t *testing.T) {
 	}
 	require.Equal(t, want, first)
 }
+
+// TestOrderedWhileEventsWait: a webhook that becomes ordered sends what waits in the order of publishing, and says that it is.
+func TestOrderedWhileEventsWait(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, store *Store) {
+		b := newBundle(t, store, nil).start()
+		to := newSink(t, nil)
+		w := b.webhook(to.URL)
+		b.update(w, WebhookUpdate{Status: ptr(StatusPaused)})
+		var want []string
+		var last Published
+		for n := range 30 {
+			last = b.publish(fmt.Sprintf(`{"n":%d}`, n))
+			want = append(want, last.ID)
+		}
+		ordered := func(is bool) WebhookUpdate {
+			return WebhookUpdate{Change: func(w *Webhook) error { w.Ordered = is; return nil }, Status: ptr(StatusActive)}
+		}
+		require.True(t, b.update(w, ordered(true)).Ordered)
+		require.True(t, b.hook(w).Ordered)
+		b.reaches(last, StateSucceeded)
+		var got []string
+		for _, r := range to.got() {
+			got = append(got, r.header.Get(http.CanonicalHeaderKey(config.HeaderWebhookID)))
+		}
+		require.Equal(t, want, got)
+		require.False(t, b.update(w, ordered(false)).Ordered)
+		b.reaches(b.publish(guideData), StateSucceeded)
+	})
+}
