@@ -86,6 +86,7 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 		}
 		return nil, handshakeError(err)
 	}
+	wire.secured = secured
 	wire.greeted.Store(true)
 	wire.multiplexed = secured.ConnectionState().NegotiatedProtocol == "h2"
 	return secured, nil

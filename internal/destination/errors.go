@@ -173,7 +173,7 @@ var unnamed = []struct{ text, says string }{
 	{"server closed idle connection", "the connection was closed before an answer came"},
 	{"client connection lost", "the connection was lost before an answer came"},
 	{"client conn not usable", "the connection was closed before an answer came"},
-	{"client conn could not be established", "the connection was closed before an answer came"},
+	{notEstablished, "the connection was closed before an answer came"},
 }
 
 const headerTooLarge = "the header of the answer is too large; keep it below 64 KiB"

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 	"time"
 
@@ -114,6 +115,22 @@ func TestMissingCertificateIsSaid(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The alert of an endpoint may be there before the first request is on the connection.
+func TestAlertBeforeTheRequestIsSaid(t *testing.T) {
+	t.Parallel()
+	e := asking(t, true, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS13}, func(http.ResponseWriter, *http.Request) {})
+	tr := newTransport(t, TransportOptions{TLSConfig: e.roots()})
+	target, err := url.Parse(e.URL)
+	require.NoError(t, err)
+	c, err := tr.pool.get(t.Context(), target, nil)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return c.http.Err() != nil }, 10*time.Second, time.Millisecond)
+	_, _, err = c.send(request(t, e.URL))
+	require.ErrorContains(t, err, notEstablished)
+	require.ErrorContains(t, c.wire.cause(err), "tls: ")
+	require.ErrorContains(t, c.wire.cause(err), "tls: ", "as often as it is asked")
 }
 
 func request(t *testing.T, url string) *http.Request {

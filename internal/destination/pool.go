@@ -245,12 +245,21 @@ func (p *pool) dialFor(h *host) {
 	}
 }
 
+// atOnce is the error of a connection that no request could be made on; err is nil where it stands, but takes none.
+func atOnce(w *wire, err error) error {
+	cause := errors.Join(io.EOF, err)
+	if err != nil {
+		cause = w.ended(cause)
+	}
+	return &ExchangeError{Addr: w.RemoteAddr().String(), Err: cause}
+}
+
 func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	defer d.cancel()
 	var w *wire
 	made, err := p.maker.NewClientConn(withWire(withIdentity(ctx, h.identity), &w), h.key.scheme, h.address)
 	if err == nil && made.Available() == 0 { // closed at once, or with a limit of no streams: another one would be no better
-		err = &ExchangeError{Addr: w.RemoteAddr().String(), Err: errors.Join(io.EOF, made.Err())}
+		err = atOnce(w, made.Err())
 		_ = made.Close()
 	}
 	p.mu.Lock()
@@ -278,7 +287,7 @@ func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	p.offer(c)
 	if waiting > 0 && len(h.waiting) == waiting && made.Err() != nil { // closed before it served anybody: as above
 		p.drop(c)
-		h.fail(&ExchangeError{Addr: w.RemoteAddr().String(), Err: errors.Join(io.EOF, made.Err())})
+		h.fail(atOnce(w, made.Err()))
 	}
 	p.dialFor(h)
 	p.sweepLater()

@@ -122,7 +122,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return res, nil
 		}
 		t.pool.put(c)
-		err = &ExchangeError{Addr: c.addr(), Err: err}
+		err = &ExchangeError{Addr: c.addr(), Err: c.wire.cause(err)}
 		if left || !reused || r.Context().Err() != nil {
 			return nil, err
 		}

@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // wire is a network connection that counts what leaves through it, and bounds what a TLS handshake reads.
@@ -16,7 +18,45 @@ type wire struct {
 	read    int64       // within the handshake
 
 	multiplexed bool // HTTP/2 is spoken on it
+	secured     *tls.Conn
+	reading     atomic.Bool // somebody waits for what comes
 }
+
+// hearOut lets whoever reads take what came before the connection ended, which says why, before it is closed because nothing can be sent.
+func (w *wire) hearOut() {
+	for end := time.Now().Add(100 * time.Millisecond); w.reading.Load() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(time.Millisecond) // it is being read
+}
+
+// cause is what ended a connection of HTTP/2, where err only says that it ended. An alert that comes right after the handshake, such as for
+// want of a certificate, net/http reads and forgets when no request is on it yet, or it finds first that nothing can be sent.
+func (w *wire) cause(err error) error {
+	var failed *net.OpError
+	if strings.Contains(err.Error(), notEstablished) || errors.As(err, &failed) && failed.Op == "write" {
+		return w.ended(err)
+	}
+	return err
+}
+
+// ended is the alert that ended the connection, err where there was none. It is for a connection that is over: others that read from it
+// would miss something.
+func (w *wire) ended(err error) error {
+	if !w.multiplexed {
+		return err
+	}
+	// What came before the end is there already, or was read: then reading says again what it was.
+	_ = w.secured.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	var alert *net.OpError
+	if _, end := w.secured.Read(make([]byte, 1)); errors.As(end, &alert) && alert.Op == "remote error" {
+		return alert
+	}
+	return err
+}
+
+// notEstablished is in what net/http says of a connection that ended before the first request on it.
+const notEstablished = "client conn could not be established"
 
 const (
 	// maxHandshake bounds what an endpoint can make this host read, parse and keep of certificates: the library would
@@ -41,11 +81,16 @@ func newWire(ctx context.Context, c net.Conn) *wire {
 func (w *wire) Write(b []byte) (int, error) {
 	n, err := w.Conn.Write(b)
 	w.written.Add(int64(n))
+	if err != nil {
+		w.hearOut()
+	}
 	return n, err
 }
 
 func (w *wire) Read(b []byte) (int, error) {
 	if w.greeted.Load() {
+		w.reading.Store(true)
+		defer w.reading.Store(false)
 		return w.Conn.Read(b)
 	}
 	if w.read >= maxHandshake {
