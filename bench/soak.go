@@ -68,8 +68,8 @@ func runPacer(ctx context.Context, arg string, t *talk) error {
 	return nil
 }
 
-// look is what a soak looks like at one moment.
-type look struct {
+// soakSample is what a soak looks like at one moment.
+type soakSample struct {
 	sender     float64 // MiB
 	redis      float64 // MiB
 	goroutines int
@@ -78,13 +78,13 @@ type look struct {
 
 const mib = 1 << 20
 
-func lookAt(ctx context.Context, c *child, server *redisServer) (l look, err error) {
+func lookAt(ctx context.Context, c *child, server *redisServer) (l soakSample, err error) {
 	var s spent
 	if err := c.ask("spent", &s); err != nil {
 		return l, err
 	}
 	keys, err := server.c.DBSize(ctx).Result()
-	return look{sender: float64(s.Resident) / mib, redis: server.used(ctx) / mib, goroutines: s.Goroutines, keys: keys}, err
+	return soakSample{sender: float64(s.Resident) / mib, redis: server.used(ctx) / mib, goroutines: s.Goroutines, keys: keys}, err
 }
 
 // benchSoak delivers n events at a rate, with a retention short enough to reach a steady state. The figures "during" are
@@ -163,7 +163,7 @@ func benchSoak(ctx context.Context, o options) (*figures, error) {
 	f.add("duplicates", counts.Duplicates)
 	for _, part := range []struct {
 		name string
-		look
+		soakSample
 	}{{"before", before}, {"during", during}, {"after", after}} {
 		f.add("sender_mib_"+part.name, round3(part.sender))
 		f.add("redis_mib_"+part.name, round3(part.redis))
@@ -175,7 +175,7 @@ func benchSoak(ctx context.Context, o options) (*figures, error) {
 }
 
 // watchSoak prints what it looks like until all events arrived, or none does any more.
-func watchSoak(ctx context.Context, o options, k, c *child, server *redisServer) (during look, counts sinkCounts, err error) {
+func watchSoak(ctx context.Context, o options, k, c *child, server *redisServer) (during soakSample, counts sinkCounts, err error) {
 	const patience = time.Minute
 	next, last, moved := time.Now(), 0, time.Now()
 	for ctx.Err() == nil {
@@ -193,7 +193,7 @@ func watchSoak(ctx context.Context, o options, k, c *child, server *redisServer)
 			}
 			progress("%8d delivered, sender %.1f MiB and %d goroutines, Redis %.1f MiB and %d keys", counts.Events, l.sender, l.goroutines, l.redis, l.keys)
 			if counts.Events >= o.n/2 {
-				during = look{max(during.sender, l.sender), max(during.redis, l.redis), max(during.goroutines, l.goroutines), max(during.keys, l.keys)}
+				during = soakSample{max(during.sender, l.sender), max(during.redis, l.redis), max(during.goroutines, l.goroutines), max(during.keys, l.keys)}
 			}
 			next = time.Now().Add(soakEvery)
 		}

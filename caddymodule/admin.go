@@ -52,7 +52,7 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "/webhooks/tail", Handler: adminHandler{http.MethodGet: tail}},
 		{Pattern: "/webhooks/explain", Handler: adminHandler{http.MethodGet: answering(explain)}},
 		{Pattern: "/webhooks/retry", Handler: adminHandler{http.MethodPost: answering(retryDelivery)}},
-		{Pattern: "/webhooks/replays", Handler: adminHandler{http.MethodPost: answering(startReplay), http.MethodGet: answering(one((*sender.Sender).Replay))}},
+		{Pattern: "/webhooks/replays", Handler: adminHandler{http.MethodPost: answering(startReplay), http.MethodGet: answering(findOne((*sender.Sender).Replay))}},
 		{Pattern: "/webhooks/dead", Handler: adminHandler{http.MethodGet: answering(listDead), http.MethodPost: answering(changeDead)}},
 		{Pattern: "/webhooks/show", Handler: adminHandler{http.MethodGet: answering(showEvent)}},
 		{Pattern: "/webhooks/forget", Handler: adminHandler{http.MethodPost: answering(forget)}},
@@ -162,8 +162,8 @@ func question(r *http.Request, v any) error {
 	return nil
 }
 
-// known returns the parameters of a query, none of which is unknown or given twice.
-func known(r *http.Request, names ...string) (func(string) string, error) {
+// parameters returns the parameters of a query, none of which is unknown or given twice.
+func parameters(r *http.Request, names ...string) (func(string) string, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, &badRequest{"the query can't be read"}

@@ -10,7 +10,7 @@ import (
 // backup answers GET /webhooks/backup with all that the store holds, as it is made: an answer that is cut off has no end, and
 // whoever reads it sees that.
 func backup(w http.ResponseWriter, r *http.Request, a *App) error {
-	if _, err := known(r); err != nil {
+	if _, err := parameters(r); err != nil {
 		return err
 	}
 	out := &lateAnswer{ResponseWriter: w}
@@ -42,7 +42,7 @@ func (l *lateAnswer) Write(p []byte) (int, error) {
 
 // restore answers POST /webhooks/restore, whose body is a backup.
 func restore(r *http.Request, a *App) (int, any, error) {
-	param, err := known(r, "replace")
+	param, err := parameters(r, "replace")
 	if err != nil {
 		return 0, nil, err
 	}

@@ -37,7 +37,7 @@ type gatewayRecord struct {
 
 // explain answers GET /webhooks/explain?id=&account=.
 func explain(r *http.Request, a *App) (int, any, error) {
-	param, err := known(r, "id", "account")
+	param, err := parameters(r, "id", "account")
 	if err != nil {
 		return 0, nil, err
 	}

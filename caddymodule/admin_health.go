@@ -58,7 +58,7 @@ type workerHealth struct {
 // health answers GET /webhooks/health. With ?max_due=10m a delivery that has been due for longer is a problem too: a
 // probe that takes a process out of service should not ask for that, as a backlog is no fault of one process.
 func health(r *http.Request, a *App) (int, any, error) {
-	param, err := known(r, "max_due")
+	param, err := parameters(r, "max_due")
 	if err != nil {
 		return 0, nil, err
 	}

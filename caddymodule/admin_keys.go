@@ -49,7 +49,7 @@ type keyList struct {
 
 // listKeys answers GET /webhooks/keys?account=&limit=&cursor=: those of every account where none is named.
 func listKeys(r *http.Request, a *App) (int, any, error) {
-	param, err := known(r, "account", "limit", "cursor")
+	param, err := parameters(r, "account", "limit", "cursor")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -103,7 +103,7 @@ func createKey(r *http.Request, a *App) (int, any, error) {
 
 // deleteKey answers DELETE /webhooks/keys?id=.
 func deleteKey(r *http.Request, a *App) (int, any, error) {
-	param, err := known(r, "id")
+	param, err := parameters(r, "id")
 	if err != nil {
 		return 0, nil, err
 	}

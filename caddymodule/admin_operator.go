@@ -37,7 +37,7 @@ type listAnswer[T any] struct {
 
 // listWebhooks answers GET /webhooks/webhooks?account=&status=.
 func listWebhooks(r *http.Request, a *App) (int, any, error) {
-	param, err := known(r, "account", "status")
+	param, err := parameters(r, "account", "status")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -47,7 +47,7 @@ func listWebhooks(r *http.Request, a *App) (int, any, error) {
 	}
 	answer := listAnswer[sender.WebhookInfo]{Items: []sender.WebhookInfo{}}
 	err = s.EachWebhook(r.Context(), param("account"), func(w sender.WebhookInfo) error {
-		if is(param("status"), string(w.Status)) {
+		if matches(param("status"), string(w.Status)) {
 			answer.Items = append(answer.Items, w)
 		}
 		return nil
@@ -63,7 +63,7 @@ type eventAnswer struct {
 
 // listEvents answers GET /webhooks/events?account=&event=&since=&until=&limit=&cursor=, as the API's GET /events does.
 func listEvents(r *http.Request, a *App) (int, any, error) {
-	param, err := known(r, "account", "event", "since", "until", "limit", "cursor")
+	param, err := parameters(r, "account", "event", "since", "until", "limit", "cursor")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -89,10 +89,10 @@ func listEvents(r *http.Request, a *App) (int, any, error) {
 	return http.StatusOK, eventAnswer{items, next}, err
 }
 
-// one makes the handler of a GET for ?id=&account=: of one thing in one account.
-func one[V any](find func(s *sender.Sender, ctx context.Context, account, id string) (V, error)) func(*http.Request, *App) (int, any, error) {
+// findOne makes the handler of a GET for ?id=&account=: of findOne thing in findOne account.
+func findOne[V any](find func(s *sender.Sender, ctx context.Context, account, id string) (V, error)) func(*http.Request, *App) (int, any, error) {
 	return func(r *http.Request, a *App) (int, any, error) {
-		param, err := known(r, "id", "account")
+		param, err := parameters(r, "id", "account")
 		if err != nil {
 			return 0, nil, err
 		}

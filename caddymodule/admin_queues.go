@@ -120,7 +120,7 @@ type deadList struct {
 
 // listDead answers GET /webhooks/dead?name=&state=&event=&since=&until=&limit=&cursor=: what is dead, or waits, in the queues of a name.
 func listDead(r *http.Request, a *App) (int, any, error) {
-	param, err := known(r, "name", "state", "event", "since", "until", "limit", "cursor")
+	param, err := parameters(r, "name", "state", "event", "since", "until", "limit", "cursor")
 	if err != nil {
 		return 0, nil, err
 	}

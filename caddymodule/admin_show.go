@@ -54,7 +54,7 @@ func (e *notQueued) Error() string {
 
 // showEvent answers GET /webhooks/show?name=&event=: an event by its ID or its job.
 func showEvent(r *http.Request, a *App) (int, any, error) {
-	param, err := known(r, "name", "event")
+	param, err := parameters(r, "name", "event")
 	if err != nil {
 		return 0, nil, err
 	}

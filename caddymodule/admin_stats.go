@@ -42,7 +42,7 @@ type queueStats struct {
 
 // stats answers GET /webhooks/stats.
 func stats(r *http.Request, a *App) (int, any, error) {
-	if _, err := known(r); err != nil {
+	if _, err := parameters(r); err != nil {
 		return 0, nil, err
 	}
 	answer := statsAnswer{

@@ -18,14 +18,14 @@ func (f *tailFilter) matches(w *watched) bool {
 	switch {
 	case w.attempt != nil:
 		a := w.attempt
-		return f.name == "" && is(f.webhook, a.WebhookID) && is(f.account, a.Account) && is(f.event, a.Type, a.EventID) &&
+		return f.name == "" && matches(f.webhook, a.WebhookID) && matches(f.account, a.Account) && matches(f.event, a.Type, a.EventID) &&
 			!(f.failed && a.Outcome == "success")
 	case w.received != nil:
 		o := w.received
-		return f.webhook == "" && f.account == "" && is(f.name, o.Name) && is(f.event, o.Event, o.ID) && !(f.failed && receivedWell[o.Outcome])
+		return f.webhook == "" && f.account == "" && matches(f.name, o.Name) && matches(f.event, o.Event, o.ID) && !(f.failed && receivedWell[o.Outcome])
 	case w.delivered != nil:
 		d := w.delivered
-		return f.webhook == "" && f.account == "" && is(f.name, d.Name, d.Name+"/"+d.Deliver) && is(f.event, d.Event, d.ID) && !(f.failed && d.Error == "")
+		return f.webhook == "" && f.account == "" && matches(f.name, d.Name, d.Name+"/"+d.Deliver) && matches(f.event, d.Event, d.ID) && !(f.failed && d.Error == "")
 	}
 	return true
 }
@@ -35,8 +35,8 @@ var receivedWell = map[string]bool{
 	receiver.ReasonInFlight: true,
 }
 
-// is reports whether what is wanted is one of the values; nothing in particular is any.
-func is(wanted string, values ...string) bool {
+// matches reports whether what matches wanted matches one of the values; nothing in particular matches any.
+func matches(wanted string, values ...string) bool {
 	if wanted == "" {
 		return true
 	}
@@ -51,7 +51,7 @@ func is(wanted string, values ...string) bool {
 // tail answers GET /webhooks/tail: a JSON object a line, as it happens in this process, until the client goes or the
 // configuration ends.
 func tail(w http.ResponseWriter, r *http.Request, a *App) error {
-	param, err := known(r, "webhook", "account", "name", "event", "failed")
+	param, err := parameters(r, "webhook", "account", "name", "event", "failed")
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (a *API) Provision(ctx caddy.Context) error {
 	for i, k := range a.Keys {
 		options.Keys = append(options.Keys, api.Key{
 			Value:   values.secret(fmt.Sprintf("api_key: number %d", i+1), k.Key),
-			Account: values.one("api_key: account", k.Account),
+			Account: values.value("api_key: account", k.Account),
 			Role:    api.Role(k.Role),
 		})
 	}
@@ -168,7 +168,7 @@ func (a *API) readKey(o option) error {
 		}
 	}
 	values := new(resolver)
-	key := api.Key{Value: values.one("", k.Key), Account: values.one("", k.Account), Role: api.Role(k.Role)}
+	key := api.Key{Value: values.value("", k.Key), Account: values.value("", k.Account), Role: api.Role(k.Role)}
 	if err := key.Validate(); err != nil && !values.deferred {
 		return o.wrap(err)
 	}

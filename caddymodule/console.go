@@ -65,7 +65,7 @@ func (c *Console) Provision(ctx caddy.Context) error {
 	}
 	c.app = app
 	values := &resolver{repl: caddy.NewReplacer()}
-	mount, theme, place := values.one("mount", c.Mount), values.one("theme", c.Theme), values.one("api", c.API)
+	mount, theme, place := values.value("mount", c.Mount), values.value("theme", c.Theme), values.value("api", c.API)
 	c.actAs = values.secret("act_as", c.ActAs)
 	if values.err != nil {
 		return values.err

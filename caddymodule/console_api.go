@@ -244,7 +244,7 @@ type gatewaysAnswer struct {
 
 // gateways answers GET <mount>/api/gateways. A receiver that nobody asked yet is there too, with nothing counted.
 func gateways(r *http.Request, a *App) (int, any, error) {
-	if _, err := known(r); err != nil {
+	if _, err := parameters(r); err != nil {
 		return 0, nil, err
 	}
 	answer := gatewaysAnswer{Receivers: receiversCounted()}

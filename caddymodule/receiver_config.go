@@ -71,13 +71,13 @@ type Queue struct {
 func (r *Receiver) convert(values *resolver, scheme Scheme) (config.Receiver, error) {
 	name, options := scheme.SignatureScheme()
 	c := config.Receiver{
-		Name:             values.one("name", r.Name),
+		Name:             values.value("name", r.Name),
 		Scheme:           name,
 		Secrets:          values.secrets("secret", r.Secrets),
 		Tolerance:        time.Duration(r.Tolerance),
 		ToleranceOff:     r.ToleranceOff,
 		RequireTimestamp: r.RequireTimestamp,
-		URL:              values.one("url", r.URL),
+		URL:              values.value("url", r.URL),
 		MaxSize:          r.MaxSize,
 		ReadTimeout:      time.Duration(r.ReadTimeout),
 		MaxUnfinished:    r.MaxUnfinished,

@@ -73,7 +73,7 @@ type LocalRedis struct {
 // convert resolves l.
 func (l *LocalRedis) convert(values *resolver) *config.LocalRedis {
 	c := &config.LocalRedis{
-		Dir: values.one("redis: local", l.Dir), Server: values.one("redis: server", l.Server), Fsync: l.Fsync, MaxMemory: l.MaxMemory,
+		Dir: values.value("redis: local", l.Dir), Server: values.value("redis: server", l.Server), Fsync: l.Fsync, MaxMemory: l.MaxMemory,
 	}
 	if l.Dir == "" {
 		c.Dir = filepath.Join(caddy.AppDataDir(), "webhooks", "redis")
@@ -107,12 +107,12 @@ func (r *Redis) convert(values *resolver) config.Redis {
 		return config.Redis{}
 	}
 	s := config.Redis{
-		URL:              values.one("redis", r.URL),
+		URL:              values.value("redis", r.URL),
 		Addresses:        values.all("redis: address", r.Addresses),
 		Cluster:          r.Cluster,
-		MasterName:       values.one("redis: master_name", r.MasterName),
+		MasterName:       values.value("redis: master_name", r.MasterName),
 		SentinelPassword: values.secret("redis: sentinel_password", r.SentinelPassword),
-		Username:         values.one("redis: username", r.Username),
+		Username:         values.value("redis: username", r.Username),
 		Password:         values.secret("redis: password", r.Password),
 		DB:               r.DB,
 		Timeout:          time.Duration(r.Timeout),
@@ -120,10 +120,10 @@ func (r *Redis) convert(values *resolver) config.Redis {
 	}
 	if t := r.TLS; t != nil {
 		s.TLS = &config.RedisTLS{
-			CA:         values.one("redis: tls: ca", t.CA),
-			Cert:       values.one("redis: tls: cert", t.Cert),
-			Key:        values.one("redis: tls: key", t.Key),
-			ServerName: values.one("redis: tls: server_name", t.ServerName),
+			CA:         values.value("redis: tls: ca", t.CA),
+			Cert:       values.value("redis: tls: cert", t.Cert),
+			Key:        values.value("redis: tls: key", t.Key),
+			ServerName: values.value("redis: tls: server_name", t.ServerName),
 		}
 	}
 	if r.Local != nil {

@@ -19,8 +19,8 @@ type resolver struct {
 	err      error
 }
 
-// one resolves a single value of the named option.
-func (r *resolver) one(option, value string) string {
+// value resolves a single value of the named option.
+func (r *resolver) value(option, value string) string {
 	if !hasPlaceholder(value) || r.err != nil {
 		return value
 	}
@@ -40,7 +40,7 @@ func (r *resolver) secret(option, value string) string {
 	if value != "" && !hasPlaceholder(value) {
 		r.literal = append(r.literal, option)
 	}
-	return r.one(option, value)
+	return r.value(option, value)
 }
 
 // template is one for a value in which braces also have a meaning of their own: what Caddy doesn't know stays.
@@ -66,7 +66,7 @@ func (r *resolver) all(option string, values []string) []string {
 		if r.repl == nil && hasPlaceholder(value) {
 			continue
 		}
-		resolved = append(resolved, r.one(option, value))
+		resolved = append(resolved, r.value(option, value))
 	}
 	return resolved
 }

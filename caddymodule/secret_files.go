@@ -55,19 +55,19 @@ func (a *App) runSecrets(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			a.lookAtSecrets()
+			a.reloadSecrets()
 		}
 	}
 }
 
-func (a *App) lookAtSecrets() {
+func (a *App) reloadSecrets() {
 	for _, w := range a.fileSecrets {
-		w.look()
+		w.reload()
 	}
 }
 
-// look takes over what has changed. What can't be read or used leaves the secrets as they were.
-func (w *fileSecrets) look() {
+// reload takes over what has changed. What can't be read or used leaves the secrets as they were.
+func (w *fileSecrets) reload() {
 	values := &resolver{repl: caddy.NewReplacer()}
 	secrets, challenge := values.secrets("secret", w.secrets), values.secret("challenge", w.challenge)
 	err := values.err

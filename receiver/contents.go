@@ -214,7 +214,7 @@ func (q *Queue) describe(ctx context.Context, item *Queued, head string, stored 
 	if err != nil || j == nil {
 		return nil
 	}
-	item.ID, item.Event, item.Scheme, item.Received, item.Headers = j.ID, j.Event, j.Scheme, j.Received, shownHeaders(j.Header, j.Scheme)
+	item.ID, item.Event, item.Scheme, item.Received, item.Headers = j.ID, j.Event, j.Scheme, j.Received, visibleHeaders(j.Header, j.Scheme)
 	if item.Size = len(j.Body); d.rest != "" {
 		item.Size = int(d.uvarint())
 	}

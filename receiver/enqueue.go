@@ -57,7 +57,7 @@ func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
 	}
 	switch result {
 	case EnqueueDuplicate:
-		x.known()
+		x.markDuplicate()
 	case EnqueueInFlight:
 		return refuseFor(http.StatusConflict, ReasonInFlight, "Retry-After", retryInFlight, nil)
 	case EnqueueFull:

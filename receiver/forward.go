@@ -20,7 +20,7 @@ func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange
 	x.rec = recorder{ResponseWriter: w}
 	if len(x.mine) == 0 {
 		err := x.answered(next(&x.rec, x.forApp(ctx, req)))
-		x.judge(err)
+		x.succeeded(err)
 		return err
 	}
 	x.keeper.start(x.lasting(), r, x.mine)
@@ -31,7 +31,7 @@ func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange
 		r.settle(x.lasting(), x.mine, done)
 	}()
 	err := x.answered(next(&x.rec, x.forApp(ctx, req)))
-	done = x.judge(err)
+	done = x.succeeded(err)
 	return err
 }
 
@@ -62,8 +62,8 @@ func (x *exchange) forApp(ctx context.Context, req *http.Request) *http.Request 
 	return out
 }
 
-// judge says whether the app is done with the event. Only a 2xx is: a proxy returns no error for a 500.
-func (x *exchange) judge(err error) bool {
+// succeeded says whether the app is done with the event. Only a 2xx is: a proxy returns no error for a 500.
+func (x *exchange) succeeded(err error) bool {
 	x.Status = x.rec.status
 	var failure *Failure
 	if x.Status == 0 && errors.As(err, &failure) {

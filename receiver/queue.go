@@ -56,7 +56,7 @@ type Queue struct {
 	log        *slog.Logger
 	tag        string // of the receiver's claims
 	queue      *queue.Queue
-	accepts    trips[*accept]
+	accepts    batcher[*accept]
 	dispatcher *queue.Dispatcher
 	announcer  *announcer // nil where another queue of the receiver has it
 	lines      queueLines
@@ -91,7 +91,7 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 	}, func(int) string { return deliveryTag(q.store.Prefix(), o.Name, o.Delivery) })
 	q.tag = Tag(q.store.Prefix(), o.Name)
 	q.announcer = newAnnouncer(q, o.Delivery)
-	q.accepts = trips[*accept]{timeout: enqueueTimeout, carrier: func() carrier[*accept] { return &acceptor{q: q} }}
+	q.accepts = batcher[*accept]{timeout: enqueueTimeout, carrier: func() carrier[*accept] { return &acceptor{q: q} }}
 	q.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: q.queue, Store: q.store, Shards: func(ctx context.Context) (int, error) { return 1, q.prepare(ctx) },
 		Handler: q.attempt, OnExpired: q.expired, Concurrency: o.Config.Concurrency, PerLane: o.Config.Concurrency, OneLane: true, Logger: q.log,

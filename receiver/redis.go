@@ -87,12 +87,12 @@ func appendRedisKey(b []byte, tag, kind string, k Key) []byte {
 type remote struct {
 	client redis.UniversalClient
 	tag    string
-	trips  trips[*op]
+	trips  batcher[*op]
 }
 
 func newRemote(client redis.UniversalClient, prefix, name string, timeout time.Duration) *remote {
 	r := &remote{client: client, tag: Tag(prefix, name)}
-	r.trips = trips[*op]{timeout: timeout, carrier: func() carrier[*op] { return newBatch(client) }}
+	r.trips = batcher[*op]{timeout: timeout, carrier: func() carrier[*op] { return newBatch(client) }}
 	return r
 }
 

@@ -145,8 +145,8 @@ func (x *exchange) cause(err error) error {
 	return fmt.Errorf("%w; the handlers behind the receiver: %w", x.spared, err)
 }
 
-// known records that the event was finished before.
-func (x *exchange) known() {
+// markDuplicate records that the event was finished before.
+func (x *exchange) markDuplicate() {
 	x.Result, x.Duplicate, x.Status = ResultDuplicate, true, http.StatusOK
 }
 
@@ -242,7 +242,7 @@ func (r *Receiver) take(x *exchange, c *Claim) *Refusal {
 		x.mine = nil
 		return refusal
 	case len(x.mine) == 0:
-		x.known()
+		x.markDuplicate()
 	}
 	endSpan(span, nil)
 	return nil

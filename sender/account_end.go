@@ -48,7 +48,7 @@ func (s *Sender) DeleteAccount(ctx context.Context, account string) (ending bool
 	until := time.Now().Add(accountEndAtOnce)
 	done, err := s.endAccount(ctx, shard, account, func() bool { return time.Now().Before(until) })
 	if !done {
-		s.look(shard)
+		s.wakeChores(shard)
 	}
 	if err != nil {
 		return false, s.unavailable("account", err)
@@ -94,7 +94,7 @@ func (s *Sender) endAccountOn(ctx context.Context, shard int, account string) er
 	steps := 0
 	done, err := s.endAccount(ctx, shard, account, func() bool { steps++; return steps <= accountEndSteps })
 	if err == nil && !done {
-		s.look(shard)
+		s.wakeChores(shard)
 	}
 	return err
 }

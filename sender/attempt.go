@@ -86,7 +86,7 @@ func (s *Sender) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt, wherever it cut it off; nor is our store's failure
 	}
 	s.o.Observer.Attempt(r.outcome, r.took)
-	return s.judge(ctx, j, &p, number, began, &r)
+	return s.outcomeOf(ctx, j, &p, number, began, &r)
 }
 
 // request makes the HTTP request, and reads the answer within the same timeout.
@@ -249,8 +249,8 @@ func decimal(text string) (float64, bool) {
 	return f, err == nil || errors.Is(err, strconv.ErrRange) // what is out of range is infinite
 }
 
-// judge turns a result into what becomes of the delivery.
-func (s *Sender) judge(ctx context.Context, j *queue.Job, p *payload, number int, began time.Time, r *result) queue.Outcome {
+// outcomeOf turns a result into what becomes of the delivery.
+func (s *Sender) outcomeOf(ctx context.Context, j *queue.Job, p *payload, number int, began time.Time, r *result) queue.Outcome {
 	o := queue.Outcome{Log: logEntry(number, began, r), Slow: r.took >= slowAttempt, Hold: r.retryAfter, Took: r.took}
 	if j.Lane == notifyLane {
 		o.Took = -1 // a notice of the operator's is in nobody's figures

@@ -13,8 +13,8 @@ import (
 // choreEvery is how often all shards are looked over for work that another process left behind.
 const choreEvery = time.Minute
 
-// look has a shard's outbox and chores looked at soon. It never blocks: what it drops is found within a minute.
-func (s *Sender) look(shard int) {
+// wakeChores has a shard's outbox and chores looked at soon. It never blocks: what it drops is found within a minute.
+func (s *Sender) wakeChores(shard int) {
 	select {
 	case s.chores <- shard:
 	default:
@@ -60,7 +60,7 @@ func (s *Sender) doShard(ctx context.Context, shard int) {
 	if err := s.sendNotices(ctx, shard); err != nil && ctx.Err() == nil {
 		s.log.Error("sending notices; trying again", "error", err)
 		s.o.Observer.StoreError("notices")
-		s.lookLater(ctx, shard)
+		s.wakeChoresLater(ctx, shard)
 	}
 	chores, err := s.queue.Chores(ctx, shard)
 	if err != nil {
@@ -73,24 +73,24 @@ func (s *Sender) doShard(ctx context.Context, shard int) {
 		case queue.ChoreCancel:
 			if err := s.cancelWaiting(ctx, shard, what, -1); err != nil && ctx.Err() == nil {
 				s.log.Error("cancelling deliveries of a deleted webhook; trying again", "webhook_id", webhookPrefix+what, "error", err)
-				s.lookLater(ctx, shard)
+				s.wakeChoresLater(ctx, shard)
 			}
 		case queue.ChoreExpunge:
 			if err := s.expungeOn(ctx, shard, what); err != nil && ctx.Err() == nil {
 				s.log.Error("taking an event's content out of the store; trying again", "error", err)
-				s.lookLater(ctx, shard)
+				s.wakeChoresLater(ctx, shard)
 			}
 		case queue.ChoreAccount:
 			if err := s.endAccountOn(ctx, shard, what); err != nil && ctx.Err() == nil {
 				s.log.Error("deleting an account; trying again", "account", what, "error", err)
-				s.lookLater(ctx, shard)
+				s.wakeChoresLater(ctx, shard)
 			}
 		case queue.ChoreReplay:
 			s.replays.run(ctx, s, shard, what)
 		case queue.ChoreFanout:
 			if err := s.finishPublish(ctx, shard, what); err != nil && ctx.Err() == nil {
 				s.log.Error("finishing a publish that was cut off; trying again", "error", err)
-				s.lookLater(ctx, shard)
+				s.wakeChoresLater(ctx, shard)
 			}
 		}
 	}
@@ -99,10 +99,10 @@ func (s *Sender) doShard(ctx context.Context, shard int) {
 // retryChores is how long a chore that failed waits.
 const retryChores = time.Second
 
-func (s *Sender) lookLater(ctx context.Context, shard int) {
+func (s *Sender) wakeChoresLater(ctx context.Context, shard int) {
 	time.AfterFunc(retryChores, func() {
 		if ctx.Err() == nil {
-			s.look(shard)
+			s.wakeChores(shard)
 		}
 	})
 }
@@ -121,6 +121,6 @@ func (s *Sender) cancelWaiting(ctx context.Context, shard int, lane string, step
 			return nil
 		}
 	}
-	s.look(shard)
+	s.wakeChores(shard)
 	return nil
 }

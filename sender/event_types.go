@@ -82,8 +82,8 @@ func (s *Sender) baseCatalogue() *catalogue {
 	return c
 }
 
-// knownTypes is the catalogue as it was read last, that of the configuration before it was.
-func (s *Sender) knownTypes() *catalogue {
+// lastCatalogue is the catalogue as it was read last, that of the configuration before it was.
+func (s *Sender) lastCatalogue() *catalogue {
 	if c := s.eventTypes.current.Load(); c != nil {
 		return c
 	}

@@ -34,7 +34,7 @@ func (s *Sender) DeleteEvent(ctx context.Context, account, id string) error {
 		return nil
 	}
 	if err := s.expungeOn(ctx, shard, step.Job); err != nil {
-		s.look(shard)
+		s.wakeChores(shard)
 		return s.unavailable("expunge", err)
 	}
 	return nil

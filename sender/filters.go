@@ -225,7 +225,7 @@ func (s *Sender) TestFilter(source string, e Event) (matches bool, problem strin
 	if err != nil {
 		return false, "", err
 	}
-	if s.knownTypes().entries[e.Type] == nil {
+	if s.lastCatalogue().entries[e.Type] == nil {
 		return false, "", &Error{Code: CodeUnknownEventType, Field: "event", Message: "unknown event type " + quote(e.Type) + "; GET /event-types lists them"}
 	}
 	if err := CheckEvent(e); err != nil {

@@ -160,7 +160,7 @@ func TestLesson56_DisabledDuringReplay(t *testing.T) {
 		w := b.webhook(to.URL)
 		b.reaches(b.publish(guideData), StateFailed)
 		other := newBundle(t, store, nil) // not started: the replay waits
-		b.look(0)
+		b.wakeChores(0)
 		shard := mustShard(t, b)
 		_, job, _ := deliveryParts(b.publish(guideData).Deliveries[0].ID)
 		eventually(t, "both failed", func() bool { return b.failed(w) == 2 })

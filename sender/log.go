@@ -12,7 +12,7 @@ import (
 // attempted writes the one log line of an attempt, and shows it to whoever watches.
 func (s *Sender) attempted(ctx context.Context, j *queue.Job, p *payload, number int, r *result, state State, delay time.Duration) {
 	if w := s.o.Watcher; w != nil && w.Watching() {
-		w.Attempted(s.shown(j, p, number, r, state, delay))
+		w.Attempted(s.newAttemptInfo(j, p, number, r, state, delay))
 	}
 	level, lines := slog.LevelWarn, &s.lines.failures
 	if r.success() {

@@ -2,7 +2,6 @@ package sender
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"testing"
 
@@ -39,7 +38,7 @@ func TestOrderedWhileSendersAreKilled(t *testing.T) {
 	api.reaches(last, StateSucceeded)
 	var first []string
 	for _, r := range to.got() {
-		if id := r.header.Get(http.CanonicalHeaderKey(config.HeaderWebhookID)); !slices.Contains(first, id) {
+		if id := r.header.Get(config.HeaderWebhookID); !slices.Contains(first, id) {
 			first = append(first, id)
 		}
 	}
@@ -68,7 +67,7 @@ func TestOrderedWhileEventsWait(t *testing.T) {
 		b.reaches(last, StateSucceeded)
 		var got []string
 		for _, r := range to.got() {
-			got = append(got, r.header.Get(http.CanonicalHeaderKey(config.HeaderWebhookID)))
+			got = append(got, r.header.Get(config.HeaderWebhookID))
 		}
 		require.Equal(t, want, got)
 		require.False(t, b.update(w, ordered(false)).Ordered)

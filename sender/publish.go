@@ -270,7 +270,7 @@ const publishIdle = 5 * time.Second
 func (s *Sender) finishPublish(ctx context.Context, shard int, job string) error {
 	whole, refused, err := s.queue.FinishPush(ctx, shard, job, publishIdle)
 	if err == nil && !whole {
-		s.lookLater(ctx, shard)
+		s.wakeChoresLater(ctx, shard)
 	}
 	for _, r := range refused {
 		s.o.Observer.Delivery(StateFailed)

@@ -100,7 +100,7 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 	if err != nil {
 		return Replay{}, s.notWritten("replay", err)
 	}
-	s.look(shard)
+	s.wakeChores(shard)
 	return out, nil
 }
 

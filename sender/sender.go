@@ -178,7 +178,7 @@ func New(o Options) (*Sender, error) {
 	s.registry = registry.New(s.store, s.queue)
 	s.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: s.queue, Store: s.store, Shards: s.store.Shards, Handler: s.attempt,
-		Concurrency: c.Concurrency, PerLane: c.PerWebhook, OnNotices: s.look, OnExpired: s.expired, Logger: s.log,
+		Concurrency: c.Concurrency, PerLane: c.PerWebhook, OnNotices: s.wakeChores, OnExpired: s.expired, Logger: s.log,
 	})
 	return s, nil
 }

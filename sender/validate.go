@@ -53,7 +53,7 @@ func (s *Sender) checkEvents(events []string) error {
 
 func (s *Sender) subscribable(name string) bool {
 	group, isGroup := strings.CutSuffix(name, ".*")
-	for _, t := range s.knownTypes().list {
+	for _, t := range s.lastCatalogue().list {
 		if t.Name == name || isGroup && strings.HasPrefix(t.Name, group+".") {
 			return true
 		}

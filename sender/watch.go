@@ -34,7 +34,7 @@ type AttemptInfo struct {
 	TraceID    string    `json:"traceId,omitempty"`
 }
 
-func (s *Sender) shown(j *queue.Job, p *payload, number int, r *result, state State, delay time.Duration) AttemptInfo {
+func (s *Sender) newAttemptInfo(j *queue.Job, p *payload, number int, r *result, state State, delay time.Duration) AttemptInfo {
 	a := AttemptInfo{
 		At: time.Now().UTC(), WebhookID: webhookPrefix + j.Lane, DeliveryID: deliveryID(j.Lane, j.ID), EventID: p.eventID, Type: p.kind,
 		Number: number, Outcome: r.outcome, StatusCode: r.status, Error: r.err, DurationMS: r.took.Milliseconds(), State: state, TraceID: p.traceID(),

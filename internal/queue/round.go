@@ -35,7 +35,7 @@ func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim b
 	d.gather()
 	d.notice()
 	d.findSlow(b.began)
-	d.slots.look(b.began)
+	d.slots.resize(b.began)
 	d.allowed.Store(int64(d.slots.now))
 
 	// Not cancelled by the stop of the dispatcher: what was claimed must be known, to be handed back.
@@ -50,7 +50,7 @@ func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim b
 	if len(b.calls) == 0 {
 		cancel()
 		if peeked {
-			d.judge(b.failed)
+			d.countRefusals(b.failed)
 		}
 		return
 	}
@@ -78,11 +78,11 @@ func (d *Dispatcher) take(b *batch) {
 	if again {
 		d.all.Store(true) // a settle may have come after the claim of its round, whose answer then says nothing of it
 	}
-	d.judge(failed)
+	d.countRefusals(failed)
 }
 
-// judge keeps count of rounds that the store refused.
-func (d *Dispatcher) judge(failed error) {
+// countRefusals keeps count of rounds that the store refused.
+func (d *Dispatcher) countRefusals(failed error) {
 	if failed == nil {
 		if d.failing > 0 {
 			d.o.Logger.Info("queue: store answers again", "after_rounds", d.failing)

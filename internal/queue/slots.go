@@ -40,8 +40,8 @@ func newSlots(fixed int) slots {
 	return slots{now: LeastSlots, most: SlotCeiling(), wait: processorWaits()}
 }
 
-// look changes the number, by what happened since it last did.
-func (s *slots) look(now time.Time) {
+// resize changes the number, by what happened since it last did.
+func (s *slots) resize(now time.Time) {
 	if s.most == 0 || now.Sub(s.looked) < lookAtSlots {
 		return
 	}

@@ -35,15 +35,15 @@ func TestLesson73_SlotsFollowTheProcessor(t *testing.T) {
 			s := slots{now: c.from, most: c.most, wait: func() time.Duration { return c.wait }}
 			for i := range c.looks {
 				s.full = c.full
-				s.look(now.Add(time.Duration(i) * lookAtSlots))
+				s.resize(now.Add(time.Duration(i) * lookAtSlots))
 			}
 			require.Equal(t, c.want, s.now)
 		})
 	}
 	s := slots{now: 256, most: 8192, full: true, wait: func() time.Duration { return 0 }}
-	s.look(now)
+	s.resize(now)
 	s.full = true
-	s.look(now.Add(lookAtSlots - 1))
+	s.resize(now.Add(lookAtSlots - 1))
 	require.Equal(t, 320, s.now, "not looked at more often")
 }
 

@@ -143,7 +143,7 @@ func (s *composed) sign(r *Request, id string, now time.Time) (http.Header, erro
 
 // pairs reads a header of name=value with commas between.
 func pairs(h http.Header, name string) (map[string]string, error) {
-	value, err := one(h, name)
+	value, err := soleHeader(h, name)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,7 @@ func newHook0(r *row, c Config) (scheme, error) {
 			}
 			varying = append(varying, c.fields["h"]...)
 			for _, name := range names {
-				value, err := one(r.Header, http.CanonicalHeaderKey(name))
+				value, err := soleHeader(r.Header, http.CanonicalHeaderKey(name))
 				if err != nil {
 					return err
 				}
@@ -238,16 +238,16 @@ func newContentful(r *row, c Config) (scheme, error) {
 		return http.Header{"X-Contentful-Timestamp": {c.t}, "X-Contentful-Signed-Headers": {listed + "," + stamp}}
 	}
 	s.read = func(s *composed, h http.Header) (*composition, error) {
-		text, err := one(h, "X-Contentful-Signature")
+		text, err := soleHeader(h, "X-Contentful-Signature")
 		if err != nil {
 			return nil, err
 		}
 		c := &composition{}
 		s.row.enc.decode(&c.signature, text)
-		if c.t, err = one(h, "X-Contentful-Timestamp"); err != nil {
+		if c.t, err = soleHeader(h, "X-Contentful-Timestamp"); err != nil {
 			return nil, err
 		}
-		_, err = one(h, "X-Contentful-Signed-Headers")
+		_, err = soleHeader(h, "X-Contentful-Signed-Headers")
 		return c, err
 	}
 	s.signed = func(s *composed, c *composition, r *Request) error {
@@ -258,7 +258,7 @@ func newContentful(r *row, c Config) (scheme, error) {
 		slices.Sort(names)
 		var lines, still []string
 		for _, name := range names {
-			value, err := one(r.Header, http.CanonicalHeaderKey(strings.TrimSpace(name)))
+			value, err := soleHeader(r.Header, http.CanonicalHeaderKey(strings.TrimSpace(name)))
 			if err != nil {
 				return err
 			}
@@ -336,7 +336,7 @@ func newNOWPayments(r *row, c Config) (scheme, error) {
 		return nil, err
 	}
 	s.read = func(s *composed, h http.Header) (*composition, error) {
-		text, err := one(h, "X-Nowpayments-Sig")
+		text, err := soleHeader(h, "X-Nowpayments-Sig")
 		if err != nil {
 			return nil, err
 		}
@@ -380,7 +380,7 @@ func newEBay(preset *row, c Config) (scheme, error) {
 // inner are the headers that the one stands for.
 func (s *ebay) inner(h http.Header) (http.Header, error) {
 	const name = "X-Ebay-Signature"
-	value, err := one(h, name)
+	value, err := soleHeader(h, name)
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,7 @@ func (s *certificates) key(address string, now time.Time) *rsa.PublicKey {
 		key, _ := public.(*rsa.PublicKey)
 		return key
 	}
-	if known, ask := s.look(address, now); !ask {
+	if known, ask := s.cached(address, now); !ask {
 		return known
 	}
 	defer s.fetched(address)
@@ -125,8 +125,8 @@ func (s *certificates) key(address string, now time.Time) *rsa.PublicKey {
 	return public
 }
 
-// look returns what is known, and whether the address may be asked.
-func (s *certificates) look(address string, now time.Time) (*rsa.PublicKey, bool) {
+// cached returns what is known, and whether the address may be asked.
+func (s *certificates) cached(address string, now time.Time) (*rsa.PublicKey, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.keys[address]; c != nil {

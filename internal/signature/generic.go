@@ -98,7 +98,7 @@ func (g *generic) claims(h http.Header, now time.Time) (claims, error) {
 		return c, err
 	}
 	for _, f := range g.fixed {
-		value, err := one(h, f.name)
+		value, err := soleHeader(h, f.name)
 		if err != nil {
 			return c, err
 		}
@@ -111,7 +111,7 @@ func (g *generic) claims(h http.Header, now time.Time) (claims, error) {
 	}
 	var err error
 	if g.idSigned {
-		if c.id, err = one(h, g.ids[0]); err != nil {
+		if c.id, err = soleHeader(h, g.ids[0]); err != nil {
 			return c, err
 		}
 		if len(c.id) > maxField {
@@ -127,7 +127,7 @@ func (g *generic) claims(h http.Header, now time.Time) (claims, error) {
 // value reads the signature's header: the one there must be, or the several that there may be, of which each is a candidate.
 func (g *generic) value(h http.Header, c *claims) error {
 	if !g.often && !strings.HasSuffix(g.header, "*") {
-		value, err := one(h, g.sigHeader)
+		value, err := soleHeader(h, g.sigHeader)
 		if err != nil {
 			return err
 		}
@@ -257,7 +257,7 @@ func (g *generic) claimTime(h http.Header, c *claims, now time.Time) error {
 		}
 		return nil
 	case g.row.tsHeader != "":
-		t, err := one(h, g.tsHeader)
+		t, err := soleHeader(h, g.tsHeader)
 		if err != nil {
 			return err
 		}

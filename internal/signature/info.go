@@ -103,7 +103,7 @@ func (r *row) info() Info {
 	i.Identity = r.identityText(i, p)
 	i.Unprotected = r.unprotected(i)
 	for _, o := range optionHelp {
-		if r.known(o.name) {
+		if r.takesOption(o.name) {
 			i.Options = append(i.Options, Option{o.name, o.values, o.help})
 		}
 	}

@@ -34,7 +34,7 @@ func (s *jwtScheme) check(h http.Header, now time.Time) error {
 
 // text is the token in the header.
 func (s *jwtScheme) text(h http.Header) (string, error) {
-	value, err := one(h, s.header)
+	value, err := soleHeader(h, s.header)
 	if err != nil {
 		return "", err
 	}

@@ -30,7 +30,7 @@ func (s *jwtScheme) verify(r *Request, now time.Time) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := s.judge(t, r); err != nil {
+	if err := s.checkClaims(t, r); err != nil {
 		return Result{}, err
 	}
 	res := Result{Secret: matched, BodySigned: s.rules.bodyHash != "" || s.rules.inBody || s.rules.detached, NoID: s.row.noID, NoDigest: s.row.noDigest}
@@ -97,8 +97,8 @@ func (s *jwtScheme) match(t *webToken, body []byte, now time.Time) (int, error) 
 	return -1, errMismatch
 }
 
-// judge looks at what a genuine token says.
-func (s *jwtScheme) judge(t *webToken, r *Request) error {
+// checkClaims looks at what a genuine token says.
+func (s *jwtScheme) checkClaims(t *webToken, r *Request) error {
 	refuse := func(why string) error { return &Error{ReasonMismatch, "the token " + why} }
 	if len(s.issuer) > 0 && !slices.Contains(s.issuer, t.word("iss")) {
 		return refuse("is not from the issuer that is expected")

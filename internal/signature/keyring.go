@@ -177,7 +177,7 @@ func (k *keyring) refresh(now time.Time) {
 
 // matchesNamed verifies with the key that the request names. The key's own algorithm is the row's, or it is no match.
 func (g *generic) matchesNamed(h http.Header, c *claims, m *message, now time.Time) (int, error) {
-	kid, err := one(h, http.CanonicalHeaderKey(g.kidHeader))
+	kid, err := soleHeader(h, http.CanonicalHeaderKey(g.kidHeader))
 	if err != nil {
 		return -1, err
 	}

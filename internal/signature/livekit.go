@@ -47,7 +47,7 @@ type tokenClaims struct {
 }
 
 func (s *liveKit) parse(h http.Header) (*token, error) {
-	value, err := one(h, "Authorization")
+	value, err := soleHeader(h, "Authorization")
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ const (
 
 func (s *paypal) check(h http.Header, _ time.Time) error {
 	for _, name := range []string{paypalSig, paypalID, paypalTime, paypalCert, paypalAlg} {
-		value, err := one(h, name)
+		value, err := soleHeader(h, name)
 		if err != nil {
 			return err
 		}

@@ -126,13 +126,13 @@ func (r *row) window(c Config) window {
 	return w
 }
 
-// known reports whether the scheme takes an option.
-func (r *row) known(option string) bool {
+// takesOption reports whether the scheme takes an option.
+func (r *row) takesOption(option string) bool {
 	return (option == "secret_encoding" && r.keyed()) || slices.Contains(r.options, option)
 }
 
-// one returns the only value of a header that must be there once and not be empty. name is canonical.
-func one(h http.Header, name string) (string, error) {
+// onlyValue returns the only value of a header that must be there once and not be empty. name is canonical.
+func soleHeader(h http.Header, name string) (string, error) {
 	values := h[name]
 	switch {
 	case len(values) == 0 || (len(values) == 1 && values[0] == ""):

@@ -24,7 +24,7 @@ func newSets(r *row, c Config) (scheme, error) {
 
 // each calls do with the headers for one set after the other, until one is right. The first error counts.
 func (s *sets) each(h http.Header, do func(h http.Header) error) error {
-	value, err := one(h, s.sigHeader)
+	value, err := soleHeader(h, s.sigHeader)
 	if err != nil {
 		return err
 	}

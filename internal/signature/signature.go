@@ -100,7 +100,7 @@ func New(c Config) (*Verifier, error) {
 		return nil, badOption("scheme", "there is no scheme %q", c.Scheme)
 	}
 	for _, option := range slices.Sorted(maps.Keys(c.Options)) {
-		if !r.known(option) {
+		if !r.takesOption(option) {
 			return nil, badOption(option, "the scheme %s has no such option; %s", r.name, r.listOptions())
 		}
 	}

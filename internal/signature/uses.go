@@ -19,7 +19,7 @@ func (v *Verifier) UsesURL() bool {
 func (r *row) listOptions() string {
 	var names []string
 	for _, o := range optionHelp {
-		if r.known(o.name) {
+		if r.takesOption(o.name) {
 			names = append(names, o.name)
 		}
 	}

@@ -87,7 +87,7 @@ func (s *videoCloud) check(h http.Header, now time.Time) error {
 
 // claims decodes our signature and, where the Standard Webhooks headers are there, reads what they say.
 func (s *videoCloud) claims(h http.Header, now time.Time, d *decoded) (c claims, std bool, err error) {
-	value, err := one(h, s.names.Signature)
+	value, err := soleHeader(h, s.names.Signature)
 	if err != nil {
 		return c, false, err
 	}
@@ -116,7 +116,7 @@ func (s *videoCloud) verify(r *Request, now time.Time) (Result, error) {
 		return Result{}, errMismatch
 	}
 	if std {
-		signed, err := s.std.prove(&c, r, now)
+		signed, err := s.std.authenticate(&c, r, now)
 		if err != nil {
 			return Result{}, err
 		}

@@ -14,11 +14,11 @@ func (g *generic) verify(r *Request, now time.Time) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return g.prove(&c, r, now)
+	return g.authenticate(&c, r, now)
 }
 
-// prove verifies what the headers claim.
-func (g *generic) prove(c *claims, r *Request, now time.Time) (Result, error) {
+// authenticate verifies what the headers claim.
+func (g *generic) authenticate(c *claims, r *Request, now time.Time) (Result, error) {
 	var err error
 	m := message{body: r.Body, t: c.t, id: c.id, method: r.Method}
 	urls := g.urls(r)

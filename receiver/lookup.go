@@ -27,8 +27,13 @@ type KnownEvent struct {
 
 // knower is a [Store] that can be asked without claiming anything.
 type knower interface {
-	known(ctx context.Context, k Key) (KnownEvent, error)
+	lookUp(ctx context.Context, k Key) (KnownEvent, error)
 }
+
+var (
+	_ knower = (*Memory)(nil)
+	_ knower = (*Redis)(nil)
+)
 
 // Known says what is known of an event, named as for [Receiver.Forget].
 func (r *Receiver) Known(ctx context.Context, event string) (KnownEvent, error) {
@@ -36,12 +41,12 @@ func (r *Receiver) Known(ctx context.Context, event string) (KnownEvent, error) 
 	if !ok {
 		return KnownEvent{}, nil
 	}
-	found, err := s.known(ctx, EventKey(r.config.Name, r.scheme, event))
+	found, err := s.lookUp(ctx, EventKey(r.config.Name, r.scheme, event))
 	if err != nil || found.State != Unknown {
 		return found, err
 	}
 	if k, ok := ParseKey(event); ok {
-		return s.known(ctx, k)
+		return s.lookUp(ctx, k)
 	}
 	return found, nil
 }
@@ -49,7 +54,7 @@ func (r *Receiver) Known(ctx context.Context, event string) (KnownEvent, error) 
 // Scheme returns the name of the scheme that requests are verified by.
 func (r *Receiver) Scheme() string { return r.scheme }
 
-func (m *Memory) known(_ context.Context, k Key) (KnownEvent, error) {
+func (m *Memory) lookUp(_ context.Context, k Key) (KnownEvent, error) {
 	s, same := m.lock(k, Key{})
 	defer unlock(s, same)
 	e, ok := s.live(k, m.now().UnixMilli())
@@ -67,9 +72,11 @@ func knownEvent(done bool, at int64, until time.Time) KnownEvent {
 	return found
 }
 
-func (r *Redis) known(ctx context.Context, k Key) (KnownEvent, error) { return r.remote.known(ctx, k) }
+func (r *Redis) lookUp(ctx context.Context, k Key) (KnownEvent, error) {
+	return r.remote.lookUp(ctx, k)
+}
 
-func (r *remote) known(ctx context.Context, k Key) (KnownEvent, error) {
+func (r *remote) lookUp(ctx context.Context, k Key) (KnownEvent, error) {
 	for _, kind := range []string{keyID, keyDigest} {
 		pipe := r.client.TxPipeline() // as of one moment
 		held, left := pipe.Get(ctx, redisKey(r.tag, kind, k)), pipe.PTTL(ctx, redisKey(r.tag, kind, k))

@@ -10,9 +10,9 @@ import (
 // Hidden stands for a header's value that may be a secret.
 const Hidden = "(hidden)"
 
-// shownHeaders are headers for a person's eyes: without the values of those that carry the scheme's secret, or look as if they
+// visibleHeaders are headers for a person's eyes: without the values of those that carry the scheme's secret, or look as if they
 // carried one of anybody's.
-func shownHeaders(h http.Header, scheme string) http.Header {
+func visibleHeaders(h http.Header, scheme string) http.Header {
 	secret := signature.SecretHeaders(scheme)
 	shown := make(http.Header, len(h))
 	for name, values := range h {

@@ -35,20 +35,20 @@ type carrier[T any] interface {
 	answer(calls []T)
 }
 
-// trips gathers calls into round trips: whatever arrives while one is under way goes out with the next. Its goroutine
+// batcher gathers calls into round batcher: whatever arrives while one is under way goes out with the next. Its goroutine
 // lives only while there are calls.
-type trips[T interface{ waits() *call }] struct {
+type batcher[T interface{ waits() *call }] struct {
 	timeout time.Duration
 	carrier func() carrier[T]
 
 	mu      sync.Mutex
 	waiting []T
-	trip    *trip[T] // under way, nil for none
-	spare   *trip[T] // that of the last goroutine, to be used again
+	trip    *roundTrip[T] // under way, nil for none
+	spare   *roundTrip[T] // that of the last goroutine, to be used again
 }
 
-// trip is a goroutine that makes round trips, and what it is working on.
-type trip[T any] struct {
+// roundTrip is a goroutine that makes round trips, and what it is working on.
+type roundTrip[T any] struct {
 	carrier   carrier[T]
 	calls     []T
 	timer     *time.Timer
@@ -58,12 +58,12 @@ type trip[T any] struct {
 
 // run waits for the answer to the call. It takes no longer than the timeout: a round trip has the time that is left
 // to its oldest call, and when it overruns, the calls that wait behind it are ended with it.
-func (b *trips[T]) run(o T) {
+func (b *batcher[T]) run(o T) {
 	b.mu.Lock()
 	b.waiting = append(b.waiting, o)
 	if b.trip == nil {
 		if b.trip, b.spare = b.spare, nil; b.trip == nil {
-			b.trip = &trip[T]{carrier: b.carrier()}
+			b.trip = &roundTrip[T]{carrier: b.carrier()}
 		}
 		go b.work(b.trip)
 	}
@@ -71,7 +71,7 @@ func (b *trips[T]) run(o T) {
 	<-o.waits().ready
 }
 
-func (b *trips[T]) work(t *trip[T]) {
+func (b *batcher[T]) work(t *roundTrip[T]) {
 	b.mu.Lock()
 	for !t.abandoned {
 		t.calls = b.take(t)
@@ -111,7 +111,7 @@ func (b *trips[T]) work(t *trip[T]) {
 }
 
 // take moves the calls that go together out of those that wait, into the slice of the round trip before.
-func (b *trips[T]) take(t *trip[T]) []T {
+func (b *batcher[T]) take(t *roundTrip[T]) []T {
 	clear(t.calls)
 	calls := t.calls[:0]
 	if len(b.waiting) == 0 {
@@ -130,7 +130,7 @@ func (b *trips[T]) take(t *trip[T]) []T {
 //
 // Failure policy: what was abandoned may still happen. Each script is safe to run late: it compares the token, and
 // who made the call settles the claim again when Redis is back.
-func (b *trips[T]) abandon(t *trip[T]) {
+func (b *batcher[T]) abandon(t *roundTrip[T]) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.trip != t || t.deadline.IsZero() || time.Now().Before(t.deadline) {
