@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,8 +28,21 @@ func provision(t *testing.T, text string) error {
 	text = "{\nadmin off\nlog {\noutput discard\n}\n" + strings.TrimPrefix(text, "{\n")
 	raw, err := adapt(text)
 	require.NoError(t, err, text)
+	return validate(t, raw)
+}
+
+// validating is held while Caddy validates, which sets a variable of certmagic's: no two tests may do that at a time.
+var validating sync.Mutex
+
+// validate does what `caddy validate` does with JSON.
+func validate(t *testing.T, text []byte) error {
+	t.Helper()
 	var c caddy.Config
-	require.NoError(t, caddy.StrictUnmarshalJSON(raw, &c))
+	if err := caddy.StrictUnmarshalJSON(text, &c); err != nil {
+		return err
+	}
+	validating.Lock()
+	defer validating.Unlock()
 	return caddy.Validate(&c)
 }
 
@@ -98,9 +112,7 @@ func TestBadJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw := fmt.Sprintf(`{"admin":{"disabled":true},"logging":{"logs":{"default":{"writer":{"output":"discard"}}}},"apps":{"webhooks":%s,"http":{"servers":{"s":{"routes":[{"handle":[%s]}]}}}}}`, test.app, test.handler)
-			var c caddy.Config
-			require.NoError(t, caddy.StrictUnmarshalJSON([]byte(raw), &c))
-			require.ErrorContains(t, caddy.Validate(&c), test.message)
+			require.ErrorContains(t, validate(t, []byte(raw)), test.message)
 			require.Zero(t, poolSize())
 		})
 	}

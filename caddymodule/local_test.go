@@ -154,9 +154,7 @@ func TestValidateStartsNothing(t *testing.T) {
 	dir := localFolder(t)
 	text, err := adapt(fmt.Sprintf("{\nwebhooks {\nredis local %s\nsender\n}\n}\nhttp://127.0.0.1:%d {\n%s\n}", dir, redistest.FreePort(t), localAPI))
 	require.NoError(t, err)
-	var config caddy.Config
-	require.NoError(t, json.Unmarshal(text, &config))
-	require.NoError(t, caddy.Validate(&config))
+	require.NoError(t, validate(t, text))
 	require.NoDirExists(t, dir)
 }
 

@@ -8,8 +8,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/caddyserver/caddy/v2"
 )
 
 const snippet = `(gateway) {
@@ -60,16 +58,6 @@ func TestLesson53_QueuesOfOneName(t *testing.T) {
 			require.ErrorContains(t, validate(t, []byte(strings.ReplaceAll(string(json), `"name":"other"`, `"name":"shop"`))), `the name "shop" is also that of another receiver's queue`)
 		})
 	}
-}
-
-// validate does what caddy validate does.
-func validate(t *testing.T, text []byte) error {
-	t.Helper()
-	var c caddy.Config
-	if err := caddy.StrictUnmarshalJSON(text, &c); err != nil {
-		return err
-	}
-	return caddy.Validate(&c)
 }
 
 // TestLesson57_JSONIsCheckedAsACaddyfile: what the Caddyfile refuses JSON can't bring in.
