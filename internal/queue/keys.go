@@ -128,10 +128,10 @@ var Fields = map[Key][]Field{
 	KeyConf: {
 		FieldStatus, FieldAccount, FieldVersion, FieldCreated, FieldShown, FieldMeta, FieldInFlight, FieldHeldUntil, FieldFailedSince, FieldFilterFails,
 		FieldLastOK, FieldLastTime,
-		"cap", "rate", "w", "s", "tat", "rec", "q", "hb", "sb", "ord", "nt", "nc", "nf", "nl", "ns", "fix", "lx", "xc", "rp", "bs", "k",
+		"cap", "rate", "w", "s", "tat", "rec", "q", "hb", "sb", "ord", "nt", "nc", "nf", "nl", "ns", "fix", "lx", "xc", "rp", "bs", "k", "fr", "ha", "hj", "oc", "os", "rt",
 	},
 	KeyEvent:   {FieldAccount, "i", "y", "t", "g", "h", "l", "c", "s", "x:", "p", "v", "z", "o", "d"},
-	KeyJob:     {"n", "x", "r", "f"},
+	KeyJob:     {"n", "x", "r", "f", "u"},
 	KeyStats:   {"waiting", "subscriptions"},
 	KeyFigures: {"*", "*c"},
 	KeyIndex:   {FieldJob},
