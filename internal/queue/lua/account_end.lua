@@ -143,7 +143,9 @@ end
 
 -- Each phase returns whether there is more of it to do.
 local phases = {
-  function() -- leases
+  function() -- leases, after which nothing is claimed any more: the lanes of webhooks are deleted already, that of the owner is from here on
+    if call('EXISTS', base .. 'conf:' .. owners) == 1 then call('HSET', base .. 'conf:' .. owners, 'st', 'deleted') end
+    call('ZREM', base .. 'ready', owners)
     local members = {}
     for _, member in ipairs(call('ZRANGE', base .. 'leases', 0, -1)) do
       if is_its(string.match(member, '^(.-):')) then members[#members + 1] = member end
