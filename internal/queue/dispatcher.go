@@ -43,10 +43,12 @@ const (
 	// however many lanes hang at once (dynamic thresholds, as in shared packet buffers).
 	laneShare = 4
 	// settleBatch bounds the outcomes of one call, and settleWrites what they cost Redis at most: see lib.lua.
+	// What comes once in a call is above settleWrites: failed jobs that are dropped, the figures of the shard, what is spent.
 	settleBatch  = 256
-	settleWrites = 1900
-	plainWrites  = 7  // of a plain success, where no other of the call is of its lane
-	otherWrites  = 30 // of any other outcome: one that is kept as failed, in place of an older one, with a notice
+	settleWrites = 1890
+	plainWrites  = 4  // of a plain success whose event is gone already
+	laneWrites   = 9  // of its lane, with the first that a claim had of it: log, recovery, the minute of its figures and its account's that is over
+	otherWrites  = 30 // of any other outcome and its lane: one that is kept as failed, in place of an older one, with a notice
 	// renewBatch bounds the leases of one call.
 	renewBatch = 1000
 	// rounds is how many round trips are under way at most. The second waits until 1/overlapShare of all slots has ended: fewer make small batches, which cost Redis more.

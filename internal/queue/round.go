@@ -124,12 +124,16 @@ func (d *Dispatcher) gather() {
 
 // settlePart says how many outcomes, from the first, go into one call.
 func settlePart(outcomes []*outcome) int {
-	writes := 0
+	writes, lanes := 0, make(map[[2]string]bool, min(len(outcomes), settleBatch))
 	for n, o := range outcomes {
-		if o.plain() {
-			writes += plainWrites
-		} else {
+		switch of := [2]string{o.Lane, o.token}; {
+		case !o.plain():
 			writes += otherWrites
+		case lanes[of]:
+			writes += plainWrites
+		default:
+			lanes[of] = true
+			writes += plainWrites + laneWrites
 		}
 		if n == settleBatch || n > 0 && writes > settleWrites {
 			return n

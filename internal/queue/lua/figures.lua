@@ -143,11 +143,12 @@ end
 local function drop_idle()
   local figures = base .. 'figures'
   local scanned = call('HSCAN', figures, call('HGET', figures, '*c') or '0', 'COUNT', '20')
-  local minute = math.floor((now - FIGURES_TTL) / 60000) - FIRST_MINUTE
+  local minute, idle = math.floor((now - FIGURES_TTL) / 60000) - FIRST_MINUTE, {}
   for i = 1, #scanned[2], 2 do
     local name = scanned[2][i]
-    if name ~= '*c' and number_at(scanned[2][i + 1], 1) < minute then call('HDEL', figures, name) end
+    if name ~= '*c' and number_at(scanned[2][i + 1], 1) < minute then idle[#idle + 1] = name end
   end
+  in_parts('HDEL', figures, idle) -- of a small hash, HSCAN returns all
   call('HSET', figures, '*c', scanned[1])
 end
 

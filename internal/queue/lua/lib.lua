@@ -90,7 +90,7 @@ local JOB = 26 -- characters of a job's ID
 local STATE = { pending = 'p', retrying = 'r', succeeded = 's', failed = 'f', cancelled = 'c' }
 local FIRST_WINDOW = 2
 local SWEEP = math.max(math.min(30000, math.floor(C.age / 10)), 100) -- ms between looks for jobs that waited too long
--- No script makes more than some 2,000 writes, whatever its arguments and whatever a tenant lets pile up: meanwhile nobody else is served.
+-- No script makes more than 2,000 writes, whatever its arguments and whatever a tenant lets pile up: meanwhile nobody else is served.
 -- So each of these is for a whole call, and what is left over is for the next one.
 local dropped_left = 20 -- failed jobs that are dropped, where more are kept than may be: after max_pending was lowered
 local look_left = 200 -- entries of histories that are gone through
