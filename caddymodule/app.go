@@ -50,6 +50,7 @@ type App struct {
 	store       *store.Store
 	tracer      *tracer // nil without tracing
 	relay       *relay  // nil with a store in memory: no other process is on it
+	received    *receivedCounts
 	running     *sender.Sender
 	receivers   []*receiver.Receiver
 	apis        []*API
@@ -90,6 +91,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		if a.relay, err = a.leases.relay(a.redis, a.KeyPrefix, a.store); err != nil {
 			return err
 		}
+	}
+	if a.received, err = a.leases.received(a.redis, a.KeyPrefix); err != nil {
+		return err
 	}
 	if a.Tracing && !tracingDisabled() {
 		if a.tracer, err = a.leases.tracer(); err != nil {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/version"
 	"github.com/videocloud/webhooks/sender"
@@ -236,18 +238,26 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v) // who hung up needs no answer
 }
 
-// gatewaysAnswer is what the receivers of this configuration counted, and what waits in their queues.
+// gatewaysAnswer is what receivers counted, and what waits in their queues.
 type gatewaysAnswer struct {
-	Receivers []receiverStats `json:"receivers"`
-	Queues    []queueStats    `json:"queues"`
+	Receivers     []receiverStats  `json:"receivers"` // of this configuration, since this process started
+	Window        string           `json:"window"`
+	BucketSeconds int64            `json:"bucketSeconds"`
+	Counted       []receivedTotals `json:"counted"` // over all processes on the store; null where it can't be asked
+	Queues        []queueStats     `json:"queues"`
 }
 
 // gateways answers GET <mount>/api/gateways. A receiver that nobody asked yet is there too, with nothing counted.
 func gateways(r *http.Request, a *App) (int, any, error) {
-	if _, err := parameters(r); err != nil {
+	parameter, err := parameters(r, "window")
+	if err != nil {
 		return 0, nil, err
 	}
-	answer := gatewaysAnswer{Receivers: receiversCounted()}
+	window, err := receivedWindowOf(parameter("window"))
+	if err != nil {
+		return 0, nil, err
+	}
+	answer := gatewaysAnswer{Receivers: receiversCounted(), Window: window.name, BucketSeconds: window.seconds}
 	for _, there := range a.receivers {
 		if !slices.ContainsFunc(answer.Receivers, func(s receiverStats) bool { return s.Name == there.Name() }) {
 			answer.Receivers = append(answer.Receivers, receiverStats{Name: there.Name(), Requests: map[string]float64{}})
@@ -255,6 +265,9 @@ func gateways(r *http.Request, a *App) (int, any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), depthTimeout)
 	defer cancel()
+	if answer.Counted, err = a.received.lately(ctx, window); err != nil {
+		a.logger.Debug("reading what receivers counted", zap.Error(err))
+	}
 	answer.Queues = a.allQueues(ctx)
 	return http.StatusOK, answer, nil
 }

@@ -78,7 +78,7 @@ func (a *App) deliveryQueue(ctx caddy.Context, c *config.Receiver, d *Delivery, 
 	}
 	q, err := receiver.NewQueue(receiver.QueueOptions{
 		Config: *c.Queue, Store: a.store, Name: c.Name, Scheme: c.Scheme, Delivery: d.Name, Logger: slogger(ctx), Deliver: bring,
-		Observe: feedDelivered(c.Name, d.Name),
+		Observe: a.received.attempted(c.Name, feedDelivered(c.Name, d.Name)),
 	})
 	if err != nil {
 		return nil, err

@@ -135,7 +135,7 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 		Logger:   slogger(ctx),
 		ClientIP: clientIP,
 		CameIn:   cameIn,
-		Observe:  observer(c.Name, c.Scheme),
+		Observe:  app.received.observed(c.Name, observer(c.Name, c.Scheme)),
 	}
 	if len(r.sources) > 0 {
 		options.Allowed = r.allowed

@@ -16,9 +16,9 @@ export function Time({ at }) {
 }
 
 const tones = {
-	active: 'good', succeeded: 'good', success: 'good', ok: 'good', done: 'good', accepted: 'good', queued: 'good', duplicate: 'good', challenge: 'good',
-	failed: 'bad', unavailable: 'bad', disabled: 'bad', failure: 'bad',
-	retrying: 'warn', paused: 'warn', running: 'warn', in_flight: 'warn',
+	active: 'good', succeeded: 'good', success: 'good', ok: 'good', done: 'good', accepted: 'good', queued: 'good', duplicate: 'good', challenge: 'good', delivered: 'good',
+	failed: 'bad', unavailable: 'bad', disabled: 'bad', failure: 'bad', dead: 'bad',
+	retrying: 'warn', retried: 'warn', paused: 'warn', running: 'warn', in_flight: 'warn',
 };
 export const tone = (status) => tones[status] ?? '';
 export const Status = ({ of }) => html`<span class=${'status ' + tone(of)}>${String(of).replaceAll('_', ' ')}</span>`;

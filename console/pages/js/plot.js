@@ -5,7 +5,7 @@ import { get, query } from './api.js';
 import { useLoad } from './load.js';
 import { count, milliseconds } from './text.js';
 
-const windows = [['1h', '1 hour'], ['24h', '24 hours'], ['7d', '7 days']];
+export const windows = [['1h', '1 hour'], ['24h', '24 hours'], ['7d', '7 days']];
 
 export function Attempts({ path, window: fixed, onData, times = false }) {
 	const [own, pick] = useState('24h');

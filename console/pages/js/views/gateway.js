@@ -3,21 +3,38 @@ import { html, Act, Ask, Choice, Code, Dialog, Empty, Field, Foreign, Head, List
 import { useState } from '../../vendor/htm-preact.js';
 import { inside, may, query } from '../api.js';
 import { useLoad, usePages } from '../load.js';
-import { gateways, needsOperator, Outcomes } from './gateways.js';
+import { attempts, gateways, needsOperator, Outcomes, since } from './gateways.js';
+import { Plot, windows } from '../plot.js';
 import { count, seconds } from '../text.js';
 
 const page = 100;
+const taken = new Set(['accepted', 'queued', 'duplicate', 'challenge']);
 
 export default function Gateway({ id: name }) {
-	const stats = useLoad(async (signal) => gateways(await inside('GET', 'gateways', undefined, { signal })).find((g) => g.name === name) ?? null, [name], 3000);
+	const [window, pick] = useState('24h');
+	const stats = useLoad(async (signal) => {
+		const all = await inside('GET', 'gateways' + query({ window }), undefined, { signal });
+		const g = gateways(all).find((g) => g.name === name);
+		return g ? { ...g, title: since(all) } : null;
+	}, [name, window], 3000);
 	const [forgetting, forget] = useState(false);
 	if (!may.operate()) return html`<${Head} title=${name} foreign=${true} />${needsOperator('gateways')}`;
 	return html`<${Head} title=${name || 'without a name'} foreign=${true} back=${['#/gateways', 'Gateways']}>${may.all() && name && html`<button onClick=${() => forget(true)}>Forget an event</button>`}</${Head}>
 	<${Loaded} from=${stats}>${(g) => (g === null ? html`<${Empty} title="There is no such receiver here" />` : html`<div class="stack wide-gap">
-		<section class="card stack"><h2>Requests since this process started</h2>${g.total ? html`<${Outcomes} of=${g.requests} />` : html`<p class="muted">None yet.</p>`}
+		<section class="card stack"><div class="row between"><h2>${g.title}</h2>${g.buckets && html`<${Choice} label="Time span" value=${window} onValue=${pick} options=${windows} />`}</div>${g.total ? html`<${Outcomes} of=${g.requests} />` : html`<p class="muted">None yet.</p>`}
+			${g.buckets && html`<${Requests} of=${g.buckets} />`}
+			${Object.keys(g.attempts).length > 0 && html`<h3>Brought to the app</h3><${Outcomes} of=${g.attempts} />`}
 			${g.queue && html`<dl class="facts"><dt>Waiting</dt><dd>${count(g.queue.depth.waiting ?? 0)}</dd><dt>In flight</dt><dd>${count(g.queue.depth.in_flight ?? 0)}</dd><dt>Dead</dt><dd>${count(g.queue.depth.dead ?? 0)}</dd><dt>Oldest due</dt><dd>${seconds(g.queue.oldestDueSeconds)}</dd></dl>`}</section>
 		${g.queue ? html`<${Contents} name=${name} reload=${stats.reload} />` : html`<p class="muted">It has no queue: the app's own answer goes back to the sender.</p>`}</div>`)}</${Loaded}>
 	${forgetting && html`<${Forget} name=${name} close=${() => forget(false)} />`}`;
+}
+
+// Requests are those of a receiver over time: what was taken, and what was refused.
+function Requests({ of }) {
+	const sum = (b, good) => Object.entries(b.counts).reduce((n, [outcome, m]) => (attempts.has(outcome) || taken.has(outcome) !== good ? n : n + m), 0);
+	const data = [of.map((b) => new Date(b.at) / 1000), of.map((b) => sum(b, true)), of.map((b) => sum(b, false))];
+	const total = (series) => series.reduce((n, m) => n + m, 0);
+	return html`<${Plot} label=${`Requests over time: ${total(data[1])} taken, ${total(data[2])} refused`} data=${data} series=${[{ label: 'Taken', colour: '--good', bars: true }, { label: 'Refused', colour: '--bad', bars: true }]} />`;
 }
 
 // Contents are the events of a queue: those that are dead, or those that wait.
