@@ -245,6 +245,27 @@ func TestOwnersNotifyURL(t *testing.T) {
 	})
 }
 
+// TestASilentMailServerHoldsNobodyUp: Slack is told while mails wait for a server that takes the connection and says nothing.
+func TestASilentMailServerHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	p := newPostOffice(t, true)
+	p.answers("EHLO", "silence")
+	slack, failing := newSink(t, nil), newSink(t, status(500))
+	b := mailed(t, redistest.Open(t, config.Redis{URL: config.Memory}), p, func(o *Options) {
+		o.Config.NotifyEmail, o.Config.NotifySlack = []string{"ops@example.com"}, slack.URL
+	})
+	b.mails.gather = 0
+	b.start()
+	b.webhook(failing.URL)
+	b.publish(guideData)
+	eventually(t, "the mail server is asked", func() bool { return p.conns.Load() > 0 })
+	b.webhook(failing.URL)
+	told := len(slack.got())
+	b.publish(guideData)
+	eventually(t, "Slack is told", func() bool { return len(slack.got()) > told })
+	require.Empty(t, p.got())
+}
+
 // TestSlack: what came from outside is text.
 func TestSlack(t *testing.T) {
 	t.Parallel()

@@ -58,16 +58,19 @@ func boxName(account, address string) string { return account + "/" + address }
 
 // mailing is what a process knows of mail.
 type mailing struct {
-	server   *mailServer // nil without smtp
-	slack    *slack      // nil without notify_slack
-	wake     chan struct{}
+	server   *mailServer              // nil without smtp
+	slack    *slack                   // nil without notify_slack
+	wake     map[string]chan struct{} // by kind
 	gather   time.Duration
 	schedule []time.Duration
 	trust    *tls.Config // roots for tests; nil: the system's
 }
 
 func (s *Sender) newMailing() (m mailing, err error) {
-	m = mailing{wake: make(chan struct{}, 1), gather: mailGather, schedule: mailRetry}
+	m = mailing{
+		wake:   map[string]chan struct{}{boxesOfMail: make(chan struct{}, 1), boxesOfSlack: make(chan struct{}, 1)},
+		gather: mailGather, schedule: mailRetry,
+	}
 	if s.c.SMTPURL != "" {
 		if m.server, err = newMailServer(&s.c, nil); err != nil {
 			return m, err
@@ -132,59 +135,53 @@ func (s *Sender) mailbox(ctx context.Context, shard int, kind, box, field, value
 		return err
 	}
 	select {
-	case s.mails.wake <- struct{}{}:
+	case s.mails.wake[kind] <- struct{}{}:
 	default:
 	}
 	return nil
 }
 
-// doMail empties mailboxes as they are due, one after the other, until ctx ends. Nothing else waits for it.
-func (s *Sender) doMail(ctx context.Context) {
-	if s.mails.server == nil && s.mails.slack == nil {
-		return
+// doMail empties mailboxes of one kind as they are due, one after the other, until ctx ends. Nothing else waits for it: a mail server that
+// does not answer holds up no word to Slack.
+func (s *Sender) doMail(ctx context.Context, kind string, send func(context.Context, *letter) error) {
+	idle := func(next time.Duration) time.Duration { return next }
+	if kind == boxesOfMail { // between two mails the connection is kept for a while
+		idle = s.mails.server.idle
+		defer s.mails.server.close()
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			if s.mails.server != nil {
-				s.mails.server.close()
-			}
 			return
-		case <-s.mails.wake:
+		case <-s.mails.wake[kind]:
 		case <-timer.C:
 		}
-		next := s.emptyMailboxes(ctx)
-		if s.mails.server != nil {
-			next = s.mails.server.idle(next)
-		}
-		timer.Reset(next)
+		timer.Reset(idle(s.emptyMailboxes(ctx, kind, send)))
 	}
 }
 
-// emptyMailboxes empties the mailboxes that are due, and returns when to look again.
-func (s *Sender) emptyMailboxes(ctx context.Context) time.Duration {
+// emptyMailboxes empties the mailboxes of one kind that are due, and returns when to look again.
+func (s *Sender) emptyMailboxes(ctx context.Context, kind string, send func(context.Context, *letter) error) time.Duration {
 	next := time.Minute // what another process has put in
 	shards, err := s.store.Shards(ctx)
 	if err != nil {
 		return next
 	}
 	for shard := range shards {
-		for kind, send := range s.mailKinds() {
-			for ctx.Err() == nil {
-				wait, err := s.emptyMailbox(ctx, shard, kind, send)
-				if err != nil {
-					s.o.Observer.StoreError("mail")
-					s.log.Error("telling owners of failed webhooks; trying again", "error", err)
-					return time.Second
-				}
-				if wait > 0 {
-					next = min(next, wait)
-				}
-				if wait != 0 {
-					break
-				}
+		for ctx.Err() == nil {
+			wait, err := s.emptyMailbox(ctx, shard, kind, send)
+			if err != nil {
+				s.o.Observer.StoreError("mail")
+				s.log.Error("telling owners of failed webhooks; trying again", "error", err)
+				return time.Second
+			}
+			if wait > 0 {
+				next = min(next, wait)
+			}
+			if wait != 0 {
+				break
 			}
 		}
 	}

@@ -211,7 +211,9 @@ func (s *Sender) Start(ctx context.Context) error {
 	s.began.Store(time.Now().UnixMilli())
 	s.running.Go(func() { s.dispatcher.Run(ctx) })
 	s.running.Go(func() { s.beat(ctx) })
-	s.running.Go(func() { s.doMail(ctx) })
+	for kind, send := range s.mailKinds() {
+		s.running.Go(func() { s.doMail(ctx, kind, send) })
+	}
 	s.running.Go(func() {
 		s.doChores(ctx)
 		s.replays.wait.Wait()

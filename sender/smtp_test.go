@@ -114,6 +114,8 @@ func (p *postOffice) serve(c net.Conn) {
 			case "":
 			case "hang up":
 				return
+			case "silence":
+				continue
 			default:
 				say("%s", told)
 				continue
