@@ -9,10 +9,29 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
-// scanPerPage bounds how many deliveries one page looks at while it filters.
-const scanPerPage = 2000
+// scanPerPage bounds how many deliveries one step looks at while it filters: some milliseconds of the store's time.
+const scanPerPage = 500
+
+// inTurns makes the steps of a scan that may be long, until step says that there is no more. From the second on, the scans of a process take
+// turns, one step at a time, and leave the store to others for as long as each took: whoever reads much holds nobody up.
+func (s *Sender) inTurns(ctx context.Context, step func() (more bool, err error)) error {
+	more, err := step()
+	for more && err == nil {
+		select {
+		case s.scanning <- struct{}{}:
+		case <-ctx.Done():
+			return s.unavailable("read", ctx.Err())
+		}
+		began := time.Now()
+		more, err = step()
+		redisstore.Pause(ctx, time.Since(began))
+		<-s.scanning
+	}
+	return err
+}
 
 // DeliveryFilter selects deliveries.
 type DeliveryFilter struct {
@@ -90,10 +109,10 @@ func (s *Sender) list(ctx context.Context, shard int, account, lane string, f De
 	}
 	isFull := f.Event == "" && (f.State == "" || f.State == StateFailed)
 	items = []Delivery{}
-	for {
+	err = s.inTurns(ctx, func() (bool, error) {
 		jobs, more, err := s.queue.List(ctx, shard, q)
 		if err != nil {
-			return nil, "", s.unavailable("read", err)
+			return false, s.unavailable("read", err)
 		}
 		for i := range jobs {
 			d := s.newDelivery(jobs[i].Lane, jobs[i].Job, &jobs[i].Standing)
@@ -101,13 +120,19 @@ func (s *Sender) list(ctx context.Context, shard int, account, lane string, f De
 			items = append(items, d)
 		}
 		if more == nil {
-			return items, "", nil
+			return false, nil
 		}
 		if !isFull || len(items) == f.Limit {
-			return items, writeCursor(more.ID + ":" + more.Lane), nil
+			next = writeCursor(more.ID + ":" + more.Lane)
+			return false, nil
 		}
 		q.After, q.Most = *more, f.Limit-len(items)
+		return true, nil
+	})
+	if err != nil {
+		return nil, "", err
 	}
+	return items, next, nil
 }
 
 // stateOf is a state in the queue's letters.

@@ -1,13 +1,19 @@
 package sender
 
 import (
+	"context"
 	"net/http"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
@@ -93,4 +99,37 @@ func TestAccountDeliveries(t *testing.T) {
 			require.Error(t, err, "%+v", f)
 		}
 	})
+}
+
+// TestLesson64LongScansTakeTurns: sixty readers of long histories held every publisher up. One step at a time goes through a history, but
+// for the first of each.
+func TestLesson64LongScansTakeTurns(t *testing.T) {
+	t.Parallel()
+	s := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
+	var scanning, most atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			steps := 0
+			assert.NoError(t, s.inTurns(t.Context(), func() (bool, error) {
+				if steps++; steps > 1 {
+					most.Store(max(most.Load(), scanning.Add(1)))
+					runtime.Gosched()
+					scanning.Add(-1)
+				}
+				return steps < 20, nil
+			}))
+			assert.Equal(t, 20, steps)
+		})
+	}
+	all.Wait()
+	require.EqualValues(t, 1, most.Load())
+
+	// Who leaves is not waited for.
+	s.scanning <- struct{}{}
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	var e *Error
+	require.ErrorAs(t, s.inTurns(ctx, func() (bool, error) { return true, nil }), &e)
+	require.Equal(t, CodeUnavailable, e.Code)
 }

@@ -74,19 +74,23 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 	out := Replay{WebhookID: webhookID, State: replayDryRun, CreatedAt: now.UTC()}
 	id := replayPrefix + queue.NewJobID(newUUID())
 	place := since
-	for place != "" {
+	err = s.inTurns(ctx, func() (bool, error) {
 		step, err := s.replayStep(ctx, shard, sel, place, replayScan)
 		if err != nil {
-			return Replay{}, err
+			return false, err
 		}
 		out.Matched += len(step.jobs) + step.unavailable
 		out.Unavailable += step.unavailable
 		place = step.next
 		if sel.All && !r.DryRun {
 			if err := s.registry.LeaveOut(ctx, shard, id, step.open); err != nil {
-				return Replay{}, s.unavailable("replay", err)
+				return false, s.unavailable("replay", err)
 			}
 		}
+		return place != "", nil
+	})
+	if err != nil {
+		return Replay{}, err
 	}
 	if r.DryRun {
 		return out, nil

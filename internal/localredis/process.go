@@ -317,8 +317,12 @@ func (w *watch) cause() error {
 		}
 	}
 	why := ""
-	if w.child != nil && w.isExited() {
-		why = " (" + w.child.ProcessState.String() + ")"
+	if w.child != nil {
+		select { // what is seen of its end comes a moment before how it ended
+		case <-w.exited:
+			why = " (" + w.child.ProcessState.String() + ")"
+		case <-time.After(time.Second):
+		}
 	}
 	if len(last) > 0 {
 		why += ", its last words: " + last[len(last)-1]

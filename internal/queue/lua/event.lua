@@ -37,11 +37,11 @@ local lanes = {}
 for lane in string.gmatch(e[6] or '', '%S+') do lanes[#lanes + 1] = lane end
 local reply = { job, e[3], e[4], e[5], call('GET', base .. 'body:' .. job) or '', #lanes }
 for _, lane in ipairs(lanes) do
-  local conf = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu')
+  local conf = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu', 'ord')
   local found, left_out = attempts(lane)
   reply[#reply + 1] = lane
   reply[#reply + 1] = left_out
-  for _, v in ipairs(standing(lane, job, conf[1], conf[2])) do reply[#reply + 1] = v end
+  for _, v in ipairs(standing(lane, job, conf[1], held_until(lane, conf[2], conf[3]))) do reply[#reply + 1] = v end
   reply[#reply + 1] = found
 end
 return reply

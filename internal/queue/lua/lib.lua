@@ -225,13 +225,16 @@ local function set_ordered(lane, ordered)
   local conf = base .. 'conf:' .. lane
   if ordered then
     -- The claim puts in order what waits. What comes from now on comes after all of it.
+    -- What is to be tried again has no place yet: a time that it waits for would be one for what comes from now on, once this is over.
     local last = tonumber(call('ZRANGE', base .. 'lane:' .. lane, -1, -1, 'WITHSCORES')[2]) or 0
-    call('HSET', conf, 'ord', '2', 'os', place_text(next_place(math.floor(last) + 1 + STEP / 2)))
+    if last % 1 == 0.5 then last = now end
+    last = math.max(math.floor(last) + 1 + STEP / 2, tonumber(call('HGET', conf, 'os')) or 0)
+    call('HSET', conf, 'ord', '2', 'os', place_text(next_place(last)))
     call('HDEL', conf, 'oc', 'hj', 'ha', 'rt', 'fr')
   else
     -- Places pass for times, and the claim sorts out those with a time of their own: all may have a record.
     call('HSET', conf, 'ord', '0', 'fr', now_text, 'rec', '1')
-    call('HDEL', conf, 'oc', 'os', 'hj', 'ha', 'rt')
+    call('HDEL', conf, 'oc', 'hj', 'ha', 'rt')
   end
 end
 

@@ -18,7 +18,7 @@ for i = 14, #ARGV do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i],
 call('HSET', conf, 'st', 'deleted')
 call('HDEL', conf, 'meta', 'pub', 'nl', 'q')
 call('UNLINK', base .. 'idx:' .. lane, base .. 'old:' .. lane, base .. 'figures:w:' .. lane, base .. 'token:' .. lane, base .. 'tokenlock:' .. lane)
-local kept = math.max(C.id_ttl, C.kept_dead)
+local kept = math.max(C.id_ttl, C.kept_dead, C.log_ttl + 3600000) -- as long as anything of it may be there
 call('PEXPIRE', conf, kept)
 call('ZREMRANGEBYSCORE', base .. 'unhooked:' .. account, '-inf', since(kept))
 call('ZADD', base .. 'unhooked:' .. account, now_text, lane)
