@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	_ "embed"
-
 	"github.com/videocloud/webhooks/internal/queue"
 )
 

@@ -10,8 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	_ "embed"
-
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )

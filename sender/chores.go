@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	_ "embed"
-
 	"github.com/videocloud/webhooks/internal/queue"
 )
 

@@ -12,8 +12,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	_ "embed"
-
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/dataschema"
 	"github.com/videocloud/webhooks/sender/internal/registry"

@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	_ "embed"
-
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/sender/internal/registry"

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	_ "embed"
-
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	_ "embed"
-
 	"github.com/videocloud/webhooks/config"
 )
 

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	_ "embed"
-
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 

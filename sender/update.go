@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	_ "embed"
-
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )

@@ -15,8 +15,6 @@ import (
 	"strings"
 	"time"
 
-	_ "embed"
-
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/sender/internal/registry"

@@ -81,7 +81,7 @@ func newWire(ctx context.Context, c net.Conn) *wire {
 func (w *wire) Write(b []byte) (int, error) {
 	n, err := w.Conn.Write(b)
 	w.written.Add(int64(n))
-	if err != nil {
+	if err != nil && w.multiplexed { // of HTTP/1.1 the library tells what was read
 		w.hearOut()
 	}
 	return n, err
