@@ -24,6 +24,7 @@ func init() { caddy.RegisterModule(new(adminAPI)) }
 //	GET  /webhooks/webhooks   all webhooks with their backlog
 //	GET  /webhooks/events     a page of an account's events
 //	GET  /webhooks/keys       API keys that were made; POST makes one, DELETE ends one
+//	GET  /webhooks/example    data for a test of an event type
 //	GET  /webhooks/tail       what happens, as it happens
 //	GET  /webhooks/explain    what became of an event or a delivery
 //	POST /webhooks/retry      sends a delivery again
@@ -49,6 +50,7 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "/webhooks/webhooks", Handler: adminHandler{http.MethodGet: answering(listWebhooks)}},
 		{Pattern: "/webhooks/events", Handler: adminHandler{http.MethodGet: answering(listEvents)}},
 		{Pattern: "/webhooks/keys", Handler: adminHandler{http.MethodGet: answering(listKeys), http.MethodPost: answering(createKey), http.MethodDelete: answering(deleteKey)}},
+		{Pattern: "/webhooks/example", Handler: adminHandler{http.MethodGet: answering(typeExample)}},
 		{Pattern: "/webhooks/tail", Handler: adminHandler{http.MethodGet: tail}},
 		{Pattern: "/webhooks/explain", Handler: adminHandler{http.MethodGet: answering(explain)}},
 		{Pattern: "/webhooks/retry", Handler: adminHandler{http.MethodPost: answering(retryDelivery)}},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/receiver"
 	"github.com/videocloud/webhooks/sender"
 )
@@ -84,6 +85,7 @@ func TestAdminRefusals(t *testing.T) {
 		"/webhooks/health?max_due=soon":            400,
 		"/webhooks/tail?nonsense=1":                400,
 		"/webhooks/dead?name=nobody":               404,
+		"/webhooks/example?event=video.uploaded":   404, // no sender
 		"/webhooks/dead":                           400, // no queue at all
 		"/webhooks/dead?name=shop":                 400, // no queue
 		"/webhooks/dead?name=shop&limit=1&limit=2": 400,
@@ -158,6 +160,26 @@ func TestAdminDead(t *testing.T) {
 	require.JSONEq(t, `{"count":2}`, answer)
 	s.adminJSON("/webhooks/dead?name=queued", &dead)
 	require.Empty(t, dead.Items)
+}
+
+func TestAdminTypeExample(t *testing.T) {
+	s, app := newServer(t), newBackend(t)
+	s.load(localSender, strings.Replace(senderSite(app), "api_key a_key", "api_key a_key *", 1))
+	var x exampleAnswer
+	s.adminJSON("/webhooks/example?event=video.uploaded", &x)
+	require.Equal(t, exampleAnswer{config.Example("video.uploaded"), false}, x)
+	apiCall(t, s, "PUT", "/event-types/order.paid", `{"example":{"total": 12345678901234567890, "by":"<me>"}}`, 200)
+	apiCall(t, s, "PUT", "/event-types/video.uploaded", `{"example":{"videoId":"ours"}}`, 200)
+	s.adminJSON("/webhooks/example?event=order.paid", &x)
+	require.Equal(t, exampleAnswer{`{"total": 12345678901234567890, "by":"<me>"}`, true}, x)
+	s.adminJSON("/webhooks/example?event=video.uploaded", &x)
+	require.Equal(t, exampleAnswer{`{"videoId":"ours"}`, true}, x)
+	s.adminJSON("/webhooks/example?event=order.lost", &x)
+	require.False(t, x.Made)
+	for _, path := range []string{"/webhooks/example", "/webhooks/example?event=a.b&x=1"} {
+		status, answer := s.adminGet(path)
+		require.Equal(t, 400, status, answer)
+	}
 }
 
 // Without a name it is the only queue there is, and never one of several.

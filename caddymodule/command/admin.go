@@ -27,12 +27,19 @@ type adminFlags struct {
 }
 
 func (f *adminFlags) add(cmd *cobra.Command) {
+	f.addAddress(cmd)
+	addJSON(cmd, &f.json)
+}
+
+func (f *adminFlags) addAddress(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.address, "address", "", "address of Caddy's admin API (default: the config's, or localhost:2019)")
 	flags.StringVarP(&f.configFile, "config", "c", "", "configuration file to read the admin address from")
 	flags.StringVarP(&f.adapter, "adapter", "a", "", "name of the adapter of that file")
-	addJSON(cmd, &f.json)
 }
+
+// given reports whether somebody said which Caddy is to be asked.
+func (f *adminFlags) given() bool { return f.address != "" || f.configFile != "" || f.adapter != "" }
 
 // page selects a page of a list.
 type page struct {

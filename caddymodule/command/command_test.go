@@ -13,7 +13,12 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"github.com/caddyserver/caddy/v2"
 )
+
+// No test asks a Caddy that happens to run on this machine.
+func init() { caddy.DefaultAdminListen = "127.0.0.1:1" }
 
 // result is what a command line did.
 type result struct {

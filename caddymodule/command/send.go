@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -33,6 +34,10 @@ answer. It exits with status 0 if that is a 2xx by an app or a gateway: the empt
 200 that Caddy gives where nothing handles a request is none. Redirects are not
 followed.
 
+Without --data the event has the example that was given for its type with PUT
+/event-types in the Caddy that runs here, and the documented sample where there is
+none, or no Caddy runs.
+
 With another --scheme the data is the whole body and has to be given; --event and
 --id go into the headers that the provider has for them. A --header that is given
 is sent as it is, in place of one that would have been made.`,
@@ -53,7 +58,8 @@ is sent as it is, in place of one that would have been made.`,
 	cmd.Flags().StringVar(&f.method, "method", http.MethodPost, "method of the request")
 	cmd.Flags().StringVar(&f.event, "event", "", "event type (default for "+defaultScheme+": "+defaultEvent+")")
 	cmd.Flags().StringVar(&f.id, "id", "", "event ID (default: a new one)")
-	cmd.Flags().StringVar(&f.data, "data", "", "the event's data: JSON, @file or @- (default: the documented sample)")
+	cmd.Flags().StringVar(&f.data, "data", "", "the event's data: JSON, @file or @- (default: the type's example)")
+	f.admin.addAddress(cmd)
 	cmd.Flags().StringVar(&f.brand, "brand", config.DefaultBrand, "word in the header names")
 	return cmd
 }
@@ -70,6 +76,8 @@ type sendFlags struct {
 	brand     string
 	headers   []string
 	json      bool
+	admin     adminFlags // which Caddy is asked for the example of a type
+	example   bool       // the data is one that was given to it
 }
 
 func (f *sendFlags) run(cmd *cobra.Command) error {
@@ -98,6 +106,9 @@ func (f *sendFlags) run(cmd *cobra.Command) error {
 func (f *sendFlags) warn(w io.Writer, a *sent) {
 	if f.event != "" && f.event != a.Event {
 		fmt.Fprintf(w, "note: --event is not sent as given: a request of the scheme %s has its type in the body, or in a header that you gave\n", f.scheme)
+	}
+	if f.example {
+		fmt.Fprintf(w, "note: the data is the example of %s in the running Caddy\n", f.event)
 	}
 	if f.id != "" && f.id != a.ID {
 		fmt.Fprintf(w, "note: --id is not sent as given: a request of the scheme %s has its ID in the body, or in a header that you gave, or none\n", f.scheme)
@@ -222,7 +233,7 @@ func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, *sent, error) {
 	if f.scheme == defaultScheme {
 		f.event, f.id = cmp.Or(f.event, defaultEvent), cmp.Or(f.id, signature.NewEventID())
 	}
-	body, err := f.body(in, now)
+	body, err := f.body(cmd.Context(), in, now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -266,19 +277,22 @@ func absent(h http.Header, name, value string) {
 }
 
 // body is the documented envelope, or with a foreign scheme the data as it is.
-func (f *sendFlags) body(in *input, now time.Time) ([]byte, error) {
-	data := []byte(sample(f.event))
-	if f.data != "" {
-		var err error
-		if data, err = in.argument("the data", f.data); err != nil {
+func (f *sendFlags) body(ctx context.Context, in *input, now time.Time) ([]byte, error) {
+	var data []byte
+	var err error
+	switch {
+	case f.data != "":
+		if data, err = in.argument("the data", f.data); err != nil || f.scheme != defaultScheme {
+			return data, err
+		}
+	case f.scheme != defaultScheme:
+		return nil, usagef("data: give the body with --data; the samples are for the scheme %s", defaultScheme)
+	default:
+		var text string
+		if text, f.example, err = exampleOf(ctx, &f.admin, f.event); err != nil {
 			return nil, err
 		}
-	}
-	if f.scheme != defaultScheme {
-		if f.data == "" {
-			return nil, usagef("data: give the body with --data; the samples are for the scheme %s", defaultScheme)
-		}
-		return data, nil
+		data = []byte(text)
 	}
 	// What no publisher could send is no test of one that can.
 	data = bytes.TrimSpace(data)

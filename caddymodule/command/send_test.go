@@ -118,6 +118,51 @@ func TestSendForPrograms(t *testing.T) {
 	require.NotContains(t, a, "statusCode")
 }
 
+func TestSendTakesTheExampleOfATypeMadeAtRunTime(t *testing.T) {
+	t.Parallel()
+	example := `{"orderId": "<1>",  "total":12345678901234567890}`
+	status := http.StatusOK
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(status)
+		switch {
+		case status != http.StatusOK:
+			_, _ = io.WriteString(w, `{"error":"there is no sender here"}`)
+		case r.URL.RequestURI() == "/webhooks/example?event=order.paid":
+			_ = json.NewEncoder(w).Encode(map[string]any{"example": example, "made": true})
+		default:
+			_ = json.NewEncoder(w).Encode(map[string]any{"example": sample("video.uploaded"), "made": false})
+		}
+	}))
+	t.Cleanup(admin.Close)
+	c := newCapture(t, http.StatusOK)
+	send := func(args ...string) result {
+		return call(t, "", append([]string{"send", "--url", c.URL, "--secret", testSecret}, args...)...)
+	}
+	address := strings.TrimPrefix(admin.URL, "http://")
+
+	r := send("--event", "order.paid", "--address", address, "--now", "1700000000")
+	require.Zero(t, r.status, r.stderr)
+	require.Equal(t, `{"event":"order.paid","timestamp":"2023-11-14T22:13:20Z","data":`+example+`}`, string(c.body), "byte for byte")
+	require.Contains(t, r.stderr, "example of order.paid")
+
+	r = send("--event", "order.paid", "--address", address, "--data", `{"mine":1}`)
+	require.Zero(t, r.status, r.stderr)
+	require.Contains(t, string(c.body), `"data":{"mine":1}`)
+	require.Empty(t, r.stderr)
+
+	r = send("--address", address)
+	require.Zero(t, r.status, r.stderr)
+	require.Contains(t, string(c.body), `"data":{"videoId":"vid_123456"`)
+	require.Empty(t, r.stderr, "the guide's own needs no note")
+
+	status = http.StatusNotFound
+	r = send("--event", "order.paid", "--address", address)
+	require.Equal(t, 1, r.status, "who names a Caddy wants its example")
+	require.Contains(t, r.stderr, "there is no sender here")
+	status = http.StatusBadRequest
+	require.Equal(t, 2, send("--event", "order.paid", "--address", "not an:address:at all").status)
+}
+
 func TestEverySampleIsJSON(t *testing.T) {
 	t.Parallel()
 	for _, event := range []string{"video.uploaded", "video.processed", "user.registered", "comment.created",

@@ -5,20 +5,24 @@
 -- Returns 1, or 0 for a batch that was added before.
 --
 -- Under received: stand, for each receiver, 0:<receiver> with all since its first request, and <seconds>:<receiver> with the parts of an hour, a day and a
--- week, one field for each outcome that occurred in a part. Parts that are over are removed when a new one begins.
+-- week, one field for each outcome that occurred in a part. Parts that are over are removed when a new one begins. received:names has when each receiver
+-- counted last, and received:by:<process> the number of that process's last batch.
 -- Safe to repeat within a day: a process sends one batch at a time, under the same number until it heard that it arrived.
 
-local call, base = redis.call, KEYS[1] .. 'received:'
+local call, tag = redis.call, KEYS[1]
 local WINDOWS = {{60, 60}, {1800, 48}, {10800, 56}} -- seconds of a part, how many
 local KEPT = 30 * 86400 -- a receiver without requests for so long is forgotten
 local MOST = 200 -- receivers
 local DAY = 86400
 
-local once = base .. 'by:' .. ARGV[1]
+local once = tag .. 'received:by:' .. ARGV[1]
 if call('GET', once) == ARGV[2] then return 0 end
 call('SET', once, ARGV[2], 'EX', DAY)
 local now = tonumber(call('TIME')[1])
-local names = base .. 'names'
+local names = tag .. 'received:names'
+
+-- counts_of is the hash of a receiver's counts: those in parts of so many seconds, or with 0 all.
+local function counts_of(name, seconds) return tag .. 'received:' .. seconds .. ':' .. name end
 
 local function known(name)
   if call('HEXISTS', names, name) == 1 then return true end
@@ -40,15 +44,16 @@ for i = 3, #ARGV, 4 do
   local name, outcome, at, n = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]) * 60, tonumber(ARGV[i + 3])
   if known(name) then
     call('HSET', names, name, now)
-    call('HINCRBY', base .. '0:' .. name, outcome, n)
-    call('EXPIRE', base .. '0:' .. name, KEPT)
+    local total = counts_of(name, 0)
+    call('HINCRBY', total, outcome, n)
+    call('EXPIRE', total, KEPT)
     for _, window in ipairs(WINDOWS) do
       local seconds, parts = window[1], window[2]
       local start, oldest = at - at % seconds, now - now % seconds - (parts - 1) * seconds
       if start >= oldest then
-        local key = base .. seconds .. ':' .. name
-        if call('HINCRBY', key, string.format('%.0f', start) .. ':' .. outcome, n) == n then trim(key, oldest) end
-        call('EXPIRE', key, seconds * parts + DAY)
+        local counts, part = counts_of(name, seconds), string.format('%.0f', start) .. ':' .. outcome
+        if call('HINCRBY', counts, part, n) == n then trim(counts, oldest) end
+        call('EXPIRE', counts, seconds * parts + DAY)
       end
     end
   end

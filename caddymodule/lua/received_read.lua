@@ -6,10 +6,12 @@
 --
 -- Only reads.
 
-local base, all = KEYS[1] .. 'received:', {}
-for _, name in ipairs(redis.call('HKEYS', base .. 'names')) do
+local tag, all = KEYS[1], {}
+for _, name in ipairs(redis.call('HKEYS', tag .. 'received:names')) do
   all[#all + 1] = name
-  all[#all + 1] = redis.call('HGETALL', base .. '0:' .. name)
-  all[#all + 1] = redis.call('HGETALL', base .. ARGV[1] .. ':' .. name)
+  for _, seconds in ipairs({ '0', ARGV[1] }) do
+    local counts = tag .. 'received:' .. seconds .. ':' .. name
+    all[#all + 1] = redis.call('HGETALL', counts)
+  end
 end
 return all

@@ -83,6 +83,13 @@ const (
 	KeyQueues      Key = "q:" // the queue of a delivery with a name: its tag is the receiver's, this and the name
 )
 
+// Keys of what all receivers on a store count, under the tag of the whole store: see received.lua in caddymodule.
+const (
+	KeyReceived      Key = "received:" // seconds of a part (0: all), a colon and a receiver
+	KeyReceivedNames Key = "received:names"
+	KeyReceivedBy    Key = "received:by:" // process
+)
+
 // Field is the name of a field of a hash.
 type Field = string
 

@@ -21,15 +21,28 @@ import (
 func scripts(t *testing.T) map[string]string {
 	t.Helper()
 	all, comment := map[string]string{}, regexp.MustCompile(`--.*`)
-	for _, folder := range []string{"lua", "../../sender/internal/registry/lua", "../../receiver/lua"} {
-		files, err := filepath.Glob(filepath.Join(folder, "*.lua"))
-		require.NoError(t, err)
-		require.NotEmpty(t, files, folder)
-		for _, f := range files {
-			b, err := os.ReadFile(f)
-			require.NoError(t, err)
-			all[f] = comment.ReplaceAllString(string(b), "")
+	const top = "../.."
+	require.NoError(t, filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != top && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules"):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, ".lua"):
+			return nil
 		}
+		b, err := os.ReadFile(path)
+		all[path] = comment.ReplaceAllString(string(b), "")
+		return err
+	}))
+	for _, folder := range []string{"internal/queue", "sender/internal/registry", "receiver", "caddymodule"} {
+		of := 0
+		for path := range all {
+			if filepath.Dir(path) == filepath.Join(top, folder, "lua") {
+				of++
+			}
+		}
+		require.Greater(t, of, 1, folder)
 	}
 	return all
 }
