@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,25 +77,48 @@ func TestFiltersDecide(t *testing.T) {
 	})
 }
 
-// What filters decide of is told once in an answer, however many events of a batch ask for it.
+// What filters decide of is told once in an answer, however many events of a batch ask for it. With so many filters that the call is used up,
+// those behind the first wait for it instead. With their verdicts all of them come.
 func TestABatchAsksOnce(t *testing.T) {
 	t.Parallel()
-	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
-		b := newBundle(t, s, nil)
-		for i := range 20 {
-			b.filtered(fmt.Sprintf("lane%03d", i), fmt.Sprintf("v%d", i))
-		}
-		var events []*Event
-		for i := range pushLanes / 2 { // of one call: what comes in the next is behind what was asked
-			events = append(events, event(i))
-		}
-		first := b.push(events...)
-		for _, p := range first {
-			require.Equal(t, PushAsked, p.Outcome)
-			require.Equal(t, first[0].Asked, p.Asked)
-			require.Len(t, p.Asked.Filters, 20)
-		}
-	})
+	for name, row := range map[string]struct {
+		filters, events int
+		later           bool
+	}{"one call": {20, pushLanes / 2, false}, "several calls": {300, 100, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+				b := newBundle(t, s, nil)
+				for i := range row.filters {
+					b.filtered(fmt.Sprintf("lane%03d", i), fmt.Sprintf("v%03d", i))
+				}
+				var events []*Event
+				for i := range row.events {
+					events = append(events, event(i))
+				}
+				answers := b.push(events...)
+				asked := answers[0].Asked
+				require.Equal(t, PushAsked, answers[0].Outcome)
+				require.Len(t, asked.Filters, row.filters)
+				for _, p := range answers[1:] {
+					if row.later {
+						require.Equal(t, Pushed{Outcome: PushLater}, p)
+						continue
+					}
+					require.Equal(t, PushAsked, p.Outcome)
+					require.Equal(t, asked, p.Asked)
+				}
+				last := asked.Filters[row.filters-1].Lane
+				for _, e := range events {
+					e.Verdicts = asked.Signature + strings.Repeat("0", row.filters-1) + "1"
+				}
+				for i, p := range b.push(events...) {
+					require.Equal(t, Pushed{Outcome: PushNew, Job: events[i].Job, Timestamp: 1, Lanes: []string{last}}, p)
+				}
+				require.EqualValues(t, row.events, s.Client().ZCard(t.Context(), b.key("lane:"+last)).Val())
+			})
+		})
+	}
 }
 
 // Behind an event of a batch that is to be pushed again none is stored, in its call nor in the calls after it.
