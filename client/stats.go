@@ -24,6 +24,7 @@ type Stats struct {
 	Totals           StatsTotals   `json:"totals"`
 	Waiting          int           `json:"waiting"`
 	OldestDueSeconds float64       `json:"oldestDueSeconds"` // for how long the oldest delivery has been due that could be attempted now
+	FilterErrors     int           `json:"filterErrors,omitempty"` // of one webhook: events that its filter failed on, since it was set; they were delivered
 }
 
 // StatsBucket is what was attempted in one part of a window.

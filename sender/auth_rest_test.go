@@ -16,9 +16,8 @@ import (
 	"github.com/videocloud/webhooks/store"
 )
 
-// TestAuthByREST: what is public is shown, and the object that GET answers may be sent back as it is.
-func TestAuthByREST(t *testing.T) {
-	t.Parallel()
+// newREST is an API over a sender that delivers nothing. It returns how to ask it: the status, the data or the error, and the whole text.
+func newREST(t *testing.T) func(method, path, body string) (int, map[string]any, string) {
 	store, err := store.Open(config.Redis{URL: config.Memory}, store.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
@@ -26,7 +25,7 @@ func TestAuthByREST(t *testing.T) {
 	require.NoError(t, err)
 	h, err := api.New(api.Options{Service: s, Anonymous: true})
 	require.NoError(t, err)
-	do := func(method, path, body string) (int, map[string]any, string) {
+	return func(method, path, body string) (int, map[string]any, string) {
 		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
@@ -40,6 +39,12 @@ func TestAuthByREST(t *testing.T) {
 		}
 		return w.Code, answer.Data, string(text)
 	}
+}
+
+// TestAuthByREST: what is public is shown, and the object that GET answers may be sent back as it is.
+func TestAuthByREST(t *testing.T) {
+	t.Parallel()
+	do := newREST(t)
 	const start = `{"url":"https://hooks.example.com/","events":["*"],"secret":"your_webhook_secret",`
 	code, made, text := do("POST", "/webhooks", start+`"signing":"ed25519","auth":{"type":"oauth2","tokenUrl":"https://auth.example.com/token","clientId":"c","clientSecret":"very-secret","scope":"a b"}}`)
 	require.Equal(t, 201, code, text)

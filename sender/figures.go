@@ -31,7 +31,8 @@ type Stats struct {
 	Failed        int64
 	Waiting       int // deliveries that are due, or wait for their time
 	// OldestDue is for how long the oldest of them has been due. What waits for its own webhook, paused or asked to hold back, is not due.
-	OldestDue time.Duration
+	OldestDue    time.Duration
+	FilterErrors int // events on which the webhook's filter failed, since it was set; of one webhook only
 }
 
 // StatsBucket is what was attempted in one part of a window.
@@ -106,7 +107,7 @@ func (s *Sender) allStats(ctx context.Context, w Window, window queue.Window) (S
 func newStats(w Window, window queue.Window, f queue.Figures) Stats {
 	s := Stats{
 		Window: w, BucketSeconds: int(window.Bucket / time.Second), Buckets: make([]StatsBucket, len(f.Buckets)),
-		Waiting: f.Waiting, OldestDue: f.OldestDue,
+		Waiting: f.Waiting, OldestDue: f.OldestDue, FilterErrors: f.FilterErrors,
 	}
 	for i, b := range f.Buckets {
 		s.Buckets[i] = StatsBucket(b)

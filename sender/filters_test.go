@@ -100,10 +100,17 @@ func TestAFailingFilterLetsThroughAndIsCounted(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, store *Store) {
 		b := newBundle(t, store, nil)
-		w := b.filtered("data.sise > 10")
+		w, other := b.filtered("data.sise > 10"), b.having("http://127.0.0.1:1/", func(v *Settings) { v.Events = []string{"user.*"} })
+		inStats := func(id string) int {
+			s, err := b.WebhookStats(t.Context(), "default", id, WindowHour)
+			require.NoError(t, err)
+			return s.FilterErrors
+		}
 		for i := range 3 {
 			require.Equal(t, []string{w.ID}, b.goes(`{"size":1}`))
 			require.Equal(t, i+1, b.hook(w).FilterErrors)
+			require.Equal(t, i+1, inStats(w.ID))
+			require.Zero(t, inStats(other.ID))
 		}
 		require.Empty(t, b.goes(`{"sise":1}`))
 		require.Equal(t, 3, b.hook(w).FilterErrors)
@@ -112,6 +119,7 @@ func TestAFailingFilterLetsThroughAndIsCounted(t *testing.T) {
 		got := b.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.Filter = "data.size > 10"; return nil }})
 		require.Zero(t, got.FilterErrors)
 		require.Zero(t, b.hook(w).FilterErrors, "another filter's failures")
+		require.Zero(t, inStats(w.ID))
 	})
 }
 

@@ -41,6 +41,8 @@ type Figures struct {
 	// OldestDue is for how long the oldest job has been due that only its lane's own limits keep from being attempted: neither a pause nor
 	// what its endpoint asked for.
 	OldestDue time.Duration
+	// FilterErrors is on how many events the filter of a lane failed, since it was set; of a lane only.
+	FilterErrors int
 }
 
 // LaneFigures are those of one lane.
@@ -74,10 +76,12 @@ func (q *Queue) figures(ctx context.Context, w Window, whole bool, calls ...redi
 		r := newReply(cmd.Result())
 		at, open, kept := r.number(), r.text(), r.text()
 		waiting, late := int(r.number()), time.Duration(r.number())*time.Millisecond
+		failing := int(r.number())
 		if r.err != nil {
 			return f, r.err
 		}
 		now = max(now, at)
+		f.FilterErrors += failing
 		f.Waiting += waiting
 		f.OldestDue = max(f.OldestDue, late)
 		if err := collect(parts, w, whole, open, kept); err != nil {

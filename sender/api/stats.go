@@ -14,6 +14,7 @@ type stats struct {
 	Totals        statsTotals   `json:"totals"`
 	Waiting       int           `json:"waiting" doc:"Deliveries that wait, due or for their time."`
 	OldestDue     float64       `json:"oldestDueSeconds" doc:"For how long the oldest delivery has been due that could be attempted now; 0 where none is."`
+	FilterErrors  int           `json:"filterErrors,omitempty" doc:"Of one webhook: events that its filter failed on, since it was set. They were delivered."`
 }
 
 type statsBucket struct {
@@ -32,7 +33,7 @@ type statsTotals struct {
 func statsOf(s *sender.Stats) stats {
 	a := stats{
 		Window: s.Window, BucketSeconds: s.BucketSeconds, Buckets: make([]statsBucket, len(s.Buckets)),
-		Totals: statsTotals{s.Succeeded, s.Failed}, Waiting: s.Waiting, OldestDue: s.OldestDue.Truncate(time.Millisecond).Seconds(),
+		Totals: statsTotals{s.Succeeded, s.Failed}, Waiting: s.Waiting, OldestDue: s.OldestDue.Truncate(time.Millisecond).Seconds(), FilterErrors: s.FilterErrors,
 	}
 	for i, b := range s.Buckets {
 		a.Buckets[i] = statsBucket{At: seconds(b.At), Succeeded: b.Succeeded, Failed: b.Failed}

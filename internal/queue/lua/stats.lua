@@ -3,7 +3,8 @@
 -- KEYS[1] the shard
 -- ARGV[10] "lane", "account" or "all", ARGV[11] the lane's or account's name, "" for all
 -- Returns: now (ms), what is open and what is kept (see figures.lua; "" where nothing is), waiting, ms since the oldest job became due that
---   only its lane's own limits keep from being attempted (0: none is). Of all, the last two are 0: see gauges.lua.
+--   only its lane's own limits keep from being attempted (0: none is; of all, these two are 0: see gauges.lua), and the events on which the
+--   filter of the lane failed (0 but of a lane).
 
 local kind, name = ARGV[10], ARGV[11]
 
@@ -17,9 +18,10 @@ local function look_into(lane)
   if served(h[1]) then oldest = math.min(oldest, math.max(math.floor(tonumber(head[2])), held_until(lane, h[2], h[3]))) end
 end
 
-local open, kept
+local open, kept, failing
 if kind == 'lane' then
-  open, kept = call('HGET', base .. 'conf:' .. name, 'q'), call('GET', base .. 'figures:w:' .. name)
+  local h = call('HMGET', base .. 'conf:' .. name, 'q', 'fe')
+  open, failing, kept = h[1], h[2], call('GET', base .. 'figures:w:' .. name)
   look_into(name)
 elseif kind == 'account' then
   open, kept = call('HGET', base .. 'figures', name), call('GET', base .. 'figures:a:' .. name)
@@ -27,4 +29,4 @@ elseif kind == 'account' then
 else
   open, kept = call('HGET', base .. 'figures', '*'), call('GET', base .. 'figures:all')
 end
-return { now, open or '', kept or '', waiting_jobs, now - oldest }
+return { now, open or '', kept or '', waiting_jobs, now - oldest, tonumber(failing) or 0 }

@@ -188,6 +188,8 @@ export interface Stats {
   waiting: number;
   /** For how long the oldest delivery has been due that could be attempted now. */
   oldestDueSeconds: number;
+  /** Of one webhook: events that its filter failed on, since it was set. They were delivered. */
+  filterErrors?: number;
 }
 
 /** What was attempted in one part of a window. */

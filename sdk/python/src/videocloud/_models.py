@@ -318,6 +318,8 @@ class Stats:
     oldest_due_seconds: float
     #: Oldest first, the empty ones too; the last one is under way.
     buckets: List[StatsBucket] = _list('StatsBucket')
+    #: Of one webhook: events that its filter failed on, since it was set. They were delivered.
+    filter_errors: Optional[int] = None
 
 
 @dataclass(frozen=True)
