@@ -23,7 +23,7 @@ type Stats struct {
 	Buckets          []StatsBucket `json:"buckets"` // oldest first, the empty ones too; the last one is under way
 	Totals           StatsTotals   `json:"totals"`
 	Waiting          int           `json:"waiting"`
-	OldestDueSeconds float64       `json:"oldestDueSeconds"` // for how long the oldest delivery has been due that could be attempted now
+	OldestDueSeconds float64       `json:"oldestDueSeconds"`       // for how long the oldest delivery has been due that could be attempted now
 	FilterErrors     int           `json:"filterErrors,omitempty"` // of one webhook: events that its filter failed on, since it was set; they were delivered
 }
 
