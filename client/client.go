@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -51,7 +52,7 @@ type Client struct {
 
 	apiKey    string
 	baseURL   string
-	account   string
+	account   *string
 	userAgent string
 	timeout   time.Duration
 	retries   int
@@ -68,7 +69,7 @@ func WithBaseURL(u string) Option { return func(c *Client) { c.baseURL = u } }
 func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
 
 // WithAccount names the account, for keys that serve any.
-func WithAccount(name string) Option { return func(c *Client) { c.account = name } }
+func WithAccount(name string) Option { return func(c *Client) { c.account = &name } }
 
 // WithTimeout bounds each try of a request, its answer included; 0 is no bound. Default: [DefaultTimeout].
 func WithTimeout(d time.Duration) Option { return func(c *Client) { c.timeout = d } }
@@ -100,13 +101,12 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	if c.apiKey == "" {
 		return nil, errors.New("the API key is missing")
 	}
-	if strings.ContainsFunc(c.apiKey+c.account, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, errors.New("the API key and the account can't hold spaces, line breaks or anything but ASCII")
+	// What is wrong with a key or an address is said without showing it: errors end up in logs.
+	if !isVisibleASCII(c.apiKey) || c.account != nil && !isVisibleASCII(*c.account) {
+		return nil, errors.New("the API key and the account can't be empty, nor hold spaces, line breaks or anything but ASCII")
 	}
-	// What is wrong with it is said without showing it: errors end up in logs.
-	u, err := url.Parse(c.baseURL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil || strings.ContainsAny(c.baseURL, "?#") {
-		return nil, errors.New("base URL: write https://host, with a path if need be, and without user, query or fragment")
+	if !isBaseURL(c.baseURL) {
+		return nil, errors.New("base URL: write https://host in ASCII, with a path if need be, and without user, query or fragment")
 	}
 	c.baseURL = strings.TrimRight(c.baseURL, "/")
 	h := *c.http
@@ -123,4 +123,21 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	c.PortalLinks = &PortalLinks{c}
 	c.Accounts = &Accounts{c}
 	return c, nil
+}
+
+func isVisibleASCII(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+func isBaseURL(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil {
+		return false
+	}
+	if port := u.Port(); port != "" {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return false
+		}
+	}
+	return isVisibleASCII(s) && !strings.ContainsAny(s, `?#\`)
 }

@@ -102,8 +102,8 @@ func (c *Client) once(ctx context.Context, r request, out any) error {
 	if r.idempotencyKey != "" {
 		req.Header.Set("Idempotency-Key", r.idempotencyKey)
 	}
-	if c.account != "" {
-		req.Header.Set("X-VideoCloud-Account", c.account)
+	if c.account != nil {
+		req.Header.Set("X-VideoCloud-Account", *c.account)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

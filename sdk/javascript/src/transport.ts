@@ -63,9 +63,9 @@ export class Transport {
         throw new TypeError(`${name} can't be empty, nor hold spaces, line breaks or anything but ASCII`);
       }
     }
-    const baseUrl = options.baseUrl ?? environment('VIDEOCLOUD_BASE_URL') ?? defaultBaseUrl;
+    const baseUrl = options.baseUrl ?? (environment('VIDEOCLOUD_BASE_URL') || defaultBaseUrl);
     if (!isBaseUrl(baseUrl)) {
-      throw new TypeError('baseUrl: write https://host, with a path if need be, and without user, query or fragment');
+      throw new TypeError('baseUrl: write https://host in ASCII, with a path if need be, and without user, query or fragment');
     }
     this.#baseUrl = baseUrl.replace(/\/+$/, '');
     this.#account = options.account;
@@ -147,11 +147,12 @@ export class Transport {
   }
 }
 
+/** URL alone takes more: it leaves out line breaks, cuts off spaces and turns backslashes round. */
 function isBaseUrl(text: unknown): text is string {
-  if (typeof text !== 'string' || !/^https?:\/\/[^/]/.test(text)) return false;
+  if (typeof text !== 'string' || !/^https?:\/\/[!-~]+$/i.test(text) || /^[^/]+\/{3}/.test(text)) return false;
   try {
     const url = new URL(text);
-    return url.username === '' && url.password === '' && !/[?#]/.test(text);
+    return url.username === '' && url.password === '' && !/[?#\\]/.test(text);
   } catch {
     return false;
   }

@@ -1,3 +1,4 @@
+import ast
 import base64
 import hashlib
 import hmac
@@ -93,6 +94,11 @@ class Package(unittest.TestCase):
     def test_exports_what_it_says(self):
         for name in videocloud.__all__:
             self.assertTrue(hasattr(videocloud, name), name)
+
+    def test_its_syntax_is_of_python_3_9(self):
+        for source in Path(videocloud.__file__).parent.glob('*.py'):
+            with self.subTest(source.name):
+                ast.parse(source.read_text('utf-8'), feature_version=(3, 9))
 
     def test_is_typed(self):
         self.assertTrue((Path(videocloud.__file__).parent / 'py.typed').is_file())

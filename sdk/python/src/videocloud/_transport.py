@@ -45,23 +45,26 @@ class Transport:
         ssl_context: Optional[ssl.SSLContext],
         http: Optional[HTTP],
     ) -> None:
-        api_key = api_key or os.environ.get('VIDEOCLOUD_API_KEY')
+        # What is wrong with a key or an address is said without showing it: errors end up in logs.
+        if api_key is None:
+            api_key = os.environ.get('VIDEOCLOUD_API_KEY')
         if not api_key:
             raise ValueError('api_key is missing: VideoCloud(api_key=…), or set VIDEOCLOUD_API_KEY')
-        if not all('!' <= c <= '~' for c in api_key + (account or '')):
-            raise ValueError("api_key and account can't hold spaces, line breaks or anything but ASCII")
-        base_url = base_url or os.environ.get('VIDEOCLOUD_BASE_URL') or 'https://api.videocloud.com'
+        for name, value in (('api_key', api_key), ('account', account)):
+            if value is not None and not (value and all('!' <= c <= '~' for c in value)):
+                raise ValueError(f"{name} can't be empty, nor hold spaces, line breaks or anything but ASCII")
+        if base_url is None:
+            base_url = os.environ.get('VIDEOCLOUD_BASE_URL') or 'https://api.videocloud.com'
         try:
             parts = urlsplit(base_url)
             parts.port  # noqa: B018: it is read for its error
         except ValueError:
             raise ValueError('base_url: its host or port is none') from None
-        # What is wrong with it is said without showing it: errors end up in logs.
         if (
             parts.scheme not in ('http', 'https') or not parts.hostname or '@' in parts.netloc
-            or '?' in base_url or '#' in base_url or not all('!' <= c <= '~' for c in base_url)
+            or any(c in '?#\\' or not '!' <= c <= '~' for c in base_url)
         ):  # fmt: skip
-            raise ValueError('base_url: write https://host, with a path if need be, and without user, query or fragment')
+            raise ValueError('base_url: write https://host in ASCII, with a path if need be, and without user, query or fragment')
         self._path = parts.path.rstrip('/')
         self._max_retries = max_retries
         self._connections: Exchange
