@@ -189,8 +189,18 @@ func roundPublisher(ctx context.Context, o options, set bool) (perSecond float64
 	if err := c.hear(&ready); err != nil {
 		return 0, err
 	}
+	before := server.cpu(ctx)
 	if err := c.ask("go", &used); err != nil {
 		return 0, err
+	}
+	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(o.n) }
+	what := "library"
+	if set {
+		what = "SET"
+	}
+	progress("%s: CPU %.1f µs an event, Redis %.1f", what, used.CPUMS*1000/float64(o.n), each(server.cpu(ctx)-before))
+	if !set {
+		server.statsTo(ctx, o.profile, "publisher")
 	}
 	return float64(o.n) / used.Seconds, nil
 }

@@ -3,7 +3,9 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,5 +105,51 @@ func TestOneLaneGetsEverySlot(t *testing.T) {
 		eventually(t, "they count as slow", func() bool { return time.Now().After(slow) })
 		b.push(many("app", 40)[15:]...)
 		eventually(t, "every slot", func() bool { return d.InFlight() == 20 })
+	})
+}
+
+// With thousands of slots and hundreds of lanes, one of which has half of all work and some of which hang, the others' jobs are all under way long
+// before the large one's are: it has no more slots than its own bound.
+func TestOneLaneWithHalfOfAllWork(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		const lanes, each, hanging, perLane = 200, 4, 4, 16
+		b := newBundle(t, s, func(l *Limits) { l.InFlight = perLane })
+		b.lane("large", "w", perLane)
+		for some := range slices.Chunk(many("large", lanes*each), 100) {
+			b.push(some...)
+		}
+		name := func(i int) string { return fmt.Sprint("small", i) }
+		for i := range lanes {
+			b.lane(name(i), "w", perLane)
+			b.push(many(name(i), each)...)
+		}
+		hangs := map[string]bool{}
+		for i := range hanging {
+			hangs[name(i*lanes/hanging)] = true
+		}
+		var large, small atomic.Int64
+		goOn := make(chan struct{})
+		d := b.dispatch(Options{Concurrency: 4096, PerLane: perLane, Handler: func(ctx context.Context, j *Job) Outcome {
+			switch {
+			case hangs[j.Lane]:
+				return hang(ctx, j)
+			case j.Lane != "large":
+				small.Add(1)
+				return Outcome{Kind: Succeeded}
+			}
+			large.Add(1)
+			defer large.Add(-1)
+			select {
+			case <-goOn:
+			case <-ctx.Done():
+			}
+			return Outcome{Kind: Succeeded}
+		}})
+		eventually(t, "the small lanes' jobs have ended beside the large lane's first", func() bool { return small.Load() == (lanes-hanging)*each })
+		b.quiet(d)
+		require.EqualValues(t, perLane, large.Load())
+		close(goOn)
+		eventually(t, "all but those that hang have ended", func() bool { return b.waitingCount() == 0 && d.InFlight() == hanging*each })
 	})
 }
