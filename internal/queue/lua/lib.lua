@@ -99,8 +99,16 @@ local IDX_TTL = math.max(C.id_ttl, C.age)
 local EVENTS_TTL = math.max(C.id_ttl, C.open_ttl, C.kept > C.id_ttl and C.open_ttl + C.kept or 0)
 
 -- int writes a number for Redis. Left to itself, a script writes all the digits that a float could have, which takes longer than
--- most commands.
-local function int(n) return string.format('%.0f', n) end
+-- most commands; and even like this it takes as long as a short one, so each number is written once in a call.
+local written = {}
+local function int(n)
+  local text = written[n]
+  if not text then
+    text = string.format('%.0f', n)
+    written[n] = text
+  end
+  return text
+end
 local now_text = int(now)
 
 -- The place of a lane that was just served, behind all others that can be served now: to the microsecond, as a millisecond

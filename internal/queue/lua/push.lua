@@ -140,9 +140,11 @@ local function queue(lane, job)
   end
 end
 
+local tick = int(next_look())
+
 -- look_at_new has those lanes looked at that have had nothing to wait for too long.
 local function look_at_new(to)
-  local looks, tick = {}, int(next_look())
+  local looks = {}
   for _, lane in ipairs(to) do
     local s = stand(lane)
     if s.waiting == 0 and s.status and s.status ~= 'deleted' then
@@ -162,9 +164,24 @@ local function offer_lanes()
   places = {}
 end
 
+-- one_lane is fan_out for an event with one lane, as most are: the same without lists.
+local function one_lane(job, lane)
+  local s = stand(lane)
+  if s.waiting == 0 and s.status and s.status ~= 'deleted' then call('ZADD', base .. 'ages', 'LT', tick, lane) end
+  used = used + (refuses(s) and REFUSAL or 1)
+  local why, kept = queue(lane, job)
+  if not why then
+    waited = waited + 1
+    return STATE.pending, 1, 0, ''
+  end
+  if why == 'gone' then return STATE.cancelled, 0, 0, '' end
+  return STATE.failed, 0, kept and 1 or 0, lane .. ':' .. why .. ' '
+end
+
 -- fan_out queues a job in those of its lanes, from a byte of them on, that this call has room for. It returns the states of the job in
 -- these, how many of them take it, how many keep it as failed, those that refused it, and the byte at which the next call goes on: nil for none.
 local function fan_out(job, lanes, from)
+  if from == 1 and lanes ~= '' and not string.find(lanes, ' ', 1, true) then return one_lane(job, lanes) end
   local part, states, open, dead, refused = {}, {}, 0, 0, ''
   local rest
   for at, lane in string.gmatch(string.sub(lanes, from), '()(%S+)') do
@@ -246,9 +263,14 @@ local listed = {} -- accounts with a new event
 local function list(account, job, kind)
   if account == '' or string.sub(account, 1, 1) == '~' then return now end
   local key = base .. 'events:' .. account
-  local id = call('XADD', key, 'MINID', '~', since(EVENTS_TTL), '*', 'j', job, 'y', kind)
-  if not listed[account] then call('PEXPIRE', key, EVENTS_TTL + SWEEP) end
-  listed[account] = true
+  local id
+  if listed[account] then
+    id = call('XADD', key, '*', 'j', job, 'y', kind)
+  else
+    id = call('XADD', key, 'MINID', '~', since(EVENTS_TTL), '*', 'j', job, 'y', kind)
+    call('PEXPIRE', key, int(EVENTS_TTL + SWEEP))
+    listed[account] = true
+  end
   local time = time_of(id)
   return time < now + 1000 and time or now
 end
@@ -313,8 +335,9 @@ local function targets(lane, except, topics, like, verdicts)
     taken, failing = decided(to.filters, verdicts)
     lanes, count = join(table.concat(taken, ' '), lanes), count + #taken
   end
+  if except == '' then return lanes, count, failing end
   local from, till = string.find(' ' .. lanes .. ' ', ' ' .. except .. ' ', 1, true)
-  if except == '' or not from then return lanes, count, failing end
+  if not from then return lanes, count, failing end
   return join(string.sub(lanes, 1, math.max(from - 2, 0)), string.sub(lanes, till)), count - 1, failing
 end
 
@@ -347,7 +370,8 @@ for i = 1, tonumber(ARGV[10]) do
   if used >= MOST_LANES or draining and own ~= 'on' then break end
   local kind, timestamp, given, digest = ARGV[at + 6], ARGV[at + 7], ARGV[at + 8], ARGV[at + 9]
   local outcome, lanes, refused, more = 'new', '', '', false
-  local lane, of = string.match(ARGV[at + 10], '^([^!]*)!?(.*)$')
+  local lane, of = ARGV[at + 10], ''
+  if lane ~= '' then lane, of = string.match(lane, '^([^!]*)!?(.*)$') end
   local seen, e
   if own == '' then seen, e = known(account, id, own_job) end
   if own == 'on' then
@@ -388,7 +412,8 @@ for i = 1, tonumber(ARGV[10]) do
   end
   if outcome == 'asked' or outcome == 'taken' then behind[account] = true end
   if more then used = MOST_LANES end -- nothing overtakes it
-  for _, v in ipairs({ outcome, job, timestamp, lanes, refused, more and '1' or '' }) do reply[#reply + 1] = v end
+  local n = #reply
+  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5], reply[n + 6] = outcome, job, timestamp, lanes, refused, more and '1' or ''
 end
 
 waiting(waited)
