@@ -156,7 +156,9 @@ func (a *API) readKey(o option) error {
 		return err
 	}
 	if o.NextArg() {
-		k.Account = o.Val()
+		if k.Account = o.Val(); k.Account == "" {
+			return o.Err("api_key: the account is empty; name one, or leave it out for the account default")
+		}
 	}
 	if o.CountRemainingArgs() > 0 {
 		var roles []string

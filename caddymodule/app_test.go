@@ -108,6 +108,13 @@ func TestBadJSON(t *testing.T) {
 		"memory and password":    {`{"redis":{"url":"memory","password":"hunter2"}}`, `{"handler":"webhook_api","anonymous":true}`, "password: it can't be with this memory"},
 		"anonymous and a key":    {`{"sender":{}}`, `{"handler":"webhook_api","anonymous":true,"keys":[{"key":"k"}]}`, "anonymous"},
 		"the same key twice":     {`{"sender":{}}`, `{"handler":"webhook_api","keys":[{"key":"k"},{"key":"k","role":"read"}]}`, "number 2 is the same key as number 1"},
+		"too short a timeout":    {`{"sender":{"timeout":1}}`, `{"handler":"webhook_api","anonymous":true}`, "timeout: at least 1ms, not 1ns"},
+		"too short a history":    {`{"sender":{"history_age":1}}`, `{"handler":"webhook_api","anonymous":true}`, "history: at least 1ms"},
+		"too short to disable":   {`{"sender":{"disable_after":1}}`, `{"handler":"webhook_api","anonymous":true}`, "disable_after: at least 1ms"},
+		"a proxy's path":         {`{"sender":{"proxy":"http://127.0.0.1/a"}}`, `{"handler":"webhook_api","anonymous":true}`, "no path"},
+		"no port of a store":     {`{"redis":{"url":"redis://127.0.0.1:99999"}}`, `{"handler":"webhook_api","anonymous":true}`, "no port that there is"},
+		"settings in a URL":      {`{"redis":{"url":"rediss://127.0.0.1?skip_verify=true"}}`, `{"handler":"webhook_api","anonymous":true}`, "and nothing else"},
+		"no room":                {`{"redis":{"local":{"maxmemory":1024}}}`, `{"handler":"webhook_api","anonymous":true}`, "maxmemory: at least 1MiB"},
 		"redis without name":     {`{"redis":{"url":"redis://localhost"}}`, `{"handler":"webhook_receiver","secrets":["s"]}`, "name"},
 	} {
 		t.Run(name, func(t *testing.T) {

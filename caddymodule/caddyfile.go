@@ -131,12 +131,27 @@ func (o option) flag(field *bool) error {
 	return nil
 }
 
-// word reads one argument.
-func (o option) word(fields ...*string) error {
+// text reads one argument, which may be empty.
+func (o option) text(fields ...*string) error {
 	if !o.Args(fields...) {
 		return o.argErr()
 	}
 	return nil
+}
+
+// word reads one argument that says something: an empty one would pass for an option that was left out.
+func (o option) word(fields ...*string) error {
+	if err := o.text(fields...); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(fields, func(f *string) bool { return *f == "" }) {
+		return o.empty()
+	}
+	return nil
+}
+
+func (o option) empty() error {
+	return o.Errf("%s is empty; give it a value, or leave the option out", o.name)
 }
 
 // words adds one argument or more.
@@ -144,6 +159,9 @@ func (o option) words(field *[]string) error {
 	args := o.RemainingArgs()
 	if len(args) == 0 {
 		return o.argErr()
+	}
+	if slices.Contains(args, "") {
+		return o.empty()
 	}
 	*field = append(*field, args...)
 	return nil
@@ -202,13 +220,13 @@ func (o option) size(field *int64) error {
 	return nil
 }
 
-// duration reads a duration of more than zero.
+// duration reads a duration of a millisecond or more.
 func (o option) duration(field *caddy.Duration) error {
 	var text string
 	if err := o.word(&text); err != nil {
 		return err
 	}
-	return o.parseDuration(text, 1, field)
+	return o.parseDuration(text, config.ShortestDuration, field)
 }
 
 // durations reads a list of durations, zero among them.
@@ -232,7 +250,7 @@ func (o option) parseDuration(text string, least time.Duration, field *caddy.Dur
 		return o.Errf("%s: %q is not a duration such as 15s or 5m", o.name, text)
 	}
 	if d < least {
-		return o.Errf("%s: %q is too short", o.name, text)
+		return o.Errf("%s: %q is too short: at least %s", o.name, text, config.FormatDuration(least))
 	}
 	*field = caddy.Duration(d)
 	return nil

@@ -64,7 +64,9 @@ func parseReceiver(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) 
 	p := receiverParser{Helper: h, receiver: new(Receiver), given: written{}}
 	directive := newOption(caddyfile.Segment{h.Token()})
 	if h.NextArg() {
-		p.scheme = h.Val()
+		if p.scheme = h.Val(); p.scheme == "" {
+			return nil, h.Err("scheme is empty; give it a value, or leave it out")
+		}
 		p.receiver.Secrets = h.RemainingArgs()
 		notePlaces(p.receiver.Secrets, h.File(), directive.Line())
 	}
@@ -120,7 +122,7 @@ func (p *receiverParser) readTolerance(o option) error {
 	if text == "off" {
 		return o.flag(&p.receiver.ToleranceOff)
 	}
-	return o.parseDuration(text, 1, &p.receiver.Tolerance)
+	return o.parseDuration(text, config.ShortestTolerance, &p.receiver.Tolerance)
 }
 
 func (p *receiverParser) readName(o option) error {
@@ -148,7 +150,7 @@ func (p *receiverParser) readScheme(o option) error {
 	p.schemeOptions = map[string]string{}
 	return parseBlock(o.Dispenser, func(o option) error {
 		var value string
-		if err := o.word(&value); err != nil {
+		if err := o.text(&value); err != nil {
 			return err
 		}
 		p.schemeOptions[o.name] = schemeTemplate.Replace(value)

@@ -141,7 +141,9 @@ func (r *Redis) unmarshalCaddyfile(o option) error {
 	case o.Val() == config.Local:
 		r.Local = new(LocalRedis)
 		if o.NextArg() {
-			r.Local.Dir = o.Val()
+			if r.Local.Dir = o.Val(); r.Local.Dir == "" {
+				return o.Err("redis: local: the folder is empty; name one, or leave it out for one in Caddy's data folder")
+			}
 		}
 		err = parseBlock(o.Dispenser, given.note(r.localOptions().read))
 	default:

@@ -86,3 +86,7 @@ func retryTable(option string, table []time.Duration) error {
 }
 
 var errNegative = errors.New("must not be negative")
+
+func tooShort(option string, d time.Duration) error {
+	return fmt.Errorf("%s: at least %s, not %s", option, FormatDuration(ShortestDuration), d)
+}

@@ -7,6 +7,13 @@ import (
 	"time"
 )
 
+// ShortestDuration is the least that an option which is a duration may be: the store counts in milliseconds, and no
+// timeout below one leaves time for anything. Delays of a retry table may be 0.
+const ShortestDuration = time.Millisecond
+
+// ShortestTolerance is the least that a tolerance may be: signed timestamps are mostly whole seconds.
+const ShortestTolerance = time.Second
+
 var days = regexp.MustCompile(`[0-9]*\.?[0-9]+d`)
 
 // ParseDuration reads a duration as [time.ParseDuration] does, and takes d for days of 24 hours as well: 2d, 1d12h.

@@ -82,7 +82,7 @@ func (s *Sender) validateMail() error {
 		}
 	}
 	if s.NotifySlack != "" {
-		if u, err := url.Parse(s.NotifySlack); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		if u, ok := parseURL(s.NotifySlack, "http", "https"); !ok || u.User != nil {
 			return errors.New("notify_slack: write the https:// address of an incoming webhook")
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -151,6 +152,8 @@ func CheckMethods(methods []string) error {
 	return nil
 }
 
+var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
 var receiverName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // Validate reports the first setting that can't work, naming its option. No error contains a secret.
@@ -160,21 +163,21 @@ func (r *Receiver) Validate() error {
 		return fmt.Errorf("name: %q is not a name; use letters, digits, dots, dashes and underscores, 64 at most", r.Name)
 	}
 	for i, s := range r.Secrets {
-		if s == "" {
+		if strings.TrimSpace(s) == "" {
 			return fmt.Errorf("secret: number %d is empty", i+1)
 		}
 	}
 	if r.Tolerance != 0 && r.ToleranceOff {
 		return conflict("tolerance", "tolerance off", "one judges the age of a timestamp, the other does not; remove one of them")
 	}
-	if r.Tolerance < 0 {
-		return fmt.Errorf("tolerance: %w; write off to accept any age", errNegative)
+	if r.Tolerance != 0 && r.Tolerance < ShortestTolerance {
+		return fmt.Errorf("tolerance: at least %s, not %s; write off to accept any age", ShortestTolerance, r.Tolerance)
 	}
 	if r.MaxSize <= 0 {
 		return errors.New("max_size: must be more than zero")
 	}
-	if r.ReadTimeout <= 0 {
-		return errors.New("read_timeout: must be more than zero")
+	if r.ReadTimeout < ShortestDuration {
+		return tooShort("read_timeout", r.ReadTimeout)
 	}
 	if r.MaxUnfinished <= 0 {
 		return errors.New("max_unfinished: must be more than zero")
@@ -192,8 +195,14 @@ func (r *Receiver) Validate() error {
 	if p := r.Dedup.IDPointer; p != "" && p[0] != '/' {
 		return fmt.Errorf("dedup: id json: a pointer starts with a slash, such as /id; got %q", p)
 	}
-	if r.Dedup.TTL <= 0 || r.Dedup.Timeout <= 0 {
-		return errors.New("dedup: ttl and timeout must be more than zero")
+	if h := r.Dedup.IDHeader; h != "" && !headerName.MatchString(h) {
+		return fmt.Errorf("dedup: id header: %q is not the name of a header", h)
+	}
+	if r.Dedup.TTL < ShortestDuration {
+		return tooShort("dedup: ttl", r.Dedup.TTL)
+	}
+	if r.Dedup.Timeout < ShortestDuration {
+		return tooShort("dedup: timeout", r.Dedup.Timeout)
 	}
 	if r.Dedup.Lease < time.Second {
 		return errors.New("dedup: lease: at least 1s")
@@ -211,8 +220,11 @@ func (r *Receiver) Validate() error {
 		if q.Ordered && q.Concurrency > 1 {
 			return errors.New("queue: ordered and concurrency: with ordered one event is delivered at a time; leave concurrency out")
 		}
-		if q.Timeout <= 0 || q.Concurrency <= 0 || q.MaxLength <= 0 {
-			return errors.New("queue: timeout, concurrency and max_length must be more than zero")
+		if q.Timeout < ShortestDuration {
+			return tooShort("queue: timeout", q.Timeout)
+		}
+		if q.Concurrency <= 0 || q.MaxLength <= 0 {
+			return errors.New("queue: concurrency and max_length must be more than zero")
 		}
 		if span := q.retrySpan(); span > MaxQueueAge || span < 0 {
 			return conflict("queue: retry", "age that a waiting event may have", "the table takes more than %s; shorten it", FormatDuration(MaxQueueAge))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,8 +110,11 @@ func (r *Redis) Validate() error {
 		if u.Scheme != "redis" && u.Scheme != "rediss" {
 			return fmt.Errorf("redis: the URL must start with redis:// or rediss://, or be the word memory; got scheme %q", u.Scheme)
 		}
-		if host := u.Hostname(); host == "" || strings.Contains(host, ":") && !strings.HasPrefix(u.Host, "[") {
-			return errors.New("redis: the URL names no host, or more than one port; write redis://host:6379/0")
+		if host := u.Hostname(); host == "" || strings.Contains(host, ":") && !strings.HasPrefix(u.Host, "[") || !portFits(u) {
+			return errors.New("redis: the URL names no host, or no port that there is; write redis://host:6379/0")
+		}
+		if !database.MatchString(u.Path) || u.RawQuery != "" || u.Fragment != "" {
+			return errors.New("redis: what follows the host in the URL is the number of a database, and nothing else; write redis://host:6379/0, and settings into a block")
 		}
 	}
 	for i, a := range r.Addresses {
@@ -127,8 +131,8 @@ func (r *Redis) Validate() error {
 	if r.Replicas < 0 {
 		return fmt.Errorf("redis: replicas: %w", errNegative)
 	}
-	if r.Timeout < 0 {
-		return fmt.Errorf("redis: timeout: %w", errNegative)
+	if r.Timeout != 0 && r.Timeout < ShortestDuration {
+		return tooShort("redis: timeout", r.Timeout)
 	}
 	if t := r.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
 		return errors.New("redis: tls: cert and key go together")
@@ -197,6 +201,12 @@ func (r *Redis) inURL() (p urlParts) {
 	return p
 }
 
+// database is the path of a Redis URL.
+var database = regexp.MustCompile(`^/?([0-9]{1,9})?$`)
+
+// leastMemory is what a server that holds nothing takes, about.
+const leastMemory = 1 << 20
+
 func checkAddress(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil && !strings.Contains(address, ":") {
@@ -226,8 +236,10 @@ func (r *Redis) validateLocal() error {
 		return fmt.Errorf("redis: fsync: it is always or everysec, not %q", l.Fsync)
 	case l.MaxMemory < 0:
 		return fmt.Errorf("redis: maxmemory: %w", errNegative)
-	case r.Timeout < 0:
-		return fmt.Errorf("redis: timeout: %w", errNegative)
+	case l.MaxMemory > 0 && l.MaxMemory < leastMemory:
+		return errors.New("redis: maxmemory: at least 1MiB: an empty server needs as much, and would refuse every event")
+	case r.Timeout != 0 && r.Timeout < ShortestDuration:
+		return tooShort("redis: timeout", r.Timeout)
 	}
 	if other != "" {
 		return conflict("redis: "+other, "local", "a server of our own is one, and nobody else connects to it; remove one of both")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -114,19 +113,27 @@ func (s *Sender) Validate() error {
 	}
 	for _, o := range []struct {
 		name  string
-		value int64
+		value int
 	}{
-		{"timeout", int64(s.Timeout)}, {"per_webhook", int64(s.PerWebhook)},
-		{"max_pending", int64(s.MaxPending)}, {"max_pending_account", int64(s.MaxPendingAccount)}, {"max_age", int64(s.MaxAge)},
-		{"retention_succeeded", int64(s.RetentionSucceeded)}, {"retention_failed", int64(s.RetentionFailed)},
-		{"history", int64(s.HistoryEntries)}, {"history", int64(s.HistoryAge)},
+		{"per_webhook", s.PerWebhook}, {"max_pending", s.MaxPending}, {"max_pending_account", s.MaxPendingAccount}, {"history", s.HistoryEntries},
 	} {
 		if o.value <= 0 {
 			return fmt.Errorf("%s: must be more than zero", o.name)
 		}
 	}
-	if s.DisableAfter < 0 {
-		return errors.New("disable_after: must be more than zero; leave it out to disable no webhook")
+	for _, o := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"timeout", s.Timeout}, {"max_age", s.MaxAge}, {"retention_succeeded", s.RetentionSucceeded},
+		{"retention_failed", s.RetentionFailed}, {"history", s.HistoryAge},
+	} {
+		if o.value < ShortestDuration {
+			return tooShort(o.name, o.value)
+		}
+	}
+	if s.DisableAfter != 0 && s.DisableAfter < ShortestDuration {
+		return fmt.Errorf("%w; leave it out to disable no webhook", tooShort("disable_after", s.DisableAfter))
 	}
 	if s.Concurrency < 0 {
 		return errors.New("concurrency: must be more than zero; leave it out for as many as pay")
@@ -135,18 +142,17 @@ func (s *Sender) Validate() error {
 		return err
 	}
 	if s.Proxy != "" {
-		u, err := url.Parse(s.Proxy)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5") {
-			return errors.New("proxy: write http://, https:// or socks5:// and a host")
+		u, ok := parseURL(s.Proxy, "http", "https", "socks5")
+		if !ok || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+			return errors.New("proxy: write http://, https:// or socks5:// and a host, with its port where it is another, and no path")
 		}
 	}
 	if _, err := s.Keys(); err != nil {
 		return err
 	}
 	if s.NotifyURL != "" {
-		u, err := url.Parse(s.NotifyURL)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return errors.New("notify_url: write https:// and a host")
+		if u, ok := parseURL(s.NotifyURL, "http", "https"); !ok || u.User != nil {
+			return errors.New("notify_url: write https:// and a host, without a user or a password")
 		}
 		if len(s.NotifySecret) < MinSecretSize {
 			return fmt.Errorf("notify_url: its secret needs at least %d bytes", MinSecretSize)
@@ -156,9 +162,9 @@ func (s *Sender) Validate() error {
 		return err
 	}
 	if s.PortalURL != "" {
-		u, err := url.Parse(s.PortalURL)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.ContainsAny(s.PortalURL, "#?") {
-			return errors.New("portal_url: write https://, a host and the portal's path, without a query or a fragment, such as https://hooks.example.com/console/portal/")
+		u, ok := parseURL(s.PortalURL, "http", "https")
+		if !ok || u.User != nil || strings.ContainsAny(s.PortalURL, "#?") {
+			return errors.New("portal_url: write https://, a host and the portal's path, without a user, a query or a fragment, such as https://hooks.example.com/console/portal/")
 		}
 	}
 	if !brandWord.MatchString(s.Brand) {

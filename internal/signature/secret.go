@@ -25,8 +25,8 @@ const whsec = "whsec_"
 // decode returns the key, or why there is none. An empty key never leaves it: whoever signs with the
 // empty key would be let in.
 func (e secretEncoding) decode(secret string) (key []byte, why string) {
-	if secret == "" {
-		return nil, "it is empty"
+	if strings.TrimSpace(secret) == "" {
+		return nil, "it is empty" // blanks and line ends alone are a file that somebody emptied, not a secret
 	}
 	if e == secWhsec || e == secAuto {
 		if rest, ok := strings.CutPrefix(secret, "v1,"); ok && strings.HasPrefix(rest, whsec) {

@@ -1,0 +1,25 @@
+package config
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+)
+
+// parseURL reads a URL of one of the schemes that has a host, and a port that there is where it names one.
+func parseURL(text string, schemes ...string) (*url.URL, bool) {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || !slices.Contains(schemes, u.Scheme) || !portFits(u) {
+		return nil, false
+	}
+	return u, true
+}
+
+// portFits reports whether the URL's port, where it has one, is from 1 to 65535: url.Parse takes any digits.
+func portFits(u *url.URL) bool {
+	if u.Port() == "" {
+		return true
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0
+}
