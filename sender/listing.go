@@ -58,7 +58,8 @@ func (s *Sender) Deliveries(ctx context.Context, account, webhookID string, f De
 	return s.list(ctx, shard, account, r.lane, f)
 }
 
-// AccountDeliveries is [Sender.Deliveries] over all webhooks of an account. What went to deleted ones is with its event only.
+// AccountDeliveries is [Sender.Deliveries] over all webhooks that an account has or had. It lists what came as long as events are listed, and of what
+// is older, as long as it can be sent again, what failed.
 func (s *Sender) AccountDeliveries(ctx context.Context, account string, f DeliveryFilter) (items []Delivery, next string, err error) {
 	if err := f.check(); err != nil {
 		return nil, "", err
@@ -99,13 +100,12 @@ func (f *DeliveryFilter) check() (err error) {
 
 // list reads a page of a webhook, or of an account where lane is "".
 func (s *Sender) list(ctx context.Context, shard int, account, lane string, f DeliveryFilter) (items []Delivery, next string, err error) {
-	place, err := readListPlace(f.Cursor)
-	if err != nil {
-		return nil, "", err
-	}
 	q := queue.ListFilter{
-		Account: account, Lane: lane, State: stateOf(f.State), Type: f.Event, Since: f.Since, Until: f.Until, After: place,
+		Account: account, Lane: lane, State: stateOf(f.State), Type: f.Event, Since: f.Since, Until: f.Until,
 		Most: f.Limit, Through: scanPerPage, Entries: s.c.HistoryEntries,
+	}
+	if q.After, err = readListPlace(f.Cursor, &q); err != nil {
+		return nil, "", err
 	}
 	isFull := f.Event == "" && (f.State == "" || f.State == StateFailed)
 	items = []Delivery{}
@@ -122,8 +122,20 @@ func (s *Sender) list(ctx context.Context, shard int, account, lane string, f De
 		if more == nil {
 			return false, nil
 		}
+		if isFull && len(items) == f.Limit && more.ID == "" {
+			// No page with nothing on it where nothing is older than events are listed.
+			older := q
+			older.After, older.Most = *more, 1
+			found, rest, err := s.queue.List(ctx, shard, older)
+			if err != nil {
+				return false, s.unavailable("read", err)
+			}
+			if len(found) == 0 && rest == nil {
+				return false, nil
+			}
+		}
 		if !isFull || len(items) == f.Limit {
-			next = writeCursor(more.ID + ":" + more.Lane)
+			next = writeListPlace(more, &q)
 			return false, nil
 		}
 		q.After, q.Most = *more, f.Limit-len(items)
@@ -183,16 +195,58 @@ func (s *Sender) deliveriesOfEvent(ctx context.Context, account string, f Delive
 	return items, "", nil
 }
 
-func readListPlace(cursor string) (queue.ListPlace, error) {
+// A cursor of a list is a place in what the list is read from, which is another where only failed deliveries are asked for: such a cursor begins
+// with cursorFailed. Where an account's list has come to what is older than its events are, the cursor begins with cursorOlder and says so.
+const (
+	cursorFailed = "failed"
+	cursorOlder  = "older"
+)
+
+func writeListPlace(p *queue.ListPlace, q *queue.ListFilter) string {
+	parts := []string{p.ID, p.Lane}
+	switch {
+	case q.State == queue.StateFailed:
+		parts = []string{cursorFailed, p.ID, p.Lane, p.Job}
+	case p.Before > 0:
+		parts = []string{cursorOlder, strconv.FormatInt(p.Before, 10), p.ID, p.Lane}
+	}
+	return writeCursor(strings.Join(parts, ":"))
+}
+
+// readListPlace reads the cursor of such a list. One of another kind of list is none.
+func readListPlace(cursor string, q *queue.ListFilter) (p queue.ListPlace, err error) {
 	text, err := readCursor(cursor)
 	if err != nil || text == "" {
-		return queue.ListPlace{}, err
+		return p, err
 	}
-	id, lane, ok := strings.Cut(text, ":")
-	if !ok || !validStreamID(id) || len(lane) != laneLength {
+	parts := strings.Split(text, ":")
+	valid := func() bool { return validStreamID(p.ID) && len(p.Lane) == laneLength }
+	switch failed := q.State == queue.StateFailed; {
+	case failed && len(parts) == 4 && parts[0] == cursorFailed:
+		p.ID, p.Lane, p.Job = parts[1], parts[2], parts[3]
+		_, idErr := strconv.ParseUint(p.ID, 10, 53)
+		_, ok := queue.JobBytes(p.Job)
+		valid = func() bool { return idErr == nil && ok && len(p.Lane) == laneLength }
+	case !failed && q.Lane == "" && len(parts) == 4 && parts[0] == cursorOlder:
+		p.ID, p.Lane = parts[2], parts[3]
+		if p.Before, err = strconv.ParseInt(parts[1], 10, 53); err != nil || p.Before <= 0 {
+			return queue.ListPlace{}, errCursor
+		}
+		if p.ID == "" && p.Lane == "" { // at their beginning
+			return p, nil
+		}
+	case !failed && len(parts) == 2:
+		p.ID, p.Lane = parts[0], parts[1]
+		if q.Lane == "" && p.Lane == "" { // behind an event
+			valid = func() bool { return validStreamID(p.ID) }
+		}
+	default:
+		return p, errCursor
+	}
+	if !valid() {
 		return queue.ListPlace{}, errCursor
 	}
-	return queue.ListPlace{ID: id, Lane: lane}, nil
+	return p, nil
 }
 
 // validStreamID reports whether a cursor's text is an ID of a Redis stream: two numbers and a dash.

@@ -101,6 +101,40 @@ func TestAccountDeliveries(t *testing.T) {
 	})
 }
 
+// What went to a webhook that is there no longer is not gone: it is listed as cancelled where it waited, and as failed where it failed.
+func TestAccountDeliveriesOfDeletedWebhooks(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, store *Store) {
+		b := newBundle(t, store, once).start()
+		ctx := t.Context()
+		waits, fails := b.webhook(newSink(t, nil).URL, "video.*"), b.webhook(newSink(t, status(http.StatusInternalServerError)).URL, "video.*")
+		b.update(waits, WebhookUpdate{Status: ptr(StatusPaused)})
+		p := b.publish(guideData)
+		list := func(s State) (ids []string) {
+			items, next, err := b.AccountDeliveries(ctx, "default", DeliveryFilter{State: s})
+			require.NoError(t, err)
+			require.Empty(t, next)
+			for _, d := range items {
+				require.Equal(t, p.ID, d.EventID)
+				ids = append(ids, d.WebhookID)
+			}
+			return ids
+		}
+		eventually(t, "one failed", func() bool { return slices.Equal(list(StateFailed), []string{fails.ID}) })
+		require.Equal(t, []string{waits.ID}, list(StatePending))
+		for _, w := range []Webhook{waits, fails} {
+			require.NoError(t, b.DeleteWebhook(ctx, "default", w.ID))
+		}
+		eventually(t, "what waited is cancelled", func() bool { return slices.Equal(list(StateCancelled), []string{waits.ID}) })
+		require.Equal(t, []string{fails.ID}, list(StateFailed))
+		require.ElementsMatch(t, []string{waits.ID, fails.ID}, list(""))
+		require.NoError(t, b.DeleteEvent(ctx, "default", p.ID))
+		for _, s := range []State{"", StateFailed, StateCancelled} {
+			require.Empty(t, list(s))
+		}
+	})
+}
+
 // TestLesson64LongScansTakeTurns: sixty readers of long histories held every publisher up. One step at a time goes through a history, but
 // for the first of each.
 func TestLesson64LongScansTakeTurns(t *testing.T) {

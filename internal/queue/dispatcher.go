@@ -48,7 +48,7 @@ const (
 	settleWrites = 1890
 	plainWrites  = 4  // of a plain success whose event is gone already
 	laneWrites   = 9  // of its lane, with the first that a claim had of it: log, recovery, the minute of its figures and its account's that is over
-	otherWrites  = 30 // of any other outcome and its lane: one that is kept as failed, in place of an older one, with a notice
+	otherWrites  = 33 // of any other outcome and its lane: one that is kept as failed, in place of an older one, with a notice
 	// renewBatch bounds the leases of one call.
 	renewBatch = 1000
 	// rounds is how many round trips are under way at most. The second waits until 1/overlapShare of all slots has ended: fewer make small batches, which cost Redis more.

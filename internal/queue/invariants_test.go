@@ -40,7 +40,7 @@ func (m *model) snapshot() snapshot {
 		name := strings.TrimPrefix(key, m.Tag(0))
 		ttls[name] = pipe.PTTL(ctx, key)
 		switch kind, _, _ := strings.Cut(name, ":"); kind {
-		case "ready", "leases", "ages", "notices", "lane", "dead", "gone", "late":
+		case "ready", "leases", "ages", "notices", "lane", "dead", "failed", "gone", "late":
 			zsets[name] = pipe.ZRangeWithScores(ctx, key, 0, -1)
 		case "job", "event", "conf", "stats", "pending":
 			hashes[name] = pipe.HGetAll(ctx, key)
@@ -90,6 +90,9 @@ func (m *model) check() {
 	for job, lanes := range m.events {
 		m.checkEvent(s, job, lanes)
 	}
+	for lane := range m.lanes {
+		m.checkFailed(s, lane)
+	}
 	for name, ttl := range s.ttl {
 		if permanent(name) || ttl >= 0 {
 			continue
@@ -97,6 +100,22 @@ func (m *model) check() {
 		lane, isIdx := strings.CutPrefix(name, "idx:")
 		_, looked := s.zsets["ages"][lane]
 		require.True(m, isIdx && looked, "%s has no end, nor gets one at the next look; %s", name, m.history())
+	}
+}
+
+// checkFailed compares the list of a lane's failed jobs with these.
+func (m *model) checkFailed(s snapshot, lane string) {
+	dead, failed := s.zsets["dead:"+lane], s.zsets["failed:"+lane]
+	for job := range failed {
+		require.Contains(m, dead, job, "%s lists a failed job that is none; %s", lane, m.history())
+	}
+	for job := range dead {
+		e := s.hashes["event:"+job]
+		if e["a"] == "" || e["c"] == "" {
+			continue
+		}
+		require.Contains(m, failed, job, "%s does not list a failed job; %s", lane, m.history())
+		require.Equal(m, e["c"], strconv.FormatFloat(failed[job], 'f', -1, 64), m.history())
 	}
 }
 

@@ -26,9 +26,10 @@ const (
 	KeyLog            Key = "log:"  // lane
 	KeySpent          Key = "spent"
 	KeyResent         Key = "resent"
-	KeyAgain          Key = "again:" // account
-	KeyDead           Key = "dead:"  // lane
-	KeyGone           Key = "gone:"  // lane
+	KeyAgain          Key = "again:"  // account
+	KeyDead           Key = "dead:"   // lane
+	KeyFailed         Key = "failed:" // lane
+	KeyGone           Key = "gone:"   // lane
 	KeyAges           Key = "ages"
 	KeyNotices        Key = "notices"
 	KeyOutbox         Key = "outbox"

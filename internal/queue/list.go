@@ -4,9 +4,20 @@ import (
 	"context"
 	"strconv"
 	"time"
+
+	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
-var listScript = Script(source("standing") + source("list"))
+// The scripts of lists: they differ in where they find jobs.
+var (
+	historyListScript = listScript("list_history")
+	eventsListScript  = listScript("list_events")
+	failedListScript  = listScript("list_failed")
+)
+
+func listScript(from string) *redisstore.Script {
+	return Script(source("standing") + source("list") + source(from) + source("list_reply"))
+}
 
 // ListFilter selects jobs of an account.
 type ListFilter struct {
@@ -22,10 +33,11 @@ type ListFilter struct {
 	Entries int // of a lane's log to look through
 }
 
-// ListPlace is where a page of a list ended.
+// ListPlace is where a page of a list ended, in the words of what the list is read from: see list.lua.
 type ListPlace struct {
-	ID   string // in a lane's history
-	Lane string
+	ID, Lane, Job string
+	// Before is there once an account's list goes on in the histories of its lanes: from when on, in ms, what is in these was listed before.
+	Before int64
 }
 
 // ListedJob is a job of a list.
@@ -34,28 +46,32 @@ type ListedJob struct {
 	LaneStanding
 }
 
-// queuedWithin is how much later than its event a job may be in its lane's history.
-const queuedWithin = 2 * time.Second
-
-// streamTime is the place of a time in a history. There is none before 1970.
-func streamTime(t time.Time) string { return strconv.FormatInt(max(t.UnixMilli(), 0), 10) }
+// script is what finds the jobs: those that failed are in sets of their own, and an account's are found by its events, for as long as these are listed.
+func (f *ListFilter) script() *redisstore.Script {
+	switch {
+	case f.State == StateFailed:
+		return failedListScript
+	case f.Lane == "" && f.After.Before == 0:
+		return eventsListScript
+	}
+	return historyListScript
+}
 
 // List returns jobs, newest first, and where to go on, as of one moment; nil where nothing is left. It may return fewer than asked for, or none, and
 // still have more: it goes through so many only.
 func (q *Queue) List(ctx context.Context, shard int, f ListFilter) ([]ListedJob, *ListPlace, error) {
-	from, to, since, until := "+", "-", "", ""
-	if !f.Until.IsZero() {
-		from, until = streamTime(f.Until.Add(queuedWithin)), streamTime(f.Until)
-	}
-	if f.After.ID != "" { // it is older than that
-		from = f.After.ID
-	}
+	since, until := "", ""
 	if !f.Since.IsZero() {
-		to = streamTime(f.Since)
-		since = to
+		since = streamTime(f.Since)
 	}
-	r := newReply(q.Run(ctx, shard, listScript, f.Account, f.Lane, from, f.After.Lane, to, string(f.State), f.Type, f.Most, f.Through, f.Entries, eventLogs, since, until))
-	next := ListPlace{ID: r.text(), Lane: r.text()}
+	if !f.Until.IsZero() {
+		until = streamTime(f.Until)
+	}
+	if f.After.Before > 0 {
+		until = strconv.FormatInt(f.After.Before-1, 10) // as the script said: it minds the filter
+	}
+	r := newReply(q.Run(ctx, shard, f.script(), f.Account, f.Lane, f.After.ID, f.After.Lane, f.After.Job, since, until, string(f.State), f.Type, f.Most, f.Through, f.Entries, eventLogs))
+	next := ListPlace{ID: r.text(), Lane: r.text(), Job: r.text(), Before: r.number()}
 	n := r.number()
 	if r.err != nil {
 		return nil, nil, r.err
@@ -68,8 +84,14 @@ func (q *Queue) List(ctx context.Context, shard int, f ListFilter) ([]ListedJob,
 		j.Standing = r.standing()
 		jobs = append(jobs, j)
 	}
-	if next.ID == "" {
+	switch {
+	case next.Before == 0 && next.ID == "":
 		return jobs, nil, r.err
+	case next.Before == 0:
+		next.Before = f.After.Before
 	}
 	return jobs, &next, r.err
 }
+
+// streamTime is the place of a time in a history. There is none before 1970.
+func streamTime(t time.Time) string { return strconv.FormatInt(max(t.UnixMilli(), 0), 10) }

@@ -97,7 +97,7 @@ local function erase_lane(lane)
   local key = call('HGET', conf, 'k')
   local keys = { conf }
   if key then keys[2] = base .. 'made:' .. account .. ':' .. key end
-  for _, kind in ipairs({ 'idx:', 'old:', 'figures:w:', 'token:', 'tokenlock:' }) do keys[#keys + 1] = base .. kind .. lane end
+  for _, kind in ipairs({ 'idx:', 'old:', 'failed:', 'figures:w:', 'token:', 'tokenlock:' }) do keys[#keys + 1] = base .. kind .. lane end
   in_keys('UNLINK', keys)
   for _, where in ipairs({ 'ages', 'notices' }) do call('ZREM', base .. where, lane) end
   call('SREM', chores, 'cancel:' .. lane)

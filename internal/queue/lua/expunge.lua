@@ -63,9 +63,7 @@ for lane in string.gmatch(e[4] or '', '%S+') do
           offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), h[5], now)
         end
       end
-      call('ZREM', base .. 'dead:' .. lane, job)
-      call('ZREM', base .. 'late:' .. lane, job)
-      call('ZREM', base .. 'gone:' .. lane, job)
+      for _, kind in ipairs({ 'dead:', 'failed:', 'late:', 'gone:' }) do call('ZREM', base .. kind .. lane, job) end
       call('DEL', base .. 'job:' .. lane .. job)
       looked = looked + 1 + take_from_log(lane)
     end

@@ -40,6 +40,7 @@
 --                           for as long as a payload is kept
 --   resent           zset   jobs that were sent again -> when: an older entry in spent is not for them
 --   dead:<lane>      zset   failed jobs -> when they failed
+--   failed:<lane>    zset   the same jobs -> when their events came, for lists: these are by that time. Only of accounts' events
 --   gone:<lane>      zset   jobs cancelled with their lane
 --   ages             zset   lane -> when to look at it next, for jobs that waited too long and for its history. Holds every
 --                           lane with jobs, and those with failed jobs until they have moved to old
@@ -355,8 +356,34 @@ local function mark_dropped(lane, job, reason)
   if call('EXISTS', event) == 1 then call('HSET', event, 'x:' .. lane, reason or '') end
 end
 
+-- has_lists reports whether what is of an account is listed. What is our own, or a queue's, is not.
+local function has_lists(account) return account and account ~= '' and string.sub(account, 1, 1) ~= '~' end
+
+-- list_failed notes in the list of failed jobs that one is kept.
+local function list_failed(lane, job)
+  local e = call('HMGET', base .. 'event:' .. job, 'a', 'c')
+  if not has_lists(e[1]) then return end
+  local failed = base .. 'failed:' .. lane
+  call('ZADD', failed, e[2], job)
+  call('PEXPIRE', failed, C.kept_dead)
+end
+
+-- OUTDATED is how many failed jobs leave their lane at once because they were kept for long enough. Each failure takes at most so many out,
+-- and is one itself.
+local OUTDATED = 50
+
+-- drop_outdated takes failed jobs out of their lane whose records have ended.
+local function drop_outdated(lane)
+  local dead = base .. 'dead:' .. lane
+  local jobs = call('ZRANGEBYSCORE', dead, '-inf', int(now - C.kept_dead), 'LIMIT', 0, OUTDATED)
+  if #jobs == 0 then return end
+  call('ZREM', base .. 'failed:' .. lane, unpack(jobs))
+  call('ZREM', dead, unpack(jobs))
+end
+
 -- forget_dead drops a failed job for good.
 local function forget_dead(lane, job)
+  call('ZREM', base .. 'failed:' .. lane, job)
   mark_dropped(lane, job, call('HGET', base .. 'job:' .. lane .. job, 'r'))
   call('DEL', base .. 'job:' .. lane .. job)
   if not only_lane(job) then
@@ -379,7 +406,7 @@ local function bury_in(lane, job, reason, attempts)
   call('ZADD', dead, now, job)
   look_at(lane)
   call('PEXPIRE', dead, C.kept_dead)
-  call('ZREMRANGEBYSCORE', dead, '-inf', now - C.kept_dead)
+  drop_outdated(lane)
   local over = math.min(call('ZCARD', dead) - C.pending, 1 + dropped_left)
   if over > 0 then
     dropped_left = dropped_left - (over - 1)
@@ -393,6 +420,7 @@ local function bury_in(lane, job, reason, attempts)
       forget_dead(lane, old[i])
     end
   end
+  list_failed(lane, job)
   return true
 end
 

@@ -97,6 +97,7 @@ for i = 18, #ARGV do
     added = added + 1
     write_state(lane, job, STATE.pending, only_lane(job))
     local was_dead = call('ZREM', dead, job) == 1
+    if was_dead then call('ZREM', base .. 'failed:' .. lane, job) end
     if not only_lane(job) then
       call('HINCRBY', event, 'o', 1)
       if was_dead then call('HINCRBY', event, 'd', -1) end
