@@ -61,7 +61,13 @@ package='^[A-Za-z][^ ]*$'
 	seconds=0
 	while sleep 1 && [ -e "$log" ]; do
 		seconds=$((seconds + 1))
-		[ $((seconds % 10)) -ne 0 ] || say "$seconds s, $(grep -c "$package" "$log") packages compiled, now $(grep "$package" "$log" | tail -n 1)"
+		[ $((seconds % 10)) -eq 0 ] || continue
+		latest=$(grep "$package" "$log" | tail -n 1)
+		if [ -n "$latest" ]; then
+			say "$seconds s, $(grep -c "$package" "$log") packages compiled, now $latest"
+		else
+			say "$seconds s, fetching what is missing, or linking what is there"
+		fi
 	done
 ) &
 
