@@ -30,8 +30,8 @@ func newListen() *cobra.Command {
 		Long: `
 Listens for webhooks and prints each with its headers and body. With --secret it
 checks the signatures too, and answers 401 to those that are wrong. With --scheme
-auto each request is checked by the scheme that its headers look like. It stops
-at an interrupt. With --json it prints one object a request.`,
+auto each request is checked by the scheme that it looks like. Schemes with
+published keys need no secret, only their options. It stops at an interrupt. With --json it prints one object a request.`,
 		Example: `  $ caddy webhook listen --secret your_webhook_secret
   $ caddy webhook listen --scheme auto --secret @github.txt --secret @stripe.txt
   $ caddy webhook listen --status 500`,
@@ -62,20 +62,13 @@ func (f *listenFlags) run(ctx context.Context, cmd *cobra.Command) error {
 		return usagef("status: %d is not between 200 and 599", f.status)
 	}
 	l := &listener{out: cmd.OutOrStdout(), status: f.status, json: f.json}
-	if len(f.secrets) > 0 {
+	// Without a secret only what has published keys, or keys among its options, can be checked.
+	if len(f.secrets) > 0 || (len(f.options) > 0 && (f.scheme == schemeAuto || signature.Keyless(f.scheme))) {
 		c, err := f.config(&input{reader: cmd.InOrStdin()})
 		if err != nil {
 			return err
 		}
-		if f.scheme == schemeAuto {
-			l.check = func(r *signature.Request, now time.Time) (string, signature.Result, error) {
-				check, err := verifyAny(c, r.Header)
-				if err != nil {
-					return "", signature.Result{}, err
-				}
-				return check(r, now)
-			}
-		} else if l.check, err = verifyAs(c, nil); err != nil {
+		if l.check, err = f.check(c, nil); err != nil {
 			return err
 		}
 	}
@@ -162,6 +155,9 @@ func (a *arrived) print(w io.Writer, r *http.Request) {
 	case v == nil:
 	case v.Verified:
 		words = fmt.Sprintf("verified by secret %d (%s)", v.Secret, v.Scheme)
+		if v.Secret == 0 {
+			words = fmt.Sprintf("verified (%s)", v.Scheme)
+		}
 	default:
 		words = v.Error + ": " + v.Message
 	}

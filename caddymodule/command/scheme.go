@@ -45,7 +45,7 @@ func (f *schemeFlags) addTolerance(cmd *cobra.Command) {
 func (f *schemeFlags) config(in *input) (signature.Config, error) {
 	c := signature.Config{Scheme: f.scheme, URL: f.url}
 	var err error
-	if len(f.secrets) > 0 || !signature.Keyless(f.scheme) {
+	if len(f.secrets) > 0 || (f.scheme != schemeAuto && !signature.Keyless(f.scheme)) {
 		if c.Secrets, err = in.secrets(f.secrets); err != nil {
 			return c, err
 		}

@@ -241,6 +241,31 @@ func TestListenAuto(t *testing.T) {
 	require.Zero(t, <-status)
 }
 
+// A listener finds schemes that sign inside the body, and those that need no secret.
+func TestListenAutoByBodyAndOptions(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	f := listenFlags{schemeFlags: schemeFlags{scheme: schemeAuto}, json: true}
+	for name, test := range map[string]struct {
+		config signature.Config
+		body   string
+		want   string
+	}{
+		"token in the body": {signature.Config{Secrets: []string{"a passcode"}}, `{"event_type":"PING","passcode":"a passcode"}`, "verified by secret 1 (figma)"},
+		"another token":     {signature.Config{Secrets: []string{"another"}}, `{"event_type":"PING","passcode":"a passcode"}`, "signature_mismatch: "},
+		"no secret given":   {signature.Config{Options: map[string]string{"brand": "ACME"}}, `{"event_type":"PING","passcode":"a passcode"}`, "signature_mismatch: "},
+		"nothing known":     {signature.Config{Secrets: []string{"a"}}, `{}`, "signature_mismatch: "},
+	} {
+		check, err := f.check(test.config, nil)
+		require.NoError(t, err, name)
+		out.Reset()
+		l := &listener{out: &out, status: 200, check: check, guess: true}
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(test.body))
+		l.ServeHTTP(httptest.NewRecorder(), r)
+		require.Contains(t, out.String(), " bytes: "+test.want, name)
+	}
+}
+
 func TestListenForPrograms(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -256,7 +281,7 @@ func TestListenForPrograms(t *testing.T) {
 			var out strings.Builder
 			l := &listener{out: &out, status: 200, json: true}
 			if test.secret != "" {
-				check, err := verifyAs(signature.Config{Scheme: "videocloud", Secrets: []string{test.secret}}, nil)
+				check, err := verifyAs(signature.Config{Scheme: "videocloud", Secrets: []string{test.secret}})
 				require.NoError(t, err)
 				l.check = check
 			}

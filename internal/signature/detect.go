@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// SchemeOf names the schemes whose headers a request has, the likeliest first. Several providers share a header; what
-// else is there, the form of the signature, and what the body has where the provider's bodies have it, decide. Schemes that sign inside the
-// body can't be told by headers, nor can those that options describe.
+// SchemeOf names the schemes that a request may be of, the likeliest first. Several providers share a header; what else is
+// there, the form of the signature, and what the body has where the provider's bodies have it, decide. Of the schemes that sign
+// inside the body, the body tells by its form. Those that options describe can't be told.
 //
 // A scheme that follows Standard Webhooks comes after it: nothing tells its requests from others'.
 func SchemeOf(h http.Header, body []byte) []string {
@@ -20,15 +20,9 @@ func SchemeOf(h http.Header, body []byte) []string {
 	var guesses []guess
 	for i := range presets {
 		r := table()[presets[i].name]
-		score := r.likeness(h)
-		if score == 0 {
-			continue
+		if score := r.score(h, body); score > 0 {
+			guesses = append(guesses, guess{r.name, score})
 		}
-		evidence := r.evidence(body)
-		if evidence == 0 && r.alg == algToken && r.header == "Authorization" {
-			continue // it may hold anything
-		}
-		guesses = append(guesses, guess{r.name, score + evidence})
 	}
 	slices.SortStableFunc(guesses, func(a, b guess) int { return b.score - a.score })
 	names := make([]string, len(guesses))
@@ -43,7 +37,37 @@ func SchemeOf(h http.Header, body []byte) []string {
 func Alike(h http.Header, body []byte, a, b string) bool {
 	one, ok1 := find(a)
 	two, ok2 := find(b)
-	return ok1 && ok2 && one.likeness(h)+one.evidence(body) == two.likeness(h)+two.evidence(body)
+	return ok1 && ok2 && one.score(h, body) == two.score(h, body)
+}
+
+// Told reports whether a request is told to be one scheme's by what another that shares its header has not: then that it was made by
+// the other's rule means that it is neither's.
+func Told(h http.Header, body []byte, one, other string) bool {
+	a, ok1 := find(one)
+	b, ok2 := find(other)
+	return ok1 && ok2 && a.header != "" && a.sharesHeader(other) && a.telltale != "" && a.evidence(body)-b.evidence(body) >= tells
+}
+
+// tells is what a telltale weighs.
+const tells = 3
+
+// score is zero where a request is not the row's for certain, and grows with what speaks for it.
+func (r *row) score(h http.Header, body []byte) int {
+	if form, ok := bodyForms[r.name]; ok {
+		if len(body) == 0 || !form(h, body) {
+			return 0
+		}
+		return 12 // below a signature of the right form, above a header that has none
+	}
+	score := r.likeness(h)
+	if score == 0 {
+		return 0
+	}
+	evidence := r.evidence(body)
+	if evidence == 0 && r.alg == algToken && r.header == "Authorization" {
+		return 0 // it may hold anything
+	}
+	return max(score+evidence, 1)
 }
 
 // evidence grows with the fields that the body has where the provider's have them: less than any header. Only schemes that share their header
@@ -57,7 +81,7 @@ func (r *row) evidence(body []byte) int {
 	switch {
 	case r.telltale == "":
 	case has(r.telltale) || (r.telltale == "<" && body[0] == '<'):
-		score += 3
+		score += tells
 	case body[0] == '{':
 		score-- // its documents all have it
 	}
@@ -170,13 +194,17 @@ func (r *jwtRules) says(token string) bool {
 		(!r.qsh || has("qsh")) && (!r.expires || has("exp")) && (len(r.issuer) == 0 || slices.Contains(r.issuer, issuer))
 }
 
-// polarSecret begins every secret of Polar's, whose requests look like OpenAI's.
-const polarSecret = "polar_whs_"
+// ownSecrets begin the secrets of providers whose requests look like everybody's who follows Standard Webhooks.
+var ownSecrets = map[string]string{"polar": "polar_whs_", "supabase": "v1,whsec_"}
 
 // Likely reports whether a secret could be the scheme's, as far as its look says so.
 func Likely(scheme, secret string) bool {
-	polar := strings.HasPrefix(secret, polarSecret)
-	return polar == (scheme == "polar") || (polar && !table()["standard"].sharesHeader(scheme))
+	for owner, prefix := range ownSecrets {
+		if has := strings.HasPrefix(secret, prefix); scheme == owner || has {
+			return has && (scheme == owner || !table()[owner].sharesHeader(scheme))
+		}
+	}
+	return true
 }
 
 func (r *row) sharesHeader(scheme string) bool {
