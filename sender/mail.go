@@ -3,6 +3,7 @@ package sender
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	netmail "net/mail"
 	"strings"
 	"time"
@@ -127,10 +128,10 @@ func (s *Sender) postBy(ctx context.Context, server *mailServer, m *message, tem
 	}
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	if err := msg.From(server.from); err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: %w", errServer, err)
 	}
 	if err := msg.To(m.Address); err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: %w", errRefused, err)
 	}
 	msg.Subject(m.Subject)
 	msg.SetDate()

@@ -28,9 +28,10 @@ func mailed(t *testing.T, store *Store, p *postOffice, change func(o *Options)) 
 	})
 	var err error
 	b.mails.trust = p.trust
-	b.mails.server, err = newMailServer(&b.c, p.trust)
+	b.mails.server, err = newMailServer(&b.c, p.trust, nil)
 	require.NoError(t, err)
 	b.mails.gather, b.mails.schedule = 300*time.Millisecond, []time.Duration{10 * time.Millisecond, 10 * time.Millisecond, 10 * time.Millisecond}
+	b.mails.pauses = b.mails.schedule[:1]
 	return b
 }
 
@@ -204,7 +205,7 @@ func TestMailSurvivesACrash(t *testing.T) {
 		p.answers("DATA", "hang up") // no mail leaves the first process
 		ops := func(o *Options) { o.Config.NotifyEmail = []string{"ops@example.com"} }
 		first := mailed(t, store, p, ops)
-		first.mails.schedule = []time.Duration{0}
+		first.mails.pauses = []time.Duration{time.Millisecond}
 		require.NoError(t, first.Start(t.Context()))
 		to := newSink(t, status(500))
 		w := first.webhook(to.URL)
@@ -276,7 +277,7 @@ func TestSlack(t *testing.T) {
 	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(o *Options) {
 		o.Config.Retry, o.Config.NotifySlack, o.Logger = []time.Duration{0}, slack.URL+"/services/secret-path", log.logger()
 	})
-	b.mails.gather, b.mails.schedule = 0, []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond, time.Millisecond}
+	b.mails.gather, b.mails.pauses = 0, []time.Duration{time.Millisecond}
 	b.start()
 	w := b.webhook(failing.URL)
 	b.update(w, WebhookUpdate{Change: func(w *Webhook) error { w.Description = "<!channel> & co"; return nil }})

@@ -36,9 +36,10 @@ const (
 	mailPause = 10 * time.Minute
 	// slackPause keeps to what Slack takes of one sender.
 	slackPause = 5 * time.Second
-	// mailLease is how long a process has for one message; its time is bounded by mailTimeout.
+	// mailLease is how long a process has for one message and for writing down what became of it. The message itself is
+	// bounded by mailTimeout.
 	mailLease   = 2 * time.Minute
-	mailTimeout = 30 * time.Second
+	mailTimeout = 2 * mailStep
 	// maxMailed is how many notices one message sums up.
 	maxMailed = 500
 	// fieldConfirm stands in a mailbox for the first mail to an address, and fieldTries for how often it was tried.
@@ -46,10 +47,13 @@ const (
 	fieldTries   = registry.MailTries
 )
 
-// mailRetry is the schedule of messages that no server took; what is not taken by its end is given up.
+// mailRetry is the schedule of a message to which its server says not now; what is not taken by its end is given up.
 var mailRetry = []time.Duration{
 	time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour,
 }
+
+// serverRetry is how long a process leaves a server alone that takes nothing; the last one again and again.
+var serverRetry = []time.Duration{5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}
 
 // boxName is the mailbox of an address. No account has a name with a slash.
 func boxName(account, address string) string { return account + "/" + address }
@@ -61,16 +65,18 @@ type mailing struct {
 	wake     map[string]chan struct{} // by kind
 	gather   time.Duration
 	schedule []time.Duration
-	trust    *tls.Config // roots for tests; nil: the system's
+	pauses   []time.Duration // serverRetry
+	trust    *tls.Config     // roots for tests; nil: the system's
+	dial     dialing         // for tests; nil: the network
 }
 
 func (s *Sender) newMailing() (m mailing, err error) {
 	m = mailing{
 		wake:   map[string]chan struct{}{boxesOfMail: make(chan struct{}, 1), boxesOfSlack: make(chan struct{}, 1)},
-		gather: mailGather, schedule: mailRetry,
+		gather: mailGather, schedule: mailRetry, pauses: serverRetry,
 	}
 	if s.c.SMTPURL != "" {
-		if m.server, err = newMailServer(&s.c, nil); err != nil {
+		if m.server, err = newMailServer(&s.c, nil, nil); err != nil {
 			return m, err
 		}
 	}
@@ -139,65 +145,6 @@ func (s *Sender) mailbox(ctx context.Context, shard int, kind, box, field, value
 	return nil
 }
 
-// doMail empties mailboxes of one kind as they are due, one after the other, until ctx ends. Nothing else waits for it: a mail server that
-// does not answer holds up no word to Slack.
-func (s *Sender) doMail(ctx context.Context, kind string, send func(context.Context, *letter) error) {
-	idle := func(next time.Duration) time.Duration { return next }
-	if kind == boxesOfMail { // between two mails the connection is kept for a while
-		idle = s.mails.server.idle
-		defer s.mails.server.close()
-	}
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.mails.wake[kind]:
-		case <-timer.C:
-		}
-		timer.Reset(idle(s.emptyMailboxes(ctx, kind, send)))
-	}
-}
-
-// emptyMailboxes empties the mailboxes of one kind that are due, and returns when to look again.
-func (s *Sender) emptyMailboxes(ctx context.Context, kind string, send func(context.Context, *letter) error) time.Duration {
-	next := time.Minute // what another process has put in
-	shards, err := s.store.Shards(ctx)
-	if err != nil {
-		return next
-	}
-	for shard := range shards {
-		for ctx.Err() == nil {
-			wait, err := s.emptyMailbox(ctx, shard, kind, send)
-			if err != nil {
-				s.o.Observer.StoreError("mail")
-				s.log.Error("telling owners of failed webhooks; trying again", "error", err)
-				return time.Second
-			}
-			if wait > 0 {
-				next = min(next, wait)
-			}
-			if wait != 0 {
-				break
-			}
-		}
-	}
-	return next
-}
-
-// mailKinds are the kinds that this process empties.
-func (s *Sender) mailKinds() map[string]func(context.Context, *letter) error {
-	kinds := map[string]func(context.Context, *letter) error{}
-	if s.mails.server != nil {
-		kinds[boxesOfMail] = s.sendMail
-	}
-	if s.mails.slack != nil {
-		kinds[boxesOfSlack] = s.sendSlack
-	}
-	return kinds
-}
-
 // letter is what a mailbox has to say.
 type letter struct {
 	shard   int
@@ -208,26 +155,6 @@ type letter struct {
 	notices []told   // in their order
 	fields  []string // what it tells, by its names in the mailbox, the oldest first
 	tries   int
-}
-
-// errRefused ends a message: its server, or the rules of here, will never take it.
-var errRefused = errors.New("refused for good")
-
-// emptyMailbox sends what one mailbox has to say, where one is due. It returns how long until the next is, 0 where there
-// may be more now, and a negative time where there is none.
-func (s *Sender) emptyMailbox(ctx context.Context, shard int, kind string, send func(context.Context, *letter) error) (time.Duration, error) {
-	found, err := s.registry.ClaimMailbox(ctx, shard, kind, mailLease)
-	if err != nil || found.Box == "" {
-		return found.Wait, err
-	}
-	l := readLetter(shard, found.Box, found.Content)
-	bounded, cancel := context.WithTimeout(ctx, mailTimeout)
-	err = send(bounded, l)
-	cancel()
-	if err != nil && ctx.Err() != nil {
-		return 0, nil // a shutdown; another process goes on after the lease
-	}
-	return 0, s.mailed(ctx, kind, l, err)
 }
 
 func readLetter(shard int, box string, fields map[string]string) *letter {
@@ -257,36 +184,3 @@ func readLetter(shard int, box string, fields map[string]string) *letter {
 	}
 	return l
 }
-
-// mailed writes down what became of a message.
-func (s *Sender) mailed(ctx context.Context, kind string, l *letter, err error) error {
-	// A message that a server took is written down also where a shutdown comes in between.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mailTimeout)
-	defer cancel()
-	attrs := []any{"to", l.address, "account", l.account, "notices", len(l.notices)}
-	var again time.Duration // 0: it was told, or given up
-	pause := mailPause
-	if kind == boxesOfSlack {
-		pause, attrs = slackPause, []any{"to", "notify_slack", "notices", len(l.notices)}
-	}
-	switch {
-	case errors.Is(err, errNobody):
-		pause = 0
-	case err == nil:
-		s.log.InfoContext(ctx, "mail.sent", attrs...)
-	case errors.Is(err, errRefused):
-		s.log.ErrorContext(ctx, "mail.refused", append(attrs, "error", err)...)
-	case l.tries >= len(s.mails.schedule):
-		s.log.ErrorContext(ctx, "mail.given_up", append(attrs, "error", err)...)
-	default:
-		again = s.mails.schedule[l.tries]
-		s.log.WarnContext(ctx, "mail.failed", append(attrs, "error", err, "next_try_in", again.String())...)
-	}
-	if again > 0 {
-		return s.registry.MailAgain(ctx, l.shard, kind, l.box, again, l.tries+1)
-	}
-	return s.registry.MailTold(ctx, l.shard, kind, l.box, l.fields, pause)
-}
-
-// errNobody says that there is nobody any more to tell it to, so that nothing was sent.
-var errNobody = errors.New("the address is not its account's any more")

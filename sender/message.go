@@ -14,6 +14,7 @@ import (
 	"strings"
 	texttemplate "text/template"
 	"time"
+	"unicode"
 )
 
 //go:embed mail
@@ -239,9 +240,9 @@ func hostOf(raw string) string {
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
-		case r < ' ' || r == 0x7f, r >= 0x80 && r < 0xa0, r == 0x2028 || r == 0x2029:
+		case unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp):
 			return ' '
-		case r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff:
+		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Variation_Selector): // they are not seen, but turn, join or hide what is
 			return -1
 		}
 		return r

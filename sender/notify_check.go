@@ -37,7 +37,7 @@ func (s *Sender) TestNotices(ctx context.Context) ([]NotifyTest, error) {
 	m := &message{Brand: s.c.Brand, Subject: "Test: notices about webhooks arrive"}
 	m.Headline, m.Intro = m.Subject, "Somebody ran: caddy webhook notify-test. No webhook has failed."
 	if len(s.c.NotifyEmail) > 0 {
-		server, err := newMailServer(&s.c, s.mails.trust) // the other one belongs to the goroutine that empties mailboxes
+		server, err := newMailServer(&s.c, s.mails.trust, s.mails.dial) // the other one belongs to the goroutine that empties mailboxes
 		if err != nil {
 			return nil, err
 		}

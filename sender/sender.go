@@ -212,8 +212,8 @@ func (s *Sender) Start(ctx context.Context) error {
 	s.began.Store(time.Now().UnixMilli())
 	s.running.Go(func() { s.dispatcher.Run(ctx) })
 	s.running.Go(func() { s.beat(ctx) })
-	for kind, send := range s.mailKinds() {
-		s.running.Go(func() { s.doMail(ctx, kind, send) })
+	for _, loop := range s.mailLoops() {
+		s.running.Go(func() { loop.run(ctx) })
 	}
 	s.running.Go(func() {
 		s.doChores(ctx)

@@ -3,7 +3,9 @@ package sender
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,16 +55,21 @@ func (k *slack) post(ctx context.Context, userAgent []string, text string) (stri
 	}).WithContext(ctx)
 	answer, err := k.transport.RoundTrip(r)
 	if err != nil {
-		return "", fmt.Errorf("notify_slack: %s", destination.Describe(err)) // the cause may hold the address
+		kind := errUnanswered
+		var dial *net.OpError
+		if errors.As(err, &dial) && dial.Op == "dial" {
+			kind = errServer
+		}
+		return "", fmt.Errorf("%w: notify_slack: %s", kind, destination.Describe(err)) // the cause may hold the address
 	}
 	defer answer.Body.Close()
 	said, _ := readAnswer(answer.Body, answer.ContentLength)
-	said = clip(strings.TrimSpace(fmt.Sprintf("%d %s", answer.StatusCode, said)), maxError)
+	said = oneLine(fmt.Sprintf("%d %s", answer.StatusCode, said))
 	switch c := answer.StatusCode; {
 	case c >= 200 && c < 300:
 		return said, nil
 	case c == http.StatusTooManyRequests || c >= 500:
-		return said, fmt.Errorf("notify_slack: answered %s", said)
+		return said, fmt.Errorf("%w: notify_slack: answered %s", errServer, said)
 	}
 	return said, fmt.Errorf("notify_slack: answered %s: %w", said, errRefused)
 }
