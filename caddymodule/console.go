@@ -82,6 +82,7 @@ func (c *Console) Provision(ctx caddy.Context) error {
 	}
 	c.handler, err = console.New(console.Options{
 		Mount: mount, Theme: theme, EmbedPortal: c.EmbedPortal, Inside: &consoleAPI{app: app, actAs: c.actAs, api: place, audit: audit(ctx)},
+		Unsubscribe: app.unsubscribe,
 	})
 	if err != nil {
 		return err

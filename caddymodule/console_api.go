@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -165,6 +166,20 @@ func (c *consoleAPI) rest(w http.ResponseWriter, r *http.Request, path string) {
 		}
 	}
 	writeRefusal(w, &sender.Error{Code: sender.CodeUnauthorized, Message: "no webhook_api here knows the key of act_as"})
+}
+
+// unsubscribe has the REST API do what a link in a mail is for. Every webhook_api of a configuration serves the same store.
+func (a *App) unsubscribe(w http.ResponseWriter, r *http.Request, token string) {
+	if len(a.apis) == 0 {
+		writeRefusal(w, &sender.Error{Code: sender.CodeNotFound, Message: "this server has no webhook_api, which is what ends mail to an address"})
+		return
+	}
+	body, _ := json.Marshal(map[string]string{"token": token}) // a string
+	inner := r.Clone(r.Context())
+	inner.URL = &url.URL{Path: "/account/confirm"}
+	inner.Header = http.Header{"Content-Type": {"application/json"}}
+	inner.Body, inner.ContentLength, inner.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	_ = a.apis[0].ServeHTTP(w, inner, nil) // it answers everything itself
 }
 
 // identify returns whose key a request carries, by the first webhook_api that knows it.

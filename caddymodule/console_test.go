@@ -205,3 +205,15 @@ func TestConsoleAudits(t *testing.T) {
 		require.Contains(t, line, `"key_id":`)
 	}
 }
+
+// A mail program ends mail at the portal's address, without a key: the REST API of the same configuration does it.
+func TestConsoleUnsubscribes(t *testing.T) {
+	s := newServer(t)
+	s.load("webhooks {\nredis memory\nsender\n}", consoleSite)
+	resp, err := http.Post(s.url("/console/portal/?unsubscribe=ZGVmYXVsdA.AAAA"), "application/x-www-form-urlencoded", strings.NewReader("List-Unsubscribe=One-Click"))
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	status, body := read(t, resp)
+	require.Equal(t, http.StatusNotFound, status)
+	require.Contains(t, body, "this link is not valid any more")
+}

@@ -3,6 +3,7 @@
 //
 //	GET <mount>/            the console
 //	GET <mount>/portal/     the portal: the same code with fewer views
+//	POST <mount>/portal/    ends mail to an address, for programs that read mail; see [Options.Unsubscribe]
 //	    <mount>/api/…       what the API does not have; see [Options.Inside]
 //	GET <mount>/theme/…     portal.css and logo.svg of the operator's own
 //
@@ -45,6 +46,8 @@ type Options struct {
 	EmbedPortal []string
 	// Inside answers what is asked below <mount>/api/; its requests' paths begin there. Defaults to 404.
 	Inside http.Handler
+	// Unsubscribe does what the link with a token is for that each mail has, and answers. Defaults to 404.
+	Unsubscribe func(w http.ResponseWriter, r *http.Request, token string)
 }
 
 var (
@@ -78,6 +81,9 @@ func New(o Options) (http.Handler, error) {
 	if o.Inside == nil {
 		o.Inside = http.NotFoundHandler()
 	}
+	if o.Unsubscribe == nil {
+		o.Unsubscribe = func(w http.ResponseWriter, r *http.Request, _ string) { http.NotFound(w, r) }
+	}
 	h := &handler{Options: o, portalPolicy: policy("'none'")}
 	if len(o.EmbedPortal) > 0 {
 		h.portalPolicy = policy(strings.Join(o.EmbedPortal, " "))
@@ -102,6 +108,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case below == "":
 		redirect(w, r, path.Base(h.Mount)+"/")
+	case r.Method == http.MethodPost && (below == "/portal" || below == "/portal/"):
+		h.oneClick(w, r) // no redirect: who asks would not follow it
 	case below == "/portal":
 		redirect(w, r, "portal/")
 	case strings.HasPrefix(below, "/api/"):

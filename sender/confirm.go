@@ -61,14 +61,16 @@ func (s *Sender) mailToken(r *accountRecord, address, does string) (string, erro
 	return encode([]byte(r.account)) + "." + encode(m.Sum(nil)), nil
 }
 
-// mailLink is the link that does something for an address; "" where there is no telling where the portal is.
-func (s *Sender) mailLink(r *accountRecord, address, does string) (string, error) {
+// mailLink is the link that does something for an address; empty where there is no telling where the portal is. It is for a
+// browser, which keeps what follows the # from servers and their logs. A mail program that is to end mail by itself sends that to
+// no one, so it gets oneClick.
+func (s *Sender) mailLink(r *accountRecord, address, does string) (link, oneClick string, err error) {
 	portal := cmp.Or(s.c.PortalURL, r.Portal)
 	if portal == "" {
-		return "", nil
+		return "", "", nil
 	}
 	token, err := s.mailToken(r, address, does)
-	return portal + "#" + does + "=" + token, err
+	return portal + "#" + does + "=" + token, portal + "?" + does + "=" + token, err
 }
 
 // mailConfirmation sends the first mail to an address.
@@ -76,7 +78,7 @@ func (s *Sender) mailConfirmation(ctx context.Context, l *letter, of *accountRec
 	if !slices.Contains(of.Emails, NotifyEmail{l.address, false}) {
 		return "", errNobody
 	}
-	link, err := s.mailLink(of, l.address, linkConfirm)
+	link, _, err := s.mailLink(of, l.address, linkConfirm)
 	if err != nil {
 		return "", err
 	}

@@ -59,7 +59,7 @@ func (s *Sender) mail(ctx context.Context, l *letter) (string, error) {
 		return "", err
 	}
 	if of != nil {
-		if m.Unsubscribe, err = s.mailLink(of, l.address, linkUnsubscribe); err != nil {
+		if m.Unsubscribe, m.oneClick, err = s.mailLink(of, l.address, linkUnsubscribe); err != nil {
 			return "", err
 		}
 	}
@@ -140,8 +140,9 @@ func (s *Sender) postBy(ctx context.Context, server *mailServer, m *message, tem
 		msg.SetGenHeaderPreformatted(mail.HeaderInReplyTo, "<"+m.references[0]+">")
 		msg.SetGenHeaderPreformatted(mail.HeaderReferences, "<"+strings.Join(m.references, ">\r\n <")+">")
 	}
-	if m.Unsubscribe != "" {
-		msg.SetGenHeaderPreformatted(mail.HeaderListUnsubscribe, "<"+m.Unsubscribe+">")
+	if m.oneClick != "" { // RFC 8058
+		msg.SetGenHeaderPreformatted(mail.HeaderListUnsubscribe, "<"+m.oneClick+">")
+		msg.SetGenHeaderPreformatted(mail.HeaderListUnsubscribePost, "List-Unsubscribe=One-Click")
 	}
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // no answers by machines
 	msg.SetBodyString(mail.TypeTextPlain, text)

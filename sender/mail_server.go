@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -185,8 +186,20 @@ func (m *mailServer) judge(err error) error {
 // serviceClosing is what a server says that is about to stop, to whatever it was asked (RFC 5321, 3.8).
 const serviceClosing = 421
 
+// quotedAnswer is a server's answer as the standard library tells of it.
+var quotedAnswer = regexp.MustCompile(`(\d{3}) ("(?:[^"\\]|\\.)*")`)
+
 // words are what a server or the library says, fit for a line of a log or of a terminal.
-func (m *mailServer) words(err error) string { return oneLine(m.secrets.Replace(err.Error())) }
+func (m *mailServer) words(err error) string {
+	text := quotedAnswer.ReplaceAllStringFunc(err.Error(), func(answer string) string {
+		said, err := strconv.Unquote(answer[4:])
+		if err != nil {
+			return answer
+		}
+		return answer[:4] + said
+	})
+	return oneLine(m.secrets.Replace(text))
+}
 
 // idle closes a connection that has not been used for a while, and returns when to look again.
 func (m *mailServer) idle(next time.Duration) time.Duration {

@@ -35,7 +35,7 @@ func mailed(t *testing.T, store *Store, p *postOffice, change func(o *Options)) 
 	return b
 }
 
-var linkForm = regexp.MustCompile(`https://hooks\.example\.com/console/portal/#(confirm|unsubscribe)=([A-Za-z0-9._-]+)`)
+var linkForm = regexp.MustCompile(`https://hooks\.example\.com/console/portal/[#?](confirm|unsubscribe)=([A-Za-z0-9._-]+)`)
 
 // confirmed gives an account an address that is confirmed, by the link in its first mail.
 func (b *bundle) confirmed(p *postOffice, account, address string) {
@@ -100,6 +100,9 @@ func TestMailOfAnOutage(t *testing.T) {
 		unsubscribe := linkForm.FindStringSubmatch(head.Get("List-Unsubscribe"))
 		require.NotEmpty(t, unsubscribe)
 		require.Equal(t, "unsubscribe", unsubscribe[1])
+		require.Equal(t, "List-Unsubscribe=One-Click", head.Get("List-Unsubscribe-Post"))
+		require.Equal(t, "<https://hooks.example.com/console/portal/?unsubscribe="+unsubscribe[2]+">", head.Get("List-Unsubscribe"))
+		require.Contains(t, text, "https://hooks.example.com/console/portal/#unsubscribe="+unsubscribe[2])
 
 		b.unpause("default", "owner@example.com")
 		a.set(204)

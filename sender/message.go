@@ -44,6 +44,7 @@ type message struct {
 
 	all        []*summary // of the webhooks that it tells of
 	id         string     // Message-ID, without the angle brackets
+	oneClick   string     // Unsubscribe, for programs
 	references []string   // Message-IDs of what told of these webhooks before
 }
 

@@ -13,6 +13,7 @@ import (
 	"mime/quotedprintable"
 	"net"
 	"net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,11 +28,14 @@ type postOffice struct {
 	l      net.Listener
 	tls    *tls.Config // of STARTTLS; nil: not offered
 	trust  *tls.Config // for clients
+	whole  bool        // TLS from the beginning on (smtps)
 	conns  atomic.Int64
+	open   atomic.Int64
 	logins atomic.Int64
 
 	mu    sync.Mutex
 	taken []letterTaken
+	heard []string                    // commands
 	says  func(command string) string // "" : as usual
 }
 
@@ -44,7 +48,12 @@ type letterTaken struct {
 
 func newPostOffice(t *testing.T, secure bool) *postOffice {
 	t.Helper()
-	p := &postOffice{t: t}
+	return (&postOffice{t: t}).opened(secure)
+}
+
+func (p *postOffice) opened(secure bool) *postOffice {
+	t := p.t
+	t.Helper()
 	if secure {
 		ca := newAuthority(t)
 		pair, key := ca.server()
@@ -65,8 +74,10 @@ func newPostOffice(t *testing.T, secure bool) *postOffice {
 				return
 			}
 			p.conns.Add(1)
+			p.open.Add(1)
 			open.Store(c, true)
 			serving.Go(func() {
+				defer p.open.Add(-1)
 				defer c.Close()
 				p.serve(c)
 			})
@@ -82,7 +93,8 @@ func newPostOffice(t *testing.T, secure bool) *postOffice {
 
 func (p *postOffice) url() string { return "smtp://user:pass%20word@" + p.l.Addr().String() }
 
-// answers has commands that begin with a prefix answered with a line; "" ends that.
+// answers has commands that begin with a prefix answered with a line; "" ends that. CONTENT stands for the beginning of a mail's
+// content, TAKEN for its end, GREETING for a new connection.
 func (p *postOffice) answers(prefix, line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,31 +107,36 @@ func (p *postOffice) answers(prefix, line string) {
 }
 
 func (p *postOffice) serve(c net.Conn) {
-	secure := false
+	secure := p.whole
+	if p.whole {
+		c = tls.Server(c, p.tls)
+	}
 	r := bufio.NewReader(c)
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(c, format+"\r\n", args...) }
 	to := ""
-	say("220 office.test ready")
+	switch told := p.told("GREETING"); told {
+	case "":
+		say("220 office.test ready")
+	case "hang up":
+		return
+	default:
+		say("%s", told)
+	}
 	for {
 		line, err := r.ReadString('\n')
 		if err != nil {
 			return
 		}
 		line = strings.TrimRight(line, "\r\n")
-		p.mu.Lock()
-		says := p.says
-		p.mu.Unlock()
-		if says != nil {
-			switch told := says(line); told {
-			case "":
-			case "hang up":
-				return
-			case "silence":
-				continue
-			default:
-				say("%s", told)
-				continue
-			}
+		switch told := p.told(line); told {
+		case "":
+		case "hang up":
+			return
+		case "silence":
+			continue
+		default:
+			say("%s", told)
+			continue
 		}
 		verb, _, _ := strings.Cut(strings.ToUpper(line), " ")
 		switch verb {
@@ -150,6 +167,9 @@ func (p *postOffice) serve(c net.Conn) {
 			say("250 ok")
 		case "DATA":
 			say("354 go on")
+			if p.told("CONTENT") == "hang up" {
+				return
+			}
 			var raw bytes.Buffer
 			for {
 				line, err := r.ReadString('\n')
@@ -164,6 +184,9 @@ func (p *postOffice) serve(c net.Conn) {
 			p.mu.Lock()
 			p.taken = append(p.taken, letterTaken{secure, to, raw.Bytes()})
 			p.mu.Unlock()
+			if p.told("TAKEN") == "hang up" {
+				return
+			}
 			say("250 2.0.0 taken as number %d", len(p.got()))
 		case "QUIT":
 			say("221 bye")
@@ -172,6 +195,24 @@ func (p *postOffice) serve(c net.Conn) {
 			say("250 ok")
 		}
 	}
+}
+
+// told notes what was heard, and returns what is to be answered to it, "" for the usual.
+func (p *postOffice) told(command string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.heard = append(p.heard, command)
+	if p.says == nil {
+		return ""
+	}
+	return p.says(command)
+}
+
+// hears reports whether a command that begins with a prefix was heard.
+func (p *postOffice) hears(prefix string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.heard, func(command string) bool { return strings.HasPrefix(strings.ToUpper(command), prefix) })
 }
 
 func (p *postOffice) got() []letterTaken {

@@ -126,13 +126,20 @@ export function takeToken() {
 }
 
 // takeLink takes the token of a link in a mail out of the address at once. What it does needs no key.
+// The header of a mail has it in the query, as a mail program that opens it by itself sends no fragment.
 export function takeLink() {
-	const given = portal && new URLSearchParams(location.hash.replace(/^#\/?/, ''));
-	const does = ['confirm', 'unsubscribe'].find((name) => given && given.get(name));
-	if (!does) return false;
-	session.link = { does, token: given.get(does) };
-	history.replaceState(null, '', location.pathname + location.search + '#/webhooks');
-	return true;
+	if (!portal) return false;
+	const query = new URLSearchParams(location.search);
+	const given = [new URLSearchParams(location.hash.replace(/^#\/?/, '')), query];
+	for (const does of ['confirm', 'unsubscribe']) {
+		const token = given.map((g) => g.get(does)).find(Boolean);
+		if (!token) continue;
+		session.link = { does, token };
+		query.delete(does);
+		history.replaceState(null, '', location.pathname + (query.size ? '?' + query : '') + '#/webhooks');
+		return true;
+	}
+	return false;
 }
 
 // begin finds out how the API is reached and takes the key of this tab, if it has one.
