@@ -301,6 +301,7 @@ func TestMailLinksAreNotGuessed(t *testing.T) {
 		requireError(t, err, CodeNotFound, "")
 	}
 	require.Equal(t, "a b c", oneLine("a\r\nb\u2028\u202ec"), "no line, and nothing that turns text around")
+	require.Equal(t, "abcdef", oneLine("a\u061cb\u00adc\u2066d\U000e0041e\ufe0ff"), "nor what is not seen")
 }
 
 // TestNoticesAreTried: one of each, and what the servers answered.

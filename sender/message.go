@@ -51,6 +51,7 @@ type message struct {
 // messageWebhook is one webhook in a message.
 type messageWebhook struct {
 	State   string
+	Class   string // of its colours where the reader's screen is dark
 	Colour  string
 	Address string
 	Note    string
@@ -193,7 +194,7 @@ func (m *message) words(states map[string]int) {
 // describe says how one webhook stands.
 func (s *Sender) describe(o *summary, now WebhookInfo, ours bool) messageWebhook {
 	id := webhookPrefix + o.Lane
-	w := messageWebhook{State: o.state, Colour: stateColours[o.state], Address: oneLine(o.URL), Note: oneLine(o.Note)}
+	w := messageWebhook{State: o.state, Class: strings.ToLower(o.state), Colour: stateColours[o.state], Address: oneLine(o.URL), Note: oneLine(o.Note)}
 	add := func(name, value string) { w.Facts = append(w.Facts, fact{name, value}) }
 	add("Webhook", id)
 	add("Failed since", atUTC(o.Since))
@@ -206,7 +207,9 @@ func (s *Sender) describe(o *summary, now WebhookInfo, ours bool) messageWebhook
 	if o.count > 0 {
 		add("Failed deliveries", fmt.Sprintf("%d since the last message", o.count))
 	}
-	add("Failed in all", fmt.Sprintf("%d, which can be sent again", now.Failed))
+	if now.Failed > 0 {
+		add("Failed in all", fmt.Sprintf("%d, which can be sent again", now.Failed))
+	}
 	add("Waiting", fmt.Sprint(now.Waiting))
 	switch {
 	case o.state == stateDisabled:
