@@ -48,8 +48,9 @@ type App struct {
 
 	leases      leases
 	store       *store.Store
-	tracer      *tracer // nil without tracing
-	relay       *relay  // nil with a store in memory: no other process is on it
+	tracer      *tracer  // nil without tracing
+	relay       *relay   // nil with a store in memory: no other process is on it
+	together    together // what the console's tabs share
 	received    *receivedCounts
 	running     *sender.Sender
 	receivers   []*receiver.Receiver

@@ -98,8 +98,8 @@ type consoleRoute struct {
 }
 
 var consoleRoutes = map[string]consoleRoute{
-	"GET /stats":    {operator: true, handle: enveloped(stats)},
-	"GET /gateways": {operator: true, handle: enveloped(gateways)},
+	"GET /stats":    {operator: true, handle: enveloped(shared(stats))},
+	"GET /gateways": {operator: true, handle: enveloped(shared(gateways))},
 	"GET /dead":     {operator: true, handle: enveloped(listDead)},
 	"POST /dead":    {operator: true, changes: true, handle: enveloped(changeDead)},
 	"GET /show":     {operator: true, handle: enveloped(showEvent)},
@@ -141,7 +141,9 @@ func (c *consoleAPI) change(w http.ResponseWriter, r *http.Request, route consol
 		return &badRequest{"reading the question: " + err.Error()}
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if err := route.handle(w, r, c.app); err != nil {
+	err = route.handle(w, r, c.app)
+	c.app.together.forget()
+	if err != nil {
 		return err
 	}
 	c.audit.LogAttrs(r.Context(), slog.LevelInfo, "console: "+strings.TrimPrefix(r.URL.Path, "/"),

@@ -1,12 +1,25 @@
 package console_test
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
 	"fmt"
+	"io"
+	"math/big"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,19 +32,28 @@ import (
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
-// TestInABrowser walks the views in Chromium and does what people do there, against a running system: browser/walk.mjs and
-// browser/actions.mjs say how. With CONSOLE_SCREENSHOTS set to a folder they leave a picture of each view there.
+// longestWalk ends one that hangs, so that what it said so far is told.
+const longestWalk = 8 * time.Minute
+
+// TestInABrowser walks the views in Chromium and does what people do there, against a running system: the files of browser/
+// say how. With CONSOLE_SCREENSHOTS set to a folder they leave a picture of each view there.
 func TestInABrowser(t *testing.T) {
 	chromium := program(t, "chromium")
 	node, modules := program(t, "node"), browserModules(t)
-	for _, walk := range []string{"walk.mjs", "actions.mjs"} {
+	certificate, key := clientCertificate(t)
+	for _, walk := range []string{"walk.mjs", "actions.mjs", "fields.mjs", "gateways.mjs", "reach.mjs", "markup.mjs"} {
 		t.Run(walk, func(t *testing.T) {
 			at := startSystem(t)
-			arguments := []string{filepath.Join("browser", walk), modules, chromium, at.site, at.gateway, strconv.Itoa(at.appPort)}
-			if shots := os.Getenv("CONSOLE_SCREENSHOTS"); shots != "" {
-				arguments = append(arguments, shots)
+			if walk == "gateways.mjs" {
+				at.leaveBehind(t)
 			}
-			out, err := exec.CommandContext(t.Context(), node, arguments...).CombinedOutput()
+			ctx, cancel := context.WithTimeout(t.Context(), longestWalk)
+			defer cancel()
+			run := exec.CommandContext(ctx, node, filepath.Join("browser", walk), modules, chromium, at.site, at.gateway, strconv.Itoa(at.appPort), strconv.Itoa(at.mailPort))
+			run.Env = append(os.Environ(), "CONSOLE_CERTIFICATE="+certificate, "CONSOLE_PRIVATE_KEY="+key)
+			run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
+			run.WaitDelay = time.Minute
+			out, err := run.CombinedOutput()
 			require.NoError(t, err, "%s", out)
 		})
 	}
@@ -54,35 +76,41 @@ func browserModules(t *testing.T) string {
 	return modules
 }
 
-// system is a Caddy with sender, API, console, and a gateway with a queue in front of an app that a walk serves itself.
+// system is a Caddy with sender, API, console, and gateways in front of an app that a walk serves itself.
 type system struct {
-	site, gateway string
-	appPort       int
+	site, gateway     string
+	appPort, mailPort int
+	text              string // its Caddyfile, with % where the deliver directives of the queue stand
 }
 
 func startSystem(t *testing.T) system {
 	t.Helper()
 	store := redistest.Start(t)
-	site, gateway, app := redistest.FreePort(t), redistest.FreePort(t), redistest.FreePort(t)
-	text := fmt.Sprintf(`{
+	site, gateway, app, mail := redistest.FreePort(t), redistest.FreePort(t), redistest.FreePort(t), redistest.FreePort(t)
+	at := system{
+		site: fmt.Sprintf("http://127.0.0.1:%d", site), gateway: fmt.Sprintf("http://127.0.0.1:%d", gateway), appPort: app, mailPort: mail,
+	}
+	at.text = fmt.Sprintf(`{
 	admin off
 	persist_config off
 	auto_https off
 	default_bind 127.0.0.1
-	storage file_system %s
+	storage file_system %[1]s
 	log {
 		output discard
 	}
 	webhooks {
-		redis %s
+		redis %[2]s
 		sender {
 			allow_http
 			allow_networks 127.0.0.0/8
 			retry 0s 100ms
+			smtp smtp://127.0.0.1:%[3]d webhooks@example.com
+			portal_url http://127.0.0.1:%[4]d/console/portal/
 		}
 	}
 }
-http://127.0.0.1:%d {
+http://127.0.0.1:%[4]d {
 	handle /console/* {
 		webhook_console
 	}
@@ -92,37 +120,98 @@ http://127.0.0.1:%d {
 		}
 	}
 }
-http://127.0.0.1:%d {
+http://127.0.0.1:%[5]d {
 	handle /webhooks {
 		webhook_receiver videocloud your_webhook_secret {
 			name shop
 			queue {
 				retry 0s
-				deliver {
-					reverse_proxy 127.0.0.1:%d
-				}
+				%%
 			}
 		}
+	}
+	handle /direct {
+		webhook_receiver videocloud your_webhook_secret {
+			name direct
+		}
+		reverse_proxy 127.0.0.1:%[6]d
 	}
 	handle {
 		respond "taken"
 	}
 }
-`, t.TempDir(), store.URL(), site, gateway, app)
+`, t.TempDir(), store.URL(), mail, site, gateway, app)
+	t.Cleanup(func() { require.NoError(t, caddy.Stop()) })
+	at.load(t, "")
+	return at
+}
+
+// load begins with a deliver of each of these names; without one with one that has no name.
+func (s system) load(t *testing.T, names ...string) {
+	t.Helper()
+	var delivers strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&delivers, "deliver %s {\nreverse_proxy 127.0.0.1:%d\n}\n", name, s.appPort)
+	}
+	text := strings.Replace(s.text, "%", delivers.String(), 1)
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
 	require.NoError(t, err)
 	require.NoError(t, caddy.Load(config, true))
-	t.Cleanup(func() { require.NoError(t, caddy.Stop()) })
-	at := system{site: fmt.Sprintf("http://127.0.0.1:%d", site), gateway: fmt.Sprintf("http://127.0.0.1:%d", gateway), appPort: app}
-	require.Eventually(t, func() bool {
-		resp, err := http.Get(at.site + "/console/api/config")
-		if err != nil {
-			return false
-		}
-		_ = resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	}, time.Minute, 50*time.Millisecond)
-	return at
+	require.Eventually(t, func() bool { return s.inside(t, "config") != "" }, time.Minute, 50*time.Millisecond)
+}
+
+// inside asks the console's own handler.
+func (s system) inside(t *testing.T, path string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.site+"/console/api/"+path, nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer operator-key")
+	request.Header.Set("X-Webhook-Console", "1")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return ""
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		return ""
+	}
+	return string(body)
+}
+
+// leaveBehind lets an event die in the queue of a deliver that the configuration has no more afterwards.
+func (s system) leaveBehind(t *testing.T) {
+	t.Helper()
+	s.load(t, "before")
+	body := fmt.Sprintf(`{"event":"video.deleted","timestamp":%q,"data":{"id":"vid_1"}}`, time.Now().UTC().Format(time.RFC3339))
+	mac := hmac.New(sha256.New, []byte("your_webhook_secret"))
+	mac.Write([]byte(body))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.gateway+"/webhooks", strings.NewReader(body))
+	require.NoError(t, err)
+	for name, value := range map[string]string{
+		"Content-Type": "application/json", "X-VideoCloud-Event": "video.deleted", "X-VideoCloud-Event-Id": "evt_left", "X-VideoCloud-Signature": hex.EncodeToString(mac.Sum(nil)),
+	} {
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Eventually(t, func() bool { return strings.Contains(s.inside(t, "dead?name=shop"), "evt_left") }, time.Minute, 50*time.Millisecond)
+	s.load(t, "video", "audit")
+}
+
+// clientCertificate makes a certificate and its key, in PEM.
+func clientCertificate(t *testing.T) (certificate, private string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "video"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
 }
 
 func program(t *testing.T, name string) string {

@@ -1,11 +1,16 @@
 // What the walks have in common: the browser, the log-in, the API, and what no page may ever do.
+import { createHmac } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
+import http from 'node:http';
 import assert from 'node:assert/strict';
 
-export const [, , modules, executablePath, site, gateway, appPort, shots] = process.argv;
+export const [, , modules, executablePath, site, gateway, appPort, mailPort] = process.argv;
+export const shots = process.env.CONSOLE_SCREENSHOTS;
 export const key = 'operator-key';
 export const evil = '<img src=x onerror=alert(1)>"\'\u202e\u0007';
+// shown is evil without the control character, which headers and most fields refuse.
+export const shown = evil.replace('\u0007', '');
 const require = createRequire(modules + '/');
 const { chromium } = require('playwright-core');
 const axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
@@ -26,6 +31,7 @@ export async function until(what, ask) {
 	assert.fail(`never: ${what}`);
 }
 
+// A walk that is ended from outside takes the browser with it.
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
 
 // open is a tab of its own: errors, refusals of the policy and requests to elsewhere are problems.
@@ -63,8 +69,38 @@ export async function look(page, name, themes = ['light', 'dark']) {
 	}
 }
 
-// finish ends the browser and says what was wrong.
+// endpoint is a customer's: it answers what it is told, and keeps what came.
+export function endpoint(port = 0) {
+	const e = { status: 200, answer: 'no: ' + shown, got: [] };
+	e.server = http.createServer((request, response) => {
+		let body = '';
+		request.on('data', (piece) => { body += piece; });
+		request.on('end', () => {
+			e.got.push({ headers: request.headers, body });
+			response.writeHead(e.status, { 'Content-Type': 'text/plain' }).end(e.status === 200 ? 'taken' : e.answer);
+		});
+	});
+	e.close = () => { e.server.closeAllConnections(); e.server.close(); };
+	return new Promise((done) => { e.server.listen(port, '127.0.0.1', () => { e.url = `http://127.0.0.1:${e.server.address().port}/hook`; done(e); }); });
+}
+
+// receive sends an event to the gateway, signed as its provider does.
+export async function receive(id, event, data, path = '/webhooks') {
+	const body = JSON.stringify({ event, timestamp: new Date().toISOString(), data });
+	const signature = createHmac('sha256', 'your_webhook_secret').update(body).digest('hex');
+	const response = await fetch(gateway + path, { method: 'POST', body, headers: { 'Content-Type': 'application/json', 'X-VideoCloud-Event': event, 'X-VideoCloud-Event-Id': id, 'X-VideoCloud-Signature': signature } });
+	return response.status;
+}
+
+// ended waits until a key is refused, which takes a second at most.
+export const ended = (token) => until('the key ends', async () => (await fetch(site + '/webhooks', { headers: { Authorization: `Bearer ${token}` } })).status === 401);
+export const button = (page, name) => page.getByRole('button', { name, exact: true });
+export const dialog = (page) => page.getByRole('dialog');
+export const step = (text) => { if (shots) console.log(text); };
+
+// finish ends the browser, says what was wrong, and ends: no connection that somebody holds keeps the walk.
 export async function finish() {
 	await browser.close();
-	assert.deepEqual(problems, []);
+	for (const problem of problems) console.error(problem);
+	process.exit(problems.length ? 1 : 0);
 }

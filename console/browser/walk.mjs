@@ -1,9 +1,11 @@
 // Walks every view in a real browser, at 1280 and 360 px, in both themes, with axe-core. Foreign values are full of markup:
 // no element may come of them.
 //
-//	node walk.mjs <folder with node_modules> <chromium> <address of the site> <address of the gateway> <port of the app> [<folder for screenshots>]
+//	node walk.mjs <folder with node_modules> <chromium> <address of the site> <address of the gateway> <port of the app> <port of the mail server>
+//
+// With CONSOLE_SCREENSHOTS set to a folder it leaves a picture of each view there.
 import assert from 'node:assert/strict';
-import { api, evil, finish, gateway, key, login, look, open, problems, visit } from './common.mjs';
+import { api, evil, finish, gateway, key, login, look, open, problems, shown, visit } from './common.mjs';
 
 try {
 	// A wrong key says so, and the right one shows what to do first.
@@ -15,7 +17,7 @@ try {
 	await page.getByRole('link', { name: 'Register a webhook' }).click();
 	await page.getByLabel('URL').fill(gateway + '/app');
 	await page.getByLabel('All, also those to come').check();
-	await page.getByLabel('Description').fill('the app ' + evil.replace('\u0007', ''));
+	await page.getByLabel('Description').fill('the app ' + shown);
 	await page.getByRole('button', { name: 'Register', exact: true }).click();
 	await page.getByText('Its secret is shown this once.').waitFor();
 	await page.getByRole('button', { name: 'Go on to the webhook' }).click();

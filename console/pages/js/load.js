@@ -69,5 +69,5 @@ export function useAct(act) {
 			if (there.current) set({ error });
 		}
 	};
-	return { ...state, run };
+	return { ...state, run, clear: () => set((s) => (s.error ? {} : s)) };
 }

@@ -14,13 +14,13 @@ export function Attempts({ path, window: fixed, onData, times = false }) {
 	useEffect(() => { if (stats.data) onData?.(stats.data); }, [stats.data]);
 	return html`<div class="stack">${!fixed && html`<div class="row between"><${Choice} label="Time span" value=${own} onValue=${pick} options=${windows} /></div>`}
 		<${Loaded} from=${stats} lines=${5}>${(s) => html`
-			<p class="small"><span class="status good">${count(s.totals.succeeded)} succeeded</span> <span class="status bad">${count(s.totals.failed)} failed</span></p>
+			<p class="small"><span class="status good">${count(s.totals.succeeded)} succeeded</span> <span class=${'status ' + (s.totals.failed ? 'bad' : '')}>${count(s.totals.failed)} failed</span></p>
 			<${Plot} label=${`Attempts by outcome: ${s.totals.succeeded} succeeded, ${s.totals.failed} failed`} data=${outcomes(s)} series=${[{ label: 'Succeeded', colour: '--good', bars: true }, { label: 'Failed', colour: '--bad', bars: true }]} />
 			${times && html`<h3>Time to answer</h3><${Plot} label="Time to answer, half and 95 in 100" data=${durations(s)} unit=${milliseconds} series=${[{ label: 'p50', colour: '--accent' }, { label: 'p95', colour: '--warn', dash: [5, 4] }]} />`}`}</${Loaded}></div>`;
 }
 
 const at = (s) => s.buckets.map((b) => new Date(b.at) / 1000);
-// Bars stand one on the other: what failed on top. The second series is drawn first, as the sum.
+// Bars stand one on the other, the last series on top: it is drawn first, as the sum of all.
 const outcomes = (s) => [at(s), s.buckets.map((b) => b.succeeded), s.buckets.map((b) => b.failed)];
 const durations = (s) => [at(s), s.buckets.map((b) => b.p50Ms), s.buckets.map((b) => b.p95Ms)];
 
@@ -41,8 +41,9 @@ export function Plot({ data, series, label, unit = count }) {
 			const colour = (name) => { box.current.style.color = `var(${name})`; return getComputedStyle(box.current).color; };
 			const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line'), width: 1 }, font: '12px ' + getComputedStyle(document.body).fontFamily };
 			const stacked = series.every((s) => s.bars);
-			const shown = (d) => (stacked ? [d[0], d[1].map((n, i) => n + d[2][i]), d[1]] : d);
-			const order = stacked ? [series[1], series[0]] : series;
+			const sums = ([x, ...all]) => [x, ...all.map((_, s) => x.map((_, i) => all.slice(0, s + 1).reduce((n, one) => n + one[i], 0))).reverse()];
+			const shown = (d) => (stacked ? sums(d) : d);
+			const order = stacked ? series.toReversed() : series;
 			plot = new uPlot({
 				width: Math.max(200, box.current.clientWidth), height: 220, cursor: { y: false },
 				// The last part is as wide as the others.
@@ -51,7 +52,7 @@ export function Plot({ data, series, label, unit = count }) {
 				series: [{ value: (u, t) => (t ? new Date(t * 1000).toLocaleString() : '–') }, ...order.map((s, i) => ({
 					label: s.label, stroke: colour(s.colour), fill: s.bars ? colour(s.colour) : undefined, width: s.bars ? 0 : 2, dash: s.dash, spanGaps: false, points: { show: !s.bars, size: 4 },
 					paths: s.bars ? uPlot.paths.bars({ size: [0.8, 40], align: 1 }) : undefined,
-					value: (u, v, j, k) => (v === null || v === undefined || k === null ? '–' : unit(stacked && i === 0 ? now.current[2][k] : v)),
+					value: (u, v, j, k) => (v === null || v === undefined || k === null ? '–' : unit(stacked ? now.current[series.length - i][k] : v)),
 				}))],
 			}, shown(now.current), box.current);
 			drawn.current = () => plot.setData(shown(now.current));

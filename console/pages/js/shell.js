@@ -50,8 +50,10 @@ export function Shell() {
 	const here = useAddress();
 	const first = useRef(true);
 	const main = useRef(null);
+	const nav = useRef(null);
 	const current = mine.find((v) => v.at === here.at);
 	useEffect(() => {
+		nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
 		document.title = `${current?.name ?? mine.find((v) => v.at === current?.within)?.name ?? 'Webhooks'} · Webhooks`;
 		if (first.current) { first.current = false; return; }
 		main.current.focus();
@@ -62,7 +64,7 @@ export function Shell() {
 		<a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); main.current.focus(); }}>To the content</a>
 		<header class="side">
 			<a class="brand" href="#/"><${Logo} src=${logo} /><span>${portal ? 'Webhooks' : 'Webhooks console'}</span></a>
-			<nav aria-label="Views">${mine.filter((v) => v.name).map((v) => html`<a href=${'#/' + v.at} aria-current=${v.at === here.at || current?.within === v.at ? 'page' : undefined}>${v.name}</a>`)}</nav>
+			<nav aria-label="Views" ref=${nav}>${mine.filter((v) => v.name).map((v) => html`<a href=${'#/' + v.at} aria-current=${v.at === here.at || current?.within === v.at ? 'page' : undefined}>${v.name}</a>`)}</nav>
 			<${Who} />
 		</header>
 		<main id="main" tabindex="-1" ref=${main}><${View} here=${here} /></main>

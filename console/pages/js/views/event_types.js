@@ -1,10 +1,13 @@
 // The catalogue of event types, each with what it looks like and code that verifies its deliveries.
-import { html, Act, Code, Empty, Field, Foreign, Head, Loaded, link } from '../parts.js';
+import { html, Act, Ask, Code, Dialog, Empty, Field, Foreign, Head, Loaded, go, link } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { ask, may, offers, portal, session } from '../api.js';
-import { useLoad } from '../load.js';
+import { useAct, useLoad } from '../load.js';
 import { eventTypes, groups } from '../catalogue.js';
 import { languages, verify } from '../verify_code.js';
+
+// edits says whether this key may change the catalogue, which is that of every account.
+const edits = () => offers('PUT /event-types/{name}') && session.who.account === '*' && may.all() && !portal;
 
 export default function EventTypes({ id }) {
 	const types = useLoad(() => eventTypes(), []);
@@ -21,11 +24,30 @@ function Catalogue({ items }) {
 	const [text, find] = useState('');
 	const words = text.toLowerCase();
 	const found = groups(items.filter((t) => [t.name, t.description ?? ''].some((s) => s.toLowerCase().includes(words))));
-	return html`<${Head} title="Event types" /><div class="stack wide-gap"><div class="filters"><${Field} label="Search" type="search" value=${text} onValue=${find} /></div>
+	const [adding, add] = useState(false);
+	return html`<${Head} title="Event types">${edits() && html`<button onClick=${() => add(true)}>Add a type</button>`}</${Head}><div class="stack wide-gap"><div class="filters"><${Field} label="Search" type="search" value=${text} onValue=${find} /></div>
 		${!found.length && html`<${Empty} title="No type matches" />`}
 		${found.map(([group, types]) => html`<section class="stack tight" key=${group}><h2><${Foreign} text=${group} /></h2><div class="card flush"><table><thead class="hidden"><tr><th>Type</th><th>What it says</th></tr></thead><tbody>
 			${types.map((t) => html`<tr key=${t.name}><td><a href=${link('event-types', t.name)}><code><${Foreign} text=${t.name} /></code></a>${t.schema && html` <span class="tag">schema</span>`}</td><td class="muted"><${Foreign} text=${t.description ?? ''} /></td></tr>`)}</tbody></table></div></section>`)}
-		<${Verify} /></div>`;
+		<${Verify} /></div>
+	${adding && html`<${Add} close=${() => add(false)} />`}`;
+}
+
+function Add({ close }) {
+	const [values, set] = useState({ name: '', description: '', group: '' });
+	const change = (name) => (value) => set((v) => ({ ...v, [name]: value }));
+	const act = useAct(async () => {
+		const { name, ...rest } = values;
+		const made = await ask('PUT', `event-types/${encodeURIComponent(name.trim())}`, Object.fromEntries(Object.entries(rest).filter(([, value]) => value.trim())));
+		await eventTypes(true);
+		go(link('event-types', made.name));
+	});
+	return html`<${Dialog} title="Add an event type" close=${close}><form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
+		<${Field} label="Name" placeholder="order.paid" required value=${values.name} onValue=${change('name')} hint="What webhooks subscribe to. It can’t be changed later." />
+		<${Field} label="Description" value=${values.description} onValue=${change('description')} />
+		<${Field} label="Group" value=${values.group} onValue=${change('group')} hint="What it stands with in lists. Left empty, the part of its name before the first dot." />
+		${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+		<div><button class="main" disabled=${act.busy}>Add it</button></div></form></${Dialog}>`;
 }
 
 function Verify() {
@@ -43,20 +65,27 @@ function Verify() {
 }
 
 function One({ type, saved }) {
-	const edits = offers('PUT /event-types/{name}') && session.who.account === '*' && may.all() && !portal;
 	const text = (v) => (v === undefined ? '' : JSON.stringify(v, null, 2));
 	const [schema, setSchema] = useState(text(type.schema));
 	const [example, setExample] = useState(text(type.example));
+	const [asking, show] = useState(false);
+	const [stored, tell] = useState(false);
+	const typed = (change) => (value) => { change(value); tell(false); };
 	const wrong = (t) => { try { if (t.trim()) JSON.parse(t); return ''; } catch { return 'This is not JSON yet.'; } };
-	return html`<${Head} title=${type.name} foreign=${true} back=${['#/event-types', 'Event types']}>${may.publish() && !portal && html`<a class="button main" href=${'#/publish?event=' + encodeURIComponent(type.name)}>Publish a sample</a>`}</${Head}>
+	return html`<${Head} title=${type.name} foreign=${true} back=${['#/event-types', 'Event types']}>${may.publish() && !portal && html`<a class="button main" href=${'#/publish?event=' + encodeURIComponent(type.name)}>Publish a sample</a>`}${edits() && html`<button class="danger" onClick=${() => show(true)}>Delete</button>`}</${Head}>
 	<div class="stack wide-gap"><p><${Foreign} text=${type.description ?? ''} /></p>
-		${edits ? html`<section class="card form"><${Field} label="Schema" as="textarea" rows="10" value=${schema} onValue=${setSchema} wrong=${wrong(schema) || undefined} hint="JSON Schema (2020-12). From then on the data of events of this type must fit. Left empty, there is none." />
-			<${Field} label="Example" as="textarea" rows="8" value=${example} onValue=${setExample} wrong=${wrong(example) || undefined} hint="What samples and test events use." />
+		${edits() ? html`<section class="card form"><${Field} label="Schema" as="textarea" rows="10" value=${schema} onValue=${typed(setSchema)} wrong=${wrong(schema) || undefined} hint="JSON Schema (2020-12). From then on the data of events of this type must fit. Left empty, there is none." />
+			<${Field} label="Example" as="textarea" rows="8" value=${example} onValue=${typed(setExample)} wrong=${wrong(example) || undefined} hint="What samples and test events use." />
 			<div class="row"><${Act} class="main" disabled=${Boolean(wrong(schema) || wrong(example))} does=${async () => {
-		await ask('PUT', `event-types/${encodeURIComponent(type.name)}`, `{"schema":${schema.trim() || 'null'},"example":${example.trim() || 'null'}}`);
+		// Only what was changed, as it was typed: a number that JavaScript can’t hold stays as it is.
+		const changed = [['schema', schema], ['example', example]].filter(([field, now]) => now !== text(type[field]));
+		await ask('PUT', `event-types/${encodeURIComponent(type.name)}`, `{${changed.map(([field, now]) => `"${field}":${now.trim() || 'null'}`).join()}}`);
 		await saved();
-	}}>Save</${Act}></div></section>`
+		tell(true);
+	}}>Save</${Act}><span role="status">${stored && 'Saved.'}</span></div></section>`
 		: html`<section class="stack"><h2>Example</h2>${type.example !== undefined ? html`<${Code} label="Example" text=${text(type.example)} />` : html`<p class="muted">None is given.</p>`}</section>
 			<section class="stack"><h2>Schema</h2>${type.schema !== undefined ? html`<${Code} label="Schema" text=${text(type.schema)} />` : html`<p class="muted">None is given: any JSON object fits.</p>`}</section>`}
-		<${Verify} /></div>`;
+		<${Verify} /></div>
+	${asking && html`<${Ask} title="Delete this event type?" typed=${type.name} word="Delete the type" close=${() => show(false)} does=${async () => { await ask('DELETE', `event-types/${encodeURIComponent(type.name)}`); await eventTypes(true); go('#/event-types'); }}>
+		<p>Events of this type are refused from then on. Types of the configuration are taken away there.</p></${Ask}>`}`;
 }

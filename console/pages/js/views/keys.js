@@ -24,7 +24,7 @@ export default function Keys() {
 		${any && html`<section class="stack"><h2>Accounts</h2>${!offers('GET /accounts') ? html`<${NotOffered} what="a list of accounts" why="Name one in the field Account to look at it." />` : !may.all() ? html`<p class="note">Only a key with role all sees the list.</p>`
 			: html`<${Listed} from=${accounts} empty=${html`<${Empty} title="No account yet"><p class="muted">An account begins with its first webhook or event.</p></${Empty}>`}>${(items) => html`<table><thead><tr><th>Account</th><th class="extra">Name</th><th class="fit some">Since</th><th class="fit"><span class="hidden">Actions</span></th></tr></thead>
 			<tbody>${items.map((a) => html`<tr key=${a.account}><td><${Foreign} text=${a.account} />${a.account === session.account && html` <span class=${'status ' + tone('active')}>shown</span>`}</td><td class="extra"><${Foreign} text=${a.name ?? ''} /></td><td class="fit some"><${Time} at=${a.createdAt} /></td>
-				<td class="fit"><div class="row"><button class="small" onClick=${() => lookAt(a.account)}>Look at it</button><button class="small danger" onClick=${() => end(a)}>Delete</button></div></td></tr>`)}</tbody></table>`}</${Listed}>`}</section>`}
+				<td class="fit"><div class="row still"><button class="small" onClick=${() => lookAt(a.account)}>Look at it</button><button class="small danger" onClick=${() => end(a)}>Delete</button></div></td></tr>`)}</tbody></table>`}</${Listed}>`}</section>`}
 		${offers('GET /account') && may.manage() && html`<${Account} />`}
 	</div>
 	${open === 'key' && html`<${MakeKey} close=${() => { show(''); keys.reload(); }} />`}

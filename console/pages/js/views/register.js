@@ -1,6 +1,6 @@
 // Registers a webhook, and edits one.
 import { html, Copy, Dialog, Field, Foreign, Head, go, link } from '../parts.js';
-import { useState } from '../../vendor/htm-preact.js';
+import { useEffect, useState } from '../../vendor/htm-preact.js';
 import { ask, takes } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, groups, sampleOf } from '../catalogue.js';
@@ -24,41 +24,52 @@ export const Edit = ({ webhook, close, saved }) => html`<${Dialog} title="Edit t
 const authFields = {
 	basic: [['username', 'User name'], ['password', 'Password', true]],
 	bearer: [['token', 'Token', true]],
+	mtls: [['certificate', 'Certificate', false, 'And those between it and its root, in PEM.'], ['key', 'Private key', false, 'Unencrypted, in PEM. It is never shown again.']],
 	oauth2: [['tokenUrl', 'Token URL'], ['clientId', 'Client ID'], ['clientSecret', 'Client secret', true], ['scope', 'Scope']],
 };
+
+// What stands folded away until it is opened, or one of them is refused.
+const folded = ['headers', 'auth', 'retry', 'timeout', 'rateLimit', 'maxInFlight', 'metadata', 'ordered', 'signing'];
 
 // Form shows what this server takes. In an edit only what was touched is sent.
 function Form({ of, operation, word, send, done }) {
 	const [values, set] = useState(() => ({
 		url: of?.url ?? '', events: of?.events ?? [], description: of?.description ?? '', secret: '', headers: '', filter: of?.filter ?? '',
 		rateLimit: of?.rateLimit ? String(of.rateLimit) : '', maxInFlight: of?.maxInFlight ? String(of.maxInFlight) : '',
-		retry: (of?.retry ?? []).join(' '), timeout: of?.timeout ?? '', ordered: Boolean(of?.ordered), auth: of?.auth?.type ?? '', signing: of?.signing ?? '',
+		retry: (of?.retry ?? []).join(' '), timeout: of?.timeout ?? '', ordered: Boolean(of?.ordered), auth: of?.auth?.type ?? '', metadata: Object.entries(of?.metadata ?? {}).map(([k, v]) => `${k}: ${v}`).join('\n'), signing: of?.signing ?? '',
 	}));
 	const [touched, touch] = useState(() => new Set(of ? [] : ['url', 'events']));
 	const [auth, authed] = useState({});
 	const has = (field) => takes(operation, field);
-	const change = (field) => (value) => { set((v) => ({ ...v, [field]: value })); touch((t) => new Set(t).add(field)); };
 	const act = useAct(async () => done(await send(bodyOf(values, touched, auth, of))));
 	const field = act.error?.field?.split(/[.[]/)[0];
+	const [unfolded, unfold] = useState(false);
+	useEffect(() => { if (folded.includes(field)) unfold(true); }, [act.error]);
+	const change = (name) => (value) => {
+		set((v) => ({ ...v, [name]: value }));
+		touch((t) => new Set(t).add(name));
+		if (name === field) act.clear(); // it was said of the value before
+	};
 	const wrong = (...names) => (names.includes(field) ? html`<${Foreign} text=${act.error.message} />` : undefined);
 	const simple = (name, label, more) => has(name) && html`<${Field} label=${label} value=${values[name]} onValue=${change(name)} wrong=${wrong(name)} ...${more} />`;
-	const known = ['url', 'events', 'secret', 'description', 'filter', 'headers', 'rateLimit', 'maxInFlight', 'retry', 'timeout', 'auth'];
+	const known = ['url', 'events', 'secret', 'description', 'filter', ...folded];
 	return html`<form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
 		<${Field} label="URL" type="url" required placeholder="https://your-server.com/webhooks" value=${values.url} onValue=${change('url')} wrong=${wrong('url')} />
 		<${Types} chosen=${values.events} choose=${change('events')} wrong=${wrong('events')} />
 		${simple('description', 'Description', { hint: 'A note of yours.' })}
 		${!of && simple('secret', 'Secret', { type: 'password', autocomplete: 'new-password', hint: '16 to 256 bytes. Left empty, one is made and shown once.' })}
 		${has('filter') && html`<${Filter} value=${values.filter} change=${change('filter')} wrong=${wrong('filter')} types=${values.events} />`}
-		<details open=${['headers', 'auth', 'retry', 'timeout', 'rateLimit', 'maxInFlight'].includes(field)}><summary>Headers, authentication, limits</summary><div class="form">
+		<details open=${unfolded} onToggle=${(e) => unfold(e.currentTarget.open)}><summary>Headers, authentication, limits</summary><div class="form">
 			${simple('headers', 'Custom headers', { as: 'textarea', rows: 3, placeholder: 'X-Team: video', hint: of?.headers?.length ? `One a line, as Name: value. In place of all there are (${of.headers.join(', ')}), whose values are never shown.` : 'One a line, as Name: value. Values are never shown again.' })}
-			${has('auth') && html`<${Field} label="Authentication" as="select" value=${values.auth} onValue=${change('auth')} wrong=${wrong('auth')} options=${[['', 'none'], ['basic', 'User name and password'], ['bearer', 'Bearer token'], ['oauth2', 'OAuth 2 client credentials'], ...(of?.auth?.type === 'mtls' ? [['mtls', 'Client certificate']] : [])]} />
-				${touched.has('auth') && (authFields[values.auth] ?? []).map(([name, label, hidden]) => html`<${Field} label=${label} type=${hidden ? 'password' : 'text'} autocomplete="off" required=${name !== 'scope'} value=${auth[name] ?? ''} onValue=${(v) => authed({ ...auth, [name]: v })} />`)}`}
+			${has('auth') && html`<${Field} label="Authentication" as="select" value=${values.auth} onValue=${change('auth')} wrong=${wrong('auth')} options=${[['', 'none'], ['basic', 'User name and password'], ['bearer', 'Bearer token'], ['oauth2', 'OAuth 2 client credentials'], ['mtls', 'Client certificate (mutual TLS)']]} />
+				${touched.has('auth') && (authFields[values.auth] ?? []).map(([name, label, hidden, pem]) => html`<${Field} label=${label} ...${pem ? { as: 'textarea', rows: 4, hint: pem, placeholder: '-----BEGIN' } : { type: hidden ? 'password' : 'text' }} autocomplete="off" required=${name !== 'scope'} value=${auth[name] ?? ''} onValue=${(v) => authed({ ...auth, [name]: v })} />`)}`}
 			${simple('rateLimit', 'Attempts a second at most', { type: 'number', min: 0 })}
 			${simple('maxInFlight', 'Attempts in flight at most', { type: 'number', min: 0 })}
 			${simple('retry', 'Retry after', { placeholder: '0s 1m 5m 15m 30m', hint: 'The table of attempts, separated by spaces. Left empty, the server’s.' })}
 			${simple('timeout', 'Timeout', { placeholder: '15s' })}
-			${has('ordered') && html`<label class="check"><input type="checkbox" checked=${values.ordered} onChange=${(e) => change('ordered')(e.target.checked)} /><span>One at a time, in the order of publishing</span></label>`}
-			${has('signing') && html`<${Field} label="Signature" as="select" value=${values.signing} onValue=${change('signing')} options=${[['', 'by the secret (HMAC)'], ['ed25519', 'by a key pair too (Ed25519)']]} />`}
+			${has('ordered') && html`<label class="check"><input type="checkbox" checked=${values.ordered} onChange=${(e) => change('ordered')(e.target.checked)} /><span>One at a time, in the order of publishing</span></label>${wrong('ordered') && html`<span class="wrong" role="alert">${wrong('ordered')}</span>`}`}
+			${has('signing') && html`<${Field} label="Signature" as="select" value=${values.signing} onValue=${change('signing')} wrong=${wrong('signing')} options=${[['', 'by the secret (HMAC)'], ['ed25519', 'by a key pair too (Ed25519)']]} />`}
+			${simple('metadata', 'Metadata', { as: 'textarea', rows: 2, placeholder: 'team: video', hint: 'Notes for programs, one a line, as name: value. Sixteen at most; they are not sent.' })}
 		</div></details>
 		${act.error && !known.includes(field) && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
 		<div class="row"><button class="main" disabled=${act.busy || !values.events.length}>${act.busy ? 'One moment…' : word}</button></div>
@@ -74,19 +85,28 @@ function bodyOf(values, touched, auth, of) {
 		else if (name === 'events') body.events = value;
 		else if (name === 'secret') { if (value) body.secret = value; }
 		else if (name === 'headers') {
-			const headers = {};
-			for (const line of value.split('\n').filter((l) => l.trim())) {
-				const at = line.indexOf(':');
-				headers[line.slice(0, at < 0 ? undefined : at).trim()] = at < 0 ? '' : line.slice(at + 1).trim();
-			}
+			const headers = pairs(value);
 			if (Object.keys(headers).length || of) body.headers = headers;
+		} else if (name === 'metadata') {
+			const metadata = pairs(value);
+			clear(name, Object.keys(metadata).length ? metadata : '', '');
 		} else if (name === 'rateLimit' || name === 'maxInFlight') clear(name, value === '' ? '' : Number(value), '');
 		else if (name === 'retry') clear(name, value.trim() ? value.trim().split(/[\s,]+/) : '', '');
 		else if (name === 'ordered') body.ordered = value;
-		else if (name === 'auth') { if (value !== 'mtls') clear(name, value ? { type: value, ...auth } : '', ''); }
+		else if (name === 'auth') clear(name, value ? { type: value, ...Object.fromEntries(authFields[value].map(([field]) => [field, auth[field]]).filter(([, v]) => v)) } : '', '');
 		else clear(name, value.trim(), '');
 	}
 	return body;
+}
+
+// pairs reads lines such as Name: value.
+function pairs(text) {
+	const all = {};
+	for (const line of text.split('\n').filter((l) => l.trim())) {
+		const at = line.indexOf(':');
+		all[line.slice(0, at < 0 ? undefined : at).trim()] = at < 0 ? '' : line.slice(at + 1).trim();
+	}
+	return all;
 }
 
 // Types are the catalogue by group, with all of a group and all there are.
@@ -119,6 +139,7 @@ function Filter({ value, change, wrong, types: chosen }) {
 	const [result, tell] = useState(null);
 	const act = useAct(async () => {
 		const data = sample ?? sampleOf(first);
+		tell(null);
 		try { JSON.parse(data); } catch { throw new Error('The sample is not JSON.'); }
 		tell(await ask('POST', 'webhooks/filter-test', `{"filter":${JSON.stringify(value)},"event":${JSON.stringify(first?.name ?? '')},"data":${data}}`));
 	});

@@ -8,6 +8,7 @@ import { Replay } from '../replay.js';
 import { Attempts } from '../plot.js';
 import { Edit } from './register.js';
 import { eventTypes } from '../catalogue.js';
+import { count } from '../text.js';
 
 export default function Webhook({ id }) {
 	const webhook = useLoad((signal) => get(`webhooks/${id}`, { signal }), [id], 10000);
@@ -51,7 +52,7 @@ function Facts({ w }) {
 		<${Fact} name="ID"><code>${w.id}</code> <${Copy} text=${w.id} /></${Fact}>
 		<${Fact} name="Events"><${Tags} of=${w.events} />${w.events.includes('*') && types.data && html` <span class="small muted">all ${types.data.length}</span>`}</${Fact}>
 		${w.description && html`<${Fact} name="Description"><${Foreign} text=${w.description} /></${Fact}>`}
-		${w.filter && html`<${Fact} name="Filter"><${Foreign} mono=${true} text=${w.filter} /></${Fact}>`}
+		${w.filter && html`<${Fact} name="Filter"><${Foreign} mono=${true} text=${w.filter} />${w.filterErrors > 0 && html`<p class="small wrong">It failed on ${count(w.filterErrors)} ${w.filterErrors === 1 ? 'event' : 'events'}, which went here all the same. Try it out with one of them under Edit.</p>`}</${Fact}>`}
 		${w.headers?.length > 0 && html`<${Fact} name="Headers"><${Tags} of=${w.headers} /> <span class="small muted">values are never shown</span></${Fact}>`}
 		${w.auth && html`<${Fact} name="Authentication"><${Foreign} text=${w.auth.type} />${w.auth.username && html`, user <${Foreign} text=${w.auth.username} />`}${w.auth.tokenUrl && html`, <${Foreign} text=${w.auth.tokenUrl} />`}</${Fact}>`}
 		${w.signing && html`<${Fact} name="Signing"><${Foreign} text=${w.signing} /></${Fact}>`}

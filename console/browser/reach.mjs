@@ -1,0 +1,196 @@
+// Tries what may not be had: a customer of the portal who reaches for another account's things, by the pages and by requests
+// of their own with the token that they were given; keys of every role; and servers that answer nothing or nonsense in
+// mid-use. Follows a link of a mail too.
+// Its arguments are those of walk.mjs.
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { api, appPort, button, ended, endpoint, finish, login, look, mailPort, open, problems, receive, site, step, until, visit } from './common.mjs';
+
+// A mail server that takes all there is.
+const mails = [];
+const office = net.createServer((c) => {
+	let data = null;
+	let rest = '';
+	c.setEncoding('utf8').on('error', () => {});
+	c.write('220 mail.example.com ready\r\n');
+	c.on('data', (piece) => {
+		const lines = (rest + piece).split('\r\n');
+		rest = lines.pop();
+		for (const line of lines) {
+			if (data !== null) {
+				if (line !== '.') { data += line + '\r\n'; continue; }
+				mails.push(data.replace(/=\r\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16))));
+				data = null;
+				c.write('250 taken\r\n');
+			} else if (/^DATA/i.test(line)) { data = ''; c.write('354 go on\r\n'); } else if (/^QUIT/i.test(line)) { c.end('221 bye\r\n'); } else c.write('250 ok\r\n');
+		}
+	});
+});
+await new Promise((done) => { office.listen(Number(mailPort), '127.0.0.1', done); });
+const customer = await endpoint();
+const app = await endpoint(Number(appPort));
+
+try {
+	step('another account');
+	const acme = await api('POST', '/webhooks', { url: customer.url + '/acme', events: ['*'], secret: 'a-secret-of-acme-alone', description: 'only acme sees this' }, 'acme');
+	const event = await api('POST', '/events', { event: 'video.uploaded', data: { note: 'only acme sees this' } }, 'acme');
+	const replay = await api('POST', `/webhooks/${acme.id}/replay`, { since: '2020-01-01T00:00:00Z', state: 'all' }, 'acme');
+	const mine = await api('POST', '/webhooks', { url: customer.url, events: ['video.*'] }, 'customer');
+	const other = await api('POST', '/webhooks', { url: customer.url + '/other', events: ['*'], description: 'not of this link' }, 'customer');
+	const own = await api('POST', '/events', { event: 'video.uploaded', data: { n: 1 } }, 'customer');
+	const left = await receive('evt_dead', 'video.deleted', {});
+	assert.equal(left, 200);
+	const delivery = event.deliveries[0].id;
+	const otherDelivery = own.deliveries.find((d) => d.webhookId === other.id).id;
+	const links = { account: await api('POST', '/portal-links', {}, 'customer'), webhook: await api('POST', '/portal-links', { webhookId: mine.id }, 'customer') };
+	for (const [kind, link] of Object.entries(links)) {
+		const portal = await open();
+		await portal.goto(link.url);
+		await portal.getByText(customer.url).first().waitFor();
+		assert.ok(!portal.url().includes(link.token), 'the token stays in the address');
+		const foreign = [`/webhooks/${acme.id}`, `/deliveries/${delivery}`, `/deliveries?webhook=${acme.id}`, ...(kind === 'webhook' ? [`/webhooks/${other.id}`, `/deliveries/${otherDelivery}`] : [])];
+		for (const hash of foreign) {
+			await portal.goto(site + '/console/portal/#/event-types');
+			await portal.getByRole('heading', { name: 'Event types' }).waitFor();
+			await portal.goto(site + '/console/portal/#' + hash);
+			await portal.locator('main [role=alert]').first().waitFor();
+			assert.equal(await portal.getByText(/only acme sees this|not of this link/).count(), 0, hash);
+		}
+		await look(portal, 'portal-foreign-' + kind);
+		// By hand, with the token that the page has.
+		const asked = await portal.evaluate(async ({ token, paths }) => {
+			const answers = {};
+			for (const [method, path, body] of paths) {
+				for (const account of ['', 'acme']) {
+					const headers = { Authorization: `Bearer ${token}`, 'X-Webhook-Console': '1', 'Content-Type': 'application/json' };
+					if (account) headers['X-VideoCloud-Account'] = account;
+					const response = await fetch(path, { method, headers, body: method === 'GET' ? undefined : JSON.stringify(body ?? {}) });
+					answers[`${method} ${path} for ${account || 'their own'}`] = [response.status, await response.text()];
+				}
+			}
+			return answers;
+		}, {
+			token: link.token,
+			paths: [
+				...(kind === 'webhook' ? [acme.id, other.id] : [acme.id]).flatMap((id) => [['GET', `/webhooks/${id}`], ['GET', `/webhooks/${id}/deliveries`], ['GET', `/webhooks/${id}/stats`], ['PUT', `/webhooks/${id}`, { description: 'taken over' }], ['DELETE', `/webhooks/${id}`], ['POST', `/webhooks/${id}/test`],
+					['POST', `/webhooks/${id}/retry`, { state: 'failed' }], ['POST', `/webhooks/${id}/replay`, { since: '2020-01-01T00:00:00Z' }]]),
+				['GET', `/events/${event.id}`], ['DELETE', `/events/${event.id}`], ['GET', `/deliveries/${delivery}`], ['POST', `/deliveries/${delivery}/retry`], ['GET', `/replays/${replay.id}`], ['DELETE', `/replays/${replay.id}`],
+				['GET', '/api-keys'], ['POST', '/api-keys', { role: 'all' }], ['POST', '/portal-links'], ['GET', '/accounts'], ['DELETE', '/accounts/acme'], ['POST', '/events', { event: 'video.uploaded', data: {} }], ['PUT', '/event-types/video.uploaded', { description: 'mine' }],
+				...['stats', 'gateways', 'dead?name=shop', 'show?name=shop&event=evt_dead', 'live'].map((path) => ['GET', '/console/api/' + path]), ['POST', '/console/api/dead', { name: 'shop', action: 'purge', all: true }], ['POST', '/console/api/forget', { name: 'shop', event: 'evt_dead' }],
+			],
+		});
+		for (const [what, [status, text]] of Object.entries(asked)) {
+			assert.ok([403, 404].includes(status), `${what}: ${status} ${text}`);
+			assert.ok(!/only acme sees this|not of this link|a-secret-of-acme/.test(text), `${what}: ${text}`);
+		}
+		for (const path of ['/webhooks', '/deliveries', '/events', '/replays']) {
+			const text = await portal.evaluate(async ([token, where]) => (await fetch(where, { headers: { Authorization: `Bearer ${token}` } })).text(), [link.token, path]);
+			assert.ok(!text.includes(acme.id) && !text.includes(delivery) && !text.includes('only acme'), `${path}: ${text}`);
+			if (kind === 'webhook') assert.ok(!text.includes(other.id), `${path}: ${text}`);
+		}
+		await portal.context().close();
+	}
+	assert.equal((await api('GET', '/webhooks/' + acme.id, undefined, 'acme')).description, 'only acme sees this');
+
+	step('keys of every role');
+	for (const role of ['read', 'manage', 'publish']) {
+		const made = await api('POST', '/api-keys', { role, description: role }, 'customer');
+		const tab = await open();
+		await login(tab, made.key);
+		await tab.getByRole('heading', { name: 'Overview' }).waitFor();
+		for (const hash of ['/gateways', '/live']) {
+			await visit(tab, hash);
+			await tab.getByText(/to this key/).first().waitFor();
+		}
+		await visit(tab, '/keys');
+		await tab.getByText('Only a key with role all sees and makes keys.').waitFor();
+		assert.equal(await button(tab, 'Make a key').count(), 0);
+		await look(tab, 'role-' + role);
+		await tab.context().close();
+	}
+
+	step('servers that answer nothing, and nonsense');
+	const page = await open();
+	await page.route('**/console/api/config', (r) => r.abort());
+	await page.goto(site + '/console/');
+	await page.getByText('The server can’t be reached.').waitFor();
+	await look(page, 'begin-down');
+	await page.unroute('**/console/api/config');
+	await button(page, 'Try again').click();
+	await page.getByLabel('API key').fill('nobody');
+	await button(page, 'Log in').click();
+	await page.getByText('This key is not known here').waitFor();
+	await look(page, 'login-wrong');
+	await page.getByLabel('API key').fill('operator-key');
+	await button(page, 'Log in').click();
+	await page.getByRole('heading', { name: 'Overview' }).waitFor();
+	const views = { '/webhooks': 'webhooks?**', '/events': 'events?**', '/deliveries': 'deliveries?**', '/gateways': 'console/api/gateways**' };
+	const answers = [
+		[{ status: 503, contentType: 'application/json', body: '{"success":false,"error":{"code":"unavailable","message":"the store does not answer; try again"}}' }, 'the store does not answer; try again'],
+		[{ status: 502, contentType: 'text/html', body: '<h1>Bad Gateway</h1>' }, 'The server is up, but can’t answer right now.'],
+		[{ status: 200, contentType: 'text/html', body: '<b class=stranger>another page</b>' }, 'Something other than the API answered (200).'],
+	];
+	for (const [answer, says] of answers) {
+		for (const [hash, pattern] of Object.entries(views)) {
+			await page.route(`${site}/${pattern}`, (r) => r.fulfill(answer));
+			await visit(page, hash);
+			await page.reload();
+			await page.getByRole('alert').filter({ hasText: says }).first().waitFor();
+			await look(page, `answer-${answer.status}-${hash.slice(1)}`, ['light']);
+			await page.unroute(`${site}/${pattern}`);
+			await button(page, 'Try again').first().click();
+			await page.getByRole('alert').first().waitFor({ state: 'detached' });
+		}
+	}
+	// What is written stays while the server is away.
+	await visit(page, '/register');
+	await page.getByLabel('URL', { exact: true }).fill(customer.url);
+	await page.getByLabel('All, also those to come').check();
+	await page.context().setOffline(true);
+	await button(page, 'Register').click();
+	await page.getByRole('alert').filter({ hasText: 'The server can’t be reached.' }).waitFor();
+	await page.context().setOffline(false);
+	await button(page, 'Register').click();
+	await page.getByText('Its secret is shown this once.').waitFor();
+	await page.context().close();
+
+	step('a link that ends in mid-use');
+	const leaving = await open();
+	await leaving.goto(links.account.url);
+	await leaving.getByText(customer.url).first().waitFor();
+	await leaving.goto(`${site}/console/portal/#/webhooks/${mine.id}`);
+	await button(leaving, 'Send a test event').waitFor();
+	await api('DELETE', '/api-keys/' + links.account.id, undefined, 'customer');
+	await ended(links.account.token);
+	await button(leaving, 'Send a test event').click();
+	await leaving.getByText('This link has ended').waitFor();
+	assert.equal(await leaving.evaluate(() => sessionStorage.length), 0, 'an ended token is kept');
+	await leaving.reload();
+	await leaving.getByText('Open this page by the link that you were given').waitFor();
+
+	step('a link of a mail');
+	await api('PUT', '/account', { notifyEmail: ['owner@example.com'] }, 'customer');
+	await until('a mail', () => mails.length > 0);
+	const link = /http:\/\/127\.0\.0\.1:\S+confirm=[^\s"<>]+/.exec(mails[0])[0];
+	const token = new URLSearchParams(link.split('#')[1]).get('confirm');
+	const reader = await open();
+	await reader.goto(link);
+	await reader.getByRole('heading', { name: 'Mail about failed webhooks' }).waitFor();
+	assert.ok(!reader.url().includes(token), 'the token stays in the address');
+	assert.equal((await api('GET', '/account', undefined, 'customer')).notifyEmail[0].confirmed, false, 'looking at a link changes nothing');
+	await look(reader, 'confirm');
+	await button(reader, 'Yes, tell me').click();
+	await reader.getByText('owner@example.com').waitFor();
+	await look(reader, 'confirmed');
+	assert.equal((await api('GET', '/account', undefined, 'customer')).notifyEmail[0].confirmed, true);
+	await reader.goto(link.replace(token, 'nothing') + '&again');
+	await button(reader, 'Yes, tell me').click();
+	await reader.getByRole('alert').filter({ hasText: 'not valid any more' }).waitFor();
+} catch (error) {
+	problems.push(error.stack);
+} finally {
+	customer.close();
+	app.close();
+	office.close();
+	await finish();
+}
