@@ -41,7 +41,7 @@ func TestInABrowser(t *testing.T) {
 	chromium := program(t, "chromium")
 	node, modules := program(t, "node"), browserModules(t)
 	certificate, key := clientCertificate(t)
-	for _, walk := range []string{"walk.mjs", "actions.mjs", "fields.mjs", "gateways.mjs", "reach.mjs", "markup.mjs"} {
+	for _, walk := range walks() {
 		t.Run(walk, func(t *testing.T) {
 			at := startSystem(t)
 			if walk == "gateways.mjs" {
@@ -57,6 +57,14 @@ func TestInABrowser(t *testing.T) {
 			require.NoError(t, err, "%s", out)
 		})
 	}
+}
+
+// walks are all, and with a folder for it the one that takes the pictures of the documentation instead.
+func walks() []string {
+	if os.Getenv("CONSOLE_PICTURES") != "" {
+		return []string{"pictures.mjs"}
+	}
+	return []string{"walk.mjs", "actions.mjs", "fields.mjs", "gateways.mjs", "reach.mjs", "markup.mjs"}
 }
 
 // browserModules fetches what drives the browser.

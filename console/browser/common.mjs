@@ -32,7 +32,7 @@ export async function until(what, ask) {
 }
 
 // A walk that is ended from outside takes the browser with it.
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+export const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
 
 // open is a tab of its own: errors, refusals of the policy and requests to elsewhere are problems.
 export async function open(width = 1280, colorScheme = 'light') {

@@ -1,4 +1,4 @@
-// Walks every view in a real browser, at 1280 and 360 px, in both themes, with axe-core. Foreign values are full of markup:
+// Walks every view in a real browser, from 360 px to 4K, in both themes, with axe-core. Foreign values are full of markup:
 // no element may come of them.
 //
 //	node walk.mjs <folder with node_modules> <chromium> <address of the site> <address of the gateway> <port of the app> <port of the mail server>
@@ -38,14 +38,14 @@ try {
 		deliveries: '/deliveries?webhook=' + webhook.id, delivery: '/deliveries/' + delivery.id, 'event-types': '/event-types', 'event-type': '/event-types/video.uploaded', gateways: '/gateways',
 		gateway: '/gateways/shop', live: '/live', keys: '/keys',
 	};
-	for (const width of [1280, 360]) {
+	for (const [width, suffix, themes] of [[1280, '', ['light', 'dark']], [360, '-narrow', ['light', 'dark']], [3840, '-wide', ['light']]]) {
 		const tab = await open(width);
 		await login(tab);
 		await tab.getByRole('heading', { name: 'Overview' }).waitFor();
 		for (const [name, hash] of Object.entries(views)) {
 			await visit(tab, hash);
 			await tab.locator('main h1').first().waitFor();
-			await look(tab, width === 360 ? name + '-narrow' : name);
+			await look(tab, name + suffix, themes);
 		}
 		await tab.context().close();
 	}

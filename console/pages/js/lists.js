@@ -6,7 +6,7 @@ export function Deliveries({ items, webhooks, hideWebhook }) {
 		<tbody>${items.map((d) => {
 			const last = d.attempts?.at(-1);
 			return html`<tr key=${d.id}><td class="fit"><${Status} of=${d.state} /></td>
-				<td><a href=${link('deliveries', d.id)}><${Foreign} text=${d.event} /></a><div class="small muted mono some">${d.id}</div></td>
+				<td><a href=${link('deliveries', d.id)}><${Foreign} text=${d.event} /></a><div class="small muted mono some clip" title=${d.id}>${d.id}</div></td>
 				${!hideWebhook && html`<td class="some"><a href=${link('webhooks', d.webhookId)}><${Foreign} text=${webhooks?.get(d.webhookId)?.url ?? d.webhookId} /></a></td>`}
 				<td class="extra">${last ? (last.statusCode ?? html`<${Foreign} text=${last.error ?? '–'} />`) : html`<span class="muted">${d.reason ?? 'none yet'}</span>`}</td>
 				<td class="fit extra number">${d.attempts?.length ?? 0}</td>

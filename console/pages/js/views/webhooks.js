@@ -25,7 +25,7 @@ export default function Webhooks({ query }) {
 		${!found.length ? html`<${Empty} title="No webhook matches"><button onClick=${() => { find(''); pick(''); }}>Show all ${items.length}</button></${Empty}>` : html`<div class="stack"><div class="card flush"><table>
 			<thead><tr><th class="fit">Status</th><th>URL</th><th class="extra">Events</th><th class="fit extra">A day</th><th class="fit some">Last delivery</th></tr></thead>
 			<tbody>${found.slice(0, most).map((w) => html`<tr key=${w.id}><td class="fit"><${Status} of=${w.status} /></td>
-				<td><a href=${link('webhooks', w.id)}><${Foreign} text=${w.url} /></a>${w.description && html`<div class="small muted"><${Foreign} text=${w.description} /></div>`}</td>
+				<td class="lead"><a href=${link('webhooks', w.id)}><${Foreign} text=${w.url} /></a>${w.description && html`<div class="small muted"><${Foreign} text=${w.description} /></div>`}</td>
 				<td class="extra"><${Tags} of=${w.events.length > 4 ? [...w.events.slice(0, 3), `${w.events.length - 3} more`] : w.events} /></td>
 				<td class="fit extra"><${Spark} id=${w.id} /></td>
 				<td class="fit some">${w.lastDelivery ? html`<${Status} of=${w.lastDelivery.success ? 'succeeded' : 'failed'} /> <span class="small"><${Time} at=${w.lastDelivery.timestamp} /></span>` : html`<span class="muted">none yet</span>`}</td></tr>`)}</tbody></table></div>
