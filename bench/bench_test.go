@@ -3,13 +3,18 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/sender"
 )
 
 // TestMain lets the test's own executable play the roles.
@@ -101,6 +106,46 @@ func TestInterrupted(t *testing.T) {
 			require.Empty(t, left, "temporary folders stay")
 		})
 	}
+}
+
+// What comes out of turn, without credentials, or past a filter, is counted, once, and a plain run has none of it.
+func TestMixCounts(t *testing.T) {
+	t.Parallel()
+	var none *mix
+	require.True(t, none.admits(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/0", nil)))
+	require.Zero(t, none.kept())
+	m, stop, err := newMix()
+	require.NoError(t, err)
+	defer stop()
+	ordered := 1
+	for !mixOrdered(ordered) || mixFiltered(ordered) || mixAuth(ordered) != sender.AuthBearer {
+		ordered++
+	}
+	send := func(round int, credentials string) int {
+		r := httptest.NewRequest(http.MethodPost, "/"+strconv.Itoa(ordered), nil)
+		r.Header.Set("webhook-id", chaosID(ordered+round*chaosAccounts))
+		r.Header.Set("Authorization", credentials)
+		w := httptest.NewRecorder()
+		m.admits(w, r)
+		return w.Code
+	}
+	good := "Bearer " + mixWord
+	require.Equal(t, 200, send(2, good))
+	require.Equal(t, 200, send(3, good))
+	require.Equal(t, 200, send(2, good), "again is not out of turn")
+	require.Zero(t, m.inversions)
+	require.Equal(t, 401, send(1, "Bearer other"))
+	require.Equal(t, 1, m.inversions)
+	require.Equal(t, 1, m.strangers)
+	var kept int
+	for !mixKeeps(kept) {
+		kept++
+	}
+	m.told(kept, 0)
+	require.Zero(t, m.misled)
+	require.Equal(t, 1, m.kept())
+	m.told(kept, 1)
+	require.Equal(t, 1, m.misled)
 }
 
 func TestMedianAndPercentile(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -40,107 +41,6 @@ const (
 // chaosRetry makes a refused attempt, such as one whose event a gateway still has in work, not last for minutes.
 var chaosRetry = []time.Duration{0, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second}
 
-// fault is one thing that was done to the system.
-type fault struct {
-	cause    string
-	from, to time.Time
-}
-
-// faults are what was done so far.
-type faults struct {
-	mu  sync.Mutex
-	all []fault
-}
-
-// during runs a fault and remembers it.
-func (f *faults) during(cause string, do func()) {
-	from := time.Now()
-	do()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.all = append(f.all, fault{cause, from, time.Now()})
-}
-
-func (f *faults) count(cause string) (n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, one := range f.all {
-		if one.cause == cause {
-			n++
-		}
-	}
-	return n
-}
-
-// near names the fault that was nearest to a time, of several the shortest: what most likely kept an answer of then from
-// being recorded.
-func (f *faults) near(t time.Time) string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	best, length, cause := 5*time.Second, time.Hour, "unexplained"
-	for _, one := range f.all {
-		away, lasted := max(one.from.Sub(t), t.Sub(one.to), 0), one.to.Sub(one.from)
-		if away < best || away == best && lasted < length {
-			best, length, cause = away, lasted, one.cause
-		}
-	}
-	return cause
-}
-
-// arrivals counts answers of 2xx by webhook and event.
-type arrivals struct {
-	mu     sync.Mutex
-	first  map[string]time.Time
-	copies []arrival // one for each copy too many
-}
-
-// arrival is a copy too many, with its cause where that is known.
-type arrival struct{ key, cause string }
-
-func (a *arrivals) add(key string, now time.Time, cause string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if _, again := a.first[key]; again {
-		a.copies = append(a.copies, arrival{key, cause})
-		return
-	}
-	a.first[key] = now
-}
-
-func (a *arrivals) count() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.first)
-}
-
-// byCause sorts the copies by the fault that was nearest to the first delivery.
-func (a *arrivals) byCause(f *faults) map[string]int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	causes := map[string]int{}
-	for _, copied := range a.copies {
-		cause := copied.cause
-		if cause == "" {
-			cause = f.near(a.first[copied.key])
-		}
-		causes[cause]++
-	}
-	return causes
-}
-
-func arrivalKey(r *http.Request) string { return r.URL.Path + " " + r.Header.Get("webhook-id") }
-
-// statusWriter sees the status of an answer.
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
-}
-
 // chaos is one run.
 type chaos struct {
 	o       options
@@ -148,6 +48,7 @@ type chaos struct {
 	redis   config.Redis
 	wire    *arrivals // at the endpoint: deliveries that the sender was told are done
 	app     *arrivals // behind the gateway
+	mix     *mix      // nil: all webhooks are plain
 	faults  faults
 	kills   int // of senders
 	restart int // of servers
@@ -157,11 +58,17 @@ type chaos struct {
 	published, refused, unanswered atomic.Int64
 }
 
+// due is how many deliveries there have to be.
+func (c *chaos) due() int { return int(c.published.Load()) - c.mix.kept() }
+
 func benchChaos(ctx context.Context, o options) (*figures, error) {
 	if o.seconds == 0 {
 		o.seconds = chaosSeconds
 	}
 	if o.topology == topologyLocal {
+		if o.mix {
+			return nil, errors.New("-mix goes with the topologies single, sentinel and cluster")
+		}
 		return benchChaosLocal(ctx, o)
 	}
 	servers, err := topology.Start(ctx, topology.Kind(o.topology), "--appendonly", yesUnless(o.aof, "off"), "--appendfsync", fsync(o.aof))
@@ -174,6 +81,13 @@ func benchChaos(ctx context.Context, o options) (*figures, error) {
 	if servers.Kind != topology.Single {
 		c.redis.Replicas = 1 // what a fail-over may not lose
 	}
+	if o.mix {
+		var closeTokens func()
+		if c.mix, closeTokens, err = newMix(); err != nil {
+			return nil, err
+		}
+		defer closeTokens()
+	}
 	addr, closeGateway, err := c.gateway(ctx)
 	if err != nil {
 		return nil, err
@@ -185,8 +99,9 @@ func benchChaos(ctx context.Context, o options) (*figures, error) {
 	}
 	defer store.Close()
 	for i := range chaosAccounts {
-		_, _, err := publisher.CreateWebhook(ctx, chaosAccount(i), sender.NewWebhook{Settings: sender.Settings{URL: "http://" + addr + "/" + strconv.Itoa(i), Events: []string{"*"}}, Secret: benchSecret})
-		if err != nil {
+		w := sender.NewWebhook{Settings: sender.Settings{URL: "http://" + addr + "/" + strconv.Itoa(i), Events: []string{"*"}}, Secret: benchSecret}
+		c.mix.into(&w, i)
+		if _, _, err := publisher.CreateWebhook(ctx, chaosAccount(i), w); err != nil {
 			return nil, fmt.Errorf("registering: %w", err)
 		}
 	}
@@ -215,7 +130,7 @@ func benchChaos(ctx context.Context, o options) (*figures, error) {
 		return nil, err
 	}
 	began := time.Now()
-	for end := began.Add(chaosDrain); time.Now().Before(end) && c.wire.count() < int(c.published.Load()) && ctx.Err() == nil; {
+	for end := began.Add(chaosDrain); time.Now().Before(end) && c.wire.count() < c.due() && ctx.Err() == nil; {
 		time.Sleep(20 * time.Millisecond)
 	}
 	drained := time.Since(began)
@@ -225,7 +140,7 @@ func benchChaos(ctx context.Context, o options) (*figures, error) {
 	published, delivered := int(c.published.Load()), c.wire.count()
 	f.add("published", published)
 	f.add("delivered", delivered)
-	f.add("lost", published-delivered)
+	f.add("lost", c.due()-delivered)
 	f.add("duplicates", len(c.wire.copies))
 	f.add("sender_kills", c.kills)
 	f.add("redis_restarts", c.restart)
@@ -238,6 +153,7 @@ func benchChaos(ctx context.Context, o options) (*figures, error) {
 	for _, cause := range []string{causePause, causeFreeze, causeSenderFreeze, causeFlush, causeCut} {
 		f.add(cause, c.faults.count(cause))
 	}
+	c.mix.figures(f)
 	f.add("topology", o.topology)
 	f.add("seconds", o.seconds)
 	f.add("drain_s", round3(drained.Seconds()))
@@ -276,6 +192,10 @@ func fsync(aof string) string {
 	}
 	return aof
 }
+
+const chaosPrefix = "chaos-" // of the events' IDs
+
+func chaosID(n int) string { return chaosPrefix + strconv.Itoa(n) }
 
 func chaosAccount(i int) string { return "account-" + strconv.Itoa(i%chaosAccounts) }
 
@@ -319,6 +239,9 @@ func (c *chaos) gateway(ctx context.Context) (addr string, stop func(), err erro
 		time.Sleep(chaosAnswer)
 	}))
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !c.mix.admits(w, r) {
+			return
+		}
 		key := arrivalKey(r)
 		s := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		handler.ServeHTTP(s, r)
@@ -351,9 +274,10 @@ func (c *chaos) publish(ctx context.Context, s *sender.Sender, publisher int) {
 			return
 		case <-tick.C:
 		}
-		event := sender.Event{Type: "bench.e0", ID: "chaos-" + strconv.Itoa(n), Data: data}
+		event := sender.Event{Type: "bench.e0", ID: chaosID(n), Data: c.mix.data(data, n)}
 		for {
-			if _, err := s.Publish(context.WithoutCancel(ctx), chaosAccount(n), event); err == nil {
+			if p, err := s.Publish(context.WithoutCancel(ctx), chaosAccount(n), event); err == nil {
+				c.mix.told(n, len(p.Deliveries))
 				c.published.Add(1)
 				break
 			}

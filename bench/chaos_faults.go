@@ -18,6 +18,7 @@ const (
 	causeSenderFreeze = "sender_freezes"
 	causeFlush        = "script_flushes"
 	causeCut          = "connection_cuts"
+	causeRevoke       = "token_revocations" // of the mix
 	// causeOutage is the gateway's own: it does without a store that doesn't answer in 250 ms (on_store_error local).
 	causeOutage = "store_outage"
 )
@@ -88,6 +89,8 @@ func (c *chaos) rage(ctx context.Context) error {
 					masters[0].Thaw()
 				})
 			}
+		case second%20 == 14 && c.mix != nil:
+			c.faults.during(causeRevoke, c.mix.revoke)
 		case second%20 == 4:
 			c.faults.during(causeSenderFreeze, func() {
 				s := c.senders[0]

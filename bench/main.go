@@ -30,6 +30,7 @@ type options struct {
 	aof      string
 	rounds   int
 	topology string
+	mix      bool
 	seconds  int
 	profile  string
 	rate     int
@@ -112,6 +113,7 @@ func main() {
 	flags.StringVar(&o.aof, "aof", aof, "redis' append-only file: always, everysec or off")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; the figures are their medians")
 	flags.StringVar(&o.topology, "topology", "single", "chaos: single, sentinel, cluster or local")
+	flags.BoolVar(&o.mix, "mix", false, "chaos: webhooks that are ordered, filtered, with retries and auth of their own, in all combinations")
 	flags.IntVar(&o.seconds, "seconds", 0, "chaos: how long (0: its default)")
 	flags.IntVar(&o.rate, "rate", 0, "soak, latency: events a second (0: its default)")
 	flags.IntVar(&o.hosts, "hosts", 0, "world: how many endpoints (0: its default)")
