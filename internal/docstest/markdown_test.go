@@ -15,7 +15,8 @@ const root = "../.."
 // block is a fenced code block of a page, or a directive that stands alone (without a language and text).
 type block struct {
 	page     string
-	line     int // of the fence
+	line     int    // of the fence
+	heading  string // the last one above it
 	language string
 	text     string
 	directive
@@ -48,7 +49,7 @@ func blocks(t *testing.T, page string) (list []block) {
 	t.Helper()
 	var now *block
 	var next directive
-	var end string
+	var end, heading string
 	for i, line := range strings.Split(read(t, page), "\n") {
 		switch {
 		case now != nil && line == end:
@@ -66,9 +67,12 @@ func blocks(t *testing.T, page string) (list []block) {
 		case fence.MatchString(line):
 			m := fence.FindStringSubmatch(line)
 			require.NotEmpty(t, m[2], "%s:%d: a block without a language", page, i+1)
-			now, end = &block{page: page, line: i + 1, language: m[2], directive: next}, m[1]
+			now, end = &block{page: page, line: i + 1, heading: heading, language: m[2], directive: next}, m[1]
 			next = directive{}
 		default:
+			if _, text, is := strings.Cut(line, "# "); is && strings.HasPrefix(line, "#") {
+				heading = text
+			}
 			require.False(t, strings.HasPrefix(line, "```"), "%s:%d: a fence that is not understood", page, i+1)
 			if strings.TrimSpace(line) != "" {
 				require.Empty(t, next.verb, "%s:%d: a directive without a block", page, i+1)
