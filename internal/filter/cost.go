@@ -14,7 +14,7 @@ type workCost struct{}
 const (
 	bytesPerStep      = 100 // of text that is compared, searched or copied
 	regexBytesPerStep = 10  // of text that a regular expression goes over
-	regexSize         = 4   // bytes of a regular expression for each time that it goes over the text
+	regexPartsPerStep = 4   // parts of a regular expression for each time that it goes over the text
 )
 
 // CallCost implements interpreter.ActualCostEstimator.
@@ -24,9 +24,11 @@ func (workCost) CallCost(function, _ string, args []ref.Val, result ref.Val) *ui
 		steps += textOf(arg) / bytesPerStep
 	}
 	switch function {
-	case "matches":
+	case matches:
 		if len(args) == 2 {
-			steps += (textOf(args[0])/regexBytesPerStep + 1) * (textOf(args[1])/regexSize + 1)
+			text, _ := args[0].(types.String)
+			pattern, _ := args[1].(types.String)
+			steps += matchCost(text, pattern)
 		}
 	case "_==_", "_!=_", "@in":
 		left := uint64(MaxCost)

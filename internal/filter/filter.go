@@ -71,7 +71,7 @@ var environment = func() *cel.Env {
 		cel.DefaultUTCTimeZone(true),
 		cel.ParserExpressionSizeLimit(MaxSize),
 		cel.ParserRecursionLimit(maxDepth),
-		cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateComprehensionNestingLimit(maxLoops)),
+		cel.ASTValidators(regexLiterals{}, cel.ValidateComprehensionNestingLimit(maxLoops)),
 	)
 	if err != nil {
 		panic(err) // the options above are constants
@@ -96,7 +96,7 @@ func Compile(source string) (*Filter, error) {
 	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
 		return nil, &Error{Message: fmt.Sprintf("the expression comes to a value of type %s; it has to come to true or false", t)}
 	}
-	program, err := environment.Program(ast, cel.CostLimit(MaxCost), cel.CostTracking(workCost{}))
+	program, err := environment.Program(ast, cel.CostLimit(MaxCost), cel.CostTracking(workCost{}), cel.CustomDecoratorV2(boundMatches))
 	if err != nil {
 		return nil, &Error{Message: err.Error()}
 	}
@@ -137,7 +137,7 @@ func (f *Filter) Match(e *Event) (bool, error) {
 	}
 	e.steps += evaluation + int(min(cost, 2*MaxCost))
 	if err != nil {
-		if cost > MaxCost {
+		if cost > MaxCost || isTooDear(err) {
 			return false, ErrCost
 		}
 		return false, err

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"regexp/syntax"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,9 @@ func TestCompileRefuses(t *testing.T) {
 		strings.Repeat("x", 1025): "at most 1024 bytes",
 		`timestamp == "2024"`:     "line 1",
 		`data.tags.all(t)`:        "line 1",
+		`data.s.matches("` + strings.Repeat("(a?){999}", 60) + `")`: "line 1, column 16: the regular expression is too large",
+		`matches(data.s, "(")`:                                          "line 1, column 17: error parsing",
+		`data.s.matches("((a{1,30}){1,30}){1,30}")`:                     "line 1",
 		`data.x.all(a, data.x.all(b, data.x.all(c, a == b && b == c)))`: "line 1",
 	} {
 		_, err := Compile(source)
@@ -110,6 +114,8 @@ func TestMatchFails(t *testing.T) {
 		`data.n / 0 == 1`:        `{"n":1}`,
 		`int(data.s) > 1`:        `{"s":"x"}`,
 		`data.s.matches(data.r)`: `{"s":"x","r":"("}`,
+		`data.s.matches("x")`:    `{"s":7}`,
+		`"x".matches(data.r)`:    `{"r":7}`,
 		`true`:                   `[]`,
 		`false`:                  `null`,
 	} {
@@ -133,6 +139,7 @@ func dearest() (data string, sources []string) {
 		`size(` + strings.TrimSuffix(strings.Repeat("data.s + ", 25), "+ ") + `) < 1`,
 		`(` + strings.TrimSuffix(strings.Repeat("data.a + ", 25), "+ ") + `).exists(x, x == 2)`,
 		strings.TrimSuffix(strings.Repeat(`data.s.contains("aaaaaaaab") || `, 30), "|| "),
+		`data.s.matches("(a?){300}b")`,
 		strings.TrimSuffix(strings.Repeat(`data.a.exists(x, x == 2) || `, 30), "|| "),
 	}
 }
@@ -145,6 +152,58 @@ func TestCostIsBounded(t *testing.T) {
 		require.NoError(t, err, source)
 		_, err = f.Match(event(data))
 		require.ErrorIs(t, err, ErrCost, source)
+	}
+}
+
+// A match that would cost too much is not begun: a short text with counted repetitions stands for a large expression, which goes over
+// the event's text for minutes.
+func TestMatchesAreBounded(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 200_000)
+	for name, row := range map[string]struct {
+		source, data string
+		want         error
+	}{
+		"a counted literal on a long text": {`data.s.matches("(a?){300}b")`, `{"s":"` + long + `"}`, ErrCost},
+		"a simple one on a long text":      {`data.s.matches("(a|b|ab|ba)*c")`, `{"s":"` + long + `"}`, ErrCost},
+		"the other side of it":             {`data.s.matches("(a?){300}b") || true`, `{"s":"` + long + `"}`, ErrCost},
+		"the function":                     {`matches(data.s, "(a?){300}b")`, `{"s":"` + long + `"}`, ErrCost},
+		"a large one of the event's":       {`"a".matches(data.r)`, `{"r":"` + strings.Repeat("a{1000}", 3) + `"}`, errRegexSize},
+		"a long one of the event's":        {`"a".matches(data.r)`, `{"r":"` + long + `"}`, ErrCost},
+		"many of the event's":              {`data.l.exists(x, "a".matches(data.r + string(x)))`, `{"r":"b{900}","l":[` + strings.Repeat("1,", 500) + `1]}`, ErrCost},
+	} {
+		f, err := Compile(row.source)
+		require.NoError(t, err, name)
+		_, err = f.Match(event(row.data))
+		require.ErrorIs(t, err, row.want, name)
+	}
+	for source, want := range map[string]bool{
+		`data.s.matches("^[a-z0-9-]{1,63}[.][a-z]{2,63}$")`:            true,
+		`data.s.matches(data.r)`:                                       true,
+		`["a", data.s].exists(x, x.matches("example"))`:                true,
+		`matches(data.s, "^example")`:                                  true,
+		`data.s.matches("^x") || data.s.matches("` + `\\pL+` + `[.]")`: true,
+		`data.s.matches("x{2}")`:                                       false,
+	} {
+		f, err := Compile(source)
+		require.NoError(t, err, source)
+		got, err := f.Match(event(`{"s":"example.com","r":"^e.*m$"}`))
+		require.NoError(t, err, source)
+		require.Equal(t, want, got, source)
+	}
+}
+
+// What a size is told to be is no less than what the expression compiles to.
+func TestRegexSize(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{"a", "abc", "a*b+c?", "(a|b)*c", "[a-z]{3,7}", "(ab?){30}", "((a{2,5}){3}x){4}", `^\pL+\d*$`, "a{0}", "x{5,}", "(?i)abc", "(a?){300}b"} {
+		size, err := regexSize(pattern)
+		require.NoError(t, err, pattern)
+		parsed, err := syntax.Parse(pattern, syntax.Perl)
+		require.NoError(t, err)
+		compiled, err := syntax.Compile(parsed.Simplify())
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, 2*size+4, len(compiled.Inst), pattern)
 	}
 }
 
@@ -166,11 +225,17 @@ func BenchmarkDearest(b *testing.B) {
 func FuzzCompile(f *testing.F) {
 	f.Add(`data.size > 1000000 && data.format == "mp4"`, video)
 	f.Add(`data.a.all(x, data.a.exists(y, x == y))`, `{"a":[1,2,{"b":null}]}`)
+	f.Add(`data.s.matches(data.r) || matches(data.s, "(a?){30}b")`, `{"s":"aaaa","r":"(a{1,30}){1,30}"}`)
 	f.Fuzz(func(t *testing.T, source, data string) {
 		filter, err := Compile(source)
 		if err != nil {
 			return
 		}
-		_, _ = filter.Match(event(data))
+		e := event(data)
+		first, failed := filter.Match(e)
+		again, failedAgain := filter.Match(e)
+		require.Equal(t, first, again)
+		require.Equal(t, failed == nil, failedAgain == nil)
+		require.LessOrEqual(t, e.Steps(), 4*(MaxCost+evaluation)+len(data)/bytesPerStep)
 	})
 }
