@@ -85,3 +85,23 @@ func TestRequestsWaitForTheKeysOfAStart(t *testing.T) {
 		}
 	}
 }
+
+// panics is a transport that does.
+type panics struct{ times *int }
+
+func (p panics) RoundTrip(*http.Request) (*http.Response, error) {
+	*p.times++
+	panic("a transport's mistake")
+}
+
+// TestAFetchThatPanicsHoldsNobody: the server goes on after a panic, so later requests must not wait for a fetch that has no end.
+func TestAFetchThatPanicsHoldsNobody(t *testing.T) {
+	t.Parallel()
+	const jwks = "https://issuer.example/jwks"
+	times := 0
+	ring := &keyring{url: jwks, fetch: newFetcher(Config{Transport: panics{&times}}, []string{"issuer.example"})}
+	require.Panics(t, func() { ring.key("1", noon) })
+	require.Nil(t, ring.key("1", noon), "a fetch was tried a moment ago")
+	require.Panics(t, func() { ring.key("1", noon.Add(2*keysPause)) })
+	require.Equal(t, 2, times)
+}

@@ -160,6 +160,7 @@ func (k *keyring) wait(kid string) crypto.PublicKey {
 
 // refresh fetches the keys, and keeps what it has if that fails.
 func (k *keyring) refresh(now time.Time) {
+	defer k.done()
 	// Not the request's context: whoever asked first may hang up, and the others wait for the keys.
 	text, err := k.fetch.get(context.Background(), k.url)
 	var keys map[string]crypto.PublicKey
@@ -168,11 +169,17 @@ func (k *keyring) refresh(now time.Time) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	close(k.fetching)
-	k.fetching = nil
 	if err == nil {
 		k.keys, k.fetched = keys, now
 	}
+}
+
+// done lets those go on who wait, also where the fetch panicked: they would wait for ever.
+func (k *keyring) done() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	close(k.fetching)
+	k.fetching = nil
 }
 
 // matchesNamed verifies with the key that the request names. The key's own algorithm is the row's, or it is no match.

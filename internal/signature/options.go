@@ -9,7 +9,7 @@ import (
 // hmacOptions are the options of the scheme hmac, which describe a row.
 var hmacOptions = []string{
 	"alg", "encoding", "header", "prefix", "payload",
-	"separator", "signature_key", "timestamp_key", "signatures",
+	"list", "separator", "signature_key", "timestamp_key", "signatures",
 	"timestamp_header", "timestamp_json", "timestamp_unit", "timestamp_window",
 	"id_header", "id_json", "event_header", "event_json",
 }
@@ -42,7 +42,8 @@ var optionHelp = []option{
 	{"encoding", "hex, base64 or base64url", "of the signature; default hex (rsa, ecdsa, mongodb-atlas: base64)"},
 	{"header", "a header", "with the signature; default X-Signature (token, jwt: Authorization). With a * at its end it is a family of headers, numbered from 1 on, of which any may be right"},
 	{"prefix", "any text", "in front of a single signature, such as sha256="},
-	{"payload", "a template", "what is signed, from {body}, {body_sha256}, {body_hash}, {t}, {id}, {url}, {url_path}, {query} and {method}; default {body}. jwt: {body}, where the token is a JWS whose payload is the body and is left out of it"},
+	{"payload", "a template", "what is signed, from {body}, {body_sha256}, {body_hash}, {t}, {id}, {url}, {url_path}, {query} and {method}; default {body}. jwt: {body}, where the token is a JWS whose payload is the body and is left out of it; only for keys that sign nothing else, as the claims of any other token by them would pass as a body"},
+	{"list", "pairs or slashes", "the form of a list's elements: t=…,v1=… (default), or `slashes` for key ID, algorithm and signature with a slash between them, where `signature_key` is the word that must stand for the algorithm. Every secret is tried, whatever the key ID says"},
 	{"separator", "one character, space or tab", "between the elements of a list; default a comma"},
 	{"signature_key", "a word", "makes the header a list such as t=…,v1=… and names the signatures' key"},
 	{"timestamp_key", "a word", "the timestamp's key in that list"},
@@ -73,15 +74,19 @@ func newHMAC(preset *row, c Config) (scheme, error) {
 	r.header = o.header("header", r.header)
 	r.prefix = c.Options["prefix"]
 	r.template = o.text("payload", r.template)
+	r.multi = o.choice("signatures", "one", "one", "any") == "any"
 	if strings.HasSuffix(r.header, "*") {
 		r.syntax, r.sep, r.multi = values, ',', true
 	}
+	slashed := o.choice("list", "pairs", "pairs", "slashes") == "slashes"
 	if r.sigKey = o.word("signature_key"); r.sigKey != "" {
 		r.syntax = list
+		if slashed {
+			r.syntax = slashes
+		}
 		r.sep = o.separator()
 	}
 	r.tsKey = o.word("timestamp_key")
-	r.multi = o.choice("signatures", "one", "one", "any") == "any"
 	r.tsHeader, r.tsJSON = o.header("timestamp_header", ""), o.pointer("timestamp_json")
 	r.unit = unit(o.choice("timestamp_unit", "s", timeUnits...))
 	r.jsonUnit = r.unit
@@ -123,8 +128,12 @@ func (r *row) coherent(c Config) error {
 		return badOption("timestamp_json", "the timestamp is in the body or in the payload's {t}, not in both")
 	case p.uses["id"] && len(r.idHeaders) == 0:
 		return badOption("payload", "{id} needs id_header")
-	case r.sigKey == "" && (r.tsKey != "" || c.Options["signatures"] != "" || c.Options["separator"] != ""):
-		return badOption("signature_key", "timestamp_key, separator and signatures are for lists, which need it")
+	case r.sigKey == "" && (r.tsKey != "" || c.Options["signatures"] != "" || c.Options["separator"] != "" || c.Options["list"] != ""):
+		return badOption("signature_key", "list, timestamp_key, separator and signatures are for lists, which need it")
+	case r.syntax == slashes && r.tsKey != "":
+		return badOption("timestamp_key", "a list of slashes has no timestamp: it may be in timestamp_header")
+	case r.syntax == slashes && (r.sep == '/' || strings.Contains(r.sigKey, "/")):
+		return badOption("list", "neither separator nor signature_key can have a slash there")
 	case p.uses["t"] && r.unit == unitEither && r.borders(p).timeSize > 0:
 		return badOption("timestamp_unit", "auto needs text around {t}: otherwise digits could move between it and its neighbour")
 	case r.sigKey != "" && strings.HasSuffix(r.header, "*"):

@@ -91,6 +91,8 @@ func (g *generic) frame(k *key, signature, t string) string {
 		return t + string(g.sep) + signature
 	case g.syntax == list && g.tsKey != "":
 		return g.tsKey + "=" + t + string(g.sep) + k.version + "=" + signature
+	case g.syntax == slashes:
+		return "1/" + k.version + "/" + signature // the key's ID, which means nothing to us
 	case g.syntax == list:
 		return k.version + "=" + signature
 	}
