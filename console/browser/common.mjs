@@ -59,6 +59,9 @@ export async function look(page, name, themes = ['light', 'dark']) {
 	await page.locator('.skeleton').first().waitFor({ state: 'detached' }).catch(() => problems.push(`${name}: still loading`));
 	const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 	if (over > 0) problems.push(`${name} is ${over} px too wide`);
+	// A card cuts off what stands out of it, which the page's own width does not tell.
+	const cut = await page.evaluate(() => [...document.querySelectorAll('.card.flush')].filter((c) => c.scrollWidth > c.clientWidth).map((c) => `${c.scrollWidth - c.clientWidth} px of: ${c.innerText.slice(0, 80)}`));
+	if (cut.length) problems.push(`${name} cuts off ${cut[0]}`);
 	if (await page.locator('img[src="x"]').count()) problems.push(`${name}: a foreign value became an element`);
 	for (const theme of themes) {
 		await page.emulateMedia({ colorScheme: theme });

@@ -121,6 +121,7 @@ try {
 	portal.on('dialog', (d) => { problems.push('a script of a stranger ran: ' + d.message()); d.dismiss(); });
 	const { token } = await api('POST', '/portal-links', {});
 	await portal.goto(`${site}/console/portal/#token=${token}`);
+	await portal.getByRole('heading', { name: 'Webhooks' }).waitFor();
 	for (const [hash, word] of [['/webhooks', '<b class=stranger>description'], ['/webhooks/' + webhook.id, '<b class=stranger>filter'], ['/deliveries', 'stranger.came'], ['/deliveries/' + delivery, 'Attempt 1'], ['/event-types', '<b class=stranger>type'], ['/event-types/stranger.came', '<b class=stranger>type']]) {
 		await portal.goto(site + '/console/portal/#' + hash);
 		await portal.locator('main', { hasText: word }).waitFor();

@@ -145,7 +145,6 @@ export function takeLink() {
 // begin finds out how the API is reached and takes the key of this tab, if it has one.
 export async function begin() {
 	session.config = (await read(await fetched(new URL('api/config', mount)), true)).data;
-	takeLink() || takeToken();
 	if (!session.key) {
 		try {
 			const { key = '', account = '' } = JSON.parse(sessionStorage.getItem(kept) ?? '{}');

@@ -8,6 +8,9 @@ import { Wrong } from './parts.js';
 const theme = new URLSearchParams(location.search).get('theme');
 if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
 
+// Before anything is asked: a token does not stay in the address while a slow server answers.
+takeLink() || takeToken();
+
 function Page() {
 	const [state, set] = useState({ begun: false });
 	const [, turn] = useState(0);
