@@ -99,7 +99,7 @@ func TestSubscriptions(t *testing.T) {
 // TestRefusedFields: every field of a webhook, at and beyond its limits.
 func TestRefusedFields(t *testing.T) {
 	t.Parallel()
-	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(o *Options) { o.Config.Timeout = 15 * time.Second })
 	good := func() NewWebhook {
 		return NewWebhook{Settings: Settings{URL: "http://127.0.0.1:1/", Events: []string{"*"}}}
 	}

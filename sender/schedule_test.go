@@ -73,7 +73,7 @@ func TestAChangedTableCountsFromTheNextAttemptOn(t *testing.T) {
 			}
 			rw.WriteHeader(500)
 		})
-		b = newBundle(t, store, nil)
+		b = newBundle(t, store, func(o *Options) { o.Config.Timeout = 0 }) // the default
 		w = b.having(down.URL, func(v *Settings) { v.Retry = lengths(0, 0, 0, 0, 0, 0) })
 		b.start()
 		b.publish(guideData)
@@ -114,7 +114,7 @@ func (b *bundle) metaOf(w Webhook) string {
 func TestATimeoutMustLeaveRoomForTheTable(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), func(o *Options) {
-		o.Config.DeliverOff, o.Config.MaxAge = true, time.Hour
+		o.Config.DeliverOff, o.Config.MaxAge, o.Config.Timeout = true, time.Hour, 15*time.Second
 	})
 	w := b.having("http://127.0.0.1:1/", func(v *Settings) { v.Retry = lengths(0, 59*time.Minute) })
 	_, err := b.UpdateWebhook(t.Context(), "default", w.ID, WebhookUpdate{Change: func(to *Webhook) error {

@@ -3,6 +3,7 @@ package queue
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -122,16 +123,28 @@ func TestFiguresAreRight(t *testing.T) {
 func TestFiguresAreSmall(t *testing.T) {
 	t.Parallel()
 	server := redistest.Open(t, config.Redis{URL: redistest.Start(t).URL()})
-	c := newClock(t, nil)
-	c.lane("one", "a", "a")
+	c := newClock(t, func(l *Limits) { l.InFlight = steps })
+	c.lane("one", "a", "a", "w", steps)
 	for i := range 8*24*2 + 70 { // a week, and the last hour minute by minute
-		c.push(event(i))
-		j := c.claim(1).jobs[0]
-		for k := range steps { // as if it were many
-			took := time.Duration(1<<(k/3)) * time.Millisecond * time.Duration(4+k%3) / 3
-			c.redis().ZAdd(t.Context(), c.key("leases"), later(j.lease()))
-			c.settle(Outcome{Kind: Succeeded, Took: took}, j)
+		var events []*Event
+		for k := range steps {
+			events = append(events, event(i*steps+k))
 		}
+		for some := range slices.Chunk(events, 16) {
+			c.push(some...)
+		}
+		token := newToken()
+		claimed, err := readClaimed(c.store.RunAll(t.Context(), []redisstore.Call{c.claimCall(0, steps, steps, time.Minute, token, nil)})[0], 0, token)
+		require.NoError(t, err)
+		require.Len(t, claimed.jobs, steps)
+		var all []*outcome
+		for k, j := range claimed.jobs {
+			took := time.Duration(1<<(k/3)) * time.Millisecond * time.Duration(4+k%3) / 3
+			all = append(all, &outcome{Job: j, Outcome: Outcome{Kind: Succeeded, Took: took}})
+		}
+		_, lost, err := settled(c.store.RunAll(t.Context(), []redisstore.Call{c.settleCall(0, all, false)})[0])
+		require.NoError(t, err)
+		require.Zero(t, lost)
 		if i < 8*24*2 {
 			c.advance(30 * time.Minute)
 		} else {
