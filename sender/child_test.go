@@ -16,6 +16,12 @@ import (
 // childStore names the variable that makes the test binary a sender on that store, to be killed.
 const childStore = "SENDER_TEST_CHILD_STORE"
 
+// childMail names the variable with the server by which such a process mails the operator, at childMailTo.
+const (
+	childMail   = "SENDER_TEST_CHILD_MAIL"
+	childMailTo = "ops@example.com"
+)
+
 // child delivers until the process is killed, or its parent has gone.
 func child() {
 	store, err := store.Open(config.Redis{URL: os.Getenv(childStore)}, store.Options{})
@@ -24,6 +30,9 @@ func child() {
 	}
 	c := testConfig()
 	c.Retry = []time.Duration{0}
+	if c.SMTPURL = os.Getenv(childMail); c.SMTPURL != "" {
+		c.SMTPFrom, c.NotifyEmail = "VideoCloud <webhooks@videocloud.example>", []string{childMailTo}
+	}
 	s, err := New(Options{Store: store, Config: c})
 	if err != nil {
 		panic(err)
@@ -37,12 +46,12 @@ func child() {
 }
 
 // startChild starts a process that delivers from a store, and returns how to kill it.
-func startChild(t *testing.T, storeURL string) (kill func()) {
+func startChild(t *testing.T, storeURL string, environment ...string) (kill func()) {
 	t.Helper()
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childStore+"="+storeURL)
+	cmd.Env = append(append(os.Environ(), childStore+"="+storeURL), environment...)
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())

@@ -184,8 +184,11 @@ func (p *postOffice) serve(c net.Conn) {
 			p.mu.Lock()
 			p.taken = append(p.taken, letterTaken{secure, to, raw.Bytes()})
 			p.mu.Unlock()
-			if p.told("TAKEN") == "hang up" {
+			switch p.told("TAKEN") {
+			case "hang up":
 				return
+			case "silence":
+				continue
 			}
 			say("250 2.0.0 taken as number %d", len(p.got()))
 		case "QUIT":
