@@ -25,7 +25,7 @@ func TestKilledBeforeItsMail(t *testing.T) {
 	eventually(t, "it is in the mailbox", func() bool { return strings.Contains(everything(t, store), "mailbox:") })
 	kill()
 	p.answers("NOTHING", "")
-	b.dueNow()
+	b.mailDueNow(childMailTo)
 	b.start()
 	_, text, _ := p.mails(1)[0].read(t)
 	require.Contains(t, text, w.ID)
@@ -48,7 +48,7 @@ func TestKilledWithItsMailUnderWay(t *testing.T) {
 	first, _, _ := p.mails(1)[0].read(t)
 	kill()
 	p.answers("NOTHING", "")
-	b.dueNow()
+	b.mailDueNow(childMailTo)
 	b.start()
 	second, _, _ := p.mails(2)[1].read(t)
 	require.Equal(t, first.Get("Message-ID"), second.Get("Message-ID"))
@@ -56,11 +56,21 @@ func TestKilledWithItsMailUnderWay(t *testing.T) {
 	require.Len(t, p.got(), 2)
 }
 
-// dueNow ends the lease that a killed process had on the mailbox of childMailTo.
-func (b *bundle) dueNow() {
+// mailDueNow ends what the operator's mailbox waits for, such as the lease of a process that was killed.
+func (b *bundle) mailDueNow(address string) {
 	b.t.Helper()
-	key := b.queue.Tag(0) + "mails:" + boxesOfMail
-	require.NoError(b.t, b.store.Client().ZAdd(b.t.Context(), key, redis.Z{Member: boxName(notifyAccount, childMailTo)}).Err())
+	b.dueAt(0, boxName(notifyAccount, address))
+}
+
+// dueAt has a mailbox of mail due, and looked at.
+func (b *bundle) dueAt(shard int, box string) {
+	b.t.Helper()
+	key := b.queue.Tag(shard) + "mails:" + boxesOfMail
+	require.NoError(b.t, b.store.Client().ZAdd(b.t.Context(), key, redis.Z{Member: box}).Err())
+	select {
+	case b.mails.wake[boxesOfMail] <- struct{}{}:
+	default:
+	}
 }
 
 // TestNoticeToldTwice: a crash between mailbox and outbox has a notice told again, and the mailbox knows it.

@@ -41,7 +41,7 @@ const (
 	mailLease   = 2 * time.Minute
 	mailTimeout = 2 * mailStep
 	// maxMailed is how many notices one message sums up.
-	maxMailed = 500
+	maxMailed = 5000
 	// fieldConfirm stands in a mailbox for the first mail to an address, and fieldTries for how often it was tried.
 	fieldConfirm = "#confirm"
 	fieldTries   = registry.MailTries

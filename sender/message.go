@@ -135,7 +135,7 @@ func (s *Sender) compose(ctx context.Context, l *letter) (*message, error) {
 	}
 	m.all = summaries(l.notices)
 	byAccount := map[string][]Webhook{}
-	for _, o := range m.all {
+	for _, o := range m.all[:min(len(m.all), maxListed)] {
 		byAccount[o.Account] = append(byAccount[o.Account], Webhook{ID: webhookPrefix + o.Lane})
 	}
 	counts := map[string]WebhookInfo{}

@@ -55,6 +55,12 @@ const MailTries = queue.FieldTries
 
 // MailTold says that something of a mailbox was told or given up, and for how long nothing more is told.
 func (r *Registry) MailTold(ctx context.Context, shard int, kind, box string, names []string, pause time.Duration) error {
+	for len(names) > mailNamesAtOnce { // after a crash in between the rest is in the next message
+		if err := r.mailDone(ctx, shard, kind, box, "", pause, 0, names[:mailNamesAtOnce]); err != nil {
+			return err
+		}
+		names = names[mailNamesAtOnce:]
+	}
 	return r.mailDone(ctx, shard, kind, box, "", pause, 0, names)
 }
 
@@ -106,15 +112,15 @@ func (r *Registry) MailboxContent(ctx context.Context, shard int, box string) (m
 	return r.redis.HGetAll(ctx, r.queue.Key(shard, queue.KeyMailbox, box)).Result()
 }
 
-// forgottenAtOnce bounds how many entries one call takes out of a mailbox.
-const forgottenAtOnce = 1000
+// mailNamesAtOnce bounds how many entries one call takes out of a mailbox.
+const mailNamesAtOnce = 1000
 
 // ForgetMail takes entries out of a mailbox, and the mails that told of webhooks out of its threads.
 func (r *Registry) ForgetMail(ctx context.Context, shard int, kind, box string, names, lanes []string) error {
 	for {
-		these := names[:min(len(names), forgottenAtOnce)]
+		these := names[:min(len(names), mailNamesAtOnce)]
 		names = names[len(these):]
-		those := lanes[:min(len(lanes), forgottenAtOnce-len(these))]
+		those := lanes[:min(len(lanes), mailNamesAtOnce-len(these))]
 		lanes = lanes[len(those):]
 		args := append(append([]any{kind, box, len(these)}, texts(these)...), texts(those)...)
 		if _, err := r.queue.RunDurable(ctx, shard, mailForgetScript, args...); err != nil {
