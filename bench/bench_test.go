@@ -98,7 +98,7 @@ func TestInterrupted(t *testing.T) {
 			require.Eventually(t, func() bool {
 				entries, _ := os.ReadDir(temp)
 				return len(entries) > 0
-			}, 30*time.Second, 5*time.Millisecond, "it starts something")
+			}, 2*time.Minute, 5*time.Millisecond, "it starts something")
 			cancel()
 			require.Error(t, <-result)
 			left, err := os.ReadDir(temp)

@@ -60,7 +60,7 @@ func (e *example) api(path, body string, want int) (data map[string]any) {
 // waitForEvent waits until the app's log shows an event.
 func (e *example) waitForEvent(id string) {
 	e.t.Helper()
-	require.Eventually(e.t, func() bool { return strings.Contains(e.logged(), fmt.Sprintf(`"webhook_event_id":%q`, id)) }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(e.t, func() bool { return strings.Contains(e.logged(), fmt.Sprintf(`"webhook_event_id":%q`, id)) }, 2*time.Minute, 10*time.Millisecond)
 }
 
 func TestExample(t *testing.T) {
@@ -136,7 +136,7 @@ func TestLesson44_NoSecretInTheLogsOfTheExample(t *testing.T) {
 	send(func(r *http.Request) { r.Method = http.MethodGet })
 	e.api("/webhooks", fmt.Sprintf(`{"url":%q,"events":["*"],"secret":"another_webhook_secret"}`, e.gateway("/webhooks")), 201)
 	event := e.api("/events", `{"event":"video.uploaded","data":{"videoId":"a-text-of-the-body"}}`, 202)
-	require.Eventually(t, func() bool { return strings.Contains(e.logged(), event["id"].(string)) }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(e.logged(), event["id"].(string)) }, 2*time.Minute, 10*time.Millisecond)
 	e.waitForEvent("evt_by_hand")
 	log := e.logged()
 	sent := signed(t, e.gateway("/webhooks"), "evt_by_hand", testEvent)

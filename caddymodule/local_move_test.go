@@ -54,7 +54,7 @@ func TestMovingOnFromLocal(t *testing.T) {
 			require.NoError(t, r.Client().Do(t.Context(), "REPLICAOF", "127.0.0.1", port).Err())
 			require.Eventually(t, func() bool {
 				return r.Client().InfoMap(t.Context(), "replication").Item("Replication", "master_link_status") == "up"
-			}, 30*time.Second, 20*time.Millisecond)
+			}, 2*time.Minute, 20*time.Millisecond)
 			stop()
 			require.NoError(t, r.Client().Do(t.Context(), "REPLICAOF", "NO", "ONE").Err())
 			return r
@@ -80,7 +80,7 @@ func TestMovingOnFromLocal(t *testing.T) {
 			require.Eventually(t, func() bool {
 				n, _, _ := app.seen()
 				return n == events
-			}, 20*time.Second, 10*time.Millisecond, "%s", s.logged())
+			}, 2*time.Minute, 10*time.Millisecond, "%s", s.logged())
 		})
 	}
 }

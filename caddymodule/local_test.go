@@ -39,7 +39,7 @@ func storeOf(t *testing.T, s *server, status int) (store storeHealth, problems [
 		require.NoError(t, json.Unmarshal([]byte(text), &h))
 		store, problems = h.Store, h.Problems
 		return got == status
-	}, 20*time.Second, 10*time.Millisecond, "%s", s.logged())
+	}, 2*time.Minute, 10*time.Millisecond, "%s", s.logged())
 	return store, problems
 }
 
@@ -68,7 +68,7 @@ func TestRedisLocal(t *testing.T) {
 	require.Eventually(t, func() bool {
 		now, _ := storeOf(t, s, 200)
 		return now.Server != nil && now.Server.PID != first.Server.PID
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	apiCall(t, s, "GET", "/webhooks/"+answer["id"].(string), "", 200)
 
 	last, _ := storeOf(t, s, 200)
@@ -138,7 +138,7 @@ func TestRedisLocalThatCannotRun(t *testing.T) {
 	require.Eventually(t, func() bool {
 		store, problems = storeOf(t, s, 503)
 		return strings.Contains(problems[0], "apt install redis-server")
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	apiCall(t, s, "POST", "/events", `{"event":"video.uploaded","data":{}}`, 503)
 	lines := 0
 	for line := range strings.Lines(s.logged()) {
@@ -164,7 +164,7 @@ func TestOmittedStoreNamesLocal(t *testing.T) {
 	s.load("webhooks {\nsender\n}", localAPI)
 	require.Eventually(t, func() bool {
 		return strings.Contains(s.logged(), "`redis local`") && strings.Contains(s.logged(), "apt install redis-server")
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 }
 
 // TestRedisLocalOptions: what can't hold together is an error that names both.

@@ -77,7 +77,7 @@ func TestLesson68_LogsThatShowASecretAreToldOf(t *testing.T) {
 			require.Equal(t, http.StatusInternalServerError, resp.StatusCode, "it has the right token")
 			site := *s
 			site.log = own
-			require.Eventually(t, func() bool { return strings.Contains(site.logged(), "handled request") }, 10*time.Second, 5*time.Millisecond)
+			require.Eventually(t, func() bool { return strings.Contains(site.logged(), "handled request") }, 2*time.Minute, 5*time.Millisecond)
 			require.Equal(t, test.shown, strings.Contains(s.logged()+site.logged(), token))
 			require.Equal(t, test.shown, warned)
 		})

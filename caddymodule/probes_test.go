@@ -53,6 +53,6 @@ func TestReadyFollowsTheStore(t *testing.T) {
 	s.load("webhooks {\nredis "+store.URL()+"\nsender\n}", probes)
 	require.Equal(t, 200, s.probe("GET", "/health/ready"))
 	store.Kill()
-	require.Eventually(t, func() bool { return s.probe("GET", "/health/ready") == 503 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.probe("GET", "/health/ready") == 503 }, 2*time.Minute, 20*time.Millisecond)
 	require.Equal(t, 200, s.probe("GET", "/health/live"))
 }

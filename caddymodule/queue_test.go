@@ -162,7 +162,7 @@ func TestQueueDeadIsCounted(t *testing.T) {
 			_, metrics := s.adminGet("/metrics")
 			return strings.Contains(metrics, `caddy_webhook_queue_depth{queue="queued",state="dead"} 1`) &&
 				strings.Contains(metrics, `caddy_webhook_queue_oldest_due_seconds{queue="queued"} 0`)
-		}, 10*time.Second, 10*time.Millisecond)
+		}, 2*time.Minute, 10*time.Millisecond)
 		require.Contains(t, s.logged(), "status 502: dial tcp "+strings.TrimPrefix(app.URL, "http://"))
 	})
 }

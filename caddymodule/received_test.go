@@ -111,7 +111,7 @@ func TestConsoleShowsWhatReceiversCounted(t *testing.T) {
 			status, body := s.inside("GET", "gateways?window=1h", "operator", "")
 			return status == http.StatusOK && json.Unmarshal([]byte(body), &told) == nil && len(told.Data.Counted) == 1 && told.Data.Counted[0].Counts["delivered"] == 2 &&
 				told.Data.Counted[0].Counts["duplicate"] == 1
-		}, time.Minute, 10*time.Millisecond)
+		}, 2*time.Minute, 10*time.Millisecond)
 		require.EqualValues(t, 2, told.Data.Counted[0].Counts["queued"])
 		require.EqualValues(t, 60, told.Data.BucketSeconds)
 		status, _ := s.inside("GET", "gateways?window=2h", "operator", "")

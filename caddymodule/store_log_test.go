@@ -22,5 +22,5 @@ func TestRedisClientTalksToTheLog(t *testing.T) {
 			}
 		}
 		return false
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 }

@@ -60,7 +60,7 @@ https://localhost:%d {
 	require.Eventually(t, func() bool { // certificates are made in the background
 		conn, err := tls.Dial("tcp", fmt.Sprint("localhost:", port), &tls.Config{InsecureSkipVerify: true})
 		return err == nil && conn.Close() == nil
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	return s, fmt.Sprintf("https://localhost:%d/webhooks", port)
 }
 

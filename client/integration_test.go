@@ -76,7 +76,7 @@ func (r *running) publish() client.Published {
 
 func (r *running) until(what string, ask func() bool) {
 	r.t.Helper()
-	require.Eventually(r.t, ask, 30*time.Second, 10*time.Millisecond, what)
+	require.Eventually(r.t, ask, 2*time.Minute, 10*time.Millisecond, what)
 }
 
 // arrival is the n-th request that brought an event.

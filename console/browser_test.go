@@ -165,7 +165,7 @@ func (s system) load(t *testing.T, names ...string) {
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
 	require.NoError(t, err)
 	require.NoError(t, caddy.Load(config, true))
-	require.Eventually(t, func() bool { return s.inside(t, "config") != "" }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return s.inside(t, "config") != "" }, 2*time.Minute, 50*time.Millisecond)
 }
 
 // inside asks the console's own handler.
@@ -205,7 +205,7 @@ func (s system) leaveBehind(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusOK, response.StatusCode)
-	require.Eventually(t, func() bool { return strings.Contains(s.inside(t, "dead?name=shop"), "evt_left") }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(s.inside(t, "dead?name=shop"), "evt_left") }, 2*time.Minute, 50*time.Millisecond)
 	s.load(t, "video", "audit")
 }
 

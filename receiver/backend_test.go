@@ -94,7 +94,7 @@ func openCluster(t *testing.T) redis.UniversalClient {
 	s := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", strconv.Itoa(redistest.FreePort(t)))
 	require.NoError(t, openRedis(t, s).Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err())
 	client := redistest.Open(t, config.Redis{Addresses: []string{s.Addr()}, Cluster: true}).Client()
-	require.Eventually(t, func() bool { return client.Set(t.Context(), "up", 1, 0).Err() == nil }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return client.Set(t.Context(), "up", 1, 0).Err() == nil }, 2*time.Minute, 10*time.Millisecond)
 	return client
 }
 

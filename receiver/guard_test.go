@@ -283,7 +283,7 @@ func TestLesson49_RedisFrozenThawedAndRestarted(t *testing.T) {
 	back := func() bool {
 		return !stores[0].Down() && !stores[0].Guard.pending.Load() && stores[0].memory.Len() == 0
 	}
-	require.Eventually(t, back, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, back, 2*time.Minute, 5*time.Millisecond)
 	for i := range 100 {
 		requireDuplicate(t, two.deliver(fmt.Sprint("during ", i), ""))
 	}
@@ -294,7 +294,7 @@ func TestLesson49_RedisFrozenThawedAndRestarted(t *testing.T) {
 	requireAccepted(t, one.deliver("while it is down", ""))
 	requireDuplicate(t, one.deliver("while it is down", ""))
 	server.Up()
-	require.Eventually(t, back, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, back, 2*time.Minute, 5*time.Millisecond)
 	requireDuplicate(t, two.deliver("while it is down", ""))
 	requireAccepted(t, two.deliver("after", ""))
 	requireDuplicate(t, one.deliver("after", ""))
@@ -337,13 +337,13 @@ func TestRedisThatRefusesWritesIsDown(t *testing.T) {
 			_, err := s.Claim(context.Background(), event("2", "other"))
 			require.ErrorIs(t, err, ErrStore)
 			m.SetError("")
-			require.Eventually(t, func() bool { return !s.Down() }, 10*time.Second, 5*time.Millisecond)
+			require.Eventually(t, func() bool { return !s.Down() }, 2*time.Minute, 5*time.Millisecond)
 			// Looked at before it is claimed: a claim made beside the guard, before what was done is written, would keep it from that.
 			id, _ := c.RedisKeys(s.remote.tag)
 			require.Eventually(t, func() bool {
 				held, err := m.Get(id)
 				return err == nil && held[0] == stateDone
-			}, 10*time.Second, 5*time.Millisecond)
+			}, 2*time.Minute, 5*time.Millisecond)
 			state, err := s.remote.Claim(context.Background(), event("1", "body"))
 			require.NoError(t, err)
 			require.Equal(t, Duplicate, state)

@@ -237,7 +237,7 @@ func startApp(t *testing.T, cmd *exec.Cmd) *app {
 
 func (a *app) until(what string, ok func() bool) {
 	a.t.Helper()
-	require.Eventually(a.t, ok, 30*time.Second, 20*time.Millisecond, what)
+	require.Eventually(a.t, ok, 2*time.Minute, 20*time.Millisecond, what)
 }
 
 // line waits for a line of output and returns it.

@@ -124,7 +124,7 @@ func (b *bundle) publish(data string) Published {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	require.Eventually(t, ok, time.Minute, 2*time.Millisecond, what)
+	require.Eventually(t, ok, 2*time.Minute, 2*time.Millisecond, what)
 }
 
 func mustShard(t *testing.T, b *bundle) int {

@@ -97,7 +97,7 @@ func TestLesson03_ScriptsAreLoadedAgain(t *testing.T) {
 func TestStopGivesUpWaiting(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, store *Store) {
-		b := newBundle(t, store, nil).quick(10*time.Second, 100*time.Millisecond)
+		b := newBundle(t, store, nil).quick(time.Minute, 100*time.Millisecond)
 		require.NoError(t, b.Stop(t.Context()), "one that was not started")
 		require.NoError(t, b.Start(t.Context()))
 		under := make(chan struct{})

@@ -59,7 +59,7 @@ func TestDeliveredAsDescribed(t *testing.T) {
 			defer mu.Unlock()
 			d = arrived[name]
 			return d.body != nil
-		}, time.Minute, 5*time.Millisecond, "%s arrives", name)
+		}, 2*time.Minute, 5*time.Millisecond, "%s arrives", name)
 		return d
 	}
 

@@ -162,11 +162,11 @@ func fillLayout(t *testing.T, store *redisstore.Store) (key string) {
 	require.Eventually(t, func() bool {
 		c := counts()
 		return c["succeeded"] == one && c["failed"] == one && c["retrying"] == one && c["pending"] == one && c["cancelled"] == one
-	}, time.Minute, 5*time.Millisecond)
+	}, 2*time.Minute, 5*time.Millisecond)
 	replay := s.want(202, "POST", "/webhooks/"+works+"/replay", `{"since":"2024-01-01T00:00:00Z","state":"all"}`)["id"].(string)
 	require.Eventually(t, func() bool {
 		return s.want(200, "GET", "/replays/"+replay, "")["state"] == "done" && counts()["succeeded"] == one
-	}, time.Minute, 5*time.Millisecond)
+	}, 2*time.Minute, 5*time.Millisecond)
 
 	q, gateway := newLayoutGateway(t, store)
 	q.Start(t.Context())
@@ -174,7 +174,7 @@ func fillLayout(t *testing.T, store *redisstore.Store) (key string) {
 	require.Eventually(t, func() bool {
 		dead, _, err := q.List(t.Context(), receiver.Selection{State: receiver.PlaceDead}, "", 10)
 		return err == nil && len(dead) == 1
-	}, time.Minute, 5*time.Millisecond)
+	}, 2*time.Minute, 5*time.Millisecond)
 	require.NoError(t, q.Stop(t.Context()))
 	postToGateway(t, gateway, "evt_waiting")
 	require.NoError(t, s.Stop(t.Context()))

@@ -130,7 +130,7 @@ func TestLesson17_ReplaySurvivesKills(t *testing.T) {
 	now := api.replayed(r.ID)
 	require.Equal(t, replayDone, now.State)
 	require.Equal(t, n, now.Sent)
-	require.Eventually(t, func() bool { count, _ := got.all(); return len(count) == n }, time.Minute, 5*time.Millisecond, "nothing was skipped")
+	require.Eventually(t, func() bool { count, _ := got.all(); return len(count) == n }, 2*time.Minute, 5*time.Millisecond, "nothing was skipped")
 	eventually(t, "all are settled", func() bool {
 		list, _, err := api.Deliveries(t.Context(), "default", w.ID, DeliveryFilter{State: StatePending})
 		return err == nil && len(list) == 0

@@ -89,7 +89,7 @@ func (g *gateway) up() {
 	require.Eventually(g.t, func() bool {
 		conn, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", g.port))
 		return err == nil && conn.Close() == nil
-	}, 20*time.Second, 10*time.Millisecond, "Caddy does not listen")
+	}, 2*time.Minute, 10*time.Millisecond, "Caddy does not listen")
 }
 
 // kill is kill -9.

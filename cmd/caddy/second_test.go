@@ -50,7 +50,7 @@ func TestLesson75ASecondCaddyIsTold(t *testing.T) {
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", admin))
 		return err == nil && conn.Close() == nil && strings.Contains(logged(), told)
-	}, 20*time.Second, 10*time.Millisecond, "%s", logged)
+	}, 2*time.Minute, 10*time.Millisecond, "%s", logged)
 	require.Contains(t, logged(), fmt.Sprintf(`"address":"127.0.0.1:%d"`, first.port))
 
 	// A Caddy that is alone is told nothing.

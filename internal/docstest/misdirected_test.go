@@ -179,7 +179,7 @@ func answerOf(t *testing.T, port string, secure bool, name, host string) (status
 		require.NoError(c, err)
 		resp.Body.Close()
 		status = resp.StatusCode
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 2*time.Minute, 20*time.Millisecond)
 	return status
 }
 

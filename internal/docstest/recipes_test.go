@@ -113,7 +113,7 @@ func TestRecipeOfPings(t *testing.T) {
 			require.NoError(c, err, name)
 			resp.Body.Close()
 			require.Equal(c, test.want, resp.StatusCode, name)
-		}, 20*time.Second, 10*time.Millisecond)
+		}, 2*time.Minute, 10*time.Millisecond)
 	}
 	require.Zero(t, reached.Load(), "it reaches no app")
 }

@@ -99,7 +99,7 @@ func (r *webhookRecipe) next() (came *http.Request) {
 		default:
 			return false
 		}
-	}, time.Minute, 5*time.Millisecond)
+	}, 2*time.Minute, 5*time.Millisecond)
 	return came
 }
 

@@ -151,7 +151,7 @@ func (r *reader) see(at string, b block) {
 	r.t.Helper()
 	for line := range strings.Lines(mask("text", b.text)) {
 		line = strings.TrimSpace(line)
-		require.Eventually(r.t, func() bool { return strings.Contains(mask("text", r.logged()), line) }, 20*time.Second, 20*time.Millisecond,
+		require.Eventually(r.t, func() bool { return strings.Contains(mask("text", r.logged()), line) }, 2*time.Minute, 20*time.Millisecond,
 			"%s: %s", at, line)
 	}
 }

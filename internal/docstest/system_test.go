@@ -172,7 +172,7 @@ func (s *system) start(ports []string, name string, args ...string) {
 				c.Close()
 			}
 			return err == nil
-		}, 30*time.Second, 20*time.Millisecond, "%s does not listen on port %s", name, port)
+		}, 2*time.Minute, 20*time.Millisecond, "%s does not listen on port %s", name, port)
 	}
 }
 

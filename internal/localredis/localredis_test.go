@@ -150,7 +150,7 @@ func (u *user) end() {
 // eventually waits until the server answers.
 func (u *user) eventually() {
 	u.Helper()
-	require.Eventually(u, func() bool { return u.c.Ping(u.Context()).Err() == nil }, 20*time.Second, 10*time.Millisecond, "%s", u.log)
+	require.Eventually(u, func() bool { return u.c.Ping(u.Context()).Err() == nil }, 2*time.Minute, 10*time.Millisecond, "%s", u.log)
 }
 
 func (u *user) pid() int {
@@ -186,7 +186,7 @@ func (u *user) problem() string {
 		}
 		text = err.Error()
 		return !strings.Contains(text, "still being started")
-	}, 20*time.Second, 10*time.Millisecond, "%s", u.log)
+	}, 2*time.Minute, 10*time.Millisecond, "%s", u.log)
 	return text
 }
 
@@ -241,7 +241,7 @@ func TestReload(t *testing.T) {
 		got, err := next.c.ConfigGet(t.Context(), "appendfsync").Result()
 		memory, err2 := next.c.ConfigGet(t.Context(), "maxmemory").Result()
 		return err == nil && err2 == nil && got["appendfsync"] == "everysec" && memory["maxmemory"] == "33554432"
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 }
 
 // TestServerKilled: it is started again on its data, whoever killed it, also several times in a row.
@@ -257,7 +257,7 @@ func TestServerKilled(t *testing.T) {
 		require.Eventually(t, func() bool {
 			info, ok := u.Info()
 			return ok && info.PID != pid
-		}, 20*time.Second, 5*time.Millisecond, "%s", u.log)
+		}, 2*time.Minute, 5*time.Millisecond, "%s", u.log)
 		u.eventually()
 		u.requireValue(key, "1")
 	}
@@ -284,7 +284,7 @@ func TestProgramKilled(t *testing.T) {
 	require.Equal(t, first.pid, info.PID)
 	require.True(t, info.Adopted)
 	require.NoError(t, syscall.Kill(info.PID, syscall.SIGKILL))
-	require.Eventually(t, func() bool { return u.c.Ping(t.Context()).Err() == nil && u.pid() != first.pid }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return u.c.Ping(t.Context()).Err() == nil && u.pid() != first.pid }, 2*time.Minute, 10*time.Millisecond)
 	u.requireValue("a", "1")
 	pid := u.pid()
 	u.end()
@@ -295,7 +295,7 @@ func TestProgramKilled(t *testing.T) {
 	again := use(t, c)
 	again.requireValue("a", "1")
 	again.end()
-	require.Eventually(t, func() bool { return syscall.Kill(second.pid, 0) != nil }, 10*time.Second, 10*time.Millisecond, "an adopted one is stopped too")
+	require.Eventually(t, func() bool { return syscall.Kill(second.pid, 0) != nil }, 2*time.Minute, 10*time.Millisecond, "an adopted one is stopped too")
 }
 
 // TestBothKilled: nothing that was answered is missing.
@@ -345,5 +345,5 @@ func TestSocketRemoved(t *testing.T) {
 	u.eventually()
 	u.requireValue("a", "1")
 	require.NotEqual(t, first.pid, u.pid())
-	require.Eventually(t, func() bool { return syscall.Kill(first.pid, 0) != nil }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return syscall.Kill(first.pid, 0) != nil }, 2*time.Minute, 10*time.Millisecond)
 }

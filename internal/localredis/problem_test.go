@@ -95,7 +95,7 @@ func TestProblems(t *testing.T) {
 			for _, words := range test.says {
 				require.Contains(t, problem, words)
 			}
-			require.Eventually(t, func() bool { return strings.Contains(u.log.String(), "level=ERROR") }, 10*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return strings.Contains(u.log.String(), "level=ERROR") }, 2*time.Minute, 10*time.Millisecond)
 			if test.mended != nil {
 				test.mended(t, &c)
 				u.eventually()
@@ -122,7 +122,7 @@ func TestWrongOwner(t *testing.T) {
 	require.NoError(t, os.Mkdir(file, 0o700))
 	require.NoError(t, os.Chown(file, 65534, 65534))
 	require.NoError(t, os.Chown(c.Dir, 0, 0))
-	require.Eventually(t, func() bool { return strings.Contains(u.problem(), file+" belongs to user 65534") }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(u.problem(), file+" belongs to user 65534") }, 2*time.Minute, 10*time.Millisecond)
 	require.NoError(t, os.Chown(file, 0, 0))
 	u.eventually()
 }

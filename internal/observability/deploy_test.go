@@ -268,7 +268,7 @@ func TestComposeCaddyfileRuns(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, http.StatusNotFound, resp.StatusCode)
 	store.Kill()
-	require.Eventually(t, func() bool { return c.webhook("stats").status == 1 }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return c.webhook("stats").status == 1 }, 2*time.Minute, 50*time.Millisecond)
 }
 
 // What the chart's pods run answers probes, serves its host and no other, and shows no admin address.
@@ -312,7 +312,7 @@ func TestChartCaddyfilesRun(t *testing.T) {
 				return resp.StatusCode
 			}
 			require.Equal(t, http.StatusOK, status(probes, "10.0.0.1", "/health/live"))
-			require.Eventually(t, func() bool { return status(probes, "10.0.0.1", "/health/ready") == http.StatusOK }, 20*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return status(probes, "10.0.0.1", "/health/ready") == http.StatusOK }, 2*time.Minute, 20*time.Millisecond)
 			require.Equal(t, http.StatusOK, status(probes, "10.0.0.1", "/metrics"))
 			require.Equal(t, http.StatusNotFound, status(probes, "10.0.0.1", "/config/"))
 			require.Equal(t, http.StatusMisdirectedRequest, status(c.port, "other.example", "/webhooks"))

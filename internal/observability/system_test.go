@@ -102,7 +102,7 @@ func (c *caddy) launch() {
 	c.cmd.Stdout, c.cmd.Stderr = out, out
 	require.NoError(t, c.cmd.Start())
 	t.Cleanup(c.stop)
-	require.Eventually(t, func() bool { return c.reachable() }, 30*time.Second, 20*time.Millisecond, "%s does not start", c.name)
+	require.Eventually(t, func() bool { return c.reachable() }, 2*time.Minute, 20*time.Millisecond, "%s does not start", c.name)
 }
 
 func (c *caddy) environment() []string {
@@ -298,7 +298,7 @@ func (a *app) got() []http.Header {
 // waitFor waits until so many requests reached the app.
 func (a *app) waitFor(t *testing.T, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(a.got()) >= n }, 30*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(a.got()) >= n }, 2*time.Minute, 5*time.Millisecond)
 }
 
 // startRedis starts a Redis with a password.

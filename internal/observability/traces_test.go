@@ -59,7 +59,7 @@ func TestTraces(t *testing.T) {
 				return len(spans.of(publisherTrace, "webhook.receive")) == 1 && len(spans.of(failing, "webhook.receive")) == 3 &&
 					len(spans.of(failing, "webhook.attempt")) == 3 && len(spans.of(queued, "webhook.enqueue")) == 1 && len(spans.of(queued, "gateway")) == 1
 			}
-			require.Eventually(t, complete, 20*time.Second, 20*time.Millisecond, "spans are missing")
+			require.Eventually(t, complete, 2*time.Minute, 20*time.Millisecond, "spans are missing")
 
 			t.Run("success", func(t *testing.T) { spans.checkSuccess(t, publisherTrace, event) })
 			t.Run("two failures", func(t *testing.T) { spans.checkFailures(t, failing) })
@@ -176,6 +176,6 @@ func TestTraceWithoutCaddysOwn(t *testing.T) {
 	sender := startCaddy(t, "sender", senderOptions(redis, ""), site, append(spans.env, "OTEL_BSP_SCHEDULE_DELAY=50")...)
 	sender.register(to.URL, "*")
 	sender.publish("video.uploaded", "traceparent", traceparent(publisherTrace))
-	require.Eventually(t, func() bool { return len(spans.of(publisherTrace, "webhook.attempt")) == 1 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(spans.of(publisherTrace, "webhook.attempt")) == 1 }, 2*time.Minute, 20*time.Millisecond)
 	require.Equal(t, publisherSpan, spans.only(t, publisherTrace, "webhook.publish").parent())
 }

@@ -144,7 +144,7 @@ func TestRetryBuryResend(t *testing.T) {
 			}
 			j = c.jobs[0]
 			return true
-		}, 5*time.Second, 2*time.Millisecond)
+		}, 2*time.Minute, 2*time.Millisecond)
 		require.Equal(t, 1, j.Attempts)
 		notices, _ := b.settle(Outcome{Kind: Failed, Reason: "exhausted", Detail: "{}"}, j)
 		require.EqualValues(t, 1, notices)

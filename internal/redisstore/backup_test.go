@@ -148,7 +148,7 @@ func TestRestoreCutOff(t *testing.T) {
 	}
 	_, err = s.Restore(t.Context(), io.MultiReader(bytes.NewReader(file.Bytes())), true)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return other.Check(t.Context()) == nil }, 10*time.Second, 10*time.Millisecond, "%v", other.Check(t.Context()))
+	require.Eventually(t, func() bool { return other.Check(t.Context()) == nil }, 2*time.Minute, 10*time.Millisecond, "%v", other.Check(t.Context()))
 	_, err = s.Restore(t.Context(), strings.NewReader("something else"), true)
 	require.ErrorContains(t, err, "no backup")
 	require.NoError(t, s.Check(t.Context()), "before anything was touched")

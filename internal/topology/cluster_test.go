@@ -138,7 +138,7 @@ func TestClusterSlotHalfMoved(t *testing.T) {
 		refused("in-between")
 	}
 	m.finish()
-	require.Eventually(t, func() bool { return publish("last") == nil }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return publish("last") == nil }, 2*time.Minute, 10*time.Millisecond)
 	p, err := s.Publish(t.Context(), account, sender.Event{Type: "video.uploaded", ID: "0", Data: json.RawMessage(`{}`)})
 	require.NoError(t, err)
 	require.True(t, p.Duplicate)
@@ -183,7 +183,7 @@ func TestClusterMasterKilled(t *testing.T) {
 	r.more(l, 300)
 	dead := r.servers.Of(t.Context(), r.shardOf(all[0]))
 	dead.Kill()
-	require.Eventually(t, func() bool { return len(r.servers.Masters(t.Context())) == 3 }, 20*time.Second, 50*time.Millisecond, "its replica takes over")
+	require.Eventually(t, func() bool { return len(r.servers.Masters(t.Context())) == 3 }, 2*time.Minute, 50*time.Millisecond, "its replica takes over")
 	// With replicas 1 nothing is promised of that shard until there is a replica again.
 	require.NoError(t, dead.Up(t.Context()))
 	r.more(l, 300)
@@ -191,7 +191,7 @@ func TestClusterMasterKilled(t *testing.T) {
 	duplicates := r.arrive(taken)
 	require.Less(t, duplicates, 64, "only what was in flight may come twice")
 
-	require.Eventually(t, func() bool { return r.servers.Whole(t.Context()) }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return r.servers.Whole(t.Context()) }, 2*time.Minute, 50*time.Millisecond)
 	for _, account := range all { // pushes wake the sender again, whichever node its subscription was on
 		began := time.Now()
 		p, err := publisher.Publish(t.Context(), account, sender.Event{Type: "video.uploaded", Data: json.RawMessage(`{}`)})
@@ -246,7 +246,7 @@ func TestClusterReplicasPromise(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := s.Publish(t.Context(), account, event)
 		return err == nil
-	}, 20*time.Second, 50*time.Millisecond)
+	}, 2*time.Minute, 50*time.Millisecond)
 }
 
 // The same data moves from one Redis to a cluster: same keys, same values.

@@ -133,7 +133,7 @@ func TestGateways(t *testing.T) {
 		require.Eventually(t, func() bool {
 			events, _ := a.counts()
 			return events == 200
-		}, 20*time.Second, 10*time.Millisecond)
+		}, 2*time.Minute, 10*time.Millisecond)
 		_, most := a.counts()
 		require.Equal(t, 1, most)
 	})

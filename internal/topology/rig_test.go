@@ -258,7 +258,7 @@ func (l *load) count() int {
 func (r *rig) more(l *load, n int) {
 	r.t.Helper()
 	to := l.count() + n
-	require.Eventually(r.t, func() bool { return l.count() >= to }, 40*time.Second, 10*time.Millisecond, "publishing goes on")
+	require.Eventually(r.t, func() bool { return l.count() >= to }, 2*time.Minute, 10*time.Millisecond, "publishing goes on")
 }
 
 func (l *load) end() map[string]bool {

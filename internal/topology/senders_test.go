@@ -101,7 +101,7 @@ func TestKilledSenderIsCovered(t *testing.T) {
 			n += c.ZCard(ctx, fmt.Sprintf("{webhooks:%d}:leases", shard)).Val()
 		}
 		return n >= 4
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	require.NoError(t, child.Process.Kill())
 	_ = child.Wait()
 	killed := time.Now()
