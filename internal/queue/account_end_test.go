@@ -6,6 +6,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/internal/redistest"
 )
 
 // of is an event of an account.
@@ -84,4 +87,23 @@ func TestLesson64AccountEndIsBounded(t *testing.T) {
 			require.Zero(t, c.waitingCount())
 		})
 	}
+}
+
+// What tells of a webhook, and comes once the account is gone, does not bring the account back.
+func TestANoticeDoesNotBringAnAccountBack(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		b := newBundle(t, s, nil)
+		for _, in := range []string{"", "notify~shop"} {
+			told := of("shop", 1)
+			told.Lane, told.TellsOf = in, "deleted"
+			require.Equal(t, PushGone, b.push(told)[0].Outcome)
+		}
+		keys, err := b.redis().Keys(t.Context(), "*shop*").Result()
+		require.NoError(t, err)
+		require.Empty(t, keys)
+		accounts, err := b.redis().Exists(t.Context(), b.key("accountlist")).Result()
+		require.NoError(t, err)
+		require.Zero(t, accounts)
+	})
 }

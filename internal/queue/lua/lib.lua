@@ -430,12 +430,20 @@ local function bury(lane, job, reason, attempts, single)
   ended(job, bury_in(lane, job, reason, attempts), single)
 end
 
--- open_account notes an account with the first thing that it stores, and reports whether it may store anything: one that is being
--- deleted may not. Those without a name of a customer's are our own.
+-- An account without the name of a customer's is our own.
+local function is_our_own(account) return account == '' or string.sub(account, 1, 1) == '~' end
+
+-- is_ending reports whether an account is being deleted, and so may store nothing.
 local opened = {}
+local function is_ending(account)
+  if opened[account] or is_our_own(account) then return false end
+  return call('HEXISTS', base .. 'account:' .. account, 'x') == 1
+end
+
+-- open_account notes an account with the first thing that it stores, and reports whether it may store anything.
 local function open_account(account)
   if opened[account] == nil then
-    if account == '' or string.sub(account, 1, 1) == '~' then
+    if is_our_own(account) then
       opened[account] = true
     else
       local key = base .. 'account:' .. account

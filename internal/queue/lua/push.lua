@@ -376,10 +376,12 @@ for i = 1, tonumber(ARGV[10]) do
   if own == '' then seen, e = known(account, id, own_job) end
   if own == 'on' then
     refused, more, outcome = go_on(job, given)
-  elseif not open_account(account) then
+  elseif of ~= '' and is_ending(account) then
     outcome = 'ending'
   elseif of ~= '' and not is_told_of(of, lane, account) then
-    outcome = 'gone'
+    outcome = 'gone' -- before anything is written: its account may be gone as well
+  elseif not open_account(account) then
+    outcome = 'ending'
   elseif seen then
     -- The job of this very call: the client lost the answer and made the call again.
     outcome, job, lanes, more = seen == job and 'new' or 'same', seen, e[4] or '', e[6]
