@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -205,5 +206,43 @@ func TestSendRefusesWhatTheAPIRefuses(t *testing.T) {
 	} {
 		r := call(t, "", append([]string{"send", "--url", "http://127.0.0.1:1", "--secret", testSecret}, args...)...)
 		require.Equal(t, 2, r.status, "%s: %s", name, r.stderr)
+	}
+}
+
+// A signature that is part of the body is put there by send, and what sign can't print as headers it says so.
+func TestLesson71SendSignsBodies(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		args []string
+		data string
+		says string
+	}{
+		"adyen-standard": {[]string{"--secret", "0123456789abcdef0123456789abcdef"}, `{"notificationItems":[{"NotificationRequestItem":{"eventCode":"CAPTURE"}}]}`, "event CAPTURE"},
+		"mailgun":        {[]string{"--secret", testSecret, "--id", "id-7"}, `{"event-data":{"event":"opened"}}`, "event opened, id id-7"},
+		"braintree":      {[]string{"--secret", testSecret, "--option", "public_key=pk"}, `<notification/>`, "bytes"},
+		"figma":          {[]string{"--secret", testSecret}, `{"event_type":"PING"}`, "event PING"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCapture(t, 200)
+			args := append([]string{"--scheme", name}, test.args...)
+			r := call(t, "", append([]string{"send", "--url", c.URL, "--data", test.data}, args...)...)
+			require.Zero(t, r.status, r.stdout+r.stderr)
+			require.Contains(t, r.stdout, test.says)
+			require.Empty(t, r.stderr)
+			verify := slices.Clone(args)
+			if i := slices.Index(verify, "--id"); i >= 0 {
+				verify = slices.Delete(verify, i, i+2)
+			}
+			r = call(t, string(c.body), append([]string{"verify", "--header", "Content-Type: " + c.request.Header.Get("Content-Type")}, verify...)...)
+			require.Zero(t, r.status, r.stdout+r.stderr)
+
+			r = call(t, test.data, append([]string{"sign"}, args...)...)
+			require.Equal(t, 2, r.status)
+			require.Contains(t, r.stderr, "the signature is part of the body, not a header; caddy webhook send puts it there")
+			r = call(t, "", append([]string{"send", "--url", c.URL, "--data", `[]`}, args...)...)
+			require.Equal(t, 2, r.status)
+			require.Contains(t, r.stderr, "this can't be signed: ")
+		})
 	}
 }

@@ -247,6 +247,11 @@ func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, *sent, error) {
 	if id == "" && len(v.IDHeaders()) > 0 {
 		id = signature.NewEventID()
 	}
+	absent(header, "Content-Type", contentType(v, body))
+	if body, err = v.SignBody(r, f.id, now); err != nil {
+		return nil, nil, usage(err)
+	}
+	r.Body = body
 	headers, err := signed(v, r, id, f.event, now)
 	if err != nil {
 		return nil, nil, err

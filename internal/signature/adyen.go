@@ -134,4 +134,6 @@ func (s *adyen) match(signature, payload []byte) int {
 	return -1
 }
 
-func (s *adyen) sign(*Request, string, time.Time) (http.Header, error) { return nil, ErrCannotSign }
+func (s *adyen) sign(r *Request, _ string, now time.Time) (http.Header, error) {
+	return signedInBody(s, r, now)
+}

@@ -140,7 +140,7 @@ func (s *twilio) sign(r *Request, id string, now time.Time) (http.Header, error)
 func mailgunFields(r *Request) func(name string) string {
 	kind, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch kind {
-	case "application/x-www-form-urlencoded":
+	case formType:
 		fields, err := formUpTo(r, maxParsed)
 		return func(name string) string {
 			text, missing := onlyField(fields, name)

@@ -13,6 +13,7 @@ import (
 type bodyToken struct {
 	row    *row
 	tokens [][sha256.Size]byte // their hashes, so that a comparison hides the length too
+	first  string              // the one to sign with
 }
 
 // maxListed bounds the elements of such a list.
@@ -23,7 +24,7 @@ func newBodyToken(r *row, c Config) (scheme, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &bodyToken{row: r}
+	s := &bodyToken{row: r, first: keys[0].token}
 	for _, k := range keys {
 		s.tokens = append(s.tokens, sha256.Sum256([]byte(k.token)))
 	}
@@ -89,10 +90,6 @@ func (s *bodyToken) given(body []byte) (texts []string, ok bool) {
 	return texts, true
 }
 
-// sign adds no header: a body that has the secret in it is signed as it is, and to others it can't be added.
 func (s *bodyToken) sign(r *Request, _ string, now time.Time) (http.Header, error) {
-	if res, err := s.verify(r, now); err != nil || res.Secret != 0 {
-		return nil, ErrCannotSign
-	}
-	return http.Header{}, nil
+	return signedInBody(s, r, now)
 }

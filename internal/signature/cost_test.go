@@ -17,10 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const (
-	formType  = "application/x-www-form-urlencoded"
-	partsType = "multipart/form-data; boundary=b"
-)
+const partsType = "multipart/form-data; boundary=b"
 
 // dearBody is made to cost as much as it can, before anybody knows that nobody signed it.
 type dearBody struct {

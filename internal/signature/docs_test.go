@@ -48,6 +48,8 @@ What each provider signs, where it puts it, and what that does not protect. Ever
 - A body that has to be taken apart or composed anew before anybody knows who signed it may have 1 MiB, a form whose fields are signed 128 KiB, NOWPayments' JSON 16 KiB,
   whatever ` + "`max_size`" + ` is: a stranger's request costs no more than a read and a hash.
 - With the command line, ` + "`caddy webhook verify --scheme NAME --secret S --option name=value`" + ` takes the same names.
+- ` + "`caddy webhook sign`" + ` and ` + "`send`" + ` sign with them all, those with public keys given the private one as the secret, but for aws-sns, paypal and ebay, whose private keys nobody
+  but the provider has. Where the signature or the secret is part of the body, ` + "`send`" + ` puts it there.
 
 Vimeo, Brightcove and Loom document no signature that we found; JW Player's is a JWT whose rules we could not confirm.
 

@@ -19,9 +19,13 @@ var (
 	ErrSecret = errors.New("unusable secret")
 	// ErrOption is wrapped by [New] for an unknown scheme, an unknown option or a bad value.
 	ErrOption = errors.New("bad option")
-	// ErrCannotSign is returned by [Verifier.Sign] where the held key only verifies, or the signature is part of the body.
-	ErrCannotSign = errors.New("signing is not possible with this scheme and key")
+	// ErrCannotSign is wrapped by [Verifier.Sign] and [Verifier.SignBody] with the reason: the held key only verifies, nobody but the
+	// provider has one that signs, or the signature is part of a body that isn't of the provider's form.
+	ErrCannotSign = errors.New("this can't be signed")
 )
+
+// errPublicKey is for keys that only verify.
+var errPublicKey = cannotSign("with a public key, or keys that are fetched, requests are only verified; give the private key as the secret")
 
 // Error says why a request was refused. Neither its Reason nor its Message holds a secret, a signature or
 // anything else of the request but the names of headers.

@@ -111,4 +111,6 @@ func (s *braintree) verify(r *Request, _ time.Time) (Result, error) {
 	return Result{}, errMismatch
 }
 
-func (s *braintree) sign(*Request, string, time.Time) (http.Header, error) { return nil, ErrCannotSign }
+func (s *braintree) sign(r *Request, _ string, now time.Time) (http.Header, error) {
+	return signedInBody(s, r, now)
+}

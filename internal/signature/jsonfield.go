@@ -64,11 +64,17 @@ func scalar(raw []byte) (string, bool) {
 
 // rawField returns the bytes of the value at a pointer.
 func rawField(doc []byte, pointer string) ([]byte, bool) {
+	start, end, ok := fieldAt(doc, pointer)
+	return doc[start:end], ok
+}
+
+// fieldAt is where the value at a pointer begins and ends.
+func fieldAt(doc []byte, pointer string) (start, end int, ok bool) {
 	p := scanner{doc: doc}
 	p.space()
 	for pointer != "" {
 		if pointer[0] != '/' {
-			return nil, false
+			return 0, 0, false
 		}
 		token := pointer[1:]
 		if i := strings.IndexByte(token, '/'); i >= 0 {
@@ -77,14 +83,14 @@ func rawField(doc []byte, pointer string) ([]byte, bool) {
 			pointer = ""
 		}
 		if !p.enter(token) {
-			return nil, false
+			return 0, 0, false
 		}
 	}
-	start := p.i
+	start = p.i
 	if !p.skip() {
-		return nil, false
+		return 0, 0, false
 	}
-	return doc[start:p.i], true
+	return start, p.i, true
 }
 
 // fieldsOf returns the strings and numbers of an object's members that have one of the names, however long, in one walk over the document.

@@ -12,8 +12,11 @@ import (
 
 // sign makes a token with the first secret. Public keys can't.
 func (s *jwtScheme) sign(r *Request, _ string, now time.Time) (http.Header, error) {
-	if s.rules.inBody || (len(s.macs) == 0 && s.signer == nil) {
-		return nil, ErrCannotSign
+	switch {
+	case s.rules.inBody:
+		return signedInBody(s, r, now)
+	case len(s.macs) == 0 && s.signer == nil:
+		return nil, errPublicKey
 	}
 	word := ""
 	if len(s.rules.words) > 0 {
@@ -49,7 +52,7 @@ func (s *jwtScheme) sign(r *Request, _ string, now time.Time) (http.Header, erro
 	if s.signer != nil {
 		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: s.rules.algs[0], Key: s.signer}, nil)
 		if err != nil {
-			return nil, ErrCannotSign
+			return nil, cannotSign("%v", err)
 		}
 		jws, err := signer.Sign(payload)
 		if err != nil {
@@ -68,11 +71,11 @@ func (s *jwtScheme) sign(r *Request, _ string, now time.Time) (http.Header, erro
 // signDetached makes a signature whose payload is the body and is left out.
 func (s *jwtScheme) signDetached(body []byte, word string) (http.Header, error) {
 	if s.signer == nil {
-		return nil, ErrCannotSign
+		return nil, errPublicKey
 	}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: s.rules.algs[0], Key: s.signer}, nil)
 	if err != nil {
-		return nil, ErrCannotSign
+		return nil, cannotSign("%v", err)
 	}
 	jws, err := signer.Sign(body)
 	if err != nil {

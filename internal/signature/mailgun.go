@@ -65,4 +65,6 @@ func (s *mailgun) verify(r *Request, now time.Time) (Result, error) {
 	return Result{}, errMismatch
 }
 
-func (s *mailgun) sign(*Request, string, time.Time) (http.Header, error) { return nil, ErrCannotSign }
+func (s *mailgun) sign(r *Request, _ string, now time.Time) (http.Header, error) {
+	return signedInBody(s, r, now)
+}

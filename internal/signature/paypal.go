@@ -90,4 +90,6 @@ func (s *paypal) verify(r *Request, now time.Time) (Result, error) {
 	return res, nil
 }
 
-func (s *paypal) sign(*Request, string, time.Time) (http.Header, error) { return nil, ErrCannotSign }
+func (s *paypal) sign(*Request, string, time.Time) (http.Header, error) {
+	return nil, onlyTheProvider(s.row.provider)
+}

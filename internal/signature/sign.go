@@ -13,12 +13,15 @@ import (
 
 // sign makes the headers that the row describes.
 func (g *generic) sign(r *Request, id string, now time.Time) (http.Header, error) {
+	if verifiedOnly[g.name] {
+		return nil, onlyTheProvider(g.provider)
+	}
 	if len(g.keys) == 0 {
-		return nil, ErrCannotSign
+		return nil, errPublicKey
 	}
 	k := &g.keys[0]
 	if k.mac == nil && k.token == "" && k.signer == nil {
-		return nil, ErrCannotSign
+		return nil, errPublicKey
 	}
 	m := message{body: r.Body, method: r.Method, url: g.urls(r)[0]}
 	if g.form != nil {

@@ -139,7 +139,7 @@ func (v *Verifier) Check(h http.Header, now time.Time) error { return v.scheme.c
 func (v *Verifier) Verify(r *Request, now time.Time) (Result, error) { return v.scheme.verify(r, now) }
 
 // Sign makes the headers that a provider would send with the request, using the first secret. An empty id becomes
-// one of [NewEventID] where the scheme needs one. Where the held key can't sign it returns [ErrCannotSign].
+// one of [NewEventID] where the scheme needs one. Where it can't sign it returns an [ErrCannotSign] that says why; see [Verifier.SignBody].
 func (v *Verifier) Sign(r *Request, id string, now time.Time) (http.Header, error) {
 	return v.scheme.sign(r, id, now)
 }

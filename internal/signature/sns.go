@@ -139,4 +139,6 @@ func (s *sns) confirm(body []byte) error {
 	return err
 }
 
-func (s *sns) sign(*Request, string, time.Time) (http.Header, error) { return nil, ErrCannotSign }
+func (s *sns) sign(*Request, string, time.Time) (http.Header, error) {
+	return nil, onlyTheProvider(s.row.provider)
+}

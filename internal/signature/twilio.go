@@ -231,7 +231,7 @@ func formUpTo(r *Request, size int) (url.Values, error) {
 		return nil, nil
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
+	if err != nil || kind != formType {
 		return nil, &Error{ReasonMismatch, "the body is not a form, so nothing signs it"}
 	}
 	if len(r.Body) > size || bytes.Count(r.Body, []byte{'&'}) >= maxFields {
