@@ -38,6 +38,7 @@ var updateLayout = flag.Bool("update", false, "make testdata/store-<version>.jso
 
 // layoutDump is a store and what is read from it.
 type layoutDump struct {
+	Note    string          `json:"note"`
 	Version string          `json:"version"`
 	At      time.Time       `json:"at"` // when it was made
 	Key     string          `json:"key"`
@@ -56,7 +57,19 @@ type dumpedKey struct {
 const (
 	layoutKey     = "key_of_the_configuration"
 	layoutGateway = "gateway"
+	// layoutMadeKey stands in the file where the key was that the API made, so that nobody takes that for one that works somewhere.
+	layoutMadeKey = "vck_not-a-real-key---only-in-the-dump-of-a-test"
+	layoutNote    = "The dump of a store that a test made for itself. Its key and its secrets are of no installation."
 )
+
+// withoutMadeKey has another key and its hash where those of one that was made are.
+func withoutMadeKey(text []byte, made string) []byte {
+	sum := func(key string) string {
+		hashed := sha256.Sum256([]byte(key))
+		return hex.EncodeToString(hashed[:])
+	}
+	return []byte(strings.NewReplacer(made, layoutMadeKey, sum(made), sum(layoutMadeKey)).Replace(string(text)))
+}
 
 // layoutSender is a sender with its API over a store.
 type layoutSender struct {
@@ -151,7 +164,7 @@ func fillLayout(t *testing.T, store *redisstore.Store) (key string) {
 	hook("/paused", `,"status":"paused","rateLimit":5`)
 	deleted := hook("/deleted", `,"status":"paused"`)
 	s.want(202, "POST", "/events", `{"event":"video.uploaded","id":"evt_dumped","timestamp":"2024-03-31T12:00:00Z","data":{"size": 12345678901234567890}}`)
-	s.want(200, "PUT", "/account", `{"name":"The shop","notifyUrl":"https://hooks.example.com/notices"}`)
+	s.want(200, "PUT", "/account", `{"name":"The shop","notifyUrl":"https://hooks.example.com/notices","notifySecret":"your_webhook_secret"}`)
 	s.want(200, "PUT", "/event-types/order.paid", `{"description":"An order was paid","schema":{"type":"object","required":["total"]},"example":{"total":1}}`)
 	key = s.want(201, "POST", "/api-keys", `{"role":"all","description":"of the dump"}`)["key"].(string)
 	s.want(200, "DELETE", "/webhooks/"+deleted, "")
@@ -320,7 +333,7 @@ func layoutVersion(t *testing.T, store *redisstore.Store) string {
 
 func updateLayoutFile(t *testing.T) {
 	live := redistest.Open(t, config.Redis{URL: config.Memory})
-	d := layoutDump{Version: layoutVersion(t, live)}
+	d := layoutDump{Note: layoutNote, Version: layoutVersion(t, live)}
 	d.Key = fillLayout(t, live)
 	d.At, d.Keys = time.Now().UTC().Truncate(time.Millisecond), dumpKeys(t, live.Client())
 	copied := redistest.Open(t, config.Redis{URL: config.Memory})
@@ -330,7 +343,7 @@ func updateLayoutFile(t *testing.T) {
 	d.Reads = reads
 	text, err := json.MarshalIndent(d, "", "\t")
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join("testdata", "store-"+d.Version+".json"), append(text, '\n'), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join("testdata", "store-"+d.Version+".json"), append(withoutMadeKey(text, d.Key), '\n'), 0o644))
 }
 
 // TestStoresOfEarlierBuildsAreRead: whatever a store of a data version from 2 on has, this program reads as the one that wrote it did, and goes on with.
