@@ -3,6 +3,8 @@ package sender
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,4 +72,36 @@ func TestMailToAnAddressThatChangedMeanwhile(t *testing.T) {
 	b.dueAt(mustShard(t, b), boxName("default", "owner@example.com"))
 	eventually(t, "nothing waits", func() bool { return !strings.Contains(everything(t, b.store), "mailbox:default/owner@example.com") })
 	require.Len(t, p.got(), 2)
+}
+
+// TestALargeMailboxIsHandedOutInParts: one that filled up while its server was down holds the store up no longer than a small one, and how often it was
+// tried comes with each part.
+func TestALargeMailboxIsHandedOutInParts(t *testing.T) {
+	t.Parallel()
+	const all = 25_000
+	store := redistest.Open(t, config.Redis{URL: redistest.Start(t).URL()})
+	b := newBundle(t, store, nil)
+	box := boxName(notifyAccount, "ops@example.com")
+	key := b.queue.Tag(0) + "mailbox:" + box
+	fields := make([]any, 0, 2*all)
+	for i := range all {
+		fields = append(fields, fmt.Sprintf("0:%d-1", i), "{}")
+	}
+	require.NoError(t, store.Client().HSet(t.Context(), key, fields...).Err())
+	for left := all; left > 0; {
+		require.NoError(t, store.Client().HSet(t.Context(), key, fieldTries, 3).Err())
+		b.dueAt(0, box)
+		c, err := b.registry.ClaimMailbox(t.Context(), 0, boxesOfMail, time.Minute)
+		require.NoError(t, err)
+		require.Equal(t, box, c.Box)
+		require.Equal(t, "3", c.Content[fieldTries])
+		delete(c.Content, fieldTries)
+		require.NotEmpty(t, c.Content)
+		require.Less(t, len(c.Content), all/2)
+		require.NoError(t, b.registry.MailTold(t.Context(), 0, boxesOfMail, box, slices.Collect(maps.Keys(c.Content)), 0))
+		left -= len(c.Content)
+		n, err := store.Client().HLen(t.Context(), key).Result()
+		require.NoError(t, err)
+		require.EqualValues(t, left, n)
+	}
 }

@@ -21,10 +21,10 @@ type slack struct {
 
 var forSlack = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// text is a message as Slack takes it: what came from outside is text, and can't make a link or call somebody.
+// slackText is a message as Slack takes it: what came from outside is text, and can't make a link or call somebody. Slack is asked to read no marks in it either, see post.
 func (m *message) slackText() string {
 	var b strings.Builder
-	b.WriteString("*" + forSlack.Replace(m.Subject) + "*")
+	b.WriteString(forSlack.Replace(m.Subject))
 	for _, w := range m.Webhooks {
 		fmt.Fprintf(&b, "\n• %s", forSlack.Replace(strings.Join(w.Lines(), "\n   ")))
 	}
@@ -45,7 +45,7 @@ func (s *Sender) sendSlack(ctx context.Context, l *letter) error {
 
 // post posts a message, and returns what Slack answered.
 func (k *slack) post(ctx context.Context, userAgent []string, text string) (string, error) {
-	body, err := json.Marshal(map[string]any{"text": text, "unfurl_links": false})
+	body, err := json.Marshal(map[string]any{"text": text, "mrkdwn": false, "parse": "none", "unfurl_links": false, "unfurl_media": false})
 	if err != nil {
 		return "", err
 	}

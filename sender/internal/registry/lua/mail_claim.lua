@@ -2,7 +2,8 @@
 --
 -- KEYS[1] the shard
 -- ARGV[10] kind of mailboxes, ARGV[11] ms after which another may have it
--- Returns ms until the next is due (-1 where there is none), then the mailbox and what is in it, where one is due now.
+-- Returns ms until the next is due (-1 where there is none), then the mailbox and what is in it, where one is due now: all of it, or of a large one
+--   some thousands of entries. The rest is handed out once these are told.
 --
 -- Safe to repeat: a mailbox whose holder never says what became of it is due again after that time, and told a second time.
 
@@ -12,4 +13,15 @@ if #first == 0 then return { -1 } end
 local at = tonumber(first[2])
 if at > now then return { at - now } end
 call('ZADD', due, int(now + tonumber(ARGV[11])), first[1])
-return { 0, first[1], call('HGETALL', base .. 'mailbox:' .. first[1]) }
+
+local SOME = '5000'
+local held, cursor, found = base .. 'mailbox:' .. first[1], '0', {}
+repeat
+  local part = call('HSCAN', held, cursor, 'COUNT', SOME)
+  cursor, found = part[1], part[2]
+until #found > 0 or cursor == '0'
+if cursor ~= '0' then -- how often it was tried may be in another part
+  found[#found + 1] = '#tries'
+  found[#found + 1] = call('HGET', held, '#tries') or '0'
+end
+return { 0, first[1], found }
