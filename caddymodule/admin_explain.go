@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -95,16 +96,17 @@ func (a *App) atGateways(ctx context.Context, id string) ([]gatewayRecord, error
 			continue
 		}
 		asked[key] = true
-		claim, err := there.Known(ctx, id)
-		if err != nil {
-			return nil, err
-		}
 		record := gatewayRecord{Receiver: there.Name(), Scheme: there.Scheme()}
+		claimed := id
 		for _, q := range queued[there.Name()] {
 			if q.Scheme == "" || q.Scheme == there.Scheme() {
-				record.Event = q.Event
+				record.Event, claimed = q.Event, cmp.Or(q.ID, id) // it may have been named by its job
 				record.Deliveries = append(record.Deliveries, q.standing())
 			}
+		}
+		claim, err := there.Known(ctx, claimed)
+		if err != nil {
+			return nil, err
 		}
 		if claim.State == receiver.Unknown && len(record.Deliveries) == 0 {
 			continue
@@ -134,7 +136,8 @@ func (g *gatewayRecord) say(k receiver.KnownEvent) {
 		}
 		g.Says = append(g.Says, text+"; copies are duplicates until "+k.Until.Format(time.RFC3339))
 	default:
-		g.Says = append(g.Says, "its claim is not known any more: a copy would be taken again")
+		// Not only what was forgotten is not found: many schemes claim what is signed, and not an ID that nothing protects.
+		g.Says = append(g.Says, "no claim goes by this ID: it is forgotten, and a copy would be taken again, or the scheme tells events apart by what is signed; then explain the key of its log line")
 	}
 	for _, d := range g.Deliveries {
 		g.Says = append(g.Says, d.says())
@@ -152,7 +155,11 @@ func (d *deliveryAt) says() string {
 	case d.State == receiver.PlaceInFlight:
 		return fmt.Sprintf("%s: attempt %d is under way", at, d.Attempts+1)
 	case d.State == receiver.PlaceDead:
-		text := fmt.Sprintf("%s: dead since %s, after %d attempts", at, d.Failed.Format(time.RFC3339), d.Attempts)
+		word := "attempts"
+		if d.Attempts == 1 {
+			word = "attempt"
+		}
+		text := fmt.Sprintf("%s: dead since %s, after %d %s", at, d.Failed.Format(time.RFC3339), d.Attempts, word)
 		if d.Error != "" {
 			text += ": " + d.Error
 		}

@@ -112,6 +112,8 @@ func TestAdminShowsWhatAQueueHolds(t *testing.T) {
 		require.Len(t, known.Gateways, 1)
 		require.Equal(t, "done", known.Gateways[0].Known)
 		require.Contains(t, strings.Join(known.Gateways[0].Says, "\n"), "shop/audit: dead since")
+		s.adminJSON("/webhooks/explain?id="+shown.Deliveries[0].Job, &known)
+		require.Equal(t, "done", known.Gateways[0].Known, "named by its job, it is the same event")
 		status, answer = s.adminGet("/webhooks/explain?id=evt_99")
 		require.Equal(t, http.StatusNotFound, status, answer)
 
@@ -125,6 +127,17 @@ func TestAdminShowsWhatAQueueHolds(t *testing.T) {
 			return strings.Contains(strings.Join(known.Gateways[0].Says, "\n"), "in the queue no more")
 		}, 10*time.Second, time.Millisecond)
 	})
+}
+
+// TestExplainDoesNotPromiseThatACopyIsTaken: GitHub's delivery ID is not signed, so its events are claimed by their bodies, and nothing is
+// found by the ID of one whose copies are duplicates all the same.
+func TestExplainDoesNotPromiseThatACopyIsTaken(t *testing.T) {
+	t.Parallel()
+	g := gatewayRecord{Receiver: "shop", Scheme: "github", queues: true, Deliveries: []deliveryAt{{Queue: "shop", State: receiver.PlaceDead, Attempts: 1, Failed: new(time.Time)}}}
+	g.say(receiver.KnownEvent{})
+	require.Empty(t, g.Known)
+	require.Contains(t, g.Says[0], "or the scheme tells events apart by what is signed")
+	require.Contains(t, g.Says[1], "after 1 attempt;")
 }
 
 // TestAdminMovesWhatARenamedDeliverLeft: it is shown under its old name, and reaches the app under the new one.
