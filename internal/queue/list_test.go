@@ -154,6 +154,77 @@ func TestFailedOfOneMoment(t *testing.T) {
 	}
 }
 
+// A list of failed jobs has the same ones as a list of all that says of each how it stands: also those that are not kept any more, as more failed
+// than may be kept or as failed ones are kept for less long than their events are known; and nothing stays in it that is not known.
+func TestFailedListAgreesWithTheListOfAll(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*Limits){
+		"more failed than are kept":                func(l *Limits) { l.Pending = 4 },
+		"kept for less long than events are known": func(l *Limits) { l.KeptDead = time.Hour },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClock(t, change)
+			c.hook("a", "one")
+			c.hook("a", "two")
+			agree := func(want int) {
+				t.Helper()
+				for _, lane := range []string{"", "one", "two"} {
+					f := ListFilter{Account: "a", Lane: lane, Most: 3, Through: 500, Entries: 100}
+					var all []string
+					for {
+						jobs, next, err := c.List(t.Context(), 0, f)
+						require.NoError(t, err)
+						for _, j := range jobs {
+							if j.Standing.State == StateFailed {
+								all = append(all, j.Job+" "+j.Lane)
+							}
+						}
+						if next == nil {
+							break
+						}
+						f.After = *next
+					}
+					f.After, f.State = ListPlace{}, StateFailed
+					found, _ := c.listed(f)
+					require.ElementsMatch(t, all, found, "lane %q", lane)
+					if lane == "one" {
+						require.Len(t, found, want)
+					}
+				}
+			}
+			var old []string
+			for n := range 10 {
+				e := event(n)
+				c.push(e)
+				c.fail("{}")
+				c.succeed()
+				old = append(old, c.key("event:"+e.Job))
+				c.advance(20 * time.Minute)
+			}
+			agree(10)
+			first, err := c.redis().ZRange(t.Context(), c.key("failed:one"), 0, 0).Result()
+			require.NoError(t, err)
+			_, err = c.Resend(t.Context(), 0, "one", first[0])
+			require.NoError(t, err)
+			agree(9)
+			c.succeed()
+			agree(9)
+
+			c.advance(100 * time.Hour)
+			require.NoError(t, c.redis().Del(t.Context(), old...).Err()) // they have ended: this store's keys do so by another clock
+			for n := range 10 {
+				c.push(event(100 + n))
+				c.fail("{}")
+				c.succeed()
+			}
+			listed, err := c.redis().ZCard(t.Context(), c.key("failed:one")).Result()
+			require.NoError(t, err)
+			require.EqualValues(t, 10, listed, "what is not known any more has left")
+		})
+	}
+}
+
 // history is what an account has had: events that each went to some of many lanes.
 type history struct {
 	*bundle

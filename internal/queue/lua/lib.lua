@@ -40,7 +40,8 @@
 --                           for as long as a payload is kept
 --   resent           zset   jobs that were sent again -> when: an older entry in spent is not for them
 --   dead:<lane>      zset   failed jobs -> when they failed
---   failed:<lane>    zset   the same jobs -> when their events came, for lists: these are by that time. Only of accounts' events
+--   failed:<lane>    zset   jobs that failed -> when their events came, for lists: these are by that time. Those in dead, and those that went out
+--                           of it, for as long as their events are known. Only of accounts' events
 --   gone:<lane>      zset   jobs cancelled with their lane
 --   ages             zset   lane -> when to look at it next, for jobs that waited too long and for its history. Holds every
 --                           lane with jobs, and those with failed jobs until they have moved to old
@@ -359,13 +360,22 @@ end
 -- has_lists reports whether what is of an account is listed. What is our own, or a queue's, is not.
 local function has_lists(account) return account and account ~= '' and string.sub(account, 1, 1) ~= '~' end
 
--- list_failed notes in the list of failed jobs that one is kept.
+-- list_failed notes a job in the list of those that failed.
 local function list_failed(lane, job)
   local e = call('HMGET', base .. 'event:' .. job, 'a', 'c')
   if not has_lists(e[1]) then return end
   local failed = base .. 'failed:' .. lane
   call('ZADD', failed, e[2], job)
-  call('PEXPIRE', failed, C.kept_dead)
+  call('PEXPIRE', failed, math.max(C.kept_dead, C.id_ttl, C.open_ttl))
+end
+
+-- unlist takes those of the jobs out of the list of those that failed whose events are not known any more.
+local function unlist(lane, jobs)
+  local unknown = {}
+  for _, job in ipairs(jobs) do
+    if call('EXISTS', base .. 'event:' .. job) == 0 then unknown[#unknown + 1] = job end
+  end
+  if #unknown > 0 then call('ZREM', base .. 'failed:' .. lane, unpack(unknown)) end
 end
 
 -- OUTDATED is how many failed jobs leave their lane at once because they were kept for long enough. Each failure takes at most so many out,
@@ -377,13 +387,23 @@ local function drop_outdated(lane)
   local dead = base .. 'dead:' .. lane
   local jobs = call('ZRANGEBYSCORE', dead, '-inf', int(now - C.kept_dead), 'LIMIT', 0, OUTDATED)
   if #jobs == 0 then return end
-  call('ZREM', base .. 'failed:' .. lane, unpack(jobs))
+  unlist(lane, jobs)
   call('ZREM', dead, unpack(jobs))
 end
 
--- forget_dead drops a failed job for good.
+-- unlist_dropped looks through the oldest of the list for those that went out of dead before their events ended, so that it does not outgrow
+-- what is known.
+local function unlist_dropped(lane)
+  local jobs, dropped = call('ZRANGEBYSCORE', base .. 'failed:' .. lane, '-inf', int(now - C.id_ttl), 'LIMIT', 0, OUTDATED), {}
+  if #jobs == 0 then return end
+  for i, kept in ipairs(call('ZMSCORE', base .. 'dead:' .. lane, unpack(jobs))) do
+    if not kept then dropped[#dropped + 1] = jobs[i] end
+  end
+  unlist(lane, dropped)
+end
+
+-- forget_dead drops a failed job for good. That it failed is listed for as long as its event is known.
 local function forget_dead(lane, job)
-  call('ZREM', base .. 'failed:' .. lane, job)
   mark_dropped(lane, job, call('HGET', base .. 'job:' .. lane .. job, 'r'))
   call('DEL', base .. 'job:' .. lane .. job)
   if not only_lane(job) then
@@ -407,7 +427,9 @@ local function bury_in(lane, job, reason, attempts)
   look_at(lane)
   call('PEXPIRE', dead, C.kept_dead)
   drop_outdated(lane)
+  list_failed(lane, job)
   local over = math.min(call('ZCARD', dead) - C.pending, 1 + dropped_left)
+  if over > 0 or C.id_ttl > C.kept_dead then unlist_dropped(lane) end
   if over > 0 then
     dropped_left = dropped_left - (over - 1)
     local old = call('ZPOPMIN', dead, over)
@@ -420,7 +442,6 @@ local function bury_in(lane, job, reason, attempts)
       forget_dead(lane, old[i])
     end
   end
-  list_failed(lane, job)
   return true
 end
 

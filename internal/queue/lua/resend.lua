@@ -92,12 +92,12 @@ for i = 18, #ARGV do
     outcome = 'backlog'
   else
     wait_until(lane, job, now + C.age)
-    call('HDEL', event, 'x:' .. lane)
+    local was_dropped = call('HDEL', event, 'x:' .. lane) == 1
     if order then last_of_all(job) else wait_in(lane, job, now, false) end
     added = added + 1
     write_state(lane, job, STATE.pending, only_lane(job))
     local was_dead = call('ZREM', dead, job) == 1
-    if was_dead then call('ZREM', base .. 'failed:' .. lane, job) end
+    if was_dead or was_dropped then call('ZREM', base .. 'failed:' .. lane, job) end
     if not only_lane(job) then
       call('HINCRBY', event, 'o', 1)
       if was_dead then call('HINCRBY', event, 'd', -1) end
