@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -80,7 +82,7 @@ func TestConsoleTabsShareAnswers(t *testing.T) {
 	for range 20 {
 		tabs.Go(func() {
 			for range 50 {
-				_, _, _ = shared.ask("GET /gateways", ask)
+				_, _, _ = shared.ask(t.Context(), "GET /gateways", ask)
 			}
 		})
 	}
@@ -89,11 +91,60 @@ func TestConsoleTabsShareAnswers(t *testing.T) {
 
 	before := asked.Load()
 	shared.forget()
-	_, answer, err := shared.ask("GET /gateways", ask)
+	_, answer, err := shared.ask(t.Context(), "GET /gateways", ask)
 	require.NoError(t, err)
 	require.Equal(t, before+1, answer)
 
-	_, _, err = shared.ask("GET /gateways?window=2h", func() (int, any, error) { return 0, nil, &badRequest{"window"} })
+	_, _, err = shared.ask(t.Context(), "GET /gateways?window=2h", func() (int, any, error) { return 0, nil, &badRequest{"window"} })
 	require.Error(t, err)
 	require.Len(t, shared.answers, 1, "what is refused is not kept")
+}
+
+// TestConsoleTabsWaitTogether: while the store does not answer, one tab finds that out for all who ask the same, and nobody else waits: neither who
+// asks something else, nor who hangs up, nor who makes a change.
+func TestConsoleTabsWaitTogether(t *testing.T) {
+	t.Parallel()
+	var shared together
+	began, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+	down := errors.New("the store is down")
+	never := func() (int, any, error) { return 0, nil, errors.New("asked once more") }
+	says := func(text string) func() (int, any, error) {
+		return func() (int, any, error) { return http.StatusOK, text, nil }
+	}
+	go func() {
+		_, _, err := shared.ask(t.Context(), "GET /stats", func() (int, any, error) {
+			close(began)
+			<-goOn
+			return 0, nil, down
+		})
+		ended <- err
+	}()
+	<-began
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	_, _, err := shared.ask(gone, "GET /stats", never)
+	require.ErrorIs(t, err, context.Canceled)
+	_, answer, err := shared.ask(t.Context(), "GET /gateways", says("other"))
+	require.NoError(t, err)
+	require.Equal(t, "other", answer)
+	waits, isOurs := shared.find("GET /stats")
+	require.False(t, isOurs)
+
+	shared.forget()
+	_, answer, err = shared.ask(t.Context(), "GET /stats", says("after the change"))
+	require.NoError(t, err)
+	require.Equal(t, "after the change", answer)
+	close(goOn)
+	require.ErrorIs(t, <-ended, down)
+	<-waits.came
+	require.ErrorIs(t, waits.err, down)
+	require.Contains(t, shared.answers, "GET /stats", "what failed before the change does not take away what came after it")
+
+	shared.forget()
+	require.Panics(t, func() {
+		_, _, _ = shared.ask(t.Context(), "GET /stats", func() (int, any, error) { panic("a bug") })
+	})
+	_, answer, err = shared.ask(t.Context(), "GET /stats", says("anew"))
+	require.NoError(t, err)
+	require.Equal(t, "anew", answer)
 }

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -14,31 +15,68 @@ const togetherEvery = time.Second
 // however many of them are open. Only answers to valid questions are kept, of which there is a handful.
 type together struct {
 	mu      sync.Mutex
-	answers map[string]togetherAnswer
+	answers map[string]*togetherAnswer
 }
 
+// togetherAnswer is there from when it was asked for. Before came is closed nobody but who asked looks at the rest.
 type togetherAnswer struct {
+	came   chan struct{}
 	at     time.Time
 	status int
 	answer any
+	err    error
 }
 
-// ask returns the answer of now, by asking where there is none. Whoever comes meanwhile waits for it.
-func (t *together) ask(question string, ask func() (int, any, error)) (int, any, error) {
+var errNoAnswer = errors.New("asking together ended without an answer")
+
+// ask returns the answer of now, by asking where there is none. Whoever comes meanwhile waits for it, whatever it is: with a store
+// that does not answer one has to find that out, and not each after the other.
+func (t *together) ask(ctx context.Context, question string, ask func() (int, any, error)) (int, any, error) {
+	a, isOurs := t.find(question)
+	if isOurs {
+		defer t.settle(question, a) // also where it panics
+		a.status, a.answer, a.err = ask()
+		return a.status, a.answer, a.err
+	}
+	select {
+	case <-a.came:
+		return a.status, a.answer, a.err
+	case <-ctx.Done():
+		return 0, nil, ctx.Err()
+	}
+}
+
+// find returns the answer to share, and whether it is the caller's to get.
+func (t *together) find(question string) (a *togetherAnswer, isOurs bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if kept, ok := t.answers[question]; ok && time.Since(kept.at) < togetherEvery {
-		return kept.status, kept.answer, nil
-	}
-	status, answer, err := ask()
-	if err != nil {
-		return 0, nil, err
+	if a := t.answers[question]; a != nil {
+		select {
+		case <-a.came:
+			if time.Since(a.at) < togetherEvery {
+				return a, false
+			}
+		default:
+			return a, false
+		}
 	}
 	if t.answers == nil {
-		t.answers = map[string]togetherAnswer{}
+		t.answers = map[string]*togetherAnswer{}
 	}
-	t.answers[question] = togetherAnswer{time.Now(), status, answer}
-	return status, answer, nil
+	a = &togetherAnswer{came: make(chan struct{}), err: errNoAnswer}
+	t.answers[question] = a
+	return a, true
+}
+
+// settle lets those have the answer who wait for it, and keeps none that is an error.
+func (t *together) settle(question string, a *togetherAnswer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a.at = time.Now()
+	if a.err != nil && t.answers[question] == a {
+		delete(t.answers, question)
+	}
+	close(a.came)
 }
 
 // forget has all asked anew, after a change that whoever made it wants to see.
@@ -51,7 +89,7 @@ func (t *together) forget() {
 // shared lets all who ask at the same time have one answer. That one of them hangs up does not spoil it for the others.
 func shared(f func(r *http.Request, a *App) (int, any, error)) func(r *http.Request, a *App) (int, any, error) {
 	return func(r *http.Request, a *App) (int, any, error) {
-		return a.together.ask(r.URL.Path+"?"+r.URL.Query().Encode(), func() (int, any, error) {
+		return a.together.ask(r.Context(), r.URL.Path+"?"+r.URL.Query().Encode(), func() (int, any, error) {
 			return f(r.WithContext(context.WithoutCancel(r.Context())), a)
 		})
 	}
