@@ -135,13 +135,18 @@ func TestLesson44_NoSecretInTheLogsOfTheExample(t *testing.T) {
 	send(func(r *http.Request) { r.Header.Set("X-VideoCloud-Signature", strings.Repeat("5", 64)) })
 	send(func(r *http.Request) { r.Method = http.MethodGet })
 	e.api("/webhooks", fmt.Sprintf(`{"url":%q,"events":["*"],"secret":"another_webhook_secret"}`, e.gateway("/webhooks")), 201)
+	oneClick, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("http://localhost:%d/console/portal/?unsubscribe=a-mail-token", e.ports["8080"]), strings.NewReader("List-Unsubscribe=One-Click"))
+	require.NoError(t, err)
+	oneClick.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, answer := do(t, oneClick)
+	require.Equal(t, 404, resp.StatusCode, answer)
 	event := e.api("/events", `{"event":"video.uploaded","data":{"videoId":"a-text-of-the-body"}}`, 202)
 	require.Eventually(t, func() bool { return strings.Contains(e.logged(), event["id"].(string)) }, 2*time.Minute, 10*time.Millisecond)
 	e.waitForEvent("evt_by_hand")
 	log := e.logged()
 	sent := signed(t, e.gateway("/webhooks"), "evt_by_hand", testEvent)
 	for _, secret := range []string{
-		"your_webhook_secret", "another_webhook_secret", "videocloud-demo-key", "a-token-style-secret", "a-verify-token", "a-text-of-the-body", "vid_123456",
+		"your_webhook_secret", "another_webhook_secret", "videocloud-demo-key", "a-token-style-secret", "a-verify-token", "a-mail-token", "a-text-of-the-body", "vid_123456",
 		sent.Header.Get("X-VideoCloud-Signature"), strings.Repeat("5", 64), "v1,",
 	} {
 		require.NotContains(t, log, secret)
