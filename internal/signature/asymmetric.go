@@ -149,7 +149,7 @@ func (r *row) keyOf(public crypto.PublicKey) (key, string) {
 		return key{curve: own, hash: publicHashes[r.alg]}, ""
 	}
 	own, ok := public.(*rsa.PublicKey)
-	if !ok || own.Size() < 256 || own.Size() > maxLong {
+	if !ok || !usualSize(own) {
 		return key{}, "it is not an RSA key of 2048 to 8192 bits"
 	}
 	return key{rsa: own, hash: publicHashes[r.alg]}, ""

@@ -114,7 +114,7 @@ func (s *certificates) key(address string, now time.Time) *rsa.PublicKey {
 	}
 	parsed, _ := parsePublicKey(string(text))
 	public, ok := parsed.(*rsa.PublicKey)
-	if !ok || public.Size() < 256 || public.Size() > maxLong {
+	if !ok || !usualSize(public) {
 		return nil
 	}
 	s.mu.Lock()

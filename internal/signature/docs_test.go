@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,9 @@ What each provider signs, where it puts it, and what that does not protect. Ever
 Vimeo, Brightcove and Loom document no signature that we found; JW Player's is a JWT whose rules we could not confirm.
 
 `
+
+// hearsay matches the source of a row that no word of the provider's own stands behind.
+var hearsay = regexp.MustCompile(`^third party(: [^,]*| \([^)]*\))?, [0-9]`)
 
 func schemesPage() string {
 	var b strings.Builder
@@ -131,6 +135,9 @@ func section(i Info) string {
 		fmt.Fprintf(&b, " Secret header: `%s`.", strings.Join(i.SecretHeaders, "`, `"))
 	}
 	fmt.Fprintf(&b, " Source: %s.\n", i.Source)
+	if hearsay.MatchString(i.Source) {
+		b.WriteString("\nThis rests on others' implementations alone: the provider's own page was not read. Try it with a request of theirs before you rely on it.\n")
+	}
 	if len(i.Unprotected) > 0 {
 		b.WriteString("\nNot protected:\n\n")
 		for _, note := range i.Unprotected {

@@ -3,6 +3,7 @@ package signature
 import (
 	"context"
 	"crypto"
+	"crypto/rsa"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -100,7 +101,8 @@ func keysOfPEM(text string) (*keyring, error) {
 	return ring, nil
 }
 
-// keysOfSet reads a JSON Web Key Set. Keys without an ID, private ones and those of a kind that we don't know are passed over.
+// keysOfSet reads a JSON Web Key Set. Keys without an ID, private ones, those of a kind that we
+// don't know, and RSA keys that are weak or dear are passed over.
 func keysOfSet(text []byte) (map[string]crypto.PublicKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -114,6 +116,9 @@ func keysOfSet(text []byte) (map[string]crypto.PublicKey, error) {
 		if k.UnmarshalJSON(raw) != nil || !k.Valid() || !k.IsPublic() || k.KeyID == "" || k.Use == "enc" {
 			continue
 		}
+		if public, ok := k.Key.(*rsa.PublicKey); ok && !usualSize(public) {
+			continue
+		}
 		keys[k.KeyID] = k.Key
 	}
 	if len(keys) == 0 {
@@ -121,6 +126,9 @@ func keysOfSet(text []byte) (map[string]crypto.PublicKey, error) {
 	}
 	return keys, nil
 }
+
+// usualSize reports whether an RSA key is of 2048 bits or more, and of no more than a stranger's request may cost to check.
+func usualSize(public *rsa.PublicKey) bool { return public.Size() >= 256 && public.Size() <= maxLong }
 
 // key returns the key of an ID, nil where nobody knows it.
 func (k *keyring) key(kid string, now time.Time) crypto.PublicKey {
