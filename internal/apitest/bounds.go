@@ -11,8 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// RunBounds runs the test of the bounds, which needs a Service that has them.
-func RunBounds(t *testing.T, open Open) { testBounds(t, newClient(t, open)) }
+// RunBounds runs the tests of the bounds, which need a Service that has them.
+func RunBounds(t *testing.T, open Open) {
+	t.Run("Webhooks", func(t *testing.T) { t.Parallel(); testBounds(t, newClient(t, open)) })
+	t.Run("BadToEveryRoute", func(t *testing.T) { t.Parallel(); testBadToEveryRoute(t, newClient(t, open)) })
+}
 
 // testBounds compares the bounds of the OpenAPI document with those of the API: of each member of a webhook, what is
 // just within its bounds is taken, and what is just beyond is refused with the member's name.

@@ -33,6 +33,7 @@ type field struct {
 	pointer  bool
 	min      int64
 	hasMin   bool
+	required bool
 	longest  time.Duration // and shortest, of a duration
 	shortest time.Duration
 	null     string
@@ -76,6 +77,7 @@ func (p *plan) add(t reflect.Type, at []int, partial bool, null string) {
 		f.read = readerOf(value)
 		if sf.Tag.Get("required") == "true" && !partial {
 			p.required |= 1 << len(p.fields)
+			f.required = true
 		}
 		p.fields = append(p.fields, f)
 	}

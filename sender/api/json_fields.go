@@ -68,13 +68,22 @@ func readObject(f *field, raw []byte, v reflect.Value) *sender.Error {
 	return nil
 }
 
+// empty refuses a value that stands for none: who leaves a field out says so, while one that came out empty by mistake, such as the webhook of a
+// portal link, would widen what is asked for.
+func (f *field) empty() *sender.Error {
+	if f.required {
+		return invalid(f.name, "must not be empty")
+	}
+	return invalid(f.name, "must not be empty; leave it out if there is none")
+}
+
 func readString(f *field, raw []byte, v reflect.Value) *sender.Error {
 	text, problem := textOf(raw)
 	if problem != "" {
 		return invalid(f.name, "%s", problem)
 	}
 	if f.hasMin && text == "" {
-		return invalid(f.name, "must not be empty; leave it out if there is none")
+		return f.empty()
 	}
 	if int64(len(text)) < f.min {
 		return invalid(f.name, "must have at least %d bytes", f.min)
@@ -204,6 +213,9 @@ func readStrings(f *field, raw []byte, v reflect.Value) *sender.Error {
 		list = append(list, text)
 		return nil
 	})
+	if f.hasMin && len(list) == 0 {
+		return f.empty()
+	}
 	v.Set(reflect.ValueOf(list))
 	return refused
 }

@@ -12,7 +12,7 @@ import (
 type newReplay struct {
 	Since  time.Time  `json:"since" required:"true" doc:"Deliveries made from then on."`
 	Until  *time.Time `json:"until" doc:"Deliveries made before then. Left out, now."`
-	Events []string   `json:"events" doc:"Only these event types, groups such as video.* or * included. Left out, all."`
+	Events []string   `json:"events" min:"1" doc:"Only these event types, groups such as video.* or * included. Left out, all."`
 	State  string     `json:"state" min:"1" enum:"failed,all" doc:"Left out, failed."`
 	DryRun bool       `json:"dryRun" doc:"Only count what would be sent."`
 }
@@ -69,7 +69,7 @@ func (c *call) getReplay() (any, error) {
 // newRetry is the body of POST /webhooks/{id}/retry.
 type newRetry struct {
 	State string     `json:"state" required:"true" min:"1" enum:"failed" doc:"Which deliveries: the failed ones."`
-	Event string     `json:"event" max:"64" doc:"Only this event type. Left out, all."`
+	Event string     `json:"event" min:"1" max:"64" doc:"Only this event type. Left out, all."`
 	Since *time.Time `json:"since" doc:"Deliveries made from then on. Left out, all that are kept."`
 	Until *time.Time `json:"until" doc:"Deliveries made before then. Left out, now."`
 }

@@ -227,7 +227,7 @@ func (c *call) deleteWebhook() (any, error) {
 
 // newTest is the body of POST /webhooks/{id}/test, which may be left out.
 type newTest struct {
-	Event string `json:"event" max:"64" doc:"The type whose example is sent. Left out, a webhook.test event."`
+	Event string `json:"event" min:"1" max:"64" doc:"The type whose example is sent. Left out, a webhook.test event."`
 }
 
 var newTestPlan = planOf(reflect.TypeFor[newTest]())
