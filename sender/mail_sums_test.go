@@ -105,3 +105,19 @@ func TestALargeMailboxIsHandedOutInParts(t *testing.T) {
 		require.EqualValues(t, left, n)
 	}
 }
+
+// TestMailOfAWebhookThatFailedForTooLong: disable_after is told by mail as well, though no delivery has failed for good.
+func TestMailOfAWebhookThatFailedForTooLong(t *testing.T) {
+	t.Parallel()
+	p := newPostOffice(t, false)
+	b := mailed(t, redistest.Open(t, config.Redis{URL: config.Memory}), p, func(o *Options) {
+		o.Config.Retry, o.Config.DisableAfter = []time.Duration{0, 20 * time.Millisecond, 20 * time.Millisecond, time.Hour}, 30*time.Millisecond
+	}).start()
+	b.confirmed(p, "default", "owner@example.com")
+	w := b.webhook(newSink(t, status(500)).URL)
+	b.publish(guideData)
+	head, text, _ := p.mails(2)[1].read(t)
+	require.True(t, strings.HasPrefix(head.Get("Subject"), "Webhook disabled: "), head.Get("Subject"))
+	require.Contains(t, text, w.ID)
+	require.Contains(t, text, "500")
+}

@@ -9,7 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redisstore"
+	"github.com/videocloud/webhooks/internal/redistest"
 )
 
 // mostWrites is what one call of a script may write: see lib.lua.
@@ -55,9 +57,14 @@ var lanesOfATenant = func() (names []string) {
 	return names
 }()
 
+// inServer is a clock that runs, on a Redis of its own, which runs long scripts many times as fast as the in-memory store.
+func inServer(t *testing.T, change func(*Limits)) *clock {
+	return &clock{bundle: newBundle(t, redistest.Open(t, config.Redis{URL: redistest.Start(t).URL()}), change), now: time.Now()}
+}
+
 // crowded makes lanes which keep more failed jobs than they may: what fails next drops some.
 func crowded(t *testing.T, lanes, failed int, fields ...any) *clock {
-	c := newClock(t, func(l *Limits) { l.Pending = 5 })
+	c := inServer(t, func(l *Limits) { l.Pending = 5 })
 	for _, lane := range lanesOfATenant[:lanes] {
 		c.lane(lane, fields...)
 		for i := range failed {
