@@ -17,8 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const partsType = "multipart/form-data; boundary=b"
-
 // dearBody is made to cost as much as it can, before anybody knows that nobody signed it.
 type dearBody struct {
 	name, kind string // kind is the Content-Type

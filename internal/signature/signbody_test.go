@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+const partsType = "multipart/form-data; boundary=b"
+
 // TestLesson71_WhatIsSignedInTheBodyCanBeSigned: what SignBody returns is what the verifier takes, in every form of body that it knows, and
 // another secret takes none of it. A body that is signed already is signed anew, as its time or its fields may be others.
 func TestLesson71_WhatIsSignedInTheBodyCanBeSigned(t *testing.T) {
