@@ -357,13 +357,13 @@ local function mark_dropped(lane, job, reason)
   if call('EXISTS', event) == 1 then call('HSET', event, 'x:' .. lane, reason or '') end
 end
 
--- has_lists reports whether what is of an account is listed. What is our own, or a queue's, is not.
-local function has_lists(account) return account and account ~= '' and string.sub(account, 1, 1) ~= '~' end
+-- is_customers reports whether an account is a customer's, of which there is a record and what belongs to it is listed: not our own, nor a queue's.
+local function is_customers(account) return account and account ~= '' and string.sub(account, 1, 1) ~= '~' end
 
 -- list_failed notes a job in the list of those that failed.
 local function list_failed(lane, job)
   local e = call('HMGET', base .. 'event:' .. job, 'a', 'c')
-  if not has_lists(e[1]) then return end
+  if not is_customers(e[1]) then return end
   local failed = base .. 'failed:' .. lane
   call('ZADD', failed, e[2], job)
   call('PEXPIRE', failed, math.max(C.kept_dead, C.id_ttl, C.open_ttl))
@@ -451,20 +451,17 @@ local function bury(lane, job, reason, attempts, single)
   ended(job, bury_in(lane, job, reason, attempts), single)
 end
 
--- An account without the name of a customer's is our own.
-local function is_our_own(account) return account == '' or string.sub(account, 1, 1) == '~' end
-
 -- is_ending reports whether an account is being deleted, and so may store nothing.
 local opened = {}
 local function is_ending(account)
-  if opened[account] or is_our_own(account) then return false end
+  if opened[account] or not is_customers(account) then return false end
   return call('HEXISTS', base .. 'account:' .. account, 'x') == 1
 end
 
 -- open_account notes an account with the first thing that it stores, and reports whether it may store anything.
 local function open_account(account)
   if opened[account] == nil then
-    if is_our_own(account) then
+    if not is_customers(account) then
       opened[account] = true
     else
       local key = base .. 'account:' .. account

@@ -261,7 +261,7 @@ local listed = {} -- accounts with a new event
 -- list adds an event to the list of its account, which ends with its last event. It returns its time there, so that this is when the event
 -- came; but where the clock went back, the list's time has not. Our own accounts have no list.
 local function list(account, job, kind)
-  if account == '' or string.sub(account, 1, 1) == '~' then return now end
+  if not is_customers(account) then return now end
   local key = base .. 'events:' .. account
   local id
   if listed[account] then
