@@ -102,3 +102,30 @@ func read(t *testing.T, page string) string {
 	require.NoError(t, err)
 	return string(text)
 }
+
+// cellBorder is a bar that no backslash stands before: GitHub ends a cell there, within backquotes too.
+var cellBorder = regexp.MustCompile(`(^|[^\\])\|`)
+
+// TestTablesHaveTheirCells: a bar in a cell cuts it in two, and what is behind the last column is not shown.
+func TestTablesHaveTheirCells(t *testing.T) {
+	t.Parallel()
+	for _, page := range pages(t) {
+		columns, code := 0, false
+		for i, line := range strings.Split(read(t, page), "\n") {
+			if strings.HasPrefix(line, "```") {
+				code = !code
+			}
+			if code || !strings.HasPrefix(line, "|") {
+				columns = 0
+				continue
+			}
+			found := len(cellBorder.FindAllString(line, -1))
+			if columns == 0 {
+				columns = found
+			}
+			if found != columns {
+				t.Errorf("%s:%d: %d bars in a table with %d; write \\| for a bar in a cell", page, i+1, found, columns)
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,8 +42,8 @@ What each provider signs, where it puts it, and what that does not protect. Ever
 - A timestamp is inside the tolerance up to and including its bounds, both ways unless it says otherwise. ` + "`tolerance`" + ` changes it.
 - What tells events apart is said with each scheme. It is made of the octets that were signed, without the time: a URL, a form or a list that is
   spelled in another way is the same event while its signature is right. A signed event ID counts alone; an unsigned one beside what is signed, or not at all where the
-  provider uses one for several events. "Nothing" means that each request is let through, a captured one too.
-- Secret headers hold the secret itself: they stay out of the gateway's logs and queues. Keep them out of the access log as well.
+  provider uses one for several events. An event without the ID that is named is told apart by what is signed, and let through where nothing is. "Nothing" means that each request is let through, a captured one too.
+- Secret headers hold the secret itself, or a token that stands for it: they stay out of the gateway's logs and queues. Keep them out of the access log as well.
 - Secrets are taken as text. Where a key is not text, ` + "`secret_encoding base64`" + ` or ` + "`secret_encoding hex`" + ` decodes it; every scheme with an HMAC or a
   hash takes that option. An empty secret, or one that does not decode, is an error of the configuration.
 - Several secrets are tried in turn, for rotation.
@@ -66,7 +67,7 @@ func schemesPage() string {
 	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, i := range Schemes() {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s | %s | %s | %s | %s |\n", i.Name, i.Name, i.Provider, place(i.Header), i.Algorithm,
-			i.Signed, timestamp(i), identity(i), dash(i.Handshake))
+			strings.ReplaceAll(i.Signed, "|", `\|`), timestamp(i), identity(i), dash(i.Handshake))
 	}
 	for _, i := range Schemes() {
 		b.WriteString(section(i))
@@ -103,7 +104,9 @@ func timestamp(i Info) string {
 
 func duration(d time.Duration) string {
 	s := d.String()
-	s = strings.TrimSuffix(s, "0s")
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
 	if strings.HasSuffix(s, "h0m") {
 		s = strings.TrimSuffix(s, "0m")
 	}
@@ -227,4 +230,53 @@ func optionTable() string {
 		fmt.Fprintf(&b, "| `%s`%s | %s | %s |\n", o.name, of, o.values, o.help)
 	}
 	return b.String()
+}
+
+// TestIdentityIsAsThePageSays compares what a scheme's row says about what tells events apart with what verifying a request of it gives.
+func TestIdentityIsAsThePageSays(t *testing.T) {
+	forEachScheme(t, func(t *testing.T, s *sample) {
+		res, err := s.verifier(t).Verify(s.request(t, noon), noon)
+		require.NoError(t, err)
+		digest := (res.BodySigned || len(res.Content) > 0) && !res.NoDigest
+		id := s.ID != "" && !res.NoID
+		switch text := s.Identity; {
+		case slices.Contains([]string{"hmac", "token", "basic", "jwt"}, s.Name): // what the options make of it
+		case strings.HasPrefix(text, "nothing"):
+			require.False(t, id || digest, text)
+		case strings.HasPrefix(text, "the body"), strings.HasPrefix(text, "the sorted JSON"):
+			require.True(t, digest && (!res.IDSigned || s.Name == "hook0"), text)
+		case strings.HasPrefix(text, "the octets"), strings.Contains(text, "what is signed"):
+			require.True(t, digest && len(res.Content) > 0, text)
+		case strings.Contains(text, " alone"), s.Name == "gitlab":
+			require.True(t, id && !digest && !res.IDSigned, text)
+		default:
+			require.Contains(t, text, "signed")
+			require.True(t, id || digest, text)
+		}
+		notes := strings.Join(s.Unprotected, " ")
+		if strings.Contains(notes, "also goes by what is signed") {
+			require.True(t, digest, notes)
+		}
+	})
+}
+
+// TestNotesNameNoHeaderThatIsNotThere: where the secret is in the body, no header has to stay out of a log.
+func TestNotesNameNoHeaderThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for _, i := range Schemes() {
+		notes := strings.Join(i.Unprotected, " ")
+		if i.Header == "" {
+			require.NotContains(t, notes, "header", i.Name)
+		}
+		if strings.HasPrefix(i.ID, "`/") {
+			require.NotContains(t, notes, "ID header", i.Name)
+		}
+	}
+}
+
+func TestDurationsOfThePage(t *testing.T) {
+	t.Parallel()
+	for want, d := range map[string]time.Duration{"5s": 5 * time.Second, "30s": 30 * time.Second, "1m": time.Minute, "10m": 10 * time.Minute, "1h": time.Hour, "20h": 20 * time.Hour, "1m30s": 90 * time.Second} {
+		require.Equal(t, want, duration(d))
+	}
 }

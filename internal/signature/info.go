@@ -82,7 +82,7 @@ func (r *row) info() Info {
 	}
 	setDefault(&i.Secret, "the secret's text")
 	if r.tokens() {
-		i.Signed = "nothing"
+		setDefault(&i.Signed, "nothing")
 	}
 	setDefault(&i.Signed, "`"+strings.ReplaceAll(r.template, "\n", "␤")+"`")
 	if r.timestamped() {
@@ -209,6 +209,10 @@ func (r *row) identityText(i Info, p payload) string {
 		return r.identity
 	case r.name == "hmac":
 		return "the ID, where `payload` signs it; the octets that `payload` makes, without the time; an unsigned ID beside them"
+	case r.jwt != nil && !i.SignsBody && i.ID == "":
+		return "nothing: each request is let through"
+	case r.jwt != nil && !i.SignsBody:
+		return i.ID + " alone, for the body is not signed"
 	case r.borders(p).content != contentBody && i.ID != "":
 		return "the octets that are signed, or " + i.ID
 	case r.borders(p).content != contentBody:
@@ -299,14 +303,22 @@ func (h handshake) describe() (words string, unsigned bool) {
 func (r *row) unprotected(i Info) []string {
 	var notes []string
 	if r.tokens() {
-		notes = append(notes, "Nothing is signed: whoever sees one request has the token, and can send any other. Keep the header out of access logs.")
+		note := "Nothing is signed: whoever sees one request has the token, and can send any other."
+		if r.name == "gitlab" {
+			note = "By the secret token nothing is signed: whoever sees one request has the token, and can send any other."
+		}
+		if r.header != "" {
+			note += " Keep the header out of access logs."
+		}
+		notes = append(notes, note)
 	} else if i.Timestamp == "" && r.name != "hmac" {
 		notes = append(notes, "There is no timestamp: a captured request stays right for ever, and only `dedup` keeps it out, for its `ttl`.")
 	}
-	if i.ID != "" && !i.IDSigned && !r.tokens() && !r.noDigest && !r.noID {
+	bodyless := r.tokens() || (r.jwt != nil && !i.SignsBody)
+	if i.ID != "" && !i.IDSigned && !bodyless && !r.noDigest && !r.noID {
 		notes = append(notes, "The ID header is not signed: a captured request can come under another one. The gateway also goes by what is signed.")
 	}
-	if r.noDigest && i.ID == "" {
+	if i.ID == "" && (r.noDigest || (r.jwt != nil && !i.SignsBody && r.name != "jwt")) {
 		notes = append(notes, "Nothing tells a captured request from a new one: it reaches the app as often as it is sent.")
 	} else if r.noDigest {
 		notes = append(notes, "The ID alone tells events apart, and it is not signed: a captured request can come again under another one.")

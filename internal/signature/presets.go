@@ -64,7 +64,7 @@ var presetsCode = []row{
 	},
 	{
 		name: "gitlab", provider: "GitLab", source: "docs.gitlab.com, GitLab merge request 230944 (signing token), 2026-11", identity: "`Idempotency-Key`, which is one for an event and its retries; `X-Gitlab-Event-UUID` is shared by all webhooks of a recursion, so it counts for nothing", header: "X-Gitlab-Token", alg: algToken,
-		idHeaders: []string{"Idempotency-Key"}, eventHeader: "X-Gitlab-Event", secretIs: "the signing token (`whsec_…`), which signs as Standard Webhooks does, or the secret token, which is sent as it is",
+		idHeaders: []string{"Idempotency-Key"}, eventHeader: "X-Gitlab-Event", how: "by a signing token as `standard`, by the secret token nothing", secretIs: "the signing token (`whsec_…`), which signs as Standard Webhooks does, or the secret token, which is sent as it is",
 	},
 	{
 		name: "bitbucket", provider: "Bitbucket Cloud, Jira", source: "support.atlassian.com, 2026-11", header: "X-Hub-Signature", prefix: "sha256=",
