@@ -120,4 +120,8 @@ func TestLesson76(t *testing.T) {
 		env := startSystem(t).environment("PYTHONPATH="+filepath.Join(dir, "python/src"), "PYTHONDONTWRITEBYTECODE=1")
 		run(t, dir, env, "python3", "testdata/habits.py")
 	})
+	t.Run("Go", func(t *testing.T) {
+		t.Parallel()
+		goHabits(t, startSystem(t).client)
+	})
 }

@@ -2,6 +2,7 @@ package sdk_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"testing"
@@ -45,6 +46,10 @@ func TestRawBody(t *testing.T) {
 			file := filepath.Join(dir, name+"_example.py")
 			require.NoError(t, os.WriteFile(file, []byte(blocks[name]), 0o644))
 			run(t, dir, append(os.Environ(), "PYTHONPATH="+filepath.Join(dir, "python/src")), "python3", "testdata/frameworks.py", name, file)
+			// With the framework itself, where there is one.
+			if exec.CommandContext(t.Context(), "python3", "-c", "import "+name).Run() == nil {
+				run(t, dir, append(os.Environ(), "PYTHONPATH="+filepath.Join(dir, "python/src")+string(os.PathListSeparator)+os.Getenv("PYTHONPATH")), "python3", "testdata/frameworks_installed.py", name, file)
+			}
 		}
 	})
 }
