@@ -9,28 +9,34 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/internal/queue"
-	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
 // scanPerPage bounds how many deliveries one step looks at while it filters: some milliseconds of the store's time.
 const scanPerPage = 500
 
-// inTurns makes the steps of a scan that may be long, until step says that there is no more. From the second on, the scans of a process take
-// turns, one step at a time, and leave the store to others for as long as each took: whoever reads much holds nobody up.
+// turnAtMost is how long a step holds its turn: a store that hangs holds up who asks it, and nobody else for longer.
+const turnAtMost = 250 * time.Millisecond
+
+// inTurns makes the steps of a scan, until step says that there is no more. The scans of a process take turns, one step at a time, and after each
+// the next waits for as long as it took: however many read, the store is free for others half of the time.
 func (s *Sender) inTurns(ctx context.Context, step func() (more bool, err error)) error {
-	more, err := step()
-	for more && err == nil {
+	for more := true; more; {
 		select {
 		case s.scanning <- struct{}{}:
 		case <-ctx.Done():
 			return s.unavailable("read", ctx.Err())
 		}
-		began := time.Now()
+		began, end := time.Now(), time.AfterFunc(turnAtMost, func() { <-s.scanning })
+		var err error
 		more, err = step()
-		redisstore.Pause(ctx, time.Since(began))
-		<-s.scanning
+		if end.Stop() {
+			end.Reset(min(time.Since(began), turnAtMost))
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // DeliveryFilter selects deliveries.

@@ -106,7 +106,7 @@ type Sender struct {
 	began      atomic.Int64 // when it began to deliver, in unix ms
 	endpoints  endpoints
 	replays    replays
-	scanning   chan struct{} // holds one value while a long scan makes a step, see inTurns
+	scanning   chan struct{} // holds one value while a scan has its turn, see inTurns
 	pace       pace
 	notify     notifier
 	mails      mailing

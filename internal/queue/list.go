@@ -19,6 +19,9 @@ func listScript(from string) *redisstore.Script {
 	return Script(source("standing") + source("list") + source(from) + source("list_reply"))
 }
 
+// listLogs bounds how many log entries a page of a list goes through: some milliseconds of the store's time.
+const listLogs = 5_000
+
 // ListFilter selects jobs of an account.
 type ListFilter struct {
 	Account string
@@ -70,7 +73,7 @@ func (q *Queue) List(ctx context.Context, shard int, f ListFilter) ([]ListedJob,
 	if f.After.Before > 0 {
 		until = strconv.FormatInt(f.After.Before-1, 10) // as the script said: it minds the filter
 	}
-	r := newReply(q.Run(ctx, shard, f.script(), f.Account, f.Lane, f.After.ID, f.After.Lane, f.After.Job, since, until, string(f.State), f.Type, f.Most, f.Through, f.Entries, eventLogs))
+	r := newReply(q.Run(ctx, shard, f.script(), f.Account, f.Lane, f.After.ID, f.After.Lane, f.After.Job, since, until, string(f.State), f.Type, f.Most, f.Through, f.Entries, listLogs))
 	next := ListPlace{ID: r.text(), Lane: r.text(), Job: r.text(), Before: r.number()}
 	n := r.number()
 	if r.err != nil {

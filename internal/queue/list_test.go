@@ -247,6 +247,7 @@ for n = from, to do
   for k = 0, each - 1 do
     l[#l + 1] = string.format('lane%08d', (n + k * 7) % lanes)
     redis.call('XADD', base .. 'idx:' .. l[#l], ms .. '-0', 'j', job)
+    redis.call('RPUSH', base .. 'log:' .. l[#l], job .. ms .. 'what happened')
     if s == 'f' then
       redis.call('ZADD', base .. 'failed:' .. l[#l], ms, job)
       redis.call('ZADD', base .. 'dead:' .. l[#l], ms, job)
@@ -314,7 +315,7 @@ func (h *history) lists(t testing.TB, client redis.UniversalClient) map[string][
 		"failed of a lane":      {Lane: "lane00000007", State: StateFailed},
 		"succeeded of an event": {State: StateSucceeded, Type: "even"},
 	} {
-		f.Account, f.Most, f.Through, f.Entries = "a", 50, 500, 1000
+		f.Account, f.Most, f.Through, f.Entries = "a", 50, 500, 2000
 		// The place of what is in the middle: a page that begins with the middle's time gives the place behind it.
 		middle := f
 		first, err := client.XRangeN(t.Context(), h.key("events:a"), "-", "+", 1).Result()
@@ -345,8 +346,16 @@ func TestListsCostWhatTheirPagesDo(t *testing.T) {
 		t.Logf("%-22s first %5d commands %6d µs, middle %5d commands %6d µs", name, first.commands, first.usec, middle.commands, middle.usec)
 		require.NotEmpty(t, jobs, name)
 		require.NotEmpty(t, later, name)
+		found := jobs
+		if pages[0].State == StateFailed { // until when they were attempted is known
+			found = append(found, later...)
+		}
+		for _, j := range found {
+			require.False(t, j.LogLeftOut, name)
+			require.Len(t, j.Log, 1, "%s: its attempt was found among thousands", name)
+		}
 		require.LessOrEqual(t, middle.commands, 2*first.commands, name)
-		require.LessOrEqual(t, first.commands, 50*8+3*seededLanes+50, "%s: its jobs, its lanes, and some", name)
+		require.LessOrEqual(t, first.commands, 50*8+3*seededLanes+50+50*30, "%s: its jobs, its lanes, the places in their logs, and some", name)
 	}
 }
 

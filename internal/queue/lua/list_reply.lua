@@ -1,29 +1,67 @@
--- list_reply: answers with what was found, see list.lua. Each lane's log is looked through once, for all of its jobs.
+-- list_reply: answers with what was found, see list.lua. Of each lane's log only that part is read, once for all of the lane's jobs, which their attempts
+-- can be in: from when the first of their events came until the last of them failed for good, if they all did.
 
-local reads = math.min(each_log, math.floor(all_logs / math.max(#confs, 1)))
-for _, lane in ipairs(confs) do
-  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu', 'ord')
-  local entries = call('LRANGE', base .. 'log:' .. lane, -reads, -1)
+local SLACK = 2000 -- ms by which a clock may have gone back between two entries
+local SHORT = 64   -- entries of a log that cost less to read than to search
+
+-- first_from returns the first place of a log, from one place to before another, whose entry was settled at ms or later. Entries are in that order.
+local function first_from(log, from, before, ms)
+  while from < before do
+    local middle = math.floor((from + before) / 2)
+    local entry = call('LINDEX', log, middle)
+    if tonumber(string.sub(entry, JOB + 1, JOB + 13)) < ms then from = middle + 1 else before = middle end
+  end
+  return from
+end
+
+-- read_log gives each job of a lane its attempts, those between two times, from at most so many entries. It returns from when on all were read, where it
+-- could not read them all, and how many it read.
+local function read_log(lane, since, till, most_entries)
+  local log = base .. 'log:' .. lane
+  local before = call('LLEN', log)
+  local from = math.max(before - each_log, 0)
+  if before - from > SHORT then
+    from = first_from(log, from, before, since - SLACK)
+    if till then before = first_from(log, from, before, till + SLACK) end
+  end
+  local part = math.max(before - most_entries, from)
+  if part == before then return part > from and math.huge or nil, 0 end
+  local entries = call('LRANGE', log, part, before - 1)
   for _, entry in ipairs(entries) do
     local of = of_lane[lane][string.sub(entry, 1, JOB)]
     if of then of.log[#of.log + 1] = string.sub(entry, JOB + 1) end
   end
-  -- What is older than all that was read may have had attempts before.
-  local whole = reads >= each_log or #entries < reads
-  local first = not whole and tonumber(string.sub(entries[1], JOB + 1, JOB + 13))
-  of_lane[lane] = { st = h[1], hu = held_until(lane, h[2], h[3]), first = first }
+  return part > from and tonumber(string.sub(entries[1], JOB + 1, JOB + 13)) or nil, #entries
+end
+
+-- Since when and till when (nil: not known) attempts of a lane's jobs can be, and from when on all that were made were read (nil: ever).
+local spans = {}
+for _, lane in ipairs(confs) do
+  local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu', 'ord')
+  spans[lane] = { status = h[1], held = held_until(lane, h[2], h[3]), since = math.huge, till = 0 }
+end
+for _, j in ipairs(jobs) do
+  local span, failed = spans[j.lane], nil
+  j.standing, failed = standing(j.lane, j.job, span.status, span.held)
+  j.created = tonumber(j.standing[11]) or 0
+  span.since, span.till = math.min(span.since, j.created), span.till and failed and math.max(span.till, failed)
+end
+-- What one log did not need the next ones have.
+for i, lane in ipairs(confs) do
+  local span, read = spans[lane], nil
+  span.read_from, read = read_log(lane, span.since, span.till, math.min(each_log, math.floor(all_logs / (#confs - i + 1))))
+  all_logs = all_logs - read
 end
 
 local place = next_place or { id = '', lane = '', job = '' }
 local reply = { place.id, place.lane, place.job, older, #jobs }
 for _, j in ipairs(jobs) do
-  local of = of_lane[j.lane]
-  local s = standing(j.lane, j.job, of.st, of.hu)
-  local left_out = of.first and (tonumber(s[11]) or 0) < of.first
+  local read_from = spans[j.lane].read_from
+  local left_out = read_from and j.created < read_from
   reply[#reply + 1] = j.lane
   reply[#reply + 1] = j.job
   reply[#reply + 1] = left_out and '1' or ''
-  for _, v in ipairs(s) do reply[#reply + 1] = v end
+  for _, v in ipairs(j.standing) do reply[#reply + 1] = v end
   reply[#reply + 1] = left_out and {} or j.log
 end
 return reply

@@ -1,10 +1,11 @@
 -- standing.lua: how a job stands, for scripts that tell of it. It is put between lib.lua and each of them.
 
--- standing says how a job of a lane stands, as inspect.lua returns it. status is the lane's, and held what held_until says of it.
+-- standing says how a job of a lane stands, as inspect.lua returns it. status is the lane's, and held what held_until says of it. Of a failed job that
+-- is kept it returns as well when (ms) it failed.
 local function standing(lane, job, status, held)
   local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l', 's', 'x:' .. lane, 'p')
   local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'r')
-  local state, place, due, next_attempt, reason = '', '', '', '', r[2] or ''
+  local state, place, due, next_attempt, reason, failed = '', '', '', '', r[2] or '', nil
   local at = e[6] and e[7] and state_at(e[6], lane)
   if at then state = string.sub(e[7], at, at) end
   if state == STATE.pending or state == STATE.retrying then
@@ -13,7 +14,8 @@ local function standing(lane, job, status, held)
     if score then due = int(math.floor(tonumber(score))) end
     if score and served(status) then next_attempt = int(math.max(tonumber(due), tonumber(held) or 0, now)) end
   elseif state == STATE.failed then
-    if call('ZSCORE', base .. 'dead:' .. lane, job) then place = 'dead' else reason = e[8] or reason end
+    failed = tonumber(call('ZSCORE', base .. 'dead:' .. lane, job) or nil)
+    if failed then place = 'dead' else reason = e[8] or reason end
   end
-  return { state, place, due, next_attempt, r[1] or '0', reason, e[1] or '', e[2] or '', e[3] or '', e[4] or '', e[5] or '', tostring(call('EXISTS', base .. 'body:' .. job)) }
+  return { state, place, due, next_attempt, r[1] or '0', reason, e[1] or '', e[2] or '', e[3] or '', e[4] or '', e[5] or '', tostring(call('EXISTS', base .. 'body:' .. job)) }, failed
 end
