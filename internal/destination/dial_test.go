@@ -157,6 +157,7 @@ func TestRaceHasAHeadStart(t *testing.T) {
 		hangs, late, wins := addrPort("8.8.8.1", 443), addrPort("8.8.8.2", 443), addrPort("8.8.8.3", 443)
 		lateConn, winner := &tracked{}, &tracked{}
 		var cancelled atomic.Bool
+		decided := make(chan struct{})
 		d := &dialer{connect: func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
 			switch a {
 			case hangs:
@@ -164,7 +165,7 @@ func TestRaceHasAHeadStart(t *testing.T) {
 				cancelled.Store(true)
 				return nil, ctx.Err()
 			case late: // Answers although it was told to stop.
-				time.Sleep(time.Second)
+				<-decided
 				return lateConn, nil
 			}
 			return winner, nil
@@ -174,7 +175,7 @@ func TestRaceHasAHeadStart(t *testing.T) {
 		require.NoError(t, err)
 		require.Same(t, winner, conn)
 		require.Equal(t, 2*stagger, time.Since(start))
-		time.Sleep(time.Second)
+		close(decided)
 		synctest.Wait()
 		require.True(t, cancelled.Load())
 		require.True(t, lateConn.closed.Load(), "a connection nobody wants is closed")

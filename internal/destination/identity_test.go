@@ -126,7 +126,7 @@ func TestAlertBeforeTheRequestIsSaid(t *testing.T) {
 	require.NoError(t, err)
 	c, err := tr.pool.get(t.Context(), target, nil)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return c.http.Err() != nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return c.http.Err() != nil }, 2*time.Minute, time.Millisecond)
 	_, _, err = c.send(request(t, e.URL))
 	require.ErrorContains(t, err, notEstablished)
 	require.ErrorContains(t, c.wire.cause(err), "tls: ")

@@ -143,7 +143,7 @@ func TestClosedIdleConnectionCostsNoAttempt(t *testing.T) {
 						return h.room[0].http.Err() != nil
 					}
 					return true
-				}, 10*time.Second, time.Millisecond)
+				}, 2*time.Minute, time.Millisecond)
 			}
 		})
 	}
@@ -274,7 +274,7 @@ func TestLesson72_ConnectionsFollowRequests(t *testing.T) {
 				}
 				group.Wait()
 				require.NoError(t, firstOf(errs...))
-				require.Eventually(t, tr.pool.quiet, 10*time.Second, time.Millisecond, "net/http winds its streams up after the answer")
+				require.Eventually(t, tr.pool.quiet, 2*time.Minute, time.Millisecond, "net/http winds its streams up after the answer")
 			}
 			require.GreaterOrEqual(t, e.conns.Load(), c.least)
 			require.LessOrEqual(t, e.conns.Load(), c.most)
@@ -348,7 +348,7 @@ func TestPoolIsBounded(t *testing.T) {
 		tr.pool.mu.Lock()
 		defer tr.pool.mu.Unlock()
 		return tr.pool.open == 0 && len(tr.pool.hosts) == 0 && tr.pool.timer == nil
-	}, 10*time.Second, time.Millisecond)
+	}, 2*time.Minute, time.Millisecond)
 
 	tr = newTransport(t, TransportOptions{Resolver: stuck{}})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
@@ -361,7 +361,7 @@ func TestPoolIsBounded(t *testing.T) {
 		tr.pool.mu.Lock()
 		defer tr.pool.mu.Unlock()
 		return tr.pool.open == 0 && len(tr.pool.hosts) == 0
-	}, 10*time.Second, time.Millisecond)
+	}, 2*time.Minute, time.Millisecond)
 }
 
 // stuck is a resolver that answers when it is given up.

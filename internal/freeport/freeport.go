@@ -13,22 +13,37 @@ import (
 // connection before its server listens.
 const (
 	first = 10_000
-	last  = 31_999
+	last  = 20_999
+	// apart is how far it is from a port to the one on which its process listens as a sign that it is taken.
+	apart = last - first + 1
 )
 
-var given sync.Map // port: struct{}
+var (
+	mu    sync.Mutex
+	signs []net.Listener // each until the process ends
+)
 
-// Find returns a port of the loopback address on which nobody listens, and never the same one twice in a process.
+// Find returns a port of the loopback address on which nobody listens. No process that asks here gets it before this one has ended: also not
+// while its server is not there yet, or is down for a while.
 func Find() (int, error) {
 	for range 1000 {
-		port := first + rand.IntN(last-first+1)
-		if _, twice := given.LoadOrStore(port, struct{}{}); twice {
+		port := first + rand.IntN(apart)
+		sign, err := listen(port + apart)
+		if err != nil {
 			continue
 		}
-		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+		if l, err := listen(port); err == nil {
 			l.Close()
+			mu.Lock()
+			defer mu.Unlock()
+			signs = append(signs, sign)
 			return port, nil
 		}
+		sign.Close()
 	}
-	return 0, errors.New("there is no free port between 10000 and 31999 on 127.0.0.1")
+	return 0, errors.New("there is no free port between 10000 and 20999 on 127.0.0.1")
+}
+
+func listen(port int) (net.Listener, error) {
+	return net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }

@@ -44,7 +44,7 @@ func startMachine(t *testing.T, policy string) *machine {
 		Server: script(t, fmt.Sprintf("export LD_PRELOAD=%s SYNC_LOG=%s SYNC_SLOW=%s\nexec %s \"$@\"", layer, m.log, m.slow, program))}
 	m.other = startOther(t, m.c)
 	m.client = redis.NewClient(&redis.Options{Network: "unix", Addr: filepath.Join(m.c.Dir, "redis.sock"), Protocol: 2, DisableIdentity: true,
-		MaxRetries: -1, ReadTimeout: 20 * time.Second})
+		MaxRetries: -1, DialTimeout: redistest.Patience, ReadTimeout: redistest.Patience})
 	t.Cleanup(func() { _ = m.client.Close() })
 	return m
 }
@@ -77,7 +77,7 @@ func (m *machine) cutPower() {
 	m.Helper()
 	m.other.kill(m.T)
 	require.NoError(m, syscall.Kill(m.other.pid, syscall.SIGKILL))
-	require.Eventually(m, func() bool { return syscall.Kill(m.other.pid, 0) != nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(m, func() bool { return syscall.Kill(m.other.pid, 0) != nil }, 2*time.Minute, time.Millisecond)
 	kept := map[uint64]int64{}
 	for line := range strings.Lines(m.synced()) {
 		var what string
@@ -129,7 +129,7 @@ func (m *machine) slowDown() {
 	require.Eventually(m, func() bool {
 		_ = m.client.Set(m.Context(), "more", "1", 0).Err()
 		return strings.Count(m.synced(), "begin") > before
-	}, 20*time.Second, time.Millisecond)
+	}, 2*time.Minute, time.Millisecond)
 }
 
 // TestPowerCut: with fsync always nothing that was answered is missing after a loss of the machine. That the layer drops

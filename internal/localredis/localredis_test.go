@@ -50,7 +50,7 @@ func program(settings string) {
 		panic(err)
 	}
 	lease := localredis.Use(c, slog.New(slog.DiscardHandler))
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	conn, err := lease.Dial(ctx, "", "")
 	if err != nil {
@@ -137,7 +137,8 @@ func use(t *testing.T, c config.LocalRedis) *user {
 	redistest.Need(t, "redis-server")
 	u := &user{T: t, log: new(heard)}
 	u.Lease = localredis.Use(c, slog.New(slog.NewTextHandler(u.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	u.c = redis.NewClient(&redis.Options{Dialer: u.Dial, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1})
+	u.c = redis.NewClient(&redis.Options{Dialer: u.Dial, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
+		DialTimeout: redistest.Patience, ReadTimeout: redistest.Patience, WriteTimeout: redistest.Patience})
 	t.Cleanup(u.end)
 	return u
 }

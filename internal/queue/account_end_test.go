@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -40,9 +39,7 @@ func TestLesson64AccountEndIsBounded(t *testing.T) {
 			}
 			require.NotEmpty(c, c.claim(100).jobs)
 			for _, lane := range lanesOfATenant[:5] {
-				for i := range 700 {
-					c.redis().ZAdd(c.Context(), c.key("dead:"+lane), redis.Z{Score: 1, Member: fmt.Sprintf("%026d", i)})
-				}
+				c.failed(lane, 700, 1)
 			}
 		},
 		"the operator's lane": func(c *clock) {

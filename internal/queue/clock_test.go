@@ -184,6 +184,12 @@ func (b *bundle) dispatch(o Options) *started {
 	if o.PerLane == 0 {
 		o.PerLane = 4
 	}
+	if o.Lease == 0 {
+		o.Lease = time.Minute // no stall is as long
+	}
+	if o.poll == 0 {
+		o.poll = time.Hour // longer than any test waits: only what wakes it, or is due, is behind what it does
+	}
 	d := NewDispatcher(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -199,8 +205,8 @@ func (b *bundle) dispatch(o Options) *started {
 	return &started{Dispatcher: d, cancel: cancel, stop: stop}
 }
 
-// soon is how long a test waits for what must happen at once, on a busy machine.
-const soon = 10 * time.Second
+// soon is how long a test waits for what must happen at once, on a machine that may be busy with everything else.
+const soon = 2 * time.Minute
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()

@@ -27,14 +27,16 @@ type Options struct {
 	OnNotices   func(shard int)
 	OnExpired   func(Expired) // jobs failed that waited too long
 	Logger      *slog.Logger
+
+	poll time.Duration // Default: defaultPoll
 }
 
 const (
 	defaultLease = 10 * time.Second
 	defaultGrace = 10 * time.Second
 
-	// poll is the safety net below pushes and due times.
-	poll = 15 * time.Second
+	// defaultPoll is the safety net below pushes and due times.
+	defaultPoll = 15 * time.Second
 	// healthCheck is how often a silent subscription is tried: a lost wake-up costs no more than a poll anyway.
 	healthCheck = 15 * time.Second
 	// slowAfter is when an attempt counts as one that takes long.
@@ -130,6 +132,9 @@ func NewDispatcher(o Options) *Dispatcher {
 	if o.Grace == 0 {
 		o.Grace = defaultGrace
 	}
+	if o.poll == 0 {
+		o.poll = defaultPoll
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -223,7 +228,7 @@ func (d *Dispatcher) wait(ctx context.Context) {
 // pause is for how long there is nothing to do, if nobody ends an attempt or pushes.
 func (d *Dispatcher) pause() time.Duration {
 	now := time.Now()
-	next := now.Add(poll)
+	next := now.Add(d.o.poll)
 	if len(d.inFlight) > 0 {
 		next = d.renewed.Add(d.o.Lease / 3)
 	}
@@ -238,7 +243,7 @@ func (d *Dispatcher) pause() time.Duration {
 			}
 		}
 	case rounds:
-		return poll
+		return d.o.poll
 	default:
 		if d.ready() >= d.overlap() {
 			return 0

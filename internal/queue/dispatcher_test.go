@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -17,8 +18,11 @@ import (
 
 // succeedTo is a handler that tells of each job.
 func succeedTo(ch chan<- *Job) Handler {
-	return func(_ context.Context, j *Job) Outcome {
-		ch <- j
+	return func(ctx context.Context, j *Job) Outcome {
+		select {
+		case ch <- j:
+		case <-ctx.Done(): // the test has seen enough
+		}
 		return Outcome{Kind: Succeeded}
 	}
 }
@@ -54,6 +58,60 @@ func (b *bundle) quiet(d *started) {
 	})
 }
 
+// comesToWait returns once a dispatcher waits for something to do, having done what it was at.
+func (b *bundle) comesToWait(d *started) {
+	b.Helper()
+	d.signal()
+	eventually(b, "it waits", func() bool { return len(d.kick) == 0 })
+}
+
+// stopping cancels a dispatcher with an attempt in flight, and returns when it claims nothing any more.
+func (b *bundle) stopping(d *started) {
+	b.Helper()
+	d.cancel()
+	b.comesToWait(d) // perhaps as one that runs, for the last time
+	b.comesToWait(d) // as one that stops
+	eventually(b, "no claim is under way", func() bool { return d.underWay.Load() == 0 })
+}
+
+// looksAgain returns once a dispatcher has looked at its first shard once more, and found nothing to do.
+func (b *bundle) looksAgain(d *started) {
+	b.Helper()
+	for range 2 { // the first of them may have begun before
+		before := d.LastRound()
+		eventually(b, "another round", func() bool {
+			d.Wake(0)
+			return d.LastRound().After(before)
+		})
+	}
+	for range 3 { // the last wake-up may have come while a round was under way
+		b.comesToWait(d)
+		eventually(b, "no round is under way", func() bool { return d.underWay.Load() == 0 })
+	}
+	b.comesToWait(d)
+}
+
+// asleep returns once a dispatcher knows of nothing that will be due: its poll apart, only a wake-up has it look again. The tick at which lanes
+// are looked at is taken away: it would come within half a minute.
+func (b *bundle) asleep(d *started) {
+	b.Helper()
+	b.idle(d)
+	eventually(b, "nothing is in flight", func() bool { return d.InFlight() == 0 })
+	require.NoError(b, b.redis().Del(b.Context(), b.key("ages")).Err())
+	b.looksAgain(d)
+}
+
+// byHand is a dispatcher whose rounds a test makes.
+func (b *bundle) byHand(o Options, shards int) *Dispatcher {
+	o.Queue, o.Store, o.poll = b.Queue, b.store, time.Hour
+	if o.Lease == 0 {
+		o.Lease = time.Hour
+	}
+	d := NewDispatcher(o)
+	d.shards, d.settling, d.health = make([]shardState, shards), make([][]*outcome, shards), make([]health, shards)
+	return d
+}
+
 // Lesson 21: a stop lets attempts in flight end, hands back those that don't, and leaves nothing behind.
 func TestLesson21Shutdown(t *testing.T) {
 	t.Parallel()
@@ -75,8 +133,7 @@ func TestLesson21Shutdown(t *testing.T) {
 		}})
 		receive(t, running, "an attempt")
 		receive(t, running, "another attempt")
-		d.cancel()
-		b.quiet(d) // a round may have been under way
+		b.stopping(d)
 		stopped := make(chan struct{})
 		go func() {
 			defer close(stopped)
@@ -98,6 +155,30 @@ func TestLesson21Shutdown(t *testing.T) {
 	})
 }
 
+// Lesson 21: an attempt that ends within the grace is not aborted.
+func TestLesson21GraceIsForAttempts(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
+	b.lane("one")
+	e := event(1)
+	b.push(e)
+	running, finish := make(chan *Job, 1), make(chan struct{})
+	d := b.dispatch(Options{Grace: time.Hour, Handler: func(ctx context.Context, j *Job) Outcome {
+		running <- j
+		select {
+		case <-finish:
+			return Outcome{Kind: Succeeded}
+		case <-ctx.Done():
+			return Outcome{Kind: Back}
+		}
+	}})
+	receive(t, running, "an attempt")
+	b.stopping(d)
+	close(finish)
+	d.stop()
+	require.Equal(t, "done", b.state("one", e.Job))
+}
+
 // A dispatcher stops whatever state it is in.
 func TestStopAtAnyTime(t *testing.T) {
 	t.Parallel()
@@ -115,12 +196,16 @@ func TestStopAtAnyTime(t *testing.T) {
 	t.Run("while Redis is down, with attempts that can't be settled", func(t *testing.T) {
 		t.Parallel()
 		server := redistest.Start(t)
-		b := newBundle(t, redistest.Open(t, config.Redis{URL: server.URL(), Timeout: 100 * time.Millisecond}), nil)
+		b := newBundle(t, redistest.Open(t, config.Redis{URL: server.URL()}), nil)
 		b.lane("one")
 		b.push(event(1))
-		running := make(chan *Job, 1)
-		d := b.dispatch(Options{Grace: 50 * time.Millisecond, Lease: 500 * time.Millisecond, Handler: func(ctx context.Context, j *Job) Outcome {
-			running <- j
+		running := make(chan *Job, 100)
+		hasty := newBundle(t, redistest.Open(t, config.Redis{URL: server.URL(), Timeout: 100 * time.Millisecond}), nil)
+		d := hasty.dispatch(Options{Grace: 50 * time.Millisecond, Lease: 500 * time.Millisecond, Handler: func(ctx context.Context, j *Job) Outcome {
+			select {
+			case running <- j:
+			default: // its lease ran out, more than once
+			}
 			return hang(ctx, j)
 		}})
 		receive(t, running, "an attempt")
@@ -136,8 +221,7 @@ func TestStopDuringRounds(t *testing.T) {
 	b.lane("one")
 	b.push(event(1))
 	j := b.claim(1).jobs[0]
-	d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, Handler: hang, Concurrency: 8, PerLane: 8, Grace: soon})
-	d.shards, d.settling, d.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
+	d := b.byHand(Options{Handler: hang, Concurrency: 8, PerLane: 8, Grace: time.Hour}, 1)
 	d.settling[0], d.unsent = []*outcome{{Job: j, Outcome: Outcome{Kind: Succeeded}}}, 1
 	d.underWay.Store(rounds)
 	for range rounds {
@@ -151,7 +235,7 @@ func TestStopDuringRounds(t *testing.T) {
 	}()
 	select {
 	case <-stopped:
-	case <-time.After(soon / 2):
+	case <-time.After(soon):
 		t.Fatal("it waits for its grace to end")
 	}
 	helpers.Wait()
@@ -159,10 +243,9 @@ func TestStopDuringRounds(t *testing.T) {
 }
 
 func TestStopLeavesNoGoroutines(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	s, err := redisstore.Open(config.Redis{URL: config.Memory}, "", nil)
+	before := goleak.IgnoreCurrent()
+	s, err := redisstore.Open(config.Redis{URL: config.Memory, Timeout: redistest.Patience}, "", nil)
 	require.NoError(t, err)
-	defer s.Close()
 	b := newBundle(t, s, nil)
 	b.lane("one")
 	got := make(chan *Job, 100)
@@ -174,6 +257,8 @@ func TestStopLeavesNoGoroutines(t *testing.T) {
 		receive(t, got, "a job")
 	}
 	d.stop()
+	require.NoError(t, s.Close())
+	eventually(t, "nothing is left", func() bool { return goleak.Find(before) == nil })
 }
 
 // A handler that panics costs its attempt, not the process, and its job is tried again later.
@@ -186,6 +271,7 @@ func TestHandlerPanics(t *testing.T) {
 		e := event(1)
 		b.push(e)
 		got := make(chan *Job, 10)
+		began := b.redis().Time(t.Context()).Val().Truncate(time.Millisecond)
 		d := b.dispatch(Options{Handler: func(_ context.Context, j *Job) Outcome {
 			got <- j
 			if j.Lane == "one" {
@@ -200,32 +286,64 @@ func TestHandlerPanics(t *testing.T) {
 		st := b.standing("one", e.Job)
 		require.Equal(t, "waiting", st.word())
 		require.Equal(t, 1, st.Attempts)
-		require.True(t, st.Due.After(time.Now().Add(30*time.Second)))
+		require.False(t, st.Due.Before(began.Add(time.Minute)))
 	})
 }
 
-// Attempts that take longer than a lease keep it.
+// Attempts that take longer than a lease keep it. The store's time goes on only once a renewal was seen, so no stall ends the lease.
 func TestRenewKeepsLongAttempts(t *testing.T) {
+	t.Parallel()
+	c := newClock(t, nil)
+	c.lane("one")
+	c.push(event(1))
+	got, finish := make(chan *Job, 10), make(chan struct{})
+	lease := 300 * time.Millisecond
+	c.dispatch(Options{Lease: lease, Handler: func(_ context.Context, j *Job) Outcome {
+		got <- j
+		<-finish
+		return Outcome{Kind: Succeeded}
+	}})
+	j := receive(t, got, "the job")
+	other := c.dispatch(Options{Queue: New(c.store, testLimits, ShardTags("webhooks")), Lease: lease, Handler: succeedTo(got)})
+	for range 5 {
+		c.advance(lease * 3 / 4)
+		until := float64(c.now.Add(lease).UnixMilli())
+		eventually(t, "it is renewed", func() bool { return c.redis().ZScore(t.Context(), c.key("leases"), j.lease()).Val() == until })
+		c.looksAgain(other)
+	}
+	require.Empty(t, got, "nobody else got it")
+	require.Zero(t, other.InFlight())
+	close(finish)
+	eventually(t, "it is settled", func() bool { return c.state("one", j.ID) == "done" })
+}
+
+// A round renews what has been in flight for a while, and is made when that is to be.
+func TestRoundsRenew(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		b := newBundle(t, s, nil)
 		b.lane("one")
 		b.push(event(1))
-		got, finish := make(chan *Job, 10), make(chan struct{})
-		lease := 300 * time.Millisecond
-		b.dispatch(Options{Lease: lease, Handler: func(_ context.Context, j *Job) Outcome {
-			got <- j
-			<-finish
-			return Outcome{Kind: Succeeded}
-		}})
-		other := b.dispatch(Options{Queue: New(s, testLimits, ShardTags("webhooks")), Lease: lease, Handler: succeedTo(got)})
-		j := receive(t, got, "the job")
-		over := time.Now().Add(4 * lease)
-		eventually(t, "several leases' time", func() bool { return time.Now().After(over) })
-		require.Empty(t, got, "nobody else got it")
-		require.Zero(t, other.InFlight())
-		close(finish)
-		eventually(t, "it is settled", func() bool { return b.state("one", j.ID) == "done" })
+		ctx, cancel := context.WithCancel(t.Context())
+		d := b.byHand(Options{Handler: hang, Concurrency: 1, PerLane: 1, Lease: 3 * time.Hour}, 1)
+		var helpers sync.WaitGroup
+		d.roundTrip(ctx, &helpers)
+		require.Equal(t, 1, d.InFlight())
+		require.LessOrEqual(t, d.pause(), time.Hour)
+		var lease string
+		for j := range d.inFlight {
+			lease = j.lease()
+			j.began = j.began.Add(-d.o.Lease / 4)
+		}
+		now := s.Client().Time(t.Context()).Val()
+		require.NoError(t, s.Client().ZAddXX(t.Context(), b.key("leases"), redis.Z{Member: lease, Score: float64(now.Add(time.Hour).UnixMilli())}).Err())
+		d.renewed = d.renewed.Add(-time.Hour)
+		require.LessOrEqual(t, d.pause(), time.Duration(0))
+		d.roundTrip(ctx, &helpers)
+		require.GreaterOrEqual(t, s.Client().ZScore(t.Context(), b.key("leases"), lease).Val(), float64(now.Add(3*time.Hour).UnixMilli()))
+		cancel()
+		close(d.work)
+		helpers.Wait()
 	})
 }
 

@@ -27,7 +27,7 @@ func TestGauges(t *testing.T) {
 		g := b.gauges(16)
 		require.Equal(t, 3, g.Waiting)
 		require.Zero(t, g.InFlight)
-		require.Eventually(t, func() bool { return b.gauges(16).Late > 20*time.Millisecond }, 10*time.Second, time.Millisecond)
+		eventually(t, "they are late", func() bool { return b.gauges(16).Late > 20*time.Millisecond })
 
 		jobs := b.claim(10).jobs
 		require.Len(t, jobs, 1)

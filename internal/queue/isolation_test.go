@@ -78,6 +78,7 @@ func TestSlowLanesHoldHalfOfTheSlots(t *testing.T) {
 		eventually(t, "two attempts of each hang", func() bool { return d.InFlight() == slots/2 })
 		slow := time.Now().Add(slowAfter + 2*lookSlowEvery)
 		eventually(t, "they count as slow", func() bool { return time.Now().After(slow) })
+		b.looksAgain(d)        // a round that began before would not know
 		for i := range lanes { // their windows and their shares would let more in
 			b.setConf(fmt.Sprint("hangs", i), "w", 16)
 			b.push(to(fmt.Sprint("hangs", i), 2))
@@ -86,7 +87,7 @@ func TestSlowLanesHoldHalfOfTheSlots(t *testing.T) {
 			b.push(to("healthy", 1000+n))
 			receive(t, got, "a healthy job")
 		}
-		b.quiet(d)
+		eventually(t, "these have ended", func() bool { return b.conf("healthy", "fl") == "0" })
 		require.Equal(t, slots/2, d.InFlight())
 		require.EqualValues(t, lanes, b.waitingCount())
 	})
@@ -147,8 +148,9 @@ func TestOneLaneWithHalfOfAllWork(t *testing.T) {
 			return Outcome{Kind: Succeeded}
 		}})
 		eventually(t, "the small lanes' jobs have ended beside the large lane's first", func() bool { return small.Load() == (lanes-hanging)*each })
-		b.quiet(d)
-		require.EqualValues(t, perLane, large.Load())
+		eventually(t, "it has as many slots as it may", func() bool { return large.Load() == perLane })
+		b.looksAgain(d)
+		require.EqualValues(t, perLane, large.Load(), "and no more")
 		close(goOn)
 		eventually(t, "all but those that hang have ended", func() bool { return b.waitingCount() == 0 && d.InFlight() == hanging*each })
 	})

@@ -120,7 +120,7 @@ func TestReapsManyLeases(t *testing.T) {
 		require.Zero(t, s.Client().ZCard(t.Context(), b.key("leases")).Val())
 		require.Equal(t, "0", b.conf("one", "fl"))
 		require.EqualValues(t, 500, b.waitingCount())
-		require.Len(t, b.claimQuantum(time.Minute, 1000, 1000).jobs, 500)
+		require.Len(t, b.claimQuantum(time.Hour, 1000, 1000).jobs, 500)
 	})
 }
 
@@ -155,8 +155,7 @@ func TestLateClaimIsHandedBack(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
 	b.lane("one")
-	d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, Handler: hang, Concurrency: 8, PerLane: 8, Lease: time.Minute})
-	d.shards, d.settling, d.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
+	d := b.byHand(Options{Handler: hang, Concurrency: 8, PerLane: 8}, 1)
 	var helpers sync.WaitGroup
 	d.roundTrip(t.Context(), &helpers) // loads the script
 	b.backlog("one", 1)
@@ -167,7 +166,7 @@ func TestLateClaimIsHandedBack(t *testing.T) {
 	d.take(answer)
 	require.Zero(t, d.InFlight())
 	require.Equal(t, 1, d.unsent)
-	d.o.Lease = time.Minute
+	d.o.Lease = time.Hour
 	d.round(t.Context(), &helpers, false)
 	d.take(receive(t, d.answers, "the settle"))
 	require.Zero(t, d.unsent)

@@ -32,6 +32,7 @@ type model struct {
 	*rand.Rand
 	limits Limits
 	now    time.Time // stands still between steps; zero where the store's clock can't be set
+	lease  time.Duration
 
 	lanes  map[string]string // to status
 	fates  map[delivery]*fate
@@ -230,7 +231,7 @@ func (m *model) pushedNew(e *Event, p Pushed) {
 }
 
 func (m *model) claimSome() {
-	c := m.claimQuantum(20*time.Second, 1+m.IntN(12), 1+m.IntN(6))
+	c := m.claimQuantum(m.lease, 1+m.IntN(12), 1+m.IntN(6))
 	m.expired(c)
 	for _, j := range c.jobs {
 		d := delivery{j.Lane, j.ID}

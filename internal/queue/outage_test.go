@@ -100,13 +100,15 @@ func TestLesson03RedisComesAndGoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t, test.args...)
-			s := redistest.Open(t, config.Redis{URL: server.URL(), Timeout: 300 * time.Millisecond})
-			b := newBundle(t, s, func(l *Limits) { l.Pending = 1_000_000 })
+			roomy := func(l *Limits) { l.Pending = 1_000_000 }
+			b := newBundle(t, redistest.Open(t, config.Redis{URL: server.URL()}), roomy) // what looks on is patient
 			b.lane("one")
+			s := redistest.Open(t, config.Redis{URL: server.URL(), Timeout: 300 * time.Millisecond})
+			hasty := newBundle(t, s, roomy)
 			var got tally
-			d := b.dispatch(Options{Lease: time.Second, Handler: got.Handler})
+			d := hasty.dispatch(Options{Lease: time.Second, Handler: got.Handler})
 			stop, published := make(chan struct{}), make(chan []string, 1)
-			go func() { published <- b.publish(stop) }()
+			go func() { published <- hasty.publish(stop) }()
 			for range 2 {
 				before := d.LastRound()
 				eventually(t, "it runs", func() bool { return d.LastRound().After(before) })
@@ -119,9 +121,8 @@ func TestLesson03RedisComesAndGoes(t *testing.T) {
 			require.NotEmpty(t, jobs)
 			eventually(t, "everything is delivered", func() bool { return got.missing(jobs) == 0 })
 			eventually(t, "everything is settled", func() bool { return b.conf("one", "fl") == "0" && b.waitingCount() == 0 })
-			b.idle(d)
-			_, err := New(s, testLimits, ShardTags("webhooks")).Push(t.Context(), 0, event(-1))
-			require.NoError(t, err)
+			b.asleep(d)
+			b.push(event(-1))
 			eventually(t, "and pushes of other processes wake it as before", func() bool { return b.waitingCount() == 0 && b.conf("one", "fl") == "0" })
 		})
 	}
@@ -135,8 +136,11 @@ func TestLesson03OneScriptLost(t *testing.T) {
 		b := newBundle(t, s, nil)
 		b.lane("one")
 		got, finish := make(chan *Job, 2), make(chan struct{})
-		b.dispatch(Options{Lease: time.Hour, Handler: func(_ context.Context, j *Job) Outcome {
-			got <- j
+		b.dispatch(Options{Lease: time.Hour, Handler: func(ctx context.Context, j *Job) Outcome {
+			select {
+			case got <- j:
+			case <-ctx.Done():
+			}
 			<-finish
 			return Outcome{Kind: Retry, Delay: 50 * time.Millisecond}
 		}})
@@ -158,7 +162,7 @@ func TestLesson03MissedWakeUp(t *testing.T) {
 	b.lane("one")
 	got := make(chan *Job, 10)
 	d := b.dispatch(Options{Handler: succeedTo(got)})
-	b.idle(d)
+	b.asleep(d)
 	b.backlog("one", 1) // told to nobody
 	require.NoError(t, server.Client().Do(t.Context(), "CLIENT", "KILL", "TYPE", "pubsub").Err())
 	receive(t, got, "the job")
@@ -209,14 +213,15 @@ func TestLesson04FullRedisDrains(t *testing.T) {
 // Lesson 4: a master that became a replica takes nothing, and says so.
 func TestLesson04ReadOnly(t *testing.T) {
 	t.Parallel()
-	master, server := redistest.Start(t), redistest.Start(t)
-	s := redistest.Open(t, config.Redis{URL: server.URL(), Timeout: time.Second})
+	server := redistest.Start(t)
+	s := redistest.Open(t, config.Redis{URL: server.URL()})
 	b := newBundle(t, s, nil)
 	b.lane("one")
 	b.push(event(0))
 	require.NoError(t, s.Ready(t.Context()))
 	c := server.Client()
-	require.NoError(t, c.ReplicaOf(t.Context(), "127.0.0.1", fmt.Sprint(master.Port)).Err())
+	// Nobody is there: it has no master's data to load, which it would say instead for a moment.
+	require.NoError(t, c.ReplicaOf(t.Context(), "127.0.0.1", fmt.Sprint(redistest.FreePort(t))).Err())
 	_, err := b.Push(t.Context(), 0, event(1))
 	require.Error(t, err)
 	require.ErrorIs(t, s.Ready(t.Context()), redisstore.ErrUnsafe)
@@ -230,13 +235,13 @@ func TestLesson04ReadOnly(t *testing.T) {
 func TestLesson16SettleIsRetried(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
-	s := redistest.Open(t, config.Redis{URL: server.URL(), Timeout: 200 * time.Millisecond})
-	b := newBundle(t, s, nil)
+	b := newBundle(t, redistest.Open(t, config.Redis{URL: server.URL()}), nil) // what looks on is patient
 	b.lane("one")
 	e := event(1)
 	b.push(e)
+	hasty := newBundle(t, redistest.Open(t, config.Redis{URL: server.URL(), Timeout: 200 * time.Millisecond}), nil)
 	running, finish := make(chan *Job, 10), make(chan struct{})
-	b.dispatch(Options{Lease: time.Minute, Handler: func(_ context.Context, j *Job) Outcome {
+	hasty.dispatch(Options{Handler: func(_ context.Context, j *Job) Outcome {
 		running <- j
 		<-finish
 		return Outcome{Kind: Succeeded}

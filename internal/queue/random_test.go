@@ -24,12 +24,16 @@ func TestRandomSteps(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %d", name, seed), func(t *testing.T) {
 				t.Parallel()
 				redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
-					m := &model{bundle: newBundle(t, s, change), Rand: rand.New(rand.NewPCG(seed, 7)), limits: testLimits,
+					limits, lease := testLimits, 20*time.Second
+					if change != nil {
+						change(&limits)
+					}
+					if !s.InMemory() { // its clock runs: nothing ends, or grows too old, between two steps
+						limits.MaxAge, lease = testLimits.MaxAge, time.Hour
+					}
+					m := &model{bundle: newBundle(t, s, func(l *Limits) { *l = limits }), Rand: rand.New(rand.NewPCG(seed, 7)), limits: limits, lease: lease,
 						lanes: map[string]string{}, fates: map[delivery]*fate{}, events: map[string][]string{}, first: map[string]string{},
 						order: map[string]bool{}, mixed: map[string]bool{}}
-					if change != nil {
-						change(&m.limits)
-					}
 					if s.InMemory() {
 						m.now = time.UnixMilli(1_800_000_000_000)
 						s.SetTime(m.now)

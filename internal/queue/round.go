@@ -221,7 +221,7 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 		d.health[i].answered(n.Err(), now)
 		if n.Err() == nil {
 			s := &d.shards[i]
-			if s.next = now.Add(poll); s.over.After(now) && s.over.Before(s.next) {
+			if s.next = now.Add(d.o.poll); s.over.After(now) && s.over.Before(s.next) {
 				s.next = s.over
 			}
 		}
@@ -267,7 +267,7 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 		}
 		d.asked += most
 		state := &d.shards[shard]
-		state.next = now.Add(poll) // until the answer
+		state.next = now.Add(d.o.poll) // until the answer
 		turn := state.turn
 		b.add(shard, d.o.Queue.claimCall(shard, most, min(perLane, d.o.PerLane), d.o.Lease, token, skip[shard]), func(cmd *redis.Cmd) error {
 			d.asked -= most
@@ -284,7 +284,7 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 			}
 			// Redis may have worked on the later of two rounds first, so that one which knows of nothing does not put off the other's.
 			state.empty = state.turn == turn && c.wait < 0 && len(c.jobs) == 0 && c.notices == 0
-			if next := nextClaim(now, c, most); next.Before(state.next) {
+			if next := nextClaim(now, c, most, d.o.poll); next.Before(state.next) {
 				state.next = next
 			}
 			late := time.Since(now) >= d.o.Lease/2
@@ -315,7 +315,7 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 const housekeeping = 5 * time.Millisecond
 
 // nextClaim says when a shard is worth another look.
-func nextClaim(now time.Time, c claimed, most int) time.Time {
+func nextClaim(now time.Time, c claimed, most int, poll time.Duration) time.Time {
 	pause := poll
 	switch {
 	case len(c.jobs) >= most:

@@ -89,9 +89,9 @@ func TestResentPayloadStays(t *testing.T) {
 		again := b.claim(10).jobs
 		require.Len(t, again, 1)
 		require.Equal(t, "payload 1", again[0].Payload)
-		require.Eventually(t, func() bool { // the end of this one counts, in a later millisecond
+		eventually(t, "a later millisecond: the end of this one counts", func() bool {
 			return s.Client().Time(t.Context()).Val().UnixMilli() > int64(s.Client().ZScore(t.Context(), b.key("resent"), e.Job).Val())
-		}, 5*time.Second, time.Millisecond)
+		})
 		b.settle(Outcome{Kind: Succeeded}, again...)
 		b.claim(0)
 		require.Zero(t, s.Client().Exists(t.Context(), b.key("body:"+e.Job), b.key("resent")).Val())

@@ -15,10 +15,9 @@ import (
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
-// Lesson 18: immediate means immediate. The poll is longer than this test waits, so only a wake-up can be behind it.
+// Lesson 18: immediate means immediate. Nothing but a wake-up can be behind it: the poll is longer than this test waits, and nothing is due.
 func TestLesson18PushWakesAtOnce(t *testing.T) {
 	t.Parallel()
-	require.Greater(t, poll, soon)
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		for name, push := range map[string]func(b *bundle) *Queue{
 			"this process":    func(b *bundle) *Queue { return b.Queue },
@@ -30,7 +29,7 @@ func TestLesson18PushWakesAtOnce(t *testing.T) {
 			d := b.dispatch(Options{Handler: succeedTo(got)})
 			q := push(b)
 			for range 3 {
-				b.idle(d)
+				b.asleep(d)
 				_, err := q.Push(t.Context(), 0, event(int(time.Now().UnixNano())))
 				require.NoError(t, err)
 				receive(t, got, "the job, after a push of "+name)
@@ -77,13 +76,12 @@ func TestLesson18IdleCost(t *testing.T) {
 	j := b.claim(1).jobs
 	b.settle(Outcome{Kind: Failed, Reason: "exhausted", Detail: "{}", Log: "{}"}, j...)
 	require.NoError(t, b.redis().XTrimMaxLen(t.Context(), b.key("outbox"), 0).Err(), "the notice was sent")
-	d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, Handler: hang, Concurrency: 8, PerLane: 4})
-	d.shards, d.settling, d.health = make([]shardState, 16), make([][]*outcome, 16), make([]health, 16)
+	d := b.byHand(Options{Handler: hang, Concurrency: 8, PerLane: 4}, 16)
 	var helpers sync.WaitGroup
 	asleep := func() bool {
 		d.roundTrip(t.Context(), &helpers)
 		for _, s := range d.shards {
-			if !s.next.After(time.Now().Add(poll / 2)) {
+			if !s.next.After(time.Now().Add(d.o.poll / 2)) {
 				return false
 			}
 		}
@@ -109,7 +107,7 @@ func TestLesson18IdleCost(t *testing.T) {
 	require.True(t, asleep())
 	polled := commands() - before - 1 // the count itself
 	require.LessOrEqual(t, polled, 16, "one command a shard")
-	require.Less(t, float64(polled)/poll.Seconds()+1/healthCheck.Seconds(), 2.0)
+	require.Less(t, float64(polled)/defaultPoll.Seconds()+1/healthCheck.Seconds(), 2.0)
 
 	b.push(event(2))
 	for i := range d.shards {
@@ -129,19 +127,19 @@ func TestFullProcessHandsOn(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		b := newBundle(t, s, nil)
 		b.lane("one", "w", 16)
-		got := make(chan *Job, 10)
-		other := b.dispatch(Options{Queue: New(s, testLimits, ShardTags("webhooks")), Handler: succeedTo(got)})
-		b.idle(other)
-		b.backlog("one", 3) // told to nobody
-		full := NewDispatcher(Options{Queue: b.Queue, Store: s, Handler: hang, Concurrency: 1, PerLane: 1})
-		full.shards, full.settling, full.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		connected, told := make(chan struct{}, 1), make(chan string, 10)
 		var helpers sync.WaitGroup
+		helpers.Go(func() {
+			s.Subscribe(ctx, time.Hour, func() { connected <- struct{}{} }, func(_ string, by []byte) { told <- string(by) }, b.key("wake"))
+		})
+		receive(t, connected, "the subscription")
+		full := b.byHand(Options{Handler: hang, Concurrency: 1, PerLane: 1}, 1)
+		b.backlog("one", 2) // told to nobody
 		full.roundTrip(ctx, &helpers)
 		require.Equal(t, 1, full.InFlight())
-		for range 2 {
-			receive(t, got, "a job that the full process left")
-		}
+		require.Equal(t, full.id, receive(t, told, "that it leaves a job"))
 		cancel()
 		close(full.work)
 		helpers.Wait()
@@ -161,9 +159,8 @@ func TestLesson21HandedBackAtOnce(t *testing.T) {
 		}})
 		b.push(event(1))
 		receive(t, running, "an attempt")
-		require.NoError(t, s.Client().Del(t.Context(), b.key("ages")).Err()) // else its tick may come in time by chance
 		fresh := b.dispatch(Options{Queue: New(s, testLimits, ShardTags("webhooks")), Handler: succeedTo(got)})
-		b.idle(fresh)
+		b.asleep(fresh)
 		go old.stop()
 		receive(t, got, "the job that was handed back")
 	})
@@ -174,8 +171,7 @@ func TestWakeDuringARound(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
 	b.lane("one")
-	d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, Handler: hang, Concurrency: 1, PerLane: 1})
-	d.shards, d.settling, d.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
+	d := b.byHand(Options{Handler: hang, Concurrency: 1, PerLane: 1}, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var helpers sync.WaitGroup
@@ -205,11 +201,10 @@ func TestRoundsOverlap(t *testing.T) {
 	b.lane("one", "w", 64)
 	b.backlog("one", 40)
 	end := make(chan struct{})
-	d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, OneLane: true, Concurrency: 32, PerLane: 32, Handler: func(context.Context, *Job) Outcome {
+	d := b.byHand(Options{OneLane: true, Concurrency: 32, PerLane: 32, Handler: func(context.Context, *Job) Outcome {
 		<-end
 		return Outcome{Kind: Succeeded}
-	}})
-	d.shards, d.settling, d.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
+	}}, 1)
 	var helpers sync.WaitGroup
 	d.roundTrip(t.Context(), &helpers)
 	require.Equal(t, 32, d.InFlight())
@@ -254,8 +249,7 @@ func TestRoundsOutOfOrder(t *testing.T) {
 			b.lane("one")
 			b.push(event(1))
 			j := b.claim(1).jobs
-			d := NewDispatcher(Options{Queue: b.Queue, Store: b.store, Handler: hang, Concurrency: 1, PerLane: 1})
-			d.shards, d.settling, d.health = make([]shardState, 1), make([][]*outcome, 1), make([]health, 1)
+			d := b.byHand(Options{Handler: hang, Concurrency: 1, PerLane: 1}, 1)
 			ctx, cancel := context.WithCancel(t.Context())
 			var helpers sync.WaitGroup
 			d.roundTrip(ctx, &helpers) // loads the script, after which it looks again
@@ -268,14 +262,14 @@ func TestRoundsOutOfOrder(t *testing.T) {
 				d.round(ctx, &helpers, true)
 				bs[i] = receive(t, d.answers, "an answer")
 				if i == 0 {
-					b.settle(Outcome{Kind: Retry, Delay: 500 * time.Millisecond}, j...)
+					b.settle(Outcome{Kind: Retry, Delay: d.o.poll / 2}, j...)
 					require.NoError(t, b.redis().Del(ctx, b.key("ages")).Err())
 				}
 			}
 			bs[0].answers, bs[1].answers = bs[1].answers, bs[0].answers
 			d.take(bs[firstBack])
 			d.take(bs[1-firstBack])
-			require.Less(t, d.pause(), time.Second, "its time counts")
+			require.LessOrEqual(t, d.pause(), d.o.poll/2, "its time counts")
 			cancel()
 			close(d.work)
 			helpers.Wait()

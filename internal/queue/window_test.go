@@ -41,9 +41,9 @@ func TestWindow(t *testing.T) {
 				b.lane("one", test.conf...)
 				b.push(many("one", 128)...)
 				for i, want := range test.window {
-					jobs := b.claimQuantum(time.Minute, 100, 100).jobs
+					jobs := b.claimQuantum(time.Hour, 100, 100).jobs
 					require.Len(t, jobs, want, "step %d", i)
-					require.Empty(t, b.claimQuantum(time.Minute, 100, 100).jobs, "the window is full")
+					require.Empty(t, b.claimQuantum(time.Hour, 100, 100).jobs, "the window is full")
 					if i < len(test.steps) {
 						b.settle(test.steps[i], jobs...)
 					}
@@ -67,7 +67,7 @@ func TestWindowHalvesOneByOne(t *testing.T) {
 		b := newBundle(t, s, nil)
 		b.lane("one", "w", 16)
 		b.push(many("one", 64)...)
-		jobs := b.claimQuantum(time.Minute, 100, 100).jobs
+		jobs := b.claimQuantum(time.Hour, 100, 100).jobs
 		require.Len(t, jobs, 16)
 		for i, want := range []string{"8", "4", "2", "1", "1"} {
 			b.settle(Outcome{Kind: Retry, Delay: time.Hour}, jobs[i])
@@ -92,9 +92,9 @@ func TestQuantumOfOneLane(t *testing.T) {
 		b := newBundle(t, s, nil)
 		b.lane("one", "w", 16)
 		b.push(many("one", 20)...)
-		require.Len(t, b.claimQuantum(time.Minute, 100, 3).jobs, 3)
-		require.Len(t, b.claimQuantum(time.Minute, 2, 16).jobs, 2)
-		require.Len(t, b.claimQuantum(time.Minute, 100, 100).jobs, 11)
+		require.Len(t, b.claimQuantum(time.Hour, 100, 3).jobs, 3)
+		require.Len(t, b.claimQuantum(time.Hour, 2, 16).jobs, 2)
+		require.Len(t, b.claimQuantum(time.Hour, 100, 100).jobs, 11)
 	})
 }
 
@@ -110,14 +110,14 @@ func TestLesson07BacklogDoesNotDelayANewcomer(t *testing.T) {
 		}
 		b.lane("newcomer", "w", 4)
 		for range 10 { // the hogs' attempts end at once, so they always have more to do, and their jobs are older
-			jobs := b.claimQuantum(time.Minute, 16, 4).jobs
+			jobs := b.claimQuantum(time.Hour, 16, 4).jobs
 			require.Greater(t, len(jobs), 8)
 			b.settle(Outcome{Kind: Succeeded}, jobs...)
 		}
 		b.push(to("newcomer", 1))
 		served := 0
 		for ; served < hogs/4+1; served++ { // every hog has had its turn by then
-			jobs := b.claimQuantum(time.Minute, 16, 4).jobs
+			jobs := b.claimQuantum(time.Hour, 16, 4).jobs
 			b.settle(Outcome{Kind: Succeeded}, jobs...)
 			if slices.Contains(lanesOf(jobs), "newcomer") {
 				return
@@ -194,7 +194,7 @@ func TestHugeWindow(t *testing.T) {
 		b.backlog("one", 5_000)
 		n := 0
 		for range 100 {
-			jobs := b.claimQuantum(time.Minute, 5_000, 5_000).jobs
+			jobs := b.claimQuantum(time.Hour, 5_000, 5_000).jobs
 			if len(jobs) == 0 {
 				break
 			}

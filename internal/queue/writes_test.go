@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,14 +63,24 @@ func inServer(t *testing.T, change func(*Limits)) *clock {
 	return &clock{bundle: newBundle(t, redistest.Open(t, config.Redis{URL: redistest.Start(t).URL()}), change), now: time.Now()}
 }
 
+// failed keeps so many failed jobs for a lane, since then.
+func (c *clock) failed(lane string, n int, since float64) {
+	c.Helper()
+	var jobs []redis.Z
+	for i := range n {
+		jobs = append(jobs, redis.Z{Score: since, Member: fmt.Sprintf("%026d", i)})
+	}
+	if n > 0 {
+		require.NoError(c, c.redis().ZAdd(c.Context(), c.key("dead:"+lane), jobs...).Err())
+	}
+}
+
 // crowded makes lanes which keep more failed jobs than they may: what fails next drops some.
 func crowded(t *testing.T, lanes, failed int, fields ...any) *clock {
 	c := inServer(t, func(l *Limits) { l.Pending = 5 })
 	for _, lane := range lanesOfATenant[:lanes] {
 		c.lane(lane, fields...)
-		for i := range failed {
-			require.NoError(t, c.redis().ZAdd(t.Context(), c.key("dead:"+lane), redis.Z{Score: float64(c.now.UnixMilli()), Member: fmt.Sprintf("%026d", i)}).Err())
-		}
+		c.failed(lane, failed, float64(c.now.UnixMilli()))
 	}
 	return c
 }
@@ -158,9 +169,7 @@ func TestLesson64ClaimIsBounded(t *testing.T) {
 	}
 	require.LessOrEqual(t, claims, lanes*each/20)
 	for _, lane := range lanesOfATenant[:lanes] {
-		for i := range 30 {
-			require.NoError(t, c.redis().ZAdd(t.Context(), c.key("dead:"+lane), redis.Z{Score: 1, Member: fmt.Sprintf("%026d", i)}).Err())
-		}
+		c.failed(lane, 30, 1)
 	}
 	c.advance(testLimits.MaxAge + time.Hour)
 	failed := 0
@@ -269,10 +278,9 @@ func TestASettleOfManyLanesWithFiguresIsBounded(t *testing.T) {
 	for i := range 100 {
 		require.NoError(t, c.redis().HSet(t.Context(), c.key("figures"), fmt.Sprint("idle", i), "\x00\x00\x00"+idle[3:]).Err())
 	}
+	full := slices.Repeat([]any{strings.Repeat("x", 50)}, testLimits.LogLength+100)
 	for _, lane := range lanesOfATenant[:lanes] {
-		for range testLimits.LogLength + 100 {
-			c.redis().RPush(t.Context(), c.key("log:"+lane), strings.Repeat("x", 50))
-		}
+		require.NoError(t, c.redis().RPush(t.Context(), c.key("log:"+lane), full...).Err())
 	}
 	c.advance(2 * time.Hour)
 	push()

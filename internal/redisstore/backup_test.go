@@ -185,7 +185,7 @@ func TestBackupAmidWrites(t *testing.T) {
 			_, _ = pipe.Exec(t.Context())
 		}
 	}()
-	require.Eventually(t, func() bool { return s.Client().Exists(t.Context(), "{webhooks:1}:z").Val() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Client().Exists(t.Context(), "{webhooks:1}:z").Val() == 1 }, soon, time.Millisecond)
 	to := redistest.Open(t, config.Redis{Local: &config.LocalRedis{Dir: filepath.Join(dir, "b"), Fsync: config.FsyncEverySec}})
 	for range 3 {
 		var file bytes.Buffer

@@ -15,9 +15,9 @@ import (
 
 // The in-memory store starts nothing before its first use, and leaves nothing behind.
 func TestMemoryComesAndGoes(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	before := goleak.IgnoreCurrent()
 	for _, used := range []bool{false, true} {
-		s, err := redisstore.Open(config.Redis{}, "", nil)
+		s, err := redisstore.Open(config.Redis{Timeout: redistest.Patience}, "", nil)
 		require.NoError(t, err)
 		require.True(t, s.InMemory())
 		if used {
@@ -29,6 +29,7 @@ func TestMemoryComesAndGoes(t *testing.T) {
 		require.Error(t, s.Client().Get(t.Context(), "k").Err())
 		require.ErrorIs(t, s.Ready(t.Context()), redisstore.ErrUnreachable)
 	}
+	nothingLeft(t, before)
 }
 
 // What is in memory survives its connections.

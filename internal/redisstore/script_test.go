@@ -93,7 +93,7 @@ func TestReplicas(t *testing.T) {
 	master := redistest.Start(t)
 	host, port := "127.0.0.1", strconv.Itoa(master.Port)
 	replica := redistest.Start(t, "--replicaof", host+" "+port)
-	s := redistest.Open(t, config.Redis{URL: master.URL(), Replicas: 1, Timeout: 600 * time.Millisecond})
+	s := redistest.Open(t, config.Redis{URL: master.URL(), Replicas: 1})
 	require.Equal(t, 1, s.Replicas())
 	ctx := t.Context()
 	require.Eventually(t, func() bool {
@@ -108,6 +108,7 @@ func TestReplicas(t *testing.T) {
 	require.NoError(t, err, "a lost script is loaded")
 
 	replica.Freeze()
+	redisstore.WaitShortly(s, 600*time.Millisecond)
 	_, err = s.RunDurable(ctx, add, tag, 1)
 	require.ErrorIs(t, err, redisstore.ErrReplicas)
 	require.Equal(t, strconv.Itoa(n+2), s.Client().Get(ctx, tag+"n").Val())

@@ -94,7 +94,7 @@ func TestTLS(t *testing.T) {
 					conf = &tls.Config{}
 				}
 				settings := c(start(t, conf.Clone()))
-				settings.TLS, settings.Timeout = &test.client, 5*time.Second
+				settings.TLS = &test.client
 				err := redistest.Open(t, settings).Ready(t.Context())
 				if test.ok {
 					require.NoError(t, err)

@@ -68,7 +68,7 @@ func (s *Server) Up() {
 	var out bytes.Buffer
 	s.cmd.Stdout, s.cmd.Stderr = &out, &out
 	require.NoError(s.t, s.cmd.Start())
-	require.Eventually(s.t, s.answers, 20*time.Second, 10*time.Millisecond, "redis-server does not answer: %s", &out)
+	require.Eventually(s.t, s.answers, 2*time.Minute, 10*time.Millisecond, "redis-server does not answer: %s", &out)
 }
 
 func (s *Server) answers() bool {
@@ -104,15 +104,15 @@ func (s *Server) URL() string { return "redis://" + s.Addr() + "/0" }
 
 // Client is a plain client that ends with the test.
 func (s *Server) Client() *redis.Client {
-	c := redis.NewClient(&redis.Options{Addr: s.Addr(), DisableIdentity: true, Protocol: 2, PoolSize: 2})
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), DisableIdentity: true, Protocol: 2, PoolSize: 2, DialTimeout: Patience, ReadTimeout: Patience, WriteTimeout: Patience})
 	s.t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
-// Open opens a store that ends with the test. One in memory is patient unless c says otherwise.
+// Open opens a store that ends with the test. It is patient unless c says otherwise.
 func Open(t testing.TB, c config.Redis) *redisstore.Store {
 	t.Helper()
-	if c.InMemory() && c.Timeout == 0 {
+	if c.Timeout == 0 {
 		c.Timeout = Patience
 	}
 	s, err := redisstore.Open(c, "", nil)
@@ -125,7 +125,7 @@ func Open(t testing.TB, c config.Redis) *redisstore.Store {
 func Public(s *redisstore.Store) *store.Store { return redisstore.Face(s).(*store.Store) }
 
 // Patience is a store timeout for tests that are about something else: the race detector beside everything else on a
-// loaded machine can keep a store in memory busy for longer than the three seconds of a service.
+// loaded machine can keep a store busy, or a test from reading its answer, for longer than the three seconds of a service.
 const Patience = 30 * time.Second
 
 // Each runs a test against both stores: in memory, and on Redis.
@@ -136,6 +136,6 @@ func Each(t *testing.T, test func(t *testing.T, s *redisstore.Store)) {
 	})
 	t.Run("redis", func(t *testing.T) {
 		t.Parallel()
-		test(t, Open(t, config.Redis{URL: Start(t).URL(), Timeout: Patience}))
+		test(t, Open(t, config.Redis{URL: Start(t).URL()}))
 	})
 }

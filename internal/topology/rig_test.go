@@ -156,7 +156,7 @@ func (r *rig) start(version string, tweak ...func(*config.Redis)) *sender.Sender
 	s := r.open(version, tweak...)
 	require.NoError(r.t, s.Start(r.t.Context()))
 	r.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_ = s.Stop(ctx)
 	})
@@ -272,7 +272,7 @@ func (r *rig) arrive(taken map[string]bool) (duplicates int) {
 	r.t.Helper()
 	require.NotEmpty(r.t, taken)
 	arrived := 0
-	if !assertSoon(45*time.Second, func() bool {
+	if !assertSoon(2*time.Minute, func() bool {
 		arrived, duplicates = r.sink.counts(taken)
 		return arrived == len(taken)
 	}) {
