@@ -119,13 +119,25 @@ func (r *row) publicKey(secret string) (key, string) {
 	return r.keyOf(public)
 }
 
-// parsePrivateKey reads a PKCS #8 key in PEM, with which requests can be signed. It is nil for anything else.
+// parsePrivateKey reads a key in PEM with which requests can be signed, in any of the forms that openssl writes. It is nil for anything else.
 func parsePrivateKey(text string) crypto.Signer {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil || block.Type != "PRIVATE KEY" {
+	block, rest := pem.Decode([]byte(text))
+	if block != nil && block.Type == "EC PARAMETERS" { // stands in front of a key by openssl ecparam
+		block, _ = pem.Decode(rest)
+	}
+	if block == nil {
 		return nil
 	}
-	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	var private any
+	var err error
+	switch block.Type {
+	case "PRIVATE KEY":
+		private, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case "EC PRIVATE KEY":
+		private, err = x509.ParseECPrivateKey(block.Bytes)
+	case "RSA PRIVATE KEY":
+		private, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	}
 	if err != nil {
 		return nil
 	}
