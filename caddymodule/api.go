@@ -76,6 +76,7 @@ func (a *API) Provision(ctx caddy.Context) error {
 		PortalURL: app.sender.PortalURL,
 		Audit:     audit(ctx),
 		Mounted:   strippedPrefix,
+		Polls:     &app.polls,
 		Logger:    slogger(ctx),
 	}
 	for i, k := range a.Keys {

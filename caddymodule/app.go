@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/polls"
 	"github.com/videocloud/webhooks/receiver"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/store"
@@ -48,9 +49,9 @@ type App struct {
 
 	leases      leases
 	store       *store.Store
-	tracer      *tracer  // nil without tracing
-	relay       *relay   // nil with a store in memory: no other process is on it
-	together    together // what the console's tabs share
+	tracer      *tracer       // nil without tracing
+	relay       *relay        // nil with a store in memory: no other process is on it
+	polls       polls.Answers // what the tabs of console and portal share
 	received    *receivedCounts
 	running     *sender.Sender
 	receivers   []*receiver.Receiver

@@ -41,7 +41,7 @@ type consoleAPI struct {
 
 // fromConsole is a header that every request of the pages carries. A page of another site can't set it without asking
 // first, so with act_as nobody's browser is made to use the key behind its owner's back.
-const fromConsole = "X-Webhook-Console"
+const fromConsole = api.ConsoleHeader
 
 // ServeHTTP implements http.Handler.
 func (c *consoleAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -142,7 +142,7 @@ func (c *consoleAPI) change(w http.ResponseWriter, r *http.Request, route consol
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	err = route.handle(w, r, c.app)
-	c.app.together.forget()
+	c.app.polls.Forget()
 	if err != nil {
 		return err
 	}
@@ -247,12 +247,28 @@ var consoleStatus = map[sender.Code]int{
 	sender.CodeUnauthorized: http.StatusUnauthorized,
 	sender.CodeForbidden:    http.StatusForbidden,
 	sender.CodeNotFound:     http.StatusNotFound,
+	sender.CodeLimitReached: http.StatusTooManyRequests,
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // who hung up needs no answer
+}
+
+// shared lets tabs that ask the same have one answer. That one of them hangs up does not spoil it for the others.
+func shared(f func(r *http.Request, a *App) (int, any, error)) func(r *http.Request, a *App) (int, any, error) {
+	return func(r *http.Request, a *App) (int, any, error) {
+		ask := a.polls.Now
+		if r.Header.Get(fromConsole) == api.Again {
+			ask = a.polls.Poll
+		}
+		answer, err := ask(r.Context(), r.URL.Path+"?"+r.URL.Query().Encode(), func() (any, error) {
+			_, answer, err := f(r.WithContext(context.WithoutCancel(r.Context())), a)
+			return answer, err
+		})
+		return http.StatusOK, answer, err
+	}
 }
 
 // gatewaysAnswer is what receivers counted, and what waits in their queues.

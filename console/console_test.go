@@ -192,6 +192,37 @@ func TestPagesAreWhatThePolicyAllows(t *testing.T) {
 	}))
 }
 
+// TestOnlyOnePlaceAsksByTheClock: what asks regularly is marked there, so that tabs share the answer.
+func TestOnlyOnePlaceAsksByTheClock(t *testing.T) {
+	t.Parallel()
+	allowed := map[string]string{
+		"pages/js/load.js":       "where views ask",
+		"pages/js/parts.js":      "a word that goes away",
+		"pages/js/views/live.js": "the stream's next try",
+	}
+	clock := regexp.MustCompile(`\b(setInterval|setTimeout|requestAnimationFrame|requestIdleCallback)\b`)
+	require.NoError(t, filepath.WalkDir("pages/js", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Base(name) == "verify_code.js" {
+			return err
+		}
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if allowed[filepath.ToSlash(name)] == "" {
+			require.Empty(t, clock.FindString(string(content)), name)
+		}
+		require.NotContains(t, string(content), "setInterval", name)
+		// A view that names a time gives the signal on with what it asks, which carries the mark.
+		for _, line := range strings.Split(string(content), "\n") {
+			if regexp.MustCompile(`useLoad\(.*, \d{3,}\);`).MatchString(line) {
+				require.Regexp(t, `signal|useLoad\(allWebhooks,`, line, name)
+			}
+		}
+		return nil
+	}))
+}
+
 // The first view is the page, its styles, and the modules that it needs, the plot's library among them.
 func TestTheFirstViewIsSmall(t *testing.T) {
 	t.Parallel()

@@ -3,7 +3,7 @@
 // Its arguments are those of walk.mjs.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { api, appPort, button, ended, endpoint, evil, finish, login, look, open, problems, receive, shown, site, step, until, visit } from './common.mjs';
+import { api, appPort, button, ended, endpoint, evil, finish, login, look, open, press, problems, receive, refreshed, shown, site, step, until, visit } from './common.mjs';
 
 const customer = await endpoint();
 const app = await endpoint(Number(appPort));
@@ -77,7 +77,7 @@ try {
 	await page.getByText('30 of 30 queued again').waitFor();
 	await look(page, 'progress');
 	await button(page, 'Done').click();
-	await until('all succeeded', async () => (await api('GET', `/deliveries/${last}`)).state === 'succeeded');
+	await until('all succeeded', async () => (await api('GET', `/webhooks/${id}/deliveries?state=succeeded&event=video.deleted&limit=100`)).items.length === 30);
 	const before = customer.got.length;
 	await visit(page, '/webhooks/' + id);
 	await button(page, 'Replay').click();
@@ -122,7 +122,7 @@ try {
 	app.status = 500;
 	assert.equal(await receive('evt_dead', 'video.deleted', { title: evil }), 200);
 	await visit(page, '/gateways/shop');
-	await until('dead', async () => { await button(page, 'Refresh').last().click(); return await page.getByText('the app answered 500').count() > 0; });
+	await refreshed(page, () => page.getByText('the app answered 500').first());
 	await look(page, 'gateway-dead');
 	await page.locator('tbody').getByRole('button', { name: 'video.deleted' }).click();
 	await page.getByRole('dialog').getByText('evt_dead').first().waitFor();
@@ -158,15 +158,13 @@ try {
 	await visit(other, '/event-types'); // a view that was never loaded
 	await other.getByText('This part of the page could not be loaded.').waitFor();
 	await other.context().setOffline(false);
-	await button(other, 'Try again').click();
-	await other.getByText('video.uploaded').first().waitFor();
+	await press(other, 'Try again', (o) => other.getByText('video.uploaded').first().waitFor(o));
 	await other.context().setOffline(true);
 	await visit(other, '/webhooks');
 	await other.getByText('The server can’t be reached.').first().waitFor();
 	await look(other, 'server-down');
 	await other.context().setOffline(false);
-	await button(other, 'Try again').first().click();
-	await other.getByText(customer.url).first().waitFor();
+	await press(other, 'Try again', (o) => other.getByText(customer.url).first().waitFor(o));
 	await page.locator('tr', { hasText: 'the walk' }).getByRole('button', { name: 'Delete' }).click();
 	await look(page, 'delete-key');
 	await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();

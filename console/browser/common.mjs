@@ -53,23 +53,43 @@ export async function login(page, with_ = key) {
 
 export const visit = (page, hash) => page.goto(site + '/console/#' + hash);
 
+// staying returns what is still wrong after a while. A page moves while it is looked at: a plot takes its size after the
+// page took its own, and what is asked regularly comes in the middle. What is wrong of the page itself stays.
+async function staying(ask) {
+	let wrong = [];
+	for (let turn = 0; turn < 20; turn++) {
+		const now = await ask();
+		// From the second time on only what was there each time.
+		wrong = turn ? wrong.filter((w) => now.some((n) => n.what === w.what)) : now;
+		if (!wrong.length) return [];
+		await new Promise((done) => { setTimeout(done, 100); });
+	}
+	return wrong.map((w) => w.text ?? w.what);
+}
+
 // look holds the page as it stands to what holds everywhere: nothing too wide, nothing that axe-core calls serious, in
 // both themes; and no element of a foreign value.
 export async function look(page, name, themes = ['light', 'dark']) {
 	await page.locator('.skeleton').first().waitFor({ state: 'detached' }).catch(() => problems.push(`${name}: still loading`));
-	const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-	if (over > 0) problems.push(`${name} is ${over} px too wide`);
-	// A card cuts off what stands out of it, which the page's own width does not tell.
-	const cut = await page.evaluate(() => [...document.querySelectorAll('.card.flush')].filter((c) => c.scrollWidth > c.clientWidth).map((c) => `${c.scrollWidth - c.clientWidth} px of: ${c.innerText.slice(0, 80)}`));
-	if (cut.length) problems.push(`${name} cuts off ${cut[0]}`);
+	const misplaced = await staying(() => page.evaluate(() => {
+		const over = document.documentElement.scrollWidth - innerWidth;
+		// A card cuts off what stands out of it, which the page's own width does not tell.
+		const cut = [...document.querySelectorAll('.card.flush')].filter((c) => c.scrollWidth > c.clientWidth);
+		return [...(over > 0 ? [{ what: 'too wide', text: `${over} px too wide` }] : []), ...cut.map((c) => ({ what: 'cut off', text: `${c.scrollWidth - c.clientWidth} px cut off: ${c.innerText.slice(0, 80)}` }))];
+	}));
+	problems.push(...misplaced.map((text) => `${name}: ${text}`));
 	if (await page.locator('img[src="x"]').count()) problems.push(`${name}: a foreign value became an element`);
 	for (const theme of themes) {
 		await page.emulateMedia({ colorScheme: theme });
-		// By the debugger, which no policy of the page's concerns.
-		const found = await page.evaluate(axe + '; axe.run(document, { resultTypes: ["violations"] })');
-		for (const v of found.violations.filter((f) => ['serious', 'critical'].includes(f.impact))) problems.push(`${name}, ${theme}: ${v.id}: ${v.nodes[0].html} ${v.nodes[0].failureSummary}`);
+		problems.push(...(await staying(() => serious(page))).map((text) => `${name}, ${theme}: ${text}`));
 		if (shots) await page.screenshot({ path: `${shots}/${name}-${theme}.png` });
 	}
+}
+
+// serious is what axe-core finds. It is run by the debugger, which no policy of the page's concerns.
+async function serious(page) {
+	const found = await page.evaluate(axe + '; axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations, (error) => [{ id: "axe-core failed", impact: "critical", nodes: [{ html: "", failureSummary: String(error) }] }])');
+	return found.filter((f) => ['serious', 'critical'].includes(f.impact)).map((v) => ({ what: v.id, text: `${v.id}: ${v.nodes[0].html} ${v.nodes[0].failureSummary}` }));
 }
 
 // endpoint is a customer's: it answers what it is told, and keeps what came.
@@ -79,7 +99,7 @@ export function endpoint(port = 0) {
 		let body = '';
 		request.on('data', (piece) => { body += piece; });
 		request.on('end', () => {
-			e.got.push({ headers: request.headers, body });
+			e.got.push({ url: request.url, headers: request.headers, body });
 			response.writeHead(e.status, { 'Content-Type': 'text/plain' }).end(e.status === 200 ? 'taken' : e.answer);
 		});
 	});
@@ -97,6 +117,23 @@ export async function receive(id, event, data, path = '/webhooks') {
 
 // ended waits until a key is refused, which takes a second at most.
 export const ended = (token) => until('the key ends', async () => (await fetch(site + '/webhooks', { headers: { Authorization: `Bearer ${token}` } })).status === 401);
+// press presses a button that the page itself may take away before, as it asks regularly: then what comes of it is there
+// all the same.
+export async function press(page, name, seen) {
+	await until(name, async () => {
+		await button(page, name).first().click({ timeout: 2000 }).catch(() => {});
+		return seen({ timeout: 5000 }).then(() => true, () => false);
+	});
+}
+
+// refreshed presses Refresh until something is there. Each time has long enough: pressed again, a page no longer waits for the answer before.
+export async function refreshed(page, seen) {
+	await until('it is in the list', async () => {
+		await button(page, 'Refresh').last().click();
+		return seen().waitFor({ timeout: 5000 }).then(() => true, () => false);
+	});
+}
+
 export const button = (page, name) => page.getByRole('button', { name, exact: true });
 export const dialog = (page) => page.getByRole('dialog');
 export const step = (text) => { if (shots) console.log(text); };

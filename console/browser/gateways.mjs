@@ -2,7 +2,7 @@
 // apps, and those of an app that the configuration has forgotten, which are moved to another.
 // Its arguments are those of walk.mjs; the system has a dead event in the queue of a deliver that is gone.
 import assert from 'node:assert/strict';
-import { appPort, button, dialog, endpoint, finish, gateway, login, look, open, problems, receive, step, until, visit } from './common.mjs';
+import { appPort, button, dialog, endpoint, finish, gateway, login, look, open, problems, receive, refreshed, step, until, visit } from './common.mjs';
 
 const app = await endpoint(Number(appPort));
 try {
@@ -38,7 +38,7 @@ try {
 	await dialog(page).getByText('1 moved.').waitFor();
 	await button(page, 'Done').click();
 	await left.waitFor({ state: 'detached' });
-	await until('it is in the other queue', async () => { await button(page, 'Refresh').click(); return await page.locator('tbody').getByRole('button', { name: 'video.deleted' }).count() === 1; });
+	await refreshed(page, () => page.locator('tbody').getByRole('button', { name: 'video.deleted' }));
 	await page.getByLabel('Queue', { exact: true }).selectOption('shop/audit');
 	await page.getByText('Nothing is dead').waitFor();
 	await page.getByLabel('Queue', { exact: true }).selectOption('shop/video');
@@ -50,7 +50,7 @@ try {
 	step('purge and forget');
 	app.status = 500;
 	assert.equal(await receive('evt_lost', 'video.updated', { n: 3 }), 200);
-	await until('dead', async () => { await button(page, 'Refresh').click(); return await page.locator('tbody').getByRole('button', { name: 'video.updated' }).count() === 1; });
+	await refreshed(page, () => page.locator('tbody').getByRole('button', { name: 'video.updated' }));
 	await page.locator('tbody').getByRole('button', { name: 'Purge' }).click();
 	await look(page, 'purge');
 	await dialog(page).getByRole('button', { name: 'Purge' }).click();

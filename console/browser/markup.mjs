@@ -2,7 +2,7 @@
 // control characters, and looks at every view: nothing of it may become an element, an attribute or an address.
 // Its arguments are those of walk.mjs.
 import assert from 'node:assert/strict';
-import { api, appPort, button, dialog, endpoint, finish, login, look, open, problems, receive, site, step, until, visit } from './common.mjs';
+import { api, appPort, button, dialog, endpoint, finish, login, look, open, problems, receive, refreshed, site, step, until, visit } from './common.mjs';
 
 // Each would make an element that has the class stranger, in text, in an attribute, in a style, a title or a text area.
 const markup = (n) => `<b class=stranger>${n}</b>"'><img class="stranger" src=x onerror=alert(${n})></textarea></title><svg class=stranger onload=alert(1)>\${${n}}{{${n}}}&lt;i class=stranger&gt;`;
@@ -99,7 +99,7 @@ try {
 		await dialog(page).waitFor({ state: 'detached' });
 	}
 	await visit(page, '/gateways/shop');
-	await page.locator('tbody button.flat').nth(1).waitFor();
+	await refreshed(page, () => page.locator('tbody button.flat').nth(1));
 	for (const n of [0, 1]) {
 		await page.locator('tbody button.flat').nth(n).click();
 		await dialog(page).locator('pre', { hasText: '<b class=stranger>gateway' }).waitFor();
@@ -110,8 +110,9 @@ try {
 	await visit(page, '/events/' + encodeURIComponent(event.id));
 	await button(page, 'As sent').click();
 	await page.locator('.code').getByRole('button', { name: 'Copy' }).click();
-	await page.getByText('Copied').waitFor();
-	const copied = await page.evaluate(() => navigator.clipboard.readText());
+	// That it says so passes; what was copied stays.
+	let copied = '';
+	await until('it is copied', async () => { copied = await page.evaluate(() => navigator.clipboard.readText()); return copied; });
 	assert.equal(JSON.parse(copied).data[all('member')], all('data'));
 	await page.context().close();
 	await watching.context().close();

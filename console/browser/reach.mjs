@@ -4,7 +4,7 @@
 // Its arguments are those of walk.mjs.
 import assert from 'node:assert/strict';
 import net from 'node:net';
-import { api, appPort, button, ended, endpoint, finish, login, look, mailPort, open, problems, receive, site, step, until, visit } from './common.mjs';
+import { api, appPort, button, ended, endpoint, finish, login, look, mailPort, open, press, problems, receive, site, step, until, visit } from './common.mjs';
 
 // A mail server that takes all there is.
 const mails = [];
@@ -116,7 +116,7 @@ try {
 	await page.getByText('The server can’t be reached.').waitFor();
 	await look(page, 'begin-down');
 	await page.unroute('**/console/api/config');
-	await button(page, 'Try again').click();
+	await press(page, 'Try again', (o) => page.getByLabel('API key').waitFor(o));
 	await page.getByLabel('API key').fill('nobody');
 	await button(page, 'Log in').click();
 	await page.getByText('This key is not known here').waitFor();
@@ -138,8 +138,7 @@ try {
 			await page.getByRole('alert').filter({ hasText: says }).first().waitFor();
 			await look(page, `answer-${answer.status}-${hash.slice(1)}`, ['light']);
 			await page.unroute(`${site}/${pattern}`);
-			await button(page, 'Try again').first().click();
-			await page.getByRole('alert').first().waitFor({ state: 'detached' });
+			await press(page, 'Try again', (o) => page.getByRole('alert').first().waitFor({ state: 'detached', ...o }));
 		}
 	}
 	// What is written stays while the server is away.
@@ -162,8 +161,7 @@ try {
 	await button(leaving, 'Send a test event').waitFor();
 	await api('DELETE', '/api-keys/' + links.account.id, undefined, 'customer');
 	await ended(links.account.token);
-	await button(leaving, 'Send a test event').click();
-	await leaving.getByText('This link has ended').waitFor();
+	await press(leaving, 'Send a test event', (o) => leaving.getByText('This link has ended').waitFor(o));
 	assert.equal(await leaving.evaluate(() => sessionStorage.length), 0, 'an ended token is kept');
 	await leaving.reload();
 	await leaving.getByText('Open this page by the link that you were given').waitFor();

@@ -52,6 +52,8 @@ type Options struct {
 	// this handler took off the path, such as Caddy's handle_path. Location and the OpenAPI document's server begin with
 	// it. Defaults to none.
 	Mounted func(r *http.Request) string
+	// Polls lets pages that ask the same again and again share an answer. Defaults to none: each is answered alone.
+	Polls Polls
 	// Version is the version that the OpenAPI document shows. Defaults to this module's own.
 	Version string
 	// Logger gets refused keys and failures. Defaults to no log.
@@ -73,6 +75,7 @@ type handler struct {
 	openAPI       atomic.Pointer[openAPI]
 	describe      func(guide []delivered) (*openAPI, error) // makes another
 	portalURL     string
+	polls         Polls
 	audit         *slog.Logger
 	log           *slog.Logger
 	lines         refusalLines
@@ -112,6 +115,7 @@ func New(o Options) (http.Handler, error) {
 		basePath:      o.BasePath,
 		mounted:       o.Mounted,
 		portalURL:     o.PortalURL,
+		polls:         o.Polls,
 		audit:         o.Audit,
 		log:           o.Logger,
 	}
@@ -183,11 +187,18 @@ func (c *call) serve() (data any, err error) {
 	if err := c.authorize(); err != nil {
 		return nil, err
 	}
+	if c.isPoll() {
+		return c.poll()
+	}
+	if err := c.withinWebhook(); err != nil {
+		return nil, err
+	}
 	if c.query, err = parseQuery(c.r.URL.RawQuery, c.route.query); err != nil {
 		return nil, err
 	}
 	if data, err = c.route.serve(c); err == nil {
 		c.audited()
+		c.changed()
 	}
 	return data, err
 }

@@ -26,6 +26,12 @@ function keep() {
 	} catch { /* a browser that keeps nothing asks again after a reload */ }
 }
 
+// What a view asks by the clock says so: the server lets all who ask the same have one answer, and puts off what comes too
+// thick. What somebody asked for by hand is asked anew.
+const byTheClock = new WeakSet();
+export const regularly = (signal) => byTheClock.add(signal);
+const ours = (signal) => ({ 'X-Webhook-Console': byTheClock.has(signal) ? 'again' : '1' });
+
 async function fetched(url, options) {
 	try {
 		return await fetch(url, { credentials: session.config?.actAs ? 'same-origin' : 'omit', cache: 'no-store', referrerPolicy: 'no-referrer', redirect: 'error', ...options });
@@ -59,7 +65,7 @@ const notOurs = (status) => (status === 502 || status === 503 || status === 504
 export async function ask(method, path, body, { signal, raw, idempotencyKey, account } = {}) {
 	const { config } = session;
 	const base = new URL(config.actAs && !portal ? 'api/rest/' : config.api, mount);
-	const more = { 'X-Webhook-Console': '1' };
+	const more = ours(signal);
 	const named = account ?? (session.who?.account === '*' ? session.account : '');
 	if (named) more[config.accountHeader] = named;
 	if (body !== undefined) more['Content-Type'] = 'application/json';
@@ -75,7 +81,7 @@ export const get = (path, options) => ask('GET', path, undefined, options);
 
 // inside sends a request to the console's own handler.
 export async function inside(method, path, body, { signal, quiet } = {}) {
-	const more = { 'X-Webhook-Console': '1' };
+	const more = ours(signal);
 	if (body !== undefined) more['Content-Type'] = 'application/json';
 	const response = await fetched(new URL('api/' + path, mount), { method, signal, headers: headers(more), body: body === undefined ? undefined : JSON.stringify(body) });
 	return (await read(response, quiet)).data;
