@@ -14,31 +14,6 @@ import (
 // scanPerPage bounds how many deliveries one step looks at while it filters: some milliseconds of the store's time.
 const scanPerPage = 500
 
-// turnAtMost is how long a step holds its turn: a store that hangs holds up who asks it, and nobody else for longer.
-const turnAtMost = 250 * time.Millisecond
-
-// inTurns makes the steps of a scan, until step says that there is no more. The scans of a process take turns, one step at a time, and after each
-// the next waits for as long as it took: however many read, the store is free for others half of the time.
-func (s *Sender) inTurns(ctx context.Context, step func() (more bool, err error)) error {
-	for more := true; more; {
-		select {
-		case s.scanning <- struct{}{}:
-		case <-ctx.Done():
-			return s.unavailable("read", ctx.Err())
-		}
-		began, end := time.Now(), time.AfterFunc(turnAtMost, func() { <-s.scanning })
-		var err error
-		more, err = step()
-		if end.Stop() {
-			end.Reset(min(time.Since(began), turnAtMost))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // DeliveryFilter selects deliveries.
 type DeliveryFilter struct {
 	State     State     // empty: any
@@ -115,7 +90,7 @@ func (s *Sender) list(ctx context.Context, shard int, account, lane string, f De
 	}
 	isFull := f.Event == "" && (f.State == "" || f.State == StateFailed)
 	items = []Delivery{}
-	err = s.inTurns(ctx, func() (bool, error) {
+	err = s.inTurns(ctx, account, func() (bool, error) {
 		jobs, more, err := s.queue.List(ctx, shard, q)
 		if err != nil {
 			return false, s.unavailable("read", err)

@@ -1,20 +1,13 @@
 package sender
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
@@ -133,57 +126,5 @@ func TestAccountDeliveriesOfDeletedWebhooks(t *testing.T) {
 		for _, s := range []State{"", StateFailed, StateCancelled} {
 			require.Empty(t, list(s))
 		}
-	})
-}
-
-// TestLesson64ScansTakeTurns: sixty readers of long histories held every publisher up, and ten readers of short pages did so too. One
-// step of all scans is under way at a time.
-func TestLesson64ScansTakeTurns(t *testing.T) {
-	t.Parallel()
-	o := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil).o
-	synctest.Test(t, func(t *testing.T) {
-		s := &Sender{o: o, scanning: make(chan struct{}, 1)}
-		const took, readers, steps = 10 * time.Millisecond, 8, 20
-		var scanning, most atomic.Int32
-		var all sync.WaitGroup
-		began := time.Now()
-		for range readers {
-			all.Go(func() {
-				made := 0
-				assert.NoError(t, s.inTurns(t.Context(), func() (bool, error) {
-					made++
-					most.Store(max(most.Load(), scanning.Add(1)))
-					time.Sleep(took)
-					scanning.Add(-1)
-					return made < steps, nil
-				}))
-				assert.Equal(t, steps, made)
-			})
-		}
-		all.Wait()
-		require.EqualValues(t, 1, most.Load())
-		require.Equal(t, (2*readers*steps-1)*took, time.Since(began), "the store was free half of the time")
-
-		// A step that hangs gives its turn away; one that failed does as well.
-		time.Sleep(took)
-		hangs := make(chan struct{})
-		go func() { _ = s.inTurns(t.Context(), func() (bool, error) { <-hangs; return false, nil }) }()
-		synctest.Wait()
-		began = time.Now()
-		broken := errors.New("broken")
-		require.ErrorIs(t, s.inTurns(t.Context(), func() (bool, error) { return true, broken }), broken)
-		require.NoError(t, s.inTurns(t.Context(), func() (bool, error) { return false, nil }))
-		require.Equal(t, turnAtMost, time.Since(began))
-		close(hangs)
-		synctest.Wait()
-		require.Empty(t, s.scanning, "its turn ended once")
-
-		// Who leaves is not waited for.
-		s.scanning <- struct{}{}
-		ctx, leave := context.WithCancel(t.Context())
-		leave()
-		var e *Error
-		require.ErrorAs(t, s.inTurns(ctx, func() (bool, error) { return true, nil }), &e)
-		require.Equal(t, CodeUnavailable, e.Code)
 	})
 }

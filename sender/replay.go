@@ -74,7 +74,7 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 	out := Replay{WebhookID: webhookID, State: replayDryRun, CreatedAt: now.UTC()}
 	id := replayPrefix + queue.NewJobID(newUUID())
 	place := since
-	err = s.inTurns(ctx, func() (bool, error) {
+	err = s.inTurns(ctx, account, func() (bool, error) {
 		step, err := s.replayStep(ctx, shard, sel, place, replayScan)
 		if err != nil {
 			return false, err

@@ -106,7 +106,7 @@ type Sender struct {
 	began      atomic.Int64 // when it began to deliver, in unix ms
 	endpoints  endpoints
 	replays    replays
-	scanning   chan struct{} // holds one value while a scan has its turn, see inTurns
+	turns      *turns // of scans
 	pace       pace
 	notify     notifier
 	mails      mailing
@@ -143,7 +143,7 @@ func New(o Options) (*Sender, error) {
 	}
 	s := &Sender{
 		c: c, o: o, log: o.Logger, store: redisstore.Inside(o.Store), names: config.HeadersFor(c.Brand),
-		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64), scanning: make(chan struct{}, 1),
+		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64), turns: newTurns(),
 		propagate: propagate, pace: replayPace,
 	}
 	s.userAgent = []string{s.names.UserAgent + "/" + o.Version}
