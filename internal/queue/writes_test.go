@@ -101,7 +101,7 @@ func TestLesson64PushIsBounded(t *testing.T) {
 		"one event to many disabled ones":     {950, 6, 1, []any{"st", "disabled"}, 500},
 		"some events to many that are full":   {300, 6, 7, []any{"st", "paused"}, 500},
 		"some events to many deleted ones":    {300, 0, 2, []any{"st", "deleted"}, 500},
-		"a batch to many":                     {300, 0, 128, nil, 500},
+		"a batch to many":                     {300, 0, 32, nil, 500},
 		"a batch to one":                      {1, 0, 128, nil, pushWrites},
 		"a batch to one disabled":             {1, 30, 128, []any{"st", "disabled"}, pushWrites},
 		"a batch to disabled ones":            {60, 30, 128, []any{"st", "disabled"}, pushWrites},
