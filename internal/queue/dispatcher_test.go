@@ -298,9 +298,12 @@ func TestRenewKeepsLongAttempts(t *testing.T) {
 	c.push(event(1))
 	got, finish := make(chan *Job, 10), make(chan struct{})
 	lease := 300 * time.Millisecond
-	c.dispatch(Options{Lease: lease, Handler: func(_ context.Context, j *Job) Outcome {
+	c.dispatch(Options{Lease: lease, Handler: func(ctx context.Context, j *Job) Outcome {
 		got <- j
-		<-finish
+		select {
+		case <-finish:
+		case <-ctx.Done():
+		}
 		return Outcome{Kind: Succeeded}
 	}})
 	j := receive(t, got, "the job")

@@ -282,6 +282,9 @@ func (r *rig) arrive(taken map[string]bool) (duplicates int) {
 	return duplicates
 }
 
+// beforeAPoll is within what a push that woke a sender arrives, also where the machine is busy: polls come every 15 s.
+const beforeAPoll = 10 * time.Second
+
 func assertSoon(within time.Duration, ok func() bool) bool {
 	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if ok() {

@@ -37,7 +37,7 @@ func TestSentinelMasterKilled(t *testing.T) {
 	began := time.Now()
 	r.more(l, 5)
 	r.arrive(l.end())
-	require.Less(t, time.Since(began), 5*time.Second)
+	require.Less(t, time.Since(began), beforeAPoll)
 }
 
 // Without replicas in the promise a master takes events along that it hadn't passed on; with it the publisher hears of it.
@@ -108,7 +108,7 @@ func TestKilledSenderIsCovered(t *testing.T) {
 	r.sink.hold.Store(0)
 	r.start("next")
 	r.arrive(taken)
-	require.Less(t, time.Since(killed), 15*time.Second, "its leases run 10 s")
+	require.Less(t, time.Since(killed), 30*time.Second, "its leases run 10 s")
 }
 
 // A rolling restart: each process is told to stop, hands back what it has, and another takes its place.
