@@ -266,6 +266,7 @@ type madeKeys struct {
 	roots   map[string]bool // the keys of the configuration, and the operator
 	mu      sync.RWMutex
 	known   map[[sha256.Size]byte]*knownKey
+	asking  map[[sha256.Size]byte]*question // under way
 }
 
 type knownKey struct {
@@ -274,8 +275,14 @@ type knownKey struct {
 	renewing bool
 }
 
+// question is what is being asked about one key, by some at once.
+type question struct {
+	by      int
+	refused bool // one of them heard that it is there no more, so an answer that says otherwise is older, however late it comes
+}
+
 func newMadeKeys(service Service, configured []hashedKey) *madeKeys {
-	m := &madeKeys{service: service, roots: map[string]bool{sender.RootOperator: true}, known: map[[sha256.Size]byte]*knownKey{}}
+	m := &madeKeys{service: service, roots: map[string]bool{sender.RootOperator: true}, known: map[[sha256.Size]byte]*knownKey{}, asking: map[[sha256.Size]byte]*question{}}
 	for _, k := range configured {
 		m.roots[k.root] = true
 	}
@@ -312,6 +319,14 @@ func (m *madeKeys) renew(k *knownKey) bool {
 }
 
 func (m *madeKeys) ask(ctx context.Context, sum [sha256.Size]byte, value string) (caller, error) {
+	m.mu.Lock()
+	q := m.asking[sum]
+	if q == nil {
+		q = &question{}
+		m.asking[sum] = q
+	}
+	q.by++
+	m.mu.Unlock()
 	asked := time.Now()
 	k, err := m.service.FindKey(ctx, value)
 	notFound := (*sender.Error)(nil)
@@ -321,8 +336,13 @@ func (m *madeKeys) ask(ctx context.Context, sum [sha256.Size]byte, value string)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	kept := m.asking[sum] == q // else a key was deleted after it had been asked for
+	if q.by--; kept && q.by == 0 {
+		delete(m.asking, sum)
+	}
 	switch {
-	case gone:
+	case gone, err == nil && q.refused:
+		q.refused = true
 		delete(m.known, sum)
 		return caller{}, errUnknownKey
 	case err != nil:
@@ -334,7 +354,9 @@ func (m *madeKeys) ask(ctx context.Context, sum [sha256.Size]byte, value string)
 	known := &knownKey{asked: asked, caller: caller{
 		id: k.ID, maker: k.ID, root: k.Root, account: k.Account, role: Role(k.Role), webhookID: k.WebhookID, ends: k.ExpiresAt,
 	}}
-	m.known[sum] = known
+	if kept {
+		m.known[sum] = known
+	}
 	return known.caller, nil
 }
 
@@ -343,4 +365,5 @@ func (m *madeKeys) forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	clear(m.known)
+	clear(m.asking) // what is told from now on of how it was before is not kept
 }

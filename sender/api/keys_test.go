@@ -66,6 +66,65 @@ func TestADeletedKeyIsRefusedWithinASecondWhoeverDeletedIt(t *testing.T) {
 	})
 }
 
+// late holds back the first answers that a key is there, as a process does that stalls.
+type late struct {
+	*fake
+	held  atomic.Int32 // how many
+	heard chan struct{}
+	goOn  chan struct{}
+}
+
+func (l *late) FindKey(ctx context.Context, value string) (sender.Key, error) {
+	k, err := l.fake.FindKey(ctx, value)
+	if err == nil && l.held.Add(-1) >= 0 {
+		l.heard <- struct{}{}
+		<-l.goOn
+	}
+	return k, err
+}
+
+// An answer that is older than the deletion of its key, and comes later, lets nobody in again: neither where another process deleted it, and a request
+// was refused since, nor where this one did.
+func TestADeletedKeyIsNotTakenAgainByALateAnswer(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		here bool // deleted by the API that is asked
+		code int  // of the request that asked before
+	}{
+		"deleted elsewhere": {false, 401},
+		"deleted here":      {true, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			service := &late{fake: newFake(), heard: make(chan struct{}), goOn: make(chan struct{})}
+			h, err := api.New(api.Options{Service: service, Keys: []api.Key{{Value: demoKey}}})
+			require.NoError(t, err)
+			do := func(key, method, path, body string) int {
+				r := httptest.NewRequest(method, path, strings.NewReader(body))
+				r.Header = http.Header{"Content-Type": {"application/json"}, "X-Api-Key": {key}}
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, r)
+				return w.Code
+			}
+			require.Equal(t, 201, do(demoKey, "POST", "/api-keys", `{"role":"read"}`))
+			k := service.keys[0]
+			service.held.Store(1)
+			before := make(chan int)
+			go func() { before <- do(k.value, "GET", "/webhooks", "") }()
+			<-service.heard
+			if row.here {
+				require.Equal(t, 200, do(demoKey, "DELETE", "/api-keys/"+k.ID, ""))
+			} else {
+				require.NoError(t, service.DeleteKey(t.Context(), "*", k.ID))
+				require.Equal(t, 401, do(k.value, "GET", "/webhooks", ""))
+			}
+			close(service.goOn)
+			require.Equal(t, row.code, <-before)
+			require.Equal(t, 401, do(k.value, "GET", "/webhooks", ""))
+		})
+	}
+}
+
 func TestAKeyEndsWithTheKeyOfTheConfiguration(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, api.Options{})
