@@ -130,7 +130,9 @@ func TestADeletedAccountLeavesNothingBehind(t *testing.T) {
 
 		ending, err := b.DeleteAccount(t.Context(), markOfAccount)
 		require.NoError(t, err)
-		require.False(t, ending)
+		if ending { // on a slow machine: the rest is a chore
+			eventually(t, "the rest is done", func() bool { return !strings.Contains(b.contents(), "account:"+markOfAccount) })
+		}
 		requireNoMarks(t, b)
 		let()
 		require.NoError(t, b.Stop(context.Background())) // with all that was under way settled

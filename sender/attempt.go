@@ -95,7 +95,7 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 	if err != nil {
 		return result{outcome: outcomeInternal, err: "the sender could not prepare this attempt; its operator's log says why", cause: err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	ctx, cancel := s.within(ctx, e.timeout)
 	defer cancel()
 	ctx, span := s.startAttempt(ctx, e, j, p, number)
 	defer span.End()

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redistest"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
 	"github.com/videocloud/webhooks/store"
@@ -18,7 +19,7 @@ import (
 
 // newREST is an API over a sender that delivers nothing. It returns how to ask it: the status, the data or the error, and the whole text.
 func newREST(t *testing.T) func(method, path, body string) (int, map[string]any, string) {
-	store, err := store.Open(config.Redis{URL: config.Memory}, store.Options{})
+	store, err := store.Open(config.Redis{URL: config.Memory, Timeout: redistest.Patience}, store.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	s, err := sender.New(sender.Options{Store: store, Config: config.Sender{DeliverOff: true}})

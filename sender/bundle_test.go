@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -210,6 +211,43 @@ func (b *bundle) attempts(p Published, n int) Delivery {
 	})
 	require.Len(b.t, d.Attempts, n)
 	return d
+}
+
+// rests waits until nothing of an account's shard is under way: every attempt is settled, and not only seen by its endpoint.
+func (b *bundle) rests(account string) {
+	b.t.Helper()
+	shard, err := b.shard(b.t.Context(), account)
+	require.NoError(b.t, err)
+	eventually(b.t, "nothing is under way", func() bool {
+		n, err := b.store.Client().ZCard(b.t.Context(), b.queue.Tag(shard)+"leases").Result()
+		return err == nil && n == 0
+	})
+}
+
+// timesOut has the time for each attempt be over when a test says so, however fast or slow the machine is, and not before.
+func (b *bundle) timesOut(over <-chan struct{}) {
+	b.within = func(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+		assert.Equal(b.t, b.c.Timeout, timeout)
+		ctx, cancel := context.WithCancelCause(ctx)
+		go func() {
+			select {
+			case <-over:
+				cancel(context.DeadlineExceeded)
+			case <-ctx.Done():
+			}
+		}()
+		return timed{ctx}, func() { cancel(context.Canceled) }
+	}
+}
+
+// timed is a context that was cancelled because its time is over.
+type timed struct{ context.Context }
+
+func (c timed) Err() error {
+	if c.Context.Err() != nil && context.Cause(c.Context) == context.DeadlineExceeded {
+		return context.DeadlineExceeded
+	}
+	return c.Context.Err()
 }
 
 // clock is the stopped clock of an in-memory store.

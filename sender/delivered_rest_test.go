@@ -1,6 +1,7 @@
 package sender_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/apitest"
+	"github.com/videocloud/webhooks/internal/redistest"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
 	"github.com/videocloud/webhooks/store"
@@ -63,13 +65,13 @@ func TestDeliveredAsDescribed(t *testing.T) {
 		return d
 	}
 
-	st, err := store.Open(config.Redis{URL: config.Memory}, store.Options{})
+	st, err := store.Open(config.Redis{URL: config.Memory, Timeout: redistest.Patience}, store.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = st.Close() })
 	s, err := sender.New(sender.Options{Store: st, Config: config.Sender{AllowHTTP: true, AllowNetworks: []string{"127.0.0.0/8"}}})
 	require.NoError(t, err)
 	require.NoError(t, s.Start(t.Context()))
-	t.Cleanup(func() { _ = s.Stop(t.Context()) })
+	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })
 	h, err := api.New(api.Options{Service: s, Anonymous: true})
 	require.NoError(t, err)
 	server := httptest.NewServer(h)

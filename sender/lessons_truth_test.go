@@ -73,7 +73,9 @@ func TestLesson54_StateIsWritten(t *testing.T) {
 				b.webhook(to.URL)
 			}
 			p := b.publish(guideData)
-			b.reaches(p, StateFailed)
+			for _, d := range p.Deliveries {
+				b.reaches(Published{Deliveries: []DeliveryRef{d}}, StateFailed)
+			}
 			shard := mustShard(t, b)
 			_, job, _ := deliveryParts(p.Deliveries[0].ID)
 			payload := b.queue.Tag(shard) + "body:" + job

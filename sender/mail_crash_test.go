@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -15,15 +16,16 @@ import (
 func TestKilledBeforeItsMail(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	store := redistest.Open(t, config.Redis{URL: server.URL()})
+	store := redistest.Open(t, config.Redis{URL: server.URL(), Timeout: redistest.Patience})
 	p := newPostOffice(t, false)
 	p.answers("GREETING", "421 4.3.2 not yet") // what the first process may ask in time
 	kill := startChild(t, server.URL(), childMail+"="+p.url())
 	b := mailed(t, store, p, func(o *Options) { o.Config.NotifyEmail = []string{childMailTo} })
 	w := b.webhook(newSink(t, status(500)).URL)
 	b.publish(guideData)
-	eventually(t, "it is in the mailbox", func() bool { return strings.Contains(everything(t, store), "mailbox:") })
+	b.gathered(0, boxName(notifyAccount, childMailTo), 1)
 	kill()
+	require.NoError(t, server.Client().Ping(t.Context()).Err(), "what the process asked for last is done")
 	p.answers("NOTHING", "")
 	b.mailDueNow(childMailTo)
 	b.start()
@@ -38,7 +40,7 @@ func TestKilledBeforeItsMail(t *testing.T) {
 func TestKilledWithItsMailUnderWay(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	store := redistest.Open(t, config.Redis{URL: server.URL()})
+	store := redistest.Open(t, config.Redis{URL: server.URL(), Timeout: redistest.Patience})
 	p := newPostOffice(t, false)
 	p.answers("TAKEN", "silence")
 	kill := startChild(t, server.URL(), childMail+"="+p.url())
@@ -46,7 +48,9 @@ func TestKilledWithItsMailUnderWay(t *testing.T) {
 	b.webhook(newSink(t, status(500)).URL)
 	b.publish(guideData)
 	first, _, _ := p.mails(1)[0].read(t)
+	b.gathered(0, boxName(notifyAccount, childMailTo), 1)
 	kill()
+	require.NoError(t, server.Client().Ping(t.Context()).Err(), "what the process asked for last is done")
 	p.answers("NOTHING", "")
 	b.mailDueNow(childMailTo)
 	b.start()
@@ -54,6 +58,22 @@ func TestKilledWithItsMailUnderWay(t *testing.T) {
 	require.Equal(t, first.Get("Message-ID"), second.Get("Message-ID"))
 	eventually(t, "it is written down", func() bool { return !strings.Contains(everything(t, store), "mailbox:") })
 	require.Len(t, p.got(), 2)
+}
+
+// gathered waits until so many notices are in a mailbox, and none of its account's in the outbox any more: who tells one again whose mail has gone fills
+// the mailbox anew.
+func (b *bundle) gathered(shard int, box string, notices int) {
+	b.t.Helper()
+	outbox := b.queue.Tag(mustShard(b.t, b)) + "outbox"
+	eventually(b.t, fmt.Sprintf("%d notices are in the mailbox", notices), func() bool {
+		content, err := b.registry.MailboxContent(b.t.Context(), shard, box)
+		if err != nil {
+			return false
+		}
+		delete(content, fieldTries)
+		left, err := b.store.Client().XLen(b.t.Context(), outbox).Result()
+		return err == nil && left == 0 && len(content) == notices
+	})
 }
 
 // mailDueNow ends what the operator's mailbox waits for, such as the lease of a process that was killed.
@@ -65,10 +85,15 @@ func (b *bundle) mailDueNow(address string) {
 // dueAt has a mailbox of mail due, and looked at.
 func (b *bundle) dueAt(shard int, box string) {
 	b.t.Helper()
-	key := b.queue.Tag(shard) + "mails:" + boxesOfMail
-	require.NoError(b.t, b.store.Client().ZAdd(b.t.Context(), key, redis.Z{Member: box}).Err())
+	b.dueIn(boxesOfMail, shard, box)
+}
+
+// dueIn has a mailbox of a kind due, and looked at.
+func (b *bundle) dueIn(kind string, shard int, box string) {
+	b.t.Helper()
+	require.NoError(b.t, b.store.Client().ZAdd(b.t.Context(), b.queue.Tag(shard)+"mails:"+kind, redis.Z{Member: box}).Err())
 	select {
-	case b.mails.wake[boxesOfMail] <- struct{}{}:
+	case b.mails.wake[kind] <- struct{}{}:
 	default:
 	}
 }

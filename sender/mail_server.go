@@ -25,6 +25,7 @@ type mailServer struct {
 	from    string
 	secrets *strings.Replacer // a server may repeat what it was told, and its words are logged
 	used    time.Time
+	keep    time.Duration // mailIdle
 
 	mu   sync.Mutex
 	conn net.Conn // nil: none
@@ -60,7 +61,7 @@ func newMailServer(c *config.Sender, roots *tls.Config, dial dialing) (*mailServ
 	if err != nil {
 		return nil, err
 	}
-	m := &mailServer{from: c.SMTPFrom, name: net.JoinHostPort(to.Host, strconv.Itoa(to.Port)), secrets: strings.NewReplacer()}
+	m := &mailServer{keep: mailIdle, from: c.SMTPFrom, name: net.JoinHostPort(to.Host, strconv.Itoa(to.Port)), secrets: strings.NewReplacer()}
 	settings := &tls.Config{}
 	if roots != nil {
 		settings = roots.Clone()
@@ -203,7 +204,7 @@ func (m *mailServer) words(err error) string {
 
 // idle closes a connection that has not been used for a while, and returns when to look again.
 func (m *mailServer) idle(next time.Duration) time.Duration {
-	if left := mailIdle - time.Since(m.used); m.connection() != nil && left > 0 {
+	if left := m.keep - time.Since(m.used); m.connection() != nil && left > 0 {
 		return min(next, left)
 	}
 	m.close()

@@ -65,7 +65,7 @@ func TestMailToAnAddressThatChangedMeanwhile(t *testing.T) {
 	b.confirmed(p, "default", "owner@example.com")
 	b.webhook(newSink(t, status(500)).URL)
 	b.publish(guideData)
-	eventually(t, "the notice is in the mailbox", func() bool { return strings.Contains(everything(t, b.store), "mailbox:default/owner@example.com") })
+	b.gathered(mustShard(t, b), boxName("default", "owner@example.com"), 1)
 	_, _, err := b.UpdateAccount(t.Context(), "default", AccountUpdate{Emails: &[]string{"other@example.com"}})
 	require.NoError(t, err)
 	require.Equal(t, "other@example.com", p.mails(2)[1].to, "the first mail to the new one")
@@ -79,7 +79,7 @@ func TestMailToAnAddressThatChangedMeanwhile(t *testing.T) {
 func TestALargeMailboxIsHandedOutInParts(t *testing.T) {
 	t.Parallel()
 	const all = 25_000
-	store := redistest.Open(t, config.Redis{URL: redistest.Start(t).URL()})
+	store := redistest.Open(t, config.Redis{URL: redistest.Start(t).URL(), Timeout: redistest.Patience})
 	b := newBundle(t, store, nil)
 	box := boxName(notifyAccount, "ops@example.com")
 	key := b.queue.Tag(0) + "mailbox:" + box

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +71,10 @@ func TestMailOfAnOutage(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, store *Store) {
 		p := newPostOffice(t, true)
-		b := mailed(t, store, p, nil).start()
+		b := mailed(t, store, p, nil)
+		b.mails.gather = time.Hour // until all have failed that the mail is to count
+		b.mails.server.keep = time.Hour
+		b.start()
 		b.confirmed(p, "default", "owner@example.com")
 		a := answering(503)
 		to := newSink(t, a.answer)
@@ -79,6 +83,9 @@ func TestMailOfAnOutage(t *testing.T) {
 		for range 3 {
 			b.reaches(b.publish(guideData), StateFailed)
 		}
+		box := boxName("default", "owner@example.com")
+		b.gathered(mustShard(t, b), box, 1)
+		b.dueAt(mustShard(t, b), box)
 		outage := p.mails(2)[1]
 		require.True(t, outage.secure)
 		head, text, html := outage.read(t)
@@ -107,6 +114,8 @@ func TestMailOfAnOutage(t *testing.T) {
 		b.unpause("default", "owner@example.com")
 		a.set(204)
 		b.reaches(b.publish(guideData), StateSucceeded)
+		b.gathered(mustShard(t, b), box, 1)
+		b.dueAt(mustShard(t, b), box)
 		recovery, text, _ := p.mails(3)[2].read(t)
 		require.Equal(t, head.Get("Message-ID"), recovery.Get("References"))
 		require.Equal(t, head.Get("Message-ID"), recovery.Get("In-Reply-To"))
@@ -132,7 +141,7 @@ func TestTenWebhooksMakeOneMail(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, store *Store) {
 		p := newPostOffice(t, false)
 		b := mailed(t, store, p, func(o *Options) { o.Config.NotifyEmail = []string{"ops@example.com"} })
-		b.mails.gather = 2 * time.Second
+		b.mails.gather = time.Hour // until all ten have failed
 		b.start()
 		b.confirmed(p, "default", "owner@example.com")
 		to := newSink(t, status(500))
@@ -141,6 +150,11 @@ func TestTenWebhooksMakeOneMail(t *testing.T) {
 			ids[b.webhook(to.URL, "video.uploaded").ID] = true
 		}
 		b.publish(guideData)
+		shard, owners, operators := mustShard(t, b), boxName("default", "owner@example.com"), boxName(notifyAccount, "ops@example.com")
+		b.gathered(shard, owners, 10)
+		b.gathered(0, operators, 10)
+		b.dueAt(shard, owners)
+		b.dueAt(0, operators)
 		all := p.mails(3)[1:]
 		for _, l := range all {
 			head, text, _ := l.read(t)
@@ -153,7 +167,9 @@ func TestTenWebhooksMakeOneMail(t *testing.T) {
 		}
 		later := b.webhook(to.URL, "video.deleted")
 		b.publishes("default", Event{Type: "video.deleted"})
-		eventually(t, "the notice is in the mailbox", func() bool { return strings.Contains(everything(t, store), `"l":"`+laneOf(later.ID)) })
+		b.gathered(shard, owners, 1)
+		b.gathered(0, operators, 1)
+		require.Contains(t, everything(t, store), `"l":"`+laneOf(later.ID))
 		require.Len(t, p.got(), 3)
 	})
 }
@@ -180,7 +196,9 @@ func TestMailServerFails(t *testing.T) {
 			p.answers(row.command, row.says)
 			b := mailed(t, redistest.Open(t, config.Redis{URL: config.Memory}), p, func(o *Options) {
 				o.Config.NotifyEmail, o.Logger = []string{"ops@example.com"}, log.logger()
-			}).start()
+			})
+			b.mails.schedule = slices.Repeat(b.mails.schedule, 10_000) // it is not given up before this test has seen it fail
+			b.start()
 			to := newSink(t, status(500))
 			w := b.webhook(to.URL)
 			b.publish(guideData)
@@ -213,7 +231,7 @@ func TestMailSurvivesACrash(t *testing.T) {
 		to := newSink(t, status(500))
 		w := first.webhook(to.URL)
 		first.publish(guideData)
-		eventually(t, "it is in the mailbox", func() bool { return strings.Contains(everything(t, store), "mailbox:") })
+		first.gathered(0, boxName(notifyAccount, "ops@example.com"), 1)
 		require.NoError(t, first.Stop(t.Context()))
 		// As if it had died with the mailbox in its hands: nobody says what became of it before the lease ends.
 		shards, err := store.Shards(t.Context())
@@ -262,11 +280,16 @@ func TestASilentMailServerHoldsNobodyUp(t *testing.T) {
 	b.start()
 	b.webhook(failing.URL)
 	b.publish(guideData)
-	eventually(t, "the mail server is asked", func() bool { return p.conns.Load() > 0 })
-	b.webhook(failing.URL)
-	told := len(slack.got())
+	eventually(t, "the mail server is asked", func() bool { return p.hears("EHLO") })
+	eventually(t, "Slack is told", func() bool { return len(slack.got()) == 1 })
+	box := boxName(notifyAccount, boxesOfSlack)
+	b.gathered(0, box, 0)
+	w := b.webhook(failing.URL)
 	b.publish(guideData)
-	eventually(t, "Slack is told", func() bool { return len(slack.got()) > told })
+	b.gathered(0, box, 1)
+	b.dueIn(boxesOfSlack, 0, box) // else at the end of a pause
+	eventually(t, "Slack is told", func() bool { return len(slack.got()) == 2 })
+	require.Contains(t, string(slack.got()[1].body), w.ID)
 	require.Empty(t, p.got())
 }
 

@@ -111,6 +111,7 @@ type Sender struct {
 	notify     notifier
 	mails      mailing
 	filters    filters
+	within     func(context.Context, time.Duration) (context.Context, context.CancelFunc) // bounds an attempt: context.WithTimeout, but in tests of what happens then
 
 	dispatcher *queue.Dispatcher
 	chores     chan int // shards with notices or chores to look at
@@ -144,7 +145,7 @@ func New(o Options) (*Sender, error) {
 	s := &Sender{
 		c: c, o: o, log: o.Logger, store: redisstore.Inside(o.Store), names: config.HeadersFor(c.Brand),
 		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64), turns: newTurns(),
-		propagate: propagate, pace: replayPace,
+		propagate: propagate, pace: replayPace, within: context.WithTimeout,
 	}
 	s.userAgent = []string{s.names.UserAgent + "/" + o.Version}
 	cidrs, private, err := c.Networks()
