@@ -53,11 +53,11 @@ func TestAcceptIsSafeToRepeat(t *testing.T) {
 		}
 		require.Equal(t, 4, depth())
 		startQueue(t, q)
-		require.Eventually(t, func() bool { return app.count() == 4 && depth() == 0 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return app.count() == 4 && depth() == 0 }, time.Minute, time.Millisecond)
 		require.Equal(t, "0000", call(first...), "delivered meanwhile")
 		require.Zero(t, depth())
 		require.Equal(t, "02", call(event("more", true), event("known", true)), "a copy comes with another claim")
-		require.Eventually(t, func() bool { return app.count() == 5 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return app.count() == 5 }, time.Minute, time.Millisecond)
 	})
 }
 
@@ -67,7 +67,7 @@ func TestQueueKeepsBodiesApart(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		var mu sync.Mutex
 		bodies := map[string]string{}
-		q, err := NewQueue(QueueOptions{Store: redistest.Public(s), Name: "videos", Deliver: func(w http.ResponseWriter, r *http.Request) error {
+		q := patientQueue(t, QueueOptions{Store: redistest.Public(s), Name: "videos", Deliver: func(w http.ResponseWriter, r *http.Request) error {
 			body, err := io.ReadAll(r.Body)
 			if err != nil || int64(len(body)) != r.ContentLength {
 				return errors.New("the body is not as long as its header says")
@@ -78,7 +78,6 @@ func TestQueueKeepsBodiesApart(t *testing.T) {
 			w.WriteHeader(http.StatusOK)
 			return nil
 		}})
-		require.NoError(t, err)
 		startQueue(t, q)
 		g := newGateway(t, func(o *Options) {
 			o.Config.Queue = &config.Queue{}
@@ -89,16 +88,9 @@ func TestQueueKeepsBodiesApart(t *testing.T) {
 		var senders sync.WaitGroup
 		for i := range events {
 			senders.Go(func() {
-				// On a busy machine the store may take too long: refused is not lost, a sender tries again.
-				for range 50 {
-					if code := g.deliver(body(i), "evt_"+strconv.Itoa(i)).Code; code == http.StatusOK {
-						return
-					} else if code != http.StatusServiceUnavailable && code != http.StatusConflict {
-						t.Errorf("event %d: %d", i, code)
-						return
-					}
+				if code := g.deliver(body(i), "evt_"+strconv.Itoa(i)).Code; code != http.StatusOK {
+					t.Errorf("event %d: %d", i, code)
 				}
-				t.Errorf("event %d: refused again and again", i)
 			})
 		}
 		senders.Wait()
@@ -106,7 +98,7 @@ func TestQueueKeepsBodiesApart(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			return len(bodies) == events
-		}, 20*time.Second, time.Millisecond)
+		}, time.Minute, time.Millisecond)
 		for i := range events {
 			require.Equal(t, body(i), bodies["evt_"+strconv.Itoa(i)], i)
 		}

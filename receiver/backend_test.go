@@ -101,7 +101,7 @@ func openCluster(t *testing.T) redis.UniversalClient {
 func opener(client redis.UniversalClient) func(*testing.T, string) Store {
 	return func(t *testing.T, name string) Store {
 		t.Helper()
-		r := newRedis(client, "test", name, RedisOptions{Guard: GuardOptions{Timeout: 5 * time.Second}})
+		r := newRedis(client, "test", name, RedisOptions{Guard: GuardOptions{Timeout: redistest.Patience}})
 		t.Cleanup(func() { require.NoError(t, r.Close()) })
 		return r
 	}

@@ -32,14 +32,14 @@ func putAll(t *testing.T, q *Queue, n int, change func(i int, j *Job)) time.Time
 	t.Helper()
 	first := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
 	for i := range n {
-		require.Equal(t, Enqueued, q.putJob(t, func() (*Claim, *Job) {
-			c, j := queueJob(fmt.Sprint("evt_", i))
-			j.Event, j.Received = []string{"video.uploaded", "video.deleted"}[i%2], first.Add(time.Duration(i)*time.Minute)
-			if change != nil {
-				change(i, j)
-			}
-			return c, j
-		}))
+		c, j := queueJob(fmt.Sprint("evt_", i))
+		j.Event, j.Received = []string{"video.uploaded", "video.deleted"}[i%2], first.Add(time.Duration(i)*time.Minute)
+		if change != nil {
+			change(i, j)
+		}
+		result, err := q.Enqueue(t.Context(), c, j)
+		require.NoError(t, err)
+		require.Equal(t, Enqueued, result)
 	}
 	return first
 }
@@ -132,7 +132,7 @@ func TestRetryAndPurgeByFilter(t *testing.T) {
 			require.NoError(t, err)
 			return d.Dead
 		}
-		require.Eventually(t, func() bool { return dead() == 130 }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return dead() == 130 }, time.Minute, time.Millisecond)
 		for _, item := range q.all(t, Selection{}) {
 			require.Equal(t, PlaceDead, item.State)
 			require.Equal(t, 1, item.Attempts)
@@ -142,7 +142,7 @@ func TestRetryAndPurgeByFilter(t *testing.T) {
 		n, err := q.RetryAll(t.Context(), Selection{Event: "video.uploaded", Since: first.Add(10 * time.Minute)})
 		require.NoError(t, err)
 		require.Equal(t, 60, n)
-		require.Eventually(t, func() bool { return app.count() == 130+60 }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return app.count() == 130+60 }, time.Minute, time.Millisecond)
 		n, err = q.PurgeAll(t.Context(), Selection{Until: first.Add(9 * time.Minute)})
 		require.NoError(t, err)
 		require.Equal(t, 10, n)
@@ -156,9 +156,7 @@ func TestRetryAndPurgeByFilter(t *testing.T) {
 
 func appQueue(t *testing.T, s *redisstore.Store, name string, app *queueApp, c config.Queue) *Queue {
 	t.Helper()
-	q, err := NewQueue(QueueOptions{Config: c, Store: redistest.Public(s), Name: "app", Delivery: name, Deliver: app.deliver})
-	require.NoError(t, err)
-	return q
+	return patientQueue(t, QueueOptions{Config: c, Store: redistest.Public(s), Name: "app", Delivery: name, Deliver: app.deliver})
 }
 
 // TestARenamedDeliverIsMoved: what waited and what was dead for a deliver that is gone goes on at another, with its time and attempts.
@@ -169,7 +167,7 @@ func TestARenamedDeliverIsMoved(t *testing.T) {
 		old := appQueue(t, s, "old", down, config.Queue{Retry: []time.Duration{0}})
 		old.Start(t.Context())
 		putAll(t, old, 3, nil)
-		require.Eventually(t, func() bool { d, err := old.Depth(t.Context()); return err == nil && d.Dead == 3 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { d, err := old.Depth(t.Context()); return err == nil && d.Dead == 3 }, time.Minute, time.Millisecond)
 		require.NoError(t, old.Stop(t.Context()))
 		for i := range 150 {
 			old.put(t, fmt.Sprint("later_", i))
@@ -197,11 +195,11 @@ func TestARenamedDeliverIsMoved(t *testing.T) {
 			require.Equal(t, 1, item.Attempts)
 		}
 		startQueue(t, renamed)
-		require.Eventually(t, func() bool { return up.count() == 150 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return up.count() == 150 }, time.Minute, time.Millisecond)
 		n, err = renamed.RetryAll(t.Context(), Selection{})
 		require.NoError(t, err)
 		require.Equal(t, 3, n)
-		require.Eventually(t, func() bool { return up.count() == 153 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return up.count() == 153 }, time.Minute, time.Millisecond)
 		for id, times := range up.ids {
 			require.Equal(t, 1, times, id)
 		}

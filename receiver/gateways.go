@@ -59,7 +59,8 @@ type announcer struct {
 	q           *Queue // one of them
 	id, process string
 	setup       setup
-	told        string // the others that the log knows of
+	farewell    time.Duration // bounds the taking back of the note
+	told        string        // the others that the log knows of
 }
 
 // Times of a gateway's note in the store. One that ends without taking it back is forgotten after three of its beats.
@@ -77,7 +78,7 @@ func newAnnouncer(q *Queue, names ...string) *announcer {
 		return nil
 	}
 	s := setup{signature.Canonical(q.o.Scheme), slices.Sorted(slices.Values(names))}
-	return &announcer{q: q, id: uuid.NewString(), process: thisProcess, setup: s}
+	return &announcer{q: q, id: uuid.NewString(), process: thisProcess, setup: s, farewell: enqueueTimeout}
 }
 
 func (a *announcer) call(ctx context.Context, kept time.Duration) ([]OtherGateway, error) {
@@ -109,7 +110,7 @@ func (a *announcer) run(ctx context.Context) {
 		case <-beat.C:
 		case <-ctx.Done():
 			// Detached, as the end is what it is about; the note ends by itself where this fails.
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), enqueueTimeout)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.farewell)
 			defer cancel()
 			_, _ = a.call(last, 0)
 			return

@@ -38,10 +38,8 @@ func announcing(t *testing.T, s *redisstore.Store, process, scheme string, log *
 	var queues []*Queue
 	for _, name := range names {
 		app := &queueApp{}
-		q, err := NewQueue(QueueOptions{Config: config.Queue{}, Store: redistest.Public(s), Name: "app", Scheme: scheme, Delivery: name,
-			Deliver: app.deliver, Logger: slog.New(slog.NewTextHandler(log, nil))})
-		require.NoError(t, err)
-		queues = append(queues, q)
+		queues = append(queues, patientQueue(t, QueueOptions{Config: config.Queue{}, Store: redistest.Public(s), Name: "app", Scheme: scheme, Delivery: name,
+			Deliver: app.deliver, Logger: slog.New(slog.NewTextHandler(log, nil))}))
 	}
 	d, err := NewDeliveries(queues...)
 	require.NoError(t, err)

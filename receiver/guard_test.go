@@ -90,10 +90,12 @@ func TestLesson49_AStoreThatHangsCostsATimeoutOnce(t *testing.T) {
 		m.mood.Store(hanging)
 		for i := range 20 {
 			start := time.Now()
-			requireAccepted(t, g.deliver(fmt.Sprint("body ", i), ""))
-			require.LessOrEqual(t, time.Since(start), 500*time.Millisecond)
+			w := g.deliver(fmt.Sprint("body ", i), "")
+			took := time.Since(start)
+			requireAccepted(t, w)
+			require.LessOrEqual(t, took, 500*time.Millisecond)
 			if i > 0 {
-				require.Zero(t, time.Since(start), "the breaker spares the store")
+				require.Zero(t, took, "the breaker spares the store")
 			}
 			requireDuplicate(t, g.deliver(fmt.Sprint("body ", i), ""))
 		}
@@ -248,10 +250,12 @@ func TestGuardClosesDuringAnOutage(t *testing.T) {
 func TestLesson49_RedisFrozenThawedAndRestarted(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	client := openRedis(t, server)
+	// The client's own limits are out of reach: what ends a wait for the store is the guard. Its time is what no stall of a
+	// loaded machine takes; that a quarter of a second is kept is said by TestLesson49_AStoreThatHangsCostsATimeoutOnce.
+	client := redistest.Open(t, config.Redis{URL: server.URL(), Timeout: time.Hour}).Client()
 	stores, gateways := make([]*Redis, 2), make([]*gateway, 2)
 	for i := range stores {
-		stores[i] = newRedis(client, "test", "videos", RedisOptions{})
+		stores[i] = newRedis(client, "test", "videos", RedisOptions{Guard: GuardOptions{Timeout: 5 * time.Second}})
 		t.Cleanup(func() { require.NoError(t, stores[i].Close()) })
 		gateways[i] = newGateway(t, func(o *Options) { o.Store = stores[i] })
 	}
@@ -262,18 +266,21 @@ func TestLesson49_RedisFrozenThawedAndRestarted(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 100 {
 		wg.Go(func() {
-			start := time.Now()
-			w := one.deliver(fmt.Sprint("during ", i), "")
-			if w.Code != http.StatusOK {
+			if w := one.deliver(fmt.Sprint("during ", i), ""); w.Code != http.StatusOK {
 				t.Errorf("answer %d", w.Code)
-			}
-			// Half a second is promised; a busy machine gets more. The client's own limits are 3 s and longer.
-			if d := time.Since(start); d > 2*time.Second {
-				t.Errorf("waited %s for the store", d)
 			}
 		})
 	}
-	wg.Wait()
+	answered := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+	case <-time.After(5 * time.Minute):
+		t.Fatal("requests wait for the store as long as its client does")
+	}
 	require.True(t, stores[0].Down())
 	one.app.answer(http.StatusInternalServerError)
 	require.Equal(t, http.StatusInternalServerError, one.deliver("refused", "").Code)
@@ -304,7 +311,7 @@ func TestScriptsAreLoadedAgain(t *testing.T) {
 	t.Parallel()
 	m := miniredis.RunT(t)
 	client := newClient(t, &redis.Options{Addr: m.Addr()})
-	s := newRedis(client, "test", "n", RedisOptions{Guard: GuardOptions{Timeout: 5 * time.Second}})
+	s := newRedis(client, "test", "n", RedisOptions{Guard: GuardOptions{Timeout: redistest.Patience}})
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	flush := func() { require.NoError(t, client.ScriptFlush(context.Background()).Err()) }
 	c := requireClaim(t, Claimed, s, event("1", "body"))
@@ -327,7 +334,7 @@ func TestRedisThatRefusesWritesIsDown(t *testing.T) {
 		t.Run(refusal[:8], func(t *testing.T) {
 			t.Parallel()
 			m := miniredis.RunT(t)
-			s := newRedis(newClient(t, &redis.Options{Addr: m.Addr()}), "test", "n", RedisOptions{Guard: GuardOptions{Timeout: 5 * time.Second}})
+			s := newRedis(newClient(t, &redis.Options{Addr: m.Addr()}), "test", "n", RedisOptions{Guard: GuardOptions{Timeout: redistest.Patience}})
 			t.Cleanup(func() { require.NoError(t, s.Close()) })
 			requireClaim(t, Claimed, s, event("0", "", local))
 			m.SetError(refusal)

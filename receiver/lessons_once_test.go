@@ -48,7 +48,7 @@ func TestLesson36_DoneOnlyAfterTheApps2xx(t *testing.T) {
 			requireClaim(t, Claimed, b.open(t, "videos"), c) // and nobody ever settles it
 			b.pass(time.Second)
 			g := newGateway(t, use)
-			require.Eventually(t, func() bool { return g.deliver("crash", "").Code == http.StatusOK }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return g.deliver("crash", "").Code == http.StatusOK }, time.Minute, time.Millisecond)
 			require.Equal(t, 1, g.app.count())
 		})
 	})

@@ -55,10 +55,8 @@ func TestOrderedQueue(t *testing.T) {
 			return id == "e03" || id == "e05" && attempt == "1"
 		}}
 		gateway := func() *Queue {
-			q, err := NewQueue(QueueOptions{Config: config.Queue{Ordered: true, Retry: []time.Duration{0, 5 * time.Millisecond, 5 * time.Millisecond}},
+			return patientQueue(t, QueueOptions{Config: config.Queue{Ordered: true, Retry: []time.Duration{0, 5 * time.Millisecond, 5 * time.Millisecond}},
 				Store: redistest.Public(s), Name: "app", Deliver: app.deliver})
-			require.NoError(t, err)
-			return q
 		}
 		one, two := gateway(), gateway()
 		var want []string
@@ -79,10 +77,10 @@ func TestOrderedQueue(t *testing.T) {
 		}
 		startQueue(t, one)
 		startQueue(t, two)
-		require.Eventually(t, func() bool { return len(app.seen()) == len(want) }, 30*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(app.seen()) == len(want) }, time.Minute, time.Millisecond)
 		require.Equal(t, want, app.seen())
 		require.Equal(t, 1, app.most)
-		require.Eventually(t, func() bool { d, err := one.Depth(t.Context()); return err == nil && d.Dead == 1 && d.InFlight == 0 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { d, err := one.Depth(t.Context()); return err == nil && d.Dead == 1 && d.InFlight == 0 }, time.Minute, time.Millisecond)
 	})
 }
 
@@ -97,16 +95,15 @@ func TestOrderedQueueKeepsAHeldHead(t *testing.T) {
 			defer mu.Unlock()
 			return down
 		}}
-		q, err := NewQueue(QueueOptions{Config: config.Queue{Ordered: true, Retry: []time.Duration{0, time.Hour}},
+		q := patientQueue(t, QueueOptions{Config: config.Queue{Ordered: true, Retry: []time.Duration{0, time.Hour}},
 			Store: redistest.Public(s), Name: "app", Deliver: app.deliver})
-		require.NoError(t, err)
 		startQueue(t, q)
 		q.put(t, "first")
 		require.Eventually(t, func() bool {
 			attempted := len(app.seen()) == 1 // before the queue is asked, or it may be as it was before the attempt
 			d, err := q.Depth(t.Context())
 			return err == nil && attempted && d.Waiting == 1 && d.InFlight == 0
-		}, 10*time.Second, time.Millisecond)
+		}, time.Minute, time.Millisecond)
 		q.put(t, "second")
 		waiting := q.all(t, Selection{State: PlaceWaiting})
 		require.Len(t, waiting, 2)
@@ -122,7 +119,7 @@ func TestOrderedQueueKeepsAHeldHead(t *testing.T) {
 		n, err := q.Retry(t.Context(), waiting[0].Job)
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
-		require.Eventually(t, func() bool { return len(app.seen()) == 3 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(app.seen()) == 3 }, time.Minute, time.Millisecond)
 		require.Equal(t, []string{"first/1", "first/1", "second/1"}, app.seen())
 	})
 }
@@ -132,8 +129,7 @@ func TestOrderedQueueAfterACrash(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		app := &orderedApp{fails: func(string, string) bool { return false }}
-		q, err := NewQueue(QueueOptions{Config: config.Queue{Ordered: true}, Store: redistest.Public(s), Name: "app", Deliver: app.deliver})
-		require.NoError(t, err)
+		q := patientQueue(t, QueueOptions{Config: config.Queue{Ordered: true}, Store: redistest.Public(s), Name: "app", Deliver: app.deliver})
 		require.NoError(t, q.prepare(t.Context()))
 		q.put(t, "first")
 		first := q.all(t, Selection{State: PlaceWaiting})[0].Job
@@ -143,7 +139,7 @@ func TestOrderedQueueAfterACrash(t *testing.T) {
 		require.NoError(t, c.Do(t.Context(), "ZADD", tag+"leases", time.Now().Add(-time.Second).UnixMilli(), "app:"+first+":token").Err())
 		q.put(t, "second")
 		startQueue(t, q)
-		require.Eventually(t, func() bool { return len(app.seen()) == 2 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(app.seen()) == 2 }, time.Minute, time.Millisecond)
 		require.Equal(t, []string{"first/1", "second/1"}, app.seen())
 	})
 }

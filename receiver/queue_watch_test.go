@@ -47,7 +47,7 @@ func (l *logText) lines(t *testing.T, message string) (found []map[string]any) {
 func TestQueueLogsEachAttempt(t *testing.T) {
 	t.Parallel()
 	log := new(logText)
-	q, err := NewQueue(QueueOptions{
+	q := patientQueue(t, QueueOptions{
 		Config: config.Queue{Retry: []time.Duration{0, time.Millisecond}}, Name: "shop",
 		Store:  redistest.Public(redistest.Open(t, config.Redis{URL: config.Memory})),
 		Logger: slog.New(slog.NewJSONHandler(log, nil)),
@@ -56,7 +56,6 @@ func TestQueueLogsEachAttempt(t *testing.T) {
 			return nil
 		},
 	})
-	require.NoError(t, err)
 	require.False(t, q.Alive(), "it was not started")
 	q.Start(t.Context())
 	t.Cleanup(func() { require.NoError(t, q.Stop(context.Background())) })
@@ -83,7 +82,9 @@ func TestQueueLogsEachAttempt(t *testing.T) {
 		require.Equal(t, "the app answered 502", a["error"])
 	}
 	require.EqualValues(t, 2, log.lines(t, "delivery.failed")[0]["attempts"])
+	log.mu.Lock()
 	require.NotContains(t, log.b.String(), "not to be told")
+	log.mu.Unlock()
 
 	q.began.Store(time.Now().Add(-time.Hour).UnixMilli())
 	require.True(t, q.Alive(), "the store answered a moment ago")
