@@ -49,13 +49,13 @@ func deadEvents(t *testing.T, s *server, n int) {
 			req.Header.Set("X-Colour", "green")
 			resp, _ := do(t, req)
 			return resp.StatusCode == http.StatusOK
-		}, 10*time.Second, time.Millisecond)
+		}, time.Minute, time.Millisecond)
 	}
 	require.Eventually(t, func() bool {
 		var list deadList
 		s.adminJSON("/webhooks/dead?name=shop&limit=1000", &list)
 		return len(list.Items) == n
-	}, 10*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 }
 
 func TestAdminShowsWhatAQueueHolds(t *testing.T) {
@@ -125,7 +125,7 @@ func TestAdminShowsWhatAQueueHolds(t *testing.T) {
 		require.Eventually(t, func() bool {
 			s.adminJSON("/webhooks/explain?id=evt_1", &known)
 			return strings.Contains(strings.Join(known.Gateways[0].Says, "\n"), "in the queue no more")
-		}, 10*time.Second, time.Millisecond)
+		}, time.Minute, time.Millisecond)
 	})
 }
 
@@ -182,7 +182,7 @@ func TestAdminMovesWhatARenamedDeliverLeft(t *testing.T) {
 		down.answer(http.StatusOK)
 		_, answer = s.adminPost("/webhooks/dead", `{"name":"shop/new","action":"retry","all":true}`)
 		require.JSONEq(t, `{"count":2}`, answer)
-		require.Eventually(t, func() bool { n, _, _ := down.seen(); return n == before+2 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { n, _, _ := down.seen(); return n == before+2 }, time.Minute, time.Millisecond)
 		_, last, _ := down.seen()
 		require.Equal(t, "new", last.Header.Get("X-Webhook-Deliver"))
 	})
@@ -243,7 +243,7 @@ func TestLesson53_HealthTellsOfAGatewayWhoseQueueDiffers(t *testing.T) {
 		notes, err = client.HGetAll(t.Context(), key).Result()
 		require.NoError(t, err)
 		return len(notes) == 1
-	}, 10*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	for _, note := range notes {
 		lines := strings.Split(note, "\n")
 		require.Equal(t, []string{"videocloud", "audit", "billing"}, lines[3:])

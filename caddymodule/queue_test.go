@@ -141,8 +141,7 @@ func TestQueuePlaceholders(t *testing.T) {
 				"{http.webhook.duplicate}|{http.webhook.error}"
 			site := strings.Replace(queueSite(app, "0s"), "deliver {", "deliver {\nrequest_header X-All \""+all+"\"", 1)
 			s.load("webhooks {\n redis memory\n}", strings.Replace(site, "name queued", "name queued\n"+test.dedup, 1))
-			resp, _ := do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
-			require.Equal(t, http.StatusOK, resp.StatusCode)
+			doQueued(t, s, "evt_1")
 			require.Eventually(t, func() bool { n, _, _ := app.seen(); return n == 1 }, 10*time.Second, time.Millisecond)
 			_, last, _ := app.seen()
 			require.Equal(t, "queued|videocloud|evt_1|video.uploaded|"+test.key+"|false|", last.Header.Get("X-All"))
@@ -156,8 +155,7 @@ func TestQueueDeadIsCounted(t *testing.T) {
 		s, app := newServer(t), newBackend(t)
 		app.Close()
 		s.load(redis, queueSite(app, "0s"))
-		resp, _ := do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
-		require.Equal(t, http.StatusOK, resp.StatusCode)
+		doQueued(t, s, "evt_1")
 		require.Eventually(t, func() bool {
 			_, metrics := s.adminGet("/metrics")
 			return strings.Contains(metrics, `caddy_webhook_queue_depth{queue="queued",state="dead"} 1`) &&

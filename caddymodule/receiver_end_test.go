@@ -103,7 +103,7 @@ func TestLesson50_AQueueWithNobodyBehind(t *testing.T) {
 			require.Eventually(t, func() bool {
 				d, err := q.Depth(t.Context())
 				return err == nil && d.Waiting == 0 && d.InFlight == 0
-			}, 10*time.Second, time.Millisecond)
+			}, time.Minute, time.Millisecond)
 			dead, _, err := q.List(t.Context(), receiver.Selection{}, "", 10)
 			require.NoError(t, err)
 			require.Equal(t, test.dead, len(dead) == 1)
@@ -148,7 +148,7 @@ func TestLesson67_AnAppThatSwitchesTookNothing(t *testing.T) {
 				require.Eventually(t, func() bool {
 					dead, _, err := q.List(t.Context(), receiver.Selection{}, "", 10)
 					return err == nil && len(dead) == 1 && strings.Contains(dead[0].Error, "101")
-				}, 10*time.Second, time.Millisecond)
+				}, time.Minute, time.Millisecond)
 			})
 		})
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
-const patience = 40 * time.Second
+const patience = 2 * time.Minute
 
 // TestLesson36_AKilledGatewayLosesNoQueuedEvent: what was answered 200 reaches the app, though Caddy is killed with
 // events waiting and under way, and Redis after it.
@@ -26,7 +26,7 @@ func TestLesson36_AKilledGatewayLosesNoQueuedEvent(t *testing.T) {
 	app.set(http.StatusOK, make(chan struct{})) // it hangs
 	const events = 60
 	for i := range events {
-		require.Equal(t, http.StatusOK, g.send(fmt.Sprint("evt_", i)))
+		require.Equal(t, http.StatusOK, g.deliver(fmt.Sprint("evt_", i)))
 	}
 	require.Eventually(t, func() bool { begun, _, _ := app.counts(); return begun > 0 }, patience, time.Millisecond)
 	g.kill()
@@ -38,7 +38,7 @@ func TestLesson36_AKilledGatewayLosesNoQueuedEvent(t *testing.T) {
 	require.Eventually(t, func() bool { _, n, _ := app.counts(); return n == events }, patience, 5*time.Millisecond, "an event is lost")
 	_, _, most := app.counts()
 	require.Equal(t, 1, most)
-	require.Equal(t, http.StatusOK, g.send("evt_0"), "a duplicate")
+	require.Equal(t, http.StatusOK, g.deliver("evt_0"), "a duplicate")
 	require.Eventually(t, func() bool {
 		_, out := g.command("stats", "--json")
 		return strings.Contains(out, `"waiting":0`)
@@ -88,7 +88,7 @@ func TestTwoGatewaysOnOneQueue(t *testing.T) {
 		all.Go(func() {
 			for i := w; i < events; i += 8 {
 				for _, g := range []*gateway{one, two} { // each event comes to both
-					if status := g.send(fmt.Sprint("evt_", i)); status != http.StatusOK {
+					if status := g.deliver(fmt.Sprint("evt_", i)); status != http.StatusOK {
 						t.Errorf("answer %d", status)
 					}
 				}
@@ -101,7 +101,7 @@ func TestTwoGatewaysOnOneQueue(t *testing.T) {
 	// Work of the one that dies in the middle is the other's.
 	app.set(http.StatusOK, make(chan struct{}))
 	for i := range 20 {
-		require.Equal(t, http.StatusOK, one.send(fmt.Sprint("evt_late_", i)))
+		require.Equal(t, http.StatusOK, one.deliver(fmt.Sprint("evt_late_", i)))
 	}
 	one.kill()
 	two.kill() // what they have under way hangs for good; answered just before, it would come again
@@ -118,7 +118,7 @@ func TestDeadAndForgotten(t *testing.T) {
 	g := newGateway(t, redis.URL(), app.queue("0s 10ms"), "")
 	app.set(http.StatusTeapot, nil)
 	for _, id := range []string{"evt_1", "evt_2", "evt_3"} {
-		require.Equal(t, http.StatusOK, g.send(id))
+		require.Equal(t, http.StatusOK, g.deliver(id))
 	}
 	var list string
 	require.Eventually(t, func() bool {
@@ -145,14 +145,14 @@ func TestDeadAndForgotten(t *testing.T) {
 	require.Equal(t, 2, status)
 
 	// An event is taken again once it is forgotten.
-	require.Equal(t, http.StatusOK, g.send("evt_1"))
+	require.Equal(t, http.StatusOK, g.deliver("evt_1"))
 	status, out = g.command("forget", "app", "evt_1")
 	require.Zero(t, status, out)
-	require.Equal(t, http.StatusOK, g.send("evt_1"))
+	require.Equal(t, http.StatusOK, g.deliver("evt_1"))
 	require.Eventually(t, func() bool { _, _, most := app.counts(); return most == 2 }, patience, 5*time.Millisecond)
 	status, out = g.command("forget", "app", "--since", "1h")
 	require.Zero(t, status, out)
-	require.Equal(t, http.StatusOK, g.send("evt_3"))
+	require.Equal(t, http.StatusOK, g.deliver("evt_3"))
 	require.Eventually(t, func() bool { app.mu.Lock(); defer app.mu.Unlock(); return app.got["evt_3"] == 2 }, patience, 5*time.Millisecond)
 	status, _ = g.command("forget", "app", "evt_unknown")
 	require.Equal(t, 1, status)
