@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -114,7 +115,11 @@ func (c *consoleAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	operator := who.Account == api.AnyAccount && (who.Role == api.RoleAll || who.Role == api.RoleRead)
 	if r.URL.Path == "/session" && r.Method == http.MethodGet {
-		writeEnvelope(w, http.StatusOK, map[string]any{"account": who.Account, "role": who.Role, "operator": operator})
+		session := map[string]any{"account": who.Account, "role": who.Role, "operator": operator}
+		if !who.Ends.IsZero() {
+			session["endsInSeconds"] = time.Until(who.Ends).Seconds() // the reader's clock may be another
+		}
+		writeEnvelope(w, http.StatusOK, session)
 		return nil
 	}
 	route, ok := consoleRoutes[r.Method+" "+r.URL.Path]

@@ -73,6 +73,25 @@ func TestConsoleRights(t *testing.T) {
 	status, body := s.inside("GET", "session", "one-account", "")
 	require.Equal(t, http.StatusOK, status)
 	require.JSONEq(t, `{"success":true,"data":{"account":"default","role":"all","operator":false}}`, body)
+
+	// Of a key that ends by itself the page knows when.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url("/portal-links"), strings.NewReader(`{"expiresIn":"1h"}`))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer one-account")
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	_, text := read(t, resp)
+	var made struct{ Data struct{ Token string } }
+	require.NoError(t, json.Unmarshal([]byte(text), &made), text)
+	_, body = s.inside("GET", "session", made.Data.Token, "")
+	var session struct {
+		Data struct{ EndsInSeconds float64 }
+	}
+	require.NoError(t, json.Unmarshal([]byte(body), &session))
+	require.Positive(t, session.Data.EndsInSeconds, body)
+	require.LessOrEqual(t, session.Data.EndsInSeconds, 3600.0, body)
 }
 
 // A page of another site can make a browser send a request, but not with the header.

@@ -197,6 +197,7 @@ func TestOnlyOnePlaceAsksByTheClock(t *testing.T) {
 	t.Parallel()
 	allowed := map[string]string{
 		"pages/js/load.js":       "where views ask",
+		"pages/js/api.js":        "the end of a key, which is asked about once",
 		"pages/js/parts.js":      "a word that goes away",
 		"pages/js/views/live.js": "the stream's next try",
 	}
@@ -221,6 +222,37 @@ func TestOnlyOnePlaceAsksByTheClock(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// TestModulesOfTheFirstViewComeInOneRound: the page names all that its first view imports, so that a browser far away does
+// not learn of one module from the other: the page, its modules, where the API is, whose key it is, and the figures are
+// five rounds.
+func TestModulesOfTheFirstViewComeInOneRound(t *testing.T) {
+	t.Parallel()
+	for page, view := range map[string]string{"index.html": "overview.js", "portal/index.html": "webhooks.js"} {
+		text, err := os.ReadFile(path.Join("pages", page))
+		require.NoError(t, err)
+		named := map[string]bool{}
+		for _, found := range regexp.MustCompile(`(?:rel="modulepreload" href|type="module" src)="([^"]+)"`).FindAllStringSubmatch(string(text), -1) {
+			named[path.Join("pages", path.Dir(page), found[1])] = true
+		}
+		seen := map[string]bool{}
+		var read func(module string)
+		read = func(module string) {
+			if seen[module] {
+				return
+			}
+			seen[module] = true
+			require.True(t, named[module], "%s does not name %s", page, module)
+			content, err := os.ReadFile(module)
+			require.NoError(t, err)
+			for _, found := range regexp.MustCompile(`(?m)^import [^;]*from '([^']+)'`).FindAllStringSubmatch(string(content), -1) {
+				read(path.Join(path.Dir(module), found[1]))
+			}
+		}
+		read("pages/js/main.js")
+		read("pages/js/views/" + view)
+	}
 }
 
 // The first view is the page, its styles, and the modules that it needs, the plot's library among them.

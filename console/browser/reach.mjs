@@ -166,6 +166,29 @@ try {
 	await leaving.reload();
 	await leaving.getByText('Open this page by the link that you were given').waitFor();
 
+	step('a link whose time is over while nothing is done');
+	const idle = await open();
+	let sessions = 0;
+	// Its time is over at once, and the key is gone before the page asks whether it is.
+	await idle.route('**/console/api/session', async (r) => {
+		if (sessions++) {
+			await api('DELETE', '/api-keys/' + short.id, undefined, 'customer').catch(() => {});
+			await ended(short.token);
+			return r.continue();
+		}
+		const response = await r.fetch();
+		const answer = await response.json();
+		assert.ok(answer.data.endsInSeconds > 0 && answer.data.endsInSeconds <= 3600, JSON.stringify(answer));
+		answer.data.endsInSeconds = 0;
+		return r.fulfill({ response, json: answer });
+	});
+	const short = await api('POST', '/portal-links', { expiresIn: '1h' }, 'customer');
+	await idle.goto(short.url);
+	await idle.getByText('This link has ended. Ask for a new one').waitFor();
+	assert.equal(await idle.evaluate(() => sessionStorage.length), 0, 'an ended token is kept');
+	await look(idle, 'link-over');
+	await idle.context().close();
+
 	step('a link of a mail');
 	await api('PUT', '/account', { notifyEmail: ['owner@example.com'] }, 'customer');
 	await until('a mail', () => mails.length > 0);

@@ -208,6 +208,8 @@ type Identity struct {
 	Account string
 	// Role is what the key may do.
 	Role Role
+	// Ends is when the key ends by itself; zero where it does not.
+	Ends time.Time
 }
 
 // Identify returns whose key a request carries. The handler is one of [New]. It serves those who answer beside the API and
@@ -218,7 +220,7 @@ func Identify(h http.Handler, r *http.Request) (Identity, error) {
 		return Identity{}, errUnknownKey
 	}
 	who, err := of.identify(r)
-	return Identity{KeyID: who.id, Account: who.account, Role: who.role}, err
+	return Identity{KeyID: who.id, Account: who.account, Role: who.role, Ends: who.ends}, err
 }
 
 // withinWebhook keeps the token of one webhook to what concerns that webhook. What a route does not say it may not.

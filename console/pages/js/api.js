@@ -53,8 +53,20 @@ async function read(response, quiet) {
 	try { body = text ? JSON.parse(text) : null; } catch { /* said below */ }
 	if (response.ok && body?.success) return { data: body.data, text };
 	const problem = new Problem(response.status, body?.error ?? { message: notOurs(response.status) });
-	if (response.status === 401 && !quiet) leave(portal ? 'This link has ended. Ask for a new one where you got it.' : 'The key is not known any more. Log in with another one.');
+	if (response.status === 401 && !quiet) leave(endedWords());
 	throw problem;
+}
+
+const endedWords = () => (portal ? 'This link has ended. Ask for a new one where you got it.' : 'The key is not known any more. Log in with another one.');
+
+// watchEnd asks about the key once its time is over, so that a page that asks nothing by itself says so too.
+let ending = 0;
+function watchEnd(who) {
+	clearTimeout(ending);
+	if (who.endsInSeconds === undefined) return;
+	ending = setTimeout(async () => {
+		try { watchEnd(await whose()); } catch (error) { if (error.status === 401) leave(endedWords()); else watchEnd({ endsInSeconds: 5 }); }
+	}, Math.min(Math.max(who.endsInSeconds * 1000, 0) + 500, 86400000));
 }
 
 const notOurs = (status) => (status === 502 || status === 503 || status === 504
@@ -171,6 +183,7 @@ export async function enter(key) {
 		session.operations = new Set(Object.entries(session.document.paths).flatMap(([path, methods]) => Object.keys(methods).map((m) => `${m.toUpperCase()} ${path}`)));
 		if (who.account === '*' && !session.account) session.account = 'default';
 		session.who = who;
+		watchEnd(who);
 		session.ended = '';
 		keep();
 	} catch (error) {
@@ -188,6 +201,7 @@ export async function enter(key) {
 const whose = () => inside('GET', 'session', undefined, { quiet: true });
 
 export function leave(why = '') {
+	clearTimeout(ending);
 	Object.assign(session, { key: '', who: null, account: '', ended: why });
 	keep();
 	changed();

@@ -36,7 +36,7 @@ function Form({ of, operation, word, send, done }) {
 	const [values, set] = useState(() => ({
 		url: of?.url ?? '', events: of?.events ?? [], description: of?.description ?? '', secret: '', headers: '', filter: of?.filter ?? '',
 		rateLimit: of?.rateLimit ? String(of.rateLimit) : '', maxInFlight: of?.maxInFlight ? String(of.maxInFlight) : '',
-		retry: (of?.retry ?? []).join(' '), timeout: of?.timeout ?? '', ordered: Boolean(of?.ordered), auth: of?.auth?.type ?? '', metadata: Object.entries(of?.metadata ?? {}).map(([k, v]) => `${k}: ${v}`).join('\n'), signing: of?.signing ?? '',
+		retry: (of?.retry ?? []).join(' '), timeout: of?.timeout ?? '', ordered: Boolean(of?.ordered), auth: of?.auth?.type ?? '', paused: false, metadata: Object.entries(of?.metadata ?? {}).map(([k, v]) => `${k}: ${v}`).join('\n'), signing: of?.signing ?? '',
 	}));
 	const [touched, touch] = useState(() => new Set(of ? [] : ['url', 'events']));
 	const [auth, authed] = useState({});
@@ -68,6 +68,7 @@ function Form({ of, operation, word, send, done }) {
 			${simple('retry', 'Retry after', { placeholder: '0s 1m 5m 15m 30m', hint: 'The table of attempts, separated by spaces. Left empty, the server’s.' })}
 			${simple('timeout', 'Timeout', { placeholder: '15s' })}
 			${has('ordered') && html`<label class="check"><input type="checkbox" checked=${values.ordered} onChange=${(e) => change('ordered')(e.target.checked)} /><span>One at a time, in the order of publishing</span></label>${wrong('ordered') && html`<span class="wrong" role="alert">${wrong('ordered')}</span>`}`}
+			${!of && has('status') && html`<label class="check"><input type="checkbox" checked=${values.paused} onChange=${(e) => change('paused')(e.target.checked)} /><span>Start paused: events wait until it is resumed</span></label>`}
 			${has('signing') && html`<${Field} label="Signature" as="select" value=${values.signing} onValue=${change('signing')} wrong=${wrong('signing')} options=${[['', 'by the secret (HMAC)'], ['ed25519', 'by a key pair too (Ed25519)']]} />`}
 			${simple('metadata', 'Metadata', { as: 'textarea', rows: 2, placeholder: 'team: video', hint: 'Notes for programs, one a line, as name: value. Sixteen at most; they are not sent.' })}
 		</div></details>
@@ -93,6 +94,7 @@ function bodyOf(values, touched, auth, of) {
 		} else if (name === 'rateLimit' || name === 'maxInFlight') clear(name, value === '' ? '' : Number(value), '');
 		else if (name === 'retry') clear(name, value.trim() ? value.trim().split(/[\s,]+/) : '', '');
 		else if (name === 'ordered') body.ordered = value;
+		else if (name === 'paused') { if (value) body.status = 'paused'; }
 		else if (name === 'auth') clear(name, value ? { type: value, ...Object.fromEntries(authFields[value].map(([field]) => [field, auth[field]]).filter(([, v]) => v)) } : '', '');
 		else clear(name, value.trim(), '');
 	}

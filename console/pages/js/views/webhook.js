@@ -38,7 +38,7 @@ export default function Webhook({ id }) {
 				<${Listed} from=${deliveries} empty=${html`<${Empty} title=${state ? 'No delivery in this state' : 'No delivery yet'}><p class="muted">${state ? 'Choose another one.' : 'Send a test event to see one.'}</p></${Empty}>`}>${(items) => html`<${Deliveries} items=${items} hideWebhook=${true} />`}</${Listed}></section>
 		</div>
 		${open === 'edit' && html`<${Edit} webhook=${w} close=${close} saved=${(next) => { webhook.set(next); close(); }} />`}
-		${open === 'rotate' && html`<${Rotate} id=${id} close=${close} />`}
+		${open === 'rotate' && html`<${Rotate} webhook=${w} saved=${webhook.set} close=${close} />`}
 		${open === 'replay' && html`<${Replay} webhook=${w} close=${() => { close(); deliveries.reload(); }} />`}
 		${open === 'delete' && html`<${Ask} title="Delete this webhook?" typed=${w.id} word="Delete the webhook" close=${close} does=${async () => { await ask('DELETE', `webhooks/${id}`); go('#/webhooks'); }}>
 			<p>Its waiting deliveries are cancelled. This can’t be taken back.</p></${Ask}>`}`}</${Loaded}>`;
@@ -68,22 +68,34 @@ function Facts({ w }) {
 	</dl>`;
 }
 
-// Rotate sets a new secret, made here or given, which is shown this once.
-function Rotate({ id, close }) {
+// Rotate sets a new secret, made here or given, which is shown this once; or has another key pair made.
+function Rotate({ webhook: { id, signing }, saved, close }) {
+	const [what, choose] = useState('secret');
+	const [pair, tell] = useState('');
 	const [overlap, pick] = useState('24h');
 	const [own, type] = useState('');
 	const [made, show] = useState('');
 	const act = useAct(async () => {
+		if (what === 'pair') {
+			const changed = await ask('PUT', `webhooks/${id}`, { rotateKey: true, ...(overlap && { secretOverlap: overlap }) });
+			saved(changed);
+			return tell(changed.publicKey);
+		}
 		const secret = own || newSecret();
 		await ask('PUT', `webhooks/${id}`, { secret, ...(overlap && { secretOverlap: overlap }) });
 		show(secret);
 	});
+	if (pair) {
+		return html`<${Dialog} title="The key pair was rotated" close=${close}><p>It signs from the next attempt on. Receivers verify with the new public key.</p>
+			<p class="row"><code><${Foreign} text=${pair} /></code><${Copy} text=${pair} /></p><button class="main" onClick=${close}>Done</button></${Dialog}>`;
+	}
 	if (made) {
 		return html`<${Dialog} title="The secret was rotated" close=${close}><p>It signs from the next attempt on. It is shown this once: keep it where the receiver finds it.</p>
 			<p class="row"><code><${Foreign} text=${made} /></code><${Copy} text=${made} /></p><button class="main" onClick=${close}>Done</button></${Dialog}>`;
 	}
 	return html`<${Dialog} title="Rotate the secret" close=${close}><form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
-		<${Field} label="New secret" hint="16 to 256 bytes. Left empty, one is made and shown once." value=${own} onValue=${type} type="password" autocomplete="new-password" />
+		${signing === 'ed25519' && html`<${Field} label="What" as="select" value=${what} onValue=${choose} options=${[['secret', 'The secret'], ['pair', 'The key pair']]} />`}
+		${what === 'secret' && html`<${Field} label="New secret" hint="16 to 256 bytes. Left empty, one is made and shown once." value=${own} onValue=${type} type="password" autocomplete="new-password" />`}
 		<${Field} label="The old one goes on signing for" as="select" value=${overlap} onValue=${pick} options=${[['', 'not at all'], ['1h', 'an hour'], ['24h', 'a day'], ['168h', 'a week']]}
 			hint="As a second value in webhook-signature. The header X-…-Signature has room for one: a receiver that checks it learns the new secret first." />
 		${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
