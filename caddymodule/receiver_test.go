@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -68,6 +69,8 @@ func TestReceiver(t *testing.T) {
 	n, _, _ = app.seen()
 	require.Equal(t, 1, n)
 
+	// The server's line is written after the answer.
+	require.Eventually(t, func() bool { return strings.Contains(s.logged(), `"was_duplicate":true`) }, time.Minute, time.Millisecond)
 	log := s.logged()
 	require.Contains(t, log, `"webhook_name":"shop","event_id":"evt_1","webhook_outcome":"accepted"`)
 	require.Contains(t, log, `"webhook_outcome":"duplicate"`)
