@@ -55,7 +55,9 @@ xcaddy=$(sed -n 's,.*github.com/caddyserver/xcaddy \(v[^ ]*\).*,\1,p' tools/go.m
 
 # The log of the build, which names each package that is compiled; while it is there, it is said now and then how far it is.
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+touch "$log.began"
+trap 'rm -f "$log" "$log.began"' EXIT
+modules=$(go env GOMODCACHE)
 package='^[A-Za-z][^ ]*$'
 (
 	seconds=0
@@ -65,8 +67,10 @@ package='^[A-Za-z][^ ]*$'
 		latest=$(grep "$package" "$log" | tail -n 1)
 		if [ -n "$latest" ]; then
 			say "$seconds s, $(grep -c "$package" "$log") packages compiled, now $latest"
+		elif fetched=$(find "$modules/cache/download" -name '*.zip' -newer "$log.began" 2>/dev/null | wc -l) && [ "$fetched" -gt 0 ]; then
+			say "$seconds s, $((fetched)) modules fetched"
 		else
-			say "$seconds s, fetching what is missing, or linking what is there"
+			say "$seconds s, looking for what is missing, or linking what is there"
 		fi
 	done
 ) &
