@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ const (
 // not overtaken by itself, however slow the machine is: see leasesEnd.
 const childLease = "SENDER_TEST_CHILD_LEASE"
 
+// childSteps names the variable with how many steps of replays such a process makes at most. Without it, as many as there are.
+const childSteps = "SENDER_TEST_CHILD_STEPS"
+
 // child delivers until the process is killed, or its parent has gone.
 func child() {
 	store, err := store.Open(config.Redis{URL: os.Getenv(childStore), Timeout: redistest.Patience}, store.Options{})
@@ -51,6 +55,11 @@ func child() {
 	}
 	b := (&bundle{Sender: s}).quick(lease, time.Second)
 	b.pace = childPace
+	if most, err := strconv.Atoi(os.Getenv(childSteps)); err == nil {
+		steps := &stepping{}
+		steps.allow(most)
+		b.store.Client().AddHook(steps)
+	}
 	if err := b.Start(context.Background()); err != nil {
 		panic(err)
 	}
@@ -80,16 +89,17 @@ func startChild(t *testing.T, storeURL string, environment ...string) (kill func
 	return kill
 }
 
-// leasesEnd has the time of all leases of an account's shard run out, as if the processes that hold them had been gone for long.
-func (b *bundle) leasesEnd(account string) {
+// leasesEnd has the time of all leases of an account's shard run out, as if the processes that hold them had been gone for long. It returns how many
+// there were.
+func (b *bundle) leasesEnd(account string) int {
 	b.t.Helper()
 	shard, err := b.shard(b.t.Context(), account)
 	require.NoError(b.t, err)
 	key, c := b.queue.Tag(shard)+"leases", b.store.Client()
 	members, err := c.ZRange(b.t.Context(), key, 0, -1).Result()
 	require.NoError(b.t, err)
-	require.NotEmpty(b.t, members)
 	for _, member := range members {
 		require.NoError(b.t, c.ZAddXX(b.t.Context(), key, redis.Z{Member: member}).Err())
 	}
+	return len(members)
 }

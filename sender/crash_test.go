@@ -35,7 +35,7 @@ func TestLesson01_KilledInMidAttempt(t *testing.T) {
 	<-under
 	kill()
 	require.Equal(t, StatePending, api.delivery(p).State)
-	api.leasesEnd("default")
+	require.NotZero(t, api.leasesEnd("default"))
 	newBundle(t, store, nil).start()
 	d := api.reaches(p, StateSucceeded)
 	require.Len(t, d.Attempts, 1, "a crash is not an attempt")
@@ -61,7 +61,7 @@ func TestLesson06_Poison(t *testing.T) {
 		kill := startChild(t, server.URL(), childLease+"=1h")
 		<-under
 		kill()
-		api.leasesEnd("default")
+		require.NotZero(t, api.leasesEnd("default"))
 	}
 	newBundle(t, store, once).quick(time.Minute, time.Millisecond).start()
 	d := api.reaches(p, StateFailed)

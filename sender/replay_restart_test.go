@@ -81,9 +81,12 @@ func TestLesson17_ReplayGoesOn(t *testing.T) {
 		r := api.replay(w, ReplayRequest{})
 		require.Equal(t, len(ids), r.Matched)
 		require.Equal(t, replayRunning, r.State)
+		var steps stepping
+		store.Client().AddHook(&steps)
 		for n := range 3 {
 			b := newFast(t, store, nil)
 			b.pace = pace{step: 5, pause: 5 * time.Millisecond, hold: 50 * time.Millisecond}
+			steps.allow(30 * (n + 1)) // 150 deliveries of each process, of which the last are under way when it is stopped
 			require.NoError(t, b.Start(t.Context()))
 			eventually(t, "some of it", func() bool { _, total := got.all(); return total > 100*(n+1) })
 			require.NoError(t, b.Stop(t.Context()))
@@ -92,6 +95,7 @@ func TestLesson17_ReplayGoesOn(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, replayRunning, now.State)
 		require.Less(t, now.Sent, len(ids), "it was stopped in the middle")
+		steps.allow(len(ids))
 		one, _ := newFast(t, store, nil).start(), newFast(t, store, nil).start()
 		now = one.replayed(r.ID)
 		require.Equal(t, replayDone, now.State)
@@ -112,21 +116,23 @@ func TestLesson17_ReplaySurvivesKills(t *testing.T) {
 		n = more
 	}
 	server := redistest.Start(t)
-	store := redistest.Open(t, config.Redis{URL: server.URL()})
+	store := redistest.Open(t, config.Redis{URL: server.URL(), Timeout: redistest.Patience})
 	var got tally
 	api := newBundle(t, store, func(o *Options) { o.Config.DeliverOff = true })
 	w, ids := api.failing(newHandler(t, &got), n)
 	r := api.replay(w, ReplayRequest{})
 	const kills = 2
 	for k := range kills {
-		kill := startChild(t, server.URL())
+		most := n / (kills + 1) / childPace.step * 6 / 5 // a fifth more than is waited for, so that it dies with deliveries under way
+		kill := startChild(t, server.URL(), childLease+"=1h", childSteps+"="+strconv.Itoa(most))
 		eventually(t, "some of it", func() bool { _, total := got.all(); return total > n/(kills+1)*(k+1) })
 		kill()
+		api.leasesEnd("default")
 		now, err := api.Replay(t.Context(), "default", r.ID)
 		require.NoError(t, err)
 		require.Equal(t, replayRunning, now.State, "killed in the middle")
 	}
-	startChild(t, server.URL())
+	startChild(t, server.URL(), childLease+"=1h")
 	now := api.replayed(r.ID)
 	require.Equal(t, replayDone, now.State)
 	require.Equal(t, n, now.Sent)
