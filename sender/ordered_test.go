@@ -26,7 +26,7 @@ func TestOrderedWhileSendersAreKilled(t *testing.T) {
 	const senders, events = 3, 90
 	kills := make([]func(), senders)
 	for i := range kills {
-		kills[i] = startChild(t, server.URL())
+		kills[i] = startChild(t, server.URL(), childLease+"=3s")
 	}
 	var want []string
 	var last Published
@@ -35,7 +35,7 @@ func TestOrderedWhileSendersAreKilled(t *testing.T) {
 		want = append(want, last.ID)
 		if n%15 == 14 {
 			kills[n/15%senders]()
-			kills[n/15%senders] = startChild(t, server.URL())
+			kills[n/15%senders] = startChild(t, server.URL(), childLease+"=3s")
 		}
 	}
 	api.reaches(last, StateSucceeded)
@@ -80,7 +80,7 @@ func TestOrderedWhileTheStoreIsKilled(t *testing.T) {
 	require.NoError(t, err)
 	kills := make([]func(), senders)
 	for i := range kills {
-		kills[i] = startChild(t, server.URL())
+		kills[i] = startChild(t, server.URL(), childLease+"=3s")
 	}
 	var want []string
 	publish := func(id string) (p Published) {
@@ -115,7 +115,7 @@ func TestOrderedWhileTheStoreIsKilled(t *testing.T) {
 		}
 		server.Up()
 		if round%3 > 0 {
-			kills[which] = startChild(t, server.URL())
+			kills[which] = startChild(t, server.URL(), childLease+"=3s")
 		}
 		if round%2 == 0 {
 			close(answers[held])

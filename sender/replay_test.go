@@ -345,6 +345,7 @@ func TestReplayFindsFewAmongMany(t *testing.T) {
 	b.start()
 	b.fill(3000)
 	eventually(t, "delivered", func() bool { _, total := got.all(); return total == 3000 })
+	b.rests("default")
 	b.disable(w)
 	failed := b.fill(1)
 	b.update(w, WebhookUpdate{Status: ptr(StatusActive)})

@@ -72,7 +72,7 @@ func TestSecretOverlap(t *testing.T) {
 		}
 		requireSigned(t, deliver(), made)
 		const second, third = "second_webhook_secret", "third_webhook_secret"
-		b.update(w, WebhookUpdate{Secret: ptr(second), SecretOverlap: time.Second})
+		b.update(w, WebhookUpdate{Secret: ptr(second), SecretOverlap: 10 * time.Minute})
 		requireSigned(t, deliver(), second, made)
 		b.update(w, WebhookUpdate{Change: func(to *Webhook) error { to.Description = "nothing to do with it"; return nil }})
 		requireSigned(t, deliver(), second, made)

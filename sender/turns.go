@@ -70,7 +70,7 @@ func (s *Sender) inTurns(ctx context.Context, account string, step func() (more 
 	for more := true; more; {
 		end, err := s.turns.take(ctx, account)
 		if err != nil {
-			return s.unavailable("read", err)
+			return &Error{Code: CodeUnavailable, Message: "this was given up before its turn to read came; try again", Err: err} // no failure of the store's
 		}
 		began, ends := time.Now(), time.AfterFunc(turnAtMost, end)
 		more, err = step()
