@@ -35,7 +35,7 @@ func twoApps(up, down *backend, second string) string {
 	}`, testSecret, at(up), second, at(down))
 }
 
-// deadEvents sends events and waits until all are dead at the app that is down.
+// deadEvents sends events, each when the one before is dead at the app that is down, and in a millisecond of its own.
 func deadEvents(t *testing.T, s *server, n int) {
 	t.Helper()
 	for i := range n {
@@ -50,12 +50,12 @@ func deadEvents(t *testing.T, s *server, n int) {
 			resp, _ := do(t, req)
 			return resp.StatusCode == http.StatusOK
 		}, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool {
+			var list deadList
+			s.adminJSON("/webhooks/dead?name=shop&limit=1000", &list)
+			return len(list.Items) == i+1 && time.Now().UnixMilli() > list.Items[i].Received.UnixMilli()
+		}, time.Minute, time.Millisecond)
 	}
-	require.Eventually(t, func() bool {
-		var list deadList
-		s.adminJSON("/webhooks/dead?name=shop&limit=1000", &list)
-		return len(list.Items) == n
-	}, time.Minute, time.Millisecond)
 }
 
 func TestAdminShowsWhatAQueueHolds(t *testing.T) {
