@@ -15,6 +15,18 @@ import (
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
+// The stages of a request, in the order of the work, and the files that hold them:
+//
+//	allow     its method and where it comes from      sources.go
+//	read      its body, within bounds                 body.go, unfinished.go
+//	verify    its signature; set-up requests          verifier.go, credentials.go
+//	identify  which event it is                       identity.go
+//	claim     nobody else has it                      claims.go (the [Store]), claims_memory.go, claims_redis.go, claims_guard.go
+//	forward   to the app, and settle the claim        forward.go, recorder.go
+//	enqueue   instead of both: claimed and stored     enqueue.go, queue_accept.go
+//
+// What is refused on the way is in refusal.go, what is told of it in outcome.go.
+
 // Next is the handler behind the receiver.
 type Next func(http.ResponseWriter, *http.Request) error
 

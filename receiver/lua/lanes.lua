@@ -11,5 +11,5 @@ local function make_lane(lane, root)
   -- The app's own limits count, not a window.
   call('HSET', base .. 'conf:' .. lane, 'st', 'active', 'fix', '1', 'w', '1000000', 'fl', '0')
   if call('GET', root .. 'order') == '1' then set_order(lane, true) end
-  call('SADD', root .. 'delivers', base) -- for those that a configuration forgets, see deliveries.go
+  call('SADD', root .. 'delivers', base) -- for those that a configuration forgets, see queue_deliveries.go
 end
