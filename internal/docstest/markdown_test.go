@@ -27,7 +27,7 @@ type block struct {
 //	output [eventually]      what the block before printed; with eventually, it is run again until it does
 //	logged                   lines that a program in the background prints
 //	background <port...>     leave it running, and go on when it listens there
-//	stop                     end what runs in the background; stands alone
+//	stop [port]              end what runs in the background, or only what listens there; stands alone
 //	file <name>              save it under that name
 //	adapt                    a Caddyfile for adapting only
 //	verify                   a function that verifies a signature; the test calls it

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -71,8 +72,9 @@ type system struct {
 
 type process struct {
 	*exec.Cmd
-	out  *output
-	done chan struct{}
+	ports []string // those of the page on which it listens
+	out   *output
+	done  chan struct{}
 }
 
 // documented are the ports that the pages name.
@@ -97,7 +99,7 @@ func newSystem(t *testing.T) *system {
 		"XDG_CONFIG_HOME="+filepath.Join(s.dir, "config"),
 		"PYTHONDONTWRITEBYTECODE=1",
 	)
-	t.Cleanup(s.stop)
+	t.Cleanup(func() { s.stop() })
 	return s
 }
 
@@ -156,7 +158,7 @@ func (s *system) run(name string, args ...string) (string, error) {
 // start leaves a command running until the page stops it or ends, and waits until it listens.
 func (s *system) start(ports []string, name string, args ...string) {
 	s.t.Helper()
-	p := &process{Cmd: exec.Command(name, args...), out: new(output), done: make(chan struct{})}
+	p := &process{Cmd: exec.Command(name, args...), ports: ports, out: new(output), done: make(chan struct{})}
 	p.Dir, p.Env, p.Stdout, p.Stderr = s.dir, s.env, p.out, p.out
 	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the shell and its children
 	require.NoError(s.t, p.Start())
@@ -176,9 +178,14 @@ func (s *system) start(ports []string, name string, args ...string) {
 	}
 }
 
-// stop ends what runs in the background.
-func (s *system) stop() {
+// stop ends what runs in the background, or only what listens on one of the ports named.
+func (s *system) stop(ports ...string) {
+	var left []*process
 	for _, p := range s.started {
+		if len(ports) > 0 && !slices.ContainsFunc(p.ports, func(port string) bool { return slices.Contains(ports, port) }) {
+			left = append(left, p)
+			continue
+		}
 		_ = syscall.Kill(-p.Process.Pid, syscall.SIGINT)
 		select {
 		case <-p.done:
@@ -190,7 +197,7 @@ func (s *system) stop() {
 			s.t.Logf("%v printed:\n%s", p.Args, p.out)
 		}
 	}
-	s.started = nil
+	s.started = left
 }
 
 // logged is what the programs in the background have printed so far.
