@@ -211,10 +211,6 @@ func (m *Memory) drop(c *Claim) {
 	}
 }
 
-// finishedLease is the lease of claims that were finished: what somebody else's claim gets again that their
-// writing back meets.
-const finishedLease = 2 * time.Minute
-
 // finished returns up to n events that are done, as claims whose TTL is what is left of it.
 func (m *Memory) finished(n int) []*Claim {
 	now := m.now()
@@ -231,7 +227,6 @@ func (m *Memory) finished(n int) []*Claim {
 			}
 			c := &Claim{ID: k, Digest: e.other, token: e.token, At: time.Unix(int64(e.at), 0),
 				Signed: e.mode == modeSigned || e.mode == modeSignedOnly,
-				Lease:  finishedLease,
 				TTL:    time.Duration(e.expires-now.UnixMilli()) * time.Millisecond}
 			if e.mode == modeDigest {
 				c.ID, c.Digest = Key{}, k

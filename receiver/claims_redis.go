@@ -119,7 +119,7 @@ func (r *remote) do(kind opKind, c *Claim, lifetime time.Duration) (State, error
 	r.prepare(c)
 	o := ops.Get().(*op)
 	*o = op{call: call{at: time.Now(), ready: o.ready}, kind: kind, id: c.redis.id, digest: c.redis.digest, held: c.redis.held,
-		ms: max(1, lifetime.Milliseconds()), lease: max(1, c.Lease.Milliseconds())}
+		ms: max(1, lifetime.Milliseconds())}
 	r.trips.run(o)
 	state, err := o.state, o.err
 	if !o.lost {

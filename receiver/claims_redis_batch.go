@@ -30,7 +30,7 @@ type op struct {
 	call
 	kind             opKind
 	id, digest, held string // the claim's keys, and what they hold while its event is in work
-	ms, lease        int64
+	ms               int64  // to remember a finished event, or the lease
 
 	state State
 }
@@ -94,9 +94,6 @@ func (b *batch) command(ctx context.Context, name, script string) *redis.Cmd {
 		args = append(args, &o.held)
 		if o.kind != opRelease {
 			args = append(args, &o.ms)
-		}
-		if o.kind == opDone {
-			args = append(args, &o.lease)
 		}
 	}
 	b.args = args

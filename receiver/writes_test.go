@@ -94,7 +94,7 @@ func TestLesson64_ScriptsOfTheReceiverAreBounded(t *testing.T) {
 		c.mark()
 		keys := acceptClaim{}
 		keys.id, keys.digest, keys.held = c.inRedis(q.tag, stateDone)
-		ops = append(ops, &op{kind: opDone, id: keys.id, digest: keys.digest, held: keys.held, ms: 1000, lease: 1000})
+		ops = append(ops, &op{kind: opDone, id: keys.id, digest: keys.digest, held: keys.held, ms: 1000})
 	}
 	writes := writesOf(t, client, func() { b.carry(t.Context(), ops[:b.most(ops)]) })
 	require.NoError(t, b.cmd.Err())

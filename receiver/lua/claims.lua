@@ -3,8 +3,8 @@
 --
 -- KEYS: two for each call, in its order: that of the event's ID and that of its digest, see keys.lua.
 -- ARGV[1…4] how many calls release, finish, renew and claim; then, in this order, what the keys hold while the event is
---   in work (its state "w" and the claim's value) of each call, after it for each to finish the ms to remember it and its
---   lease in ms, for each to renew or to claim its lease in ms.
+--   in work (its state "w" and the claim's value) of each call, after it for each to finish the ms to remember it, for each to
+--   renew or to claim its lease in ms.
 -- Returns one character for each claim: "0" claimed, "1" in work elsewhere, "2" done before.
 --
 -- What was settled is free, or known, for the claims behind it. Events are given back first: that succeeds even where Redis
@@ -15,15 +15,11 @@
 local call = redis.call
 local key, arg = 1, 5
 
--- A free key is written too, for the app did finish the event.
-local function finish(key, held, done, px, lease)
-  -- One command where nothing came between, which is nearly always.
-  local found = call('SET', key, done, 'XX', 'GET', 'PX', px)
-  if not found then
+-- A free key is written too, for the app did finish the event. Somebody else's keeps what it holds and its time.
+local function finish(key, held, done, px)
+  local found = call('GET', key)
+  if not found or found == held then
     call('SET', key, done, 'PX', px)
-  elseif found ~= held and found ~= done then
-    -- Somebody else's: put it back as it was, with a whole lease or time to be remembered.
-    call('SET', key, found, 'PX', string.byte(found) == DONE and px or lease)
   end
 end
 
@@ -58,8 +54,8 @@ for _ = 1, tonumber(ARGV[1]) do
   key, arg = key + 2, arg + 1
 end
 for _ = 1, tonumber(ARGV[2]) do
-  own(finish, ARGV[arg], 'd' .. string.sub(ARGV[arg], 2), ARGV[arg + 1], ARGV[arg + 2])
-  key, arg = key + 2, arg + 3
+  own(finish, ARGV[arg], 'd' .. string.sub(ARGV[arg], 2), ARGV[arg + 1])
+  key, arg = key + 2, arg + 2
 end
 for _ = 1, tonumber(ARGV[3]) do
   own(renew, ARGV[arg], ARGV[arg + 1])
