@@ -3,14 +3,11 @@ package sender_test
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,72 +21,6 @@ import (
 )
 
 const keyOfConfiguration = "key-of-the-configuration"
-
-// link passes connections on to a Redis, until it is cut.
-type link struct {
-	mu    sync.Mutex
-	cut   bool
-	conns []net.Conn
-}
-
-// set cuts the link, with all connections that there are, or mends it.
-func (l *link) set(cut bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.cut = cut; cut {
-		for _, c := range l.conns {
-			_ = c.Close()
-		}
-		l.conns = nil
-	}
-}
-
-// join passes on what two connections say, unless the link is cut.
-func (l *link) join(client, server net.Conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.conns = append(l.conns, client, server)
-	return !l.cut
-}
-
-func newLink(t *testing.T, upstream string) (*link, config.Redis) {
-	t.Helper()
-	l := &link{}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var all sync.WaitGroup
-	pass := func(client net.Conn) {
-		defer client.Close()
-		server, err := net.Dial("tcp", upstream)
-		if err != nil {
-			return
-		}
-		defer server.Close()
-		if !l.join(client, server) {
-			return
-		}
-		all.Go(func() {
-			defer client.Close()
-			_, _ = io.Copy(client, server)
-		})
-		_, _ = io.Copy(server, client)
-	}
-	all.Go(func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { pass(c) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		l.set(true)
-		all.Wait()
-	})
-	return l, config.Redis{URL: "redis://" + listener.Addr().String() + "/0", Timeout: redistest.Patience}
-}
 
 // asking counts how often the store is asked for a key, and how often it still has one though it was deleted.
 type asking struct {
@@ -156,9 +87,9 @@ func (p *process) answers(key string, status int) {
 func TestADeletedKeyIsRefusedByAProcessThatWasCutOff(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	l, linked := newLink(t, server.Addr())
+	link := redistest.NewProxy(t, server)
 	near := newProcess(t, config.Redis{URL: server.URL(), Timeout: redistest.Patience})
-	far := newProcess(t, linked)
+	far := newProcess(t, config.Redis{URL: link.URL(), Timeout: redistest.Patience})
 	id, value := near.makeKey("all")
 	_, other := near.makeKey("read")
 	for _, p := range []*process{near, far} {
@@ -174,7 +105,7 @@ func TestADeletedKeyIsRefusedByAProcessThatWasCutOff(t *testing.T) {
 		require.Zero(t, p.service.stale.Load(), "the first question after the deletion is the last that is needed")
 	}
 
-	l.set(true)
+	link.Cut()
 	require.Equal(t, 503, far.do(keyOfConfiguration, "DELETE", "/api-keys/"+id, "").Code, "it can't delete it")
 	near.answers(value, 200)
 	require.Equal(t, 200, near.do(keyOfConfiguration, "DELETE", "/api-keys/"+id, "").Code)
@@ -186,7 +117,7 @@ func TestADeletedKeyIsRefusedByAProcessThatWasCutOff(t *testing.T) {
 	for range 20 {
 		require.Equal(t, 503, far.do(value, "GET", "/webhooks", "").Code, "it can't know")
 	}
-	l.set(false)
+	link.Mend()
 	far.answers(other, 200)
 	refused(far)
 

@@ -1,12 +1,8 @@
 package sender
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
-	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -85,97 +81,14 @@ func TestLesson04_StoreRefusesWrites(t *testing.T) {
 	})
 }
 
-// lossy passes connections on to a Redis. Of the answers to requests that hold a word it swallows the first, and hangs up.
-type lossy struct {
-	mu   sync.Mutex
-	word []byte
-	lost int
-}
-
-func (l *lossy) lose(word string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.word = []byte(word)
-}
-
-func (l *lossy) takes(request []byte) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.word == nil || !bytes.Contains(request, l.word) {
-		return false
-	}
-	l.word = nil
-	l.lost++
-	return true
-}
-
-func newLossy(t *testing.T, upstream string) (*lossy, string) {
-	t.Helper()
-	l := &lossy{}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var all sync.WaitGroup
-	pass := func(client net.Conn) {
-		defer client.Close()
-		server, err := net.Dial("tcp", upstream)
-		if err != nil {
-			return
-		}
-		defer server.Close()
-		swallow := make(chan struct{})
-		all.Go(func() {
-			defer client.Close()
-			answer := make([]byte, 64<<10)
-			for {
-				n, err := server.Read(answer)
-				select {
-				case <-swallow:
-					return // it has done what it was asked to, and nobody hears of it
-				default:
-				}
-				if _, werr := client.Write(answer[:n]); err != nil || werr != nil {
-					return
-				}
-			}
-		})
-		request := make([]byte, 1<<20)
-		for {
-			n, err := client.Read(request)
-			if l.takes(request[:n]) {
-				close(swallow)
-				_, _ = server.Write(request[:n])
-				_, _ = io.Copy(io.Discard, client) // until the client is hung up on
-				return
-			}
-			if _, werr := server.Write(request[:n]); err != nil || werr != nil {
-				return
-			}
-		}
-	}
-	all.Go(func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { pass(c) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		all.Wait()
-	})
-	return l, "redis://" + listener.Addr().String() + "/0"
-}
-
 // TestLostAnswers: where Redis did what it was asked to but its answer was lost, the client asks again, and what was
 // done stays done once.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	direct := redistest.Open(t, config.Redis{URL: server.URL()})
-	l, url := newLossy(t, server.Addr())
-	store, err := redisstore.Open(config.Redis{URL: url}, "", nil)
+	link := redistest.NewProxy(t, server)
+	store, err := redisstore.Open(config.Redis{URL: link.URL()}, "", nil)
 	require.NoError(t, err)
 	b := newBundle(t, store, nil)
 	t.Cleanup(func() { _ = store.Close() }) // before the proxy ends
@@ -187,7 +100,7 @@ func TestLostAnswers(t *testing.T) {
 	warm.publishes("warm", Event{ID: "warm"})
 	require.NoError(t, warm.DeleteWebhook(t.Context(), "default", x.ID))
 
-	l.lose("/registered-once")
+	link.Lose("/registered-once")
 	w, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: "http://127.0.0.1:1/registered-once", Events: []string{"*"}}})
 	require.NoError(t, err)
 	items, _, err := b.ListWebhooks(t.Context(), "default", "", 0)
@@ -195,7 +108,7 @@ func TestLostAnswers(t *testing.T) {
 	require.Len(t, items, 1)
 	require.Equal(t, w, items[0])
 
-	l.lose("published once")
+	link.Lose("published once")
 	p := b.publish(`{"what":"published once"}`)
 	require.False(t, p.Duplicate)
 	list, _, err := b.Deliveries(t.Context(), "default", w.ID, DeliveryFilter{})
@@ -204,23 +117,23 @@ func TestLostAnswers(t *testing.T) {
 	require.Equal(t, p.ID, list[0].EventID)
 	require.Equal(t, p.Deliveries[0].ID, list[0].ID)
 
-	l.lose("published with an ID")
+	link.Lose("published with an ID")
 	given := b.publishes("default", Event{ID: "given", Data: json.RawMessage(`{"what":"published with an ID"}`)})
 	require.Len(t, given.Deliveries, 1)
 	list, _, err = b.Deliveries(t.Context(), "default", w.ID, DeliveryFilter{})
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 
-	l.lose("/updated-once")
+	link.Lose("/updated-once")
 	w, err = b.UpdateWebhook(t.Context(), "default", w.ID, WebhookUpdate{Change: func(to *Webhook) error { to.URL = "http://127.0.0.1:1/updated-once"; return nil }, Secret: ptr(first16), SecretOverlap: time.Hour})
 	require.NoError(t, err)
 	require.Equal(t, w, b.hook(w))
 
-	l.lose(laneOf(w.ID) + "\r\n$7\r\ndefault\r\n") // of the deletion, which names lane and account
+	link.Lose(laneOf(w.ID) + "\r\n$7\r\ndefault\r\n") // of the deletion, which names lane and account
 	require.NoError(t, b.DeleteWebhook(t.Context(), "default", w.ID))
 	_, err = b.Webhook(t.Context(), "default", w.ID)
 	require.ErrorIs(t, err, errNotFound)
-	require.Equal(t, 5, l.lost, "all those answers were lost")
+	require.Equal(t, 5, link.Lost(), "all those answers were lost")
 }
 
 // TestCancelledPublisher: a publisher that gives up gets an error, and its retry finds out.
