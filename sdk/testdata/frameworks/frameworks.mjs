@@ -1,5 +1,5 @@
-// Runs one example of docs/raw-body.md: node frameworks.mjs <name> <file>
-import assert from 'node:assert/strict';
+// Runs one example of docs/raw-body.md, and prints what it answers to a right signature, a wrong one, none, and a right one over a body that
+// is not said to be JSON: node frameworks.mjs <name> <file>
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 
@@ -8,7 +8,7 @@ const example = await import(file);
 // Not what JSON.stringify would write.
 const body = '{ "event":"video.uploaded",  "data":{"n":1.0,"s":"\\u00e9/"} }';
 const sign = (secret) => createHmac('sha256', secret).update(body).digest('hex');
-const headers = (signature) => ({ 'Content-Type': 'application/json', ...(signature && { 'X-VideoCloud-Signature': signature }) });
+const headers = (signature, type = 'application/json') => ({ 'Content-Type': type, ...(signature && { 'X-VideoCloud-Signature': signature }) });
 
 const send = {
   async express() {
@@ -24,11 +24,14 @@ const send = {
     return [async (h) => (await example.app.request('/webhooks', { method: 'POST', headers: h, body })).status, () => {}];
   },
   async next() {
-    return [async (h) => (await example.POST(new Request('http://a.example/webhooks', { method: 'POST', headers: h, body }))).status, () => {}];
+    const answer = (h) => example.POST(new Request('http://a.example/webhooks', { method: 'POST', headers: h, body }));
+    // What a route throws, Next.js answers with 500.
+    return [async (h) => (await answer(h).catch(() => ({ status: 500 }))).status, () => {}];
   },
 };
 const [status, close] = await send[name]();
-assert.equal(await status(headers(sign('your_webhook_secret'))), 200);
-assert.equal(await status(headers(sign('another_secret'))), 401);
-assert.equal(await status(headers()), 401);
+const right = sign('your_webhook_secret');
+const answers = [];
+for (const h of [headers(right), headers(sign('another_secret')), headers(), headers(right, 'text/plain')]) answers.push(await status(h));
+console.log(answers.join(' '));
 close();
