@@ -64,7 +64,7 @@ func walks() []string {
 	if os.Getenv("CONSOLE_PICTURES") != "" {
 		return []string{"pictures.mjs"}
 	}
-	return []string{"walk.mjs", "actions.mjs", "fields.mjs", "gateways.mjs", "reach.mjs", "markup.mjs"}
+	return []string{"walk.mjs", "actions.mjs", "fields.mjs", "gateways.mjs", "reach.mjs", "markup.mjs", "rows.mjs"}
 }
 
 // browserModules fetches what drives the browser.

@@ -124,7 +124,7 @@ try {
 				await page.getByLabel('URL', { exact: true }).fill('https://hooks.acme.example.com/videocloud');
 				await page.locator('.types').waitFor();
 			}
-			if (name === 'webhooks') await page.locator('.spark rect.ok').nth(47 * endpoints.length).waitFor({ state: 'attached' });
+			if (name === 'webhooks') await page.locator('.spark path.ok[d*="v"]').nth(endpoints.length - 1).waitFor({ state: 'attached' });
 			await picture(page, `${name}-${scheme}`);
 		}
 		await visit(page, '/live');

@@ -30,6 +30,10 @@ export function useLoad(ask, deps, every = 0) {
 	return { data: now.data, partial: now.partial, error: now.error, reload: useCallback(() => again({ regular: false }), []), set: (data) => { age.current++; set({ key, data }); } };
 }
 
+// most is how many rows a list shows at once. Behind them stands the next sheet: what a browser holds of ten thousand rows is
+// no more than what it holds of these.
+export const most = 200;
+
 // usePages reads a list page by page. Only a missing cursor ends it: a page may be short, even empty, so a few empty ones
 // are passed over before the reader is asked to go on. Asked again, what was there stays until the first page is.
 export function usePages(ask, deps) {
@@ -37,27 +41,52 @@ export function usePages(ask, deps) {
 	const [turn, again] = useState(0);
 	const run = useRef(0);
 	const key = JSON.stringify(deps);
-	const now = state.key === key ? state : { items: [], loading: true };
-	const read = async (items, cursor, mine) => {
-		set((s) => ({ ...(s.key === key ? s : { key, items, cursor }), loading: true, error: undefined }));
+	const now = state.key === key ? state : { items: [], starts: [{ row: 1 }], loading: true };
+	// read adds to a sheet until it has so many rows. Starts are where the sheets up to this one begin.
+	const read = async (to, { items, cursor, starts, turned }, mine) => {
+		set((s) => ({ ...(s.key === key ? s : { key, items, cursor, starts }), loading: true, error: undefined }));
 		try {
-			for (let empty = 0; empty < 5; empty++) {
+			for (let empty = 0; empty < 5;) {
 				const page = await ask(cursor);
 				if (mine !== run.current) return;
 				items = [...items, ...page.items];
 				cursor = page.nextCursor;
-				if (!cursor || page.items.length) break;
+				if (!cursor || items.length >= to) break;
+				empty = page.items.length ? 0 : empty + 1;
 			}
-			set({ key, items, cursor, loading: false });
+			set({ key, items, cursor, starts, turned, loading: false });
 		} catch (error) {
-			if (mine === run.current) set((s) => ({ ...s, loading: false, error }));
+			if (mine === run.current) set((s) => ({ ...s, loading: false, error, retry: () => read(to, { items, cursor, starts, turned }, mine) }));
 		}
 	};
 	useEffect(() => {
-		read([], undefined, ++run.current);
+		read(1, { items: [], starts: [{ row: 1 }] }, ++run.current);
 		return () => { run.current++; };
 	}, [...deps, turn]);
-	return { ...now, more: () => read(now.items, now.cursor, run.current), reload: () => again((n) => n + 1) };
+	const { row } = now.starts.at(-1);
+	const full = now.items.length >= most;
+	const sheet = (to, starts, turned = starts) => () => read(to, { items: [], cursor: starts.at(-1).cursor, starts, turned }, run.current);
+	return {
+		...now, row, reload: () => again((n) => n + 1),
+		// What was changed in a sheet leaves its reader there.
+		reread: sheet(Math.max(1, now.items.length), now.starts, now.turned),
+		more: now.cursor && !full && (() => read(now.items.length + 1, now, run.current)),
+		next: now.cursor && full && sheet(1, [...now.starts, { cursor: now.cursor, row: row + now.items.length }]),
+		previous: now.starts.length > 1 && sheet(row - now.starts.at(-2).row, now.starts.slice(0, -1)),
+	};
+}
+
+// useSheets shows a list that is there as a whole in the same way.
+export function useSheets(all, deps) {
+	const [at, set] = useState({ first: 0 });
+	const key = JSON.stringify(deps);
+	const wanted = at.key === key ? at.first : 0;
+	const first = Math.min(wanted, Math.floor(Math.max(0, all.length - 1) / most) * most);
+	const turn = (to) => () => set({ key, first: to, turned: {} });
+	return {
+		items: all.slice(first, first + most), row: first + 1, total: all.length, turned: at.key === key ? at.turned : undefined,
+		next: first + most < all.length && turn(first + most), previous: first > 0 && turn(first - most),
+	};
 }
 
 // useAct runs what a button does, once at a time, and keeps what went wrong.

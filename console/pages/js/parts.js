@@ -1,6 +1,6 @@
 // What views are put together from. Every value reaches the page as text.
 import { html, useState, useEffect, useRef } from '../vendor/htm-preact.js';
-import { ago, exact, visible } from './text.js';
+import { ago, count, exact, visible } from './text.js';
 import { useAct } from './load.js';
 
 export { html };
@@ -36,20 +36,37 @@ export function Loaded({ from, lines, children }) {
 	return html`${from.error && html`<${Wrong} error=${from.error} again=${from.reload} />`}${children(from.data)}`;
 }
 
-// Listed shows what usePages has.
+// Listed shows what usePages or useSheets has. Another sheet begins where it can be read: the focus goes there.
 export function Listed({ from, empty, children }) {
-	if (!from.items.length && from.error) return html`<${Wrong} error=${from.error} again=${from.reload} />`;
-	if (!from.items.length && from.loading) return html`<div class="card flush"><${Skeleton} lines=${6} /></div>`;
-	if (!from.items.length && !from.cursor) return empty;
-	return html`<div class="stack">
-		${from.items.length > 0 && html`<div class="card flush">${children(from.items)}</div>`}
-		${from.error && html`<${Wrong} error=${from.error} again=${from.more} />`}
-		<div class="row between small muted" aria-live="polite">
-			<span>${from.items.length.toLocaleString()} shown${from.cursor ? '' : from.items.length > 20 ? ', that is all' : ''}</span>
-			${from.cursor && !from.error && html`<button disabled=${from.loading} onClick=${from.more}>${from.loading ? 'Loading…' : from.items.length ? 'Load more' : 'Search further'}</button>`}
+	const top = useRef(null);
+	useEffect(() => {
+		if (!from.turned) return;
+		top.current.scrollIntoView();
+		top.current.focus({ preventScroll: true });
+	}, [from.turned]);
+	const { items, row, cursor, error, loading, total } = from;
+	if (!items.length && !from.previous) {
+		if (error) return html`<${Wrong} error=${error} again=${from.retry} />`;
+		if (loading) return html`<div class="card flush"><${Skeleton} lines=${6} /></div>`;
+		if (!cursor) return empty;
+	}
+	const last = row + items.length - 1;
+	const said = `${row > 1 ? `${count(row)} to ` : ''}${count(last)} shown${total > items.length ? ` of ${count(total)}` : ''}${!cursor && total === undefined && last > 20 ? ', that is all' : ''}`;
+	const turns = html`${from.previous && html`<button ...${busy(loading, from.previous)}>Previous rows</button>`}`;
+	return html`<div class="stack sheet" ref=${top} tabindex="-1" role="group" aria-label=${`Rows from ${row}`}>
+		${from.previous && html`<div class="row between small muted"><span>Rows from ${count(row)}</span><div class="row">${turns}</div></div>`}
+		${items.length > 0 && html`<div class="card flush">${children(items)}</div>`}
+		${error && html`<${Wrong} error=${error} again=${from.retry} />`}
+		<div class="row between small muted">
+			<span aria-live="polite">${said}${from.note}</span>
+			<div class="row">${turns}${!error && from.next && html`<button ...${busy(loading, from.next)}>Next rows</button>`}
+			${!error && from.more && html`<button ...${busy(loading, from.more)}>${loading ? 'Loading…' : items.length ? 'Load more' : 'Search further'}</button>`}</div>
 		</div>
 	</div>`;
 }
+
+// busy is a button that does nothing for now. It stays what has the focus, which a disabled one loses.
+const busy = (waits, does) => ({ 'aria-disabled': waits ? 'true' : undefined, onClick: () => { if (!waits) does(); } });
 
 export const Empty = ({ title, children }) => html`<div class="card empty"><h2>${title}</h2>${children}</div>`;
 
@@ -80,7 +97,7 @@ export function Field({ label, hint, wrong, children, ...input }) {
 // Act is a button that does something: busy meanwhile, and its error beside it.
 export function Act({ does, children, then, class: kind, disabled, title }) {
 	const act = useAct(does);
-	return html`<button class=${kind} title=${title} disabled=${disabled || act.busy} onClick=${() => act.run()}>${act.busy ? 'One moment…' : children}</button>
+	return html`<button class=${kind} title=${title} disabled=${disabled} ...${busy(act.busy, act.run)}>${act.busy ? 'One moment…' : children}</button>
 		${act.error && html`<span class="wrong" role="alert"><${Foreign} text=${act.error.message} /></span>`}`;
 }
 

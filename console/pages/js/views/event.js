@@ -1,8 +1,8 @@
 // One event: its payload and its deliveries.
-import { html, Ask, Choice, Code, Copy, Empty, Foreign, Head, Loaded, Time, go } from '../parts.js';
+import { html, Ask, Choice, Code, Copy, Empty, Foreign, Head, Listed, Loaded, Time, go } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { ask, get, may, offers } from '../api.js';
-import { useLoad } from '../load.js';
+import { useLoad, useSheets } from '../load.js';
 import { Deliveries } from '../lists.js';
 import { allWebhooks } from '../catalogue.js';
 import { indented, member } from '../text.js';
@@ -14,6 +14,7 @@ export default function Event({ id }) {
 		return { ...data, text: member(text, 'data', 'data') };
 	}, [id], 5000);
 	const webhooks = useLoad(async (signal) => new Map((await allWebhooks(signal)).map((w) => [w.id, w])), []);
+	const deliveries = useSheets(event.data?.deliveries ?? [], [id]);
 	const [form, pick] = useState('formatted');
 	const [asking, show] = useState(false);
 	return html`<${Loaded} from=${event}>${(e) => html`
@@ -22,8 +23,8 @@ export default function Event({ id }) {
 			<section class="card"><dl class="facts"><dt>ID</dt><dd><code><${Foreign} text=${e.id} /></code> <${Copy} text=${e.id} /></dd><dt>Happened</dt><dd><${Time} at=${e.timestamp} /></dd>${e.createdAt && html`<dt>Published</dt><dd><${Time} at=${e.createdAt} /></dd>`}</dl></section>
 			<section class="stack"><div class="row between"><h2>Payload</h2>${e.text !== undefined && html`<${Choice} label="How the payload is shown" value=${form} onValue=${pick} options=${[['formatted', 'Formatted'], ['sent', 'As sent']]} />`}</div>
 				${e.text === undefined ? html`<p class="note">The payload has expired; it can’t be sent again.</p>` : html`<${Code} label="Payload" text=${form === 'sent' ? envelope(e, e.text) : indented(e.text)} />`}</section>
-			<section class="stack"><h2>Deliveries</h2>${e.deliveries?.length ? html`<div class="card flush"><${Deliveries} items=${e.deliveries} webhooks=${webhooks.data} /></div>`
-				: html`<${Empty} title="It went to nobody"><p class="muted">No webhook of the account subscribed to this type when it was published.</p></${Empty}>`}</section>
+			<section class="stack"><h2>Deliveries</h2><${Listed} from=${deliveries} empty=${html`<${Empty} title="It went to nobody"><p class="muted">No webhook of the account subscribed to this type when it was published.</p></${Empty}>`}>
+				${(items) => html`<${Deliveries} items=${items} webhooks=${webhooks.data} />`}</${Listed}></section>
 		</div>
 		${asking && html`<${Ask} title="Delete this event?" typed=${e.id} word="Delete the event" close=${() => show(false)} does=${async () => { await ask('DELETE', `events/${encodeURIComponent(id)}`); go('#/events'); }}>
 			<p>Its payload and what was answered to it are gone at once; deliveries that wait are cancelled. This can’t be taken back.</p></${Ask}>`}`}</${Loaded}>`;

@@ -67,7 +67,7 @@ function Contents({ name: receiver, queues, reload }) {
 	const dead = usePages((cursor) => inside('GET', 'dead' + query({ name, state, cursor: cursor ?? '', limit: page })), [name, state]);
 	const [asking, ask] = useState(null);
 	const [shown, show] = useState(null);
-	const change = async (action, which) => { await inside('POST', 'dead', { name, action, state, ...which }); dead.reload(); reload(); };
+	const change = async (action, which) => { await inside('POST', 'dead', { name, action, state, ...which }); dead.reread(); reload(); };
 	const waits = state === 'waiting';
 	return html`<section class="stack"><div class="row between"><div class="row"><h2>${waits ? 'Waiting events' : 'Dead events'}</h2><${Choice} label="Which events are shown" value=${state} onValue=${choose} options=${[['dead', 'Dead'], ['waiting', 'Waiting']]} /></div><div class="row">${queues.length > 1 && html`<${Field} label="Queue" as="select" value=${name} onValue=${pick} options=${[[receiver, 'All queues'], ...queues.map((q) => [q.queue, q.queue])]} />`}<button onClick=${dead.reload}>Refresh</button>${may.all() && dead.items.length > 0 && html`
 			<${Act} does=${() => change('retry', { all: true })}>Retry all</${Act}><button class="danger" onClick=${() => ask({ all: true })}>Purge all</button>`}</div></div>

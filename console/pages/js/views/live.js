@@ -14,7 +14,7 @@ const good = (l) => wellKnown.has(l.outcome);
 // useLive reads the stream while the view is there, and goes on where it broke off. While it is held, lines gather in
 // a bounded heap.
 function useLive(held) {
-	const [state, set] = useState({ lines: [], missed: 0, connected: false, error: '' });
+	const [state, set] = useState({ lines: [], gathered: [], missed: 0, connected: false, error: '' });
 	const holding = useRef(held);
 	const waiting = useRef([]);
 	holding.current = held;
@@ -23,10 +23,10 @@ function useLive(held) {
 	}, [held]);
 	function take(lines) {
 		waiting.current = [...waiting.current, ...lines].slice(-kept);
-		if (holding.current || !waiting.current.length) return;
+		if (holding.current || !waiting.current.length) { set((s) => ({ ...s, gathered: waiting.current })); return; }
 		const more = waiting.current;
 		waiting.current = [];
-		set((s) => ({ ...s, missed: s.missed + more.reduce((n, l) => n + (l.leftOut ?? 0), 0), lines: [...more.filter((l) => !l.leftOut).reverse(), ...s.lines].slice(0, kept) }));
+		set((s) => ({ ...s, gathered: [], missed: s.missed + more.reduce((n, l) => n + (l.leftOut ?? 0), 0), lines: [...more.filter((l) => !l.leftOut).reverse(), ...s.lines].slice(0, kept) }));
 	}
 	useEffect(() => {
 		const stop = new AbortController();
@@ -70,7 +70,7 @@ function useLive(held) {
 		run();
 		return () => stop.abort();
 	}, []);
-	return { ...state, gathered: waiting.current.length, clear: () => set((s) => ({ ...s, lines: [], missed: 0 })) };
+	return { ...state, clear: () => set((s) => ({ ...s, lines: [], missed: 0 })) };
 }
 
 export default function Live() {
@@ -78,22 +78,40 @@ export default function Live() {
 	return html`<${Tail} />`;
 }
 
+// useReading says whether somebody reads further down, or has the focus on a line: what moves under their eyes can't be read.
+function useReading(list) {
+	const [reading, set] = useState({ below: false, focused: false });
+	useEffect(() => {
+		const scrolled = () => set((r) => (r.below === scrollY > 40 ? r : { ...r, below: scrollY > 40 }));
+		addEventListener('scroll', scrolled, { passive: true });
+		return () => removeEventListener('scroll', scrolled);
+	}, []);
+	const focus = (e) => set((r) => ({ ...r, focused: e.type === 'focusin' && e.target !== list.current }));
+	return { now: reading.below || reading.focused, listens: { onFocusIn: focus, onFocusOut: focus } };
+}
+
 function Tail() {
-	const [held, hold] = useState(false);
+	const [paused, hold] = useState(false);
+	const list = useRef(null);
+	const reading = useReading(list);
+	const held = paused || reading.now;
 	const [by, set] = useState({ kind: '', outcome: '', text: '' });
 	const tail = useLive(held);
 	const change = (name) => (value) => set((b) => ({ ...b, [name]: value }));
 	const words = by.text.toLowerCase();
-	const lines = tail.lines.filter((l) => (!by.kind || l.kind === by.kind) && (!by.outcome || (by.outcome === 'good') === good(l)) && (!words || JSON.stringify(l).toLowerCase().includes(words)));
-	return html`<${Head} title="Live"><span role="status" class=${'status ' + (tail.connected ? (held ? 'warn' : 'good') : 'bad')}>${!tail.connected ? 'connecting' : held ? 'paused' : 'watching'}</span>
-		<button onClick=${() => hold(!held)}>${held ? 'Go on' : 'Pause'}</button><${Copy} label="Copy what is shown" text=${lines.map((l) => JSON.stringify({ ...l, n: undefined })).join('\n')} /><button class="small" onClick=${tail.clear}>Clear</button></${Head}>
+	const wanted = (l) => (!by.kind || l.kind === by.kind) && (!by.outcome || (by.outcome === 'good') === good(l)) && (!words || JSON.stringify(l).toLowerCase().includes(words));
+	const lines = tail.lines.filter(wanted);
+	const fresh = tail.gathered.filter((l) => !l.leftOut && wanted(l)).length;
+	return html`<${Head} title="Live"><span role="status" class=${'status ' + (tail.connected ? (held ? 'warn' : 'good') : 'bad')}>${!tail.connected ? 'connecting' : paused ? 'paused' : held ? 'paused while you read' : 'watching'}</span>
+		<button onClick=${() => hold(!paused)}>${paused ? 'Go on' : 'Pause'}</button><${Copy} label="Copy what is shown" text=${lines.map((l) => JSON.stringify({ ...l, n: undefined })).join('\n')} /><button class="small" onClick=${tail.clear}>Clear</button></${Head}>
 	<div class="filters"><${Field} label="What" as="select" options=${kinds} value=${by.kind} onValue=${change('kind')} /><${Field} label="Outcome" as="select" options=${outcomes} value=${by.outcome} onValue=${change('outcome')} />
 		<${Field} label="Holds" type="search" placeholder="an event, a webhook, a name" value=${by.text} onValue=${change('text')} /></div>
 	${tail.error && html`<p class="note bad" role="alert">${tail.error} Trying again…</p>`}
 	${tail.missed > 0 && html`<p class="note warn">${count(tail.missed)} outcomes came faster than they could be shown, and were left out.</p>`}
 	${!lines.length ? html`<${Empty} title=${tail.lines.length ? 'Nothing of this kind yet' : 'Waiting for the first outcome'}><p class="muted">What happens from now on shows up here within a second.</p></${Empty}>`
-		: html`<div class="card flush"><table><caption class="hidden">Outcomes, newest first</caption><thead><tr><th class="fit">Outcome</th><th>Event</th><th class="extra">What</th><th class="fit some number">Took</th><th class="fit">When</th></tr></thead>
-		<tbody>${lines.map((l) => html`<${Line} key=${l.n} of=${l} />`)}</tbody></table></div>`}`;
+		: html`<div ...${reading.listens}>${reading.now && !paused && fresh > 0 && html`<p class="fresh"><button class="main" onClick=${() => { scrollTo(0, 0); list.current.focus({ preventScroll: true }); }}>${count(fresh)} new: show them</button></p>`}
+			<div class="card flush sheet" ref=${list} tabindex="-1"><table><caption class="hidden">Outcomes, newest first</caption><thead><tr><th class="fit">Outcome</th><th>Event</th><th class="extra">What</th><th class="fit some number">Took</th><th class="fit">When</th></tr></thead>
+		<tbody>${lines.map((l) => html`<${Line} key=${l.n} of=${l} />`)}</tbody></table></div></div>`}`;
 }
 
 function Line({ of: l }) {

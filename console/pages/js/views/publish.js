@@ -4,6 +4,7 @@ import { useState } from '../../vendor/htm-preact.js';
 import { ask, get, may } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, sampleOf } from '../catalogue.js';
+import { count } from '../text.js';
 
 export default function Publish({ query }) {
 	const types = useLoad(() => eventTypes(), []);
@@ -31,5 +32,6 @@ function Sent({ of }) {
 	const deliveries = event.data?.deliveries ?? [];
 	return html`<p>Taken: <a href=${link('events', of.id)}><code>${of.id}</code></a></p>
 		${!of.deliveries.length && html`<p class="note warn">No webhook subscribes to ${of.event}, so it goes to nobody. <a href="#/register">Register one</a></p>`}
-		<ul class="stack tight">${deliveries.map((d) => html`<li class="row"><${Status} of=${d.state} /><a href=${link('deliveries', d.id)}><code>${d.id}</code></a></li>`)}</ul>`;
+		<ul class="stack tight">${deliveries.slice(0, 20).map((d) => html`<li class="row" key=${d.id}><${Status} of=${d.state} /><a href=${link('deliveries', d.id)}><code>${d.id}</code></a></li>`)}
+			${deliveries.length > 20 && html`<li><a href=${link('events', of.id)}>and ${count(deliveries.length - 20)} more</a></li>`}</ul>`;
 }

@@ -1,34 +1,30 @@
 // All webhooks of the account.
-import { html, Empty, Field, Foreign, Head, Loaded, Status, Tags, Time, link } from '../parts.js';
+import { html, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, link } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { may } from '../api.js';
-import { useLoad } from '../load.js';
+import { useLoad, useSheets } from '../load.js';
 import { allWebhooks } from '../catalogue.js';
 import { Spark } from '../spark.js';
+import { count } from '../text.js';
 import { FirstSteps } from '../first.js';
 
 const states = [['', 'Any status'], ['active', 'Active'], ['failed', 'Failed'], ['paused', 'Paused'], ['disabled', 'Disabled']];
-const step = 100;
 
 export default function Webhooks({ query }) {
 	const all = useLoad(allWebhooks, [], 30000);
 	const [text, find] = useState('');
 	const [status, pick] = useState(query.status ?? '');
-	const [most, more] = useState(step);
+	const words = text.toLowerCase();
+	const found = (all.data ?? []).filter((w) => (!status || w.status === status) && [w.id, w.url, w.description ?? '', ...w.events].some((s) => s.toLowerCase().includes(words)));
+	const sheet = useSheets(found, [text, status]);
 	return html`<${Head} title="Webhooks">${may.manage() && all.data?.length !== 0 && html`<a class="button main" href="#/register">Register a webhook</a>`}</${Head}>
-	<${Loaded} from=${all}>${(items) => {
-		if (!items.length) return html`<${FirstSteps} webhooks=${items} />`;
-		const words = text.toLowerCase();
-		const found = items.filter((w) => (!status || w.status === status) && [w.id, w.url, w.description ?? '', ...w.events].some((s) => s.toLowerCase().includes(words)));
-		return html`<div class="filters"><${Field} label="Search" type="search" placeholder="URL, event, description" value=${text} onValue=${find} />
+	<${Loaded} from=${all}>${(items) => (!items.length ? html`<${FirstSteps} webhooks=${items} />` : html`<div class="filters"><${Field} label="Search" type="search" placeholder="URL, event, description" value=${text} onValue=${find} />
 			<${Field} label="Status" as="select" options=${states} value=${status} onValue=${pick} /></div>
-		${!found.length ? html`<${Empty} title="No webhook matches"><button onClick=${() => { find(''); pick(''); }}>Show all ${items.length}</button></${Empty}>` : html`<div class="stack"><div class="card flush"><table>
+		<${Listed} from=${{ ...sheet, note: all.partial && ', loading the rest…' }} empty=${html`<${Empty} title="No webhook matches"><button onClick=${() => { find(''); pick(''); }}>Show all ${count(items.length)}</button></${Empty}>`}>${(some) => html`<table>
 			<thead><tr><th class="fit">Status</th><th>URL</th><th class="extra">Events</th><th class="fit extra">A day</th><th class="fit some">Last delivery</th></tr></thead>
-			<tbody>${found.slice(0, most).map((w) => html`<tr key=${w.id}><td class="fit"><${Status} of=${w.status} /></td>
+			<tbody>${some.map((w) => html`<tr key=${w.id}><td class="fit"><${Status} of=${w.status} /></td>
 				<td class="lead"><a href=${link('webhooks', w.id)}><${Foreign} text=${w.url} /></a>${w.description && html`<div class="small muted"><${Foreign} text=${w.description} /></div>`}</td>
 				<td class="extra"><${Tags} of=${w.events.length > 4 ? [...w.events.slice(0, 3), `${w.events.length - 3} more`] : w.events} /></td>
 				<td class="fit extra"><${Spark} id=${w.id} /></td>
-				<td class="fit some">${w.lastDelivery ? html`<${Status} of=${w.lastDelivery.success ? 'succeeded' : 'failed'} /> <span class="small"><${Time} at=${w.lastDelivery.timestamp} /></span>` : html`<span class="muted">none yet</span>`}</td></tr>`)}</tbody></table></div>
-			<div class="row between small muted"><span aria-live="polite">${found.length.toLocaleString()} of ${items.length.toLocaleString()}${all.partial && ', loading the rest…'}</span>${found.length > most && html`<button onClick=${() => more(most + step)}>Load more</button>`}</div></div>`}`;
-	}}</${Loaded}>`;
+				<td class="fit some">${w.lastDelivery ? html`<${Status} of=${w.lastDelivery.success ? 'succeeded' : 'failed'} /> <span class="small"><${Time} at=${w.lastDelivery.timestamp} /></span>` : html`<span class="muted">none yet</span>`}</td></tr>`)}</tbody></table>`}</${Listed}>`)}</${Loaded}>`;
 }
