@@ -86,7 +86,7 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 	}
 	q := &Queue{o: o, store: redisstore.Inside(o.Store), log: discard(o.Logger)}
 	q.queue = queue.New(q.store, queue.Limits{
-		Kept: deliveredKept, KeptDead: deadKept, IDLifetime: time.Hour, LogLength: 1, LogAge: time.Hour,
+		Kept: deliveredKept, KeptDead: deadKept, LogLength: 1, LogAge: time.Hour, // no IDLifetime: claims know the events
 		InFlight: maxInFlight, Pending: o.Config.MaxLength, MaxAge: deadKept, RetrySpan: span,
 	}, func(int) string { return deliveryTag(q.store.Prefix(), o.Name, o.Delivery) })
 	q.tag = Tag(q.store.Prefix(), o.Name)

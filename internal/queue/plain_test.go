@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
@@ -23,19 +24,7 @@ func TestWhoUsesNoneOfItPaysNothing(t *testing.T) {
 	b := newBundle(t, s, nil)
 	b.lane("plain", "a", "a")
 	client := server.Client()
-	// count adds how often each command ran while something was done, within scripts and outside.
-	count := func(do func()) map[string]int {
-		require.NoError(t, client.ConfigResetStat(t.Context()).Err())
-		do()
-		stats, err := client.Info(t.Context(), "commandstats").Result()
-		require.NoError(t, err)
-		calls := map[string]int{}
-		for _, found := range calledTimes.FindAllStringSubmatch(stats, -1) {
-			calls[found[1]], err = strconv.Atoi(found[2])
-			require.NoError(t, err)
-		}
-		return calls
-	}
+	count := func(do func()) map[string]int { return commands(t, client, do) }
 	// delivery is what one delivery costs. Of several the least counts: at times a minute ends, or a look is due.
 	events := 0
 	delivery := func() (push, claim, settle map[string]int) {
@@ -80,6 +69,49 @@ func TestWhoUsesNoneOfItPaysNothing(t *testing.T) {
 	require.Len(t, head, 1)
 	b.settle(Outcome{Kind: Retry, Delay: time.Hour}, head...)
 	noMore("others have all of it")
+}
+
+// TestEventsWithoutRecordsHaveNoStates: where events have no record, as in a receiver's queue, a settle writes no state of any: it made one for
+// each job only to find that there was none, and to delete it again.
+func TestEventsWithoutRecordsHaveNoStates(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s := redistest.Open(t, config.Redis{URL: server.URL(), Timeout: redistest.Patience})
+	b := newBundle(t, s, func(l *Limits) { l.IDLifetime = 0 })
+	b.lane("plain", "fix", "1", "w", "1000000")
+	const many = 16
+	for n := range many {
+		e := event(n)
+		b.push(e)
+		require.NoError(t, s.Client().Del(t.Context(), b.key("event:"+e.Job)).Err())
+	}
+	jobs := b.claim(many).jobs
+	require.Len(t, jobs, many)
+	calls := commands(t, server.Client(), func() {
+		b.settle(Outcome{Kind: Succeeded}, jobs[:many-1]...)
+		b.settle(Outcome{Kind: Retry, Delay: time.Hour}, jobs[many-1])
+	})
+	require.Zero(t, calls["hexists"], calls)
+	require.Less(t, calls["hset"], many, calls)
+	require.Less(t, calls["del"], many, calls)
+	left, err := s.Client().Keys(t.Context(), b.key("event:*")).Result()
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// commands counts how often each command ran while something was done, within scripts and outside.
+func commands(t *testing.T, client redis.UniversalClient, do func()) map[string]int {
+	t.Helper()
+	require.NoError(t, client.ConfigResetStat(t.Context()).Err())
+	do()
+	stats, err := client.Info(t.Context(), "commandstats").Result()
+	require.NoError(t, err)
+	calls := map[string]int{}
+	for _, found := range calledTimes.FindAllStringSubmatch(stats, -1) {
+		calls[found[1]], err = strconv.Atoi(found[2])
+		require.NoError(t, err)
+	}
+	return calls
 }
 
 // plainDelivery are the commands of one delivery to a webhook without any of these features, as they were before there were any; only what is

@@ -56,7 +56,7 @@ var (
 type Limits struct {
 	Kept       time.Duration // a payload, after its last delivery ended
 	KeptDead   time.Duration // a payload, where a delivery of it failed
-	IDLifetime time.Duration // an event ID
+	IDLifetime time.Duration // an event ID; 0 where events have no record: what a script of one's own queued, with nothing but a payload
 	LogLength  int           // attempts logged for one lane
 	LogAge     time.Duration // the log of a lane without attempts
 	InFlight   int           // attempts in flight to one lane

@@ -78,7 +78,7 @@ local now = math.floor(exact)
 local C = {
   kept = tonumber(ARGV[1]),      -- ms a payload is kept after its last delivery ended
   kept_dead = tonumber(ARGV[2]), -- ms a payload is kept where a delivery failed
-  id_ttl = tonumber(ARGV[3]),    -- ms an event ID is remembered
+  id_ttl = tonumber(ARGV[3]),    -- ms an event ID is remembered; 0 where events have no record: those of a receiver's queue
   log_len = tonumber(ARGV[4]),   -- attempts kept for a lane
   log_ttl = tonumber(ARGV[5]),   -- ms they are kept
   cap = tonumber(ARGV[6]),       -- attempts in flight to one lane
@@ -313,10 +313,11 @@ end
 local function not_reached(progress, at) return progress and at and at > tonumber(string.match(progress, '^%d+')) end
 
 -- is_expunged reports whether nothing may be kept of a job any more.
-local function is_expunged(job) return call('HEXISTS', base .. 'event:' .. job, 'z') == 1 end
+local function is_expunged(job) return C.id_ttl > 0 and call('HEXISTS', base .. 'event:' .. job, 'z') == 1 end
 
 -- write_state notes the state of a delivery, where its event is still known. It returns true where it was expunged.
 local function write_state(lane, job, state, single)
+  if C.id_ttl == 0 then return false end -- there is no record to note it in
   local event = base .. 'event:' .. job
   if single then
     -- Every event has states: where there were none, it was gone or expunged, and HSET has just made others.
