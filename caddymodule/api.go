@@ -58,6 +58,9 @@ func (*API) CaddyModule() caddy.ModuleInfo {
 // Provision sets the API up.
 func (a *API) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
+	if err := noEmptyLists(a); err != nil {
+		return err
+	}
 	app, err := appOf(ctx)
 	if err != nil {
 		return err

@@ -109,6 +109,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 }
 
 func (a *App) resolve() error {
+	if err := noEmptyLists(a); err != nil {
+		return err
+	}
 	values := &resolver{repl: caddy.NewReplacer()}
 	a.redis = a.Redis.convert(values)
 	if values.err != nil {
@@ -116,6 +119,11 @@ func (a *App) resolve() error {
 	}
 	if err := a.redis.Validate(); err != nil {
 		return err
+	}
+	if a.Redis != nil {
+		if err := a.Redis.TLS.check(a.redis.TLS); err != nil {
+			return err
+		}
 	}
 	if a.redis.InMemory() {
 		a.redis.URL = config.Memory

@@ -240,6 +240,50 @@ func TestFromAPIToApp(t *testing.T) {
 	require.NotContains(t, s.logged(), testSecret+`"`, "only as a literal option could it be there")
 }
 
+// A file that a configuration names and that can't be used is told with the line of the Caddyfile.
+func TestBadTLSFilesOfRedis(t *testing.T) {
+	t.Parallel()
+	text := filepath.Join(t.TempDir(), "text")
+	require.NoError(t, os.WriteFile(text, []byte("no certificate"), 0o600))
+	none := filepath.Join(t.TempDir(), "none")
+	for name, test := range map[string]struct{ options, message string }{
+		"no such authority":            {"ca " + none + " # here", "redis: tls: reading ca: open " + none},
+		"an authority that is none":    {"server_name x\nca " + text + " # here", "redis: tls: ca: " + text + " holds no PEM certificate"},
+		"no such certificate":          {"key " + text + "\ncert " + none + " # here", "redis: tls: loading cert and key: open " + none},
+		"a certificate that is no PEM": {"cert " + text + " # here\nkey " + text, "redis: tls: loading cert and key"},
+	} {
+		caddyfile, line := marked(t, inWebhooks("redis {\naddress localhost:1\ntls {\n"+test.options+"\n}\n}"))
+		raw, err := adapt(caddyfile)
+		require.NoError(t, err, name)
+		err = validate(t, raw)
+		require.ErrorContains(t, err, test.message, name)
+		require.ErrorContains(t, err, fmt.Sprintf(", at Caddyfile:%d", line), name)
+	}
+}
+
+// Only JSON can write a list with nothing in it, which hardly means what is so without it: everybody, or five attempts.
+func TestListsWithNothingInThem(t *testing.T) {
+	t.Parallel()
+	handler := func(settings string) string {
+		return `{"apps":{"webhooks":{"sender":{}},"http":{"servers":{"x":{"listen":["127.0.0.1:0"],"routes":[{"handle":[{"handler":` + settings + `}]}]}}}}}`
+	}
+	receiver := func(settings string) string { return handler(`"webhook_receiver","secrets":["a secret"],` + settings) }
+	for want, text := range map[string]string{
+		"allow: static names no addresses":          receiver(`"allow_sources":[{"source":"static","ranges":[]}]`),
+		"allow: the list is empty":                  receiver(`"allow":[]`),
+		"allow_sources: the list is empty":          receiver(`"allow_sources":[]`),
+		"methods: the list is empty":                receiver(`"methods":[]`),
+		"queue: retry: the list is empty":           receiver(`"queue":{"retry":[]}`),
+		"keys: the list is empty":                   handler(`"webhook_api","anonymous":true,"keys":[]`),
+		"embed_portal: the list is empty":           handler(`"webhook_console","embed_portal":[]`),
+		"sender: retry: the list is empty":          `{"apps":{"webhooks":{"sender":{"retry":[]}}}}`,
+		"sender: allow_networks: the list is empty": `{"apps":{"webhooks":{"sender":{"allow_networks":[]}}}}`,
+		"redis: addresses: the list is empty":       `{"apps":{"webhooks":{"redis":{"url":"memory","addresses":[]}}}}`,
+	} {
+		require.ErrorContains(t, validate(t, []byte(`{"admin":{"disabled":true},`+text[1:])), want)
+	}
+}
+
 // Lesson 28: a delivery to our own admin endpoint is refused even where loopback is allowed.
 func TestNoDeliveryToTheAdminEndpoint(t *testing.T) {
 	s, app := newServer(t), newBackend(t)

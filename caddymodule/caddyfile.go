@@ -150,6 +150,15 @@ func (o option) word(fields ...*string) error {
 	return nil
 }
 
+// file reads the name of a file that is read when the configuration is loaded, which may fail then: see [placed].
+func (o option) file(field *string) error {
+	if err := o.word(field); err != nil {
+		return err
+	}
+	notePlace(o.name+" "+*field, o.File(), o.Line())
+	return nil
+}
+
 func (o option) empty() error {
 	return o.Errf("%s is empty; give it a value, or leave the option out", o.name)
 }

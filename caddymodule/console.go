@@ -59,6 +59,9 @@ var apiPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*/?$`)
 // Provision sets the console up.
 func (c *Console) Provision(ctx caddy.Context) error {
 	c.logger = ctx.Logger()
+	if err := noEmptyLists(c); err != nil {
+		return err
+	}
 	app, err := appOf(ctx)
 	if err != nil {
 		return err

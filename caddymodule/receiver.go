@@ -97,6 +97,9 @@ func (*Receiver) CaddyModule() caddy.ModuleInfo {
 // Provision sets the receiver up. It connects to nothing.
 func (r *Receiver) Provision(ctx caddy.Context) error {
 	r.logger = ctx.Logger()
+	if err := noEmptyLists(r); err != nil {
+		return err
+	}
 	knowPlaceholders(ctx)
 	identity, err := json.Marshal(r) // before loading modules empties the raw fields
 	if err != nil {
@@ -186,13 +189,25 @@ func (r *Receiver) loadSources(ctx caddy.Context) error {
 		return fmt.Errorf("allow: %w", err)
 	}
 	for _, module := range modules.([]any) {
-		source, ok := module.(caddyhttp.IPRangeSource)
-		if !ok {
-			return fmt.Errorf("allow: module %T is no source of IP ranges", module)
+		source, err := ipSource(module)
+		if err != nil {
+			return err
 		}
 		r.sources = append(r.sources, source)
 	}
 	return nil
+}
+
+// ipSource is a module of the option allow. A static list without ranges would let nobody in, and say so nowhere.
+func ipSource(module any) (caddyhttp.IPRangeSource, error) {
+	source, ok := module.(caddyhttp.IPRangeSource)
+	if !ok {
+		return nil, fmt.Errorf("allow: module %T is no source of IP ranges", module)
+	}
+	if static, ok := module.(*caddyhttp.StaticIPRange); ok && len(static.Ranges) == 0 {
+		return nil, errors.New("allow: static names no addresses, so nobody might send; write the addresses that may, such as allow 203.0.113.0/24")
+	}
+	return source, nil
 }
 
 // Cleanup gives back what Provision took, also where it took only a part.

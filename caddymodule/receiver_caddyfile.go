@@ -182,8 +182,8 @@ func (p *receiverParser) readAllow(o option) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := module.(caddyhttp.IPRangeSource); !ok {
-		return o.Errf("allow: module %s is no source of IP ranges", id)
+	if _, err := ipSource(module); err != nil {
+		return o.wrap(err)
 	}
 	p.receiver.AllowSourcesRaw = append(p.receiver.AllowSourcesRaw, caddyconfig.JSONModuleObject(module, "source", first, nil))
 	return nil

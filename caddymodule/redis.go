@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
 // Redis says where webhooks, events and claims are stored. All strings take placeholders.
@@ -198,11 +199,25 @@ func (r *Redis) localOptions() block {
 	return all
 }
 
+// check reads the files, those of one option at a time, so that a bad one is told with its place.
+func (t *RedisTLS) check(resolved *config.RedisTLS) error {
+	if t == nil {
+		return nil
+	}
+	if err := redisstore.CheckTLS(config.RedisTLS{CA: resolved.CA}); err != nil {
+		return placed("ca "+t.CA, err)
+	}
+	if err := redisstore.CheckTLS(config.RedisTLS{Cert: resolved.Cert, Key: resolved.Key}); err != nil {
+		return placed("cert "+t.Cert, err)
+	}
+	return nil
+}
+
 // options are what the block may hold.
 func (t *RedisTLS) options() block {
 	return block{
-		"ca":          func(o option) error { return o.word(&t.CA) },
-		"cert":        func(o option) error { return o.word(&t.Cert) },
+		"ca":          func(o option) error { return o.file(&t.CA) },
+		"cert":        func(o option) error { return o.file(&t.Cert) },
 		"key":         func(o option) error { return o.word(&t.Key) },
 		"server_name": func(o option) error { return o.word(&t.ServerName) },
 	}

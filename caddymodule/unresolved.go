@@ -30,22 +30,30 @@ func unresolved(value string, err error) error {
 		if reason == "" {
 			continue
 		}
-		if place, ok := places.Load(placeholder); ok {
-			return fmt.Errorf("%s: %s, at %s", placeholder, reason, place)
-		}
-		return fmt.Errorf("%s: %s", placeholder, reason)
+		return placed(placeholder, fmt.Errorf("%s: %s", placeholder, reason))
 	}
 	return err
 }
 
-// places are where the Caddyfile that was adapted last has a placeholder: JSON, which is what is loaded, has no room for that.
+// places are where the Caddyfile that was adapted last has a placeholder, or an option that names a file: JSON, which is what is loaded,
+// has no room for that.
 var places sync.Map
+
+func notePlace(of, file string, line int) { places.Store(of, fmt.Sprintf("%s:%d", file, line)) }
 
 // notePlaces remembers where the placeholders of these words stand.
 func notePlaces(words []string, file string, line int) {
 	for _, word := range words {
 		for _, placeholder := range outside.FindAllString(word, -1) {
-			places.Store(placeholder, fmt.Sprintf("%s:%d", file, line))
+			notePlace(placeholder, file, line)
 		}
 	}
+}
+
+// placed adds to an error where the Caddyfile has what it is about.
+func placed(of string, err error) error {
+	if place, ok := places.Load(of); ok {
+		return fmt.Errorf("%w, at %s", err, place)
+	}
+	return err
 }

@@ -152,6 +152,12 @@ func options(c config.Redis) (*redis.UniversalOptions, error) {
 	return o, nil
 }
 
+// CheckTLS reads the files of a TLS connection, and says what is wrong with them.
+func CheckTLS(t config.RedisTLS) error {
+	_, err := tlsConfig(&t)
+	return err
+}
+
 func tlsConfig(t *config.RedisTLS) (*tls.Config, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
 	if t.CA != "" {
