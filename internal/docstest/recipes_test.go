@@ -3,6 +3,7 @@
 package docstest
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -66,6 +67,70 @@ func TestRecipes(t *testing.T) {
 	require.Greater(t, len(schemes), 20)
 }
 
+// TestRecipeOfTwilio sends the request that is shown to the recipe beside it: the app gets the form as it came. One with another field
+// gets no further, nor does the same once more.
+func TestRecipeOfTwilio(t *testing.T) {
+	t.Parallel()
+	site, request := "", ""
+	for _, b := range blocks(t, "docs/recipes.md") {
+		switch {
+		case b.heading == "Twilio" && b.language == "caddyfile":
+			site = strings.ReplaceAll(b.text, "{env.TWILIO_AUTH_TOKEN}", "your_auth_token")
+		case b.heading == "Twilio" && b.language == "http":
+			request = b.text
+		}
+	}
+	head, form, found := strings.Cut(strings.TrimSpace(request), "\n\n")
+	require.True(t, found)
+	forms := make(chan string, 10)
+	port := runRecipe(t, site, func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		forms <- r.Header.Get("X-Webhook-Verified") + " " + r.Header.Get("X-Webhook-Id") + " " + string(body)
+	})
+	send := func(form string) (status int) {
+		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			lines := strings.Split(head, "\n")
+			method, path, _ := strings.Cut(lines[0], " ")
+			req, err := http.NewRequestWithContext(t.Context(), method, "http://127.0.0.1:"+port+path, strings.NewReader(form))
+			require.NoError(c, err)
+			for _, line := range lines[1:] {
+				name, value, _ := strings.Cut(line, ": ")
+				req.Header.Set(name, value)
+			}
+			req.Host = req.Header.Get("Host")
+			resp, err := http.DefaultClient.Do(req)
+			require.NoError(c, err)
+			resp.Body.Close()
+			status = resp.StatusCode
+		}, 2*time.Minute, 10*time.Millisecond)
+		return status
+	}
+	require.Equal(t, 401, send(form+"&MediaUrl0=x"))
+	require.Equal(t, 200, send(form))
+	require.Equal(t, "twilio 5d1c2a7e-3b0f-4c59-9a0e-8f1d2c3b4a59 "+form, <-forms)
+	require.Equal(t, 200, send(form))
+	require.Empty(t, forms, "a duplicate ends at the gateway")
+}
+
+// runRecipe runs the site of a recipe on a port of its own, with an app behind it, until the test ends.
+func runRecipe(t *testing.T, site string, app http.HandlerFunc) (port string) {
+	t.Helper()
+	behind := httptest.NewServer(app)
+	t.Cleanup(behind.Close)
+	port = strconv.Itoa(redistest.FreePort(t))
+	site = strings.NewReplacer("hooks.example.com {", "http://hooks.example.com:"+port+" {", "localhost:9000", strings.TrimPrefix(behind.URL, "http://")).Replace(site)
+	options := "{\n\tadmin off\n\tpersist_config off\n\tdefault_bind 127.0.0.1\n\tstorage file_system " + t.TempDir() + "\n}\n"
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(options+site), map[string]any{"filename": "Caddyfile"})
+	require.NoError(t, err)
+	onlyCaddy.Lock()
+	t.Cleanup(func() {
+		defer onlyCaddy.Unlock()
+		require.NoError(t, caddy.Stop())
+	})
+	require.NoError(t, caddy.Load(adapted, true))
+	return port
+}
+
 // TestRecipeOfPings runs the recipe: what a provider tries the address with is answered and reaches no app; anything else unsigned is refused.
 func TestRecipeOfPings(t *testing.T) {
 	t.Parallel()
@@ -77,17 +142,7 @@ func TestRecipeOfPings(t *testing.T) {
 	}
 	require.NotEmpty(t, text)
 	var reached atomic.Int32
-	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
-	t.Cleanup(app.Close)
-	port := strconv.Itoa(redistest.FreePort(t))
-	text = strings.NewReplacer("hooks.example.com {", "http://hooks.example.com:"+port+" {", "localhost:9000", strings.TrimPrefix(app.URL, "http://")).Replace(filledIn(t, text))
-	options := "{\n\tadmin off\n\tpersist_config off\n\tdefault_bind 127.0.0.1\n\tstorage file_system " + t.TempDir() + "\n}\n"
-	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(options+text), map[string]any{"filename": "Caddyfile"})
-	require.NoError(t, err)
-	onlyCaddy.Lock()
-	defer onlyCaddy.Unlock()
-	require.NoError(t, caddy.Load(adapted, true))
-	defer func() { require.NoError(t, caddy.Stop()) }()
+	port := runRecipe(t, filledIn(t, text), func(http.ResponseWriter, *http.Request) { reached.Add(1) })
 
 	for name, test := range map[string]struct {
 		method, path, contentType, event string
