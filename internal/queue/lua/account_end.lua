@@ -8,7 +8,8 @@
 -- in, and xc how far that is. The chore stays until all is done. The leases of its lanes go first, so that an attempt under way can't bring
 -- anything back.
 
-local account, owners, operators, left = ARGV[10], ARGV[12], ARGV[13], tonumber(ARGV[14])
+local account, begins, owners, operators, left = unpack(ARGV, 10, 14)
+left = tonumber(left)
 local record, unhooked, chores = base .. 'account:' .. account, base .. 'unhooked:' .. account, base .. 'chores'
 local h = call('HMGET', record, 'c', 'x', 'xp', 'xc')
 if not h[1] then
@@ -16,7 +17,7 @@ if not h[1] then
   return 'none'
 end
 if not h[2] then
-  if ARGV[11] ~= '1' then -- it began afresh
+  if begins ~= '1' then -- it began afresh
     call('SREM', chores, 'account:' .. account)
     return 'none'
   end

@@ -6,9 +6,10 @@
 --
 -- Safe to repeat: each delivery is taken out in the same step.
 
-local lane = ARGV[10]
+local lane, most = unpack(ARGV, 10, 11)
+most = tonumber(most)
 local key = base .. 'lane:' .. lane
-local jobs = call('ZRANGE', key, 0, tonumber(ARGV[11]) - 1)
+local jobs = call('ZRANGE', key, 0, most - 1)
 for _, job in ipairs(jobs) do
   cancel(lane, job)
   call('ZREM', key, job)

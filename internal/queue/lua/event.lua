@@ -7,12 +7,12 @@
 --   as there was too much to look through, what standing returns, and a list of its log entries as in inspect.lua.
 --   False where the account has no such event.
 
-local account, id = ARGV[10], ARGV[11]
-local each, left = tonumber(ARGV[13]), tonumber(ARGV[14])
-local job = call('GET', base .. 'id:' .. account .. ':' .. id) or ARGV[12]
+local account, id, own_job, each, left = unpack(ARGV, 10, 14)
+each, left = tonumber(each), tonumber(left)
+local job = call('GET', base .. 'id:' .. account .. ':' .. id) or own_job
 if job == '' then return false end
 local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l')
-if e[1] ~= account or (e[2] or id) ~= id or not e[2] and job ~= ARGV[12] or not e[3] then return false end
+if e[1] ~= account or (e[2] or id) ~= id or not e[2] and job ~= own_job or not e[3] then return false end
 local created = tonumber(e[5])
 
 -- attempts looks through a lane's log from its end back to when the event came: what is older is not of this event.

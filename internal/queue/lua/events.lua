@@ -6,9 +6,10 @@
 -- Returns the entry after which there may be more ("" where there is none), then for each event: job, ID ("" where it follows
 --   from the job), type, timestamp, created, its states (a letter of STATE for each lane).
 
-local account, from, most, left, kind = ARGV[10], ARGV[11], tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[15]
+local account, from, since, most, left, kind = unpack(ARGV, 10, 15)
+most, left = tonumber(most), tonumber(left)
 local key = base .. 'events:' .. account
-local till = int(math.max(tonumber(ARGV[12]) or 0, now - EVENTS_TTL, 0)) -- what is older is still there by chance
+local till = int(math.max(tonumber(since) or 0, now - EVENTS_TTL, 0)) -- what is older is still there by chance
 local reply, found = { '' }, 0
 
 while left > 0 do

@@ -10,20 +10,22 @@
 -- Safe to repeat: z in the event's record says how many lanes are done, and the chore stays until all are. An attempt under way finds
 -- z as it is settled, and leaves nothing behind: see write_state.
 
-local account, id, job = ARGV[10], ARGV[11], ARGV[13]
+local account, id, own_job, begun, most_lanes, most_entries = unpack(ARGV, 10, 15)
+most_lanes, most_entries = tonumber(most_lanes), tonumber(most_entries)
+local job = begun
 if job == '' then
-  job = call('GET', base .. 'id:' .. account .. ':' .. id) or ARGV[12]
+  job = call('GET', base .. 'id:' .. account .. ':' .. id) or own_job
   if job == '' then return false end
 end
 local event = base .. 'event:' .. job
 local e = call('HMGET', event, 'a', 'i', 'y', 'l', 'z')
-if ARGV[13] ~= '' and not e[5] then -- its ID is not known any more either
+if begun ~= '' and not e[5] then -- its ID is not known any more either
   call('SREM', base .. 'chores', 'expunge:' .. job)
   return { job, 0, {} }
 end
 drain() -- it makes room, also where there is none
-if ARGV[13] == '' then
-  if e[1] ~= account or (e[2] or id) ~= id or not e[2] and job ~= ARGV[12] or not e[3] then return false end
+if begun == '' then
+  if e[1] ~= account or (e[2] or id) ~= id or not e[2] and job ~= own_job or not e[3] then return false end
   call('SADD', base .. 'chores', 'expunge:' .. job)
   call('HSET', event, 'z', '0')
   e[5] = '0'
@@ -53,7 +55,7 @@ local done, passed, looked, cancelled, left = tonumber(e[5]), 0, 0, {}, 0
 for lane in string.gmatch(e[4] or '', '%S+') do
   passed = passed + 1
   if passed > done then
-    if passed - done > tonumber(ARGV[14]) or looked >= tonumber(ARGV[15]) then
+    if passed - done > most_lanes or looked >= most_entries then
       left = left + 1
     else
       if call('ZREM', base .. 'lane:' .. lane, job) == 1 then

@@ -14,7 +14,7 @@ local process, ttl = ARGV[1], tonumber(ARGV[2])
 if process ~= '' then
   if ttl > 0 then
     redis.call('ZADD', key, string.format('%.0f', now + ttl), process)
-    redis.call('PEXPIRE', key, ARGV[2])
+    redis.call('PEXPIRE', key, ttl)
   else
     redis.call('ZREM', key, process)
   end

@@ -7,12 +7,12 @@
 --   whether the payload is still there ("1"/"0"), and a list of its log entries (ms of the settling, 13 digits, and what was logged).
 --   The next attempt is never before now: what is due already can be attempted now. It is "" where the lane is not served.
 
-local lane = ARGV[10]
+local lane, look_through = unpack(ARGV, 10, 11)
+look_through = tonumber(look_through)
 local conf = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu', 'ord')
 local held = held_until(lane, conf[2], conf[3])
 local reply, logged = {}, {}
 
-local look_through = tonumber(ARGV[11])
 if look_through > 0 then
   for i = 12, #ARGV do logged[ARGV[i]] = {} end
   for _, entry in ipairs(call('LRANGE', base .. 'log:' .. lane, -look_through, -1)) do

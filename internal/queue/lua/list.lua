@@ -10,8 +10,8 @@
 --   jobs, and for each: lane, job, "1" where its attempts were left out as there was too much to look through, what standing returns, and a list of
 --   its log entries as in inspect.lua. Jobs of events that are not known any more are not there.
 
-local account, only = ARGV[10], ARGV[11]
-local after = ARGV[12] ~= '' and { id = ARGV[12], lane = ARGV[13], job = ARGV[14] } or nil
+local account, only, after_id, after_lane, after_job = unpack(ARGV, 10, 14)
+local after = after_id ~= '' and { id = after_id, lane = after_lane, job = after_job } or nil
 local since_ms, until_ms = tonumber(ARGV[15]) or 0, tonumber(ARGV[16]) or math.huge
 local state, kind, most, through = ARGV[17], ARGV[18], tonumber(ARGV[19]), tonumber(ARGV[20])
 local each_log, all_logs = tonumber(ARGV[21]), tonumber(ARGV[22])

@@ -3,7 +3,7 @@
 -- goes on, in the step in which it queues the jobs: whoever comes next goes on there, and neither skips a lane nor repeats one.
 --
 -- KEYS[1] the shard
--- ARGV[10] number of events, ARGV[11] lanes of one call, ARGV[12] most jobs that may wait in an account, then for each event:
+-- ARGV[10] number of events, ARGV[11] lanes of one call, ARGV[12] most jobs that may wait in an account, ARGV[13…] for each event:
 --   account, ID, own ("1": the ID was made for this call, so nobody can have used it; "on": the event was begun, its job
 --   follows, and the rest of it is to be done), the job that an ID of our own form stands for (or ""), job, type, timestamp, given
 --   ("1": the publisher gave the timestamp; with "on": ms for which nobody must have gone on with it), digest,
@@ -364,13 +364,12 @@ end
 local behind = {} -- accounts with an event that is to be pushed again
 
 for i = 1, tonumber(ARGV[10]) do
-  local at = 12 + (i - 1) * PER_EVENT
-  local account, id, own, own_job, job = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
+  local at = 13 + (i - 1) * PER_EVENT
+  local account, id, own, own_job, job, kind, timestamp, given, digest, lane, topics, like, verdicts, payload = unpack(ARGV, at, at + PER_EVENT - 1)
   -- Behind what goes on even in a full Redis nothing begins: it would be let in as well.
   if used >= MOST_LANES or draining and own ~= 'on' then break end
-  local kind, timestamp, given, digest = ARGV[at + 6], ARGV[at + 7], ARGV[at + 8], ARGV[at + 9]
   local outcome, lanes, refused, more = 'new', '', '', false
-  local lane, of = ARGV[at + 10], ''
+  local of = ''
   if lane ~= '' then lane, of = string.match(lane, '^([^!]*)!?(.*)$') end
   local seen, e
   if own == '' then seen, e = known(account, id, own_job) end
@@ -399,13 +398,13 @@ for i = 1, tonumber(ARGV[10]) do
     elseif there[1] then
       outcome = 'taken'
     else
-      local to, count, failing = targets(lane, of, ARGV[at + 11], ARGV[at + 12], ARGV[at + 13])
+      local to, count, failing = targets(lane, of, topics, like, verdicts)
       if to and behind[account] then
         outcome = 'later'
       elseif to then
         lanes = to
         if failing then count_failing(failing) end
-        refused, more = begin(job, account, id, kind, timestamp, digest, to, count, failing, ARGV[at + 14], own ~= '1' and own_job ~= job, lane ~= '' and of ~= '' and of)
+        refused, more = begin(job, account, id, kind, timestamp, digest, to, count, failing, payload, own ~= '1' and own_job ~= job, lane ~= '' and of ~= '' and of)
       else
         outcome, lanes, refused = 'asked', count.signature, count.asks or ''
         if refused ~= '' then used, count.asks = used + math.floor(#count.filters / REFUSAL), '' end -- once in an answer

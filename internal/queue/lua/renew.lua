@@ -6,11 +6,12 @@
 --
 -- Safe to repeat: it only moves the deadline of leases that exist.
 
+local lease = tonumber(ARGV[10])
 drain()
 local leases, reply = base .. 'leases', {}
 for i = 11, #ARGV do
   if call('ZSCORE', leases, ARGV[i]) then
-    call('ZADD', leases, 'XX', now + tonumber(ARGV[10]), ARGV[i])
+    call('ZADD', leases, 'XX', now + lease, ARGV[i])
     reply[#reply + 1] = 1
   else
     reply[#reply + 1] = 0

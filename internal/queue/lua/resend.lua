@@ -12,7 +12,8 @@
 --
 -- Safe to repeat: a job that waits already only becomes due.
 
-local lane = ARGV[10]
+local lane, cursor_key, from, to, owner, hold, pace, most_waiting = unpack(ARGV, 10, 17)
+pace, most_waiting = tonumber(pace), tonumber(most_waiting)
 local key, dead, conf = base .. 'lane:' .. lane, base .. 'dead:' .. lane, base .. 'conf:' .. lane
 local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'hu', 'a', 'ord', 'os')
 local order, last_place = ordered_by(h[7]), h[8]
@@ -22,17 +23,17 @@ local reply, added, refused = {}, 0, {}
 local function room(more)
   local waits = call('ZCARD', key) + more
   if waits > C.pending then return false end
-  return waits <= ROOM + 1 or not h[6] or (tonumber(call('HGET', base .. 'pending', h[6])) or 0) + added + more <= tonumber(ARGV[17])
+  return waits <= ROOM + 1 or not h[6] or (tonumber(call('HGET', base .. 'pending', h[6])) or 0) + added + more <= most_waiting
 end
 
-local cursor = ARGV[11] ~= '' and base .. ARGV[11]
+local cursor = cursor_key ~= '' and base .. cursor_key
 if cursor then
   local c = call('HMGET', cursor, 'cursor', 'owner', 'until')
-  if c[1] ~= ARGV[12] or (c[2] and c[2] ~= ARGV[14] and (tonumber(c[3]) or 0) > now) then return 'moved' end
+  if c[1] ~= from or (c[2] and c[2] ~= owner and (tonumber(c[3]) or 0) > now) then return 'moved' end
   if not room(#ARGV - 17) then return 'backlog' end
 end
 -- GCRA, as of a lane's rate in claim.lua. A tenth of a step early is in time, or a ticker would miss every second one.
-local pace, turn = tonumber(ARGV[16]), 0
+local turn = 0
 if cursor and #ARGV > 17 and pace > 0 then
   turn = math.max(tonumber(call('HGET', conf, 'rp')) or 0, now)
   if turn - now > pace / 10 then return 'soon' end
@@ -137,7 +138,7 @@ if cursor then
   call('HINCRBY', cursor, 'sent', added)
   for outcome, count in pairs(refused) do call('HINCRBY', cursor, 'not:' .. outcome, count) end
   if turn > 0 and h[1] then call('HSET', conf, 'rp', int(turn + pace)) end
-  call('HSET', cursor, 'cursor', ARGV[13], 'owner', ARGV[14], 'until', int(now + tonumber(ARGV[15])))
+  call('HSET', cursor, 'cursor', to, 'owner', owner, 'until', int(now + tonumber(hold)))
 end
 waiting(added)
 local by = {}

@@ -21,6 +21,7 @@
 -- disabled. What began before the latest success is no sign of anything. Whoever changes the lane's status or URL takes bs away.
 -- Notices: at once, then at most one per lane and hour, with the count of what came since.
 
+local stopping = ARGV[10] == '1'
 local PER_OUTCOME = 12
 local NO_ATTEMPT = string.byte('-')
 local LOG_SLACK = 100
@@ -186,21 +187,22 @@ local function settle_plain(lane, t, began, from, count, place)
 end
 
 local function settle_one(lane, t, began, at)
-  local job, outcome, attempts, reason, single = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 4], ARGV[at + 7] == '1'
+  local job, outcome, attempts, delay, reason, slow, text, single, detail, pause, took, disable_after = unpack(ARGV, at, at + PER_OUTCOME - 1)
+  single = single == '1'
   local gone = not t.status or t.status == 'deleted'
-  tally(t, outcome == 'ok', string.byte(ARGV[at + 10]))
+  tally(t, outcome == 'ok', string.byte(took))
   local expunged
   if outcome == 'ok' then expunged = write_state(lane, job, STATE.succeeded, single) else expunged = is_expunged(job) end
-  if ARGV[at + 6] ~= '' and not expunged then log(t, lane, { entry(job, ARGV[at + 6]) }) end
+  if text ~= '' and not expunged then log(t, lane, { entry(job, text) }) end
   if outcome == 'ok' then
     if reason == 'record' then call('DEL', base .. 'job:' .. lane .. job) end
     if not expunged then ended(job, false, single) end
     t.set.ls, t.set.lt = '1', now_text
-    flow(t, ARGV[at + 5] == '1')
+    flow(t, slow == '1')
     if not gone then succeeded(t, lane, began) end
   elseif expunged then -- nobody is to have it any more
     call('DEL', base .. 'job:' .. lane .. job)
-    if outcome ~= 'back' and not gone then hold(t, began, tonumber(ARGV[at + 9])) end
+    if outcome ~= 'back' and not gone then hold(t, began, tonumber(pause)) end
   elseif gone then
     cancel(lane, job)
   elseif outcome == 'back' then
@@ -213,24 +215,24 @@ local function settle_one(lane, t, began, at)
       t.set.ls, t.set.lt = '0', now_text
       flow(t, true)
     end
-    hold(t, began, tonumber(ARGV[at + 9]))
-    local disabling = outcome == 'gone' or outlasted(t, began, tonumber(ARGV[at + 11]))
+    hold(t, began, tonumber(pause))
+    local disabling = outcome == 'gone' or outlasted(t, began, tonumber(disable_after))
     if outcome == 'retry' then
       local record = base .. 'job:' .. lane .. job
       write_state(lane, job, STATE.retrying, single)
       call('HSET', record, 'n', attempts)
       call('HDEL', record, 'x')
       call('PEXPIRE', record, C.open_ttl)
-      local due = math.ceil(exact + tonumber(ARGV[at + 3]))
+      local due = math.ceil(exact + tonumber(delay))
       wait_again(lane, job, due, true, t.order)
       waited = waited + 1
       and_waiting(waited_of, t.account, 1)
     else
       bury(lane, job, reason, attempts, single)
     end
-    if ARGV[at + 8] ~= '' and (disabling or outcome ~= 'retry') then
+    if detail ~= '' and (disabling or outcome ~= 'retry') then
       local since = disabling and outcome ~= 'gone' and t.failing_since or now
-      failed(t, lane, ARGV[at + 8], disabling and 'disabled' or 'failed', since, outcome == 'retry' and 0 or 1)
+      failed(t, lane, detail, disabling and 'disabled' or 'failed', since, outcome == 'retry' and 0 or 1)
     end
   end
 end
@@ -299,6 +301,6 @@ count_accounts(accounts)
 waiting(waited)
 waiting_of(waited_of)
 -- What is handed back is for others to take, and nobody else knows when that is due which a stopping process rescheduled.
-if handed_back or ARGV[10] == '1' and waited > 0 then wake() end
+if handed_back or stopping and waited > 0 then wake() end
 
 return { call('XLEN', outbox), lost }

@@ -43,9 +43,11 @@ func (r *Registry) Now(ctx context.Context) (time.Time, error) { return r.redis.
 // StartReplay writes a replay of a webhook down, of which from then on whoever comes next makes the steps. It returns [ErrGone] where the
 // webhook was deleted meanwhile.
 func (r *Registry) StartReplay(ctx context.Context, shard int, id, lane string, in Replay) error {
-	v, err := r.queue.RunDurable(ctx, shard, replayMakeScript, id, lane, in.Account, mostReplays, in.Created.UnixMilli(),
+	record := []any{
 		queue.FieldReplayCursor, in.Cursor, queue.FieldReplayState, in.State, queue.FieldReplayMatched, in.Matched,
-		queue.FieldReplayUnavailable, in.Unavailable, queue.FieldReplaySent, 0, queue.FieldReplaySelection, in.Selection)
+		queue.FieldReplayUnavailable, in.Unavailable, queue.FieldReplaySent, 0, queue.FieldReplaySelection, in.Selection,
+	}
+	v, err := r.queue.RunDurable(ctx, shard, replayMakeScript, append([]any{id, lane, in.Account, mostReplays, in.Created.UnixMilli()}, record...)...)
 	if err == nil && v == int64(0) {
 		return ErrGone
 	}

@@ -6,4 +6,5 @@
 --
 -- Safe to repeat: a second call finds it.
 
-return open_account(ARGV[10]) and 1 or 0
+local account = ARGV[10]
+return open_account(account) and 1 or 0

@@ -6,10 +6,10 @@
 --
 -- Safe to repeat: a second call finds another version, with what it wanted to write.
 
-local account = ARGV[10]
+local account, version, info = unpack(ARGV, 10, 12)
 local key = base .. 'account:' .. account
 local h = call('HMGET', key, 'v', 'info')
-if (h[1] or '') ~= ARGV[11] and h[2] ~= ARGV[12] then return 'changed' end
+if (h[1] or '') ~= version and h[2] ~= info then return 'changed' end
 if not open_account(account) then return 'ending' end
-call('HSET', key, 'v', int((tonumber(h[1]) or 0) + 1), 'info', ARGV[12])
+call('HSET', key, 'v', int((tonumber(h[1]) or 0) + 1), 'info', info)
 return tonumber(call('HGET', key, 'c'))

@@ -6,15 +6,15 @@
 --
 -- Safe to repeat: a second call finds it deleted. The chore is written before the webhook goes, so a crash in between leaves it to be done.
 
-local lane, account = ARGV[10], ARGV[11]
+local lane, account, version, member = unpack(ARGV, 10, 13)
 local conf = base .. 'conf:' .. lane
 local h = call('HMGET', conf, 'a', 'st', 'v')
 if h[1] ~= account then return 0 end
 if h[2] == 'deleted' then return 1 end
-if h[3] ~= ARGV[12] then return 2 end -- it may have other subscriptions
+if h[3] ~= version then return 2 end -- it may have other subscriptions
 call('SADD', base .. 'chores', 'cancel:' .. lane)
 subscriptions_changed()
-for i = 14, #ARGV do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], ARGV[13]) end
+for i = 14, #ARGV do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], member) end
 call('HSET', conf, 'st', 'deleted')
 call('HDEL', conf, 'meta', 'pub', 'nl', 'q')
 call('UNLINK', base .. 'idx:' .. lane, base .. 'old:' .. lane, base .. 'figures:w:' .. lane, base .. 'token:' .. lane, base .. 'tokenlock:' .. lane)

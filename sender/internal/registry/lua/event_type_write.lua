@@ -6,16 +6,18 @@
 --
 -- Safe to repeat: a second call finds what the first wrote.
 
+local name, before, after, most = unpack(ARGV, 10, 13)
+most = tonumber(most)
 local types = base .. 'eventtypes'
-local there = call('HGET', types, ARGV[10]) or ''
-if there ~= ARGV[12] then
-  if there ~= ARGV[11] then return 'changed' end
-  if ARGV[12] == '' then
+local there = call('HGET', types, name) or ''
+if there ~= after then
+  if there ~= before then return 'changed' end
+  if after == '' then
     drain()
-    call('HDEL', types, ARGV[10])
+    call('HDEL', types, name)
   else
-    if there == '' and call('HLEN', types) >= tonumber(ARGV[13]) then return 'limit' end
-    call('HSET', types, ARGV[10], ARGV[12])
+    if there == '' and call('HLEN', types) >= most then return 'limit' end
+    call('HSET', types, name, after)
   end
 end
 call('INCR', base .. 'eventtypesv')

@@ -6,7 +6,8 @@
 --
 -- Safe to repeat: the hour of its use is all that it writes.
 
-local id = call('HGET', base .. 'apikeysums', ARGV[10])
+local sum = ARGV[10]
+local id = call('HGET', base .. 'apikeysums', sum)
 if not id then return {} end
 local ends = call('ZSCORE', base .. 'apikeysend', id)
 if ends and tonumber(ends) <= now then return {} end

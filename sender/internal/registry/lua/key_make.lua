@@ -7,17 +7,18 @@
 --
 -- Safe to repeat: a second call finds the ID.
 
-local id, account, maker, ends = ARGV[10], ARGV[13], ARGV[14], tonumber(ARGV[15])
+local id, sum, record, account, maker, ends, most = unpack(ARGV, 10, 16)
+ends, most = tonumber(ends), tonumber(most)
 local records, sums, order = base .. 'apikeys', base .. 'apikeysums', base .. 'apikeysof:' .. account
 local made = call('ZSCORE', base .. 'apikeysall', id)
 if made then return tonumber(made) end
 if maker:sub(1, 4) == 'key_' and call('HEXISTS', records, maker) == 0 then return 'ended' end
-if call('ZCARD', order) >= tonumber(ARGV[16]) then return 'limit' end
+if call('ZCARD', order) >= most then return 'limit' end
 -- No two have one time, so that lists keep their order.
 local last = call('ZRANGE', base .. 'apikeysall', -1, -1, 'WITHSCORES')
 local created = math.max(now, (tonumber(last[2]) or 0) + 1)
-call('HSET', records, id, ARGV[12])
-call('HSET', sums, ARGV[11], id)
+call('HSET', records, id, record)
+call('HSET', sums, sum, id)
 call('ZADD', base .. 'apikeysall', created, id)
 call('ZADD', order, created, id)
 call('SADD', base .. 'apikeysby:' .. maker, id)

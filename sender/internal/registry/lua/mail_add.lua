@@ -8,14 +8,16 @@
 -- Safe to repeat: it stands under the same name. A mailbox that is due stays due; one that was emptied a while ago waits for
 -- the end of its pause.
 
-local due, box = base .. 'mails:' .. ARGV[10], ARGV[11]
+local kind, box, name, content, gather = unpack(ARGV, 10, 14)
+gather = tonumber(gather)
+local due = base .. 'mails:' .. kind
 local account = string.match(box, '^([^~/]+)/') -- nil: the operator's
 if account then
   local h = call('HMGET', base .. 'account:' .. account, 'c', 'x')
   if not h[1] or h[2] then return 0 end
   call('SADD', base .. 'boxes:' .. account, box)
 end
-call('HSETNX', base .. 'mailbox:' .. box, ARGV[12], ARGV[13])
+call('HSETNX', base .. 'mailbox:' .. box, name, content)
 local pause = call('PTTL', base .. 'mailed:' .. box)
-call('ZADD', due, 'NX', int(now + math.max(pause, tonumber(ARGV[14]))), box)
+call('ZADD', due, 'NX', int(now + math.max(pause, gather)), box)
 return math.max(0, tonumber(call('ZSCORE', due, box)) - now)

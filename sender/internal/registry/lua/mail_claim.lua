@@ -7,12 +7,14 @@
 --
 -- Safe to repeat: a mailbox whose holder never says what became of it is due again after that time, and told a second time.
 
-local due = base .. 'mails:' .. ARGV[10]
+local kind, lease = unpack(ARGV, 10, 11)
+lease = tonumber(lease)
+local due = base .. 'mails:' .. kind
 local first = call('ZRANGE', due, 0, 0, 'WITHSCORES')
 if #first == 0 then return { -1 } end
 local at = tonumber(first[2])
 if at > now then return { at - now } end
-call('ZADD', due, int(now + tonumber(ARGV[11])), first[1])
+call('ZADD', due, int(now + lease), first[1])
 
 local SOME = '5000'
 local held, cursor, found = base .. 'mailbox:' .. first[1], '0', {}

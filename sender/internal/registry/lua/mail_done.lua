@@ -7,7 +7,9 @@
 --
 -- Safe to repeat.
 
-local due, box = base .. 'mails:' .. ARGV[10], ARGV[11]
+local kind, box, again, pause, tries = unpack(ARGV, 10, 14)
+pause = tonumber(pause)
+local due = base .. 'mails:' .. kind
 local held = base .. 'mailbox:' .. box
 local account = string.match(box, '^([^~/]+)/') -- nil: the operator's
 if account and call('EXISTS', base .. 'account:' .. account) == 0 then -- deleted meanwhile
@@ -16,10 +18,9 @@ if account and call('EXISTS', base .. 'account:' .. account) == 0 then -- delete
   return 1
 end
 for i = 15, #ARGV do call('HDEL', held, ARGV[i]) end
-local pause = tonumber(ARGV[13])
-if ARGV[12] ~= '' then
-  pause = tonumber(ARGV[12])
-  call('HSET', held, '#tries', ARGV[14])
+if again ~= '' then
+  pause = tonumber(again)
+  call('HSET', held, '#tries', tries)
 else
   call('HDEL', held, '#tries')
   if pause > 0 then call('SET', base .. 'mailed:' .. box, '1', 'PX', int(pause)) end

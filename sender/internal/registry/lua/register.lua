@@ -9,29 +9,30 @@
 --
 -- Safe to repeat: lanes are random, so one that has these very settings was made by this call, whose answer was lost.
 
-local lane, account = ARGV[10], ARGV[11]
+local lane, account, most, shown, meta, rate, cap, ordered, status, idempotency, asked, remember, member = unpack(ARGV, 10, 22)
+most = tonumber(most)
 local hooks, conf = base .. 'hooks:' .. account, base .. 'conf:' .. lane
 local there = call('HMGET', conf, 'a', 'meta', 'c')
-if there[1] == account and there[2] == ARGV[14] then return tonumber(there[3]) end
+if there[1] == account and there[2] == meta then return tonumber(there[3]) end
 if there[1] then return 'taken' end
 if not open_account(account) then return 'ending' end
-local made = base .. 'made:' .. account .. ':' .. ARGV[19]
-if ARGV[19] ~= '' then
+local made = base .. 'made:' .. account .. ':' .. idempotency
+if idempotency ~= '' then
   local first = call('HMGET', made, 'l', 'q')
   if first[1] then return first end
 end
-if call('ZCARD', hooks) >= tonumber(ARGV[12]) then return 'limit' end
+if call('ZCARD', hooks) >= most then return 'limit' end
 -- No two webhooks of an account have one time, so that the list keeps their order.
 local last = call('ZRANGE', hooks, -1, -1, 'WITHSCORES')
 local created = math.max(now, (tonumber(last[2]) or 0) + 1)
-call('HSET', conf, 'st', ARGV[18], 'a', account, 'c', int(created), 'v', 1, 'pub', ARGV[13], 'meta', ARGV[14], 'rate', ARGV[15], 'cap', ARGV[16])
-if ARGV[17] == '1' then call('HSET', conf, 'ord', '1') end
+call('HSET', conf, 'st', status, 'a', account, 'c', int(created), 'v', 1, 'pub', shown, 'meta', meta, 'rate', rate, 'cap', cap)
+if ordered == '1' then call('HSET', conf, 'ord', '1') end
 subscriptions_changed()
-for i = 23, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], ARGV[22]) end
-if ARGV[19] ~= '' then
-  call('HSET', conf, 'k', ARGV[19])
-  call('HSET', made, 'l', lane, 'q', ARGV[20])
-  call('PEXPIRE', made, ARGV[21])
+for i = 23, #ARGV do call('SADD', base .. 'topic:' .. account .. ':' .. ARGV[i], member) end
+if idempotency ~= '' then
+  call('HSET', conf, 'k', idempotency)
+  call('HSET', made, 'l', lane, 'q', asked)
+  call('PEXPIRE', made, remember)
 end
 call('ZADD', hooks, created, lane)
 return created

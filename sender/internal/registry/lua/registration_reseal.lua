@@ -6,8 +6,8 @@
 --
 -- Safe to repeat: a second call finds what the first wrote.
 
-local account, key = ARGV[10], ARGV[11]
+local account, key, before, after = unpack(ARGV, 10, 13)
 local made = base .. 'made:' .. account .. ':' .. key
-if call('HGET', made, 'q') ~= ARGV[12] then return 0 end
-call('HSET', made, 'q', ARGV[13])
+if call('HGET', made, 'q') ~= before then return 0 end
+call('HSET', made, 'q', after)
 return 1

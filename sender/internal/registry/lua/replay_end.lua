@@ -6,11 +6,12 @@
 --
 -- Safe to repeat: what has ended stays as it is.
 
-local key = base .. 'replay:' .. ARGV[10]
+local id, ends_as, kept = unpack(ARGV, 10, 12)
+local key = base .. 'replay:' .. id
 local state = call('HGET', key, 'state')
 if state ~= 'running' then return state end
-call('HSET', key, 'state', ARGV[11])
-call('PEXPIRE', key, ARGV[12])
+call('HSET', key, 'state', ends_as)
+call('PEXPIRE', key, kept)
 call('DEL', key .. ':left-out')
-call('SREM', base .. 'chores', 'replay:' .. ARGV[10])
-return ARGV[11]
+call('SREM', base .. 'chores', 'replay:' .. id)
+return ends_as

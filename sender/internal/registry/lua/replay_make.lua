@@ -7,16 +7,17 @@
 --
 -- Safe to repeat: it writes the same again.
 
-local id, account = ARGV[10], ARGV[12]
-local h = call('HMGET', base .. 'conf:' .. ARGV[11], 'a', 'st')
+local id, lane, account, most, created = unpack(ARGV, 10, 14)
+most = tonumber(most)
+local h = call('HMGET', base .. 'conf:' .. lane, 'a', 'st')
 if h[1] ~= account or h[2] == 'deleted' then return 0 end
 local key, order = base .. 'replay:' .. id, base .. 'replays:' .. account
-call('HSET', key, 'account', account, 'created', ARGV[14], unpack(ARGV, 15))
+call('HSET', key, 'account', account, 'created', created, unpack(ARGV, 15))
 call('PERSIST', key .. ':left-out')
 call('SADD', base .. 'chores', 'replay:' .. id)
-call('ZADD', order, ARGV[14], id)
+call('ZADD', order, created, id)
 -- Those that ended make room; what is not listed is not kept either.
-local over = call('ZCARD', order) - tonumber(ARGV[13])
+local over = call('ZCARD', order) - most
 for _, old in ipairs(over > 0 and call('ZRANGE', order, 0, 99) or {}) do
   if over > 0 and call('HGET', base .. 'replay:' .. old, 'state') ~= 'running' then
     call('DEL', base .. 'replay:' .. old)

@@ -8,13 +8,14 @@
 --
 -- Safe to repeat: who is to ask stays who is to ask, until it says what came of it (token_store) or its time is over.
 
-local token, lock = base .. 'token:' .. ARGV[10], base .. 'tokenlock:' .. ARGV[10]
+local lane, spent, process, lease = unpack(ARGV, 10, 13)
+local token, lock = base .. 'token:' .. lane, base .. 'tokenlock:' .. lane
 local there = call('GET', token)
-if there and there ~= ARGV[11] then
+if there and there ~= spent then
   local left = call('PTTL', token)
   if left > 0 then return { there, left } end
 end
 local holder = call('GET', lock)
-if holder and holder ~= ARGV[12] then return 'wait' end
-call('SET', lock, ARGV[12], 'PX', ARGV[13])
+if holder and holder ~= process then return 'wait' end
+call('SET', lock, process, 'PX', lease)
 return 'ask'

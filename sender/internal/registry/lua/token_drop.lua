@@ -6,6 +6,7 @@
 --
 -- Safe to repeat: a second call finds it gone.
 
-local token = base .. 'token:' .. ARGV[10]
-if call('GET', token) ~= ARGV[11] then return 0 end
+local lane, record = unpack(ARGV, 10, 11)
+local token = base .. 'token:' .. lane
+if call('GET', token) ~= record then return 0 end
 return call('DEL', token)

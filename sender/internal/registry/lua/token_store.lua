@@ -7,8 +7,9 @@
 --
 -- Safe to repeat: the record is the same. Of a webhook that was deleted meanwhile nothing is kept.
 
-local token, lock = base .. 'token:' .. ARGV[10], base .. 'tokenlock:' .. ARGV[10]
-local h = call('HMGET', base .. 'conf:' .. ARGV[10], 'a', 'st')
-if ARGV[12] ~= '' and h[1] == ARGV[14] and h[2] ~= 'deleted' then call('SET', token, ARGV[12], 'PX', ARGV[13]) end
-if call('GET', lock) == ARGV[11] then call('DEL', lock) end
+local lane, process, record, lifetime, account = unpack(ARGV, 10, 14)
+local token, lock = base .. 'token:' .. lane, base .. 'tokenlock:' .. lane
+local h = call('HMGET', base .. 'conf:' .. lane, 'a', 'st')
+if record ~= '' and h[1] == account and h[2] ~= 'deleted' then call('SET', token, record, 'PX', lifetime) end
+if call('GET', lock) == process then call('DEL', lock) end
 return 1

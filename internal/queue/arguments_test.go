@@ -1,0 +1,263 @@
+package queue
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// parts are Lua that stands in front of scripts or behind them, and no script of its own.
+var parts = []string{"lib", "figures", "standing", "list_history", "list_events", "list_failed", "list_reply"}
+
+// Each script gives its arguments names, once, where it begins; its header tells of each, and the Go function beside it hands in as many.
+func TestScriptsNameTheirArguments(t *testing.T) {
+	t.Parallel()
+	for _, folder := range []string{".", "../../sender/internal/registry"} {
+		handed := argumentsOf(t, folder)
+		files, err := filepath.Glob(filepath.Join(folder, "lua", "*.lua"))
+		require.NoError(t, err)
+		require.Greater(t, len(files), 15)
+		for _, file := range files {
+			name := strings.TrimSuffix(filepath.Base(file), ".lua")
+			if slices.Contains(parts, name) {
+				continue
+			}
+			t.Run(name, func(t *testing.T) {
+				text, err := os.ReadFile(file)
+				require.NoError(t, err)
+				first := 10 // behind those of lib.lua
+				if name == "heartbeat" {
+					first = 1 // it knows no shard
+				}
+				named, rest := namedArguments(t, string(text))
+				told, toldOfRest := toldArguments(string(text))
+				for i := range named {
+					assert.Equal(t, first+i, named[i], "arguments are named in their order, each once")
+				}
+				assert.Equal(t, named, told, "the header tells of each argument by ARGV[…]")
+				assert.Equal(t, rest != 0, toldOfRest, "the header tells of what follows")
+				if rest != 0 {
+					assert.Equal(t, first+len(named), rest, "what follows begins behind what has a name")
+				}
+				require.NotEmpty(t, handed[name], "a Go function hands its arguments in")
+				for _, n := range handed[name] {
+					assert.Equal(t, len(named), n, "so many arguments come from Go")
+				}
+				// A push begins events, or goes on with one; gauges are of one shard, or of all that a node has.
+				if name != "push" && name != "gauges" {
+					assert.Len(t, handed[name], 1, "one Go function makes its arguments")
+				}
+			})
+		}
+	}
+}
+
+// namedArguments are those that a script reads by their number, all of them in lines that give them a name, and the place behind which all
+// others are read; 0 where there are none.
+func namedArguments(t *testing.T, lua string) (named []int, rest int) {
+	byNumber, asList := regexp.MustCompile(`ARGV\[(\d+)\]`), regexp.MustCompile(`unpack\(ARGV, (\d+), (\d+)\)`)
+	follow := regexp.MustCompile(`for i = (\d+)(?: \+ [a-z]+)?, #ARGV do|unpack\(ARGV, (\d+)\)|local at = (\d+)(?: \+ .*)?$`)
+	for line := range strings.Lines(lua) {
+		code, _, _ := strings.Cut(strings.TrimRight(line, "\n"), "--")
+		if m := asList.FindStringSubmatch(code); m != nil {
+			from, _ := strconv.Atoi(m[1])
+			to, _ := strconv.Atoi(m[2])
+			for n := from; n <= to; n++ {
+				named = append(named, n)
+			}
+		}
+		for _, m := range byNumber.FindAllStringSubmatch(code, -1) {
+			assert.True(t, strings.HasPrefix(code, "local ") || strings.HasPrefix(code, "for i = 1, tonumber("), "it gets a name first: %s", code)
+			n, _ := strconv.Atoi(m[1])
+			if n == 9 { // of lib.lua, once more as it came
+				continue
+			}
+			named = append(named, n)
+		}
+		if m := follow.FindStringSubmatch(code); m != nil {
+			n, _ := strconv.Atoi(m[1] + m[2] + m[3])
+			if rest == 0 || n < rest {
+				rest = n
+			}
+		}
+	}
+	slices.Sort(named)
+	return named, rest
+}
+
+// toldArguments are those that a script's header tells of.
+func toldArguments(lua string) (told []int, rest bool) {
+	header, _, _ := strings.Cut(lua, "\n\n")
+	for _, m := range regexp.MustCompile(`ARGV\[(\d+)(…)?(\d+)?\]`).FindAllStringSubmatch(header, -1) {
+		from, _ := strconv.Atoi(m[1])
+		to, err := strconv.Atoi(m[3])
+		switch {
+		case m[2] != "" && err != nil:
+			rest = true
+			continue
+		case err != nil:
+			to = from
+		}
+		for n := from; n <= to; n++ {
+			told = append(told, n)
+		}
+	}
+	slices.Sort(told)
+	return told, rest
+}
+
+// argumentsOf counts, by the scripts' names, the arguments that a package's functions hand in, without those of lib.lua and
+// without lists.
+func argumentsOf(t *testing.T, folder string) map[string][]int {
+	scripts, counts := map[string]string{}, map[string][]int{}
+	var functions []*ast.FuncDecl
+	files, err := parser.ParseDir(token.NewFileSet(), folder, func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0)
+	require.NoError(t, err)
+	for _, pkg := range files {
+		ast.Inspect(pkg, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				functions = append(functions, n)
+			case *ast.ValueSpec:
+				if len(n.Values) == 1 && strings.HasSuffix(n.Names[0].Name, "Script") {
+					ast.Inspect(n.Values[0], func(n ast.Node) bool { // of several parts the last is the script
+						if l, ok := n.(*ast.BasicLit); ok {
+							name, err := strconv.Unquote(l.Value)
+							require.NoError(t, err)
+							scripts[nameOfSpec(pkg, l)] = name
+						}
+						return true
+					})
+				}
+			}
+			return true
+		})
+	}
+	for _, f := range functions {
+		lists := listsOf(f, functions)
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			for i, arg := range call.Args {
+				name := ""
+				switch arg := arg.(type) {
+				case *ast.Ident:
+					name = scripts[arg.Name]
+				case *ast.CallExpr:
+					if of, ok := arg.Fun.(*ast.SelectorExpr); ok && of.Sel.Name == "script" {
+						name = "list" // in one of its forms
+					}
+				}
+				if name == "" {
+					continue
+				}
+				behind, count := call.Args[i+1:], 0
+				if name == "heartbeat" {
+					behind = behind[1:] // the tag
+				}
+				for _, a := range behind {
+					if isTag(a) {
+						continue
+					}
+					if call.Ellipsis.IsValid() || selected(call.Fun) == "call" {
+						count += lists.count(a)
+					} else {
+						count++
+					}
+				}
+				counts[name] = append(counts[name], count)
+			}
+			return true
+		})
+	}
+	return counts
+}
+
+// nameOfSpec is the variable whose value holds a literal.
+func nameOfSpec(pkg *ast.Package, of *ast.BasicLit) (name string) {
+	ast.Inspect(pkg, func(n ast.Node) bool {
+		if v, ok := n.(*ast.ValueSpec); ok && len(v.Values) == 1 && v.Pos() <= of.Pos() && of.End() <= v.End() {
+			name = v.Names[0].Name
+		}
+		return true
+	})
+	return name
+}
+
+func selected(fun ast.Expr) string {
+	switch fun := fun.(type) {
+	case *ast.SelectorExpr:
+		return fun.Sel.Name
+	case *ast.Ident:
+		return fun.Name
+	}
+	return ""
+}
+
+// isTag is what a script's key is made with: q.tags(shard).
+func isTag(e ast.Expr) bool {
+	call, ok := e.(*ast.CallExpr)
+	return ok && selected(call.Fun) == "tags"
+}
+
+// lists are how many single values the lists of a function hold.
+type lists struct {
+	byName    map[string]int
+	functions []*ast.FuncDecl
+}
+
+func listsOf(f *ast.FuncDecl, functions []*ast.FuncDecl) *lists {
+	l := &lists{byName: map[string]int{}, functions: functions}
+	ast.Inspect(f.Body, func(n ast.Node) bool {
+		a, ok := n.(*ast.AssignStmt)
+		// What a loop appends is a list; what it declares is its own.
+		if ok && len(a.Lhs) == len(a.Rhs) && (a.Tok == token.DEFINE || slices.Contains(f.Body.List, ast.Stmt(a))) {
+			for i, to := range a.Lhs {
+				if name, ok := to.(*ast.Ident); ok {
+					l.byName[name.Name] = l.count(a.Rhs[i])
+				}
+			}
+		}
+		return true
+	})
+	return l
+}
+
+func (l *lists) count(e ast.Expr) int {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return l.byName[e.Name]
+	case *ast.CompositeLit:
+		return len(e.Elts)
+	case *ast.CallExpr:
+		switch name := selected(e.Fun); name {
+		case "append":
+			if e.Ellipsis.IsValid() {
+				return l.count(e.Args[0])
+			}
+			return l.count(e.Args[0]) + len(e.Args) - 1
+		case "argv":
+			return l.count(e.Args[0])
+		case "pushArgs":
+			for _, f := range l.functions {
+				if f.Name.Name == name {
+					return listsOf(f, l.functions).byName["args"]
+				}
+			}
+		}
+	}
+	return 0
+}
