@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -174,8 +175,7 @@ func TestRetries(t *testing.T) {
 		a.header = http.Header{"Retry-After": {"60"}}
 		s := newStub(t, a)
 		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(50*time.Millisecond, cancel)
-		_, err := s.client(t).EventTypes.List(ctx)
+		_, err := s.client(t, client.WithHTTPClient(&http.Client{Transport: whenRead(func() { time.AfterFunc(50*time.Millisecond, cancel) })})).EventTypes.List(ctx)
 		require.Error(t, err)
 		require.Len(t, s.seen(), 1)
 	})
@@ -188,4 +188,25 @@ func TestRetries(t *testing.T) {
 		require.True(t, errors.Is(err, context.Canceled))
 		require.Empty(t, s.seen())
 	})
+}
+
+// whenRead is called once the first answer was read, after which there is nothing but the wait.
+type whenRead func()
+
+func (w whenRead) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		answer.Body = closing{answer.Body, w}
+	}
+	return answer, err
+}
+
+type closing struct {
+	io.ReadCloser
+	closed func()
+}
+
+func (c closing) Close() error {
+	defer c.closed()
+	return c.ReadCloser.Close()
 }

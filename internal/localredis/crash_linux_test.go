@@ -43,9 +43,7 @@ func startMachine(t *testing.T, policy string) *machine {
 	m.c = config.LocalRedis{Dir: folder(t), Fsync: policy,
 		Server: script(t, fmt.Sprintf("export LD_PRELOAD=%s SYNC_LOG=%s SYNC_SLOW=%s\nexec %s \"$@\"", layer, m.log, m.slow, program))}
 	m.other = startOther(t, m.c)
-	m.client = redis.NewClient(&redis.Options{Network: "unix", Addr: filepath.Join(m.c.Dir, "redis.sock"), Protocol: 2, DisableIdentity: true,
-		MaxRetries: -1, DialTimeout: redistest.Patience, ReadTimeout: redistest.Patience})
-	t.Cleanup(func() { _ = m.client.Close() })
+	m.client = patient(t, m.c)
 	return m
 }
 
@@ -121,10 +119,10 @@ func (m *machine) missing(keys []string) (n int) {
 	return n
 }
 
-// slowDown makes the disk slow and returns once it is at it.
+// slowDown makes the disk slow and returns once it is at it. It stays at it for longer than a test takes to cut the power, on any machine.
 func (m *machine) slowDown() {
 	m.Helper()
-	require.NoError(m, os.WriteFile(m.slow, nil, 0o600))
+	require.NoError(m, os.WriteFile(m.slow, []byte("120"), 0o600))
 	before := strings.Count(m.synced(), "begin")
 	require.Eventually(m, func() bool {
 		_ = m.client.Set(m.Context(), "more", "1", 0).Err()
@@ -182,7 +180,7 @@ func TestServerKilledWhileTheDiskIsSlow(t *testing.T) {
 	t.Run(config.FsyncAlways, func(t *testing.T) {
 		t.Parallel()
 		m := startMachine(t, config.FsyncAlways)
-		require.NoError(t, os.WriteFile(m.slow, nil, 0o600))
+		require.NoError(t, os.WriteFile(m.slow, []byte("3"), 0o600))
 		var kill sync.Once
 		answered := m.write(t.Context(), func(n int) {
 			if n >= 8 {

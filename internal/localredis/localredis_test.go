@@ -97,6 +97,14 @@ func (o *other) kill(t *testing.T) {
 	_, _ = o.cmd.Process.Wait()
 }
 
+// patient is a client of the server in a folder, whoever started that.
+func patient(t *testing.T, c config.LocalRedis) *redis.Client {
+	client := redis.NewClient(&redis.Options{Network: "unix", Addr: filepath.Join(c.Dir, "redis.sock"), Protocol: 2, DisableIdentity: true,
+		MaxRetries: -1, DialTimeout: redistest.Patience, ReadTimeout: redistest.Patience, WriteTimeout: redistest.Patience})
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
 // heard is a log that can be read while it is written.
 type heard struct {
 	mu sync.Mutex
@@ -305,8 +313,7 @@ func TestBothKilled(t *testing.T) {
 	redistest.Need(t, "redis-server")
 	c := config.LocalRedis{Dir: folder(t)}
 	first := startOther(t, c)
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: filepath.Join(c.Dir, "redis.sock"), Protocol: 2, DisableIdentity: true})
-	defer client.Close()
+	client := patient(t, c)
 	require.NoError(t, client.Set(t.Context(), "a", "1", 0).Err())
 	require.NoError(t, syscall.Kill(first.pid, syscall.SIGKILL))
 	first.kill(t)
@@ -337,8 +344,7 @@ func TestSocketRemoved(t *testing.T) {
 	redistest.Need(t, "redis-server")
 	c := config.LocalRedis{Dir: folder(t)}
 	first := startOther(t, c)
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: filepath.Join(c.Dir, "redis.sock"), Protocol: 2, DisableIdentity: true})
-	defer client.Close()
+	client := patient(t, c)
 	require.NoError(t, client.Set(t.Context(), "a", "1", 0).Err())
 	require.NoError(t, os.Remove(filepath.Join(c.Dir, "redis.sock")))
 	first.kill(t)

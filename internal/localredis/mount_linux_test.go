@@ -31,8 +31,8 @@ func TestFullDisk(t *testing.T) {
 	}
 	require.Greater(t, taken, 50)
 	require.Less(t, taken, 1000)
-	require.Eventually(t, func() bool { return strings.Contains(u.problem(), "full") }, 2*time.Minute, 10*time.Millisecond)
-	require.Contains(t, u.problem(), "the disk of "+c.Dir+" is full; make room on it")
+	full := "the disk of " + c.Dir + " is full; make room on it"
+	require.Eventually(t, func() bool { return strings.Contains(u.problem(), full) }, 2*time.Minute, 10*time.Millisecond)
 	require.NoError(t, syscall.Mount("tmpfs", c.Dir, "tmpfs", syscall.MS_REMOUNT, "size=16m,mode=0700"))
 	u.eventually()
 	for i := range taken {
