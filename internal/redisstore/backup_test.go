@@ -154,7 +154,7 @@ func TestRestoreCutOff(t *testing.T) {
 	require.NoError(t, s.Check(t.Context()), "before anything was touched")
 	third := redistest.Open(t, config.Redis{URL: r.URL()})
 	require.NoError(t, third.Ready(t.Context()))
-	apart, err := redisstore.Open(config.Redis{URL: r.URL()}, "apart", nil)
+	apart, err := redisstore.Open(config.Redis{URL: r.URL(), Timeout: redistest.Patience}, "apart", nil)
 	require.NoError(t, err)
 	defer apart.Close()
 	_, err = apart.Restore(t.Context(), bytes.NewReader(file.Bytes()), true)

@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -72,7 +74,7 @@ type buffered struct {
 	mu      sync.Mutex
 	more    *sync.Cond
 	pending []byte
-	err     error // of a write, or net.ErrClosed
+	err     error // io.EOF or net.ErrClosed
 }
 
 func newBuffered(c net.Conn) *buffered {
@@ -96,6 +98,15 @@ func (b *buffered) Write(p []byte) (int, error) {
 
 // SetDeadline implements net.Conn. Writes never wait, so only reads have one.
 func (b *buffered) SetDeadline(t time.Time) error { return b.SetReadDeadline(t) }
+
+// SetReadDeadline implements net.Conn. A pipe whose other end is closed takes none; on a network the next read says that, and a client that
+// hears of the end of a connection asks again on another.
+func (b *buffered) SetReadDeadline(t time.Time) error {
+	if err := b.Conn.SetReadDeadline(t); !errors.Is(err, io.ErrClosedPipe) {
+		return err
+	}
+	return nil
+}
 
 // SetWriteDeadline implements net.Conn.
 func (b *buffered) SetWriteDeadline(time.Time) error { return nil }
@@ -129,7 +140,7 @@ func (b *buffered) flush() {
 		b.pending = nil
 		b.mu.Unlock()
 		if _, err := b.Conn.Write(out); err != nil {
-			b.fail(err)
+			b.fail(io.EOF) // as for reads: the other end is closed
 			return
 		}
 	}

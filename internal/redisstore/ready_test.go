@@ -88,7 +88,7 @@ func TestPrefixesAreApart(t *testing.T) {
 	one := redistest.Open(t, config.Redis{URL: r.URL()})
 	require.NoError(t, one.Client().HSet(t.Context(), meta, "version", 99).Err())
 	require.Error(t, one.Ready(t.Context()))
-	other, err := redisstore.Open(config.Redis{URL: r.URL()}, "other", nil)
+	other, err := redisstore.Open(config.Redis{URL: r.URL(), Timeout: redistest.Patience}, "other", nil)
 	require.NoError(t, err)
 	defer other.Close()
 	require.NoError(t, other.Ready(t.Context()))
