@@ -12,6 +12,7 @@ import (
 	"github.com/videocloud/webhooks/client"
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/apitest"
+	"github.com/videocloud/webhooks/internal/redistest"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
 	"github.com/videocloud/webhooks/store"
@@ -46,20 +47,16 @@ func startSystem(t *testing.T) *system {
 
 func startSender(t *testing.T) (url string) {
 	t.Helper()
-	store, err := store.Open(config.Redis{URL: config.Memory}, store.Options{})
+	store, err := store.Open(config.Redis{URL: config.Memory, Timeout: redistest.Patience}, store.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	s, err := sender.New(sender.Options{
 		Store:  store,
-		Config: config.Sender{AllowHTTP: true, AllowNetworks: []string{"127.0.0.0/8", "::1/128"}},
+		Config: config.Sender{AllowHTTP: true, AllowNetworks: []string{"127.0.0.0/8", "::1/128"}, Timeout: 2 * time.Minute},
 	})
 	require.NoError(t, err)
 	require.NoError(t, s.Start(t.Context()))
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second) // the test's own context is over
-		defer cancel()
-		require.NoError(t, s.Stop(ctx))
-	})
+	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) }) // the test's own context is over
 	h, err := api.New(api.Options{Service: s, Keys: []api.Key{{Value: demoKey, Account: config.DefaultAccount, Role: api.RoleAll}}})
 	require.NoError(t, err)
 	server := httptest.NewServer(apitest.Checked(t, h, ""))

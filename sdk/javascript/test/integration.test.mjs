@@ -12,7 +12,7 @@ const uploaded = {
   videoId: 'vid_123456', title: 'My Video', size: 10485760, duration: 120, format: 'mp4', userId: 'usr_123456', status: 'processing',
 };
 
-describe('a running API', { skip, timeout: 60_000 }, () => {
+describe('a running API', { skip, timeout: 300_000 }, () => {
   const client = skip ? undefined : new VideoCloud({ apiKey, baseUrl });
   const received = [];
   let receiver, url, webhook;

@@ -61,7 +61,7 @@ class Asyncio(unittest.IsolatedAsyncioTestCase):
                 if len(waiting) == 2:
                     loop.call_soon_threadsafe(both.set)
                 # The first is answered only once the second is there.
-                asyncio.run_coroutine_threadsafe(both.wait(), loop).result(20)
+                asyncio.run_coroutine_threadsafe(both.wait(), loop).result(120)
                 return 200, {}, b'{"success":true,"data":{"items":[]}}'
 
             def close(self):

@@ -49,7 +49,7 @@ class RunningAPI(unittest.TestCase):
 
     def until(self, ask):
         """Asks until the answer is there."""
-        for _ in range(1000):
+        for _ in range(6000):
             answer = ask()
             if answer:
                 return answer
