@@ -7,6 +7,10 @@
 # (CycloneDX) each, .deb and .rpm, an OCI image layout as a tar archive, the npm package, the Python wheel and source
 # distribution, the Helm chart, and SHA256SUMS. The same commit and the same version of Go make the same bytes.
 #
+# The network that it needs: Go's module proxy, the npm registry, and for the image that has a Redis in it the Debian packages of
+# deploy/image/redis.packages, from apt-get on a Debian 12 or from snapshot.debian.org elsewhere. Where they can't be had, all
+# else is made, and it says so at the end. RELEASE_PACKAGES=<folder> is where they are looked for first, and kept.
+#
 # RELEASE_TARGETS="linux/amd64" builds for some machines only, to try it out; packages and image are then for those.
 set -euo pipefail
 top=$(cd "$(dirname "$0")" && pwd)
@@ -63,9 +67,23 @@ done
 if [ ${#images[@]} -gt 0 ]; then
 	say "image"
 	licences=$(ls -d "$work"/linux-*/licences | head -n 1)
-	"$work/release" image "$work/image" "$VERSION" "${images[@]}" "etc/caddy/Caddyfile=deploy/image/Caddyfile" \
-		"usr/share/doc/caddy-webhooks/LICENSE=LICENSE" "usr/share/doc/caddy-webhooks/THIRD_PARTY_LICENSES.txt=$licences"
+	files=("etc/caddy/Caddyfile=deploy/image/Caddyfile" "usr/share/doc/caddy-webhooks/LICENSE=LICENSE"
+		"usr/share/doc/caddy-webhooks/THIRD_PARTY_LICENSES.txt=$licences")
+	"$work/release" image "$work/image" "$VERSION" "${images[@]}" "${files[@]}"
 	"$work/release" folder "$out/caddy-webhooks_${VERSION}_image.oci.tar" "$work/image"
+fi
+
+left_out=
+if [ ${#images[@]} -gt 0 ]; then
+	say "image with a Redis: its packages"
+	packages=${RELEASE_PACKAGES:-$work/packages}
+	if "$work/release" packages deploy/image/redis.packages "$packages" "${images[@]%%=*}" 2>"$work/why"; then
+		"$work/release" redis-image "$work/redis-image" "$VERSION" deploy/image/redis.packages "$packages" deploy/image/Caddyfile.redis \
+			"${images[@]}" "${files[@]}"
+		"$work/release" folder "$out/caddy-webhooks_${VERSION}_image_redis.oci.tar" "$work/redis-image"
+	else
+		left_out=caddy-webhooks_${VERSION}_image_redis.oci.tar
+	fi
 fi
 
 say "chart"
@@ -81,3 +99,7 @@ rm -rf "$work/npm/node_modules" "$work/npm/dist"
 
 "$work/release" checksums "$out"
 say "done: $out"
+if [ -n "$left_out" ]; then
+	say "left out, for it needs what could not be fetched: $left_out"
+	cat "$work/why" >&2
+fi

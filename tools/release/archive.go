@@ -13,12 +13,13 @@ import (
 	"strings"
 )
 
-// entry is a file or a folder of an archive.
+// entry is a file, a folder or a symbolic link of an archive.
 type entry struct {
 	name string // with / at the end: a folder
 	mode int64
 	uid  int
 	data []byte
+	link string // to where it points
 }
 
 // entriesOf reads name=path pairs.
@@ -89,12 +90,15 @@ func folder(file, of, name string) error {
 
 func tarred(list []entry, compress bool) ([]byte, error) {
 	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-	var buf, inner bytes.Buffer
+	var inner bytes.Buffer
 	w := tar.NewWriter(&inner)
 	for _, e := range list {
 		h := &tar.Header{Name: e.name, Mode: e.mode, Size: int64(len(e.data)), ModTime: epoch(), Uid: e.uid, Gid: e.uid, Format: tar.FormatPAX, Typeflag: tar.TypeReg}
 		if strings.HasSuffix(e.name, "/") {
 			h.Typeflag = tar.TypeDir
+		}
+		if e.link != "" {
+			h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, e.link, 0o777
 		}
 		if err := w.WriteHeader(h); err != nil {
 			return nil, err
@@ -109,11 +113,16 @@ func tarred(list []entry, compress bool) ([]byte, error) {
 	if !compress {
 		return inner.Bytes(), nil
 	}
+	return gzipped(inner.Bytes())
+}
+
+func gzipped(data []byte) ([]byte, error) {
+	var buf bytes.Buffer
 	z, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := z.Write(inner.Bytes()); err != nil {
+	if _, err := z.Write(data); err != nil {
 		return nil, err
 	}
 	if err := z.Close(); err != nil {

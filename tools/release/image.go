@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -43,6 +41,23 @@ func (l layout) putJSON(mediaType string, v any) (descriptor, error) {
 // image writes a layout with one image for each architecture. There is nothing in it but the binary, which is static and holds
 // roots of trust and time zones itself, and the files that are named.
 func image(folder, version string, pairs []string) error {
+	return imageOf(folder, version, version, pairs, nil)
+}
+
+// redisImage writes the second tag: the layer of the first, and one above it with a Redis from Debian's packages, and the
+// Caddyfile that uses it.
+func redisImage(folder, version, list, packages, caddyfile string, pairs []string) error {
+	return imageOf(folder, version, version+"-redis", pairs, func(arch string) ([]entry, error) {
+		layer, err := debianLayer(list, packages, arch)
+		if err != nil {
+			return nil, err
+		}
+		file, err := entriesOf([]string{"etc/caddy/Caddyfile=" + caddyfile})
+		return append(layer, file...), err
+	})
+}
+
+func imageOf(folder, version, tag string, pairs []string, above func(arch string) ([]entry, error)) error {
 	if err := os.MkdirAll(filepath.Join(folder, "blobs", "sha256"), 0o755); err != nil {
 		return err
 	}
@@ -59,7 +74,19 @@ func image(folder, version string, pairs []string) error {
 	}
 	var manifests []descriptor
 	for _, arch := range order {
-		d, err := l.platform(arch, binaries[arch], files, version)
+		base, err := baseLayer(binaries[arch], files)
+		if err != nil {
+			return err
+		}
+		layers := [][]entry{base}
+		if above != nil {
+			layer, err := above(arch)
+			if err != nil {
+				return err
+			}
+			layers = append(layers, layer)
+		}
+		d, err := l.platform(arch, version, layers)
 		if err != nil {
 			return err
 		}
@@ -70,7 +97,7 @@ func image(folder, version string, pairs []string) error {
 	if err != nil {
 		return err
 	}
-	both.Annotations = map[string]string{"org.opencontainers.image.ref.name": version}
+	both.Annotations = map[string]string{"org.opencontainers.image.ref.name": tag}
 	top, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": indexType, "manifests": []descriptor{both}})
 	if err != nil {
 		return err
@@ -81,43 +108,56 @@ func image(folder, version string, pairs []string) error {
 	return os.WriteFile(filepath.Join(folder, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
 }
 
-func (l layout) platform(arch, binary string, files []string, version string) (d descriptor, err error) {
+// baseLayer is what both tags have.
+func baseLayer(binary string, files []string) ([]entry, error) {
 	list, err := entriesOf(append([]string{"usr/bin/caddy=" + binary}, files...))
 	if err != nil {
-		return d, err
+		return nil, err
 	}
 	for _, folder := range []string{"etc/", "etc/caddy/", "usr/", "usr/bin/", "usr/share/", "usr/share/doc/", "usr/share/doc/caddy-webhooks/"} {
 		list = append(list, entry{name: folder, mode: 0o755})
 	}
-	list = append(list,
+	return append(list,
 		entry{name: "etc/passwd", mode: 0o644, data: []byte("root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/data:/sbin/nologin\n")},
 		entry{name: "etc/group", mode: 0o644, data: []byte("root:x:0:\nnonroot:x:65532:\n")},
 		entry{name: "etc/nsswitch.conf", mode: 0o644, data: []byte("hosts: files dns\n")},
 		// A volume gets the owner of what it covers.
 		entry{name: "config/", mode: 0o700, uid: nonroot}, entry{name: "data/", mode: 0o700, uid: nonroot}, entry{name: "tmp/", mode: 0o1777},
-	)
+	), nil
+}
+
+// putLayer writes a layer, and says the digest of what it is unpacked.
+func (l layout) putLayer(list []entry) (d descriptor, diffID string, err error) {
 	inner, err := tarred(list, false)
 	if err != nil {
-		return d, err
+		return d, "", err
 	}
-	var buf bytes.Buffer
-	z, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
+	compressed, err := gzipped(inner)
 	if err != nil {
-		return d, err
+		return d, "", err
 	}
-	if _, err = z.Write(inner); err != nil {
-		return d, err
-	}
-	if err = z.Close(); err != nil {
-		return d, err
-	}
-	layer, err := l.put("application/vnd.oci.image.layer.v1.tar+gzip", buf.Bytes())
-	if err != nil {
-		return d, err
+	d, err = l.put("application/vnd.oci.image.layer.v1.tar+gzip", compressed)
+	return d, fmt.Sprintf("sha256:%x", sha256.Sum256(inner)), err
+}
+
+func (l layout) platform(arch, version string, lists [][]entry) (d descriptor, err error) {
+	var layers []descriptor
+	var diffIDs []string
+	var history []any
+	for _, list := range lists {
+		layer, diffID, err := l.putLayer(list)
+		if err != nil {
+			return d, err
+		}
+		layers, diffIDs = append(layers, layer), append(diffIDs, diffID)
+		history = append(history, map[string]any{"created": epoch().Format("2006-01-02T15:04:05Z"), "created_by": "release.sh"})
 	}
 	labels := map[string]string{
-		"org.opencontainers.image.title": "caddy-webhooks", "org.opencontainers.image.version": version, "org.opencontainers.image.licenses": "Apache-2.0",
+		"org.opencontainers.image.title": "caddy-webhooks", "org.opencontainers.image.version": version,
 		"org.opencontainers.image.source": "https://github.com/videocloud/webhooks", "org.opencontainers.image.created": epoch().Format("2006-01-02T15:04:05Z"),
+	}
+	if len(lists) == 1 { // Debian's packages have licences of their own
+		labels["org.opencontainers.image.licenses"] = "Apache-2.0"
 	}
 	config, err := l.putJSON("application/vnd.oci.image.config.v1+json", map[string]any{
 		"created": epoch().Format("2006-01-02T15:04:05Z"), "architecture": arch, "os": "linux",
@@ -130,14 +170,14 @@ func (l layout) platform(arch, binary string, files []string, version string) (d
 			"Volumes":      map[string]any{"/data": struct{}{}},
 			"StopSignal":   "SIGTERM",
 		},
-		"rootfs":  map[string]any{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(inner))}},
-		"history": []any{map[string]any{"created": epoch().Format("2006-01-02T15:04:05Z"), "created_by": "release.sh"}},
+		"rootfs":  map[string]any{"type": "layers", "diff_ids": diffIDs},
+		"history": history,
 	})
 	if err != nil {
 		return d, err
 	}
 	const manifestType = "application/vnd.oci.image.manifest.v1+json"
-	d, err = l.putJSON(manifestType, map[string]any{"schemaVersion": 2, "mediaType": manifestType, "config": config, "layers": []descriptor{layer}, "annotations": labels})
+	d, err = l.putJSON(manifestType, map[string]any{"schemaVersion": 2, "mediaType": manifestType, "config": config, "layers": layers, "annotations": labels})
 	d.Platform = map[string]string{"architecture": arch, "os": "linux"}
 	return d, err
 }

@@ -6,6 +6,10 @@
 //	release sbom <binary> <file>                                   CycloneDX, from what Go noted in the binary
 //	release archive <file.tar.gz|file.zip> <name=path>...          an archive
 //	release image <folder> <version> <arch=binary>... <name=path>... an OCI image layout
+//	release packages <list> <folder> <arch>...                     the Debian packages of a list, fetched into a folder
+//	release pin <list>                                             the list anew, with what Debian has now
+//	release redis-image <folder> <version> <list> <folder of packages> <Caddyfile> <arch=binary>... <name=path>...
+//	                                                               an OCI image layout with a Redis beside Caddy
 //	release python <folder of the SDK> <folder>                    wheel and source distribution
 //	release folder <file.tar|file.tgz> <folder> [<name>]           an archive of a folder
 //	release checksums <folder>                                     SHA256SUMS
@@ -32,7 +36,7 @@ func run(args []string) error {
 		return fmt.Errorf("say what to make; see the package's comment")
 	}
 	what, args := args[0], args[1:]
-	wanted := map[string]int{"licences": 3, "sbom": 2, "archive": 2, "image": 3, "python": 2, "folder": 2, "checksums": 1}[what]
+	wanted := map[string]int{"licences": 3, "sbom": 2, "archive": 2, "image": 3, "packages": 3, "pin": 1, "redis-image": 6, "python": 2, "folder": 2, "checksums": 1}[what]
 	if len(args) < wanted {
 		return fmt.Errorf("%s needs %d arguments", what, wanted)
 	}
@@ -45,6 +49,12 @@ func run(args []string) error {
 		return archive(args[0], args[1:])
 	case "image":
 		return image(args[0], args[1], args[2:])
+	case "packages":
+		return fetchPackages(args[0], args[1], args[2:], fromApt, fromSnapshots(snapshots))
+	case "pin":
+		return renewPins(args[0])
+	case "redis-image":
+		return redisImage(args[0], args[1], args[2], args[3], args[4], args[5:])
 	case "python":
 		return python(args[0], args[1])
 	case "folder":

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ulikunitz/xz"
+)
+
+// redisPrograms are what the second tag has beside Caddy: the server of `redis local`, and what docs/operations.md uses on its
+// folder. In Debian redis-server is a link to redis-check-rdb.
+var redisPrograms = []string{"usr/bin/redis-server", "usr/bin/redis-cli", "usr/bin/redis-check-aof"}
+
+// debianLayer is what an image takes of the packages of a list: the programs, the libraries that they are linked with, the
+// licences, and by which name scanners know it all (distroless images have the same files).
+func debianLayer(list, folder, arch string) ([]entry, error) {
+	_, pins, err := readPins(list)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]entry{}
+	kept := map[string]entry{}
+	for _, p := range pins {
+		if p.arch != arch {
+			continue
+		}
+		deb, err := os.ReadFile(filepath.Join(folder, p.file()))
+		if err != nil {
+			return nil, err
+		}
+		about, err := member(deb, "control.tar.xz", func(name string) bool { return name == "control" })
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.file(), err)
+		}
+		name := "var/lib/dpkg/status.d/" + p.name
+		kept[name] = entry{name: name, mode: 0o644, data: about["control"].data}
+		files, err := member(deb, "data.tar.xz", func(string) bool { return true })
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.file(), err)
+		}
+		for name, e := range files {
+			all[name] = e
+			if documents(name, e.link != "") {
+				kept[name] = e
+			}
+		}
+	}
+	for _, program := range redisPrograms {
+		if err := link(kept, all, program); err != nil {
+			return nil, err
+		}
+	}
+	var layer []entry
+	for name, e := range kept {
+		layer = append(layer, e)
+		for d := path.Dir(name); d != "."; d = path.Dir(d) {
+			layer = append(layer, entry{name: d + "/", mode: 0o755})
+		}
+	}
+	slices.SortFunc(layer, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	return slices.CompactFunc(layer, func(a, b entry) bool { return a.name == b.name }), nil
+}
+
+// documents reports whether a file is kept for what it says: licences, and which Debian this is.
+func documents(name string, link bool) bool {
+	switch dir := path.Dir(name); dir {
+	case "usr/share/common-licenses":
+		return true
+	case "usr/share/doc": // of a package that has its licence with another
+		return link
+	default:
+		return path.Dir(dir) == "usr/share/doc" && path.Base(name) == "copyright" ||
+			name == "etc/os-release" || name == "usr/lib/os-release" || name == "etc/debian_version"
+	}
+}
+
+// link keeps a program or a library with all that it is linked with; what is missing is an error here, not in a container.
+func link(kept, all map[string]entry, name string) error {
+	for {
+		e, ok := all[name]
+		if !ok {
+			return fmt.Errorf("no package has %s", name)
+		}
+		if _, done := kept[name]; done {
+			return nil
+		}
+		kept[name] = e
+		if e.link == "" {
+			break
+		}
+		if name = path.Join(path.Dir(name), e.link); path.IsAbs(e.link) {
+			name = strings.TrimPrefix(e.link, "/")
+		}
+	}
+	file, err := elf.NewFile(bytes.NewReader(kept[name].data))
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	for _, p := range file.Progs {
+		if p.Type == elf.PT_INTERP {
+			loader, err := io.ReadAll(p.Open())
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			if err := link(kept, all, strings.Trim(string(loader), "/\x00")); err != nil {
+				return err
+			}
+		}
+	}
+	needed, err := file.ImportedLibraries()
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	triplet := map[elf.Machine]string{elf.EM_X86_64: "x86_64-linux-gnu", elf.EM_AARCH64: "aarch64-linux-gnu"}[file.Machine]
+	for _, library := range needed {
+		at := slices.IndexFunc([]string{"", "usr/"}, func(top string) bool { _, ok := all[top+"lib/"+triplet+"/"+library]; return ok })
+		if at < 0 {
+			return fmt.Errorf("%s needs %s, which no package has; name one in the list", name, library)
+		}
+		if err := link(kept, all, []string{"", "usr/"}[at]+"lib/"+triplet+"/"+library); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// member reads the files of one of the two archives in a package. Names are without ./ at the start.
+func member(deb []byte, archive string, want func(string) bool) (map[string]entry, error) {
+	data, err := arMember(deb, archive)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := xz.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]entry{}
+	for r := tar.NewReader(plain); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return files, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		name := strings.TrimPrefix(h.Name, "./")
+		if !want(name) {
+			continue
+		}
+		e := entry{name: name, mode: h.Mode & 0o755}
+		switch h.Typeflag {
+		case tar.TypeReg:
+			if e.data, err = io.ReadAll(r); err != nil {
+				return nil, err
+			}
+		case tar.TypeSymlink:
+			e.link = h.Linkname
+		case tar.TypeLink:
+			e.data = files[strings.TrimPrefix(h.Linkname, "./")].data
+		default:
+			continue
+		}
+		files[name] = e
+	}
+}
+
+// arMember finds one file of an ar archive, which is what a .deb is.
+func arMember(data []byte, name string) ([]byte, error) {
+	const magic, header = "!<arch>\n", 60
+	rest, ok := bytes.CutPrefix(data, []byte(magic))
+	for ok && len(rest) >= header {
+		size, err := strconv.Atoi(strings.TrimSpace(string(rest[48:58])))
+		if err != nil || size < 0 || size > len(rest)-header {
+			break
+		}
+		if strings.TrimRight(string(rest[:16]), " /") == name {
+			return rest[header : header+size], nil
+		}
+		rest = rest[min(len(rest), header+size+size%2):]
+	}
+	return nil, fmt.Errorf("it has no %s", name)
+}
