@@ -1,7 +1,6 @@
 package api
 
 import (
-	"reflect"
 	"time"
 
 	"github.com/videocloud/webhooks/sender"
@@ -22,10 +21,7 @@ type changedAccount struct {
 	NotifySecret string `json:"notifySecret,omitempty" doc:"The secret that was made, where none was given. Keep it: it is not shown again."`
 }
 
-type accountPage struct {
-	Items      []account `json:"items"`
-	NextCursor string    `json:"nextCursor,omitempty" doc:"The cursor of the next page, where there is more."`
-}
+type accountPage struct{ page[account] }
 
 // accountUpdate is the body of PUT /account. It takes the object that GET answers as it is, so it has members that change
 // nothing.
@@ -41,25 +37,15 @@ type accountUpdate struct {
 // emailList is a list of addresses, each as text or as GET shows it.
 type emailList []string
 
-var accountUpdatePlan = planOf(reflect.TypeFor[accountUpdate]())
-
 func accountOf(a sender.Account) account {
 	return account{Account: a.Account, Name: a.Name, NotifyEmail: a.Emails, NotifyURL: a.NotifyURL, CreatedAt: seconds(a.CreatedAt)}
 }
 
 func (c *call) getAccount() (any, error) {
-	a, err := c.service.Account(c.r.Context(), c.account)
-	if err != nil {
-		return nil, err
-	}
-	return accountOf(a), nil
+	return answerBy(accountOf)(c.service.Account(c.r.Context(), c.account))
 }
 
-func (c *call) updateAccount() (any, error) {
-	in, err := decode[accountUpdate](c, accountUpdatePlan, maxConfigBody)
-	if err != nil {
-		return nil, err
-	}
+func (c *call) updateAccount(in accountUpdate) (any, error) {
 	if in.Account != nil && *in.Account != c.account {
 		return nil, invalid("account", "is another one; an account keeps its name")
 	}
@@ -74,15 +60,7 @@ func (c *call) updateAccount() (any, error) {
 }
 
 func (c *call) listAccounts() (any, error) {
-	items, next, err := c.service.Accounts(c.r.Context(), c.query.cursor, c.query.limit)
-	if err != nil {
-		return nil, err
-	}
-	page := accountPage{Items: make([]account, len(items)), NextCursor: next}
-	for i, a := range items {
-		page.Items[i] = accountOf(a)
-	}
-	return page, nil
+	return listed[accountPage](accountOf)(c.service.Accounts(c.r.Context(), c.query.cursor, c.query.limit))
 }
 
 type deletedAccount struct {
@@ -104,12 +82,6 @@ type confirmationToken struct {
 	Token string `json:"token" required:"true" min:"1" max:"512" doc:"What the link in the mail ends with."`
 }
 
-var confirmationPlan = planOf(reflect.TypeFor[confirmationToken]())
-
-func (c *call) confirmEmail() (any, error) {
-	in, err := decode[confirmationToken](c, confirmationPlan, maxConfirmBody)
-	if err != nil {
-		return nil, err
-	}
+func (c *call) confirmEmail(in confirmationToken) (any, error) {
 	return c.service.ConfirmEmail(c.r.Context(), in.Token)
 }

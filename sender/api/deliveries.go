@@ -27,40 +27,25 @@ type attempt struct {
 	ResponseBody string `json:"responseBody,omitempty" doc:"The first 1 KiB of the answer."`
 }
 
-type deliveryPage struct {
-	Items      []delivery `json:"items"`
-	NextCursor string     `json:"nextCursor,omitempty" doc:"The cursor of the next page, where there is more."`
-}
+type deliveryPage struct{ page[delivery] }
 
 func deliveryOf(d sender.Delivery) delivery {
-	a := delivery{
+	return delivery{
 		ID: d.ID, EventID: d.EventID, Event: d.Type, WebhookID: d.WebhookID, State: d.State, Reason: d.Reason,
-		CreatedAt: millis(d.CreatedAt), NextAttemptAt: (*millis)(d.NextAttemptAt), Attempts: make([]attempt, len(d.Attempts)),
+		CreatedAt: millis(d.CreatedAt), NextAttemptAt: (*millis)(d.NextAttemptAt), Attempts: formed(d.Attempts, attemptOf),
 		LeftOut: d.AttemptsLeftOut,
 	}
-	for i, t := range d.Attempts {
-		a.Attempts[i] = attempt{
-			Number: t.Number, At: millis(t.At), DurationMS: t.DurationMS,
-			StatusCode: t.StatusCode, Error: t.Error, ResponseBody: t.ResponseBody,
-		}
-	}
-	return a
 }
 
-func deliveriesOf(list []sender.Delivery) []delivery {
-	a := make([]delivery, len(list))
-	for i := range list {
-		a[i] = deliveryOf(list[i])
+func attemptOf(t sender.Attempt) attempt {
+	return attempt{
+		Number: t.Number, At: millis(t.At), DurationMS: t.DurationMS,
+		StatusCode: t.StatusCode, Error: t.Error, ResponseBody: t.ResponseBody,
 	}
-	return a
 }
 
 func (c *call) listDeliveries() (any, error) {
-	items, next, err := c.service.Deliveries(c.r.Context(), c.account, c.id, c.query.deliveries())
-	if err != nil {
-		return nil, err
-	}
-	return deliveryPage{Items: deliveriesOf(items), NextCursor: next}, nil
+	return listed[deliveryPage](deliveryOf)(c.service.Deliveries(c.r.Context(), c.account, c.id, c.query.deliveries()))
 }
 
 // listAccountDeliveries answers for the account; the token of one webhook sees what is that webhook's.
@@ -68,15 +53,11 @@ func (c *call) listAccountDeliveries() (any, error) {
 	f := c.query.deliveries()
 	if own := c.caller.webhookID; own != "" {
 		if f.WebhookID != "" && f.WebhookID != own {
-			return deliveryPage{Items: []delivery{}}, nil
+			return listed[deliveryPage](deliveryOf)(nil, "", nil)
 		}
 		f.WebhookID = own
 	}
-	items, next, err := c.service.AccountDeliveries(c.r.Context(), c.account, f)
-	if err != nil {
-		return nil, err
-	}
-	return deliveryPage{Items: deliveriesOf(items), NextCursor: next}, nil
+	return listed[deliveryPage](deliveryOf)(c.service.AccountDeliveries(c.r.Context(), c.account, f))
 }
 
 func (q *query) deliveries() sender.DeliveryFilter {
@@ -86,20 +67,12 @@ func (q *query) deliveries() sender.DeliveryFilter {
 }
 
 func (c *call) getDelivery() (any, error) {
-	d, err := c.service.Delivery(c.r.Context(), c.account, c.id)
-	if err != nil {
-		return nil, err
-	}
-	return deliveryOf(d), nil
+	return answerBy(deliveryOf)(c.service.Delivery(c.r.Context(), c.account, c.id))
 }
 
 func (c *call) retryDelivery() (any, error) {
 	if err := c.noBody(); err != nil {
 		return nil, err
 	}
-	d, err := c.service.RetryDelivery(c.r.Context(), c.account, c.id)
-	if err != nil {
-		return nil, err
-	}
-	return deliveryOf(d), nil
+	return answerBy(deliveryOf)(c.service.RetryDelivery(c.r.Context(), c.account, c.id))
 }

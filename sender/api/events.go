@@ -80,26 +80,19 @@ type deliveryCounts struct {
 	Cancelled int `json:"cancelled"`
 }
 
-type eventPage struct {
-	Items      []eventSummary `json:"items"`
-	NextCursor string         `json:"nextCursor,omitempty" doc:"The cursor of the next page, where there is more."`
-}
+type eventPage struct{ page[eventSummary] }
 
 func (c *call) listEvents() (any, error) {
-	items, next, err := c.service.Events(c.r.Context(), c.account, sender.EventFilter{
+	return listed[eventPage](summaryOf)(c.service.Events(c.r.Context(), c.account, sender.EventFilter{
 		Type: c.query.event, Since: c.query.since, Until: c.query.until, Limit: c.query.limit, Cursor: c.query.cursor,
-	})
-	if err != nil {
-		return nil, err
-	}
-	page := eventPage{Items: make([]eventSummary, len(items)), NextCursor: next}
-	for i, e := range items {
-		page.Items[i] = eventSummary{ID: e.ID, Event: e.Type, Timestamp: seconds(e.Timestamp), CreatedAt: millis(e.CreatedAt), Deliveries: deliveryCounts{
-			Pending: e.Deliveries[sender.StatePending], Retrying: e.Deliveries[sender.StateRetrying], Succeeded: e.Deliveries[sender.StateSucceeded],
-			Failed: e.Deliveries[sender.StateFailed], Cancelled: e.Deliveries[sender.StateCancelled],
-		}}
-	}
-	return page, nil
+	}))
+}
+
+func summaryOf(e sender.EventSummary) eventSummary {
+	return eventSummary{ID: e.ID, Event: e.Type, Timestamp: seconds(e.Timestamp), CreatedAt: millis(e.CreatedAt), Deliveries: deliveryCounts{
+		Pending: e.Deliveries[sender.StatePending], Retrying: e.Deliveries[sender.StateRetrying], Succeeded: e.Deliveries[sender.StateSucceeded],
+		Failed: e.Deliveries[sender.StateFailed], Cancelled: e.Deliveries[sender.StateCancelled],
+	}}
 }
 
 type deletedEvent struct {
@@ -131,14 +124,10 @@ type deletedEventType struct {
 }
 
 func publishedOf(p sender.Published) published {
-	a := published{
+	return published{
 		ID: p.ID, Event: p.Type, Timestamp: seconds(p.Timestamp), Duplicate: p.Duplicate,
-		Deliveries: make([]deliveryRef, len(p.Deliveries)),
+		Deliveries: formed(p.Deliveries, func(d sender.DeliveryRef) deliveryRef { return deliveryRef(d) }),
 	}
-	for i, d := range p.Deliveries {
-		a.Deliveries[i] = deliveryRef(d)
-	}
-	return a
 }
 
 // appendJSON implements jsonAppender: this is the answer that is given most.
@@ -257,10 +246,7 @@ func (c *call) publish() (any, error) {
 		named.Field = idempotencyKey
 		err = &named
 	}
-	if err != nil {
-		return nil, err
-	}
-	return publishedOf(p), nil
+	return answerBy(publishedOf)(p, err)
 }
 
 func (c *call) getEvent() (any, error) {
@@ -275,7 +261,7 @@ func (c *call) getEvent() (any, error) {
 		}
 	}
 	return event{
-		ID: e.ID, Event: e.Type, Timestamp: seconds(e.Timestamp), Data: e.Data, Deliveries: deliveriesOf(e.Deliveries),
+		ID: e.ID, Event: e.Type, Timestamp: seconds(e.Timestamp), Data: e.Data, Deliveries: formed(e.Deliveries, deliveryOf),
 	}, nil
 }
 
@@ -287,29 +273,15 @@ func (c *call) deleteEvent() (any, error) {
 }
 
 func (c *call) listEventTypes() (any, error) {
-	types, err := c.service.EventTypes(c.r.Context())
-	if err != nil {
-		return nil, err
-	}
-	a := eventTypes{Items: make([]eventType, len(types))}
-	for i, t := range types {
-		a.Items[i] = eventType(t)
-	}
-	return a, nil
+	return answerBy(func(types []sender.EventType) eventTypes {
+		return eventTypes{Items: formed(types, eventTypeOf)}
+	})(c.service.EventTypes(c.r.Context()))
 }
 
-var eventTypeUpdatePlan = planOf(reflect.TypeFor[eventTypeUpdate]())
+func eventTypeOf(t sender.EventType) eventType { return eventType(t) }
 
-func (c *call) putEventType() (any, error) {
-	in, err := decode[eventTypeUpdate](c, eventTypeUpdatePlan, maxConfigBody)
-	if err != nil {
-		return nil, err
-	}
-	t, err := c.service.PutEventType(c.r.Context(), c.id, sender.EventTypeUpdate(in))
-	if err != nil {
-		return nil, err
-	}
-	return eventType(t), nil
+func (c *call) putEventType(in eventTypeUpdate) (any, error) {
+	return answerBy(eventTypeOf)(c.service.PutEventType(c.r.Context(), c.id, sender.EventTypeUpdate(in)))
 }
 
 func (c *call) deleteEventType() (any, error) {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"reflect"
 
 	"github.com/videocloud/webhooks/sender"
 )
@@ -20,16 +19,10 @@ type filterTested struct {
 	Error   string `json:"error,omitempty" doc:"Why the filter fails on this event, where it does."`
 }
 
-var filterTestPlan = planOf(reflect.TypeFor[filterTest]())
-
 // maxFilterTest is an event and an expression, each of whose bytes may be escaped.
 const maxFilterTest = maxEventBody + 6<<10
 
-func (c *call) testFilter() (any, error) {
-	in, err := decode[filterTest](c, filterTestPlan, maxFilterTest)
-	if err != nil {
-		return nil, err
-	}
+func (c *call) testFilter(in filterTest) (any, error) {
 	matches, problem, err := c.service.TestFilter(in.Filter, sender.Event{Type: in.Event, Data: in.Data})
 	if err != nil {
 		return nil, err

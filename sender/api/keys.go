@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -43,10 +42,7 @@ type createdKey struct {
 	key
 }
 
-type keyPage struct {
-	Items      []key  `json:"items"`
-	NextCursor string `json:"nextCursor,omitempty" doc:"The cursor of the next page, where there is more."`
-}
+type keyPage struct{ page[key] }
 
 type deletedKey struct {
 	ID string `json:"id"`
@@ -72,11 +68,6 @@ const MaxKeyDescription = 256
 const (
 	defaultPortalLife = 24 * time.Hour
 	portalPath        = "/console/portal/" // where the console stands unless portal_url says otherwise
-)
-
-var (
-	newKeyPlan        = planOf(reflect.TypeFor[newKey]())
-	newPortalLinkPlan = planOf(reflect.TypeFor[newPortalLink]())
 )
 
 func keyAnswer(k sender.Key) key {
@@ -122,11 +113,7 @@ func (c *call) ending(in *time.Duration, otherwise time.Duration) (time.Time, er
 	return ends, nil
 }
 
-func (c *call) createKey() (any, error) {
-	in, err := decode[newKey](c, newKeyPlan, maxConfigBody)
-	if err != nil {
-		return nil, err
-	}
+func (c *call) createKey(in newKey) (any, error) {
 	if !slices.Contains(Roles(), in.Role) {
 		return nil, invalid("role", "must be one of %s", joined(Roles()))
 	}
@@ -160,15 +147,7 @@ func (c *call) ofAccount() string {
 }
 
 func (c *call) listKeys() (any, error) {
-	items, next, err := c.service.ListKeys(c.r.Context(), c.ofAccount(), c.query.cursor, c.query.limit)
-	if err != nil {
-		return nil, err
-	}
-	page := keyPage{Items: make([]key, len(items)), NextCursor: next}
-	for i, k := range items {
-		page.Items[i] = keyAnswer(k)
-	}
-	return page, nil
+	return listed[keyPage](keyAnswer)(c.service.ListKeys(c.r.Context(), c.ofAccount(), c.query.cursor, c.query.limit))
 }
 
 func (c *call) deleteKey() (any, error) {
@@ -179,11 +158,7 @@ func (c *call) deleteKey() (any, error) {
 	return deletedKey{ID: c.id}, nil
 }
 
-func (c *call) createPortalLink() (any, error) {
-	in, err := decode[newPortalLink](c, newPortalLinkPlan, maxConfigBody)
-	if err != nil {
-		return nil, err
-	}
+func (c *call) createPortalLink(in newPortalLink) (any, error) {
 	if in.Account == AnyAccount {
 		return nil, invalid("account", "must be one account; a portal is for one")
 	}

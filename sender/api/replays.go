@@ -2,7 +2,7 @@ package api
 
 import (
 	"errors"
-	"reflect"
+	"slices"
 	"time"
 
 	"github.com/videocloud/webhooks/sender"
@@ -36,13 +36,7 @@ func replayOf(r sender.Replay) replay {
 	}
 }
 
-var newReplayPlan = planOf(reflect.TypeFor[newReplay]())
-
-func (c *call) startReplay() (any, error) {
-	in, err := decode[newReplay](c, newReplayPlan, maxConfigBody)
-	if err != nil {
-		return nil, err
-	}
+func (c *call) startReplay(in newReplay) (any, error) {
 	r, err := c.service.StartReplay(c.r.Context(), c.account, c.id, sender.ReplayRequest{
 		Since: in.Since, Until: valueOf(in.Until), Events: in.Events, State: in.State, DryRun: in.DryRun,
 	})
@@ -74,18 +68,9 @@ type newRetry struct {
 	Until *time.Time `json:"until" doc:"Deliveries made before then. Left out, now."`
 }
 
-type replayPage struct {
-	Items      []replay `json:"items"`
-	NextCursor string   `json:"nextCursor,omitempty" doc:"The cursor of the next page, where there is more."`
-}
+type replayPage struct{ page[replay] }
 
-var newRetryPlan = planOf(reflect.TypeFor[newRetry]())
-
-func (c *call) retryWebhook() (any, error) {
-	in, err := decode[newRetry](c, newRetryPlan, maxConfigBody)
-	if err != nil {
-		return nil, err
-	}
+func (c *call) retryWebhook(in newRetry) (any, error) {
 	if in.State != string(sender.StateFailed) {
 		return nil, invalid("state", "must be failed; POST /webhooks/{id}/replay sends others again")
 	}
@@ -108,25 +93,15 @@ func (c *call) retryWebhook() (any, error) {
 
 func (c *call) listReplays() (any, error) {
 	items, next, err := c.service.ListReplays(c.r.Context(), c.account, c.query.cursor, c.query.limit)
-	if err != nil {
-		return nil, err
+	if own := c.caller.webhookID; own != "" {
+		items = slices.DeleteFunc(items, func(r sender.Replay) bool { return r.WebhookID != own })
 	}
-	page := replayPage{Items: make([]replay, 0, len(items)), NextCursor: next}
-	for _, r := range items {
-		if own := c.caller.webhookID; own == "" || r.WebhookID == own {
-			page.Items = append(page.Items, replayOf(r))
-		}
-	}
-	return page, nil
+	return listed[replayPage](replayOf)(items, next, err)
 }
 
 func (c *call) cancelReplay() (any, error) {
 	if _, err := c.getReplay(); err != nil { // is it one that this caller may see?
 		return nil, err
 	}
-	r, err := c.service.CancelReplay(c.r.Context(), c.account, c.id)
-	if err != nil {
-		return nil, err
-	}
-	return replayOf(r), nil
+	return answerBy(replayOf)(c.service.CancelReplay(c.r.Context(), c.account, c.id))
 }

@@ -42,7 +42,7 @@ var routes = []route{
 		request:    reflect.TypeFor[newWebhook](), status: http.StatusCreated, answer: reflect.TypeFor[createdWebhook](),
 		location: "the webhook",
 		errors:   bodyErrorsAnd(sender.CodeUnknownEventType, sender.CodeUnsafeURL, sender.CodeLimitReached, sender.CodeConflict),
-		serve:    (*call).createWebhook,
+		serve:    reads(maxConfigBody, (*call).createWebhook),
 	},
 	{
 		method: http.MethodGet, path: "/webhooks", operation: "listWebhooks", scope: scopeFree, tag: tagWebhooks, access: accessRead,
@@ -81,7 +81,7 @@ var routes = []route{
 		changesNothing: true,
 		request:        reflect.TypeFor[filterTest](), status: http.StatusOK, answer: reflect.TypeFor[filterTested](),
 		errors: bodyErrorsAnd(sender.CodeUnknownEventType),
-		serve:  (*call).testFilter,
+		serve:  reads(maxFilterTest, (*call).testFilter),
 	},
 	{
 		method: http.MethodGet, path: "/webhooks/{id}/deliveries", operation: "listDeliveries", scope: scopeWebhook, tag: tagDeliveries, access: accessRead,
@@ -99,7 +99,7 @@ var routes = []route{
 		request: reflect.TypeFor[newReplay](), status: http.StatusAccepted, answer: reflect.TypeFor[replay](),
 		location: "the job, unless it is a dry run",
 		errors:   bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeLimitReached),
-		serve:    (*call).startReplay,
+		serve:    reads(maxConfigBody, (*call).startReplay),
 	},
 	{
 		method: http.MethodPost, path: "/webhooks/{id}/retry", operation: "retryWebhook", scope: scopeWebhook, tag: tagReplays, access: accessManage,
@@ -108,7 +108,7 @@ var routes = []route{
 		request:     reflect.TypeFor[newRetry](), status: http.StatusAccepted, answer: reflect.TypeFor[replay](),
 		location: "the job",
 		errors:   bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeLimitReached),
-		serve:    (*call).retryWebhook,
+		serve:    reads(maxConfigBody, (*call).retryWebhook),
 	},
 	{
 		method: http.MethodGet, path: "/replays", operation: "listReplays", scope: scopeFree, tag: tagReplays, access: accessRead,
@@ -190,7 +190,7 @@ var routes = []route{
 			"By a key of every account.",
 		request: reflect.TypeFor[eventTypeUpdate](), status: http.StatusOK, answer: reflect.TypeFor[eventType](),
 		errors: bodyErrorsAnd(sender.CodeConflict, sender.CodeLimitReached),
-		serve:  (*call).putEventType,
+		serve:  reads(maxConfigBody, (*call).putEventType),
 	},
 	{
 		method: http.MethodDelete, path: "/event-types/{name}", operation: "deleteEventType", tag: tagEvents, access: accessOperator, accountless: true,
@@ -235,7 +235,7 @@ var routes = []route{
 		request: reflect.TypeFor[newKey](), status: http.StatusCreated, answer: reflect.TypeFor[createdKey](),
 		location: "the key",
 		errors:   bodyErrorsAnd(sender.CodeLimitReached, sender.CodeConflict),
-		serve:    (*call).createKey,
+		serve:    reads(maxConfigBody, (*call).createKey),
 	},
 	{
 		method: http.MethodGet, path: "/api-keys", operation: "listKeys", tag: tagKeys, access: accessAll, accountless: true, keyed: true,
@@ -256,7 +256,7 @@ var routes = []route{
 		description: "For an account, or for one webhook of it, for 24 hours unless said. Its token is a key for the role portal, and ends like any key.",
 		request:     reflect.TypeFor[newPortalLink](), status: http.StatusCreated, answer: reflect.TypeFor[portalLink](),
 		errors: bodyErrorsAnd(sender.CodeLimitReached, sender.CodeConflict),
-		serve:  (*call).createPortalLink,
+		serve:  reads(maxConfigBody, (*call).createPortalLink),
 	},
 	{
 		method: http.MethodGet, path: "/account", operation: "getAccount", tag: tagAccounts, access: accessRead,
@@ -271,7 +271,7 @@ var routes = []route{
 			"confirmed it; what goes to `notifyUrl` is signed with `notifySecret`, and without one a secret is made and shown in this answer only.",
 		request: reflect.TypeFor[accountUpdate](), status: http.StatusOK, answer: reflect.TypeFor[changedAccount](),
 		errors: bodyErrorsAnd(sender.CodeUnsafeURL, sender.CodeConflict),
-		serve:  (*call).updateAccount,
+		serve:  reads(maxConfigBody, (*call).updateAccount),
 	},
 	{
 		method: http.MethodPost, path: "/account/confirm", operation: "confirmEmail", tag: tagAccounts, access: accessOpen,
@@ -280,7 +280,7 @@ var routes = []route{
 			"each later mail takes it out. Takes no key.",
 		request: reflect.TypeFor[confirmationToken](), status: http.StatusOK, answer: reflect.TypeFor[sender.Confirmation](),
 		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict),
-		serve:  (*call).confirmEmail,
+		serve:  reads(maxConfirmBody, (*call).confirmEmail),
 	},
 	{
 		method: http.MethodGet, path: "/accounts", operation: "listAccounts", tag: tagAccounts, access: accessOperator, accountless: true,

@@ -30,7 +30,7 @@ type statsTotals struct {
 	Failed    int64 `json:"failed"`
 }
 
-func statsOf(s *sender.Stats) stats {
+func statsOf(s sender.Stats) stats {
 	a := stats{
 		Window: s.Window, BucketSeconds: s.BucketSeconds, Buckets: make([]statsBucket, len(s.Buckets)),
 		Totals: statsTotals{s.Succeeded, s.Failed}, Waiting: s.Waiting, OldestDue: s.OldestDue.Truncate(time.Millisecond).Seconds(), FilterErrors: s.FilterErrors,
@@ -51,17 +51,9 @@ func (c *call) getStats() (any, error) {
 		c.id = own
 		return c.getWebhookStats()
 	}
-	s, err := c.service.Stats(c.r.Context(), c.ofAccount(), c.query.window)
-	if err != nil {
-		return nil, err
-	}
-	return statsOf(&s), nil
+	return answerBy(statsOf)(c.service.Stats(c.r.Context(), c.ofAccount(), c.query.window))
 }
 
 func (c *call) getWebhookStats() (any, error) {
-	s, err := c.service.WebhookStats(c.r.Context(), c.account, c.id, c.query.window)
-	if err != nil {
-		return nil, err
-	}
-	return statsOf(&s), nil
+	return answerBy(statsOf)(c.service.WebhookStats(c.r.Context(), c.account, c.id, c.query.window))
 }

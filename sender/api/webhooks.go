@@ -76,10 +76,7 @@ type createdWebhook struct {
 	Secret string `json:"secret,omitempty" doc:"The secret that was made, where none was given. Keep it: it is not shown again."`
 }
 
-type webhookPage struct {
-	Items      []webhook `json:"items"`
-	NextCursor string    `json:"nextCursor,omitempty" doc:"The cursor of the next page, where there is more."`
-}
+type webhookPage struct{ page[webhook] }
 
 type deletedWebhook struct {
 	ID string `json:"id"`
@@ -104,16 +101,9 @@ func notNil[T any](list []T) []T {
 	return list
 }
 
-var (
-	newWebhookPlan    = planOf(reflect.TypeFor[newWebhook]())
-	webhookUpdatePlan = planOf(reflect.TypeFor[webhookUpdate]())
-)
+var webhookUpdatePlan = planOf(reflect.TypeFor[webhookUpdate]())
 
-func (c *call) createWebhook() (any, error) {
-	in, err := decode[newWebhook](c, newWebhookPlan, maxConfigBody)
-	if err != nil {
-		return nil, err
-	}
+func (c *call) createWebhook(in newWebhook) (any, error) {
 	key, err := c.idempotencyKey()
 	if err != nil {
 		return nil, err
@@ -140,28 +130,13 @@ func valueOf[T any](p *T) (v T) {
 func (c *call) listWebhooks() (any, error) {
 	if own := c.caller.webhookID; own != "" {
 		w, err := c.service.Webhook(c.r.Context(), c.account, own)
-		if err != nil {
-			return nil, err
-		}
-		return webhookPage{Items: []webhook{webhookOf(w)}}, nil
+		return listed[webhookPage](webhookOf)([]sender.Webhook{w}, "", err)
 	}
-	items, next, err := c.service.ListWebhooks(c.r.Context(), c.account, c.query.cursor, c.query.limit)
-	if err != nil {
-		return nil, err
-	}
-	page := webhookPage{Items: make([]webhook, len(items)), NextCursor: next}
-	for i := range items {
-		page.Items[i] = webhookOf(items[i])
-	}
-	return page, nil
+	return listed[webhookPage](webhookOf)(c.service.ListWebhooks(c.r.Context(), c.account, c.query.cursor, c.query.limit))
 }
 
 func (c *call) getWebhook() (any, error) {
-	w, err := c.service.Webhook(c.r.Context(), c.account, c.id)
-	if err != nil {
-		return nil, err
-	}
-	return webhookOf(w), nil
+	return answerBy(webhookOf)(c.service.Webhook(c.r.Context(), c.account, c.id))
 }
 
 func (c *call) updateWebhook() (any, error) {
@@ -186,11 +161,7 @@ func (c *call) updateWebhook() (any, error) {
 	if in.Status != nil && *in.Status != sender.StatusFailed && *in.Status != sender.StatusDisabled {
 		u.Status = in.Status
 	}
-	w, err := c.service.UpdateWebhook(c.r.Context(), c.account, c.id, u)
-	if err != nil {
-		return nil, err
-	}
-	return webhookOf(w), nil
+	return answerBy(webhookOf)(c.service.UpdateWebhook(c.r.Context(), c.account, c.id, u))
 }
 
 // onto returns what reads the members of the body over the settings of a webhook as it stands.
@@ -237,9 +208,5 @@ func (c *call) testWebhook() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.service.SendExample(c.r.Context(), c.account, c.id, in.Event)
-	if err != nil {
-		return nil, err
-	}
-	return publishedOf(p), nil
+	return answerBy(publishedOf)(c.service.SendExample(c.r.Context(), c.account, c.id, in.Event))
 }
