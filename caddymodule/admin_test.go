@@ -140,7 +140,9 @@ func TestAdminDead(t *testing.T) {
 	app.answer(500)
 	s.load("webhooks {\nredis memory\n}", queueSite(app, "0s"))
 	for i := range 3 {
-		do(t, signed(t, s.url("/webhooks"), fmt.Sprint("evt_", i), strings.Replace(testEvent, "vid_123456", fmt.Sprint("vid_", i), 1)))
+		doTaken(t, func() *http.Request {
+			return signed(t, s.url("/webhooks"), fmt.Sprint("evt_", i), strings.Replace(testEvent, "vid_123456", fmt.Sprint("vid_", i), 1))
+		})
 	}
 	var dead struct{ Items []receiver.Queued }
 	require.Eventually(t, func() bool {

@@ -44,6 +44,7 @@ func TestConsoleTabsCostTheStoreNothing(t *testing.T) {
 	s.load(fmt.Sprintf("webhooks {\nredis %s\nsender {\ndeliver off\n}\n}", store.URL()), consoleSite)
 	elsewhere, telling := process(t, store.URL(), "elsewhere")
 	client := store.Client()
+	subscribed(t, client, 2)
 	commands := func() int { return commandsOf(t, client) }
 	const rounds = 6
 	for _, tabs := range []int{1, 20} {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -78,7 +79,8 @@ func TestRedisLocal(t *testing.T) {
 	now, _ := storeOf(t, s, 200)
 	require.Equal(t, first.Since, now.Since)
 	apiCall(t, s, "GET", "/webhooks/"+answer["id"].(string), "", 200)
-	require.Regexp(t, `"level":"info"[^\n]*"logger":"webhooks.store"[^\n]*"redis: The server is now ready to accept connections at `+dir, s.logged())
+	ready := regexp.MustCompile(`"level":"info"[^\n]*"logger":"webhooks.store"[^\n]*"redis: The server is now ready to accept connections at ` + dir)
+	require.Eventually(t, func() bool { return ready.MatchString(s.logged()) }, 2*time.Minute, 10*time.Millisecond, "its log comes through a file")
 }
 
 // TestBackupAndRestore: what was saved of one store is in another, to the last webhook; one that is in use is not overwritten.

@@ -55,7 +55,11 @@ func TestReceivedOfAllProcesses(t *testing.T) {
 		attempt(receiver.QueueAttempt{Outcome: "succeeded"})
 	}
 	attempt(receiver.QueueAttempt{Outcome: "failed", Count: 7})
-	require.Error(t, b.write(t.Context()), "the store is down")
+	require.Eventually(t, func() bool { // a batch is under way, and the store is down
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.sending != nil
+	}, time.Minute, time.Millisecond)
 	redis.Up()
 	require.Eventually(t, func() bool { return !b.waiting() }, time.Minute, time.Millisecond)
 	require.NoError(t, a.Destruct())

@@ -97,8 +97,7 @@ func TestLesson50_AQueueWithNobodyBehind(t *testing.T) {
 			site := queueSite(app, "0s")
 			proxy := "reverse_proxy " + strings.TrimPrefix(app.URL, "http://")
 			s.load("webhooks {\n redis memory\n}", strings.Replace(site, proxy, test.deliver, 1))
-			resp, _ := do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
-			require.Equal(t, http.StatusOK, resp.StatusCode)
+			doQueued(t, s, "evt_1")
 			q := theQueue(t, "queued")
 			require.Eventually(t, func() bool {
 				d, err := q.Depth(t.Context())
@@ -142,8 +141,7 @@ func TestLesson67_AnAppThatSwitchesTookNothing(t *testing.T) {
 			t.Run("queue", func(t *testing.T) {
 				s := newServer(t)
 				s.load("webhooks {\n redis memory\n}", queueSite(app, "0s"))
-				resp, _ := do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
-				require.Equal(t, http.StatusOK, resp.StatusCode)
+				doQueued(t, s, "evt_1")
 				q := theQueue(t, "queued")
 				require.Eventually(t, func() bool {
 					dead, _, err := q.List(t.Context(), receiver.Selection{}, "", 10)

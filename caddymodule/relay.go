@@ -161,6 +161,7 @@ func (r *relay) send(ctx context.Context, from *feedWatcher) {
 			over++
 		}
 	}
+	lines := int64(len(m.Lines))
 	if over += from.leftOut.Swap(0); over > 0 {
 		m.Lines = append(m.Lines, watched{leftOut: over})
 	}
@@ -168,7 +169,7 @@ func (r *relay) send(ctx context.Context, from *feedWatcher) {
 		return
 	}
 	if !r.say(ctx, m) {
-		from.leftOut.Add(int64(len(m.Lines)))
+		from.leftOut.Add(lines + over)
 	}
 }
 

@@ -5,12 +5,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redistest"
 	"github.com/videocloud/webhooks/sender"
 )
+
+// subscribed waits until so many processes hear each other: what is said before that, a process misses.
+func subscribed(t *testing.T, client redis.UniversalClient, processes int64) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		channels, err := client.PubSubChannels(t.Context(), "*"+relayTopic).Result()
+		if err != nil || len(channels) != 1 {
+			return false
+		}
+		return client.PubSubNumSub(t.Context(), channels...).Val()[channels[0]] == processes
+	}, time.Minute, time.Millisecond)
+}
 
 // process is a feed with its relay, as each process on a store has one.
 func process(t *testing.T, url, name string) (*broadcast, *relay) {
@@ -26,10 +39,12 @@ func process(t *testing.T, url, name string) (*broadcast, *relay) {
 // line once, with a count of what the bound left out, and costs nothing when nobody does.
 func TestRelayTellsWhoWatchesElsewhere(t *testing.T) {
 	t.Parallel()
-	url := redistest.Start(t).URL()
+	server := redistest.Start(t)
+	url := server.URL()
 	here, _ := process(t, url, "a")
 	there, telling := process(t, url, "b")
 	third, _ := process(t, url, "c")
+	subscribed(t, server.Client(), 3)
 	require.False(t, there.watching())
 
 	viewer, other := here.add(), third.add()
@@ -72,14 +87,31 @@ func TestRelayTellsWhoWatchesElsewhere(t *testing.T) {
 // TestRelayOutlivesReloads: a second configuration joins, the first one leaves, and lines go on.
 func TestRelayOutlivesReloads(t *testing.T) {
 	t.Parallel()
-	url := redistest.Start(t).URL()
-	here, _ := process(t, url, "a")
-	there, r := process(t, url, "b")
+	server := redistest.Start(t)
+	here, _ := process(t, server.URL(), "a")
+	there, r := process(t, server.URL(), "b")
 	r.start()
 	r.end()
+	subscribed(t, server.Client(), 2)
 	viewer := here.add()
 	defer here.remove(viewer)
 	require.Eventually(t, there.watching, time.Minute, time.Millisecond)
 	there.send(watched{attempt: &sender.AttemptInfo{EventID: "evt_1"}})
 	require.Equal(t, "evt_1", (<-viewer.lines).attempt.EventID)
+}
+
+// TestRelayCountsWhatItCouldNotTell: all of it, what the bound left out as well.
+func TestRelayCountsWhatItCouldNotTell(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	b := newBroadcast()
+	r := newRelay(redistest.Open(t, config.Redis{URL: server.URL()}), b, "a")
+	server.Kill()
+	lines := b.relay()
+	defer b.remove(lines)
+	for range relayBatch + 10 {
+		b.send(watched{received: &receivedInfo{Name: "shop"}})
+	}
+	r.send(t.Context(), lines)
+	require.EqualValues(t, relayBatch+10, lines.leftOut.Load())
 }

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"net/http"
 	"runtime"
 	"strings"
 	"testing"
@@ -29,8 +30,9 @@ func TestLesson42_ReloadsLeakNothing(t *testing.T) {
 					options += fmt.Sprintf(changed, reloads) + "\n"
 				}
 				s.load(options+"}\nsender\n}", site+fmt.Sprintf("\nheader X-Reload %d", reloads))
-				resp, _ := do(t, signed(t, s.url("/webhooks"), fmt.Sprint("evt_", reloads), strings.Replace(testEvent, "vid_", fmt.Sprint(reloads, "_"), 1)))
-				require.Equal(t, 200, resp.StatusCode)
+				doTaken(t, func() *http.Request {
+					return signed(t, s.url("/webhooks"), fmt.Sprint("evt_", reloads), strings.Replace(testEvent, "vid_", fmt.Sprint(reloads, "_"), 1))
+				})
 			}
 			for range 3 {
 				reload()
@@ -49,7 +51,7 @@ func TestLesson42_ReloadsLeakNothing(t *testing.T) {
 			// Old configurations end in the background. Each leaves far more than one goroutine if it leaves any.
 			require.Eventually(t, func() bool { return runtime.NumGoroutine() < goroutines+10 && connections() < connected+10 }, 2*time.Minute, 50*time.Millisecond,
 				"%d goroutines were %d, %d connections were %d", runtime.NumGoroutine(), goroutines, connections(), connected)
-			require.Eventually(t, func() bool { n, _, _ := app.seen(); return n == reloads }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { n, _, _ := app.seen(); return n == reloads }, 2*time.Minute, time.Millisecond)
 		})
 	}
 }

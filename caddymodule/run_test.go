@@ -110,30 +110,34 @@ func poolSize() (n int) {
 type backend struct {
 	*httptest.Server
 	mu       sync.Mutex
-	status   int
+	statuses []int // of the next answers; the last one stays
 	requests []*http.Request
 	bodies   []string
 }
 
 func newBackend(t *testing.T) *backend {
-	b := &backend{status: http.StatusOK}
+	b := &backend{statuses: []int{http.StatusOK}}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.requests = append(b.requests, r)
 		b.bodies = append(b.bodies, string(body))
-		w.WriteHeader(b.status)
+		w.WriteHeader(b.statuses[0])
+		if len(b.statuses) > 1 {
+			b.statuses = b.statuses[1:]
+		}
 		_, _ = io.WriteString(w, "done")
 	}))
 	t.Cleanup(b.Close)
 	return b
 }
 
-func (b *backend) answer(status int) {
+// answer says what comes next, one after the other; the last one is for all that follow.
+func (b *backend) answer(statuses ...int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.status = status
+	b.statuses = statuses
 }
 
 // seen is how many requests there were, and the last.
@@ -185,8 +189,15 @@ func do(t *testing.T, req *http.Request) (resp *http.Response, body string) {
 // doQueued is do for an event of a queue, again where its store was too slow: on a loaded machine it may be, and a sender does so.
 func doQueued(t *testing.T, s *server, id string) {
 	t.Helper()
+	doTaken(t, func() *http.Request { return signed(t, s.url("/webhooks"), id, testEvent) })
+}
+
+// doTaken sends a request again until it is taken, and returns that answer.
+func doTaken(t *testing.T, request func() *http.Request) (resp *http.Response) {
+	t.Helper()
 	require.Eventually(t, func() bool {
-		resp, _ := do(t, signed(t, s.url("/webhooks"), id, testEvent))
+		resp, _ = do(t, request())
 		return resp.StatusCode == http.StatusOK
 	}, time.Minute, time.Millisecond)
+	return resp
 }
