@@ -31,6 +31,17 @@ const (
 // job, or a dead one, for each app.
 func (a *accept) writes() int { return 4*len(a.claims) + 6*len(a.targets) }
 
+// plainShape is the shape of nearly all requests: one app, one claim.
+var plainShape any = "1 1"
+
+// shape says how many apps the request goes to, and how many claims it has.
+func (a *accept) shape() any {
+	if len(a.targets) == 1 && len(a.claims) == 1 {
+		return plainShape
+	}
+	return fmt.Sprint(len(a.targets), len(a.claims))
+}
+
 // oneLane marks the payload of an event with one lane, see lib.lua of internal/queue.
 const oneLane = '1'
 
@@ -38,10 +49,8 @@ const oneLane = '1'
 type accept struct {
 	call
 	claims  []acceptClaim // of the request's events
-	counted int
 	ttl     int64
 	targets []target // one job for each app
-	to      int
 	payload []byte
 
 	result EnqueueResult
@@ -70,7 +79,7 @@ func (q *Queue) enqueue(c *Claim, j *Job, keep func(name string) bool) (EnqueueR
 func (q *Queue) enqueueTo(to []*Queue, c *Claim, j *Job, keep func(name string) bool) (EnqueueResult, error) {
 	a := accepts.Get().(*accept)
 	*a = accept{call: call{at: time.Now(), ready: a.ready}, claims: a.claims[:0], targets: a.targets[:0],
-		to: len(to), payload: j.append(append(a.payload[:0], oneLane), keep)}
+		payload: j.append(append(a.payload[:0], oneLane), keep)}
 	for _, other := range to {
 		u := uuid.Must(uuid.NewV7()) // fails only where crypto/rand would
 		a.targets = append(a.targets, target{other.queue.Tag(0), queue.NewJobID(u)})
@@ -82,7 +91,6 @@ func (q *Queue) enqueueTo(to []*Queue, c *Claim, j *Job, keep func(name string) 
 			a.claim(q.tag, other)
 		}
 	}
-	a.counted = len(a.claims)
 	q.accepts.run(a)
 	result, err := a.result, a.err
 	if err == nil && result == Enqueued {
@@ -113,7 +121,7 @@ type acceptor struct {
 func (t *acceptor) most(events []*accept) int {
 	n, size, writes := 0, 0, 0
 	for n < len(events) && n < acceptEvents {
-		size += len(events[n].payload) * events[n].to
+		size += len(events[n].payload) * len(events[n].targets)
 		if writes += events[n].writes(); n > 0 && (size > acceptBytes || writes > acceptWrites) {
 			break
 		}
@@ -126,7 +134,7 @@ func (t *acceptor) carry(ctx context.Context, events []*accept) {
 	clear(t.args)
 	args := append(t.args[:0], t.q.o.Name)
 	for _, a := range events {
-		args = append(args, a, &a.ttl, &a.to, &a.counted)
+		args = append(args, a, &a.ttl, a.shape())
 		for i := range a.targets {
 			args = append(args, &a.targets[i].tag, &a.targets[i].job)
 		}

@@ -34,11 +34,10 @@ func TestAcceptIsSafeToRepeat(t *testing.T) {
 		}
 		event := func(id string, claimed bool) *accept {
 			c, j := queueJob(id)
-			a := &accept{targets: []target{{q.queue.Tag(0), (id + "00000000000000000000000000")[:26]}}, to: 1, ttl: time.Hour.Milliseconds(),
+			a := &accept{targets: []target{{q.queue.Tag(0), (id + "00000000000000000000000000")[:26]}}, ttl: time.Hour.Milliseconds(),
 				payload: j.append([]byte{oneLane}, isAny)}
 			if claimed {
 				a.claim(q.queue.Tag(0), c)
-				a.counted = 1
 			}
 			return a
 		}

@@ -63,7 +63,7 @@ func TestLesson64_ScriptsOfTheReceiverAreBounded(t *testing.T) {
 			var events []*accept
 			for i := range acceptEvents {
 				_, j := queueJob("x")
-				a := &accept{to: c.apps, ttl: time.Hour.Milliseconds(), payload: j.append([]byte{oneLane}, isAny)}
+				a := &accept{ttl: time.Hour.Milliseconds(), payload: j.append([]byte{oneLane}, isAny)}
 				for n := range c.apps {
 					a.targets = append(a.targets, target{queues[n].queue.Tag(0), fmt.Sprintf("%026d", len(name)*1000+i)})
 				}
@@ -72,7 +72,6 @@ func TestLesson64_ScriptsOfTheReceiverAreBounded(t *testing.T) {
 					claim.mark()
 					a.claim(q.tag, claim)
 				}
-				a.counted = len(a.claims)
 				events = append(events, a)
 			}
 			n := at.most(events)

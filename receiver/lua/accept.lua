@@ -2,8 +2,8 @@
 --
 -- KEYS[1] the receiver's tag, see lib.lua of internal/queue
 -- ARGV[10] lane, then for each request: its payload with the mark of an event with one lane before it, ms to remember its events, how
---   many apps it goes to, how many of its events are claimed, none where it has no identity; for each app the tag of its queue, in
---   the receiver's slot, and the job; for each claim what its keys are to hold, "d" and the claim's value, and its two keys
+--   many apps it goes to and, after a space, how many of its events are claimed, none where it has no identity; for each app the tag of its
+--   queue, in the receiver's slot, and the job; for each claim what its keys are to hold, "d" and the claim's value, and its two keys
 -- Returns one character for each request: "0" queued, "1" an event of it is in work elsewhere, "2" all are known, "3" the queues of all its apps are full.
 --
 -- Where the queues of some apps are full, the request is dead for those, with the reason backlog: one app that is down holds no other.
@@ -66,26 +66,32 @@ end
 
 local answers, due_now, at = {}, int(now), 11
 while at <= #ARGV do
-  local payload, px, apps, n = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-  local first = at + 4
-  local claims, room = first + 2 * apps, 0
-  for i = first, claims - 1, 2 do room = math.max(room, queue_of(ARGV[i]).room) end
+  local payload, px, shape, first = ARGV[at], ARGV[at + 1], ARGV[at + 2], at + 3
+  local apps, n = 1, 1 -- of nearly all
+  if shape ~= '1 1' then
+    local a, b = string.match(shape, '^(%d+) (%d+)$')
+    apps, n = tonumber(a), tonumber(b)
+  end
+  local claims = first + 2 * apps
+  local room = queue_of(ARGV[first]).room
+  for i = first + 2, claims - 1, 2 do room = math.max(room, queue_of(ARGV[i]).room) end
   local answer, again = '0', true
-  base = ARGV[first]
-  local there = base .. 'body:' .. ARGV[first + 1]
-  if room > 0 then
+  local there = ARGV[first] .. 'body:' .. ARGV[first + 1]
+  if room <= 0 then
+    if not stored(there) then answer = seen(claims, n) end
+  elseif n == 1 then
+    answer, again = take_keys(ARGV[claims + 1], ARGV[claims + 2], ARGV[claims], px)
+  else
     answer, again = claim(claims, n, px)
-  elseif not stored(there) then
-    answer = seen(claims, n)
   end
   -- A request whose keys were free was not stored before, so only others are looked for.
   if answer == '0' and not (again and stored(there)) then
     for i = first, claims - 1, 2 do
       local q, job = queue_of(ARGV[i]), ARGV[i + 1]
       if q.room > 0 then
-        local k = 2 * q.fresh
-        q.due[k + 1], q.due[k + 2] = due_now, job
-        q.payloads[k + 1], q.payloads[k + 2] = base .. 'body:' .. job, payload
+        local due, payloads, k = q.due, q.payloads, 2 * q.fresh
+        due[k + 1], due[k + 2] = due_now, job
+        payloads[k + 1], payloads[k + 2] = i == first and there or base .. 'body:' .. job, payload
         q.fresh, q.room = q.fresh + 1, q.room - 1
       else
         call('SET', base .. 'body:' .. job, payload, 'PX', C.kept_dead)
