@@ -178,7 +178,7 @@ func (r *Receiver) admit(w http.ResponseWriter, req *http.Request, x *exchange, 
 	if asked {
 		return nil, x.answer(setup)
 	}
-	if err := known.verifier.Check(req.Header, now); err != nil {
+	if err := known.check(&x.request, now); err != nil {
 		if a, ok := known.bodyChallenge(req, x); ok {
 			return nil, x.answer(a)
 		}

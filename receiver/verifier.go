@@ -18,6 +18,19 @@ type Verifier interface {
 	Verify(r *signature.Request, now time.Time) (signature.Result, error)
 }
 
+// requestChecker is a [Verifier] that keeps with the request what Check found, for Verify.
+type requestChecker interface {
+	CheckRequest(r *signature.Request, now time.Time) error
+}
+
+// check is the verifier's Check.
+func (c *credentials) check(r *signature.Request, now time.Time) error {
+	if v, ok := c.verifier.(requestChecker); ok {
+		return v.CheckRequest(r, now)
+	}
+	return c.verifier.Check(r.Header, now)
+}
+
 // challenger is a [Verifier] of a scheme whose provider sends set-up requests.
 type challenger interface {
 	// UnsignedChallenge answers those that are not signed, by GET whatever methods are let in.

@@ -256,8 +256,8 @@ func hexRune(text []byte) (rune, bool) {
 	}
 	var r rune
 	for _, c := range text[2:6] {
-		digit, ok := hexDigit(c, false)
-		if !ok {
+		digit := hexValues[c]
+		if digit == noDigit {
 			return 0, false
 		}
 		r = r<<4 | rune(digit)

@@ -51,6 +51,17 @@ type Request struct {
 	URL    string // request target or whole URL; its query is signed by some schemes
 	Header http.Header
 	Body   []byte
+
+	checked checked
+}
+
+// checked is what a scheme found in the headers of a request, at one instant: Verify need not read them again.
+type checked struct {
+	by        *videoCloud
+	now       time.Time
+	signature decoded
+	standard  bool // the Standard Webhooks headers are there as well, and are these claims
+	claims    claims
 }
 
 // Result is what a verified request says about itself.
@@ -134,6 +145,15 @@ func (v *Verifier) SecretHeaders() []string { return v.secretHeaders }
 // Check judges what can be judged before the body is read: headers that are missing, malformed or repeated, and the
 // timestamp where it is in a header.
 func (v *Verifier) Check(h http.Header, now time.Time) error { return v.scheme.check(h, now) }
+
+// CheckRequest is Check for a request that Verify is to judge afterwards, with the same headers and at the same time: what they say is
+// read once.
+func (v *Verifier) CheckRequest(r *Request, now time.Time) error {
+	if s, ok := v.scheme.(*videoCloud); ok {
+		return s.read(r.Header, now, &r.checked)
+	}
+	return v.scheme.check(r.Header, now)
+}
 
 // Verify judges the whole request. It includes Check.
 func (v *Verifier) Verify(r *Request, now time.Time) (Result, error) { return v.scheme.verify(r, now) }

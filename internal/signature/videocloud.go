@@ -80,43 +80,47 @@ func canonicalBrand(brand string) config.BrandHeaders {
 }
 
 func (s *videoCloud) check(h http.Header, now time.Time) error {
-	var d decoded
-	_, _, err := s.claims(h, now, &d)
-	return err
+	return s.read(h, now, new(checked))
 }
 
-// claims decodes our signature and, where the Standard Webhooks headers are there, reads what they say.
-func (s *videoCloud) claims(h http.Header, now time.Time, d *decoded) (c claims, std bool, err error) {
+// read decodes our signature and, where the Standard Webhooks headers are there, reads what they say.
+func (s *videoCloud) read(h http.Header, now time.Time, k *checked) error {
+	k.by = nil
 	value, err := soleHeader(h, s.names.Signature)
 	if err != nil {
-		return c, false, err
+		return err
 	}
-	if !encLowerHex.decode(d, value) || d.n != s.keys[0].size {
-		return c, false, malformed(s.names.Signature, "is not 64 lower-case hexadecimal digits")
+	if !encLowerHex.decode(&k.signature, value) || k.signature.n != s.keys[0].size {
+		return malformed(s.names.Signature, "is not 64 lower-case hexadecimal digits")
 	}
-	std = s.require
+	k.standard = s.require
 	for _, name := range standardHeaders {
 		_, there := h[name]
-		std = std || there
+		k.standard = k.standard || there
 	}
-	if std {
-		c, err = s.std.claims(h, now)
+	if k.standard {
+		if k.claims, err = s.std.claims(h, now); err != nil {
+			return err
+		}
 	}
-	return c, std, err
+	k.by, k.now = s, now
+	return nil
 }
 
 func (s *videoCloud) verify(r *Request, now time.Time) (Result, error) {
-	var d decoded
-	c, std, err := s.claims(r.Header, now, &d)
-	if err != nil {
-		return Result{}, err
+	k := &r.checked
+	if k.by != s || !k.now.Equal(now) {
+		k = new(checked)
+		if err := s.read(r.Header, now, k); err != nil {
+			return Result{}, err
+		}
 	}
-	res := Result{Secret: s.match(d.bytes(), r.Body), BodySigned: true}
+	res := Result{Secret: s.match(k.signature.bytes(), r.Body), BodySigned: true}
 	if res.Secret < 0 {
 		return Result{}, errMismatch
 	}
-	if std {
-		signed, err := s.std.authenticate(&c, r, now)
+	if k.standard {
+		signed, err := s.std.authenticate(&k.claims, r, now)
 		if err != nil {
 			return Result{}, err
 		}

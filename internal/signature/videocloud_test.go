@@ -181,3 +181,48 @@ func TestSignMakesAnEventID(t *testing.T) {
 		require.Regexp(t, "^evt_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$", h.Get("webhook-id"), scheme)
 	}
 }
+
+// TestVideoCloudReadsHeadersOnce: what CheckRequest found counts for Verify of the same verifier at the same time, and for nobody else.
+func TestVideoCloudReadsHeadersOnce(t *testing.T) {
+	t.Parallel()
+	verifier := func(secret string) *Verifier {
+		v, err := New(Config{Scheme: "videocloud", Secrets: []string{secret}})
+		require.NoError(t, err)
+		return v
+	}
+	v := verifier("a secret")
+	plain, err := v.Verify(videoRequest(t, "a secret"), noon)
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		checked func(r *Request)
+		by      *Verifier
+		now     time.Time
+		reason  string
+	}{
+		"checked":                            {func(r *Request) { require.NoError(t, v.CheckRequest(r, noon)) }, v, noon, ""},
+		"refused before, the headers mended": {func(r *Request) { require.Error(t, v.CheckRequest(&Request{Header: http.Header{}}, noon)) }, v, noon, ""},
+		"at another time":                    {func(r *Request) { require.NoError(t, v.CheckRequest(r, noon)) }, v, noon.Add(time.Hour), ReasonTimestamp},
+		"refused at another time":            {func(r *Request) { require.Error(t, v.CheckRequest(r, noon.Add(time.Hour))) }, v, noon, ""},
+		"by one with the same secret":        {func(r *Request) { require.NoError(t, v.CheckRequest(r, noon)) }, verifier("a secret"), noon, ""},
+		"by one with another":                {func(r *Request) { require.NoError(t, v.CheckRequest(r, noon)) }, verifier("another"), noon, ReasonMismatch},
+		"the body is another": {func(r *Request) {
+			require.NoError(t, v.CheckRequest(r, noon))
+			r.Body = []byte(`{}`)
+		}, v, noon, ReasonMismatch},
+		"a refusal ends what was found": {func(r *Request) {
+			require.NoError(t, v.CheckRequest(r, noon))
+			del(r.Header, "Webhook-Id")
+			require.Error(t, v.CheckRequest(r, noon))
+		}, v, noon, ReasonMissing},
+	} {
+		r := videoRequest(t, "a secret")
+		c.checked(r)
+		result, err := c.by.Verify(r, c.now)
+		if c.reason != "" {
+			requireReason(t, c.reason, err)
+			continue
+		}
+		require.NoError(t, err, name)
+		require.Equal(t, plain, result, name)
+	}
+}
