@@ -198,6 +198,28 @@ func TestCompose(t *testing.T) {
 	}
 }
 
+// Who stops a Caddy gives it the time that it may take: for requests, then for attempts in flight, then for redis local.
+func TestStopsInTime(t *testing.T) {
+	t.Parallel()
+	const attempts = 10 * time.Second
+	for caddyfile, limit := range map[string]struct{ file, pattern string }{
+		"package/Caddyfile":     {"systemd/caddy-webhooks.service", `(?m)^TimeoutStopSec=(\S+)$`},
+		"compose/Caddyfile":     {"compose/compose.yml", `stop_grace_period: (\S+)`},
+		"image/Caddyfile.redis": {"image/Caddyfile.redis", `--stop-timeout (\d+)`},
+	} {
+		grace := regexp.MustCompile(`\tgrace_period (\S+)\n`).FindStringSubmatch(read(t, deploy, caddyfile))
+		require.NotNil(t, grace, caddyfile)
+		most := regexp.MustCompile(limit.pattern).FindStringSubmatch(read(t, deploy, limit.file))
+		require.NotNil(t, most, limit.file)
+		needs, err := time.ParseDuration(grace[1])
+		require.NoError(t, err)
+		has, err := time.ParseDuration(strings.TrimSuffix(most[1], "s") + "s")
+		require.NoError(t, err)
+		require.Greater(t, has, needs+attempts, caddyfile)
+	}
+	require.Contains(t, read(t, deploy, "systemd/caddy-webhooks.service"), "\nKillMode=mixed\n", "by default systemd also stops the server of redis local, which Caddy still needs")
+}
+
 func TestSystemdUnit(t *testing.T) {
 	t.Parallel()
 	unit := read(t, deploy, "systemd/caddy-webhooks.service")
