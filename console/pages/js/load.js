@@ -69,7 +69,7 @@ export function usePages(ask, deps) {
 	return {
 		...now, row, reload: () => again((n) => n + 1),
 		// What was changed in a sheet leaves its reader there.
-		reread: sheet(Math.max(1, now.items.length), now.starts, now.turned),
+		reread: sheet(Math.max(1, now.items.length), now.starts, now.turned ?? null),
 		more: now.cursor && !full && (() => read(now.items.length + 1, now, run.current)),
 		next: now.cursor && full && sheet(1, [...now.starts, { cursor: now.cursor, row: row + now.items.length }]),
 		previous: now.starts.length > 1 && sheet(row - now.starts.at(-2).row, now.starts.slice(0, -1)),

@@ -40,7 +40,7 @@ export function Loaded({ from, lines, children }) {
 export function Listed({ from, empty, children }) {
 	const top = useRef(null);
 	useEffect(() => {
-		if (!from.turned) return;
+		if (!from.turned || !top.current) return;
 		top.current.scrollIntoView();
 		top.current.focus({ preventScroll: true });
 	}, [from.turned]);
