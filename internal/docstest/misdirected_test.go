@@ -175,7 +175,9 @@ func answerOf(t *testing.T, port string, secure bool, name, host string) (status
 	req.Host = host
 	// A certificate is made a moment after the start.
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		resp, err := transport.RoundTrip(req.Clone(t.Context()))
+		again := req.Clone(t.Context())
+		again.Body, _ = req.GetBody() // an attempt that fails has read it
+		resp, err := transport.RoundTrip(again)
 		require.NoError(c, err)
 		resp.Body.Close()
 		status = resp.StatusCode

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/redistest"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
 	"github.com/videocloud/webhooks/store"
@@ -55,10 +56,10 @@ func newWebhookRecipe(t *testing.T, heading string) *webhookRecipe {
 		r.came <- req
 	}))
 	t.Cleanup(endpoint.Close)
-	store, err := store.Open(config.Redis{URL: config.Memory}, store.Options{})
+	store, err := store.Open(config.Redis{URL: config.Memory, Timeout: redistest.Patience}, store.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
-	s, err := sender.New(sender.Options{Store: store, Config: config.Sender{AllowHTTP: true, AllowNetworks: []string{"127.0.0.0/8"}}})
+	s, err := sender.New(sender.Options{Store: store, Config: config.Sender{AllowHTTP: true, AllowNetworks: []string{"127.0.0.0/8"}, Timeout: 2 * time.Minute}})
 	require.NoError(t, err)
 	require.NoError(t, s.Start(t.Context()))
 	t.Cleanup(func() { _ = s.Stop(context.Background()) })

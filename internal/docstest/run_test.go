@@ -204,7 +204,7 @@ func (r *reader) payload(at string, b block) {
 	select {
 	case body := <-r.sink.bodies:
 		require.Equal(r.t, compact(b.text), compact(string(body)), at)
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		require.Fail(r.t, "not delivered", at)
 	}
 }
