@@ -82,6 +82,9 @@ type bundle struct {
 	t *testing.T
 }
 
+// testLease outlives whatever holds up a machine, or a stopped clock is moved by: what is under way is not made again but where a test says so.
+const testLease = 10 * 365 * 24 * time.Hour
+
 // testConfig is what tests begin with. A timeout that none of them sees, as attempts take long on a busy machine and in tests that hold them up.
 func testConfig() config.Sender {
 	return config.Sender{AllowHTTP: true, AllowNetworks: []string{"127.0.0.0/8", "::1/128"}, Timeout: 2 * time.Minute}
@@ -95,7 +98,7 @@ func newBundle(t *testing.T, store *Store, change func(*Options)) *bundle {
 	}
 	s, err := New(o)
 	require.NoError(t, err)
-	return &bundle{s, t}
+	return (&bundle{s, t}).quick(testLease, 0)
 }
 
 func (b *bundle) start() *bundle {
@@ -134,11 +137,11 @@ func mustShard(t *testing.T, b *bundle) int {
 	return shard
 }
 
-// quick replaces the dispatcher by one whose leases and grace are short, for tests of crashes and shutdowns.
+// quick replaces the dispatcher by one with other leases and another grace, which are short for tests of crashes and shutdowns; 0 is the usual.
 func (b *bundle) quick(lease, grace time.Duration) *bundle {
 	b.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: b.queue, Store: b.store, Shards: b.store.Shards, Handler: b.attempt, Lease: lease, Grace: grace,
-		Concurrency: b.c.Concurrency, PerLane: b.c.PerWebhook, OnNotices: b.wakeChores, Logger: b.log,
+		Concurrency: b.c.Concurrency, PerLane: b.c.PerWebhook, OnNotices: b.wakeChores, OnExpired: b.expired, Logger: b.log,
 	})
 	return b
 }

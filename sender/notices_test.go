@@ -147,6 +147,7 @@ func TestLesson27_RarelyFailing(t *testing.T) {
 		for range 3 {
 			o.succeed()
 		}
+		o.settled()
 		o.advance(time.Hour / each)
 	}
 	o.advance(time.Hour)

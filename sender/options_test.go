@@ -141,12 +141,12 @@ func TestCancelledStaysCancelled(t *testing.T) {
 		require.NoError(t, b.DeleteWebhook(t.Context(), "default", w.ID))
 		tag := b.queue.Tag(mustShard(t, b))
 		_, job, _ := deliveryParts(p.Deliveries[0].ID)
-		event, err := store.Client().PTTL(t.Context(), tag+"event:"+job).Result()
+		both := store.Client().TxPipeline() // at one moment
+		event, gone := both.PTTL(t.Context(), tag+"event:"+job), both.PTTL(t.Context(), tag+"gone:"+laneOf(w.ID))
+		_, err := both.Exec(t.Context())
 		require.NoError(t, err)
-		gone, err := store.Client().PTTL(t.Context(), tag+"gone:"+laneOf(w.ID)).Result()
-		require.NoError(t, err)
-		require.Positive(t, event)
-		require.GreaterOrEqual(t, gone+time.Second, event)
+		require.Positive(t, event.Val())
+		require.GreaterOrEqual(t, gone.Val()+time.Second, event.Val())
 		states := map[State]bool{}
 		e, err := b.Event(t.Context(), "default", p.ID)
 		require.NoError(t, err)

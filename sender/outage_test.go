@@ -17,8 +17,9 @@ import (
 func TestLesson04_StoreDown(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
-	store := redistest.Open(t, config.Redis{URL: server.URL(), Timeout: 500 * time.Millisecond})
-	b := newBundle(t, store, func(o *Options) { o.Config.Retry = []time.Duration{0, 100 * time.Millisecond} }).start()
+	store := redistest.Open(t, config.Redis{URL: server.URL(), Timeout: redistest.Patience})
+	// What was claimed may not have been heard of: then its lease has to end.
+	b := newBundle(t, store, func(o *Options) { o.Config.Retry = []time.Duration{0, 100 * time.Millisecond} }).quick(0, 0).start()
 	to := newSink(t, nil)
 	w := b.webhook(to.URL)
 	before := b.publishes("default", Event{ID: "before"})
@@ -88,7 +89,7 @@ func TestLostAnswers(t *testing.T) {
 	server := redistest.Start(t)
 	direct := redistest.Open(t, config.Redis{URL: server.URL()})
 	link := redistest.NewProxy(t, server)
-	store, err := redisstore.Open(config.Redis{URL: link.URL()}, "", nil)
+	store, err := redisstore.Open(config.Redis{URL: link.URL(), Timeout: redistest.Patience}, "", nil)
 	require.NoError(t, err)
 	b := newBundle(t, store, nil)
 	t.Cleanup(func() { _ = store.Close() }) // before the proxy ends

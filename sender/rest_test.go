@@ -25,7 +25,7 @@ func TestREST(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			redis := config.Redis{URL: url(t)}
+			redis := config.Redis{URL: url(t), Timeout: redistest.Patience}
 			var parts atomic.Int32
 			open := func(t *testing.T, o api.Options) http.Handler {
 				// Parts of the suite run side by side: each has keys of its own.

@@ -43,6 +43,7 @@ type tokens struct {
 	spent   string // the record that another is wanted for
 	flight  *flight
 	style   oauth2.AuthStyle
+	enough  time.Duration // see renewWait
 }
 
 // token is an access token as this process keeps it.
@@ -71,7 +72,7 @@ type flight struct {
 }
 
 func (s *Sender) newTokens(lane string, m *meta, a *Auth) *tokens {
-	t := &tokens{s: s, lane: lane, account: m.Account, id: m.AuthID, style: oauth2.AuthStyleInHeader}
+	t := &tokens{s: s, lane: lane, account: m.Account, id: m.AuthID, style: oauth2.AuthStyleInHeader, enough: renewWait}
 	t.config = clientcredentials.Config{ClientID: a.ClientID, ClientSecret: a.ClientSecret, TokenURL: a.TokenURL}
 	if a.Scope != "" {
 		t.config.Scopes = []string{a.Scope} // they are joined by spaces, as they were given
@@ -98,7 +99,7 @@ func (t *tokens) get(ctx context.Context) (*token, error) {
 	t.mu.Unlock()
 	var enough <-chan time.Time
 	if have != nil {
-		timer := time.NewTimer(renewWait)
+		timer := time.NewTimer(t.enough)
 		defer timer.Stop()
 		enough = timer.C
 	}
