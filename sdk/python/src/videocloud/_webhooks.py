@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Any, Dict, Literal, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Literal, Mapping, Optional, Sequence, Union
 
-from ._keys import UNSET, Unset, changed, duration, given, remove
-from ._models import Delivery, DeliveryState, FilterTest, PublishedEvent, Replay, Stats, Webhook, build, format_time, items
+from ._keys import UNSET, Unset, duration, given, remove
+from ._models import Delivery, DeliveryState, FilterTest, PublishedEvent, Replay, Stats, Webhook, build, camel, format_time, items
 from ._pages import Page
 from ._signature import Payload, verify, verify_signature
 from ._stats import get_stats
@@ -59,9 +60,7 @@ class Webhooks:
         :param status: ``active`` or ``paused``
         :param idempotency_key: makes a repetition within 72 hours answer the first webhook, without its secret
         """
-        body = given(
-            **_fields(url, events, secret, description, headers, rate_limit, max_in_flight, filter, retry, timeout, ordered, signing, auth, metadata, status)
-        )
+        body = given(**_body(locals()))
         repeatable = idempotency_key is not None and secret is not None
         return build(Webhook, self._transport.send('POST', '/webhooks', body=body, repeatable=repeatable, idempotency_key=idempotency_key))
 
@@ -107,9 +106,7 @@ class Webhooks:
             does too, in ``webhook-signature``
         :param status: ``active`` or ``paused``
         """
-        body = _fields(
-            url, events, secret, description, headers, rate_limit, max_in_flight, filter, retry, timeout, ordered, signing, auth, metadata, status
-        )
+        body = _body(locals())
         if not isinstance(secret_overlap, Unset):
             body['secretOverlap'] = duration(secret_overlap)
         if rotate_key:
@@ -223,44 +220,24 @@ class Webhooks:
         return verify(payload, headers, secret, tolerance_seconds=tolerance_seconds, now=now)
 
 
-def _fields(
-    url: Any,
-    events: Any,
-    secret: Any,
-    description: Any,
-    headers: Any,
-    rate_limit: Any,
-    max_in_flight: Any,
-    filter: Any,
-    retry: Any,
-    timeout: Any,
-    ordered: Any,
-    signing: Any,
-    auth: Any,
-    metadata: Any,
-    status: Any,
-) -> Dict[str, Any]:
-    """The body of a change: what is not given is left out, None clears."""
+#: What an owner sets of a webhook: what the object shows and a method takes.
+_SETTINGS = [f.name for f in fields(Webhook) if f.name != 'id']
+
+
+def _body(arguments: Mapping[str, Any]) -> Dict[str, Any]:
+    """The body of a change, of a method's own arguments: what is not given is left out, None clears."""
+    body: Dict[str, Any] = {}
+    for name in _SETTINGS:
+        value = arguments.get(name, UNSET)
+        if value is not UNSET:
+            body[camel(name)] = value if value is None or name not in _CONVERT else _CONVERT[name](value)
+    return body
+
+
+def _delays(retry: Sequence[Union[str, timedelta]]) -> Any:
     if isinstance(retry, str):
         raise TypeError(f'retry: a list is needed, such as [{retry!r}]')
-    absent = (None, UNSET)
-    return changed(
-        url=url,
-        events=events if events in absent else _names(events),
-        secret=secret,
-        description=description,
-        headers=headers if headers in absent else dict(headers),
-        rateLimit=rate_limit,
-        maxInFlight=max_in_flight,
-        filter=filter,
-        ordered=ordered,
-        signing=signing,
-        auth=auth if auth in absent else dict(auth) or None,
-        metadata=metadata if metadata in absent else dict(metadata),
-        status=status,
-        retry=retry if retry in absent else [duration(delay) for delay in retry] or None,
-        timeout=timeout if timeout is UNSET else duration(timeout) or None,
-    )
+    return [duration(delay) for delay in retry] or None
 
 
 def _names(events: Sequence[str]) -> Any:
@@ -268,6 +245,17 @@ def _names(events: Sequence[str]) -> Any:
     if isinstance(events, str):
         raise TypeError(f'events: a list is needed, such as [{events!r}]')
     return [*events]
+
+
+#: How a setting is written that is not written as it is.
+_CONVERT: Dict[str, Callable[[Any], Any]] = {
+    'events': _names,
+    'headers': dict,
+    'retry': _delays,
+    'timeout': lambda timeout: duration(timeout) or None,
+    'auth': lambda auth: dict(auth) or None,
+    'metadata': dict,
+}
 
 
 def list_deliveries(transport: Transport, path: str, query: Dict[str, Any], cursor: Optional[str]) -> Page[Delivery]:
