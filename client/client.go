@@ -44,11 +44,15 @@ type Client struct {
 	// Replays are jobs that send deliveries again.
 	Replays *Replays
 	// EventTypes is the event catalogue.
-	EventTypes  *EventTypes
-	APIKeys     *APIKeys
+	EventTypes *EventTypes
+	// APIKeys are keys that are made at run time.
+	APIKeys *APIKeys
+	// PortalLinks lead customers to the portal.
 	PortalLinks *PortalLinks
-	Accounts    *Accounts
-	Stats       *StatsAPI
+	// Accounts own webhooks and events.
+	Accounts *Accounts
+	// Stats are attempts by outcome over time.
+	Stats *StatsAPI
 
 	apiKey    string
 	baseURL   string

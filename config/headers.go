@@ -24,7 +24,7 @@ const (
 // DefaultBrand is the word in the sender's header names and User-Agent.
 const DefaultBrand = "VideoCloud"
 
-// BrandHeaders are the header names of a delivery that carry the brand.
+// BrandHeaders are the header names of a delivery that carry the brand, such as X-VideoCloud-Signature, and the value of its User-Agent.
 type BrandHeaders struct {
 	Signature, Event, EventID, Attempt, Installation, UserAgent string
 }

@@ -12,12 +12,12 @@ import (
 
 // MailServer is a server that takes mail, as the option smtp names it.
 type MailServer struct {
-	Host     string
-	Port     int
-	TLS      bool // from the beginning on (smtps); otherwise by STARTTLS
-	Loopback bool // where STARTTLS need not be
-	User     string
-	Password string
+	Host     string // a name or an address
+	Port     int    // 587 with smtp and 465 with smtps unless it was given
+	TLS      bool   // from the beginning on (smtps); otherwise by STARTTLS
+	Loopback bool   // where STARTTLS need not be
+	User     string // empty: it wants none
+	Password string // goes with User
 }
 
 var errSMTP = errors.New("smtp: write smtp:// or smtps://, user and password where the server wants them, and a host, such as smtp://user:{env.SMTP_PASSWORD}@mail.example.com:587")

@@ -2,7 +2,7 @@ package receiver
 
 // credentials are what a provider shows that it knows. They are replaced as a whole.
 type credentials struct {
-	verifier  Verifier
+	verifier  verifier
 	challenge string
 }
 
@@ -18,7 +18,7 @@ func (r *Receiver) SecretHeaders() []string {
 // SetSecrets replaces the secrets and the challenge of the scheme, for requests that come from now on. Where they can't be
 // used it returns why, and those before stay. A receiver with a [Verifier] of the caller's own has none to replace.
 func (r *Receiver) SetSecrets(secrets []string, challenge string) error {
-	if r.foreign {
+	if _, ok := r.credentials.Load().verifier.(foreign); ok {
 		return nil
 	}
 	c := r.config

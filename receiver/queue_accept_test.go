@@ -16,7 +16,6 @@ import (
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/internal/redistest"
-	"github.com/videocloud/webhooks/internal/signature"
 )
 
 // TestAcceptIsSafeToRepeat: a client tries a call again whose answer got lost. What it queued stays queued once, also where
@@ -196,6 +195,6 @@ type listVerifier struct{}
 
 func (listVerifier) Check(http.Header, time.Time) error { return nil }
 
-func (listVerifier) Verify(r *signature.Request, _ time.Time) (signature.Result, error) {
-	return signature.Result{BodySigned: true, Items: bytes.Split(r.Body, []byte(","))}, nil
+func (listVerifier) Verify(r *SignedRequest, _ time.Time) (Verified, error) {
+	return Verified{BodySigned: true, Items: bytes.Split(r.Body, []byte(","))}, nil
 }

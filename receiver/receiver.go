@@ -75,7 +75,6 @@ type Receiver struct {
 
 	config   config.Receiver
 	scheme   string // its own name, whatever alias it was asked for by
-	foreign  bool   // the verifier is the caller's own
 	store    Store  // nil without dedup
 	queue    Enqueuer
 	kept     func(header string) bool // of a request that is queued
@@ -102,7 +101,7 @@ func New(o Options) (*Receiver, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Receiver{config: c, scheme: signature.Canonical(c.Scheme), foreign: o.Verifier != nil, queue: o.Enqueuer, log: o.Logger, observe: o.Observe, route: o.Route,
+	r := &Receiver{config: c, scheme: signature.Canonical(c.Scheme), queue: o.Enqueuer, log: o.Logger, observe: o.Observe, route: o.Route,
 		now: o.Now, tracing: o.TracerProvider, verified: []string{c.Scheme}, allow: allowHeader(c.Methods)}
 	if c.Queue == nil {
 		r.queue = nil
@@ -111,15 +110,14 @@ func New(o Options) (*Receiver, error) {
 	}
 	_, own := r.queue.(ownQueue)
 	r.stores = own && !c.DryRun
-	verifier := o.Verifier
-	if verifier == nil {
-		v, err := newVerifier(&c)
-		if err != nil {
+	var scheme verifier = foreign{o.Verifier}
+	if o.Verifier == nil {
+		var err error
+		if scheme, err = newVerifier(&c); err != nil {
 			return nil, err
 		}
-		verifier = v
 	}
-	r.credentials.Store(&credentials{verifier, c.Challenge})
+	r.credentials.Store(&credentials{scheme, c.Challenge})
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}

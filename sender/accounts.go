@@ -16,8 +16,8 @@ import (
 
 // Account is what owns webhooks and events. It begins with the first thing that it stores.
 type Account struct {
-	Account   string
-	Name      string
+	Account   string        // 1 to 64 letters, digits, dots, dashes and underscores
+	Name      string        // what its owner calls it
 	Emails    []NotifyEmail // where its owner is told of failed webhooks
 	NotifyURL string        // the same, as a webhook
 	CreatedAt time.Time     // of an account that has stored nothing yet: now
@@ -31,10 +31,10 @@ type NotifyEmail struct {
 
 // AccountUpdate changes the fields that are not nil. An address that stays in Emails stays confirmed.
 type AccountUpdate struct {
-	Name         *string
-	Emails       *[]string
-	NotifyURL    *string // empty: none, and its secret goes with it
-	NotifySecret *string // 16 to 256 bytes; empty makes one
+	Name         *string   // at most 256 bytes; empty: none
+	Emails       *[]string // all of them, 5 at most
+	NotifyURL    *string   // empty: none, and its secret goes with it
+	NotifySecret *string   // 16 to 256 bytes; empty makes one
 	// Portal says where the portal is, for links in mails to addresses that are to be confirmed. It is asked only where
 	// there is mail. Nil: only the configuration does.
 	Portal func() (string, error)

@@ -19,19 +19,19 @@ import (
 
 // EventType is one entry of the catalogue: of the configuration, or made at run time.
 type EventType struct {
-	Name        string
-	Description string
-	Group       string
+	Name        string          // such as video.uploaded
+	Description string          // what it stands for
+	Group       string          // the first word of the name unless it was set
 	Schema      json.RawMessage // JSON Schema that data must fit; empty: any object
 	Example     json.RawMessage // data for a test; empty: the documented one, or that of its group
 }
 
 // EventTypeUpdate changes the fields that are not nil; an empty one is taken away.
 type EventTypeUpdate struct {
-	Description *string
-	Group       *string
-	Schema      *json.RawMessage
-	Example     *json.RawMessage
+	Description *string          // at most 1,024 bytes
+	Group       *string          // at most 64 bytes
+	Schema      *json.RawMessage // JSON Schema (2020-12), at most 32 KiB, that refers to nothing outside of itself
+	Example     *json.RawMessage // an object that fits the schema, at most 16 KiB
 }
 
 // eventTypeInfo is what is stored of an event type, beside the configuration.

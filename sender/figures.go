@@ -24,12 +24,12 @@ var windows = map[Window]queue.Window{WindowHour: queue.LastHour, WindowDay: que
 
 // Stats are attempts by outcome over time, and what waits.
 type Stats struct {
-	Window        Window
-	BucketSeconds int
+	Window        Window        // how far back they go
+	BucketSeconds int           // 60, 1,800 or 10,800
 	Buckets       []StatsBucket // oldest first, the empty ones too; the last one is under way
 	Succeeded     int64         // attempts in all buckets
-	Failed        int64
-	Waiting       int // deliveries that are due, or wait for their time
+	Failed        int64         // the same
+	Waiting       int           // deliveries that are due, or wait for their time
 	// OldestDue is for how long the oldest of them has been due. What waits for its own webhook, paused or asked to hold back, is not due.
 	OldestDue    time.Duration
 	FilterErrors int // events on which the webhook's filter failed, since it was set; of one webhook only
@@ -37,8 +37,8 @@ type Stats struct {
 
 // StatsBucket is what was attempted in one part of a window.
 type StatsBucket struct {
-	At                time.Time
-	Succeeded, Failed int64
+	At                time.Time     // when it begins
+	Succeeded, Failed int64         // attempts
 	P50, P95          time.Duration // within which half and 95 in 100 of the attempts ended; nothing where there were none
 }
 

@@ -20,9 +20,9 @@ import (
 
 // Key is an API key that was made at run time. Its value is not part of it: only its hash is kept.
 type Key struct {
-	ID          string
+	ID          string // key_…
 	Account     string // that it acts for; * is any
-	Role        string
+	Role        string // publish, read, manage, all or portal
 	WebhookID   string // of a portal's token that is for one webhook only
 	Description string
 	CreatedAt   time.Time
@@ -34,13 +34,13 @@ type Key struct {
 
 // NewKey is what makes a key.
 type NewKey struct {
-	Account     string
-	Role        string
-	WebhookID   string
-	Description string
-	ExpiresAt   time.Time
-	By          string
-	Root        string
+	Account     string    // that it acts for; * is any
+	Role        string    // publish, read, manage, all or portal
+	WebhookID   string    // empty: any of the account
+	Description string    // a note
+	ExpiresAt   time.Time // zero: it works until it is deleted
+	By          string    // the key that makes it, with which it ends
+	Root        string    // the key of the configuration at the beginning of that, or RootOperator
 }
 
 // keyRecord is a key as it is kept. key_delete.lua reads sum, account and by.

@@ -22,8 +22,8 @@ type DeliveryFilter struct {
 	WebhookID string    // empty: any; for [Sender.AccountDeliveries]
 	Since     time.Time // zero: all that are kept
 	Until     time.Time // zero: now
-	Limit     int
-	Cursor    string
+	Limit     int       // of one page, 1 to 100; 0: 50
+	Cursor    string    // of the page before; empty: the first
 }
 
 // Deliveries returns a webhook's deliveries, newest first, and the cursor of the next page where there is more. A page without a filter, or of failed

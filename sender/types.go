@@ -39,10 +39,10 @@ const (
 
 // Webhook is a registered endpoint. Secrets are never part of it.
 type Webhook struct {
-	ID string
+	ID string // whk_…
 	Settings
 	Status       Status
-	CreatedAt    time.Time
+	CreatedAt    time.Time     // when it was registered
 	LastDelivery *LastDelivery // nil until there was one
 	HeldUntil    *time.Time    // no attempt starts before, as its endpoint asked with Retry-After; nil where none waits for that
 	HeaderNames  []string      // of the custom headers; their values are secret
@@ -75,12 +75,12 @@ type WebhookUpdate struct {
 	// Change edits the Settings of the webhook, which it gets as it stands; an error of its own ends the update. It is
 	// called again where somebody else's change came first.
 	Change        func(w *Webhook) error
-	Secret        *string
-	RotateKey     bool          // makes another key pair, with Signing ed25519
-	SecretOverlap time.Duration // how long the old secret, or key pair, still signs as a second value
-	Headers       *map[string]string
-	Auth          *Auth   // what GET shows changes nothing; one without a type ends it
-	Status        *Status // active or paused
+	Secret        *string            // 16 to 256 bytes; it signs the very next attempt
+	RotateKey     bool               // makes another key pair, with Signing ed25519
+	SecretOverlap time.Duration      // how long the old secret, or key pair, still signs as a second value
+	Headers       *map[string]string // all custom headers, in place of those before
+	Auth          *Auth              // what GET shows changes nothing; one without a type ends it
+	Status        *Status            // active or paused
 }
 
 // Event is what a publisher hands in.
@@ -155,8 +155,8 @@ type EventFilter struct {
 	Type   string    // empty: any
 	Since  time.Time // when it was published; zero: all that are listed
 	Until  time.Time // zero: now
-	Limit  int
-	Cursor string
+	Limit  int       // of one page, 1 to 100; 0: 50
+	Cursor string    // of the page before; empty: the first
 }
 
 // EventSummary is an event in a list: without its payload, and how many of its deliveries are in which state.
@@ -170,11 +170,11 @@ type EventSummary struct {
 
 // ReplayRequest selects deliveries of a webhook to send again.
 type ReplayRequest struct {
-	Since  time.Time
+	Since  time.Time // deliveries made from then on
 	Until  time.Time // zero: now
 	Events []string  // empty: any
 	State  string    // "failed" (default) or "all"
-	DryRun bool
+	DryRun bool      // only counts what would be sent
 }
 
 // Replay is a durable job that sends deliveries again.
