@@ -26,10 +26,10 @@ type accountPage struct{ page[account] }
 // accountUpdate is the body of PUT /account. It takes the object that GET answers as it is, so it has members that change
 // nothing.
 type accountUpdate struct {
-	Name         *string    `json:"name" null:"clear" max:"256" doc:"What its owner calls it."`
-	NotifyEmail  *emailList `json:"notifyEmail" null:"clear" max:"5" doc:"All addresses of its owner, in place of those before. One that was confirmed stays so."`
-	NotifyURL    *string    `json:"notifyUrl" null:"clear" format:"uri" max:"2048" doc:"Gets the notices too: https, a public host, no user info."`
-	NotifySecret *string    `json:"notifySecret" null:"no" min:"16" max:"256" doc:"Signs what goes to notifyUrl, 16 to 256 bytes. Where notifyUrl has none, one is made and shown in the answer."`
+	Name         *string    `json:"name" null:"clear" max:"MaxAccountName" doc:"What its owner calls it."`
+	NotifyEmail  *emailList `json:"notifyEmail" null:"clear" max:"MaxNotifyEmails" doc:"All addresses of its owner, in place of those before. One that was confirmed stays so."`
+	NotifyURL    *string    `json:"notifyUrl" null:"clear" format:"uri" max:"MaxURL" doc:"Gets the notices too: https, a public host, no user info."`
+	NotifySecret *string    `json:"notifySecret" null:"no" min:"MinSecretSize" max:"MaxSecretSize" doc:"Signs what goes to notifyUrl, 16 to 256 bytes. Where notifyUrl has none, one is made and shown in the answer."`
 	Account      *string    `json:"account" read_only:"true" doc:"Its own name; another is refused."`
 	CreatedAt    *time.Time `json:"createdAt" read_only:"true" doc:"Changes nothing."`
 }

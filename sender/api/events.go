@@ -16,13 +16,13 @@ import (
 type newEvent struct {
 	Event     string          `json:"event" required:"true" doc:"The event type." example:"video.uploaded"`
 	Data      json.RawMessage `json:"data" required:"true" doc:"A JSON object, delivered byte for byte; 256 KiB with its envelope. Its own members' names must differ."`
-	ID        *string         `json:"id" min:"1" max:"128" pattern:"^[A-Za-z0-9_-]*$" doc:"The event ID, by which publishing it again is recognised. Left out, one is made."`
+	ID        *string         `json:"id" min:"1" max:"MaxEventID" pattern:"^[A-Za-z0-9_-]*$" doc:"The event ID, by which publishing it again is recognised. Left out, one is made."`
 	Timestamp *time.Time      `json:"timestamp" doc:"When it happened. Left out, the time of publishing."`
 }
 
 // eventBatch is the body of POST /events/batch; readBatch reads it.
 type eventBatch struct {
-	Events []newEvent `json:"events" required:"true" max:"1000"`
+	Events []newEvent `json:"events" required:"true" max:"MaxBatchEvents"`
 }
 
 // published is the answer to a publish.
@@ -113,8 +113,8 @@ type eventType struct {
 
 // eventTypeUpdate is the body of PUT /event-types/{name}.
 type eventTypeUpdate struct {
-	Description *string          `json:"description" null:"clear" max:"1024" doc:"What it stands for."`
-	Group       *string          `json:"group" null:"clear" max:"64" doc:"Left out, the first word of its name."`
+	Description *string          `json:"description" null:"clear" max:"MaxTypeDescription" doc:"What it stands for."`
+	Group       *string          `json:"group" null:"clear" max:"MaxTypeGroup" doc:"Left out, the first word of its name."`
 	Schema      *json.RawMessage `json:"schema" null:"clear" doc:"JSON Schema (2020-12), 32 KiB at most, that refers to nothing outside of itself. From then on data of this type must fit."`
 	Example     *json.RawMessage `json:"example" null:"clear" doc:"Data for a test, 16 KiB at most. It must fit the schema."`
 }

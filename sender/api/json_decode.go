@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 //
 //	json:"name"       the member's name, exactly
 //	required:"true"   it must be there
-//	min:"1"           the least length of a string, or the least number or duration
+//	min:"1"           the least length of a string, or the least number or duration; or the name of a constant in limits
 //	null:"clear"      null stands for the empty value; otherwise it is as if the member were absent
 //	null:"no"         null is refused
 //
@@ -31,7 +30,7 @@ type field struct {
 	name     string
 	index    []int
 	pointer  bool
-	min      int64
+	min      int
 	hasMin   bool
 	required bool
 	longest  time.Duration // and shortest, of a duration
@@ -62,7 +61,7 @@ func (p *plan) add(t reflect.Type, at []int, partial bool, null string) {
 			f.null = n
 		}
 		if m, ok := sf.Tag.Lookup("min"); ok {
-			f.min, _ = strconv.ParseInt(m, 10, 64)
+			f.min, _ = limit(m)
 			f.shortest, _ = config.ParseDuration(m)
 			f.hasMin = true
 		}

@@ -85,7 +85,7 @@ func readString(f *field, raw []byte, v reflect.Value) *sender.Error {
 	if f.hasMin && text == "" {
 		return f.empty()
 	}
-	if int64(len(text)) < f.min {
+	if len(text) < f.min {
 		return invalid(f.name, "must have at least %d bytes", f.min)
 	}
 	v.SetString(text)
@@ -122,7 +122,7 @@ func readInt(f *field, raw []byte, v reflect.Value) *sender.Error {
 	if n >= 1<<31 || n <= -1<<31 {
 		return invalid(f.name, "is too large a number")
 	}
-	if f.hasMin && n < f.min {
+	if f.hasMin && n < int64(f.min) {
 		return invalid(f.name, "must be at least %d", f.min)
 	}
 	v.SetInt(n)

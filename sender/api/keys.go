@@ -19,7 +19,7 @@ import (
 type newKey struct {
 	Account     string         `json:"account" min:"1" max:"64" pattern:"^([A-Za-z0-9._-]{1,64}|[*])$" doc:"The account that it acts for. Left out, that of the key that makes it. A key of every account may name any, and * for every."`
 	Role        Role           `json:"role" required:"true" enum:"publish,read,manage,all" doc:"What it may do."`
-	Description string         `json:"description" max:"256" doc:"A note of yours."`
+	Description string         `json:"description" max:"MaxKeyDescription" doc:"A note of yours."`
 	ExpiresIn   *time.Duration `json:"expiresIn" max:"3650d" doc:"How long it works. Left out, until it is deleted."`
 }
 
@@ -51,7 +51,7 @@ type deletedKey struct {
 // newPortalLink is the body of POST /portal-links.
 type newPortalLink struct {
 	Account   string         `json:"account" min:"1" max:"64" pattern:"^[A-Za-z0-9._-]{1,64}$" doc:"The account to show. Left out, that of the key that makes it."`
-	WebhookID string         `json:"webhookId" min:"1" max:"128" doc:"The only webhook to show. Left out, all of the account."`
+	WebhookID string         `json:"webhookId" min:"1" max:"MaxEventID" doc:"The only webhook to show. Left out, all of the account."`
 	ExpiresIn *time.Duration `json:"expiresIn" max:"7d" doc:"How long it works. Left out, 24h."`
 }
 

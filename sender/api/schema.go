@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/videocloud/webhooks/sender"
@@ -179,14 +178,14 @@ func (s *schemas) constrained(sf reflect.StructField, request bool) doc {
 		"string": {"minLength", "maxLength"}, "integer": {"minimum", "maximum"}, "array": {"minItems", "maxItems"}, "object": {"minProperties", "maxProperties"},
 	}[kind]
 	for i, key := range []string{"min", "max"} {
-		if n, err := strconv.Atoi(tag.Get(key)); err == nil {
+		if n, ok := limit(tag.Get(key)); ok {
 			d = append(d, member{bounds[i], n})
 		}
 	}
-	if n, err := strconv.Atoi(tag.Get("max_key")); err == nil {
+	if n, ok := limit(tag.Get("max_key")); ok {
 		d = append(d, member{"propertyNames", doc{{"type", "string"}, {"minLength", 1}, {"maxLength", n}}})
 	}
-	if n, err := strconv.Atoi(tag.Get("max_value")); err == nil {
+	if n, ok := limit(tag.Get("max_value")); ok {
 		d = d.with("additionalProperties", doc{{"type", "string"}, {"maxLength", n}})
 	}
 	if f := tag.Get("format"); f != "" {

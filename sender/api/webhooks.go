@@ -11,8 +11,8 @@ import (
 // newWebhook is the body of POST /webhooks.
 type newWebhook struct {
 	sender.Settings
-	Secret  *string           `json:"secret" min:"16" max:"256" doc:"What deliveries are signed with, 16 to 256 bytes. Left out, one is made and shown in the answer."`
-	Headers map[string]string `json:"headers" max:"20" max_key:"128" max_value:"4096" doc:"Custom headers of every delivery. Their values are never shown again."`
+	Secret  *string           `json:"secret" min:"MinSecretSize" max:"MaxSecretSize" doc:"What deliveries are signed with, 16 to 256 bytes. Left out, one is made and shown in the answer."`
+	Headers map[string]string `json:"headers" max:"MaxHeaders" max_key:"MaxHeaderName" max_value:"MaxHeaderValue" doc:"Custom headers of every delivery. Their values are never shown again."`
 	Auth    *newAuth          `json:"auth" doc:"What the endpoint asks of its callers beside the signature. Secrets in it are never shown again."`
 	Status  *sender.Status    `json:"status" enum:"active,paused" doc:"Left out, active."`
 }
@@ -21,10 +21,10 @@ type newWebhook struct {
 // members that change nothing.
 type webhookUpdate struct {
 	sender.Settings
-	Secret        *string        `json:"secret" null:"no" min:"16" max:"256" doc:"Signs from the next attempt on, 16 to 256 bytes."`
+	Secret        *string        `json:"secret" null:"no" min:"MinSecretSize" max:"MaxSecretSize" doc:"Signs from the next attempt on, 16 to 256 bytes."`
 	SecretOverlap *time.Duration `json:"secretOverlap" max:"30d" doc:"How long the old secret, or key pair, keeps signing as a second value in webhook-signature, such as 24h; 30d at most. Goes with a new secret, rotateKey or a new signing."`
 	RotateKey     *bool          `json:"rotateKey" null:"no" doc:"true makes another key pair, with signing ed25519."`
-	Headers       *headerUpdate  `json:"headers" null:"clear" max:"20" max_key:"128" max_value:"4096" doc:"All custom headers of every delivery, in place of those before. The list of names that GET shows changes nothing."`
+	Headers       *headerUpdate  `json:"headers" null:"clear" max:"MaxHeaders" max_key:"MaxHeaderName" max_value:"MaxHeaderValue" doc:"All custom headers of every delivery, in place of those before. The list of names that GET shows changes nothing."`
 	Auth          *authUpdate    `json:"auth" null:"clear" doc:"What the endpoint asks of its callers from the next attempt on, in place of what it asked before. What GET shows changes nothing; null ends it."`
 	Status        *sender.Status `json:"status" null:"no" enum:"active,paused,failed,disabled" doc:"active or paused: resume or pause it; active also ends failed and disabled. failed and disabled, which only the server sets, change nothing."`
 	ID            *string        `json:"id" read_only:"true" doc:"Its own ID; another is refused."`
