@@ -22,7 +22,8 @@
 --                           z of one that was expunged how many of its lanes are done: nothing but a, i, c and, until all are, l is left beside it,
 --                           and where it has several lanes o deliveries not ended, d failed deliveries kept
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
---   conf:<lane>      hash   the lane: st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
+--   conf:<lane>      hash   the lane. register.lua makes it (that of a receiver's queue lanes.lua), update.lua changes it and delete.lua ends it;
+--                           its flow and status are written by claim, settle, push and resend. It holds st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
 --                           fl in flight, w window, s successes of the round, tat rate limiter, rec where jobs with a record may wait,
 --                           fe events on which its filter failed,
 --                           q attempts of the minute that is open, see figures.lua,
