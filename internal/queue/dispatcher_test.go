@@ -200,8 +200,7 @@ func TestStopAtAnyTime(t *testing.T) {
 		b.lane("one")
 		b.push(event(1))
 		running := make(chan *Job, 100)
-		hasty := newBundle(t, redistest.Open(t, config.Redis{URL: server.URL(), Timeout: 100 * time.Millisecond}), nil)
-		d := hasty.dispatch(Options{Grace: 50 * time.Millisecond, Lease: 500 * time.Millisecond, Handler: func(ctx context.Context, j *Job) Outcome {
+		d := b.dispatch(Options{Grace: 50 * time.Millisecond, Lease: 500 * time.Millisecond, Handler: func(ctx context.Context, j *Job) Outcome {
 			select {
 			case running <- j:
 			default: // its lease ran out, more than once
