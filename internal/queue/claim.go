@@ -21,7 +21,8 @@ type Job struct {
 	Payload  string // "" where it has expired
 
 	token   string
-	single  bool // its event has no other lane
+	single  bool  // its event has no other lane
+	unread  error // why Payload is not there yet, where it was to be read beside the script
 	began   time.Time
 	claimed int64 // when, by Redis' clock in ms: comparable over all processes
 	slow    bool  // counted among the attempts that take long
@@ -185,13 +186,57 @@ func readClaimed(cmd *redis.Cmd, shard int, token string) (claimed, error) {
 		}
 		for lists := r.list(); len(lists.values) > 0; {
 			for payloads := lists.list(); len(payloads.values) > 0 && len(jobs) > 0; jobs = jobs[1:] {
-				if stored := payloads.text(); stored != "" {
-					jobs[0].single, jobs[0].Payload = stored[0] == '1', PayloadOf(stored)
+				switch stored := payloads.next().(type) {
+				case string:
+					jobs[0].carry(stored)
+				case int64:
+					jobs[0].unread = errUnread
 				}
 			}
 		}
 	}
 	return c, r.err
+}
+
+var errUnread = errors.New("the payload was not read")
+
+// carry takes a stored payload.
+func (j *Job) carry(stored string) {
+	if stored != "" {
+		j.single, j.Payload = stored[:1] == oneLane, PayloadOf(stored)
+	}
+}
+
+// readLarge reads the payloads that claims left where they are. A job whose payload is gone meanwhile carries none, like any other.
+//
+// Failure policy: where the store does not answer nothing is known of a payload, so such a job must not be attempted, nor end.
+func (q *Queue) readLarge(ctx context.Context, jobs []*Job) {
+	var left []*Job
+	of := map[int][]string{} // keys by shard, which are a slot of a cluster each
+	for _, j := range jobs {
+		if j.unread != nil {
+			left = append(left, j)
+			of[j.Shard] = append(of[j.Shard], q.Key(j.Shard, KeyBody, j.ID))
+		}
+	}
+	if len(left) == 0 {
+		return
+	}
+	pipe, got := q.store.Client().Pipeline(), make(map[int]*redis.SliceCmd, len(of))
+	for shard, keys := range of {
+		got[shard] = pipe.MGet(ctx, keys...)
+	}
+	_, _ = pipe.Exec(ctx) // each command carries its own error
+	next := make(map[int]int, len(of))
+	for _, j := range left {
+		values, err := got[j.Shard].Result()
+		if j.unread = err; err != nil {
+			continue
+		}
+		stored, _ := values[next[j.Shard]].(string)
+		next[j.Shard]++
+		j.carry(stored)
+	}
 }
 
 func (q *Queue) renewCall(shard int, lease time.Duration, jobs []*Job) redisstore.Call {

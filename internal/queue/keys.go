@@ -136,7 +136,7 @@ var Fields = map[Key][]Field{
 	KeyConf: {
 		FieldStatus, FieldAccount, FieldVersion, FieldCreated, FieldShown, FieldMeta, FieldInFlight, FieldHeldUntil, FieldFailedSince, FieldFilterFails,
 		FieldLastOK, FieldLastTime,
-		"cap", "rate", "w", "s", "tat", "rec", "q", "hb", "sb", "ord", "nt", "nc", "nf", "nl", "ns", "fix", "lx", "xc", "rp", "bs", "k", "fr", "ha", "hj", "oc", "os", "rt",
+		"cap", "rate", "w", "s", "tat", "rec", "q", "hb", "sb", "ord", "nt", "nc", "nf", "nl", "ns", "fix", "lx", "xc", "rp", "bs", "k", "fr", "ha", "hj", "oc", "os", "rt", "lp",
 	},
 	KeyEvent:   {FieldAccount, "i", "y", "t", "g", "h", "l", "c", "s", "x:", "p", "v", "z", "o", "d"},
 	KeyJob:     {"n", "x", "r", "f", "u"},

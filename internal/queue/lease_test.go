@@ -129,6 +129,7 @@ func (b *bundle) claimQuantum(lease time.Duration, most, quantum int, skip ...st
 	cmds := b.store.RunAll(b.Context(), []redisstore.Call{b.claimCall(0, most, quantum, lease, token, skip)})
 	c, err := readClaimed(cmds[0], 0, token)
 	require.NoError(b, err)
+	b.readLarge(b.Context(), c.jobs)
 	return c
 }
 

@@ -34,17 +34,18 @@ type model struct {
 	now    time.Time // stands still between steps; zero where the store's clock can't be set
 	lease  time.Duration
 
-	lanes  map[string]string // to status
-	fates  map[delivery]*fate
-	events map[string][]string // job → lanes
-	first  map[string]string   // ID → job
-	jobs   []string            // in order
-	turns  int
-	order  map[string]bool // lanes that are ordered
-	mixed  map[string]bool // lanes that once were
-	held   []*Job
-	pushed []*Event
-	log    []string
+	lanes    map[string]string // to status
+	fates    map[delivery]*fate
+	events   map[string][]string // job → lanes
+	first    map[string]string   // ID → job
+	jobs     []string            // in order
+	payloads map[string]string   // by job
+	turns    int
+	order    map[string]bool // lanes that are ordered
+	mixed    map[string]bool // lanes that once were
+	held     []*Job
+	pushed   []*Event
+	log      []string
 }
 
 // written is the state that the store has to have written down.
@@ -119,6 +120,16 @@ func (m *model) step() {
 	}
 }
 
+// event makes the next one. Some have a payload that goes beside the scripts.
+func (m *model) event() *Event {
+	e := event(len(m.pushed))
+	if m.IntN(3) == 0 {
+		e.Payload = strings.Repeat(e.Payload, besideFrom)
+	}
+	m.payloads[e.Job] = e.Payload
+	return e
+}
+
 func (m *model) push() {
 	var events []*Event
 	for range 1 + m.IntN(4) {
@@ -130,7 +141,7 @@ func (m *model) push() {
 			events = append(events, &again)
 			continue
 		}
-		e := event(len(m.pushed))
+		e := m.event()
 		if m.IntN(2) == 0 {
 			e.Lane = m.anyLane()
 		}
@@ -158,10 +169,10 @@ func (m *model) push() {
 
 // beginPush publishes an event of which one part is done: then its publisher dies.
 func (m *model) beginPush() {
-	e := event(len(m.pushed))
+	e := m.event()
 	m.pushed = append(m.pushed, e)
 	p := &pushed{event: e}
-	more := p.take(newReply(m.store.RunDurable(m.Context(), pushScript, m.Tag(0), m.pushArgs([]*pushed{p})...)))
+	more := p.take(newReply(m.bundle.call(p)))
 	require.NoError(m, p.err)
 	m.note("begun %s: %v, more %v", e.Job, p.answer, more)
 	m.pushedNew(e, p.answer)
@@ -241,7 +252,7 @@ func (m *model) claimSome() {
 		require.Contains(m, []string{"active", "failed"}, m.lanes[j.Lane])
 		require.Equal(m, f.attempts, j.Attempts, "attempts of %v", d)
 		require.Equal(m, f.expiries, j.Expiries, "expiries of %v", d)
-		require.NotEmpty(m, j.Payload)
+		require.True(m, m.payloads[j.ID] == j.Payload, "payload of %v, byte for byte", d)
 		m.inTurn(d)
 		f.state = "leased"
 		m.held = append(m.held, j)

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
 // Event is what is pushed: one payload on its way to the lanes that its topics name.
@@ -34,14 +37,15 @@ type PushOutcome string
 
 // Outcomes of a push.
 const (
-	PushNew    PushOutcome = "new"
-	PushSame   PushOutcome = "same"   // its ID was pushed before with the same content: Pushed is the first answer
-	PushOther  PushOutcome = "other"  // its ID stands for another content
-	PushTaken  PushOutcome = "taken"  // its job ID is in use: push again with a new one
-	PushEnding PushOutcome = "ending" // the account is being deleted
-	PushGone   PushOutcome = "gone"   // the lane that it tells of was deleted
-	PushAsked  PushOutcome = "asked"  // filters decide whose verdicts are not there: push again with those of Asked
-	PushLater  PushOutcome = "later"  // an event of its account before it is to be pushed again: push this one behind it
+	PushNew     PushOutcome = "new"
+	PushSame    PushOutcome = "same"    // its ID was pushed before with the same content: Pushed is the first answer
+	PushOther   PushOutcome = "other"   // its ID stands for another content
+	PushTaken   PushOutcome = "taken"   // its job ID is in use: push again with a new one
+	PushEnding  PushOutcome = "ending"  // the account is being deleted
+	PushGone    PushOutcome = "gone"    // the lane that it tells of was deleted
+	PushAsked   PushOutcome = "asked"   // filters decide whose verdicts are not there: push again with those of Asked
+	pushUnsaved PushOutcome = "unsaved" // its payload, put beside the script, is not there: nothing was done, and there is an error
+	PushLater   PushOutcome = "later"   // an event of its account before it is to be pushed again: push this one behind it
 )
 
 // Pushed is the answer to a push.
@@ -79,9 +83,10 @@ const (
 // by [Queue.FinishPush].
 type pushed struct {
 	event  *Event
-	begun  bool   // it is in some of its lanes, and answer says whose event it is
-	among  *among // the others that were handed in with it; nil for none
-	like   string // job of an event with the same topics that went to many lanes, if one is known
+	begun  bool              // it is in some of its lanes, and answer says whose event it is
+	among  *among            // the others that were handed in with it; nil for none
+	like   string            // job of an event with the same topics that went to many lanes, if one is known
+	beside *redisstore.Value // its payload, where that goes to the store beside the script
 	answer Pushed
 	err    error
 	done   chan struct{}
@@ -174,6 +179,9 @@ func (q *Queue) combinerOf(shard int) *combiner {
 	return c
 }
 
+// errUnsaved can only come from a store that stood still between two commands for as long as a payload beside is kept.
+var errUnsaved = errors.New("push: the store lost the payload before it took the event")
+
 // errNoAnswer can only come from a script and a program of different versions.
 var errNoAnswer = errors.New("push: the script's answer does not fit")
 
@@ -185,7 +193,7 @@ func (q *Queue) send(shard int, batch []*pushed) (rest []*pushed) {
 	// Not the context of any one publisher: the call is everybody's.
 	ctx, cancel := context.WithTimeout(context.Background(), q.store.Timeout())
 	defer cancel()
-	v, err := q.store.RunDurable(ctx, pushScript, q.tags(shard), q.pushArgs(batch)...)
+	v, err := q.store.RunBehind(ctx, q.putBeside(shard, batch), pushScript, q.tags(shard), q.pushArgs(batch)...)
 	r := newReply(v, err)
 	asked := map[string][]Filter{}
 	for i, p := range batch {
@@ -223,8 +231,14 @@ func (p *pushed) take(r *reply) (more bool) {
 		a.Lanes, a.Refused = strings.Fields(lanes), refusals(refused)
 	}
 	more = r.text() != ""
-	if p.err = r.err; p.err == nil && a.Outcome == "" {
+	switch p.err = r.err; {
+	case p.err != nil:
+	case a.Outcome == "":
 		p.err = errNoAnswer
+	case a.Outcome == pushUnsaved:
+		p.err = cmp.Or(p.beside.Err, errUnsaved)
+	case a.Outcome == PushLater && p.among != nil:
+		p.err = p.among.err // of the event before it, if that was refused
 	}
 	if p.begun {
 		p.answer.Refused = append(p.answer.Refused, a.Refused...)
@@ -256,6 +270,32 @@ func goOn(job string, idle time.Duration) []any {
 	return []any{"", "", "on", "", job, "", 0, idle.Milliseconds(), "", "", "", "", "", ""}
 }
 
+const (
+	// besideFrom is from how many bytes on a payload goes to the store beside the push script. As a string of a script it costs Redis more than all
+	// else, as each byte of it is hashed, twice.
+	besideFrom = 2 << 10
+	// besideKept is how long the store keeps it where the script never comes: longer than any call is tried.
+	besideKept = time.Minute
+	// oneLane is the mark of a payload whose event goes to one lane, as most do; the script sees to those that don't.
+	oneLane = "1"
+)
+
+// isBeside reports whether the payload goes to the store beside the script. An empty one does, as none is how the script knows.
+func (e *Event) isBeside() bool { return e.Payload == "" || len(e.Payload) >= besideFrom }
+
+// putBeside are the payloads that a call needs in the store.
+//
+// Failure policy: the script queues no event whose payload is not there. What it does not come to, or refuses, ends soon.
+func (q *Queue) putBeside(shard int, batch []*pushed) (values []*redisstore.Value) {
+	for _, p := range batch {
+		if !p.begun && p.event.isBeside() {
+			p.beside = &redisstore.Value{Key: q.Key(shard, KeyBody, p.event.Job), Text: oneLane + p.event.Payload, Kept: besideKept}
+			values = append(values, p.beside)
+		}
+	}
+	return values
+}
+
 func (q *Queue) pushArgs(batch []*pushed) []any {
 	args := make([]any, 0, len(q.limits)+3+14*len(batch))
 	args = append(append(args, q.limits...), len(batch), q.pushLanes, q.pendingAccount)
@@ -265,8 +305,12 @@ func (q *Queue) pushArgs(batch []*pushed) []any {
 			args = append(args, goOn(p.answer.Job, 0)...)
 			continue
 		}
+		payload := e.Payload
+		if e.isBeside() {
+			payload = ""
+		}
 		args = append(args, e.Account, e.ID, flag(e.OwnID), e.IDJob, e.Job, e.Type, e.Timestamp, flag(e.Given), e.Digest,
-			e.target(), strings.Join(e.Topics, " "), p.like, e.Verdicts, e.Payload)
+			e.target(), strings.Join(e.Topics, " "), p.like, e.Verdicts, payload)
 	}
 	return args
 }

@@ -63,6 +63,7 @@ func (b *bundle) claimFor(lease time.Duration, most int, skip ...string) claimed
 	cmds := b.store.RunAll(b.Context(), []redisstore.Call{b.claimCall(0, most, 16, lease, token, skip)})
 	c, err := readClaimed(cmds[0], 0, token)
 	require.NoError(b, err)
+	b.readLarge(b.Context(), c.jobs)
 	return c
 }
 

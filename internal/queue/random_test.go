@@ -32,7 +32,7 @@ func TestRandomSteps(t *testing.T) {
 						limits.MaxAge, lease = testLimits.MaxAge, time.Hour
 					}
 					m := &model{bundle: newBundle(t, s, func(l *Limits) { *l = limits }), Rand: rand.New(rand.NewPCG(seed, 7)), limits: limits, lease: lease,
-						lanes: map[string]string{}, fates: map[delivery]*fate{}, events: map[string][]string{}, first: map[string]string{},
+						lanes: map[string]string{}, fates: map[delivery]*fate{}, events: map[string][]string{}, first: map[string]string{}, payloads: map[string]string{},
 						order: map[string]bool{}, mixed: map[string]bool{}}
 					if s.InMemory() {
 						m.now = time.UnixMilli(1_800_000_000_000)

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -17,9 +18,19 @@ type batch struct {
 	calls  []redisstore.Call
 	shards []int
 	then   []func(*redis.Cmd) error
+	claims []*claiming
 	failed error // before the calls
 
 	answers []*redis.Cmd
+}
+
+// claiming is a call of a batch that claims. What came of it is read before the round's answers are taken.
+type claiming struct {
+	call, shard int
+	token       string
+
+	claimed
+	err error
 }
 
 func (b *batch) add(shard int, c redisstore.Call, then func(*redis.Cmd) error) {
@@ -58,8 +69,21 @@ func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim b
 	helpers.Go(func() {
 		defer cancel()
 		b.answers = d.o.Store.RunAll(call, b.calls)
+		d.readClaims(context.WithoutCancel(ctx), b)
 		d.answers <- b // has room for every round
 	})
+}
+
+// readClaims reads what the claims of a round got, and the payloads that they left where they are.
+func (d *Dispatcher) readClaims(ctx context.Context, b *batch) {
+	var jobs []*Job
+	for _, c := range b.claims {
+		c.claimed, c.err = readClaimed(b.answers[c.call], c.shard, c.token)
+		jobs = append(jobs, c.jobs...)
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.o.Store.Timeout())
+	defer cancel()
+	d.o.Queue.readLarge(ctx, jobs)
 }
 
 // take takes the answers of a round.
@@ -269,12 +293,13 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 		state := &d.shards[shard]
 		state.next = now.Add(d.o.poll) // until the answer
 		turn := state.turn
-		b.add(shard, d.o.Queue.claimCall(shard, most, min(perLane, d.o.PerLane), d.o.Lease, token, skip[shard]), func(cmd *redis.Cmd) error {
+		c := &claiming{call: len(b.calls), shard: shard, token: token}
+		b.claims = append(b.claims, c)
+		b.add(shard, d.o.Queue.claimCall(shard, most, min(perLane, d.o.PerLane), d.o.Lease, token, skip[shard]), func(*redis.Cmd) error {
 			d.asked -= most
-			c, err := readClaimed(cmd, shard, token)
-			if err != nil {
+			if c.err != nil {
 				state.reset()
-				return err
+				return c.err
 			}
 			if state.turn == turn {
 				state.over = time.Time{}
@@ -284,12 +309,13 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 			}
 			// Redis may have worked on the later of two rounds first, so that one which knows of nothing does not put off the other's.
 			state.empty = state.turn == turn && c.wait < 0 && len(c.jobs) == 0 && c.notices == 0
-			if next := nextClaim(now, c, most, d.o.poll); next.Before(state.next) {
+			if next := nextClaim(now, c.claimed, most, d.o.poll); next.Before(state.next) {
 				state.next = next
 			}
 			late := time.Since(now) >= d.o.Lease/2
+			var unread error
 			for _, j := range c.jobs {
-				if late { // so late that its lease could end before it is renewed: others would attempt it as well
+				if unread = cmp.Or(unread, j.unread); late || j.unread != nil { // so late that its lease could end before it is renewed: others would attempt it as well
 					d.settling[shard] = append(d.settling[shard], &outcome{Job: j, Outcome: Outcome{Kind: Back}})
 					d.unsent++
 					continue
@@ -306,7 +332,7 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 			if c.left && (len(d.inFlight) >= d.slots.now || len(skip[shard]) > 0) {
 				d.handOn(shard, now)
 			}
-			return nil
+			return unread
 		})
 	}
 }

@@ -167,7 +167,21 @@ var ErrReplicas = errors.New("too few replicas have the write")
 
 // RunDurable is [Store.Run] that succeeds only once the configured number of replicas has the write.
 func (s *Store) RunDurable(ctx context.Context, script *Script, key string, args ...any) (any, error) {
-	if s.replicas == 0 {
+	return s.RunBehind(ctx, nil, script, key, args...)
+}
+
+// Value is what a script needs in the store that is too large to pass through it. It is put where nothing is, and ends after a time: the script
+// keeps it.
+type Value struct {
+	Key, Text string
+	Kept      time.Duration
+	Err       error // of the last try to put it
+}
+
+// RunBehind is [Store.RunDurable] behind values: on the same connection, in the same round trip. Keys of them are of the script's tag. Where one is not
+// put its Err says why, and the script runs all the same, so it has to look.
+func (s *Store) RunBehind(ctx context.Context, values []*Value, script *Script, key string, args ...any) (any, error) {
+	if s.replicas == 0 && len(values) == 0 {
 		return s.Run(ctx, script, key, args...)
 	}
 	for began, try, load := time.Now(), 1, false; ; try++ {
@@ -176,15 +190,26 @@ func (s *Store) RunDurable(ctx context.Context, script *Script, key string, args
 			s.refused(ctx, err)
 			return nil, err
 		}
-		pipe := node.Pipeline() // one connection, so that WAIT covers the script
+		pipe := node.Pipeline() // one connection, so that WAIT covers the script and the values
+		put := make([]*redis.BoolCmd, len(values))
+		for i, v := range values {
+			put[i] = pipe.SetNX(ctx, v.Key, v.Text, v.Kept)
+		}
 		var cmd *redis.Cmd
 		if load {
 			cmd = pipe.Eval(ctx, script.source, []string{key}, args...)
 		} else {
 			cmd = pipe.EvalSha(ctx, script.sha, []string{key}, args...)
 		}
-		waited := pipe.Do(ctx, "WAIT", s.replicas, (s.timeout / 2).Milliseconds())
+		var waited *redis.Cmd
+		if s.replicas > 0 {
+			waited = pipe.Do(ctx, "WAIT", s.replicas, (s.timeout / 2).Milliseconds())
+		}
 		_, _ = pipe.Exec(ctx)
+		for i, v := range values {
+			v.Err = put[i].Err()
+			s.refused(ctx, v.Err)
+		}
 		err = cmd.Err()
 		if redis.HasErrorPrefix(err, "NOSCRIPT") && !load {
 			load = true
@@ -197,8 +222,10 @@ func (s *Store) RunDurable(ctx context.Context, script *Script, key string, args
 		if err != nil {
 			return nil, err
 		}
-		if n, err := waited.Int(); err != nil || n < s.replicas {
-			return nil, errors.Join(ErrReplicas, err)
+		if s.replicas > 0 {
+			if n, err := waited.Int(); err != nil || n < s.replicas {
+				return nil, errors.Join(ErrReplicas, err)
+			}
 		}
 		return cmd.Result()
 	}

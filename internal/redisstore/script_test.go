@@ -69,6 +69,26 @@ func TestRunContext(t *testing.T) {
 	}
 }
 
+// A value is there when its script runs, overwrites none, and has an end.
+func TestRunBehind(t *testing.T) {
+	t.Parallel()
+	keep := redisstore.NewScript("return redis.call('GET', KEYS[1] .. ARGV[1])")
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		ctx := t.Context()
+		value := &redisstore.Value{Key: tag + "v", Text: "first", Kept: time.Minute}
+		for range 2 { // the first time the script is loaded
+			got, err := s.RunBehind(ctx, []*redisstore.Value{value}, keep, tag, "v")
+			require.NoError(t, err)
+			require.NoError(t, value.Err)
+			require.Equal(t, "first", got)
+			left := s.Client().PTTL(ctx, value.Key).Val()
+			require.Positive(t, left)
+			require.LessOrEqual(t, left, value.Kept)
+			value.Text = "second"
+		}
+	})
+}
+
 // Lesson 4: a refused write makes Ready look again, and say why.
 func TestLesson04RefusedWriteMakesReadyLookAgain(t *testing.T) {
 	t.Parallel()

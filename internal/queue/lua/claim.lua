@@ -8,7 +8,8 @@
 -- Returns: ms until there is something to do (-1: nothing known), ms until a delivered payload's time is over (-1: none known),
 --   notices in the outbox, 1 where due jobs are left, when this was (ms), number of jobs, number of lanes with jobs that waited too long, for
 --   each of these: lane, how many it were, then for each lane with jobs: lane, meta, its jobs, of those with a record (place
---   from 0, attempts made, leases expired), and payloads in lists of some, nil where one is gone
+--   from 0, attempts made, leases expired), and payloads in lists of some, nil where one is gone, and only the length of one that is to be read
+--   beside the script
 --
 -- Safe to repeat: jobs of a claim whose answer was lost come back when their leases run out. A crash is not an attempt.
 
@@ -195,6 +196,10 @@ if #ends > 0 and call('XLEN', spent) == 0 then call('DEL', spent) end
 local LANE_SHARE, FAST_SHARE = 4, 2
 local FAST = 1000 -- ms since the last success
 local PAYLOADS = 8 -- read at once, where as many as large as the largest so far fit
+-- A payload with more bytes than this stays where it is, and whoever claims its job reads it by itself: as a string of a script it costs more than all
+-- else, as each byte of it is hashed. To ask for lengths first costs small ones a command each, so it is done where a large one was queued, or found,
+-- since a claim found none.
+local LARGE = 2048
 local lanes, takes, held, taken, size, largest = {}, {}, {}, 0, 0, nil
 local deadline, due_by = int(now + lease), string.format('%.1f', now + 0.5)
 
@@ -228,8 +233,19 @@ local function put_in_order(lane)
   return false
 end
 
--- take_from reads up to most_here due jobs of a lane, of an ordered one its head. It returns how many, and whether more are due.
-local function take_from(lane, meta, recorded, most_here, order)
+-- lengths_of reads payloads, but of a large one only how long it is.
+local function lengths_of(keys)
+  local got = {}
+  for k, key in ipairs(keys) do
+    local length = call('STRLEN', key)
+    got[k] = length > LARGE and length or length > 0 and call('GET', key)
+  end
+  return got
+end
+
+-- take_from reads up to most_here due jobs of a lane, of an ordered one its head. It returns how many, whether more are due, the first, and
+-- whether there are large ones among their payloads, as large says of the last ones.
+local function take_from(lane, meta, recorded, most_here, order, large)
   local key = base .. 'lane:' .. lane
   -- The half of a job with a record must not make it due earlier or later than its time.
   local range, width, count = { 'ZRANGEBYSCORE', key, '-inf', due_by, 'LIMIT', '0', int(most_here + 1) }, 1, 0
@@ -252,11 +268,11 @@ local function take_from(lane, meta, recorded, most_here, order)
     due = kept
   end
   local found = #due / width
-  local taking, records, payloads = {}, {}, {}
+  local taking, records, payloads, found_large = {}, {}, {}, false
   while count < math.min(found, most_here) and size < bytes do
     local wanted, fit = {}, math.max(1, math.floor((bytes - size) / (largest or bytes)))
     for k = 1, math.min(PAYLOADS, fit, found - count, most_here - count) do wanted[k] = base .. 'body:' .. due[width * (count + k - 1) + 1] end
-    local got = call('MGET', unpack(wanted))
+    local got = large and lengths_of(wanted) or call('MGET', unpack(wanted))
     for k = 1, #wanted do
       if size >= bytes then
         got[k] = nil
@@ -266,7 +282,8 @@ local function take_from(lane, meta, recorded, most_here, order)
           local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'x')
           for _, v in ipairs({ count, tonumber(r[1]) or 0, tonumber(r[2]) or 0 }) do records[#records + 1] = v end
         end
-        local length = #(got[k] or '')
+        local length = type(got[k]) == 'number' and got[k] or #(got[k] or '')
+        found_large = found_large or length > LARGE
         size, largest = size + length, math.max(largest or 1, length)
         held[#held + 1] = deadline
         held[#held + 1] = lane .. ':' .. job .. suffix
@@ -279,14 +296,14 @@ local function take_from(lane, meta, recorded, most_here, order)
   if count > 0 then
     for _, v in ipairs({ lane, meta or '', taking, records, payloads }) do lanes[#lanes + 1] = v end
   end
-  return count, found > count, taking[1]
+  return count, found > count, taking[1], found_large
 end
 
 if most > 0 then
   for _, lane in ipairs(call('ZRANGEBYSCORE', ready, '-inf', ready_by, 'LIMIT', '0', int(most + skipped + 16))) do
     if taken >= most or size >= bytes or #takes >= SERVED - #expired then break end
     if not skip[lane] then
-      local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec', 'ls', 'lt', 'hu', 'a', 'ord', 'hj')
+      local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec', 'ls', 'lt', 'hu', 'a', 'ord', 'hj', 'lp')
       local in_flight, window = tonumber(h[2]) or 0, window_of(h[3], h[4])
       local take = math.min(window - in_flight, most - taken, quantum)
       -- Each lane leaves the same share of what is left, so that slots are left for the lanes behind it. One that succeeded
@@ -310,8 +327,8 @@ if most > 0 then
         take = math.min(take, math.floor((exact + burst - tat) / step + 1e-6))
         if take < 1 then not_before = math.ceil(tat + step - burst) end
       end
-      local count, more, head = 0, false, nil
-      if take > 0 then count, more, head = take_from(lane, h[7], recorded, take, order) end
+      local count, more, head, large = 0, false, nil, nil
+      if take > 0 then count, more, head, large = take_from(lane, h[7], recorded, take, order, h[15] == '1') end
       local set = { 'fl', int(in_flight + count) }
       if count > 0 and step then
         tat = tat + count * step
@@ -320,6 +337,9 @@ if most > 0 then
       end
       if order and head and head ~= h[14] then
         for _, v in ipairs({ 'hj', head, 'ha', now_text }) do set[#set + 1] = v end
+      end
+      if count > 0 and large ~= (h[15] == '1') then
+        for _, v in ipairs({ 'lp', large and '1' or '0' }) do set[#set + 1] = v end
       end
       taken = taken + count
       and_waiting(moved_of, h[12], -count)

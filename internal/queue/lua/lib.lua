@@ -12,7 +12,7 @@
 --                           holder of the right one can end a lease (fencing)
 --   job:<lane><job>  hash   what a job has gone through: n attempts, x expired leases in a row, r reason of failure
 --   body:<job>       string the payload, once per event however many lanes it goes to, after "1" where there is one lane and "+"
---                           where there are more
+--                           where there are more. A large one is there before the event is, with an end soon: see push.lua
 --   event:<job>      hash   the event: a account, i ID, y type, t timestamp, g given, h digest, l lanes, c created,
 --                           s state of its delivery in each lane, a letter each in the order of l: see STATE,
 --                           x:<lane> reason of a failure that is not kept any more, p how far it has come, while it is not in all of
@@ -31,7 +31,8 @@
 --                           hu held until (no attempt starts before), hb when the attempt began that asked for it, sb from when an
 --                           attempt must have begun to ask for it, bs since when all attempts have failed: see settle.lua; and where its jobs go out one after the other, see below,
 --                           ord "1", or "2" while what waited before is put in order, from place oc on, os the place of the last job, hj the job that has
---                           been at the head since ha, rt from which place on payloads are kept for longer next; fr when it was ordered last
+--                           been at the head since ha, rt from which place on payloads are kept for longer next; fr when it was ordered last; lp "1" where
+--                           large payloads may wait, see claim.lua
 --   events:<account> stream every event of an account, in order: j its job, y its type
 --   idx:<lane>       stream every job of the lane, in order
 --   old:<lane>       stream what is left of idx after its time: the failed jobs, under the same IDs

@@ -10,16 +10,18 @@
 --   lane ("", the only lane it goes to, "!" and a lane that it tells of and that doesn't get it, or both: the only lane, "!" and the lane that it tells
 --   of), topics (joined by spaces), job of another event that has
 --   these topics and went to many lanes (or ""), verdicts of the filters of its lanes (a signature and a letter for each, or "*": none
---   keeps it out), payload
+--   keeps it out), payload ("": it was put where it belongs before this call, after "1", with an end soon)
 -- Returns for each event that it came to (all, or as many as the lanes of one call allow, one at least): outcome, job, timestamp, lanes, of these the
 --   ones in which it failed at once in this call, as <lane>:<reason> (both joined by spaces), and "1" where the event is not whole yet.
 --   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another),
 --   "ending" (the account is being deleted), "gone" (the lane that it tells of is deleted),
 --   "busy" (somebody has just gone on with it), "asked" (filters decide whose verdicts did not come: lanes is their signature, and what follows
---   these filters, as #<version>:<lane>, where they were not in this answer before; nothing was done), "later" (an event of the same account
---   before it was asked or is taken: it would overtake it)
+--   these filters, as #<version>:<lane>, where they were not in this answer before; nothing was done), "unsaved" (its payload, put beside, is not
+--   there; nothing was done), "later" (an event of the same account before it was asked, is unsaved or taken: it would overtake it)
 --
 -- Safe to repeat: a second call with the same ID finds the first one's event, and how far it has come.
+-- A payload beside is kept in the step that queues its event, before the lanes, and ends by itself where that never comes. It was put only where
+-- nothing was, so it overwrites none.
 
 local PER_EVENT = 14
 -- What is over the lanes of one call is for the next one, see lib.lua. One that refuses a job and keeps it as failed counts as several, as
@@ -90,8 +92,8 @@ end
 local function stand(lane)
   local s = standing[lane]
   if not s then
-    local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu', 'a', 'ord', 'os')
-    s = { status = h[1], account = h[6], place = int(math.max(now, tonumber(h[5]) or 0)), waiting = call('ZCARD', base .. 'lane:' .. lane) }
+    local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu', 'a', 'ord', 'os', 'lp')
+    s = { status = h[1], account = h[6], large = h[9] == '1', place = int(math.max(now, tonumber(h[5]) or 0)), waiting = call('ZCARD', base .. 'lane:' .. lane) }
     s.ready = served(h[1]) and (tonumber(h[2]) or 0) < window_of(h[3], h[4])
     -- What waits in an ordered lane waits for the head, which has put the lane into ready if it can be served.
     if ordered_by(h[7]) then s.last, s.ready = h[8] or '0', s.ready and s.waiting == 0 end
@@ -114,6 +116,8 @@ end
 
 local places = {} -- in ready, of lanes that the event gives the first job that can be served
 
+local large = false -- the event's payload is beside
+
 -- queue puts one job into one lane. Where that takes none, it returns why, and whether it keeps the job as failed.
 local function queue(lane, job)
   local s = stand(lane)
@@ -131,6 +135,10 @@ local function queue(lane, job)
     s.last = next_place(s.last)
     place = place_text(s.last)
     call('HSET', base .. 'conf:' .. lane, 'os', place)
+  end
+  if large and not s.large then
+    s.large = true
+    call('HSET', base .. 'conf:' .. lane, 'lp', '1')
   end
   call('ZADD', base .. 'lane:' .. lane, place, job)
   if s.ready then
@@ -278,7 +286,8 @@ end
 -- begin writes a new event down and does as much of it as this call has room for. It returns what refused it, and whether there is more.
 local function begin(job, account, id, kind, timestamp, digest, lanes, count, filtered, payload, named, tells_of)
   local record, body, ttl = base .. 'event:' .. job, base .. 'body:' .. job, math.max(C.id_ttl, C.open_ttl)
-  if count > 0 then call('SET', body, (count == 1 and '1' or '+') .. payload, 'PX', open_ttl) end
+  local beside = payload == ''
+  if count > 0 and not beside then call('SET', body, (count == 1 and '1' or '+') .. payload, 'PX', open_ttl) end
   local created = list(account, job, kind)
   -- Before the lanes: a full one may drop a failed job, and with many of them this one.
   local fields = {
@@ -289,6 +298,10 @@ local function begin(job, account, id, kind, timestamp, digest, lanes, count, fi
   if named then fields[#fields + 1] = 'i'; fields[#fields + 1] = id end
   if tells_of then fields[#fields + 1] = 'w'; fields[#fields + 1] = tells_of end
   call('HSET', record, unpack(fields))
+  if count > 0 and beside then -- not before: a full Redis must refuse the first write, and would not refuse this one
+    if count > 1 then call('SETRANGE', body, 0, '+') end
+    call('PEXPIRE', body, open_ttl)
+  end
   local states, open, dead, refused, rest = fan_out(job, lanes, 1)
   local done = #states
   if rest then
@@ -362,6 +375,7 @@ local function is_told_of(lane, told_in, account)
 end
 
 local behind = {} -- accounts with an event that is to be pushed again
+local beside = {} -- jobs of calls that need no payload, of which one was put beside
 
 for i = 1, tonumber(ARGV[10]) do
   local at = 13 + (i - 1) * PER_EVENT
@@ -372,6 +386,8 @@ for i = 1, tonumber(ARGV[10]) do
   local of = ''
   if lane ~= '' then lane, of = string.match(lane, '^([^!]*)!?(.*)$') end
   local seen, e
+  local is_beside, needed, put_for = own ~= 'on' and ARGV[at + 14] == '', false, job
+  large = is_beside
   if own == '' then seen, e = known(account, id, own_job) end
   if own == 'on' then
     refused, more, outcome = go_on(job, given)
@@ -401,8 +417,10 @@ for i = 1, tonumber(ARGV[10]) do
       local to, count, failing = targets(lane, of, topics, like, verdicts)
       if to and behind[account] then
         outcome = 'later'
+      elseif to and is_beside and count > 0 and call('EXISTS', base .. 'body:' .. job) == 0 then
+        outcome = 'unsaved'
       elseif to then
-        lanes = to
+        lanes, needed = to, count > 0
         if failing then count_failing(failing) end
         refused, more = begin(job, account, id, kind, timestamp, digest, to, count, failing, payload, own ~= '1' and own_job ~= job, lane ~= '' and of ~= '' and of)
       else
@@ -411,12 +429,19 @@ for i = 1, tonumber(ARGV[10]) do
       end
     end
   end
-  if outcome == 'asked' or outcome == 'taken' then behind[account] = true end
+  if outcome == 'asked' or outcome == 'taken' or outcome == 'unsaved' then behind[account] = true end
+  if is_beside and not needed then beside[#beside + 1] = put_for end
   if more then used = MOST_LANES end -- nothing overtakes it
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5], reply[n + 6] = outcome, job, timestamp, lanes, refused, more and '1' or ''
 end
 
+-- Last, as a full Redis refuses a script only until its first write.
+for _, job in ipairs(beside) do
+  -- Of an event that is there and went to lanes it is in use, or ends by itself.
+  local lanes = call('HGET', base .. 'event:' .. job, 'l')
+  if not lanes or lanes == '' then call('UNLINK', base .. 'body:' .. job) end
+end
 waiting(waited)
 waiting_of(came)
 if woken then wake() end
