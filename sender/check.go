@@ -15,7 +15,7 @@ func CheckEvent(e Event) error {
 	if err := checkData(e.Data); err != nil {
 		return err
 	}
-	if p := (payload{eventID: e.ID, kind: e.Type, timestamp: e.Timestamp.Unix(), data: string(e.Data)}); p.size() > config.MaxEnvelopeSize {
+	if bodySize(e.Type, len(e.Data)) > config.MaxEnvelopeSize {
 		return tooLarge()
 	}
 	return nil

@@ -25,13 +25,16 @@ const (
 	noticeMark       = "n"
 )
 
-func (p *payload) encode() string {
+func (p *payload) encode() string { return p.head() + p.data }
+
+// head is what is stored in front of data.
+func (p *payload) head() string {
 	mark := ""
 	if p.notice {
 		mark = noticeMark
 	}
 	head := strings.Join([]string{p.kind, strconv.FormatInt(p.timestamp, 10), p.eventID, p.traceparent, p.tracestate, mark}, payloadSeparator)
-	return strings.TrimRight(head, payloadSeparator) + "\n" + p.data
+	return strings.TrimRight(head, payloadSeparator) + "\n"
 }
 
 // decodePayload reads what is stored for a job.
@@ -70,8 +73,11 @@ const (
 )
 
 // size is that of the body.
-func (p *payload) size() int {
-	return len(envelopeHead) + len(p.kind) + len(envelopeTime) + len(timestampFormat) + len(envelopeData) + len(p.data) + len("}")
+func (p *payload) size() int { return bodySize(p.kind, len(p.data)) }
+
+// bodySize is the size of the body of an event with so many bytes of data.
+func bodySize(kind string, data int) int {
+	return len(envelopeHead) + len(kind) + len(envelopeTime) + len(timestampFormat) + len(envelopeData) + data + len("}")
 }
 
 // body is the documented envelope: compact, keys in this order.

@@ -59,9 +59,9 @@ func (s *Sender) prepareAny(ctx context.Context, account string, e Event) (*queu
 	} else {
 		q.IDJob = jobOfOwn(e.ID)
 	}
-	p := payload{eventID: e.ID, kind: e.Type, timestamp: q.Timestamp, data: string(e.Data)}
+	p := payload{eventID: e.ID, kind: e.Type, timestamp: q.Timestamp}
 	p.traceparent, p.tracestate = traceOf(ctx)
-	q.Payload = p.encode()
+	q.Carry(p.head(), e.Data)
 	return q, nil
 }
 

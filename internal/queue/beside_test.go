@@ -252,3 +252,16 @@ func TestLargePayloadThatIsGone(t *testing.T) {
 		require.Equal(t, there.Payload, c.jobs[1].Payload)
 	})
 }
+
+// A payload is copied once, and what is stored beside is never that of before a change.
+func TestCarry(t *testing.T) { // not parallel, as it counts allocations
+	data := []byte(strings.Repeat("x", besideFrom))
+	e := &Event{}
+	e.Carry("head\n", data)
+	require.Equal(t, "head\n"+string(data), e.Payload)
+	require.Equal(t, oneLane+e.Payload, e.beside())
+	require.Zero(t, testing.AllocsPerRun(10, func() { _ = e.beside() }))
+	e.Payload = "another"
+	require.Equal(t, oneLane+"another", e.beside())
+	require.Equal(t, oneLane, (&Event{}).beside())
+}

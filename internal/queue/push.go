@@ -30,6 +30,27 @@ type Event struct {
 	Topics    []string // lanes of any of them get it; no white space
 	Verdicts  string   // of the filters of these lanes, see [Asked]
 	Payload   string
+
+	marked string // what is stored beside the script, where [Event.Carry] made that and Payload at once
+}
+
+// Carry sets the payload to head and data, which are copied once, whichever way they go to the store.
+func (e *Event) Carry(head string, data []byte) {
+	var b strings.Builder
+	b.Grow(len(oneLane) + len(head) + len(data))
+	b.WriteString(oneLane)
+	b.WriteString(head)
+	b.Write(data)
+	e.marked = b.String()
+	e.Payload = e.marked[len(oneLane):]
+}
+
+// beside is the payload as it is stored beside the script.
+func (e *Event) beside() string {
+	if e.marked != "" && e.marked[len(oneLane):] == e.Payload { // which is quick where they share their bytes
+		return e.marked
+	}
+	return oneLane + e.Payload
 }
 
 // PushOutcome says what became of a pushed event.
@@ -289,7 +310,7 @@ func (e *Event) isBeside() bool { return e.Payload == "" || len(e.Payload) >= be
 func (q *Queue) putBeside(shard int, batch []*pushed) (values []*redisstore.Value) {
 	for _, p := range batch {
 		if !p.begun && p.event.isBeside() {
-			p.beside = &redisstore.Value{Key: q.Key(shard, KeyBody, p.event.Job), Text: oneLane + p.event.Payload, Kept: besideKept}
+			p.beside = &redisstore.Value{Key: q.Key(shard, KeyBody, p.event.Job), Text: p.event.beside(), Kept: besideKept}
 			values = append(values, p.beside)
 		}
 	}

@@ -266,7 +266,7 @@ func TestRoundsOutOfOrder(t *testing.T) {
 					require.NoError(t, b.redis().Del(ctx, b.key("ages")).Err())
 				}
 			}
-			bs[0].answers, bs[1].answers = bs[1].answers, bs[0].answers
+			bs[0].claims[0].claimed, bs[1].claims[0].claimed = bs[1].claims[0].claimed, bs[0].claims[0].claimed
 			d.take(bs[firstBack])
 			d.take(bs[1-firstBack])
 			require.LessOrEqual(t, d.pause(), d.o.poll/2, "its time counts")

@@ -119,7 +119,7 @@ func TestClusterSlotHalfMoved(t *testing.T) {
 	within := func(d time.Duration, id string) error {
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
-		_, err := s.Publish(ctx, account, sender.Event{Type: "video.uploaded", ID: id, Data: json.RawMessage(`{}`)})
+		_, err := s.Publish(ctx, account, sender.Event{Type: "video.uploaded", ID: id, Data: large})
 		return err
 	}
 	for i := range 5 {
@@ -140,7 +140,7 @@ func TestClusterSlotHalfMoved(t *testing.T) {
 	}
 	m.finish()
 	require.Eventually(t, func() bool { return within(10*time.Second, "last") == nil }, 2*time.Minute, 10*time.Millisecond)
-	p, err := s.Publish(t.Context(), account, sender.Event{Type: "video.uploaded", ID: "0", Data: json.RawMessage(`{}`)})
+	p, err := s.Publish(t.Context(), account, sender.Event{Type: "video.uploaded", ID: "0", Data: large})
 	require.NoError(t, err)
 	require.True(t, p.Duplicate)
 	require.NoError(t, s.Start(t.Context()))

@@ -231,9 +231,16 @@ func (r *rig) publish(s *sender.Sender, publishers int, accounts ...string) *loa
 	return l
 }
 
+// large is data of an event whose payload goes to the store, and back, beside the scripts.
+var large = json.RawMessage(`{"note":"` + strings.Repeat("lorem ipsum ", 1000) + `"}`)
+
 func (l *load) one(ctx context.Context, s *sender.Sender, account, id string) {
+	data := json.RawMessage(`{"videoId":"vid_123456"}`)
+	if len(id)%2 == 0 || strings.HasSuffix(id, "5") {
+		data = large
+	}
 	for {
-		_, err := s.Publish(context.WithoutCancel(ctx), account, sender.Event{Type: "video.uploaded", ID: id, Data: json.RawMessage(`{"videoId":"vid_123456"}`)})
+		_, err := s.Publish(context.WithoutCancel(ctx), account, sender.Event{Type: "video.uploaded", ID: id, Data: data})
 		l.mu.Lock()
 		l.tries++
 		if err == nil {
