@@ -55,16 +55,21 @@ func TestInABrowser(t *testing.T) {
 			run.WaitDelay = time.Minute
 			out, err := run.CombinedOutput()
 			require.NoError(t, err, "%s", out)
+			t.Logf("%s", out)
 		})
 	}
 }
 
-// walks are all, and with a folder for it the one that takes the pictures of the documentation instead.
+// walks are all, and with a folder for it the one that takes the pictures of the documentation instead, or those of every
+// view in every state and size.
 func walks() []string {
+	if os.Getenv("CONSOLE_LOOKS") != "" {
+		return []string{"looks.mjs"}
+	}
 	if os.Getenv("CONSOLE_PICTURES") != "" {
 		return []string{"pictures.mjs"}
 	}
-	return []string{"walk.mjs", "actions.mjs", "fields.mjs", "gateways.mjs", "reach.mjs", "markup.mjs", "rows.mjs"}
+	return []string{"walk.mjs", "actions.mjs", "fields.mjs", "gateways.mjs", "reach.mjs", "markup.mjs", "rows.mjs", "far.mjs"}
 }
 
 // browserModules fetches what drives the browser.

@@ -181,7 +181,7 @@ try {
 		await page.getByLabel('Private key', { exact: true }).fill(privateKey);
 		await look(page, 'auth-mtls');
 	});
-	await refused(page, 'Authentication', /./);
+	await refused(page, 'Certificate', /./);
 	await page.getByLabel('URL', { exact: true }).fill(customer.url.replace('http:', 'https:'));
 	await page.getByLabel('Certificate', { exact: true }).fill(certificate);
 	await button(page, 'Register').click();

@@ -38,8 +38,10 @@ try {
 		deliveries: '/deliveries?webhook=' + webhook.id, delivery: '/deliveries/' + delivery.id, 'event-types': '/event-types', 'event-type': '/event-types/video.uploaded', gateways: '/gateways',
 		gateway: '/gateways/shop', live: '/live', keys: '/keys',
 	};
-	for (const [width, suffix, themes] of [[1280, '', ['light', 'dark']], [360, '-narrow', ['light', 'dark']], [3840, '-wide', ['light']]]) {
+	for (const [width, suffix, themes] of [[1280, '', ['light', 'dark']], [360, '-narrow', ['light', 'dark']], [3840, '-wide', ['light', 'dark']]]) {
 		const tab = await open(width);
+		// Days later times are dates, which take more room.
+		if (width === 360) await tab.clock.setFixedTime(Date.now() + 3 * 86400000);
 		await login(tab);
 		await tab.getByRole('heading', { name: 'Overview' }).waitFor();
 		for (const [name, hash] of Object.entries(views)) {

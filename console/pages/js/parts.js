@@ -94,6 +94,13 @@ export function Field({ label, hint, wrong, children, ...input }) {
 		${wrong && html`<span class="wrong" id=${id.current + 'w'} role="alert">${wrong}</span>`}</div>`;
 }
 
+// wrongs puts what the API refused beside the field that it names, one of these; all else stands below the form, as rest.
+export function wrongs({ error }, ...names) {
+	const at = names.find((name) => error?.field === name || error?.field?.startsWith(name + '.') || error?.field?.startsWith(name + '['));
+	const said = error && html`<${Foreign} text=${error.message} />`;
+	return { at, of: (name) => (name === at ? said : undefined), rest: error && !at && html`<p class="wrong" role="alert">${said}</p>` };
+}
+
 // Act is a button that does something: busy meanwhile, and its error beside it.
 export function Act({ does, children, then, class: kind, disabled, title }) {
 	const act = useAct(does);

@@ -1,31 +1,36 @@
 // Sends many deliveries of a webhook again: a dry run first, then the job with its progress.
-import { html, Act, Dialog, Field, Foreign, Status } from './parts.js';
+import { html, Act, Dialog, Field, Foreign, Status, wrongs } from './parts.js';
 import { useState } from '../vendor/htm-preact.js';
 import { ask, get, offers } from './api.js';
 import { useAct, useLoad } from './load.js';
 import { count } from './text.js';
+import { instant } from './when.js';
 
-const spans = [['3600', 'the last hour'], ['86400', 'the last day'], ['259200', 'the last three days'], ['2592000', 'the last 30 days']];
+const spans = [['3600', 'the last hour'], ['86400', 'the last day'], ['259200', 'the last three days'], ['2592000', 'the last 30 days'], ['', 'another time']];
 
 export function Replay({ webhook, close }) {
 	const [span, pick] = useState('86400');
 	const [state, choose] = useState('failed');
 	const [types, type] = useState('');
+	const [since, from] = useState('');
+	const [until, to] = useState('');
 	const [dry, found] = useState(null);
 	const [job, started] = useState(null);
 	const request = (dryRun) => ({
-		since: new Date(Date.now() - Number(span) * 1000).toISOString().replace(/\.\d+Z/, 'Z'), state, dryRun,
+		...(span ? { since: new Date(Date.now() - Number(span) * 1000).toISOString().replace(/\.\d+Z/, 'Z') } : { since: instant(since) ?? '', ...(until && { until: instant(until) }) }), state, dryRun,
 		...(types.trim() && { events: types.trim().split(/[\s,]+/) }),
 	});
 	const act = useAct(async () => found({ ...(await ask('POST', `webhooks/${webhook.id}/replay`, request(true))), body: request(false) }));
+	const wrong = wrongs(act, 'since', 'until', 'state', 'events');
 	const reset = (f) => (v) => { f(v); found(null); };
 	if (job) return html`<${Progress} job=${job} close=${close} />`;
 	return html`<${Dialog} title="Replay" close=${close}><form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
 		<p class="muted">Deliveries of this webhook are sent again, at most 100 a second.</p>
-		<${Field} label="Made in" as="select" options=${spans} value=${span} onValue=${reset(pick)} />
-		<${Field} label="Which" as="select" options=${[['failed', 'those that failed'], ['all', 'all']]} value=${state} onValue=${reset(choose)} />
-		<${Field} label="Event types" hint="Separated by spaces. Left empty, all." value=${types} onValue=${reset(type)} />
-		${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+		<${Field} label="Made in" as="select" options=${spans} value=${span} onValue=${reset(pick)} wrong=${span ? wrong.of('since') : undefined} />
+		${!span && html`<${Field} label="From" type="datetime-local" value=${since} onValue=${reset(from)} wrong=${wrong.of('since')} /><${Field} label="Until" type="datetime-local" hint="Left empty, now." value=${until} onValue=${reset(to)} wrong=${wrong.of('until')} />`}
+		<${Field} label="Which" as="select" options=${[['failed', 'those that failed'], ['all', 'all']]} value=${state} onValue=${reset(choose)} wrong=${wrong.of('state')} />
+		<${Field} label="Event types" hint="Separated by spaces, groups such as video.* too. Left empty, all." wrong=${wrong.of('events')} value=${types} onValue=${reset(type)} />
+		${wrong.rest}
 		${dry && html`<div class="note" role="status"><b>${count(dry.matched)}</b> match.${dry.unavailable > 0 && ` The payload of ${count(dry.unavailable)} has expired: they can’t be sent.`}</div>`}
 		<div class="row"><button class=${dry ? '' : 'main'} disabled=${act.busy}>${dry ? 'Count again' : 'Count first'}</button>
 			${dry && dry.matched - dry.unavailable > 0 && html`<${Act} class="main" does=${async () => started(await ask('POST', `webhooks/${webhook.id}/replay`, dry.body))}>Send ${count(dry.matched - dry.unavailable)} again</${Act}>`}</div>

@@ -1,5 +1,5 @@
 // The catalogue of event types, each with what it looks like and code that verifies its deliveries.
-import { html, Act, Ask, Code, Dialog, Empty, Field, Foreign, Head, Loaded, go, link } from '../parts.js';
+import { html, Ask, Code, Dialog, Empty, Field, Foreign, Head, Loaded, go, link, wrongs } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { ask, may, offers, portal, session } from '../api.js';
 import { useAct, useLoad } from '../load.js';
@@ -27,8 +27,8 @@ function Catalogue({ items }) {
 	const [adding, add] = useState(false);
 	return html`<${Head} title="Event types">${edits() && html`<button onClick=${() => add(true)}>Add a type</button>`}</${Head}><div class="stack wide-gap"><div class="filters"><${Field} label="Search" type="search" value=${text} onValue=${find} /></div>
 		${!found.length && html`<${Empty} title="No type matches" />`}
-		${found.map(([group, types]) => html`<section class="stack tight" key=${group}><h2><${Foreign} text=${group} /></h2><div class="card flush"><table><thead class="hidden"><tr><th>Type</th><th>What it says</th></tr></thead><tbody>
-			${types.map((t) => html`<tr key=${t.name}><td><a href=${link('event-types', t.name)}><code><${Foreign} text=${t.name} /></code></a>${t.schema && html` <span class="tag">schema</span>`}</td><td class="muted"><${Foreign} text=${t.description ?? ''} /></td></tr>`)}</tbody></table></div></section>`)}
+		${found.map(([group, types]) => html`<section class="stack tight" key=${group}><h2><${Foreign} text=${group} /></h2><ul class="card flush catalogue">
+			${types.map((t) => html`<li key=${t.name}><span><a href=${link('event-types', t.name)}><code><${Foreign} text=${t.name} /></code></a>${t.schema && html` <span class="tag">schema</span>`}</span><span class="muted"><${Foreign} text=${t.description ?? ''} /></span></li>`)}</ul></section>`)}
 		<${Verify} /></div>
 	${adding && html`<${Add} close=${() => add(false)} />`}`;
 }
@@ -42,11 +42,12 @@ function Add({ close }) {
 		await eventTypes(true);
 		go(link('event-types', made.name));
 	});
+	const wrong = wrongs(act, 'name', 'description', 'group');
 	return html`<${Dialog} title="Add an event type" close=${close}><form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
-		<${Field} label="Name" placeholder="order.paid" required value=${values.name} onValue=${change('name')} hint="What webhooks subscribe to. It can’t be changed later." />
-		<${Field} label="Description" value=${values.description} onValue=${change('description')} />
-		<${Field} label="Group" value=${values.group} onValue=${change('group')} hint="What it stands with in lists. Left empty, the part of its name before the first dot." />
-		${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+		<${Field} label="Name" placeholder="order.paid" required value=${values.name} onValue=${change('name')} wrong=${wrong.of('name')} hint="What webhooks subscribe to. It can’t be changed later." />
+		<${Field} label="Description" value=${values.description} onValue=${change('description')} wrong=${wrong.of('description')} />
+		<${Field} label="Group" value=${values.group} onValue=${change('group')} wrong=${wrong.of('group')} hint="What it stands with in lists. Left empty, the part of its name before the first dot." />
+		${wrong.rest}
 		<div><button class="main" disabled=${act.busy}>Add it</button></div></form></${Dialog}>`;
 }
 
@@ -64,25 +65,39 @@ function Verify() {
 		<div role="tabpanel" id="code" aria-labelledby=${'lang' + languages.indexOf(language)}><${Code} label=${language} text=${verify(language, session.config.brand)} /></div></section>`;
 }
 
-function One({ type, saved }) {
-	const text = (v) => (v === undefined ? '' : JSON.stringify(v, null, 2));
-	const [schema, setSchema] = useState(text(type.schema));
-	const [example, setExample] = useState(text(type.example));
-	const [asking, show] = useState(false);
+// Edit is what stands in the catalogue about a type. Only what was changed is sent, schema and example as they were typed: a
+// number that JavaScript can’t hold stays as it is.
+function Edit({ type, saved }) {
+	const json = (v) => (v === undefined ? '' : JSON.stringify(v, null, 2));
+	const before = { description: type.description ?? '', group: type.group ?? '', schema: json(type.schema), example: json(type.example) };
+	const [values, set] = useState(before);
 	const [stored, tell] = useState(false);
-	const typed = (change) => (value) => { change(value); tell(false); };
-	const wrong = (t) => { try { if (t.trim()) JSON.parse(t); return ''; } catch { return 'This is not JSON yet.'; } };
-	return html`<${Head} title=${type.name} foreign=${true} back=${['#/event-types', 'Event types']}>${may.publish() && !portal && html`<a class="button main" href=${'#/publish?event=' + encodeURIComponent(type.name)}>Publish a sample</a>`}${edits() && html`<button class="danger" onClick=${() => show(true)}>Delete</button>`}</${Head}>
-	<div class="stack wide-gap"><p><${Foreign} text=${type.description ?? ''} /></p>
-		${edits() ? html`<section class="card form"><${Field} label="Schema" as="textarea" rows="10" value=${schema} onValue=${typed(setSchema)} wrong=${wrong(schema) || undefined} hint="JSON Schema (2020-12). From then on the data of events of this type must fit. Left empty, there is none." />
-			<${Field} label="Example" as="textarea" rows="8" value=${example} onValue=${typed(setExample)} wrong=${wrong(example) || undefined} hint="What samples and test events use." />
-			<div class="row"><${Act} class="main" disabled=${Boolean(wrong(schema) || wrong(example))} does=${async () => {
-		// Only what was changed, as it was typed: a number that JavaScript can’t hold stays as it is.
-		const changed = [['schema', schema], ['example', example]].filter(([field, now]) => now !== text(type[field]));
-		await ask('PUT', `event-types/${encodeURIComponent(type.name)}`, `{${changed.map(([field, now]) => `"${field}":${now.trim() || 'null'}`).join()}}`);
+	const notJSON = (t) => { try { if (t.trim()) JSON.parse(t); return undefined; } catch { return 'This is not JSON yet.'; } };
+	const change = (name) => (value) => { set((v) => ({ ...v, [name]: value })); tell(false); };
+	const act = useAct(async () => {
+		const changed = Object.entries(values).filter(([name, now]) => now !== before[name]);
+		const written = (name, now) => (name === 'schema' || name === 'example' ? now : JSON.stringify(now.trim()));
+		await ask('PUT', `event-types/${encodeURIComponent(type.name)}`, `{${changed.map(([name, now]) => `"${name}":${now.trim() ? written(name, now) : 'null'}`).join()}}`);
 		await saved();
 		tell(true);
-	}}>Save</${Act}><span role="status">${stored && 'Saved.'}</span></div></section>`
+	});
+	const wrong = wrongs(act, 'description', 'group', 'schema', 'example');
+	const unready = notJSON(values.schema) || notJSON(values.example);
+	return html`<form class="card form" onSubmit=${(e) => { e.preventDefault(); if (!unready) act.run(); }}>
+		<${Field} label="Description" value=${values.description} onValue=${change('description')} wrong=${wrong.of('description')} />
+		<${Field} label="Group" value=${values.group} onValue=${change('group')} wrong=${wrong.of('group')} hint="What it stands with in lists." />
+		<${Field} label="Schema" as="textarea" rows="10" value=${values.schema} onValue=${change('schema')} wrong=${notJSON(values.schema) ?? wrong.of('schema')} hint="JSON Schema (2020-12). From then on the data of events of this type must fit. Left empty, there is none." />
+		<${Field} label="Example" as="textarea" rows="8" value=${values.example} onValue=${change('example')} wrong=${notJSON(values.example) ?? wrong.of('example')} hint="What samples and test events use." />
+		${wrong.rest}
+		<div class="row"><button class="main" disabled=${act.busy || Boolean(unready)}>${act.busy ? 'One moment…' : 'Save'}</button><span role="status">${stored && 'Saved.'}</span></div></form>`;
+}
+
+function One({ type, saved }) {
+	const text = (v) => JSON.stringify(v, null, 2);
+	const [asking, show] = useState(false);
+	return html`<${Head} title=${type.name} foreign=${true} back=${['#/event-types', 'Event types']}>${may.publish() && !portal && html`<a class="button main" href=${'#/publish?event=' + encodeURIComponent(type.name)}>Publish a sample</a>`}${edits() && html`<button class="danger" onClick=${() => show(true)}>Delete</button>`}</${Head}>
+	<div class="stack wide-gap"><p><${Foreign} text=${type.description ?? ''} /></p>
+		${edits() ? html`<${Edit} type=${type} saved=${saved} />`
 		: html`<section class="stack"><h2>Example</h2>${type.example !== undefined ? html`<${Code} label="Example" text=${text(type.example)} />` : html`<p class="muted">None is given.</p>`}</section>
 			<section class="stack"><h2>Schema</h2>${type.schema !== undefined ? html`<${Code} label="Schema" text=${text(type.schema)} />` : html`<p class="muted">None is given: any JSON object fits.</p>`}</section>`}
 		<${Verify} /></div>

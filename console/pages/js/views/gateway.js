@@ -24,7 +24,7 @@ export default function Gateway({ id: name }) {
 	return html`<${Head} title=${name || 'without a name'} foreign=${true} back=${['#/gateways', 'Gateways']}>${may.all() && name && html`<button onClick=${() => forget(true)}>Forget an event</button>`}</${Head}>
 	<${Loaded} from=${stats}>${(g) => (g === null ? html`<${Empty} title="There is no such receiver here" />` : html`<div class="stack wide-gap">
 		<section class="card stack"><div class="row between"><h2>${g.title}</h2>${g.buckets && html`<${Choice} label="Time span" value=${window} onValue=${pick} options=${windows} />`}</div>${Object.keys(g.requests).length ? html`<${Outcomes} of=${g.requests} />` : html`<p>${noneYet}</p>`}
-			${g.buckets && html`<${Requests} of=${g.buckets} />`}
+			${g.buckets && Object.keys(g.requests).length > 0 && html`<${Requests} of=${g.buckets} />`}
 			${Object.keys(g.attempts).length > 0 && html`<h3>Brought to the app</h3><${Outcomes} of=${g.attempts} />`}
 </section>
 		${g.queues.length ? html`<section class="stack"><h2>${g.queues.length > 1 ? 'Queues' : 'Queue'}</h2><${Queues} of=${g} moved=${stats.reload} /></section><${Contents} name=${name} queues=${g.queues} reload=${stats.reload} />` : html`<p class="muted">It has no queue: the app's own answer goes back to the sender.</p>`}</div>`)}</${Loaded}>
@@ -73,7 +73,7 @@ function Contents({ name: receiver, queues, reload }) {
 			<${Act} does=${() => change('retry', { all: true })}>Retry all</${Act}><button class="danger" onClick=${() => ask({ all: true })}>Purge all</button>`}</div></div>
 		<${Listed} from=${dead} empty=${waits ? html`<${Empty} title="Nothing waits" />` : html`<${Empty} title="Nothing is dead"><p class="muted">Events that the app refused until their attempts were used up are kept here.</p></${Empty}>`}>${(items) => html`<table>
 			<thead><tr><th>Event</th><th>Last error</th><th class="fit extra number">Attempts</th><th class="fit some">${waits ? 'Due' : 'Failed'}</th><th class="fit"><span class="hidden">Actions</span></th></tr></thead>
-			<tbody>${items.map((d) => html`<tr key=${d.job}><td><button class="plain small flat" onClick=${() => show(d)}><${Foreign} text=${d.event || d.id || 'an event'} /></button><div class="small muted mono some"><${Foreign} text=${d.id ?? ''} /></div></td><td class="small"><${Foreign} text=${d.error ?? '–'} /></td>
+			<tbody>${items.map((d) => html`<tr key=${d.job}><td class="name"><button class="plain small flat" onClick=${() => show(d)}><${Foreign} text=${d.event || d.id || 'an event'} /></button><div class="small muted mono some"><${Foreign} text=${d.id ?? ''} /></div></td><td class="small"><${Foreign} text=${d.error ?? '–'} /></td>
 				<td class="fit extra number">${d.attempts}</td><td class="fit some"><${Time} at=${waits ? d.due : d.failed} /></td>
 				<td class="fit">${may.all() && html`<div class="row still"><${Act} class="small" does=${() => change('retry', { jobs: [d.job] })}>Retry</${Act}><button class="small danger" onClick=${() => ask({ jobs: [d.job] })}>Purge</button></div>`}</td></tr>`)}</tbody></table>`}</${Listed}>
 		${shown && html`<${Letter} name=${name} of=${shown} close=${() => show(null)} />`}

@@ -1,5 +1,5 @@
 // Keys and accounts: who may do what, links to the portal, and the accounts there are.
-import { html, Ask, Copy, Dialog, Empty, Field, Foreign, Head, Listed, NotOffered, Time, tone } from '../parts.js';
+import { html, Ask, Copy, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, NotOffered, Time, tone, wrongs } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { ask, get, lookAt, may, offers, query, session } from '../api.js';
 import { useAct, useLoad, usePages } from '../load.js';
@@ -42,32 +42,35 @@ function MakeKey({ close }) {
 	const [made, show] = useState(null);
 	const change = (name) => (value) => set((v) => ({ ...v, [name]: value }));
 	const act = useAct(async () => show(await ask('POST', 'api-keys', Object.fromEntries(Object.entries(values).filter(([name, value]) => value && (name !== 'account' || any))))));
+	const wrong = wrongs(act, 'description', 'role', 'account', 'expiresIn');
 	if (made) {
 		return html`<${Dialog} title="The key is made" close=${close}><p><b>It is shown this once.</b> Keep it where the program finds it.</p><p class="row"><code>${made.key}</code><${Copy} text=${made.key} /></p><div><button class="main" onClick=${close}>Done</button></div></${Dialog}>`;
 	}
 	return html`<${Dialog} title="Make a key" close=${close}><form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
-		<${Field} label="What it is for" value=${values.description} onValue=${change('description')} />
-		<${Field} label="Role" as="select" value=${values.role} onValue=${change('role')} options=${[['publish', 'publish: events only'], ['read', 'read: look at everything'], ['manage', 'manage: webhooks, deliveries, replays'], ['all', 'all: everything of the account']]} />
-		${any && html`<${Field} label="Account" hint="* is all accounts." value=${values.account} onValue=${change('account')} required />`}
-		<${Field} label="It ends" as="select" value=${values.expiresIn} onValue=${change('expiresIn')} options=${ends} />
-		${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+		<${Field} label="What it is for" value=${values.description} onValue=${change('description')} wrong=${wrong.of('description')} />
+		<${Field} label="Role" as="select" wrong=${wrong.of('role')} value=${values.role} onValue=${change('role')} options=${[['publish', 'publish: events only'], ['read', 'read: look at everything'], ['manage', 'manage: webhooks, deliveries, replays'], ['all', 'all: everything of the account']]} />
+		${any && html`<${Field} label="Account" hint="* is all accounts." wrong=${wrong.of('account')} value=${values.account} onValue=${change('account')} required />`}
+		<${Field} label="It ends" as="select" value=${values.expiresIn} onValue=${change('expiresIn')} options=${ends} wrong=${wrong.of('expiresIn')} />
+		${wrong.rest}
 		<div><button class="main" disabled=${act.busy}>Make it</button></div></form></${Dialog}>`;
 }
 
 function MakeLink({ close }) {
 	const any = session.who.account === '*';
-	const [values, set] = useState({ account: session.account || '', expiresIn: '24h' });
+	const [values, set] = useState({ account: session.account || '', webhookId: '', expiresIn: '24h' });
 	const [made, show] = useState(null);
 	const change = (name) => (value) => set((v) => ({ ...v, [name]: value }));
 	const act = useAct(async () => show(await ask('POST', 'portal-links', Object.fromEntries(Object.entries(values).filter(([name, value]) => value && (name !== 'account' || any))))));
+	const wrong = wrongs(act, 'account', 'webhookId', 'expiresIn');
 	if (made) {
 		return html`<${Dialog} title="The link is made" close=${close}><p>Whoever has it sees the account’s webhooks and deliveries until <${Time} at=${made.expiresAt} />. It is shown this once.</p><p><code><${Foreign} text=${made.url} /></code></p><div class="row"><${Copy} text=${made.url} label="Copy the link" /><button class="main" onClick=${close}>Done</button></div></${Dialog}>`;
 	}
 	return html`<${Dialog} title="Portal link" close=${close}><form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
 		<p class="muted">For a customer: webhooks, deliveries and event types of one account.</p>
-		${any && html`<${Field} label="Account" value=${values.account} onValue=${change('account')} required />`}
-		<${Field} label="It ends" as="select" value=${values.expiresIn} onValue=${change('expiresIn')} options=${[['1h', 'in an hour'], ['24h', 'in a day'], ['168h', 'in a week']]} />
-		${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+		${any && html`<${Field} label="Account" wrong=${wrong.of('account')} value=${values.account} onValue=${change('account')} required />`}
+		<${Field} label="Webhook" placeholder="whk_…" wrong=${wrong.of('webhookId')} value=${values.webhookId} onValue=${change('webhookId')} hint="The ID of the only one to show. Left empty, all of the account." />
+		<${Field} label="It ends" as="select" value=${values.expiresIn} onValue=${change('expiresIn')} options=${[['1h', 'in an hour'], ['24h', 'in a day'], ['168h', 'in a week'], ['720h', 'in 30 days']]} wrong=${wrong.of('expiresIn')} />
+		${wrong.rest}
 		<div><button class="main" disabled=${act.busy}>Make it</button></div></form></${Dialog}>`;
 }
 
@@ -75,17 +78,26 @@ function MakeLink({ close }) {
 function Account() {
 	const account = useLoad((signal) => get('account', { signal }), []);
 	const [values, set] = useState(null);
-	const current = values ?? { name: account.data?.name ?? '', notifyEmail: (account.data?.notifyEmail ?? []).map((a) => a.address).join(' '), notifyUrl: account.data?.notifyUrl ?? '' };
+	const current = values ?? { name: account.data?.name ?? '', notifyEmail: (account.data?.notifyEmail ?? []).map((a) => a.address).join(' '), notifyUrl: account.data?.notifyUrl ?? '', notifySecret: '' };
 	const change = (name) => (value) => set({ ...current, [name]: value });
+	const [made, show] = useState('');
 	const act = useAct(async () => {
-		account.set(await ask('PUT', 'account', { name: current.name || null, notifyEmail: current.notifyEmail.trim() ? current.notifyEmail.trim().split(/[\s,]+/) : null, notifyUrl: current.notifyUrl || null }));
+		const { notifySecret, ...now } = await ask('PUT', 'account', {
+			name: current.name || null, notifyEmail: current.notifyEmail.trim() ? current.notifyEmail.trim().split(/[\s,]+/) : null, notifyUrl: current.notifyUrl.trim() || null,
+			...(current.notifySecret && { notifySecret: current.notifySecret }),
+		});
+		account.set(now);
+		show(notifySecret ?? '');
 		set(null);
 	});
-	return html`<section class="card stack"><h2>Where failures are told</h2>${account.error ? html`<p class="wrong" role="alert"><${Foreign} text=${account.error.message} /></p>` : html`<form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
-		<${Field} label="Name of the account" value=${current.name} onValue=${change('name')} />
-		<${Field} label="E-mail addresses" value=${current.notifyEmail} onValue=${change('notifyEmail')} hint="Five at most. One gets mail once the link in a first mail was opened." />
+	const wrong = wrongs(act, 'name', 'notifyEmail', 'notifyUrl', 'notifySecret');
+	return html`<section class="card stack"><h2>Where failures are told</h2>${account.data === undefined ? html`<${Loaded} from=${account} />` : html`<form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
+		<${Field} label="Name of the account" value=${current.name} onValue=${change('name')} wrong=${wrong.of('name')} />
+		<${Field} label="E-mail addresses" value=${current.notifyEmail} onValue=${change('notifyEmail')} wrong=${wrong.of('notifyEmail')} hint="Five at most. One gets mail once the link in a first mail was opened." />
 		${(account.data?.notifyEmail ?? []).map((a) => html`<span class="small"><${Foreign} text=${a.address} /> <span class=${'status ' + (a.confirmed ? 'good' : 'warn')}>${a.confirmed ? 'confirmed' : 'not confirmed'}</span></span>`)}
-		<${Field} label="URL" type="url" value=${current.notifyUrl} onValue=${change('notifyUrl')} />
-		${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
-		<div><button disabled=${act.busy || !values}>Save</button></div></form>`}</section>`;
+		<${Field} label="URL" placeholder="https://your-server.com/notices" value=${current.notifyUrl} onValue=${change('notifyUrl')} wrong=${wrong.of('notifyUrl')} hint="Gets the notices as signed deliveries." />
+		${(current.notifyUrl || wrong.at === 'notifySecret') && html`<${Field} label="Secret" type="password" autocomplete="new-password" value=${current.notifySecret} onValue=${change('notifySecret')} wrong=${wrong.of('notifySecret')} hint="Signs them: 16 to 256 bytes. Left empty, the one there is stays, or one is made and shown once." />`}
+		${wrong.rest}
+		<div><button disabled=${act.busy || !values}>Save</button></div>
+		${made && html`<div class="note good" role="status"><p><b>The secret of these notices is shown this once.</b></p><p class="row"><code>${made}</code><${Copy} text=${made} /></p></div>`}</form>`}</section>`;
 }

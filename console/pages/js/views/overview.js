@@ -30,7 +30,7 @@ export default function Overview() {
 		</div>
 		<section class="card stack"><h2>Attempts</h2>${offers('GET /stats') ? html`<${Attempts} path="stats" window=${window} onData=${known} times=${true} />` : html`<${NotOffered} what="figures over time" />`}</section>
 		<div class="pair"><section class="card stack"><h2>Webhooks that fail</h2>
-			${!webhooks.data ? html`<${Skeleton} lines=${2} />` : !failing.length ? html`<p class="muted">None.</p>` : html`<ul class="stack tight">${failing.slice(0, 20).map((w) => html`<li class="row between"><a href=${link('webhooks', w.id)}><${Foreign} text=${w.url} /></a>
+			${webhooks.error && !webhooks.data ? html`<p class="muted">They could not be loaded.</p>` : !webhooks.data ? html`<${Skeleton} lines=${2} />` : !failing.length ? html`<p class="muted">None.</p>` : html`<ul class="stack tight">${failing.slice(0, 20).map((w) => html`<li class="row between"><a href=${link('webhooks', w.id)}><${Foreign} text=${w.url} /></a>
 				<span class="row"><${Status} of=${w.status} />${w.lastDelivery && html`<span class="small muted">last tried <${Time} at=${w.lastDelivery.timestamp} /></span>`}</span></li>`)}
 				${failing.length > 20 && html`<li><a href="#/webhooks?status=failed">and ${failing.length - 20} more</a></li>`}</ul>`}</section>
 		<section class="card stack"><h2>Senders and stores</h2>${!may.operate() ? html`<p class="muted">A key for all accounts with role all or read shows them.</p>` : html`<${Loaded} from=${process}>${(p) => html`<${Health} of=${p} />`}</${Loaded}>`}</section></div>

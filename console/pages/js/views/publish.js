@@ -1,28 +1,35 @@
 // Publishes a sample event, and shows where it goes.
-import { html, Field, Foreign, Head, Loaded, NotOffered, Status, link } from '../parts.js';
+import { html, Field, Head, Loaded, NotOffered, Status, link, wrongs } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { ask, get, may } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, sampleOf } from '../catalogue.js';
+import { instant } from '../when.js';
 import { count } from '../text.js';
 
 export default function Publish({ query }) {
 	const types = useLoad(() => eventTypes(), []);
 	const [name, pick] = useState(query.event ?? '');
 	const [text, type] = useState(null);
+	const [id, call] = useState('');
+	const [at, set] = useState('');
 	const [sent, show] = useState(null);
 	const chosen = (types.data ?? []).find((t) => t.name === name) ?? types.data?.[0];
 	const data = text ?? sampleOf(chosen);
 	let problem = '';
 	try { JSON.parse(data); } catch { problem = 'This is not JSON yet.'; }
 	// The data goes as it was typed: big numbers and the order of keys stay.
-	const act = useAct(async () => show(await ask('POST', 'events', `{"event":${JSON.stringify(chosen.name)},"data":${data}}`)));
+	const act = useAct(async () => show(await ask('POST', 'events', `{"event":${JSON.stringify(chosen.name)},${[['id', id.trim()], ['timestamp', instant(at)]].filter(([, v]) => v).map(([k, v]) => `"${k}":${JSON.stringify(v)},`).join('')}"data":${data}}`)));
+	const wrong = wrongs(act, 'event', 'data', 'id', 'timestamp');
 	if (!may.publish()) return html`<${Head} title="Publish a sample" back=${['#/events', 'Events']} /><${NotOffered} what="publishing with this key" why="It takes a key with role publish or all." />`;
 	return html`<${Head} title="Publish a sample" back=${['#/events', 'Events']} />
 	<${Loaded} from=${types}>${(items) => html`<div class="pair"><form class="card form" onSubmit=${(e) => { e.preventDefault(); if (!problem) act.run(); }}>
-		<${Field} label="Event type" as="select" value=${chosen?.name ?? ''} onValue=${(v) => { pick(v); type(null); }} options=${items.map((t) => [t.name, t.name])} hint=${chosen?.description} />
-		<${Field} label="Data" as="textarea" rows="9" value=${data} onValue=${type} wrong=${problem || (act.error?.field?.startsWith('data') && html`<${Foreign} text=${act.error.message} />`) || undefined} hint="A JSON object, delivered as it stands here." />
-		${act.error && !act.error.field?.startsWith('data') && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+		<${Field} label="Event type" as="select" value=${chosen?.name ?? ''} onValue=${(v) => { pick(v); type(null); }} options=${items.map((t) => [t.name, t.name])} hint=${chosen?.description} wrong=${wrong.of('event')} />
+		<${Field} label="Data" as="textarea" rows="9" value=${data} onValue=${type} wrong=${problem || wrong.of('data')} hint="A JSON object, delivered as it stands here." />
+		<details open=${['id', 'timestamp'].includes(wrong.at) || undefined}><summary>ID and time</summary><div class="form">
+			<${Field} label="ID" placeholder="evt_…" value=${id} onValue=${call} wrong=${wrong.of('id')} hint="By which publishing it again is recognised: letters, digits, _ and -, 128 at most. Left empty, one is made." />
+			<${Field} label="Happened" type="datetime-local" value=${at} onValue=${set} wrong=${wrong.of('timestamp')} hint="Left empty, now." /></div></details>
+		${wrong.rest}
 		<div class="row"><button class="main" disabled=${act.busy || Boolean(problem)}>${act.busy ? 'One moment…' : 'Publish'}</button></div></form>
 		<section class="card stack" aria-live="polite"><h2>Where it goes</h2>${sent ? html`<${Sent} key=${sent.id} of=${sent} />` : html`<p class="muted">To every webhook of the account that subscribes to its type.</p>`}</section></div>`}</${Loaded}>`;
 }

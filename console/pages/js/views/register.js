@@ -1,7 +1,7 @@
 // Registers a webhook, and edits one.
-import { html, Copy, Dialog, Field, Foreign, Head, go, link } from '../parts.js';
+import { html, Copy, Dialog, Field, Foreign, Head, go, link, wrongs } from '../parts.js';
 import { useEffect, useState } from '../../vendor/htm-preact.js';
-import { ask, takes } from '../api.js';
+import { ask, Problem, takes } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, groups, sampleOf } from '../catalogue.js';
 
@@ -39,40 +39,39 @@ function Form({ of, operation, word, send, done }) {
 		retry: (of?.retry ?? []).join(' '), timeout: of?.timeout ?? '', ordered: Boolean(of?.ordered), auth: of?.auth?.type ?? '', paused: false, metadata: Object.entries(of?.metadata ?? {}).map(([k, v]) => `${k}: ${v}`).join('\n'), signing: of?.signing ?? '',
 	}));
 	const [touched, touch] = useState(() => new Set(of ? [] : ['url', 'events']));
-	const [auth, authed] = useState({});
+	const [auth, authed] = useState(() => Object.fromEntries(['username', 'tokenUrl', 'clientId', 'scope', 'certificate'].map((name) => [name, of?.auth?.[name]]).filter(([, v]) => v)));
 	const has = (field) => takes(operation, field);
 	const act = useAct(async () => done(await send(bodyOf(values, touched, auth, of))));
-	const field = act.error?.field?.split(/[.[]/)[0];
+	const wrong = wrongs(act, ...(authFields[values.auth] ?? []).filter(() => touched.has('auth')).map(([name]) => 'auth.' + name), 'url', 'events', 'secret', 'description', 'filter', 'status', ...folded);
 	const [unfolded, unfold] = useState(false);
-	useEffect(() => { if (folded.includes(field)) unfold(true); }, [act.error]);
+	useEffect(() => { if (folded.includes(wrong.at?.split('.')[0])) unfold(true); }, [act.error]);
 	const change = (name) => (value) => {
 		set((v) => ({ ...v, [name]: value }));
 		touch((t) => new Set(t).add(name));
-		if (name === field) act.clear(); // it was said of the value before
+		if (name === wrong.at) act.clear(); // it was said of the value before
 	};
-	const wrong = (...names) => (names.includes(field) ? html`<${Foreign} text=${act.error.message} />` : undefined);
-	const simple = (name, label, more) => has(name) && html`<${Field} label=${label} value=${values[name]} onValue=${change(name)} wrong=${wrong(name)} ...${more} />`;
-	const known = ['url', 'events', 'secret', 'description', 'filter', ...folded];
-	return html`<form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
-		<${Field} label="URL" type="url" required placeholder="https://your-server.com/webhooks" value=${values.url} onValue=${change('url')} wrong=${wrong('url')} />
-		<${Types} chosen=${values.events} choose=${change('events')} wrong=${wrong('events')} />
+	const simple = (name, label, more) => has(name) && html`<${Field} label=${label} value=${values[name]} onValue=${change(name)} wrong=${wrong.of(name)} ...${more} />`;
+	return html`<form class="form" novalidate onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
+		<${Field} label="URL" type="url" required placeholder="https://your-server.com/webhooks" value=${values.url} onValue=${change('url')} wrong=${wrong.of('url')} />
+		<${Types} chosen=${values.events} choose=${change('events')} wrong=${wrong.of('events')} />
 		${simple('description', 'Description', { hint: 'A note of yours.' })}
 		${!of && simple('secret', 'Secret', { type: 'password', autocomplete: 'new-password', hint: '16 to 256 bytes. Left empty, one is made and shown once.' })}
-		${has('filter') && html`<${Filter} value=${values.filter} change=${change('filter')} wrong=${wrong('filter')} types=${values.events} />`}
+		${has('filter') && html`<${Filter} value=${values.filter} change=${change('filter')} wrong=${wrong.of('filter')} types=${values.events} />`}
 		<details open=${unfolded} onToggle=${(e) => unfold(e.currentTarget.open)}><summary>Headers, authentication, limits</summary><div class="form">
 			${simple('headers', 'Custom headers', { as: 'textarea', rows: 3, placeholder: 'X-Team: video', hint: of?.headers?.length ? `One a line, as Name: value. In place of all there are (${of.headers.join(', ')}), whose values are never shown.` : 'One a line, as Name: value. Values are never shown again.' })}
-			${has('auth') && html`<${Field} label="Authentication" as="select" value=${values.auth} onValue=${change('auth')} wrong=${wrong('auth')} options=${[['', 'none'], ['basic', 'User name and password'], ['bearer', 'Bearer token'], ['oauth2', 'OAuth 2 client credentials'], ['mtls', 'Client certificate (mutual TLS)']]} />
-				${touched.has('auth') && (authFields[values.auth] ?? []).map(([name, label, hidden, pem]) => html`<${Field} label=${label} ...${pem ? { as: 'textarea', rows: 4, hint: pem, placeholder: '-----BEGIN' } : { type: hidden ? 'password' : 'text' }} autocomplete="off" required=${name !== 'scope'} value=${auth[name] ?? ''} onValue=${(v) => authed({ ...auth, [name]: v })} />`)}`}
-			${simple('rateLimit', 'Attempts a second at most', { type: 'number', min: 0 })}
-			${simple('maxInFlight', 'Attempts in flight at most', { type: 'number', min: 0 })}
-			${simple('retry', 'Retry after', { placeholder: '0s 1m 5m 15m 30m', hint: 'The table of attempts, separated by spaces. Left empty, the server’s.' })}
-			${simple('timeout', 'Timeout', { placeholder: '15s' })}
-			${has('ordered') && html`<label class="check"><input type="checkbox" checked=${values.ordered} onChange=${(e) => change('ordered')(e.target.checked)} /><span>One at a time, in the order of publishing</span></label>${wrong('ordered') && html`<span class="wrong" role="alert">${wrong('ordered')}</span>`}`}
-			${!of && has('status') && html`<label class="check"><input type="checkbox" checked=${values.paused} onChange=${(e) => change('paused')(e.target.checked)} /><span>Start paused: events wait until it is resumed</span></label>`}
-			${has('signing') && html`<${Field} label="Signature" as="select" value=${values.signing} onValue=${change('signing')} wrong=${wrong('signing')} options=${[['', 'by the secret (HMAC)'], ['ed25519', 'by a key pair too (Ed25519)']]} />`}
+			${has('auth') && html`<${Field} label="Authentication" as="select" value=${values.auth} onValue=${change('auth')} wrong=${wrong.of('auth')} options=${[['', 'none'], ['basic', 'User name and password'], ['bearer', 'Bearer token'], ['oauth2', 'OAuth 2 client credentials'], ['mtls', 'Client certificate (mutual TLS)']]} />
+				${touched.has('auth') && (authFields[values.auth] ?? []).map(([name, label, hidden, pem]) => html`<${Field} label=${label} ...${pem ? { as: 'textarea', rows: 4, hint: pem, placeholder: '-----BEGIN' } : { type: hidden ? 'password' : 'text' }} autocomplete="off" required=${name !== 'scope'} value=${auth[name] ?? ''} onValue=${(v) => { authed({ ...auth, [name]: v }); if (wrong.at === 'auth.' + name) act.clear(); }} wrong=${wrong.of('auth.' + name)} />`)}
+				${of?.auth && !touched.has('auth') && html`<div><button type="button" class="small" onClick=${() => change('auth')(values.auth)}>Give its values anew</button></div>`}`}
+			${simple('rateLimit', 'Attempts a second at most', { inputmode: 'numeric', hint: 'To 100,000. Left empty or 0, as many as come.' })}
+			${simple('maxInFlight', 'Attempts in flight at most', { inputmode: 'numeric', hint: 'To 10,000. Left empty or 0, the server’s own limit.' })}
+			${simple('retry', 'Retry after', { placeholder: '0s 1m 5m 15m 30m', hint: 'The delay before each attempt, separated by spaces: the first is 0s, sixteen at most. Left empty, the server’s.' })}
+			${simple('timeout', 'Timeout', { placeholder: '15s', hint: 'How long an attempt may take, from 1s to 60s. Left empty, the server’s.' })}
+			${has('ordered') && html`<label class="check"><input type="checkbox" checked=${values.ordered} onChange=${(e) => change('ordered')(e.target.checked)} /><span>One at a time, in the order of publishing</span></label>${wrong.of('ordered') && html`<span class="wrong" role="alert">${wrong.of('ordered')}</span>`}`}
+			${!of && has('status') && html`<label class="check"><input type="checkbox" checked=${values.paused} onChange=${(e) => change('paused')(e.target.checked)} /><span>Start paused: events wait until it is resumed</span></label>${wrong.of('status') && html`<span class="wrong" role="alert">${wrong.of('status')}</span>`}`}
+			${has('signing') && html`<${Field} label="Signature" as="select" value=${values.signing} onValue=${change('signing')} wrong=${wrong.of('signing')} options=${[['', 'by the secret (HMAC)'], ['ed25519', 'by a key pair too (Ed25519)']]} />`}
 			${simple('metadata', 'Metadata', { as: 'textarea', rows: 2, placeholder: 'team: video', hint: 'Notes for programs, one a line, as name: value. Sixteen at most; they are not sent.' })}
 		</div></details>
-		${act.error && !known.includes(field) && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+		${wrong.rest}
 		<div class="row"><button class="main" disabled=${act.busy || !values.events.length}>${act.busy ? 'One moment…' : word}</button></div>
 	</form>`;
 }
@@ -86,12 +85,12 @@ function bodyOf(values, touched, auth, of) {
 		else if (name === 'events') body.events = value;
 		else if (name === 'secret') { if (value) body.secret = value; }
 		else if (name === 'headers') {
-			const headers = pairs(value);
+			const headers = pairs(name, value);
 			if (Object.keys(headers).length || of) body.headers = headers;
 		} else if (name === 'metadata') {
-			const metadata = pairs(value);
+			const metadata = pairs(name, value);
 			clear(name, Object.keys(metadata).length ? metadata : '', '');
-		} else if (name === 'rateLimit' || name === 'maxInFlight') clear(name, value === '' ? '' : Number(value), '');
+		} else if (name === 'rateLimit' || name === 'maxInFlight') clear(name, value.trim() && /^\d+$/.test(value.trim()) ? Number(value) : value.trim(), ''); // the API says what is wrong with it
 		else if (name === 'retry') clear(name, value.trim() ? value.trim().split(/[\s,]+/) : '', '');
 		else if (name === 'ordered') body.ordered = value;
 		else if (name === 'paused') { if (value) body.status = 'paused'; }
@@ -101,12 +100,14 @@ function bodyOf(values, touched, auth, of) {
 	return body;
 }
 
-// pairs reads lines such as Name: value.
-function pairs(text) {
+// pairs reads lines such as Name: value. Of two with one name neither may be lost without a word.
+function pairs(field, text) {
 	const all = {};
 	for (const line of text.split('\n').filter((l) => l.trim())) {
 		const at = line.indexOf(':');
-		all[line.slice(0, at < 0 ? undefined : at).trim()] = at < 0 ? '' : line.slice(at + 1).trim();
+		const name = line.slice(0, at < 0 ? undefined : at).trim();
+		if (Object.hasOwn(all, name)) throw new Problem(0, { field, message: `${name} stands there twice.` });
+		all[name] = at < 0 ? '' : line.slice(at + 1).trim();
 	}
 	return all;
 }

@@ -1,7 +1,7 @@
 // One webhook: what is set, what it does, its deliveries.
-import { html, Act, Ask, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, Copy, go, link } from '../parts.js';
+import { html, Act, Ask, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, Copy, go, link, wrongs } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
-import { ask, get, may, offers, query as search } from '../api.js';
+import { ask, get, may, offers, query as search, takes } from '../api.js';
 import { useAct, useLoad, usePages } from '../load.js';
 import { Deliveries, states } from '../lists.js';
 import { Replay } from '../replay.js';
@@ -15,12 +15,14 @@ export default function Webhook({ id }) {
 	const [open, show] = useState('');
 	const [state, pick] = useState('');
 	const [told, tell] = useState(null);
+	const [sample, choose] = useState('');
+	const types = useLoad(() => eventTypes(), []);
 	const deliveries = usePages((cursor) => get(`webhooks/${id}/deliveries` + search({ limit: 50, state, cursor })), [id, state]);
 	const close = () => show('');
 	const change = async (fields) => { webhook.set(await ask('PUT', `webhooks/${id}`, fields)); };
 	return html`<${Loaded} from=${webhook}>${(w) => html`
 		<${Head} title=${w.url} foreign=${true} status=${w.status} back=${['#/webhooks', 'Webhooks']}>${may.manage() && html`
-			<${Act} class="main" does=${async () => { const e = await ask('POST', `webhooks/${id}/test`); tell(e); deliveries.reload(); }}>Send a test event</${Act}>
+			<${Act} class="main" does=${async () => { const e = await ask('POST', `webhooks/${id}/test`, sample ? { event: sample } : undefined); tell(e); deliveries.reload(); }}>Send a test event</${Act}>
 			${w.status === 'active' ? html`<${Act} does=${() => change({ status: 'paused' })}>Pause</${Act}>` : html`<${Act} does=${() => change({ status: 'active' })}>${w.status === 'paused' ? 'Resume' : 'Set active'}</${Act}>`}
 			<button onClick=${() => show('edit')}>Edit</button>
 			<button onClick=${() => show('rotate')}>Rotate secret</button>
@@ -34,7 +36,7 @@ export default function Webhook({ id }) {
 			${told && html`<p class="note good" role="status">The test event was taken. <a href=${link('deliveries', told.deliveries?.[0]?.id ?? '')}>Follow its delivery</a></p>`}
 			<div class="pair"><section class="card stack"><h2>What is set</h2><${Facts} w=${w} /></section>
 				<section class="card stack"><h2>Attempts</h2>${offers('GET /webhooks/{id}/stats') ? html`<${Attempts} path=${`webhooks/${id}/stats`} />` : html`<p class="muted">This server doesn’t offer figures over time.</p>`}</section></div>
-			<section class="stack"><div class="row between"><h2>Deliveries</h2><div class="row"><${Field} label="State" as="select" options=${states} value=${state} onValue=${pick} /></div></div>
+			<section class="stack"><div class="row between"><h2>Deliveries</h2><div class="row">${may.manage() && takes('POST /webhooks/{id}/test', 'event') && html`<${Field} label="Test with" as="select" options=${[['', 'webhook.test'], ...(types.data ?? []).map((t) => [t.name, t.name])]} value=${sample} onValue=${choose} />`}<${Field} label="State" as="select" options=${states} value=${state} onValue=${pick} /></div></div>
 				<${Listed} from=${deliveries} empty=${html`<${Empty} title=${state ? 'No delivery in this state' : 'No delivery yet'}><p class="muted">${state ? 'Choose another one.' : 'Send a test event to see one.'}</p></${Empty}>`}>${(items) => html`<${Deliveries} items=${items} hideWebhook=${true} />`}</${Listed}></section>
 		</div>
 		${open === 'edit' && html`<${Edit} webhook=${w} close=${close} saved=${(next) => { webhook.set(next); close(); }} />`}
@@ -85,6 +87,7 @@ function Rotate({ webhook: { id, signing }, saved, close }) {
 		await ask('PUT', `webhooks/${id}`, { secret, ...(overlap && { secretOverlap: overlap }) });
 		show(secret);
 	});
+	const wrong = wrongs(act, 'secret', 'secretOverlap');
 	if (pair) {
 		return html`<${Dialog} title="The key pair was rotated" close=${close}><p>It signs from the next attempt on. Receivers verify with the new public key.</p>
 			<p class="row"><code><${Foreign} text=${pair} /></code><${Copy} text=${pair} /></p><button class="main" onClick=${close}>Done</button></${Dialog}>`;
@@ -95,10 +98,10 @@ function Rotate({ webhook: { id, signing }, saved, close }) {
 	}
 	return html`<${Dialog} title="Rotate the secret" close=${close}><form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
 		${signing === 'ed25519' && html`<${Field} label="What" as="select" value=${what} onValue=${choose} options=${[['secret', 'The secret'], ['pair', 'The key pair']]} />`}
-		${what === 'secret' && html`<${Field} label="New secret" hint="16 to 256 bytes. Left empty, one is made and shown once." value=${own} onValue=${type} type="password" autocomplete="new-password" />`}
-		<${Field} label="The old one goes on signing for" as="select" value=${overlap} onValue=${pick} options=${[['', 'not at all'], ['1h', 'an hour'], ['24h', 'a day'], ['168h', 'a week']]}
+		${what === 'secret' && html`<${Field} label="New secret" hint="16 to 256 bytes. Left empty, one is made and shown once." value=${own} onValue=${type} wrong=${wrong.of('secret')} type="password" autocomplete="new-password" />`}
+		<${Field} label="The old one goes on signing for" as="select" value=${overlap} onValue=${pick} options=${[['', 'not at all'], ['1h', 'an hour'], ['24h', 'a day'], ['168h', 'a week'], ['720h', '30 days']]} wrong=${wrong.of('secretOverlap')}
 			hint="As a second value in webhook-signature. The header X-…-Signature has room for one: a receiver that checks it learns the new secret first." />
-		${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+		${wrong.rest}
 		<div class="row"><button class="main" disabled=${act.busy}>Rotate</button></div></form></${Dialog}>`;
 }
 
