@@ -64,7 +64,7 @@ type accountRecord struct {
 	accountInfo
 }
 
-func (r *accountRecord) shown() Account {
+func (r *accountRecord) public() Account {
 	return Account{Account: r.account, Name: r.Name, Emails: r.Emails, NotifyURL: r.URL, CreatedAt: r.created}
 }
 
@@ -145,7 +145,7 @@ func (s *Sender) Account(ctx context.Context, account string) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	return r.shown(), nil
+	return r.public(), nil
 }
 
 // UpdateAccount changes the given fields of an account. Where it has a NotifyURL and no secret for it, one is made and
@@ -180,7 +180,7 @@ func (s *Sender) UpdateAccount(ctx context.Context, account string, u AccountUpd
 			return Account{}, "", s.unavailable("mail", err) // asking for the same again mails what is missing
 		}
 	}
-	return r.shown(), secret, nil
+	return r.public(), secret, nil
 }
 
 func (s *Sender) applyTo(r *accountRecord, u AccountUpdate) (made string, err error) {
@@ -324,7 +324,7 @@ func (s *Sender) Accounts(ctx context.Context, cursor string, limit int) (items 
 	items = make([]Account, 0, len(records))
 	for _, r := range records {
 		if !r.ending {
-			items = append(items, r.shown())
+			items = append(items, r.public())
 		}
 	}
 	return items, next, nil

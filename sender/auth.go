@@ -181,7 +181,7 @@ func checkIdentity(a *Auth) error {
 }
 
 // checkWhole refuses settings of a webhook that can't hold together.
-func checkWhole(v *shown) error {
+func checkWhole(v *publicPart) error {
 	switch {
 	case v.Auth == nil:
 	case v.Auth.Type != AuthMTLS:
@@ -199,10 +199,10 @@ func checkWhole(v *shown) error {
 // setAuth changes what the endpoint asks of its callers. What GET shows leaves it as it is; an Auth without a type ends it.
 func (s *Sender) setAuth(r *record, m *meta, a *Auth) error {
 	switch {
-	case a == nil, r.shown.Auth != nil && *a == *r.shown.Auth:
+	case a == nil, r.public.Auth != nil && *a == *r.public.Auth:
 		return nil
 	case *a == Auth{}:
-		r.shown.Auth, m.Auth, m.AuthID = nil, "", ""
+		r.public.Auth, m.Auth, m.AuthID = nil, "", ""
 		return nil
 	}
 	if err := s.checkAuth(a); err != nil {
@@ -213,7 +213,7 @@ func (s *Sender) setAuth(r *record, m *meta, a *Auth) error {
 	if err != nil {
 		return err
 	}
-	r.shown.Auth, m.Auth, m.AuthID = a.public(), sealed, queue.NewJobID(newUUID())
+	r.public.Auth, m.Auth, m.AuthID = a.public(), sealed, queue.NewJobID(newUUID())
 	return nil
 }
 

@@ -120,12 +120,12 @@ func (s *Sender) readFilters(ctx context.Context, shard int, unknown []queue.Fil
 	for i, one := range unknown {
 		lanes[i] = one.Lane
 	}
-	all, err := s.registry.Shown(ctx, shard, lanes)
+	all, err := s.registry.Public(ctx, shard, lanes)
 	if err != nil {
 		return err
 	}
 	for _, text := range all {
-		var now shown
+		var now publicPart
 		if json.Unmarshal([]byte(text), &now) == nil && now.Filter != "" {
 			s.filters.read(now.Filter)
 		}

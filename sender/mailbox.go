@@ -107,7 +107,7 @@ type told struct {
 // tell puts a notice into the mailboxes of all who are to hear of it by mail or by Slack.
 func (s *Sender) tell(ctx context.Context, shard int, r *record, n notice, of *accountRecord) error {
 	text, err := json.Marshal(told{
-		Kind: n.kind, Account: r.account, Lane: n.lane, URL: r.shown.URL, Note: r.shown.Description, At: noticeTime(n).UnixMilli(),
+		Kind: n.kind, Account: r.account, Lane: n.lane, URL: r.public.URL, Note: r.public.Description, At: noticeTime(n).UnixMilli(),
 		Since: n.since.UnixMilli(), Count: n.count, Attempts: n.detail.Attempts, Status: n.detail.LastStatusCode, LastError: n.detail.LastError,
 	})
 	if err != nil {

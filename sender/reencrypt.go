@@ -74,13 +74,13 @@ func (s *Sender) reseal(ctx context.Context, account, id string) (bool, error) {
 			return false, fmt.Errorf("reading webhook %s: %w", r.lane, err)
 		}
 		stale, err := s.resealed(r, &m, time.Now())
-		if r.shown.Auth != nil && r.shown.Auth.Type == AuthOAuth2 {
+		if r.public.Auth != nil && r.public.Auth.Type == AuthOAuth2 {
 			s.forgetStaleToken(ctx, shard, account, r.lane)
 		}
 		if err != nil || !stale {
 			return false, err
 		}
-		switch err := s.rewrite(ctx, shard, r, m, "", &r.shown); {
+		switch err := s.rewrite(ctx, shard, r, m, "", &r.public); {
 		case err == nil:
 			return true, nil
 		case !errors.Is(err, registry.ErrChanged):

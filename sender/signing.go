@@ -19,29 +19,29 @@ type oldKey struct {
 	Until int64  `json:"u"` // unix seconds
 }
 
-// resign changes what makes webhook-signature, as r.shown.Signing and u say. Until the overlap ends, what made it before
+// resign changes what makes webhook-signature, as r.public.Signing and u say. Until the overlap ends, what made it before
 // does so too. It reports whether something else makes it now.
 func (s *Sender) resign(r *record, m *meta, u *WebhookUpdate, now time.Time) (changed bool, err error) {
-	is, was := r.shown.Signing == SigningEd25519, m.Key != ""
+	wants, had := r.public.Signing == SigningEd25519, m.Key != ""
 	switch {
-	case u.RotateKey && !is:
+	case u.RotateKey && !wants:
 		return false, invalid("rotateKey", "rotateKey renews the key pair of signing ed25519, which this webhook does not have; give signing ed25519 too")
-	case is && was && u.Secret != nil && u.SecretOverlap > 0 && !u.RotateKey:
+	case wants && had && u.Secret != nil && u.SecretOverlap > 0 && !u.RotateKey:
 		return false, invalid("secretOverlap", "with signing ed25519 the secret makes one header only, which has room for one signature; leave secretOverlap out, or give rotateKey as well")
-	case is == was && !u.RotateKey:
+	case wants == had && !u.RotateKey:
 		return false, nil
 	}
 	until := now.Add(u.SecretOverlap).Unix() + 1 // whole seconds: rather longer than shorter
 	switch {
 	case u.SecretOverlap == 0:
 		m.Old, m.OldUntil, m.OldKeys = "", 0, nil
-	case was:
+	case had:
 		m.OldKeys = append([]oldKey{{m.Key, until}}, m.OldKeys[:min(len(m.OldKeys), maxOldKeys-1)]...)
 	default:
 		m.Old, m.OldUntil = m.Secret, until
 	}
-	m.Key, r.shown.PublicKey = "", ""
-	if !is {
+	m.Key, r.public.PublicKey = "", ""
+	if !wants {
 		if m.Old == m.Secret { // it signs by itself again
 			m.Old, m.OldUntil = "", 0
 		}
@@ -52,7 +52,7 @@ func (s *Sender) resign(r *record, m *meta, u *WebhookUpdate, now time.Time) (ch
 	if err != nil {
 		return false, err
 	}
-	m.Key, r.shown.PublicKey = sealed, public
+	m.Key, r.public.PublicKey = sealed, public
 	return true, nil
 }
 

@@ -225,12 +225,12 @@ func (t *tokens) read(record string, left time.Duration) *token {
 // refused forgets a token that the endpoint did not take. Of the attempts that it was refused to, the first does.
 func (t *tokens) refused(ctx context.Context, used *token) {
 	t.mu.Lock()
-	is := t.current == used
-	if is {
+	isCurrent := t.current == used
+	if isCurrent {
 		t.current, t.spent = nil, used.record
 	}
 	t.mu.Unlock()
-	if is {
+	if isCurrent {
 		t.s.forgetToken(ctx, t.account, t.lane, used.record)
 	}
 }

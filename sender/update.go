@@ -28,7 +28,7 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 		if err != nil {
 			return Webhook{}, err
 		}
-		old := r.shown
+		old := r.public
 		m, err := s.apply(r, u)
 		if err != nil {
 			return Webhook{}, err
@@ -46,10 +46,10 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 		if status != "" {
 			r.status = Status(status)
 		}
-		if r.shown.URL != old.URL {
+		if r.public.URL != old.URL {
 			r.held = nil // see update.lua
 		}
-		if r.shown.Filter != old.Filter {
+		if r.public.Filter != old.Filter {
 			r.failing = 0 // as well
 		}
 		return r.webhook(), nil
@@ -58,9 +58,9 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 }
 
 // rewrite stores a webhook that is still as it was read, when it was shown as old.
-func (s *Sender) rewrite(ctx context.Context, shard int, r *record, m meta, status string, old *shown) error {
+func (s *Sender) rewrite(ctx context.Context, shard int, r *record, m meta, status string, old *publicPart) error {
 	return s.registry.Update(ctx, shard, registry.Change{
-		Lane: r.lane, Account: r.account, Version: r.version, Status: status, Moved: r.shown.URL != old.URL,
+		Lane: r.lane, Account: r.account, Version: r.version, Status: status, Moved: r.public.URL != old.URL,
 		Old: old.stored(r.lane, r.meta), New: r.stored(m),
 	})
 }
@@ -99,10 +99,10 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 		if err := u.Change(&w); err != nil {
 			return m, err
 		}
-		if err := s.checkSettings(&r.shown.Settings, &w.Settings); err != nil {
+		if err := s.checkSettings(&r.public.Settings, &w.Settings); err != nil {
 			return m, err
 		}
-		r.shown.Settings = w.Settings
+		r.public.Settings = w.Settings
 		m.set(&w.Settings)
 	}
 	now, hadKey := time.Now(), m.Key != ""
@@ -131,12 +131,12 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 			return m, err
 		}
 		m.Headers = sealed
-		r.shown.HeaderNames = slices.Sorted(maps.Keys(*u.Headers))
+		r.public.HeaderNames = slices.Sorted(maps.Keys(*u.Headers))
 	}
 	if err := s.setAuth(r, &m, u.Auth); err != nil {
 		return m, err
 	}
-	return m, checkWhole(&r.shown)
+	return m, checkWhole(&r.public)
 }
 
 // rotate changes the secret in m. Until the overlap ends, the one before signs too. Changing to the secret that it has

@@ -20,8 +20,8 @@ import (
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
-// shown is what is stored of a webhook to be shown again: nothing secret.
-type shown struct {
+// publicPart is what is stored of a webhook to be shown again: nothing secret.
+type publicPart struct {
 	Settings
 	HeaderNames []string `json:"headers,omitempty"`
 	PublicKey   string   `json:"publicKey,omitempty"`
@@ -35,7 +35,7 @@ type record struct {
 	version string
 	status  Status
 	created int64
-	shown   shown
+	public  publicPart
 	meta    string
 	last    *LastDelivery
 	held    *time.Time
@@ -44,9 +44,9 @@ type record struct {
 
 func (r *record) webhook() Webhook {
 	return Webhook{
-		ID: webhookPrefix + r.lane, Settings: r.shown.Settings, Status: r.status, CreatedAt: time.UnixMilli(r.created).UTC(),
-		LastDelivery: r.last, HeldUntil: r.held, HeaderNames: r.shown.HeaderNames,
-		PublicKey: r.shown.PublicKey, Auth: r.shown.Auth, FilterErrors: r.failing,
+		ID: webhookPrefix + r.lane, Settings: r.public.Settings, Status: r.status, CreatedAt: time.UnixMilli(r.created).UTC(),
+		LastDelivery: r.last, HeldUntil: r.held, HeaderNames: r.public.HeaderNames,
+		PublicKey: r.public.PublicKey, Auth: r.public.Auth, FilterErrors: r.failing,
 	}
 }
 
@@ -75,7 +75,7 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 	if in.Status == "" {
 		in.Status = StatusActive
 	}
-	r := record{lane: newLane(), account: account, status: in.Status, shown: shown{
+	r := record{lane: newLane(), account: account, status: in.Status, public: publicPart{
 		Settings: in.Settings, HeaderNames: slices.Sorted(maps.Keys(in.Headers)),
 	}}
 	m := meta{Account: account}
@@ -92,7 +92,7 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 	if err := s.setAuth(&r, &m, in.Auth); err != nil {
 		return Webhook{}, "", err
 	}
-	if err := checkWhole(&r.shown); err != nil {
+	if err := checkWhole(&r.public); err != nil {
 		return Webhook{}, "", err
 	}
 	sealed := ""
@@ -187,10 +187,10 @@ func (s *Sender) sealHeaders(account, lane string, headers map[string]string) (m
 func (r *record) stored(m meta) registry.Stored {
 	private, _ := json.Marshal(m)
 	r.meta = string(private)
-	return r.shown.stored(r.lane, r.meta)
+	return r.public.stored(r.lane, r.meta)
 }
 
-func (w *shown) stored(lane, private string) registry.Stored {
+func (w *publicPart) stored(lane, private string) registry.Stored {
 	pub, _ := json.Marshal(w) // strings and numbers only
 	limit := func(n int) string {
 		if n == 0 {
@@ -203,7 +203,7 @@ func (w *shown) stored(lane, private string) registry.Stored {
 		inFlight = 1
 	}
 	return registry.Stored{
-		Shown: string(pub), Meta: private, Rate: limit(w.RateLimit), Cap: limit(inFlight), Ordered: w.Ordered,
+		Public: string(pub), Meta: private, Rate: limit(w.RateLimit), Cap: limit(inFlight), Ordered: w.Ordered,
 		Member: queue.Member(lane, filterVersion(w.Filter)), Topics: w.Events,
 	}
 }
@@ -213,7 +213,7 @@ func readRecord(w *registry.Webhook) (*record, error) {
 		return nil, errNotFound
 	}
 	r := &record{lane: w.Lane, account: w.Account, status: Status(w.Status), version: w.Version, created: w.Created, meta: w.Meta, failing: w.FilterFails}
-	if err := json.Unmarshal([]byte(w.Shown), &r.shown); err != nil {
+	if err := json.Unmarshal([]byte(w.Public), &r.public); err != nil {
 		return nil, fmt.Errorf("reading webhook %s: %w", w.Lane, err)
 	}
 	if !w.Last.IsZero() {
@@ -324,7 +324,7 @@ func (s *Sender) unregister(ctx context.Context, account, id string) (shard int,
 		if shard, r, err = s.record(ctx, account, id); err != nil {
 			return 0, nil, err
 		}
-		err := s.registry.Delete(ctx, shard, r.lane, account, r.version, r.shown.stored(r.lane, r.meta))
+		err := s.registry.Delete(ctx, shard, r.lane, account, r.version, r.public.stored(r.lane, r.meta))
 		switch {
 		case err == nil:
 			return shard, r, nil

@@ -100,7 +100,7 @@ const (
 	FieldAccount     Field = "a"    // of [KeyEvent] as well
 	FieldVersion     Field = "v"    // of [KeyAccount] as well
 	FieldCreated     Field = "c"    // of [KeyAccount] as well
-	FieldShown       Field = "pub"  // what is shown of a webhook
+	FieldPublic      Field = "pub"  // what is shown of a webhook
 	FieldMeta        Field = "meta" // what an attempt needs
 	FieldInFlight    Field = "fl"
 	FieldHeldUntil   Field = "hu"
@@ -134,7 +134,7 @@ const (
 // it is of, it ends with a colon.
 var Fields = map[Key][]Field{
 	KeyConf: {
-		FieldStatus, FieldAccount, FieldVersion, FieldCreated, FieldShown, FieldMeta, FieldInFlight, FieldHeldUntil, FieldFailedSince, FieldFilterFails,
+		FieldStatus, FieldAccount, FieldVersion, FieldCreated, FieldPublic, FieldMeta, FieldInFlight, FieldHeldUntil, FieldFailedSince, FieldFilterFails,
 		FieldLastOK, FieldLastTime,
 		"cap", "rate", "w", "s", "tat", "rec", "q", "hb", "sb", "ord", "nt", "nc", "nf", "nl", "ns", "fix", "lx", "xc", "rp", "bs", "k", "fr", "ha", "hj", "oc", "os", "rt", "lp",
 	},

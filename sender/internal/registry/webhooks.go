@@ -19,7 +19,7 @@ type Webhook struct {
 	Lane, Account string
 	Status        string
 	Version       string
-	Shown         string // what is shown of it
+	Public        string // what is shown of it
 	Meta          string // what an attempt needs
 	Created       int64  // ms
 	// Of its latest delivery; Last is zero where there is none.
@@ -33,7 +33,7 @@ type Webhook struct {
 
 // webhookFields are those that a webhook is read from.
 var webhookFields = []string{
-	queue.FieldAccount, queue.FieldStatus, queue.FieldVersion, queue.FieldCreated, queue.FieldShown, queue.FieldMeta,
+	queue.FieldAccount, queue.FieldStatus, queue.FieldVersion, queue.FieldCreated, queue.FieldPublic, queue.FieldMeta,
 	queue.FieldLastOK, queue.FieldLastTime, queue.FieldHeldUntil, queue.FieldFilterFails,
 }
 
@@ -44,7 +44,7 @@ func newWebhook(lane string, values []any) *Webhook {
 		n, _ := strconv.ParseInt(field(i), 10, 64)
 		return n
 	}
-	w := &Webhook{Lane: lane, Account: field(0), Status: field(1), Version: field(2), Created: number(3), Shown: field(4), Meta: field(5)}
+	w := &Webhook{Lane: lane, Account: field(0), Status: field(1), Version: field(2), Created: number(3), Public: field(4), Meta: field(5)}
 	if w.Account == "" || w.Status == queue.StatusDeleted {
 		return nil
 	}
@@ -107,23 +107,23 @@ func (r *Registry) ListWebhooks(ctx context.Context, shard int, account string) 
 	return list, err
 }
 
-// Shown reads what is shown of webhooks, in one round trip; empty for one that is gone.
-func (r *Registry) Shown(ctx context.Context, shard int, lanes []string) ([]string, error) {
+// Public reads what is shown of webhooks, in one round trip; empty for one that is gone.
+func (r *Registry) Public(ctx context.Context, shard int, lanes []string) ([]string, error) {
 	all, err := r.Webhooks(ctx, shard, lanes)
-	shown := make([]string, len(all))
+	public := make([]string, len(all))
 	for i, w := range all {
 		if w != nil {
-			shown[i] = w.Shown
+			public[i] = w.Public
 		}
 	}
-	return shown, err
+	return public, err
 }
 
 // Stored is what is written of a webhook whenever it changes.
 type Stored struct {
-	Shown, Meta string
-	Rate, Cap   string // its own limits, or empty
-	Ordered     bool   // its deliveries go out one after the other
+	Public, Meta string
+	Rate, Cap    string // its own limits, or empty
+	Ordered      bool   // its deliveries go out one after the other
 	// Topics are those that it subscribes to, without the account, and Member is how it stands in them: see lib.lua.
 	Member string
 	Topics []string
@@ -149,7 +149,7 @@ type Registered struct {
 // Register adds a webhook to its account. It returns [ErrLimit] where that has too many, and [ErrEnding].
 func (r *Registry) Register(ctx context.Context, shard int, in Registration) (out Registered, err error) {
 	args := append([]any{
-		in.Lane, in.Account, in.Most, in.Shown, in.Meta, in.Rate, in.Cap, flag(in.Ordered), in.Status, in.IdempotencyKey, in.Asked, in.Remember.Milliseconds(), in.Member,
+		in.Lane, in.Account, in.Most, in.Public, in.Meta, in.Rate, in.Cap, flag(in.Ordered), in.Status, in.IdempotencyKey, in.Asked, in.Remember.Milliseconds(), in.Member,
 	}, texts(in.Topics)...)
 	v, err := r.queue.RunDurable(ctx, shard, registerScript, args...)
 	if err != nil {
@@ -185,7 +185,7 @@ type Change struct {
 // Update changes a webhook that is still as it was read. It returns [ErrChanged] where it is not, and [ErrGone].
 func (r *Registry) Update(ctx context.Context, shard int, c Change) error {
 	args := append([]any{
-		c.Lane, c.Account, c.Version, c.New.Shown, c.New.Meta, c.New.Rate, c.New.Cap, flag(c.New.Ordered), c.Status, flag(c.Moved), c.Old.Member, c.New.Member, len(c.Old.Topics),
+		c.Lane, c.Account, c.Version, c.New.Public, c.New.Meta, c.New.Rate, c.New.Cap, flag(c.New.Ordered), c.Status, flag(c.Moved), c.Old.Member, c.New.Member, len(c.Old.Topics),
 	}, append(texts(c.Old.Topics), texts(c.New.Topics)...)...)
 	v, err := r.queue.RunDurable(ctx, shard, updateScript, args...)
 	if err != nil {
