@@ -117,3 +117,11 @@ func (d *Deliveries) All(ctx context.Context, webhookID string, o DeliveryListOp
 		return d.List(ctx, webhookID, o)
 	}, o.Cursor)
 }
+
+// SearchAll goes through all pages of [Deliveries.Search].
+func (d *Deliveries) SearchAll(ctx context.Context, o DeliverySearch) iter.Seq2[Delivery, error] {
+	return all(func(cursor string) (Page[Delivery], error) {
+		o.Cursor = cursor
+		return d.Search(ctx, o)
+	}, o.Cursor)
+}

@@ -24,6 +24,7 @@ const (
 	CodeUnsafeURL        Code = "unsafe_url"
 	CodeInvalidData      Code = "invalid_data" // it does not fit the schema of its type
 	CodeLimitReached     Code = "limit_reached"
+	CodeLoop             Code = "loop" // this very installation delivered the event: a webhook points to its own API
 	CodeUnavailable      Code = "unavailable"
 
 	// CodeUnexpectedResponse is an answer that is not the API's, as of a proxy in front of it.

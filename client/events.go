@@ -103,8 +103,14 @@ func (e *Events) PublishBatch(ctx context.Context, in []Event) ([]PublishResult,
 	}
 	body = append(body, "]}"...)
 	var out Page[PublishResult]
-	if _, err := e.c.do(ctx, request{method: "POST", path: "/events/batch", body: body, repeat: true}, &out); err != nil {
+	var id string
+	if _, err := e.c.do(ctx, request{method: "POST", path: "/events/batch", body: body, repeat: true, answeredAs: &id}, &out); err != nil {
 		return nil, err
+	}
+	for _, result := range out.Items {
+		if result.Err != nil {
+			result.Err.RequestID = id
+		}
 	}
 	if len(out.Items) != len(in) {
 		return nil, fmt.Errorf("publishing a batch: %d answers to %d events", len(out.Items), len(in))

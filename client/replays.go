@@ -3,8 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"net/url"
+	"iter"
 	"time"
 )
 
@@ -61,6 +60,13 @@ func (r *Replays) Cancel(ctx context.Context, id string) (Replay, error) {
 	return out, err
 }
 
+// All yields every replay, newest first.
+func (r *Replays) All(ctx context.Context) iter.Seq2[Replay, error] {
+	return all(func(cursor string) (Page[Replay], error) {
+		return r.List(ctx, ListOptions{Limit: 100, Cursor: cursor})
+	}, "")
+}
+
 // EventType is one entry of the event catalogue.
 type EventType struct {
 	Name        string `json:"name"`
@@ -91,19 +97,19 @@ func (e *EventTypes) List(ctx context.Context) ([]EventType, error) {
 // Put makes an event type, or changes the given fields of one, by a key of every account.
 func (e *EventTypes) Put(ctx context.Context, name string, u EventTypeUpdate) (EventType, error) {
 	var out EventType
+	path, err := pathWith("/event-types", name, "")
+	if err != nil {
+		return out, err
+	}
 	body, err := encode(u)
 	if err != nil {
 		return out, err
 	}
-	_, err = e.c.do(ctx, request{method: "PUT", path: "/event-types/" + url.PathEscape(name), body: body, repeat: true}, &out)
+	_, err = e.c.do(ctx, request{method: "PUT", path: path, body: body, repeat: true}, &out)
 	return out, err
 }
 
 // Delete deletes an event type that was made by [EventTypes.Put].
 func (e *EventTypes) Delete(ctx context.Context, name string) error {
-	tries, err := e.c.do(ctx, request{method: "DELETE", path: "/event-types/" + url.PathEscape(name), repeat: true}, nil)
-	if refused, ok := errors.AsType[*Error](err); ok && refused.Code == CodeNotFound && tries > 1 {
-		return nil // an earlier try deleted it, and only its answer was lost
-	}
-	return err
+	return remove(ctx, e.c, "/event-types", name)
 }

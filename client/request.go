@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -32,6 +34,8 @@ type request struct {
 	repeat bool   // sent twice it does what it does once
 
 	idempotencyKey string // "" for none
+
+	answeredAs *string // where the answer's request ID goes; nil: nowhere
 }
 
 // envelope is the form of every answer.
@@ -117,6 +121,9 @@ func (c *Client) once(ctx context.Context, r request, out any) error {
 	if len(text) > maxAnswer {
 		return fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
 	}
+	if r.answeredAs != nil {
+		*r.answeredAs = resp.Header.Get("X-Request-Id")
+	}
 	return unwrap(resp, text, out)
 }
 
@@ -173,8 +180,8 @@ func retryDelay(err error, tries int) (time.Duration, bool) {
 
 // retryAfter reads a Retry-After header: seconds or a date. -1 is none.
 func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil && strings.Trim(value, "0123456789.") == "" {
+		return time.Duration(min(seconds, math.MaxInt32) * float64(time.Second))
 	}
 	if date, err := http.ParseTime(value); err == nil {
 		return max(0, date.Sub(now))

@@ -169,6 +169,19 @@ func TestRetries(t *testing.T) {
 		require.Equal(t, time.Hour, e.RetryAfter)
 		require.Len(t, s.seen(), 1)
 	})
+	for value, want := range map[string]time.Duration{
+		"0": 0, "2.5": 2500 * time.Millisecond, "Thu, 01 Jan 1970 00:00:00 GMT": 0, "-1": -1, "soon": -1, "1e3": -1, "": -1, ".": -1,
+	} {
+		t.Run("Retry-After: "+value, func(t *testing.T) {
+			t.Parallel()
+			a := unavailable()
+			a.header = http.Header{"Retry-After": {value}}
+			_, err := newStub(t, a).client(t, client.WithRetries(0)).EventTypes.List(t.Context())
+			var e *client.Error
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, want, e.RetryAfter)
+		})
+	}
 	t.Run("the wait ends with the context", func(t *testing.T) {
 		t.Parallel()
 		a := unavailable()

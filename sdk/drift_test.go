@@ -156,13 +156,15 @@ func TestNoDriftOfJavaScript(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("javascript/src/models.ts")
 	require.NoError(t, err)
-	declared := regexp.MustCompile(`(?ms)^export interface (\w+)(?:<[^{]*?>)?(?: extends (?:Partial<)?(\w+)>?)? \{\n(.*?)^\}`)
+	declared := regexp.MustCompile(`(?ms)^export interface (\w+)(?:<[^{]*?>)?(?: extends (?:Omit<)?(\w+)(?:, [^>]*>)?)? \{\n(.*?)^\}`)
 	member := regexp.MustCompile(`(?m)^  (\w+)\??:`)
 	names := map[string][]string{}
 	for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
 		own := slices.Clone(names[m[2]])
 		for _, field := range member.FindAllStringSubmatch(m[3], -1) {
-			own = append(own, field[1])
+			if !slices.Contains(own, field[1]) { // left out of what it extends, to be declared otherwise
+				own = append(own, field[1])
+			}
 		}
 		names[m[1]] = own
 	}
@@ -170,6 +172,44 @@ func TestNoDriftOfJavaScript(t *testing.T) {
 	for _, o := range readSurface(t).Objects {
 		if o.JavaScript != "" {
 			require.ElementsMatch(t, document.members(t, o.Schema), names[o.JavaScript], o.JavaScript)
+		}
+	}
+}
+
+// TestNoDriftOfCodes: what the API says when it refuses, the SDKs name.
+func TestNoDriftOfCodes(t *testing.T) {
+	t.Parallel()
+	read := func(path string) string {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return string(text)
+	}
+	page, javaScript, goClient := read("../docs/api.md"), read("javascript/src/errors.ts"), read("../client/error.go")
+	codes := regexp.MustCompile("(?m)^\\| [45]\\d\\d \\| `(\\w+)` \\|").FindAllStringSubmatch(page, -1)
+	require.Greater(t, len(codes), 10)
+	for _, code := range codes {
+		require.Contains(t, javaScript, "| '"+code[1]+"'")
+		require.Contains(t, goClient, `Code = "`+code[1]+`"`)
+	}
+}
+
+// TestNoDriftOfLists: each list of the Go client that has pages has an iterator over all of them.
+func TestNoDriftOfLists(t *testing.T) {
+	t.Parallel()
+	iterators := map[string]string{"List": "All", "Search": "SearchAll", "Deliveries": ""} // Webhooks.Deliveries is Deliveries.List
+	c := reflect.TypeFor[client.Client]()
+	for i := range c.NumField() {
+		owner := c.Field(i).Type
+		for j := range owner.NumMethod() {
+			m := owner.Method(j)
+			if m.Type.NumOut() != 2 || !strings.HasPrefix(m.Type.Out(0).Name(), "Page[") {
+				continue
+			}
+			require.Contains(t, iterators, m.Name)
+			if all := iterators[m.Name]; all != "" {
+				_, has := owner.MethodByName(all)
+				require.True(t, has, "%s has no %s", owner, all)
+			}
 		}
 	}
 }

@@ -20,12 +20,14 @@ func goHabits(t *testing.T, c *client.Client) {
 	webhook, err := c.Webhooks.Register(t.Context(), client.NewWebhook{
 		URL: "http://127.0.0.1:9/", Events: []string{"*"}, Description: "Production", Headers: map[string]string{"X-Environment": "production"},
 		RateLimit: 50, MaxInFlight: 4, Retry: retry, Timeout: timeout, Metadata: map[string]string{"team": "video"},
+		Filter: "data.size > 1", Ordered: true, Signing: client.SigningEd25519, Auth: &client.Auth{Type: "bearer", Token: "hunter2"},
 	})
 	require.NoError(t, err)
 	there := func(w client.Webhook) (fields []string) {
 		for name, is := range map[string]bool{
 			"description": w.Description != "", "headers": len(w.HeaderNames) > 0, "rateLimit": w.RateLimit != 0, "maxInFlight": w.MaxInFlight != 0,
 			"retry": len(w.Retry) > 0, "timeout": w.Timeout != 0, "metadata": len(w.Metadata) > 0,
+			"filter": w.Filter != "", "ordered": w.Ordered, "signing": w.Signing != "", "auth": w.Auth != nil,
 		} {
 			if is {
 				fields = append(fields, name)
@@ -33,16 +35,25 @@ func goHabits(t *testing.T, c *client.Client) {
 		}
 		return fields
 	}
-	require.Len(t, there(webhook), 7)
+	require.Len(t, there(webhook), 11)
 	left, err := c.Webhooks.Update(t.Context(), webhook.ID, client.WebhookUpdate{})
 	require.NoError(t, err)
-	require.Len(t, there(left), 7)
+	require.Len(t, there(left), 11)
 	cleared, err := c.Webhooks.Update(t.Context(), webhook.ID, client.WebhookUpdate{
 		Description: new(string), Headers: map[string]string{}, RateLimit: new(int), MaxInFlight: new(int),
 		Retry: []client.Duration{}, Timeout: new(client.Duration), Metadata: map[string]string{},
+		Filter: new(string), Ordered: new(bool), Signing: new(client.Signing), Auth: &client.Auth{},
 	})
 	require.NoError(t, err)
 	require.Empty(t, there(cleared))
+	account, err := c.Accounts.Update(t.Context(), client.AccountUpdate{
+		Name: new("Shop"), NotifyEmail: []string{"a@example.com"}, NotifyURL: new("http://127.0.0.1:9/"), NotifySecret: new("your_webhook_secret"),
+	})
+	require.NoError(t, err)
+	require.Equal(t, []any{"Shop", 1, "http://127.0.0.1:9/"}, []any{account.Name, len(account.NotifyEmail), account.NotifyURL})
+	account, err = c.Accounts.Update(t.Context(), client.AccountUpdate{Name: new(string), NotifyEmail: []string{}, NotifyURL: new(string)})
+	require.NoError(t, err)
+	require.Equal(t, []any{"", 0, ""}, []any{account.Name, len(account.NotifyEmail), account.NotifyURL})
 
 	_, err = c.Events.Publish(t.Context(), client.Event{Type: "video.deleted", Data: map[string]any{"size": math.NaN()}})
 	require.Error(t, err, "JSON has no NaN")

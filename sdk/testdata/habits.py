@@ -7,7 +7,8 @@ from videocloud import AsyncVideoCloud, VideoCloud
 
 GIVEN = {
     'description': 'Production', 'headers': {'X-Environment': 'production'}, 'rate_limit': 50, 'max_in_flight': 4,
-    'retry': ['0s', '5m'], 'timeout': '5s', 'metadata': {'team': 'video'},
+    'retry': ['0s', '5m'], 'timeout': '5s', 'metadata': {'team': 'video'}, 'filter': 'data.size > 1', 'ordered': True, 'signing': 'ed25519',
+    'auth': {'type': 'bearer', 'token': 'hunter2'},
 }  # fmt: skip
 
 
@@ -29,6 +30,10 @@ with VideoCloud() as client:
     assert there(webhook) == set(GIVEN), webhook
     assert there(client.webhooks.update(webhook.id)) == set(GIVEN)
     assert there(client.webhooks.update(webhook.id, **dict.fromkeys(GIVEN))) == set()
+    account = client.accounts.update(name='Shop', notify_email=['a@example.com'], notify_url='http://127.0.0.1:9/', notify_secret='your_webhook_secret')
+    assert account.name and account.notify_email and account.notify_url, account
+    account = client.accounts.update(name=None, notify_email=None, notify_url=None)
+    assert not (account.name or account.notify_email or account.notify_url), account
     refused(lambda: client.webhooks.replay(webhook.id, since=datetime.now()))
     refused(lambda: client.webhooks.replay(webhook.id, since=datetime.utcnow()))
     refused(lambda: client.events.publish('video.deleted', {}, timestamp=datetime(2024, 3, 31)))

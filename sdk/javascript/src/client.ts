@@ -79,12 +79,12 @@ export class EventTypes {
 
   /** Makes an event type, or changes the fields given of one; null takes one away. By a key of every account. */
   put(name: string, input: EventTypeInput, options: CallOptions = {}): Promise<EventTypeInfo> {
-    return this.#transport.send({ ...options, method: 'PUT', path: `/event-types/${encodeURIComponent(name)}`, body: input });
+    return this.#transport.send({ ...options, method: 'PUT', path: pathWith('/event-types', name), body: input });
   }
 
   /** Deletes an event type that was made by `put`. */
   delete(name: string, options: CallOptions = {}): Promise<void> {
-    return remove(this.#transport, `/event-types/${encodeURIComponent(name)}`, options);
+    return remove(this.#transport, pathWith('/event-types', name), options);
   }
 
   /** Lists the event types that can be subscribed to. */

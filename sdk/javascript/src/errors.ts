@@ -12,7 +12,9 @@ export type ErrorCode =
   | 'unknown_field'
   | 'unknown_event_type'
   | 'unsafe_url'
+  | 'invalid_data'
   | 'limit_reached'
+  | 'loop'
   | 'unavailable'
   /** No answer: the connection failed. `status` is 0. */
   | 'connection_error'

@@ -2,13 +2,13 @@ import { newEventId } from './ids.js';
 import { remove } from './keys.js';
 import type { EventInput, EventRecord, EventSummary, PublishedEvent, PublishResult } from './models.js';
 import { List, type Page, type PageOptions } from './pages.js';
-import { pathWith, timestamp, type CallOptions, type Transport } from './transport.js';
+import { pathWith, timestamp, type CallOptions, type Transport, type Tries } from './transport.js';
 
 /** Which events. */
 export interface EventListOptions extends PageOptions, CallOptions {
-  event?: string;
-  since?: string | Date;
-  until?: string | Date;
+  event?: string | undefined;
+  since?: string | Date | undefined;
+  until?: string | Date | undefined;
 }
 
 /** Publishing. */
@@ -31,8 +31,9 @@ export class Events {
   ): Promise<PublishResult[]> {
     const body = { events: (events as readonly EventInput[]).map(wire) };
     const path = '/events/batch';
-    const { items } = await this.#transport.send<{ items: PublishResult[] }>({ ...options, method: 'POST', path, body, repeatable: true });
-    return items;
+    const tries: Tries = { count: 0 };
+    const { items } = await this.#transport.send<{ items: PublishResult[] }>({ ...options, method: 'POST', path, body, repeatable: true }, tries);
+    return items.map((item) => (item.error ? { error: { ...item.error, requestId: tries.requestId } } : item));
   }
 
   /** Lists the account's events, newest first, without their payloads. */

@@ -1,7 +1,7 @@
 import type { ApiKey, ApiKeyInput, CreatedApiKey, PortalLink, PortalLinkInput } from './models.js';
 import { List, type Page, type PageOptions } from './pages.js';
 import { VideoCloudError } from './errors.js';
-import { pathWith, type CallOptions, type Transport } from './transport.js';
+import { pathWith, type CallOptions, type Transport, type Tries } from './transport.js';
 
 /** API keys that are made at run time. */
 export class ApiKeys {
@@ -47,7 +47,7 @@ export class PortalLinks {
 
 /** Deletes something; that it is gone already is no error where an earlier try may have done it. */
 export async function remove(transport: Transport, path: string, options: CallOptions): Promise<void> {
-  const tries = { count: 0 };
+  const tries: Tries = { count: 0 };
   try {
     await transport.send({ ...options, method: 'DELETE', path }, tries);
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { ErrorCode } from './errors.js';
 import type { EventData, EventType, JsonObject, Subscription } from './payloads.js';
 
 /** Only its owner ends `paused` and `disabled`. */
@@ -46,7 +47,7 @@ export type WebhookAuth =
   | { type: 'basic'; username: string; password: string }
   | { type: 'bearer'; token: string }
   /** Client credentials; `scope` are names separated by spaces. */
-  | { type: 'oauth2'; tokenUrl: string; clientId: string; clientSecret: string; scope?: string }
+  | { type: 'oauth2'; tokenUrl: string; clientId: string; clientSecret: string; scope?: string | undefined }
   /** A client certificate and its unencrypted key, in PEM. */
   | { type: 'mtls'; certificate: string; key: string };
 
@@ -97,7 +98,9 @@ export interface WebhookInput {
 }
 
 /** What changes a webhook: fields that are not given stay, `null` clears those that a webhook need not have. */
-export interface WebhookUpdate extends Partial<WebhookInput> {
+export interface WebhookUpdate extends Omit<WebhookInput, 'url' | 'events'> {
+  url?: string | undefined;
+  events?: readonly Subscription[] | undefined;
   /** `true` makes another key pair, with `signing: 'ed25519'`. */
   rotateKey?: boolean | undefined;
   /** With a new `secret`, `rotateKey` or another `signing`: how long what signed before still does too, in `webhook-signature`. Such as `24h`. */
@@ -150,7 +153,7 @@ export interface PublishedEvent {
 
 /** One event of a batch that was refused. */
 export interface PublishFailure {
-  error: { code: string; message: string; field?: string };
+  error: { code: ErrorCode; message: string; field?: string; /** That of the batch. */ requestId?: string | undefined };
 }
 
 /** One answer of a batch, in the order of its events. */
@@ -276,11 +279,11 @@ export interface EventTypeInfo {
 
 /** The fields of an event type to change; null takes one away. */
 export interface EventTypeInput {
-  description?: string | null;
-  group?: string | null;
+  description?: string | null | undefined;
+  group?: string | null | undefined;
   /** JSON Schema (2020-12). */
-  schema?: JsonObject | null;
-  example?: JsonObject | null;
+  schema?: object | null | undefined;
+  example?: object | null | undefined;
 }
 
 /** What a key may do. `portal` is that of portal links only. */
@@ -362,7 +365,7 @@ export interface ChangedAccount extends Account {
 export interface AccountInput {
   name?: string | null | undefined;
   /** Five at most; those that were confirmed stay so. */
-  notifyEmail?: string[] | null | undefined;
+  notifyEmail?: readonly string[] | null | undefined;
   notifyUrl?: string | null | undefined;
   /** 16 to 256 bytes. Default: one is made where there is none. */
   notifySecret?: string | undefined;

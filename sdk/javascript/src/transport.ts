@@ -35,6 +35,12 @@ export interface ApiRequest extends CallOptions {
   idempotencyKey?: string | undefined;
 }
 
+/** How a call went. */
+export interface Tries {
+  count: number;
+  requestId?: string | undefined;
+}
+
 const defaultBaseUrl = 'https://api.videocloud.com';
 const firstDelayMs = 250;
 const longestDelayMs = 8_000;
@@ -67,6 +73,9 @@ export class Transport {
     if (!isBaseUrl(baseUrl)) {
       throw new TypeError('baseUrl: write https://host in ASCII, with a path if need be, and without user, query or fragment');
     }
+    for (const [name, value, least] of [['timeoutMs', options.timeoutMs ?? 1, 1], ['maxRetries', options.maxRetries ?? 0, 0]] as const) {
+      if (typeof value !== 'number' || !(value >= least)) throw new TypeError(`${name}: use a number from ${least} on`);
+    }
     this.#baseUrl = baseUrl.replace(/\/+$/, '');
     this.#account = options.account;
     this.#timeoutMs = options.timeoutMs ?? 30_000;
@@ -74,8 +83,8 @@ export class Transport {
     this.#fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
   }
 
-  /** Sends a request and returns the answer's `data`. `tries` tells the caller how many requests that took. */
-  async send<T>(request: ApiRequest, tries: { count: number } = { count: 0 }): Promise<T> {
+  /** Sends a request and returns the answer's `data`. `tries` tells the caller how many requests that took, and the last one's ID. */
+  async send<T>(request: ApiRequest, tries: Tries = { count: 0 }): Promise<T> {
     const repeatable = request.repeatable ?? request.method !== 'POST';
     if (request.idempotencyKey !== undefined && !/^[A-Za-z0-9_-]{1,128}$/.test(request.idempotencyKey)) {
       throw new TypeError('idempotencyKey: use 1 to 128 letters, digits, dashes and underscores');
@@ -86,7 +95,7 @@ export class Transport {
       request.signal?.throwIfAborted();
       tries.count++;
       try {
-        return await this.#once<T>(request, body);
+        return await this.#once<T>(request, body, tries);
       } catch (error) {
         if (!repeatable || tries.count > this.#maxRetries || !isTransient(error)) throw error;
         const delay = retryDelayMs(tries.count, error.retryAfterSeconds);
@@ -96,7 +105,7 @@ export class Transport {
     }
   }
 
-  async #once<T>(request: ApiRequest, body: string | undefined): Promise<T> {
+  async #once<T>(request: ApiRequest, body: string | undefined, tries: Tries): Promise<T> {
     const abort = new AbortController();
     const forward = () => abort.abort(request.signal?.reason);
     request.signal?.addEventListener('abort', forward, { once: true });
@@ -114,7 +123,9 @@ export class Transport {
         signal: abort.signal,
         ...(body === undefined ? {} : { body }),
       });
-      return unwrap<T>(response, await response.text());
+      const text = await response.text();
+      tries.requestId = response.headers.get('X-Request-Id') ?? undefined;
+      return unwrap<T>(response, text);
     } catch (error) {
       if (error instanceof VideoCloudError) throw error;
       request.signal?.throwIfAborted();
@@ -158,11 +169,18 @@ function isBaseUrl(text: unknown): text is string {
   }
 }
 
-/** JSON, or an error where JSON would say something else: it writes NaN and Infinity as null, and has no BigInt. */
+/**
+ * JSON, or an error where JSON would say something else: it writes NaN and Infinity as null, has no BigInt, and makes {} of a Map, a
+ * Set, Headers and whatever else is to be iterated over, and of a promise that nobody awaited.
+ */
 function encode(body: unknown): string {
   return JSON.stringify(body, (name, value: unknown) => {
     if (typeof value === 'bigint') throw new TypeError(`${name}: JSON has no BigInt; write it as a string`);
     if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`${name}: JSON has no ${value}`);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof String)) {
+      if (Symbol.iterator in value) throw new TypeError(`${name}: JSON has no ${value.constructor?.name ?? 'iterator'}; make it a plain object or an array`);
+      if ('then' in value && typeof value.then === 'function') throw new TypeError(`${name}: a promise; await it`);
+    }
     return value;
   });
 }
@@ -212,8 +230,9 @@ function isTransient(error: unknown): error is VideoCloudError {
 
 function retryAfter(value: string | null): number | undefined {
   if (value === null) return undefined;
-  if (/^\d+$/.test(value)) return Number(value);
-  const date = Date.parse(value);
+  if (/^\d+(\.\d+)?$/.test(value)) return Number(value);
+  // Date.parse alone takes nearly anything for a date, long ago.
+  const date = value.endsWith(' GMT') ? Date.parse(value) : NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, (date - Date.now()) / 1000);
 }
 

@@ -53,7 +53,7 @@ export class Webhooks {
   }
 
   /** Sends a `webhook.test` event, or the example of the type that `options.event` names, to this webhook only. */
-  test(id: string, options: CallOptions & { event?: string } = {}): Promise<PublishedEvent> {
+  test(id: string, options: CallOptions & { event?: string | undefined } = {}): Promise<PublishedEvent> {
     const { event, ...call } = options;
     const body = event === undefined ? undefined : { event };
     return this.#transport.send({ ...call, method: 'POST', path: pathWith('/webhooks', id, '/test'), body });

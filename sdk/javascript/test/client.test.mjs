@@ -8,6 +8,8 @@ const webhook = {
 };
 const published = { id: 'evt_1', event: 'video.deleted', timestamp: '2024-03-31T12:00:00Z', deliveries: [], duplicate: false };
 const since = '2024-03-31T12:00:00.000Z';
+/** The only POSTs that do nothing twice, and the only other that would: the update of the cases has an overlap. */
+const [repeatedPosts, onceOthers] = [['events.publish', 'events.publishBatch', 'webhooks.testFilter'], ['webhooks.update']];
 
 describe('every call', () => {
   const cases = {
@@ -68,6 +70,13 @@ describe('every call', () => {
       assert.equal(request.headers['content-type'], body ? 'application/json' : undefined);
       assert.match(request.headers['user-agent'], /^videocloud-js\//);
     });
+
+    const repeated = method === 'POST' ? repeatedPosts.includes(name) : !onceOthers.includes(name);
+    test(`${name} is ${repeated ? '' : 'not '}repeated`, async (t) => {
+      const api = await stub(t, unavailable, ok({ items: [] }));
+      const result = await Promise.resolve(call(api.client())).then(() => 'done', (error) => error.code);
+      assert.deepEqual([result, api.requests.length], repeated ? ['done', 2] : ['unavailable', 1]);
+    });
   }
 
   test('the operations listed for all SDKs are these', async () => {
@@ -89,10 +98,10 @@ describe('answers', () => {
 
   test('a batch keeps its order, errors included', async (t) => {
     const failure = { error: { code: 'invalid_field', message: 'data must be an object', field: 'data' } };
-    const api = await stub(t, ok({ items: [published, failure] }, 202));
+    const api = await stub(t, { ...ok({ items: [published, failure] }, 202), headers: { 'X-Request-Id': 'req_1' } });
     const [first, second] = await api.client().events.publishBatch([{ event: 'video.deleted', data: {} }, { event: 'video.deleted', data: {} }]);
     assert.equal(first.id, 'evt_1');
-    assert.equal(second.error.code, 'invalid_field');
+    assert.deepEqual(second.error, { ...failure.error, requestId: 'req_1' });
     const ids = api.requests[0].body.events.map((e) => e.id);
     assert.equal(new Set(ids).size, 2);
   });
@@ -166,7 +175,16 @@ describe('errors', () => {
       assert.throws(() => new VideoCloud({ apiKey: 'k', baseUrl }), (e) => e instanceof TypeError && /^baseUrl/.test(e.message) && !e.message.includes('hunter2'));
     }
     const api = await stub(t, ok({}));
-    for (const id of ['', '..', '.', undefined]) await assert.rejects(async () => api.client().webhooks.delete(id), TypeError);
+    for (const id of ['', '..', '.', undefined]) {
+      await assert.rejects(async () => api.client().webhooks.delete(id), TypeError);
+      await assert.rejects(async () => api.client().eventTypes.put(id, {}), TypeError);
+      await assert.rejects(async () => api.client().eventTypes.delete(id), TypeError);
+    }
+    // NaN is less than nothing: a client with it would never have enough.
+    for (const number of [NaN, -1, '3']) {
+      assert.throws(() => api.client({ maxRetries: number }), /maxRetries/);
+      assert.throws(() => api.client({ timeoutMs: number }), /timeoutMs/);
+    }
     await api.client().webhooks.get('a/../b?c');
     assert.deepEqual(api.requests.map((r) => r.url), ['/webhooks/a%2F..%2Fb%3Fc']);
   });
@@ -248,6 +266,13 @@ describe('retries', () => {
     assert.equal(api.requests.length, 3);
   });
 
+  for (const [value, seconds] of [['0', 0], ['2.5', 2.5], ['Thu, 01 Jan 1970 00:00:00 GMT', 0], ['-1', undefined], ['soon 1', undefined], ['1e3', undefined], ['', undefined]]) {
+    test(`Retry-After: ${value}`, async (t) => {
+      const api = await stub(t, refused(503, { code: 'unavailable', message: '' }, { 'Retry-After': value }));
+      await assert.rejects(api.client({ maxRetries: 0 }).webhooks.get('whk_1'), (e) => e.retryAfterSeconds === seconds);
+    });
+  }
+
   test('do not wait for a server that asks for an hour', async (t) => {
     const api = await stub(t, refused(503, { code: 'unavailable', message: '' }, { 'Retry-After': '3600' }));
     await assert.rejects(api.client().webhooks.get('whk_1'), { retryAfterSeconds: 3600 });
@@ -307,11 +332,19 @@ test('what JSON would change is refused, and nothing is sent', async (t) => {
   const api = await stub(t, ok({}));
   for (const [what, data] of Object.entries({
     BigInt: { size: 10n }, NaN: { size: NaN }, Infinity: { deep: [{ size: -Infinity }] }, 'no object': 'paid', null: null, list: [1],
+    Map: new Map([['a', 1]]), 'a Set inside': { tags: new Set(['a']) }, Headers: { deep: [new Headers({ a: 'b' })] }, bytes: { image: new Uint8Array(2) },
+    'a promise': Promise.resolve({}), 'a promise inside': { size: Promise.resolve(1) },
   })) {
     await assert.rejects(api.client().events.publish({ event: 'order.paid', data }), TypeError, what);
     await assert.rejects(api.client().events.publishBatch([{ event: 'order.paid', data }]), TypeError, what);
   }
   assert.equal(api.requests.length, 0);
+  class Order {
+    total = 3;
+    at = new Date(0);
+  }
+  await api.client().events.publish({ event: 'order.paid', data: { order: new Order(), name: new String('a'), bytes: Buffer.from('a') } });
+  assert.deepEqual(api.requests[0].body.data, { order: { total: 3, at: '1970-01-01T00:00:00.000Z' }, name: 'a', bytes: { type: 'Buffer', data: [97] } });
 });
 
 test('null clears, undefined leaves', async (t) => {

@@ -1,3 +1,4 @@
+import inspect
 import json
 import os
 import re
@@ -158,11 +159,11 @@ class Answers(unittest.TestCase):
 
     def test_a_batch_keeps_its_order_errors_included(self):
         failure = {'error': {'code': 'invalid_field', 'message': 'data must be an object', 'field': 'data'}}
-        api = Stub(self, ok({'items': [PUBLISHED, failure]}))
+        api = Stub(self, {**ok({'items': [PUBLISHED, failure]}), 'headers': {'X-Request-Id': 'req_1'}})
         first, second = api.client().events.publish_batch([{'event': 'video.deleted', 'data': {}}] * 2)
         self.assertIsInstance(first, PublishedEvent)
         self.assertIsInstance(second, VideoCloudError)
-        self.assertEqual((second.code, second.field), ('invalid_field', 'data'))
+        self.assertEqual((second.code, second.field, second.request_id), ('invalid_field', 'data', 'req_1'))
         ids = {e['id'] for e in api.requests[0].body['events']}
         self.assertEqual(len(ids), 2)
 
@@ -223,12 +224,14 @@ class Errors(unittest.TestCase):
 
     def test_wrong_settings_and_missing_ids_are_told_before_anything_is_sent(self):
         api = Stub(self, ok(WEBHOOK))
-        for options in ({'api_key': ''}, {'api_key': 'a\nb'}, {'base_url': 'localhost:8080'}, {'base_url': 'ftp://a'}, {'base_url': 'http://'}):
+        for options in ({'api_key': ''}, {'api_key': 'a\nb'}, {'base_url': 'localhost:8080'}, {'base_url': 'ftp://a'}, {'base_url': 'http://'},
+                        {'max_retries': -1}, {'max_retries': float('nan')}, {'timeout': 0}, {'timeout': float('nan')}):  # fmt: skip
             with self.subTest(options), self.assertRaises(ValueError):
                 api.client(**options)
         for id in ('', '.', '..', None):
-            with self.subTest(id), self.assertRaises(ValueError):
-                api.client().webhooks.delete(id)
+            for call in (api.client().webhooks.delete, api.client().event_types.put, api.client().event_types.delete):
+                with self.subTest(id), self.assertRaises(ValueError):
+                    call(id)
         with self.assertRaises(TypeError):
             api.client().webhooks.register('https://a', 'video.uploaded')
         api.client().webhooks.get('a/../b?c')
@@ -355,11 +358,46 @@ class Settings(unittest.TestCase):
         self.assertNotIn(b'Bearer', said)
 
 
+def methods(client):
+    for owner in (name for name in dir(client) if not name.startswith('_')):
+        for name in (name for name in dir(getattr(client, owner)) if not name.startswith('_')):
+            if owner != 'close':
+                yield owner, name, getattr(getattr(client, owner), name)
+
+
+class Durations(unittest.TestCase):
+    def test_a_timedelta_is_sent_as_it_is(self):
+        api = Stub(self, ok(WEBHOOK))
+        client = api.client()
+        client.webhooks.update('whk_1', retry=[timedelta(), timedelta(milliseconds=1500), timedelta(days=2)], timeout=timedelta(microseconds=1), secret_overlap=timedelta(hours=1))
+        self.assertEqual(api.requests[-1].body, {'retry': ['0s', '1.5s', '172800s'], 'timeout': '0.000001s', 'secretOverlap': '3600s'})
+
+
+class RetryAfter(unittest.TestCase):
+    def test_is_seconds_or_a_date_and_nothing_else(self):
+        for value, seconds in {'0': 0, '2.5': 2.5, 'Thu, 01 Jan 1970 00:00:00 GMT': 0, '-1': None, 'soon': None, '1e3': None, '': None}.items():
+            with self.subTest(value), self.assertRaises(VideoCloudError) as caught:
+                Stub(self, refused(503, 'unavailable', Retry_After=value)).client(max_retries=0).webhooks.get('whk_1')
+            self.assertEqual(caught.exception.retry_after, seconds, value)
+
+
 class Refused(unittest.TestCase):
     def test_a_time_without_a_zone_is_refused_everywhere(self):
         api = Stub(self)
         client, naive = api.client(), datetime(2024, 3, 31, 12)
+        self.assertEqual(
+            {f'{owner}.{name}' for owner, name, _ in methods(client) if {'since', 'until', 'timestamp'} & set(inspect.signature(getattr(getattr(client, owner), name)).parameters)},
+            {'webhooks.replay', 'webhooks.retry_failed', 'webhooks.deliveries', 'deliveries.list', 'deliveries.search', 'events.publish', 'events.list'},
+            'those that take a time: each has its line below',
+        )
         for call in (
+            lambda: client.events.list(since=naive),
+            lambda: client.events.list(until=naive),
+            lambda: client.deliveries.search(since=naive),
+            lambda: client.deliveries.search(until=naive),
+            lambda: client.deliveries.list('whk_1', until=naive),
+            lambda: client.webhooks.deliveries('whk_1', until=naive),
+            lambda: client.webhooks.retry_failed('whk_1', until=naive),
             lambda: client.webhooks.replay('whk_1', since=naive),
             lambda: client.webhooks.replay('whk_1', since=NOON, until=naive),
             lambda: client.webhooks.retry_failed('whk_1', since=naive),

@@ -1,5 +1,10 @@
 // Compiled, never run: what the types must and must not accept.
-import { VideoCloud, VideoCloudError, verify, type WebhookEvent } from '@videocloud/sdk';
+import {
+  VideoCloud, VideoCloudError, verify,
+  type AccountInput, type ApiKeyInput, type CallOptions, type DeliveryListOptions, type DeliverySearch, type EventInput, type EventListOptions, type EventTypeInput,
+  type PageOptions, type PortalLinkInput, type ReplayInput, type RetryInput, type StatsOptions, type VerifyOptions, type VideoCloudOptions, type WebhookEvent,
+  type WebhookInput, type WebhookUpdate,
+} from '@videocloud/sdk';
 
 const client = new VideoCloud({ apiKey: 'your_api_key', baseUrl: 'http://localhost:8080' });
 
@@ -71,4 +76,22 @@ export async function calls(body: Uint8Array, headers: Headers): Promise<void> {
     if (error instanceof VideoCloudError && error.code === 'not_found') return;
     throw error;
   });
+}
+
+/** What need not be given may be undefined too, or callers with `exactOptionalPropertyTypes` would have to take objects apart. */
+type Undefined<T> = { [K in keyof T]: {} extends Pick<T, K> ? undefined : T[K] };
+
+export function optional(
+  webhook: Undefined<WebhookInput>, update: Undefined<WebhookUpdate>, event: Undefined<EventInput>, type: Undefined<EventTypeInput>, key: Undefined<ApiKeyInput>,
+  link: Undefined<PortalLinkInput>, account: Undefined<AccountInput>, retry: Undefined<RetryInput>, replay: Undefined<ReplayInput>, page: Undefined<PageOptions>,
+  events: Undefined<EventListOptions>, deliveries: Undefined<DeliveryListOptions>, search: Undefined<DeliverySearch>, stats: Undefined<StatsOptions>,
+  settings: Undefined<VideoCloudOptions>, call: Undefined<CallOptions>, verifying: Undefined<VerifyOptions>,
+): unknown {
+  const all: [
+    WebhookInput, WebhookUpdate, EventInput, EventTypeInput, ApiKeyInput, PortalLinkInput, AccountInput, RetryInput, ReplayInput, PageOptions, EventListOptions,
+    DeliveryListOptions, DeliverySearch, StatsOptions, VideoCloudOptions, CallOptions, VerifyOptions,
+  ] = [webhook, update, event, type, key, link, account, retry, replay, page, events, deliveries, search, stats, settings, call, verifying];
+  // @ts-expect-error of a webhook the address has to be given
+  const none: WebhookInput = { url: undefined, events: ['*'] };
+  return [all, none, client.webhooks.test('whk_1', { event: undefined })];
 }

@@ -31,6 +31,7 @@ from ._models import (
     Role,
     Stats,
     StatsBucket,
+    StatsWindow,
     Webhook,
     WebhookStatus,
 )
@@ -64,6 +65,7 @@ __all__ = [
     'Role',
     'Stats',
     'StatsBucket',
+    'StatsWindow',
     'VideoCloud',
     'VideoCloudError',
     'Webhook',

@@ -5,16 +5,15 @@ import ssl
 import time
 from datetime import datetime
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
-from urllib.parse import quote
 
 from ._accounts import Accounts
 from ._connections import HTTP
 from ._errors import VideoCloudError
-from ._keys import ApiKeys, PortalLinks, remove
+from ._keys import UNSET, ApiKeys, PortalLinks, Unset, changed, remove
 from ._models import Delivery, DeliveryState, EventRecord, EventSummary, EventType, PublishedEvent, Replay, build, format_time, items
 from ._pages import Page
 from ._stats import StatsApi
-from ._transport import Transport, path_with
+from ._transport import Transport, Tries, path_with
 from ._webhooks import Webhooks, list_deliveries
 
 
@@ -91,8 +90,9 @@ class Events:
         The answers are in the events' order, each an event or an error (not raised).
         """
         body = {'events': [_event(**e) for e in events]}
-        data = self._transport.send('POST', '/events/batch', body=body, repeatable=True)
-        return [_result(raw) for raw in items(data)]
+        tries = Tries()
+        data = self._transport.send('POST', '/events/batch', body=body, repeatable=True, tries=tries)
+        return [_result(raw, tries) for raw in items(data)]
 
     def list(
         self,
@@ -207,16 +207,25 @@ class EventTypes:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def put(self, name: str, **fields: Any) -> EventType:
+    def put(
+        self,
+        name: str,
+        *,
+        description: Union[str, None, Unset] = UNSET,
+        group: Union[str, None, Unset] = UNSET,
+        schema: Union[Mapping[str, Any], None, Unset] = UNSET,
+        example: Union[Mapping[str, Any], None, Unset] = UNSET,
+    ) -> EventType:
         """Makes an event type, or changes the fields given of one; None takes one away. By a key of every account.
 
-        :param fields: description, group, schema (JSON Schema, 2020-12) and example
+        :param schema: JSON Schema (2020-12)
         """
-        return build(EventType, self._transport.send('PUT', f'/event-types/{quote(name, safe="")}', body=fields))
+        body = changed(description=description, group=group, schema=schema, example=example)
+        return build(EventType, self._transport.send('PUT', path_with('/event-types', name), body=body))
 
     def delete(self, name: str) -> None:
         """Deletes an event type that was made by :meth:`put`."""
-        remove(self._transport, f'/event-types/{quote(name, safe="")}')
+        remove(self._transport, path_with('/event-types', name))
 
     def list(self) -> List[EventType]:
         """Lists the event types that can be subscribed to."""
@@ -235,11 +244,11 @@ def _event(
     return body
 
 
-def _result(raw: Mapping[str, Any]) -> Union[PublishedEvent, VideoCloudError]:
+def _result(raw: Mapping[str, Any], tries: Tries) -> Union[PublishedEvent, VideoCloudError]:
     error = raw.get('error')
     if error is None:
         return build(PublishedEvent, raw)
-    return VideoCloudError(error.get('message', ''), code=error.get('code', ''), field=error.get('field'))
+    return VideoCloudError(error.get('message', ''), code=error.get('code', ''), field=error.get('field'), request_id=tries.request_id)
 
 
 def _new_event_id() -> str:

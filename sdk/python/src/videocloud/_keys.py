@@ -92,7 +92,7 @@ def changed(**fields: Any) -> Dict[str, Any]:
 def duration(value: Union[str, timedelta, None]) -> Optional[str]:
     """Writes a duration as the API reads it."""
     if isinstance(value, timedelta):
-        return f'{int(value.total_seconds())}s'
+        return f'{value // timedelta(microseconds=1) / 1e6:f}'.rstrip('0').rstrip('.') + 's'
     return value
 
 

@@ -15,6 +15,8 @@ T = TypeVar('T')
 WebhookStatus = Literal['active', 'failed', 'paused', 'disabled']
 DeliveryState = Literal['pending', 'retrying', 'succeeded', 'failed', 'cancelled']
 ReplayState = Literal['running', 'done', 'cancelled', 'dry_run']
+#: A stretch of time up to now.
+StatsWindow = Literal['1h', '24h', '7d']
 #: What a key may do. ``portal`` is that of portal links only.
 Role = Literal['publish', 'read', 'manage', 'portal', 'all']
 
@@ -309,7 +311,7 @@ class StatsBucket:
 class Stats:
     """Attempts by outcome over time, and what waits."""
 
-    window: str
+    window: StatsWindow
     bucket_seconds: int
     #: Attempts in all buckets: ``succeeded`` and ``failed``.
     totals: Dict[str, int]

@@ -13,7 +13,7 @@ import ssl
 import time
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import Any, Dict, Mapping, Optional, cast
+from typing import Any, Dict, Mapping, Optional, Tuple, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from ._connections import HTTP, Connections, Exchange, Given, Stale
@@ -29,9 +29,10 @@ _TRANSIENT = (0, 429, 502, 503, 504)
 
 
 class Tries:
-    """Counts the requests of one call, for the caller."""
+    """How a call went, for the caller: how many requests it took, and the ID of the last one that was answered."""
 
     count = 0
+    request_id: Optional[str] = None
 
 
 class Transport:
@@ -65,6 +66,9 @@ class Transport:
             or any(c in '?#\\' or not '!' <= c <= '~' for c in base_url)
         ):  # fmt: skip
             raise ValueError('base_url: write https://host in ASCII, with a path if need be, and without user, query or fragment')
+        for name, number, least in (('timeout', timeout, 0.001), ('max_retries', max_retries, 0)):
+            if not number >= least:  # nor NaN
+                raise ValueError(f'{name}: use a number from {least} on')
         self._path = parts.path.rstrip('/')
         self._max_retries = max_retries
         self._connections: Exchange
@@ -108,7 +112,9 @@ class Transport:
         while True:
             tries.count += 1
             try:
-                return self._once(method, target, content, repeatable, idempotency_key)
+                answer = self._once(method, target, content, repeatable, idempotency_key)
+                tries.request_id = _lower(answer[1]).get('x-request-id')
+                return _unwrap(*answer)
             except VideoCloudError as error:
                 if not repeatable or tries.count > self._max_retries or error.status not in _TRANSIENT:
                     raise
@@ -117,7 +123,7 @@ class Transport:
                     raise
             time.sleep(delay)
 
-    def _once(self, method: str, target: str, content: Optional[bytes], repeatable: bool, idempotency_key: Optional[str]) -> Any:
+    def _once(self, method: str, target: str, content: Optional[bytes], repeatable: bool, idempotency_key: Optional[str]) -> Tuple[int, Mapping[str, str], bytes]:
         headers = dict(self._headers)
         if idempotency_key is not None:
             headers['Idempotency-Key'] = idempotency_key
@@ -134,7 +140,7 @@ class Transport:
         except (OSError, HTTPException) as error:
             why = str(error) or type(error).__name__
             raise VideoCloudError(f'{method} {target}: {why}', code='connection_error') from error
-        return _unwrap(*answer)
+        return answer
 
 
 def path_with(prefix: str, id: str, suffix: str = '') -> str:
@@ -161,7 +167,7 @@ def _unwrap(status: int, headers: Mapping[str, str], content: bytes) -> Any:
     if 200 <= status < 300 and envelope.get('success') is True:
         return envelope.get('data')
     error: Dict[str, Any] = envelope.get('error') or {}
-    headers = {name.lower(): value for name, value in headers.items()}
+    headers = _lower(headers)
     raise VideoCloudError(
         error.get('message') or f"status {status}, and the answer is not the API's; is base_url right?",
         code=error.get('code') or 'unexpected_response',
@@ -172,10 +178,14 @@ def _unwrap(status: int, headers: Mapping[str, str], content: bytes) -> Any:
     )
 
 
+def _lower(headers: Mapping[str, str]) -> Dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
 def _retry_after(value: Optional[str]) -> Optional[float]:
     if value is None:
         return None
-    if value.isascii() and value.isdigit():
+    if re.fullmatch(r'[0-9]+(\.[0-9]+)?', value):
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Callable, Dict, Literal, Mapping, Optional, Sequence, Union
 
 from ._keys import UNSET, Unset, duration, given, remove
-from ._models import Delivery, DeliveryState, FilterTest, PublishedEvent, Replay, Stats, Webhook, build, camel, format_time, items
+from ._models import Delivery, DeliveryState, FilterTest, PublishedEvent, Replay, Stats, StatsWindow, Webhook, build, camel, format_time, items
 from ._pages import Page
 from ._signature import Payload, verify, verify_signature
 from ._stats import get_stats
@@ -180,7 +180,7 @@ class Webhooks:
         path = path_with('/webhooks', id, '/replay')
         return build(Replay, self._transport.send('POST', path, body=body, repeatable=dry_run))
 
-    def stats(self, id: str, *, window: Optional[str] = None) -> Stats:
+    def stats(self, id: str, *, window: Optional[StatsWindow] = None) -> Stats:
         """Gets a webhook's attempts by outcome over time.
 
         :param window: ``1h``, ``24h`` (unless given) or ``7d``
