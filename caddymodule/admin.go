@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -45,23 +44,24 @@ func (*adminAPI) CaddyModule() caddy.ModuleInfo {
 // Routes implements caddy.AdminRouter.
 func (*adminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
-		{Pattern: "/webhooks/health", Handler: adminHandler{http.MethodGet: answering(health)}},
-		{Pattern: "/webhooks/stats", Handler: adminHandler{http.MethodGet: answering(stats)}},
-		{Pattern: "/webhooks/webhooks", Handler: adminHandler{http.MethodGet: answering(listWebhooks)}},
-		{Pattern: "/webhooks/events", Handler: adminHandler{http.MethodGet: answering(listEvents)}},
-		{Pattern: "/webhooks/keys", Handler: adminHandler{http.MethodGet: answering(listKeys), http.MethodPost: answering(createKey), http.MethodDelete: answering(deleteKey)}},
-		{Pattern: "/webhooks/example", Handler: adminHandler{http.MethodGet: answering(typeExample)}},
+		{Pattern: "/webhooks/health", Handler: adminHandler{http.MethodGet: answering(with(health, "max_due"))}},
+		{Pattern: "/webhooks/stats", Handler: adminHandler{http.MethodGet: answering(statsRead)}},
+		{Pattern: "/webhooks/webhooks", Handler: adminHandler{http.MethodGet: answering(with(ofSender(http.StatusOK, listWebhooks), "account", "status"))}},
+		{Pattern: "/webhooks/events", Handler: adminHandler{http.MethodGet: answering(with(ofSender(http.StatusOK, listEvents), "account", "event", "since", "until", "limit", "cursor"))}},
+		{Pattern: "/webhooks/keys", Handler: adminHandler{http.MethodGet: answering(with(ofSender(http.StatusOK, listKeys), "account", "limit", "cursor")),
+			http.MethodPost: answering(ofSender(http.StatusCreated, createKey)), http.MethodDelete: answering(with(ofSender(http.StatusOK, deleteKey), "id"))}},
+		{Pattern: "/webhooks/example", Handler: adminHandler{http.MethodGet: answering(with(ofSender(http.StatusOK, typeExample), "event"))}},
 		{Pattern: "/webhooks/tail", Handler: adminHandler{http.MethodGet: tail}},
-		{Pattern: "/webhooks/explain", Handler: adminHandler{http.MethodGet: answering(explain)}},
-		{Pattern: "/webhooks/retry", Handler: adminHandler{http.MethodPost: answering(retryDelivery)}},
-		{Pattern: "/webhooks/replays", Handler: adminHandler{http.MethodPost: answering(startReplay), http.MethodGet: answering(findOne((*sender.Sender).Replay))}},
-		{Pattern: "/webhooks/dead", Handler: adminHandler{http.MethodGet: answering(listDead), http.MethodPost: answering(changeDead)}},
-		{Pattern: "/webhooks/show", Handler: adminHandler{http.MethodGet: answering(showEvent)}},
+		{Pattern: "/webhooks/explain", Handler: adminHandler{http.MethodGet: answering(with(explain, "id", "account"))}},
+		{Pattern: "/webhooks/retry", Handler: adminHandler{http.MethodPost: answering(ofSender(http.StatusAccepted, retryDelivery))}},
+		{Pattern: "/webhooks/replays", Handler: adminHandler{http.MethodPost: answering(ofSender(http.StatusAccepted, startReplay)), http.MethodGet: answering(with(ofSender(http.StatusOK, showReplay), "id", "account"))}},
+		{Pattern: "/webhooks/dead", Handler: adminHandler{http.MethodGet: answering(deadRead), http.MethodPost: answering(changeDead)}},
+		{Pattern: "/webhooks/show", Handler: adminHandler{http.MethodGet: answering(showRead)}},
 		{Pattern: "/webhooks/forget", Handler: adminHandler{http.MethodPost: answering(forget)}},
 		{Pattern: "/webhooks/backup", Handler: adminHandler{http.MethodGet: backup}},
-		{Pattern: "/webhooks/restore", Handler: adminHandler{http.MethodPost: answering(restore)}},
-		{Pattern: "/webhooks/notify-test", Handler: adminHandler{http.MethodPost: answering(notifyTest)}},
-		{Pattern: "/webhooks/reencrypt", Handler: adminHandler{http.MethodPost: answering(reencrypt)}},
+		{Pattern: "/webhooks/restore", Handler: adminHandler{http.MethodPost: answering(with(restore, "replace"))}},
+		{Pattern: "/webhooks/notify-test", Handler: adminHandler{http.MethodPost: answering(ofSender(http.StatusOK, notifyTest))}},
+		{Pattern: "/webhooks/reencrypt", Handler: adminHandler{http.MethodPost: answering(ofSender(http.StatusOK, reencrypt))}},
 	}
 }
 
@@ -95,9 +95,9 @@ type adminError struct {
 }
 
 // answering makes a function into a handler that answers with the JSON it returns.
-func answering(f func(r *http.Request, a *App) (status int, answer any, err error)) func(http.ResponseWriter, *http.Request, *App) error {
+func answering(f adminFunc) func(http.ResponseWriter, *http.Request, *App) error {
 	return func(w http.ResponseWriter, r *http.Request, a *App) error {
-		status, v, err := f(r, a)
+		status, v, err := f(&asking{Request: r, app: a})
 		if err != nil {
 			return err
 		}
@@ -149,37 +149,6 @@ func adminStatus(err error) int {
 	default:
 		return http.StatusServiceUnavailable // of the store
 	}
-}
-
-// maxAdminBody bounds what is asked.
-const maxAdminBody = 1 << 20
-
-// question reads the body of a POST.
-func question(r *http.Request, v any) error {
-	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxAdminBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return &badRequest{"reading the question: " + err.Error()}
-	}
-	return nil
-}
-
-// parameters returns the parameters of a query, none of which is unknown or given twice.
-func parameters(r *http.Request, names ...string) (func(string) string, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, &badRequest{"the query can't be read"}
-	}
-	allowed := map[string]bool{}
-	for _, name := range names {
-		allowed[name] = true
-	}
-	for name, values := range query {
-		if !allowed[name] || len(values) > 1 {
-			return nil, &badRequest{"unknown or repeated parameter: " + name}
-		}
-	}
-	return query.Get, nil
 }
 
 // Interface guards

@@ -41,16 +41,12 @@ func (l *lateAnswer) Write(p []byte) (int, error) {
 }
 
 // restore answers POST /webhooks/restore, whose body is a backup.
-func restore(r *http.Request, a *App) (int, any, error) {
-	param, err := parameters(r, "replace")
-	if err != nil {
-		return 0, nil, err
-	}
-	replace := param("replace")
+func restore(q *asking) (int, any, error) {
+	replace := q.query.Get("replace")
 	if replace != "" && replace != "true" {
 		return 0, nil, &badRequest{"replace is true, or left out"}
 	}
-	keys, err := a.store.Restore(r.Context(), r.Body, replace != "")
+	keys, err := q.app.store.Restore(q.Context(), q.Body, replace != "")
 	switch {
 	case errors.Is(err, store.ErrNotEmpty), errors.Is(err, store.ErrNoBackup), errors.Is(err, store.ErrUnreachable),
 		errors.Is(err, store.ErrUnsafe):
@@ -58,6 +54,6 @@ func restore(r *http.Request, a *App) (int, any, error) {
 	case err != nil:
 		return 0, nil, &badRequest{err.Error()}
 	}
-	a.logger.Info("a backup was restored")
+	q.app.logger.Info("a backup was restored")
 	return http.StatusOK, map[string]int{"restored": keys}, nil
 }

@@ -1,9 +1,8 @@
 package caddymodule
 
 import (
-	"net/http"
-
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/sender"
 )
 
 // exampleAnswer is data for a test of an event type, as the text that it was given as: white space and escapes stay.
@@ -13,27 +12,20 @@ type exampleAnswer struct {
 	Made bool `json:"made"`
 }
 
-// typeExample answers GET /webhooks/example?event=.
-func typeExample(r *http.Request, a *App) (int, any, error) {
-	param, err := parameters(r, "event")
+// typeExample answers GET /webhooks/example.
+func typeExample(q *asking, s *sender.Sender) (any, error) {
+	event, err := q.needed("event")
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	s, err := a.operated()
+	types, err := s.EventTypes(q.Context())
 	if err != nil {
-		return 0, nil, err
-	}
-	if param("event") == "" {
-		return 0, nil, &badRequest{"event is missing"}
-	}
-	types, err := s.EventTypes(r.Context())
-	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	for i := range types {
-		if types[i].Name == param("event") && len(types[i].Example) > 0 {
-			return http.StatusOK, exampleAnswer{string(types[i].Example), true}, nil
+		if types[i].Name == event && len(types[i].Example) > 0 {
+			return exampleAnswer{string(types[i].Example), true}, nil
 		}
 	}
-	return http.StatusOK, exampleAnswer{config.Example(param("event")), false}, nil
+	return exampleAnswer{config.Example(event), false}, nil
 }

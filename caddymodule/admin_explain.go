@@ -36,21 +36,17 @@ type gatewayRecord struct {
 	queues bool // it has a queue
 }
 
-// explain answers GET /webhooks/explain?id=&account=.
-func explain(r *http.Request, a *App) (int, any, error) {
-	param, err := parameters(r, "id", "account")
+// explain answers GET /webhooks/explain.
+func explain(q *asking) (int, any, error) {
+	id, err := q.needed("id")
 	if err != nil {
 		return 0, nil, err
 	}
-	id := param("id")
-	if id == "" {
-		return 0, nil, &badRequest{"id is missing"}
-	}
 	x := explanation{EventID: id}
-	if x.Gateways, err = a.atGateways(r.Context(), id); err != nil {
+	if x.Gateways, err = q.app.atGateways(q.Context(), id); err != nil {
 		return 0, nil, err
 	}
-	sent, err := a.explainSent(r, param("account"), id)
+	sent, err := explainSent(q, id)
 	switch {
 	case err == nil:
 		x.Explanation, x.EventID = sent, sent.EventID
@@ -61,18 +57,19 @@ func explain(r *http.Request, a *App) (int, any, error) {
 }
 
 // explainSent asks the sender.
-func (a *App) explainSent(r *http.Request, account, id string) (*sender.Explanation, error) {
-	s, err := a.operated()
+func explainSent(q *asking, id string) (*sender.Explanation, error) {
+	s, err := q.app.operated()
 	if err != nil {
-		if len(a.receivers) > 0 {
+		if len(q.app.receivers) > 0 {
 			err = &notQueued{"the receivers of this Caddy"}
 		}
 		return nil, err
 	}
-	if account, err = accountOf(r, s, account, id); err != nil {
+	account, err := accountOf(q, s, q.query.Get("account"), id)
+	if err != nil {
 		return nil, err
 	}
-	sent, err := s.Explain(r.Context(), account, id)
+	sent, err := s.Explain(q.Context(), account, id)
 	return &sent, err
 }
 

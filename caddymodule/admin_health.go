@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -57,31 +58,28 @@ type workerHealth struct {
 
 // health answers GET /webhooks/health. With ?max_due=10m a delivery that has been due for longer is a problem too: a
 // probe that takes a process out of service should not ask for that, as a backlog is no fault of one process.
-func health(r *http.Request, a *App) (int, any, error) {
-	param, err := parameters(r, "max_due")
-	if err != nil {
-		return 0, nil, err
-	}
+func health(q *asking) (int, any, error) {
 	var maxDue time.Duration
-	if text := param("max_due"); text != "" {
+	if text := q.query.Get("max_due"); text != "" {
+		var err error
 		if maxDue, err = time.ParseDuration(text); err != nil || maxDue <= 0 {
 			return 0, nil, &badRequest{"max_due is a duration above zero, such as 10m"}
 		}
 	}
-	h := a.health(r, maxDue)
+	h := q.app.health(q.Context(), maxDue)
 	if len(h.Problems) > 0 {
 		return http.StatusServiceUnavailable, h, nil
 	}
 	return http.StatusOK, h, nil
 }
 
-func (a *App) health(r *http.Request, maxDue time.Duration) *healthAnswer {
+func (a *App) health(ctx context.Context, maxDue time.Duration) *healthAnswer {
 	h := &healthAnswer{Status: "ok", Version: version.Number, Sender: a.senderMode()}
 	var state sender.Health
 	if a.running != nil {
-		state = a.running.Health(r.Context())
+		state = a.running.Health(ctx)
 	} else {
-		state.Store = a.store.Check(r.Context())
+		state.Store = a.store.Check(ctx)
 	}
 	h.Store = newStoreHealth(a.store.Info())
 	if err := state.Store; err != nil {
@@ -105,8 +103,8 @@ func (a *App) health(r *http.Request, maxDue time.Duration) *healthAnswer {
 			h.Problems = append(h.Problems, "the workers of the queue "+q.name+" have had no answer of the store for a while")
 		}
 	}
-	h.Problems = append(h.Problems, a.forgotten(r.Context())...)
-	h.Problems = append(h.Problems, a.differing(r.Context())...)
+	h.Problems = append(h.Problems, a.forgotten(ctx)...)
+	h.Problems = append(h.Problems, a.differing(ctx)...)
 	if len(h.Problems) > 0 {
 		h.Status = "unavailable"
 	}

@@ -3,9 +3,7 @@ package caddymodule
 import (
 	"cmp"
 	"fmt"
-	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -41,78 +39,51 @@ func keyAnswerOf(k sender.Key, value string) keyAnswer {
 	}
 }
 
-// keyList is a page of keys.
-type keyList struct {
-	Items      []keyAnswer `json:"items"`
-	NextCursor string      `json:"nextCursor,omitempty"`
-}
-
-// listKeys answers GET /webhooks/keys?account=&limit=&cursor=: those of every account where none is named.
-func listKeys(r *http.Request, a *App) (int, any, error) {
-	param, err := parameters(r, "account", "limit", "cursor")
+// listKeys answers GET /webhooks/keys: those of every account where none is named.
+func listKeys(q *asking, s *sender.Sender) (any, error) {
+	limit, err := q.limit()
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	s, err := a.operated()
-	if err != nil {
-		return 0, nil, err
-	}
-	limit := 0
-	if text := param("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil {
-			return 0, nil, &badRequest{"limit is not a number"}
-		}
-	}
-	keys, next, err := s.ListKeys(r.Context(), cmp.Or(param("account"), api.AnyAccount), param("cursor"), limit)
-	answer := keyList{Items: make([]keyAnswer, len(keys)), NextCursor: next}
+	keys, next, err := s.ListKeys(q.Context(), cmp.Or(q.query.Get("account"), api.AnyAccount), q.query.Get("cursor"), limit)
+	list := page[keyAnswer]{make([]keyAnswer, len(keys)), next}
 	for i, k := range keys {
-		answer.Items[i] = keyAnswerOf(k, "")
+		list.Items[i] = keyAnswerOf(k, "")
 	}
-	return http.StatusOK, answer, err
+	return list, err
 }
 
 // createKey answers POST /webhooks/keys. The key is the operator's own, and ends with no other.
-func createKey(r *http.Request, a *App) (int, any, error) {
-	var q struct{ Account, Role, Description, ExpiresIn string }
-	s, err := a.operated()
+func createKey(q *asking, s *sender.Sender) (any, error) {
+	asked, err := question[struct{ Account, Role, Description, ExpiresIn string }](q)
 	if err != nil {
-		return 0, nil, err
-	}
-	if err := question(r, &q); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	in := sender.NewKey{
-		Account: cmp.Or(q.Account, config.DefaultAccount), Role: q.Role, Description: q.Description, By: sender.RootOperator, Root: sender.RootOperator,
+		Account: cmp.Or(asked.Account, config.DefaultAccount), Role: asked.Role, Description: asked.Description, By: sender.RootOperator, Root: sender.RootOperator,
 	}
-	if !slices.Contains(api.Roles(), api.Role(q.Role)) {
-		return 0, nil, &badRequest{fmt.Sprintf("role is one of %v", api.Roles())}
+	if !slices.Contains(api.Roles(), api.Role(asked.Role)) {
+		return nil, &badRequest{fmt.Sprintf("role is one of %v", api.Roles())}
 	}
-	if len(q.Description) > api.MaxKeyDescription {
-		return 0, nil, &badRequest{fmt.Sprintf("description has at most %d bytes", api.MaxKeyDescription)}
+	if len(asked.Description) > api.MaxKeyDescription {
+		return nil, &badRequest{fmt.Sprintf("description has at most %d bytes", api.MaxKeyDescription)}
 	}
-	if q.ExpiresIn != "" {
-		life, err := caddy.ParseDuration(q.ExpiresIn)
+	if asked.ExpiresIn != "" {
+		life, err := caddy.ParseDuration(asked.ExpiresIn)
 		if err != nil || life < time.Second {
-			return 0, nil, &badRequest{"expiresIn is a duration of at least 1s, such as 2h or 30d"}
+			return nil, &badRequest{"expiresIn is a duration of at least 1s, such as 2h or 30d"}
 		}
 		in.ExpiresAt = time.Now().Add(life)
 	}
-	k, value, err := s.CreateKey(r.Context(), in)
-	return http.StatusCreated, keyAnswerOf(k, value), err
+	k, value, err := s.CreateKey(q.Context(), in)
+	return keyAnswerOf(k, value), err
 }
 
-// deleteKey answers DELETE /webhooks/keys?id=.
-func deleteKey(r *http.Request, a *App) (int, any, error) {
-	param, err := parameters(r, "id")
+// deleteKey answers DELETE /webhooks/keys.
+func deleteKey(q *asking, s *sender.Sender) (any, error) {
+	id, err := q.needed("id")
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	s, err := a.operated()
-	if err != nil {
-		return 0, nil, err
-	}
-	if param("id") == "" {
-		return 0, nil, &badRequest{"id is missing"}
-	}
-	return http.StatusOK, map[string]string{"id": param("id")}, s.DeleteKey(r.Context(), api.AnyAccount, param("id"))
+	return map[string]string{"id": id}, s.DeleteKey(q.Context(), api.AnyAccount, id)
 }

@@ -2,173 +2,107 @@ package caddymodule
 
 import (
 	"cmp"
-	"context"
-	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/sender"
 )
 
-// operated returns the sender of the running configuration.
-func (a *App) operated() (*sender.Sender, error) {
-	if a.running == nil {
-		return nil, errNoSender
-	}
-	return a.running, nil
-}
-
 // accountOf returns the account that was named, or the one that id belongs to.
-func accountOf(r *http.Request, s *sender.Sender, account, id string) (string, error) {
+func accountOf(q *asking, s *sender.Sender, account, id string) (string, error) {
 	switch {
 	case id == "":
 		return "", &badRequest{"id is missing"}
 	case account != "":
 		return account, nil
 	}
-	return s.AccountOf(r.Context(), id)
+	return s.AccountOf(q.Context(), id)
 }
 
-// listAnswer is a list.
-type listAnswer[T any] struct {
-	Items []T `json:"items"`
+// page is a list, or a part of one.
+type page[T any] struct {
+	Items      []T    `json:"items"`
+	NextCursor string `json:"nextCursor,omitempty"`
 }
 
-// listWebhooks answers GET /webhooks/webhooks?account=&status=.
-func listWebhooks(r *http.Request, a *App) (int, any, error) {
-	param, err := parameters(r, "account", "status")
-	if err != nil {
-		return 0, nil, err
-	}
-	s, err := a.operated()
-	if err != nil {
-		return 0, nil, err
-	}
-	answer := listAnswer[sender.WebhookInfo]{Items: []sender.WebhookInfo{}}
-	err = s.EachWebhook(r.Context(), param("account"), func(w sender.WebhookInfo) error {
-		if matches(param("status"), string(w.Status)) {
-			answer.Items = append(answer.Items, w)
+// listWebhooks answers GET /webhooks/webhooks.
+func listWebhooks(q *asking, s *sender.Sender) (any, error) {
+	list := page[sender.WebhookInfo]{Items: []sender.WebhookInfo{}}
+	err := s.EachWebhook(q.Context(), q.query.Get("account"), func(w sender.WebhookInfo) error {
+		if matches(q.query.Get("status"), string(w.Status)) {
+			list.Items = append(list.Items, w)
 		}
 		return nil
 	})
-	return http.StatusOK, answer, err
+	return list, err
 }
 
-// eventAnswer is a page of an account's events.
-type eventAnswer struct {
-	Items      []sender.EventSummary `json:"items"`
-	NextCursor string                `json:"nextCursor,omitempty"`
-}
-
-// listEvents answers GET /webhooks/events?account=&event=&since=&until=&limit=&cursor=, as the API's GET /events does.
-func listEvents(r *http.Request, a *App) (int, any, error) {
-	param, err := parameters(r, "account", "event", "since", "until", "limit", "cursor")
-	if err != nil {
-		return 0, nil, err
+// listEvents answers GET /webhooks/events, as the API's GET /events does.
+func listEvents(q *asking, s *sender.Sender) (any, error) {
+	f := sender.EventFilter{Type: q.query.Get("event"), Cursor: q.query.Get("cursor")}
+	var err error
+	if f.Since, f.Until, err = q.between(); err != nil {
+		return nil, err
 	}
-	s, err := a.operated()
-	if err != nil {
-		return 0, nil, err
+	if f.Limit, err = q.limit(); err != nil {
+		return nil, err
 	}
-	f := sender.EventFilter{Type: param("event"), Cursor: param("cursor")}
-	for name, to := range map[string]*time.Time{"since": &f.Since, "until": &f.Until} {
-		if text := param(name); text != "" {
-			if *to, err = time.Parse(time.RFC3339Nano, text); err != nil {
-				return 0, nil, &badRequest{name + " is not a time such as 2024-03-31T12:00:00Z"}
-			}
-		}
-	}
-	if text := param("limit"); text != "" {
-		if f.Limit, err = strconv.Atoi(text); err != nil {
-			return 0, nil, &badRequest{"limit is not a number"}
-		}
-	}
-	account := cmp.Or(param("account"), config.DefaultAccount)
-	items, next, err := s.Events(r.Context(), account, f)
-	return http.StatusOK, eventAnswer{items, next}, err
-}
-
-// findOne makes the handler of a GET for ?id=&account=: of findOne thing in findOne account.
-func findOne[V any](find func(s *sender.Sender, ctx context.Context, account, id string) (V, error)) func(*http.Request, *App) (int, any, error) {
-	return func(r *http.Request, a *App) (int, any, error) {
-		param, err := parameters(r, "id", "account")
-		if err != nil {
-			return 0, nil, err
-		}
-		s, err := a.operated()
-		if err != nil {
-			return 0, nil, err
-		}
-		account, err := accountOf(r, s, param("account"), param("id"))
-		if err != nil {
-			return 0, nil, err
-		}
-		found, err := find(s, r.Context(), account, param("id"))
-		return http.StatusOK, found, err
-	}
+	items, next, err := s.Events(q.Context(), cmp.Or(q.query.Get("account"), config.DefaultAccount), f)
+	return page[sender.EventSummary]{items, next}, err
 }
 
 // retryDelivery answers POST /webhooks/retry.
-func retryDelivery(r *http.Request, a *App) (int, any, error) {
-	var q struct{ ID, Account string }
-	s, err := a.operated()
+func retryDelivery(q *asking, s *sender.Sender) (any, error) {
+	asked, err := question[struct{ ID, Account string }](q)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	if err := question(r, &q); err != nil {
-		return 0, nil, err
-	}
-	account, err := accountOf(r, s, q.Account, q.ID)
+	account, err := accountOf(q, s, asked.Account, asked.ID)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	d, err := s.RetryDelivery(r.Context(), account, q.ID)
-	return http.StatusAccepted, d, err
+	return s.RetryDelivery(q.Context(), account, asked.ID)
 }
 
 // reencrypt answers POST /webhooks/reencrypt.
-func reencrypt(r *http.Request, a *App) (int, any, error) {
-	s, err := a.operated()
-	if err != nil {
-		return 0, nil, err
-	}
-	n, err := s.Reencrypt(r.Context())
-	return http.StatusOK, changed{n}, err
+func reencrypt(q *asking, s *sender.Sender) (any, error) {
+	n, err := s.Reencrypt(q.Context())
+	return changed{n}, err
 }
 
 // notifyTest answers POST /webhooks/notify-test.
-func notifyTest(r *http.Request, a *App) (int, any, error) {
-	s, err := a.operated()
-	if err != nil {
-		return 0, nil, err
-	}
-	list, err := s.TestNotices(r.Context())
-	return http.StatusOK, listAnswer[sender.NotifyTest]{Items: list}, err
+func notifyTest(q *asking, s *sender.Sender) (any, error) {
+	list, err := s.TestNotices(q.Context())
+	return page[sender.NotifyTest]{Items: list}, err
 }
 
 // startReplay answers POST /webhooks/replays.
-func startReplay(r *http.Request, a *App) (int, any, error) {
-	var q struct {
+func startReplay(q *asking, s *sender.Sender) (any, error) {
+	asked, err := question[struct {
 		WebhookID, Account string
 		Since, Until       time.Time
 		Events             []string
 		State              string
 		DryRun             bool
-	}
-	s, err := a.operated()
+	}](q)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	if err := question(r, &q); err != nil {
-		return 0, nil, err
-	}
-	account, err := accountOf(r, s, q.Account, q.WebhookID)
+	account, err := accountOf(q, s, asked.Account, asked.WebhookID)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	replay, err := s.StartReplay(r.Context(), account, q.WebhookID, sender.ReplayRequest{
-		Since: q.Since, Until: q.Until, Events: q.Events, State: q.State, DryRun: q.DryRun,
+	return s.StartReplay(q.Context(), account, asked.WebhookID, sender.ReplayRequest{
+		Since: asked.Since, Until: asked.Until, Events: asked.Events, State: asked.State, DryRun: asked.DryRun,
 	})
-	return http.StatusAccepted, replay, err
+}
+
+// showReplay answers GET /webhooks/replays.
+func showReplay(q *asking, s *sender.Sender) (any, error) {
+	id := q.query.Get("id")
+	account, err := accountOf(q, s, q.query.Get("account"), id)
+	if err != nil {
+		return nil, err
+	}
+	return s.Replay(q.Context(), account, id)
 }

@@ -112,51 +112,39 @@ func readQueueCursor(text string) (c queueCursor, err error) {
 	return c, nil
 }
 
-// deadList is a page of a queue's contents.
-type deadList struct {
-	Items      []receiver.Queued `json:"items"`
-	NextCursor string            `json:"nextCursor,omitempty"`
-}
+var deadRead = with(listDead, "name", "state", "event", "since", "until", "limit", "cursor")
 
-// listDead answers GET /webhooks/dead?name=&state=&event=&since=&until=&limit=&cursor=: what is dead, or waits, in the queues of a name.
-func listDead(r *http.Request, a *App) (int, any, error) {
-	param, err := parameters(r, "name", "state", "event", "since", "until", "limit", "cursor")
+// listDead answers GET /webhooks/dead: what is dead, or waits, in the queues of a name.
+func listDead(q *asking) (int, any, error) {
+	since, until, err := q.between()
 	if err != nil {
 		return 0, nil, err
 	}
-	var times [2]time.Time
-	for i, name := range []string{"since", "until"} {
-		if text := param(name); text != "" {
-			if times[i], err = time.Parse(time.RFC3339, text); err != nil {
-				return 0, nil, &badRequest{name + " is a time such as 2024-03-31T12:00:00Z"}
-			}
-		}
-	}
-	chosen, err := selection(param("state"), param("event"), times[0], times[1])
+	chosen, err := selection(q.query.Get("state"), q.query.Get("event"), since, until)
 	if err != nil {
 		return 0, nil, err
 	}
 	limit := 100
-	if text := param("limit"); text != "" {
+	if text := q.query.Get("limit"); text != "" {
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxDeadPage {
 			return 0, nil, &badRequest{"limit is a number between 1 and 1000"}
 		}
 	}
-	cursor, err := readQueueCursor(param("cursor"))
+	cursor, err := readQueueCursor(q.query.Get("cursor"))
 	if err != nil {
 		return 0, nil, err
 	}
-	queues, err := a.queuesOf(r.Context(), param("name"))
+	queues, err := q.app.queuesOf(q.Context(), q.query.Get("name"))
 	if err != nil {
 		return 0, nil, err
 	}
-	list, err := contents(r.Context(), queues, chosen, cursor, limit)
+	list, err := contents(q.Context(), queues, chosen, cursor, limit)
 	return http.StatusOK, list, err
 }
 
 // contents is a page over several queues, one after the other.
-func contents(ctx context.Context, queues []namedQueue, s receiver.Selection, from queueCursor, limit int) (*deadList, error) {
-	list := &deadList{Items: []receiver.Queued{}}
+func contents(ctx context.Context, queues []namedQueue, s receiver.Selection, from queueCursor, limit int) (*page[receiver.Queued], error) {
+	list := &page[receiver.Queued]{Items: []receiver.Queued{}}
 	if from.Queue != "" {
 		at := slices.IndexFunc(queues, func(q namedQueue) bool { return q.name == from.Queue })
 		if at < 0 {
@@ -197,24 +185,24 @@ type deadQuestion struct {
 }
 
 // changeDead answers POST /webhooks/dead: retry, purge or move.
-func changeDead(r *http.Request, a *App) (int, any, error) {
-	var q deadQuestion
-	if err := question(r, &q); err != nil {
-		return 0, nil, err
-	}
-	queues, err := a.queuesOf(r.Context(), q.Name)
+func changeDead(q *asking) (int, any, error) {
+	asked, err := question[deadQuestion](q)
 	if err != nil {
 		return 0, nil, err
 	}
-	if q.Action == "move" {
-		return a.moveQueue(r.Context(), queues, &q)
-	}
-	chosen, err := selection(q.State, q.Event, q.Since, q.Until)
+	queues, err := q.app.queuesOf(q.Context(), asked.Name)
 	if err != nil {
 		return 0, nil, err
 	}
-	filtered := q.Event != "" || !q.Since.IsZero() || !q.Until.IsZero()
-	if (q.All || filtered) == (len(q.Jobs) > 0) {
+	if asked.Action == "move" {
+		return q.app.moveQueue(q.Context(), queues, &asked)
+	}
+	chosen, err := selection(asked.State, asked.Event, asked.Since, asked.Until)
+	if err != nil {
+		return 0, nil, err
+	}
+	filtered := asked.Event != "" || !asked.Since.IsZero() || !asked.Until.IsZero()
+	if (asked.All || filtered) == (len(asked.Jobs) > 0) {
 		return 0, nil, &badRequest{"name jobs, or choose by event, since and until, or say all"}
 	}
 	if chosen.State == receiver.PlaceInFlight {
@@ -222,7 +210,7 @@ func changeDead(r *http.Request, a *App) (int, any, error) {
 	}
 	total := 0
 	for _, queue := range queues {
-		n, err := q.change(r.Context(), queue, len(queues) == 1, chosen, filtered)
+		n, err := asked.change(q.Context(), queue, len(queues) == 1, chosen, filtered)
 		if total += n; err != nil {
 			return 0, nil, err
 		}

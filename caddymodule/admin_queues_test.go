@@ -51,7 +51,7 @@ func deadEvents(t *testing.T, s *server, n int) {
 			return resp.StatusCode == http.StatusOK
 		}, time.Minute, time.Millisecond)
 		require.Eventually(t, func() bool {
-			var list deadList
+			var list page[receiver.Queued]
 			s.adminJSON("/webhooks/dead?name=shop&limit=1000", &list)
 			return len(list.Items) == i+1 && time.Now().UnixMilli() > list.Items[i].Received.UnixMilli()
 		}, time.Minute, time.Millisecond)
@@ -67,7 +67,7 @@ func TestAdminShowsWhatAQueueHolds(t *testing.T) {
 
 		var all []receiver.Queued
 		for cursor := ""; ; {
-			var list deadList
+			var list page[receiver.Queued]
 			s.adminJSON("/webhooks/dead?name=shop&limit=3&cursor="+cursor, &list)
 			all = append(all, list.Items...)
 			if cursor = list.NextCursor; cursor == "" {
@@ -78,7 +78,7 @@ func TestAdminShowsWhatAQueueHolds(t *testing.T) {
 		require.Equal(t, "audit", all[0].Deliver)
 		require.Equal(t, "green", all[0].Headers.Get("X-Colour"))
 		require.Equal(t, receiver.Hidden, all[0].Headers.Get("X-Auth-Token"))
-		var list deadList
+		var list page[receiver.Queued]
 		s.adminJSON("/webhooks/dead?name=shop/billing", &list)
 		require.Empty(t, list.Items)
 		s.adminJSON("/webhooks/dead?name=shop&event=video.deleted", &list)
@@ -155,7 +155,7 @@ func TestAdminMovesWhatARenamedDeliverLeft(t *testing.T) {
 		s.adminJSON("/webhooks/stats", &counted)
 		require.True(t, counted.Queues[len(counted.Queues)-1].Forgotten)
 		require.Equal(t, "shop/old", counted.Queues[len(counted.Queues)-1].Queue)
-		var list deadList
+		var list page[receiver.Queued]
 		s.adminJSON("/webhooks/dead?name=shop", &list)
 		require.Len(t, list.Items, 3)
 		var shown shownEvent

@@ -40,32 +40,32 @@ func distinct(names []string) []string {
 	return slices.Compact(names)
 }
 
-// changed says how many it were.
+// changed says how many were changed.
 type changed struct {
 	Count int `json:"count"`
 }
 
 // forget answers POST /webhooks/forget: one event, or all that were taken since a time.
-func forget(r *http.Request, a *App) (int, any, error) {
-	var q struct {
+func forget(q *asking) (int, any, error) {
+	asked, err := question[struct {
 		Name, Event string
 		Since       time.Time
-	}
-	if err := question(r, &q); err != nil {
+	}](q)
+	if err != nil {
 		return 0, nil, err
 	}
-	if (q.Event == "") == q.Since.IsZero() {
+	if (asked.Event == "") == asked.Since.IsZero() {
 		return 0, nil, &badRequest{"give an event or a time, not both"}
 	}
-	gateway, err := a.receiver(q.Name)
+	gateway, err := q.app.receiver(asked.Name)
 	if err != nil {
 		return 0, nil, err
 	}
 	var n int
-	if q.Event != "" {
-		n, err = gateway.Forget(r.Context(), q.Event)
+	if asked.Event != "" {
+		n, err = gateway.Forget(q.Context(), asked.Event)
 	} else {
-		n, err = gateway.ForgetSince(r.Context(), q.Since)
+		n, err = gateway.ForgetSince(q.Context(), asked.Since)
 	}
 	return http.StatusOK, changed{n}, err
 }

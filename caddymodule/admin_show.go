@@ -52,20 +52,19 @@ func (e *notQueued) Error() string {
 	return "no such event waits or is dead at " + e.receiver + ": it was delivered, purged, or never taken; `caddy webhook explain` tells what is known of it"
 }
 
-// showEvent answers GET /webhooks/show?name=&event=: an event by its ID or its job.
-func showEvent(r *http.Request, a *App) (int, any, error) {
-	param, err := parameters(r, "name", "event")
+var showRead = with(showEvent, "name", "event")
+
+// showEvent answers GET /webhooks/show: an event by its ID or its job.
+func showEvent(q *asking) (int, any, error) {
+	event, err := q.needed("event")
 	if err != nil {
 		return 0, nil, err
 	}
-	if param("event") == "" {
-		return 0, nil, &badRequest{"event is missing"}
-	}
-	queues, err := a.queuesOf(r.Context(), param("name"))
+	queues, err := q.app.queuesOf(q.Context(), q.query.Get("name"))
 	if err != nil {
 		return 0, nil, err
 	}
-	found, err := findQueued(r.Context(), queues, param("event"))
+	found, err := findQueued(q.Context(), queues, event)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -75,7 +74,7 @@ func showEvent(r *http.Request, a *App) (int, any, error) {
 	shown := newShown(found)
 	// A delivery may end while it is looked at; another one of the event has the same payload.
 	for _, f := range found {
-		if job, err := f.queue.Stored(r.Context(), f.Job); err == nil && job != nil {
+		if job, err := f.queue.Stored(q.Context(), f.Job); err == nil && job != nil {
 			shown.fill(job)
 			return http.StatusOK, shown, nil
 		} else if err != nil && !errors.Is(err, receiver.ErrJob) {

@@ -40,13 +40,12 @@ type queueStats struct {
 	Forgotten bool `json:"forgotten,omitempty"`
 }
 
+var statsRead = with(stats)
+
 // stats answers GET /webhooks/stats.
-func stats(r *http.Request, a *App) (int, any, error) {
-	if _, err := parameters(r); err != nil {
-		return 0, nil, err
-	}
+func stats(q *asking) (int, any, error) {
 	answer := statsAnswer{
-		Health:      a.health(r, 0),
+		Health:      q.app.health(q.Context(), 0),
 		Receivers:   receiversCounted(),
 		Sender:      senderStats{Attempts: map[string]float64{}, Deliveries: map[string]float64{}},
 		StoreErrors: map[string]float64{},
@@ -60,9 +59,9 @@ func stats(r *http.Request, a *App) (int, any, error) {
 	each(storeErrors, func(labels map[string]string, count float64) {
 		answer.StoreErrors[labels["operation"]] = count
 	})
-	ctx, cancel := context.WithTimeout(r.Context(), depthTimeout)
+	ctx, cancel := context.WithTimeout(q.Context(), depthTimeout)
 	defer cancel()
-	answer.Queues = a.allQueues(ctx)
+	answer.Queues = q.app.allQueues(ctx)
 	return http.StatusOK, answer, nil
 }
 

@@ -51,11 +51,11 @@ func matches(wanted string, values ...string) bool {
 // tail answers GET /webhooks/tail: a JSON object a line, as it happens in this process, until the client goes or the
 // configuration ends.
 func tail(w http.ResponseWriter, r *http.Request, a *App) error {
-	param, err := parameters(r, "webhook", "account", "name", "event", "failed")
+	query, err := parameters(r, "webhook", "account", "name", "event", "failed")
 	if err != nil {
 		return err
 	}
-	f := tailFilter{param("webhook"), param("account"), param("name"), param("event"), param("failed") == "true"}
+	f := tailFilter{query.Get("webhook"), query.Get("account"), query.Get("name"), query.Get("event"), query.Get("failed") == "true"}
 	stream := http.NewResponseController(w)
 	// Caddy's admin endpoint gives a request 10 s; this one lasts.
 	if err := stream.SetReadDeadline(time.Time{}); err != nil {

@@ -365,7 +365,7 @@ func TestAdminKeys(t *testing.T) {
 		return status
 	}
 	require.Equal(t, 200, asked())
-	var list keyList
+	var list page[keyAnswer]
 	s.adminJSON("/webhooks/keys?account=shop", &list)
 	require.Len(t, list.Items, 1)
 	require.Equal(t, made.ID, list.Items[0].ID)

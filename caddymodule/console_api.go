@@ -99,11 +99,11 @@ type consoleRoute struct {
 }
 
 var consoleRoutes = map[string]consoleRoute{
-	"GET /stats":    {operator: true, handle: enveloped(shared(stats))},
-	"GET /gateways": {operator: true, handle: enveloped(shared(gateways))},
-	"GET /dead":     {operator: true, handle: enveloped(listDead)},
+	"GET /stats":    {operator: true, handle: enveloped(shared(statsRead))},
+	"GET /gateways": {operator: true, handle: enveloped(shared(with(gateways, "window")))},
+	"GET /dead":     {operator: true, handle: enveloped(deadRead)},
 	"POST /dead":    {operator: true, changes: true, handle: enveloped(changeDead)},
-	"GET /show":     {operator: true, handle: enveloped(showEvent)},
+	"GET /show":     {operator: true, handle: enveloped(showRead)},
 	"POST /forget":  {operator: true, changes: true, handle: enveloped(forget)},
 	"GET /live":     {operator: true, handle: live},
 }
@@ -209,9 +209,9 @@ func withKey(r *http.Request, key string) *http.Request {
 }
 
 // enveloped answers as the REST API does, with what a function of the admin API returns.
-func enveloped(f func(r *http.Request, a *App) (status int, answer any, err error)) func(http.ResponseWriter, *http.Request, *App) error {
+func enveloped(f adminFunc) func(http.ResponseWriter, *http.Request, *App) error {
 	return func(w http.ResponseWriter, r *http.Request, a *App) error {
-		status, v, err := f(r, a)
+		status, v, err := f(&asking{Request: r, app: a})
 		if err != nil {
 			return err
 		}
@@ -262,14 +262,14 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 }
 
 // shared lets tabs that ask the same have one answer. That one of them hangs up does not spoil it for the others.
-func shared(f func(r *http.Request, a *App) (int, any, error)) func(r *http.Request, a *App) (int, any, error) {
-	return func(r *http.Request, a *App) (int, any, error) {
-		ask := a.polls.Now
-		if r.Header.Get(fromConsole) == api.Again {
-			ask = a.polls.Poll
+func shared(f adminFunc) adminFunc {
+	return func(q *asking) (int, any, error) {
+		ask := q.app.polls.Now
+		if q.Header.Get(fromConsole) == api.Again {
+			ask = q.app.polls.Poll
 		}
-		answer, err := ask(r.Context(), r.URL.Path+"?"+r.URL.Query().Encode(), func() (any, error) {
-			_, answer, err := f(r.WithContext(context.WithoutCancel(r.Context())), a)
+		answer, err := ask(q.Context(), q.URL.Path+"?"+q.URL.Query().Encode(), func() (any, error) {
+			_, answer, err := f(&asking{Request: q.WithContext(context.WithoutCancel(q.Context())), app: q.app})
 			return answer, err
 		})
 		return http.StatusOK, answer, err
@@ -286,12 +286,9 @@ type gatewaysAnswer struct {
 }
 
 // gateways answers GET <mount>/api/gateways. A receiver that nobody asked yet is there too, with nothing counted.
-func gateways(r *http.Request, a *App) (int, any, error) {
-	parameter, err := parameters(r, "window")
-	if err != nil {
-		return 0, nil, err
-	}
-	window, err := receivedWindowOf(parameter("window"))
+func gateways(q *asking) (int, any, error) {
+	a := q.app
+	window, err := receivedWindowOf(q.query.Get("window"))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -301,7 +298,7 @@ func gateways(r *http.Request, a *App) (int, any, error) {
 			answer.Receivers = append(answer.Receivers, receiverStats{Name: there.Name(), Requests: map[string]float64{}})
 		}
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), depthTimeout)
+	ctx, cancel := context.WithTimeout(q.Context(), depthTimeout)
 	defer cancel()
 	if answer.Counted, err = a.received.lately(ctx, window); err != nil {
 		a.logger.Debug("reading what receivers counted", zap.Error(err))
