@@ -386,7 +386,7 @@ for i = 1, tonumber(ARGV[10]) do
   local of = ''
   if lane ~= '' then lane, of = string.match(lane, '^([^!]*)!?(.*)$') end
   local seen, e
-  local is_beside, needed, put_for = own ~= 'on' and ARGV[at + 14] == '', false, job
+  local is_beside, needed, put_for = own ~= 'on' and payload == '', false, job
   large = is_beside
   if own == '' then seen, e = known(account, id, own_job) end
   if own == 'on' then
