@@ -240,7 +240,7 @@ func (s *Sender) Keys() ([][]byte, error) {
 		}
 		key, err := base64.StdEncoding.DecodeString(text)
 		if err != nil || len(key) != 32 {
-			return nil, fmt.Errorf("encryption_key: key %d is not base64 of 32 bytes; make one with: openssl rand -base64 32", i+1)
+			return nil, fmt.Errorf("encryption_key: key %d is not base64 of 32 bytes; make one with: caddy webhook keygen --type encryption", i+1)
 		}
 		keys = append(keys, key)
 	}

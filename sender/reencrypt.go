@@ -13,7 +13,7 @@ import (
 )
 
 // ErrNoKey means that there is no encryption_key to encrypt with.
-var ErrNoKey = errors.New("encryption_key is not set; make a key with: openssl rand -base64 32")
+var ErrNoKey = errors.New("encryption_key is not set; make a key with: caddy webhook keygen --type encryption")
 
 // ErrUnopened means that a stored secret could not be opened: its key is not among those of encryption_key, or it was changed.
 var ErrUnopened = errors.New("some stored secrets can't be opened; put the key that they were encrypted with behind the first one of encryption_key")

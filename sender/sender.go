@@ -204,7 +204,7 @@ func (s *Sender) Start(ctx context.Context) error {
 		return errors.New("sender: already started")
 	}
 	if !s.sealer.Encrypts() {
-		s.log.Warn("signing secrets are stored unencrypted; set encryption_key (openssl rand -base64 32)")
+		s.log.Warn("signing secrets are stored unencrypted; set encryption_key to what this prints: caddy webhook keygen --type encryption")
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx)) // ends with Stop, not with the caller's context
 	if s.c.DeliverOff {
