@@ -170,19 +170,39 @@ function isBaseUrl(text: unknown): text is string {
 }
 
 /**
- * JSON, or an error where JSON would say something else: it writes NaN and Infinity as null, has no BigInt, and makes {} of a Map, a
- * Set, Headers and whatever else is to be iterated over, and of a promise that nobody awaited.
+ * JSON, or an error where JSON would say something else without a word: it writes NaN, Infinity and a date that is none as null, as it
+ * does what is undefined in a list, leaves out functions, has no BigInt, and makes {} of whatever keeps its content elsewhere than in
+ * plain fields, such as a Map, a stream, bytes, or a promise that nobody awaited.
  */
 function encode(body: unknown): string {
-  return JSON.stringify(body, (name, value: unknown) => {
-    if (typeof value === 'bigint') throw new TypeError(`${name}: JSON has no BigInt; write it as a string`);
-    if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`${name}: JSON has no ${value}`);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof String)) {
-      if (Symbol.iterator in value) throw new TypeError(`${name}: JSON has no ${value.constructor?.name ?? 'iterator'}; make it a plain object or an array`);
-      if ('then' in value && typeof value.then === 'function') throw new TypeError(`${name}: a promise; await it`);
-    }
+  return JSON.stringify(body, function (this: Record<string, unknown>, name, value: unknown) {
+    const why = unsayable(this, this[name], value);
+    if (why !== undefined) throw new TypeError(`${name}: ${why}`);
     return value;
   });
+}
+
+/** Why a member can't be sent, if so: as it was given, and as its toJSON makes it. */
+function unsayable(holder: object, given: unknown, value: unknown): string | undefined {
+  const number: unknown = value instanceof Number ? value.valueOf() : value;
+  if (typeof value === 'bigint') return 'JSON has no BigInt; write it as a string';
+  if (typeof number === 'number' && !Number.isFinite(number)) return `JSON has no ${number}`;
+  if (value === null && given instanceof Date) return 'a date that is none';
+  if (value === undefined && Array.isArray(holder)) return 'JSON has no undefined in a list';
+  // An instance of a class may well have functions among its fields.
+  if (typeof value === 'symbol' || (typeof value === 'function' && (Array.isArray(holder) || isPlain(holder)))) return `JSON has no ${typeof value}`;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  if ('then' in value && typeof value.then === 'function') return 'a promise; await it';
+  if (value instanceof String || value instanceof Number || value instanceof Boolean) return undefined;
+  const hidden = value instanceof Error || (!isPlain(value) && Object.keys(value).length === 0);
+  if (hidden || Symbol.iterator in value || Symbol.asyncIterator in value) return `JSON has no ${value.constructor?.name ?? 'iterator'}; make it a plain object or an array`;
+  return undefined;
+}
+
+/** An object as braces make it, in whatever realm. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** A path with an ID in it. An empty ID, or one that a URL parser takes for a folder, would name another resource. */

@@ -334,6 +334,10 @@ test('what JSON would change is refused, and nothing is sent', async (t) => {
     BigInt: { size: 10n }, NaN: { size: NaN }, Infinity: { deep: [{ size: -Infinity }] }, 'no object': 'paid', null: null, list: [1],
     Map: new Map([['a', 1]]), 'a Set inside': { tags: new Set(['a']) }, Headers: { deep: [new Headers({ a: 'b' })] }, bytes: { image: new Uint8Array(2) },
     'a promise': Promise.resolve({}), 'a promise inside': { size: Promise.resolve(1) },
+    'a date that is none': { at: new Date('soon') }, 'NaN in an object': { size: new Number(NaN) }, 'a function': { total: () => 3 }, 'a symbol': { tags: [Symbol('a')] },
+    'undefined in a list': { tags: ['a', undefined] }, 'an error': { why: Object.assign(new Error('declined'), { code: 1 }) }, 'a pattern': { like: /a/ }, 'bytes without a view': { image: new ArrayBuffer(2) },
+    'a stream': { lines: new ReadableStream() }, 'an async iterator': { lines: (async function* () {})() },
+    'what has all its fields hidden': { order: new (class Order { #total = 3; get total() { return this.#total; } })() },
   })) {
     await assert.rejects(api.client().events.publish({ event: 'order.paid', data }), TypeError, what);
     await assert.rejects(api.client().events.publishBatch([{ event: 'order.paid', data }]), TypeError, what);
@@ -343,8 +347,8 @@ test('what JSON would change is refused, and nothing is sent', async (t) => {
     total = 3;
     at = new Date(0);
   }
-  await api.client().events.publish({ event: 'order.paid', data: { order: new Order(), name: new String('a'), bytes: Buffer.from('a') } });
-  assert.deepEqual(api.requests[0].body.data, { order: { total: 3, at: '1970-01-01T00:00:00.000Z' }, name: 'a', bytes: { type: 'Buffer', data: [97] } });
+  await api.client().events.publish({ event: 'order.paid', data: { order: new Order(), name: new String('a'), size: new Number(2), none: {}, bare: Object.create(null), left: undefined, deep: { left: undefined }, price: { toJSON: () => '1.10' }, bytes: Buffer.from('a') } });
+  assert.deepEqual(api.requests[0].body.data, { order: { total: 3, at: '1970-01-01T00:00:00.000Z' }, name: 'a', size: 2, none: {}, bare: {}, deep: {}, price: '1.10', bytes: { type: 'Buffer', data: [97] } });
 });
 
 test('null clears, undefined leaves', async (t) => {
