@@ -180,7 +180,8 @@ func retryDelay(err error, tries int) (time.Duration, bool) {
 
 // retryAfter reads a Retry-After header: seconds or a date. -1 is none.
 func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil && strings.Trim(value, "0123456789.") == "" {
+	// A number that no float holds is infinite, which is longer than anybody waits.
+	if seconds, err := strconv.ParseFloat(value, 64); (err == nil || errors.Is(err, strconv.ErrRange)) && strings.Trim(value, "0123456789.") == "" {
 		return time.Duration(min(seconds, math.MaxInt32) * float64(time.Second))
 	}
 	if date, err := http.ParseTime(value); err == nil {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -171,6 +173,7 @@ func TestRetries(t *testing.T) {
 	})
 	for value, want := range map[string]time.Duration{
 		"0": 0, "2.5": 2500 * time.Millisecond, "Thu, 01 Jan 1970 00:00:00 GMT": 0, "-1": -1, "soon": -1, "1e3": -1, "": -1, ".": -1,
+		strings.Repeat("9", 400): math.MaxInt32 * time.Second,
 	} {
 		t.Run("Retry-After: "+value, func(t *testing.T) {
 			t.Parallel()
