@@ -3,7 +3,7 @@
 // Its arguments are those of walk.mjs.
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { api, button, dialog, endpoint, finish, login, look, open, problems, step, until, visit } from './common.mjs';
+import { api, button, dialog, endpoint, finish, key, login, look, open, problems, site, step, until, visit } from './common.mjs';
 
 const certificate = process.env.CONSOLE_CERTIFICATE;
 const privateKey = process.env.CONSOLE_PRIVATE_KEY;
@@ -32,9 +32,37 @@ async function registered(page) {
 	return page.url().split('/').pop();
 }
 
+// operate asks the API about what is every account's.
+async function operate(method, path, body) {
+	const response = await fetch(site + path, { method, headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' }, body: body && JSON.stringify(body) });
+	const answer = await response.json();
+	assert.ok(answer.success, `${method} ${path}: ${JSON.stringify(answer)}`);
+	return answer.data;
+}
+
+const type = async (name) => (await operate('GET', '/event-types')).items.find((t) => t.name === name);
+
 // refused expects a message of the API beside a field.
 async function refused(page, label, words) {
 	await page.locator('.field', { has: page.getByLabel(label, { exact: true }) }).getByRole('alert').filter({ hasText: words }).waitFor();
+}
+
+// replay sends again what was counted, by one request of each kind.
+async function replay(page, id) {
+	await api('POST', '/events', { event: 'video.uploaded', data: { videoId: 'vid_1' } });
+	await until('it is delivered', async () => (await api('GET', `/webhooks/${id}/deliveries`)).items.some((d) => d.event === 'video.uploaded' && d.state === 'succeeded'));
+	const asked = [];
+	const listen = (r) => { if (r.method() === 'POST' && r.url().endsWith('/replay')) asked.push(r.postDataJSON()); };
+	page.on('request', listen);
+	await button(page, 'Replay').click();
+	await dialog(page).getByLabel('Which').selectOption('all');
+	await button(page, 'Count first').click();
+	await dialog(page).getByRole('button', { name: /^Send / }).click();
+	await dialog(page).getByRole('progressbar').waitFor();
+	await dialog(page).getByRole('button', { name: /^(Done|Go on in the background)$/ }).click();
+	page.off('request', listen);
+	const [{ dryRun, ...counted }, ...sent] = asked;
+	assert.deepEqual([dryRun, sent], [true, [counted]], 'what is sent again is not what was counted');
 }
 
 // authorization sends a test event and returns the header that came with it. What a webhook before had under way may come late.
@@ -78,6 +106,22 @@ try {
 	await page.getByText('Saved.').waitFor();
 	const stored = await fetch(new URL('/event-types', page.url()), { headers: { Authorization: 'Bearer operator-key' } });
 	assert.ok((await stored.text()).includes('123456789012345678901'), 'a number of the schema was changed');
+	// Nor does it go over what somebody else stored since.
+	await operate('PUT', '/event-types/order.paid', { description: 'By somebody else', group: 'shop' });
+	await page.getByLabel('Example').fill('{"size": 8}');
+	await button(page, 'Save').click();
+	await until('the example is stored', async () => (await type('order.paid')).example.size === 8);
+	await page.getByLabel('Example').fill('{"size": 9}');
+	await button(page, 'Save').click();
+	await until('the example is stored again', async () => (await type('order.paid')).example.size === 9);
+	assert.deepEqual([(await type('order.paid')).description, (await type('order.paid')).group], ['By somebody else', 'shop']);
+	await visit(page, '/event-types');
+	await button(page, 'Add a type').click();
+	await dialog(page).getByLabel('Name').fill('order.paid');
+	await button(page, 'Add it').click();
+	await dialog(page).getByRole('alert').filter({ hasText: 'There is such a type already.' }).waitFor();
+	assert.equal((await type('order.paid')).description, 'By somebody else');
+	await visit(page, '/event-types/order.paid');
 	await page.getByRole('link', { name: 'Publish a sample' }).click();
 	await page.getByRole('textbox', { name: 'Data' }).fill('{"size": "large"}');
 	await button(page, 'Publish').click();
@@ -98,6 +142,15 @@ try {
 	}
 	await page.getByRole('heading', { name: 'Event types' }).waitFor();
 	assert.equal(await page.getByText('order.paid').count(), 0);
+
+	step('account');
+	await visit(page, '/keys');
+	await page.getByLabel('Name of the account').fill('Ours');
+	await api('PUT', '/account', { notifyUrl: customer.url, notifySecret: 'secret-of-the-notices' });
+	await button(page, 'Save').click();
+	await until('the name is stored', async () => (await api('GET', '/account')).name === 'Ours');
+	assert.equal((await api('GET', '/account')).notifyUrl, customer.url, 'what nobody typed was sent');
+	await api('PUT', '/account', { name: null, notifyUrl: null });
 
 	step('filter');
 	await register(page, { Filter: 'data.size >' });
@@ -131,11 +184,11 @@ try {
 	await page.getByLabel('Attempts a second at most').fill('7');
 	await page.getByLabel('Start paused').check();
 	await page.getByLabel('Signature').selectOption('ed25519');
-	await page.getByLabel('Metadata').fill('team: video\nplace: a: b');
+	await page.getByLabel('Metadata').fill('team: video\nplace: a: b\n__proto__: ours');
 	await button(page, 'Register').click();
 	const full = await registered(page);
 	const told = await api('GET', '/webhooks/' + full);
-	assert.deepEqual([told.retry, told.timeout, told.ordered, told.rateLimit, told.metadata, told.status], [['0s', '10s', '1m'], '5s', true, 7, { team: 'video', place: 'a: b' }, 'paused']);
+	assert.deepEqual([told.retry, told.timeout, told.ordered, told.rateLimit, told.metadata, told.status], [['0s', '10s', '1m'], '5s', true, 7, JSON.parse('{"team":"video","place":"a: b","__proto__":"ours"}'), 'paused']);
 	for (const text of ['one at a time, in the order of publishing', '7 a second at most', 'a: b']) await page.getByText(text).waitFor();
 	await look(page, 'webhook-full');
 	await button(page, 'Rotate secret').click();
@@ -173,6 +226,7 @@ try {
 		const id = await registered(page);
 		assert.equal(await authorization(page, '/hook/' + kind), header);
 		assert.ok(!/of-ours/.test(await page.content()), 'a secret of the authentication is shown');
+		if (kind === 'bearer') await replay(page, id);
 		await api('DELETE', '/webhooks/' + id);
 	}
 	await register(page, {}, async () => {

@@ -104,7 +104,7 @@ export function wrongs({ error }, ...names) {
 // Act is a button that does something: busy meanwhile, and its error beside it.
 export function Act({ does, children, then, class: kind, disabled, title }) {
 	const act = useAct(does);
-	return html`<button class=${kind} title=${title} disabled=${disabled} ...${busy(act.busy, act.run)}>${act.busy ? 'One moment…' : children}</button>
+	return html`<button type="button" class=${kind} title=${title} disabled=${disabled} ...${busy(act.busy, act.run)}>${act.busy ? 'One moment…' : children}</button>
 		${act.error && html`<span class="wrong" role="alert"><${Foreign} text=${act.error.message} /></span>`}`;
 }
 

@@ -1,6 +1,6 @@
 // Sends many deliveries of a webhook again: a dry run first, then the job with its progress.
 import { html, Act, Dialog, Field, Foreign, Status, wrongs } from './parts.js';
-import { useState } from '../vendor/htm-preact.js';
+import { useRef, useState } from '../vendor/htm-preact.js';
 import { ask, get, offers } from './api.js';
 import { useAct, useLoad } from './load.js';
 import { count } from './text.js';
@@ -16,13 +16,19 @@ export function Replay({ webhook, close }) {
 	const [until, to] = useState('');
 	const [dry, found] = useState(null);
 	const [job, started] = useState(null);
-	const request = (dryRun) => ({
-		...(span ? { since: new Date(Date.now() - Number(span) * 1000).toISOString().replace(/\.\d+Z/, 'Z') } : { since: instant(since) ?? '', ...(until && { until: instant(until) }) }), state, dryRun,
+	const request = () => ({
+		...(span ? { since: new Date(Date.now() - Number(span) * 1000).toISOString().replace(/\.\d+Z/, 'Z') } : { since: instant(since) ?? '', ...(until && { until: instant(until) }) }), state,
 		...(types.trim() && { events: types.trim().split(/[\s,]+/) }),
 	});
-	const act = useAct(async () => found({ ...(await ask('POST', `webhooks/${webhook.id}/replay`, request(true))), body: request(false) }));
+	// What was counted is what is sent: not what was chosen while it was counted.
+	const chosen = useRef(0);
+	const act = useAct(async () => {
+		const [body, mine] = [request(), chosen.current];
+		const dry = await ask('POST', `webhooks/${webhook.id}/replay`, { ...body, dryRun: true });
+		if (mine === chosen.current) found({ ...dry, body });
+	});
 	const wrong = wrongs(act, 'since', 'until', 'state', 'events');
-	const reset = (f) => (v) => { f(v); found(null); };
+	const reset = (f) => (v) => { f(v); found(null); chosen.current++; };
 	if (job) return html`<${Progress} job=${job} close=${close} />`;
 	return html`<${Dialog} title="Replay" close=${close}><form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
 		<p class="muted">Deliveries of this webhook are sent again, at most 100 a second.</p>

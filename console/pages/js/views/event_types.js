@@ -1,7 +1,7 @@
 // The catalogue of event types, each with what it looks like and code that verifies its deliveries.
 import { html, Ask, Code, Dialog, Empty, Field, Foreign, Head, Loaded, go, link, wrongs } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
-import { ask, may, offers, portal, session } from '../api.js';
+import { ask, may, offers, portal, Problem, session } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, groups } from '../catalogue.js';
 import { languages, verify } from '../verify_code.js';
@@ -38,6 +38,8 @@ function Add({ close }) {
 	const change = (name) => (value) => set((v) => ({ ...v, [name]: value }));
 	const act = useAct(async () => {
 		const { name, ...rest } = values;
+		// Who wants to change one opens it, and sees what is there.
+		if ((await eventTypes(true)).some((t) => t.name === name.trim())) throw new Problem(0, { field: 'name', message: 'There is such a type already.' });
 		const made = await ask('PUT', `event-types/${encodeURIComponent(name.trim())}`, Object.fromEntries(Object.entries(rest).filter(([, value]) => value.trim())));
 		await eventTypes(true);
 		go(link('event-types', made.name));
@@ -70,15 +72,19 @@ function Verify() {
 function Edit({ type, saved }) {
 	const json = (v) => (v === undefined ? '' : JSON.stringify(v, null, 2));
 	const before = { description: type.description ?? '', group: type.group ?? '', schema: json(type.schema), example: json(type.example) };
-	const [values, set] = useState(before);
+	// What was not typed is what is stored, also once that was read again; what was saved stays as it was typed.
+	const [typed, keep] = useState({});
+	const [unsaved, set] = useState({});
+	const values = { ...before, ...typed };
 	const [stored, tell] = useState(false);
 	const notJSON = (t) => { try { if (t.trim()) JSON.parse(t); return undefined; } catch { return 'This is not JSON yet.'; } };
-	const change = (name) => (value) => { set((v) => ({ ...v, [name]: value })); tell(false); };
+	const change = (name) => (value) => { for (const f of [keep, set]) f((v) => ({ ...v, [name]: value })); tell(false); };
 	const act = useAct(async () => {
-		const changed = Object.entries(values).filter(([name, now]) => now !== before[name]);
+		const changed = Object.entries(unsaved).filter(([name, now]) => now !== before[name]);
 		const written = (name, now) => (name === 'schema' || name === 'example' ? now : JSON.stringify(now.trim()));
 		await ask('PUT', `event-types/${encodeURIComponent(type.name)}`, `{${changed.map(([name, now]) => `"${name}":${now.trim() ? written(name, now) : 'null'}`).join()}}`);
 		await saved();
+		set((u) => Object.fromEntries(Object.entries(u).filter(([name, now]) => now !== unsaved[name])));
 		tell(true);
 	});
 	const wrong = wrongs(act, 'description', 'group', 'schema', 'example');

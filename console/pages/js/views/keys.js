@@ -77,18 +77,19 @@ function MakeLink({ close }) {
 // Account is where its owner is told of failed webhooks.
 function Account() {
 	const account = useLoad((signal) => get('account', { signal }), []);
-	const [values, set] = useState(null);
-	const current = values ?? { name: account.data?.name ?? '', notifyEmail: (account.data?.notifyEmail ?? []).map((a) => a.address).join(' '), notifyUrl: account.data?.notifyUrl ?? '', notifySecret: '' };
-	const change = (name) => (value) => set({ ...current, [name]: value });
+	// Only what was typed is sent: the rest may have been changed elsewhere since it was read.
+	const [typed, set] = useState({});
+	const current = { name: account.data?.name ?? '', notifyEmail: (account.data?.notifyEmail ?? []).map((a) => a.address).join(' '), notifyUrl: account.data?.notifyUrl ?? '', notifySecret: '', ...typed };
+	const change = (name) => (value) => set((t) => ({ ...t, [name]: value }));
 	const [made, show] = useState('');
 	const act = useAct(async () => {
-		const { notifySecret, ...now } = await ask('PUT', 'account', {
-			name: current.name || null, notifyEmail: current.notifyEmail.trim() ? current.notifyEmail.trim().split(/[\s,]+/) : null, notifyUrl: current.notifyUrl.trim() || null,
-			...(current.notifySecret && { notifySecret: current.notifySecret }),
-		});
+		show('');
+		const written = { name: (v) => v.trim() || null, notifyEmail: (v) => (v.trim() ? v.trim().split(/[\s,]+/) : null), notifyUrl: (v) => v.trim() || null, notifySecret: (v) => v || undefined };
+		const { notifySecret, ...now } = await ask('PUT', 'account', Object.fromEntries(Object.entries(typed).map(([name, v]) => [name, written[name](v)])));
 		account.set(now);
 		show(notifySecret ?? '');
-		set(null);
+		// What was typed meanwhile stays.
+		set((t) => Object.fromEntries(Object.entries(t).filter(([name, v]) => v !== typed[name])));
 	});
 	const wrong = wrongs(act, 'name', 'notifyEmail', 'notifyUrl', 'notifySecret');
 	return html`<section class="card stack"><h2>Where failures are told</h2>${account.data === undefined ? html`<${Loaded} from=${account} />` : html`<form class="form" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
@@ -98,6 +99,6 @@ function Account() {
 		<${Field} label="URL" placeholder="https://your-server.com/notices" value=${current.notifyUrl} onValue=${change('notifyUrl')} wrong=${wrong.of('notifyUrl')} hint="Gets the notices as signed deliveries." />
 		${(current.notifyUrl || wrong.at === 'notifySecret') && html`<${Field} label="Secret" type="password" autocomplete="new-password" value=${current.notifySecret} onValue=${change('notifySecret')} wrong=${wrong.of('notifySecret')} hint="Signs them: 16 to 256 bytes. Left empty, the one there is stays, or one is made and shown once." />`}
 		${wrong.rest}
-		<div><button disabled=${act.busy || !values}>Save</button></div>
+		<div><button disabled=${act.busy || !Object.keys(typed).length}>Save</button></div>
 		${made && html`<div class="note good" role="status"><p><b>The secret of these notices is shown this once.</b></p><p class="row"><code>${made}</code><${Copy} text=${made} /></p></div>`}</form>`}</section>`;
 }

@@ -22,11 +22,13 @@ function useLive(held) {
 		if (!held && waiting.current.length) take([]);
 	}, [held]);
 	function take(lines) {
-		waiting.current = [...waiting.current, ...lines].slice(-kept);
-		if (holding.current || !waiting.current.length) { set((s) => ({ ...s, gathered: waiting.current })); return; }
-		const more = waiting.current;
+		// What was left out is told at once: it takes no room in the heap, nor falls out of it.
+		const left = lines.reduce((n, l) => n + (l.leftOut ?? 0), 0);
+		waiting.current = [...waiting.current, ...lines.filter((l) => !l.leftOut)].slice(-kept);
+		if (holding.current) { const gathered = waiting.current; set((s) => ({ ...s, gathered, missed: s.missed + left })); return; }
+		const more = waiting.current.reverse();
 		waiting.current = [];
-		set((s) => ({ ...s, gathered: [], missed: s.missed + more.reduce((n, l) => n + (l.leftOut ?? 0), 0), lines: [...more.filter((l) => !l.leftOut).reverse(), ...s.lines].slice(0, kept) }));
+		set((s) => ({ ...s, gathered: [], missed: s.missed + left, lines: [...more, ...s.lines].slice(0, kept) }));
 	}
 	useEffect(() => {
 		const stop = new AbortController();
@@ -101,7 +103,7 @@ function Tail() {
 	const words = by.text.toLowerCase();
 	const wanted = (l) => (!by.kind || l.kind === by.kind) && (!by.outcome || (by.outcome === 'good') === good(l)) && (!words || JSON.stringify(l).toLowerCase().includes(words));
 	const lines = tail.lines.filter(wanted);
-	const fresh = tail.gathered.filter((l) => !l.leftOut && wanted(l)).length;
+	const fresh = tail.gathered.filter(wanted).length;
 	return html`<${Head} title="Live"><span role="status" class=${'status ' + (tail.connected ? (held ? 'warn' : 'good') : 'bad')}>${!tail.connected ? 'connecting' : paused ? 'paused' : held ? 'paused while you read' : 'watching'}</span>
 		<button onClick=${() => hold(!paused)}>${paused ? 'Go on' : 'Pause'}</button><${Copy} label="Copy what is shown" text=${lines.map((l) => JSON.stringify({ ...l, n: undefined })).join('\n')} /><button class="small" onClick=${tail.clear}>Clear</button></${Head}>
 	<div class="filters"><${Field} label="What" as="select" options=${kinds} value=${by.kind} onValue=${change('kind')} /><${Field} label="Outcome" as="select" options=${outcomes} value=${by.outcome} onValue=${change('outcome')} />

@@ -5,9 +5,12 @@ import { ask, Problem, takes } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, groups, sampleOf } from '../catalogue.js';
 
+// newKey is one by which registering again is recognised. crypto.randomUUID is there by https only.
+const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+
 export default function Register() {
 	const [made, show] = useState(null);
-	const [again] = useState(() => crypto.randomUUID());
+	const [again] = useState(newKey);
 	if (made) {
 		return html`<${Head} title="The webhook is registered" back=${['#/webhooks', 'Webhooks']} />
 			<div class="card stack"><p><${Foreign} text=${made.url} /> gets its events from now on.</p>
@@ -102,7 +105,7 @@ function bodyOf(values, touched, auth, of) {
 
 // pairs reads lines such as Name: value. Of two with one name neither may be lost without a word.
 function pairs(field, text) {
-	const all = {};
+	const all = Object.create(null); // __proto__ is a name like any other
 	for (const line of text.split('\n').filter((l) => l.trim())) {
 		const at = line.indexOf(':');
 		const name = line.slice(0, at < 0 ? undefined : at).trim();
