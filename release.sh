@@ -31,7 +31,7 @@ trap 'chmod -R u+w "$work" && rm -rf "$work"' EXIT
 VERSION=$(cat VERSION)
 export VERSION
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
-export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false ${GOFLAGS-}" TZ=UTC LC_ALL=C
+export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false ${GOFLAGS-}" GOWORK=off TZ=UTC LC_ALL=C
 # What the user's machine adds to a build stays out of it.
 unset GOAMD64 GOARM64 GOEXPERIMENT || true
 umask 022

@@ -77,6 +77,8 @@ package='^[A-Za-z][^ ]*$'
 
 # As xcaddy builds, so that what it and Caddy share, Go's own packages above all, is compiled once.
 export CGO_ENABLED=${CGO_ENABLED-0} GOFLAGS="${GOFLAGS-} -trimpath"
+# A go.work above this folder, or one that is named, has no say in it.
+export GOWORK=off
 
 say "building xcaddy $xcaddy, which builds Caddy with plugins"
 # What Caddy needs is fetched meanwhile.
