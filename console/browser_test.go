@@ -32,8 +32,8 @@ import (
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
-// longestWalk ends one that hangs, so that what it said so far is told.
-const longestWalk = 8 * time.Minute
+// longestWalk ends one that hangs, so that what it said so far is told. To take all pictures takes longer.
+const longestWalk, allPictures = 8 * time.Minute, 30 * time.Minute
 
 // TestInABrowser walks the views in Chromium and does what people do there, against a running system: the files of browser/
 // say how. With CONSOLE_SCREENSHOTS set to a folder they leave a picture of each view there.
@@ -47,7 +47,11 @@ func TestInABrowser(t *testing.T) {
 			if walk == "gateways.mjs" {
 				at.leaveBehind(t)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), longestWalk)
+			longest := longestWalk
+			if walk == "looks.mjs" {
+				longest = allPictures
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), longest)
 			defer cancel()
 			run := exec.CommandContext(ctx, node, filepath.Join("browser", walk), modules, chromium, at.site, at.gateway, strconv.Itoa(at.appPort), strconv.Itoa(at.mailPort))
 			run.Env = append(os.Environ(), "CONSOLE_CERTIFICATE="+certificate, "CONSOLE_PRIVATE_KEY="+key)

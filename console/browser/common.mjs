@@ -75,7 +75,8 @@ export async function look(page, name, themes = ['light', 'dark']) {
 		const over = document.documentElement.scrollWidth - innerWidth;
 		// A card cuts off what stands out of it, which the page's own width does not tell.
 		const cut = [...document.querySelectorAll('.card.flush')].filter((c) => c.scrollWidth > c.clientWidth);
-		return [...(over > 0 ? [{ what: 'too wide', text: `${over} px too wide` }] : []), ...cut.map((c) => ({ what: 'cut off', text: `${c.scrollWidth - c.clientWidth} px cut off: ${c.innerText.slice(0, 80)}` }))];
+		const broken = [...document.querySelectorAll('.status')].filter((status) => status.offsetHeight > status.offsetWidth);
+		return [...broken.map((status) => ({ what: 'broken', text: `a status is taller than wide: ${status.textContent}` })), ...(over > 0 ? [{ what: 'too wide', text: `${over} px too wide` }] : []), ...cut.map((c) => ({ what: 'cut off', text: `${c.scrollWidth - c.clientWidth} px cut off: ${c.innerText.slice(0, 80)}` }))];
 	}));
 	problems.push(...misplaced.map((text) => `${name}: ${text}`));
 	if (await page.locator('img[src="x"]').count()) problems.push(`${name}: a foreign value became an element`);
@@ -140,6 +141,8 @@ export const step = (text) => { if (shots) console.log(text); };
 
 // finish ends the browser, says what was wrong, and ends: no connection that somebody holds keeps the walk.
 export async function finish() {
+	// What stands on the pages says most of why something on them was waited for in vain.
+	if (problems.length) for (const page of browser.contexts().flatMap((c) => c.pages())) problems.push(`${page.url()}: ${await page.innerText('body').catch((error) => error.message)}`.slice(0, 600));
 	await browser.close();
 	for (const problem of problems) console.error(problem);
 	process.exit(problems.length ? 1 : 0);

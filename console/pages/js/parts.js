@@ -30,8 +30,8 @@ export const Wrong = ({ error, again }) => html`<div class="note bad row between
 
 // Loaded shows what useLoad has: a skeleton, an error, or what children make of it. An error beside what was there
 // before stands above it.
-export function Loaded({ from, lines, children }) {
-	if (from.data === undefined && from.error) return html`<${Wrong} error=${from.error} again=${from.reload} />`;
+export function Loaded({ from, lines, title, back, children }) {
+	if (from.data === undefined && from.error) return html`${title && html`<${Head} title=${title} back=${back} />`}<${Wrong} error=${from.error} again=${from.reload} />`;
 	if (from.data === undefined) return html`<${Skeleton} lines=${lines} />`;
 	return html`${from.error && html`<${Wrong} error=${from.error} again=${from.reload} />`}${children(from.data)}`;
 }

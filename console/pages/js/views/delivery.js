@@ -12,7 +12,7 @@ const reasons = {
 
 export default function Delivery({ id }) {
 	const delivery = useLoad((signal) => get(`deliveries/${id}`, { signal }), [id], 3000);
-	return html`<${Loaded} from=${delivery}>${(d) => html`
+	return html`<${Loaded} from=${delivery} title="Delivery" back=${['#/deliveries', 'Deliveries']}>${(d) => html`
 		<${Head} title=${d.event} foreign=${true} status=${d.state} back=${['#/deliveries', 'Deliveries']}>
 			${may.manage() && html`<${Act} class="main" does=${async () => delivery.set(await ask('POST', `deliveries/${id}/retry`))}>Retry now</${Act}>`}</${Head}>
 		<div class="stack wide-gap"><div class="pair">

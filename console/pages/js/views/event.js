@@ -17,7 +17,7 @@ export default function Event({ id }) {
 	const deliveries = useSheets(event.data?.deliveries ?? [], [id]);
 	const [form, pick] = useState('formatted');
 	const [asking, show] = useState(false);
-	return html`<${Loaded} from=${event}>${(e) => html`
+	return html`<${Loaded} from=${event} title="Event" back=${['#/events', 'Events']}>${(e) => html`
 		<${Head} title=${e.event} foreign=${true} back=${['#/events', 'Events']}>${may.delete() && offers('DELETE /events/{id}') && html`<button class="danger" onClick=${() => show(true)}>Delete</button>`}</${Head}>
 		<div class="stack wide-gap">
 			<section class="card"><dl class="facts"><dt>ID</dt><dd><code><${Foreign} text=${e.id} /></code> <${Copy} text=${e.id} /></dd><dt>Happened</dt><dd><${Time} at=${e.timestamp} /></dd>${e.createdAt && html`<dt>Published</dt><dd><${Time} at=${e.createdAt} /></dd>`}</dl></section>

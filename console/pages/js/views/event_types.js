@@ -11,7 +11,7 @@ const edits = () => offers('PUT /event-types/{name}') && session.who.account ===
 
 export default function EventTypes({ id }) {
 	const types = useLoad(() => eventTypes(), []);
-	return html`<${Loaded} from=${types}>${(items) => {
+	return html`<${Loaded} from=${types} title="Event types">${(items) => {
 		if (id) {
 			const type = items.find((t) => t.name === id);
 			return type ? html`<${One} type=${type} saved=${async () => { await eventTypes(true); types.reload(); }} />` : html`<${Head} title="There is no such event type" back=${['#/event-types', 'Event types']} />`;

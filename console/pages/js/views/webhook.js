@@ -20,7 +20,7 @@ export default function Webhook({ id }) {
 	const deliveries = usePages((cursor) => get(`webhooks/${id}/deliveries` + search({ limit: 50, state, cursor })), [id, state]);
 	const close = () => show('');
 	const change = async (fields) => { webhook.set(await ask('PUT', `webhooks/${id}`, fields)); };
-	return html`<${Loaded} from=${webhook}>${(w) => html`
+	return html`<${Loaded} from=${webhook} title="Webhook" back=${['#/webhooks', 'Webhooks']}>${(w) => html`
 		<${Head} title=${w.url} foreign=${true} status=${w.status} back=${['#/webhooks', 'Webhooks']}>${may.manage() && html`
 			<${Act} class="main" does=${async () => { const e = await ask('POST', `webhooks/${id}/test`, sample ? { event: sample } : undefined); tell(e); deliveries.reload(); }}>Send a test event</${Act}>
 			${w.status === 'active' ? html`<${Act} does=${() => change({ status: 'paused' })}>Pause</${Act}>` : html`<${Act} does=${() => change({ status: 'active' })}>${w.status === 'paused' ? 'Resume' : 'Set active'}</${Act}>`}
