@@ -42,7 +42,7 @@ func (d *decoded) bytes() []byte {
 }
 
 // decode writes the bytes of text into d. It refuses everything but the one canonical spelling, save for the
-// case of hexadecimal digits: two spellings of one signature would be two requests to a cache or a log.
+// case of hexadecimal digits: two spellings of one signature would be two requests to a cache or a log. What it refuses is decoded to nothing.
 func (e encoding) decode(d *decoded, text string) bool {
 	switch e {
 	case encHex, encLowerHex:
@@ -74,8 +74,11 @@ func (e encoding) decodeLong(d *decoded, text string) bool {
 	default:
 		return false
 	}
+	if err != nil {
+		d.long = nil
+	}
 	d.n = len(d.long)
-	return err == nil && d.n > 0
+	return d.n > 0
 }
 
 var (
@@ -97,8 +100,11 @@ func (d *decoded) hex(text string, lower bool) bool {
 		wrong |= hi | lo
 		d.buf[i/2] = hi<<4 | lo&15
 	}
+	if wrong >= 16 {
+		return false
+	}
 	d.n = len(text) / 2
-	return wrong < 16
+	return true
 }
 
 // The values of hexadecimal digits, of all other bytes noDigit. Whether a digit is a letter is anybody's guess, so a branch for it costs a
@@ -127,8 +133,11 @@ func (d *decoded) base64(enc *base64.Encoding, text string) bool {
 		return false
 	}
 	n, err := enc.Decode(d.buf[:], src[:copy(src[:], text)])
+	if err != nil {
+		return false
+	}
 	d.n = n
-	return err == nil
+	return true
 }
 
 // encode is the reverse of decode.
