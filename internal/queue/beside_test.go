@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -26,10 +27,11 @@ func (b *bundle) body(e *Event) string {
 	return b.store.Client().Get(b.Context(), b.key("body:"+e.Job)).Val()
 }
 
+// puts are the keys of payloads that no event took.
+func (b *bundle) puts() []string { return b.store.Client().Keys(b.Context(), b.key("put:*")).Val() }
+
 // call makes one call of the push script with some events.
-func (b *bundle) call(batch ...*pushed) (any, error) {
-	return b.store.RunBehind(b.Context(), b.putBeside(0, batch), pushScript, b.Tag(0), b.pushArgs(batch)...)
-}
+func (b *bundle) call(batch ...*pushed) (any, error) { return b.runPush(b.Context(), 0, batch) }
 
 // A large payload is stored and read like any other, and is kept for as long.
 func TestLargePayload(t *testing.T) {
@@ -100,12 +102,13 @@ func TestLargePayloadOfNothing(t *testing.T) {
 			require.Equal(t, outcome, b.push(e)[0].Outcome)
 		}
 		require.Equal(t, []string{b.key("body:" + first.Job)}, s.Client().Keys(t.Context(), b.key("body:*")).Val())
+		require.Empty(t, b.puts())
 		require.Equal(t, "1"+first.Payload, b.body(first))
 		require.Equal(t, first.Payload, b.claim(1).jobs[0].Payload)
 	})
 }
 
-// A payload that a repeated call put after its delivery ended has the end that it was put with.
+// A payload that a repeated call put after its delivery ended goes.
 func TestLargePayloadOfACallThatComesAgain(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
@@ -116,7 +119,8 @@ func TestLargePayloadOfACallThatComesAgain(t *testing.T) {
 		b.settle(Outcome{Kind: Succeeded}, b.claim(1).jobs...)
 		require.NoError(t, s.Client().Del(t.Context(), b.key("body:"+e.Job)).Err())
 		require.Equal(t, PushNew, b.push(e)[0].Outcome, "the answer of the first call")
-		require.LessOrEqual(t, s.Client().PTTL(t.Context(), b.key("body:"+e.Job)).Val(), besideKept)
+		require.Zero(t, s.Client().Exists(t.Context(), b.key("body:"+e.Job)).Val())
+		require.Empty(t, b.puts())
 		require.Empty(t, b.claim(1).jobs)
 	})
 }
@@ -129,14 +133,86 @@ func TestLargePayloadBeforeACrash(t *testing.T) {
 		b.lane("one")
 		e := large(event(1))
 		nothing := redisstore.NewScript(`return {}`)
-		_, err := s.RunBehind(t.Context(), b.putBeside(0, []*pushed{{event: e}}), nothing, b.Tag(0))
+		_, values := b.putBeside(0, []*pushed{{event: e}})
+		_, err := s.RunBehind(t.Context(), values, nothing, b.Tag(0))
 		require.NoError(t, err)
-		left := s.Client().PTTL(t.Context(), b.key("body:"+e.Job)).Val()
+		require.Len(t, b.puts(), 1)
+		left := s.Client().PTTL(t.Context(), b.puts()[0]).Val()
 		require.Positive(t, left)
 		require.LessOrEqual(t, left, besideKept)
 		require.Equal(t, PushNew, b.push(e)[0].Outcome, "its publisher tries again")
 		require.Equal(t, e.Payload, b.claim(1).jobs[0].Payload)
 	})
+}
+
+// What a try left whose script never came is not the payload of a later one with the same ID: that may be another account's, or have been changed.
+func TestLargePayloadOfAnotherTry(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		b := newBundle(t, s, nil)
+		b.lane("one")
+		first := large(to("one", 1))
+		first.IDJob = first.Job // an ID of our own form
+		second := *first
+		second.Account, second.Digest, second.Payload = "b", "other", strings.ToUpper(first.Payload)
+		_, values := b.putBeside(0, []*pushed{{event: first}})
+		_, err := s.RunBehind(t.Context(), values, redisstore.NewScript(`return {}`), b.Tag(0))
+		require.NoError(t, err)
+		require.Equal(t, PushNew, b.push(&second)[0].Outcome)
+		require.True(t, second.Payload == b.claim(1).jobs[0].Payload, "what its publisher heard yes for")
+	})
+}
+
+// What a call has no room for leaves nothing until the next.
+func TestLargePayloadsOfSeveralCalls(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
+		b := newBundle(t, s, nil)
+		lanes := make([]string, 3)
+		for i := range lanes {
+			lanes[i] = "lane" + strconv.Itoa(i)
+			b.lane(lanes[i], "w", 8)
+		}
+		b.pushLanes = 2
+		events := []*Event{large(event(1)), large(event(2)), large(event(3))}
+		batch := make([]*pushed, len(events))
+		for i, e := range events {
+			batch[i] = &pushed{event: e}
+		}
+		_, err := b.call(batch...)
+		require.NoError(t, err)
+		require.Empty(t, b.puts())
+		for i, p := range b.push(events...) {
+			require.Equal(t, PushNew, p.Outcome)
+			require.Equal(t, "+"+events[i].Payload, b.body(events[i]))
+		}
+		require.Empty(t, b.puts())
+	})
+}
+
+// A full Redis keeps nothing of what it refuses: else payloads on their way would keep it full, and no event came in any more.
+func TestLargePayloadsRefusedFillNothing(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s := redistest.Open(t, config.Redis{URL: server.URL()})
+	b := newBundle(t, s, nil)
+	b.lane("one")
+	b.push(large(event(0)))
+	for room := 16 << 10; room <= 512<<10; room += 16 << 10 {
+		info := server.Client().InfoMap(t.Context(), "memory").Val()["Memory"]
+		used, err := strconv.Atoi(info["used_memory"])
+		require.NoError(t, err)
+		require.NoError(t, server.Client().ConfigSet(t.Context(), "maxmemory", strconv.Itoa(used+room)).Err())
+		events := make([]*Event, 8)
+		for i := range events {
+			events[i] = large(event(i + 1))
+			events[i].ID += "of" + strconv.Itoa(room)
+		}
+		_, _ = b.PushAll(t.Context(), 0, events)
+		there := len(s.Client().Keys(t.Context(), b.key("event:*")).Val())
+		require.Len(t, s.Client().Keys(t.Context(), b.key("body:*")).Val(), there)
+		require.Empty(t, b.puts())
+	}
 }
 
 // Nobody hears yes for an event whose payload is not there, and nothing of its account overtakes it.
@@ -148,9 +224,9 @@ func TestLargePayloadThatIsNotThere(t *testing.T) {
 		refusal, together := errors.New("full"), new(among)
 		batch := []*pushed{{event: large(event(1)), among: together}, {event: event(2), among: together}, {event: large(event(3))}, {event: event(4)}}
 		batch[2].event.Account, batch[3].event.Account = "other", "third"
-		b.putBeside(0, batch)
+		name, _ := b.putBeside(0, batch)
 		batch[0].beside.Err = refusal
-		r := newReply(b.RunDurable(t.Context(), 0, pushScript, b.pushArgs(batch)[len(b.limits):]...))
+		r := newReply(b.RunDurable(t.Context(), 0, pushScript, b.pushArgs(batch, name)[len(b.limits):]...))
 		for _, p := range batch {
 			require.False(t, p.take(r))
 			p.note()

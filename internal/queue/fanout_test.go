@@ -16,7 +16,7 @@ import (
 func (b *bundle) cutOff(e *Event) Pushed {
 	b.Helper()
 	p := &pushed{event: e}
-	more := p.take(newReply(b.store.RunDurable(b.Context(), pushScript, b.Tag(0), b.pushArgs([]*pushed{p})...)))
+	more := p.take(newReply(b.store.RunDurable(b.Context(), pushScript, b.Tag(0), b.pushArgs([]*pushed{p}, "")...)))
 	require.NoError(b, p.err)
 	require.True(b, more, "it takes several calls")
 	return p.answer
@@ -258,7 +258,7 @@ func TestLanesOfAnEventLikeIt(t *testing.T) {
 			if change != nil {
 				change(p.event)
 			}
-			p.take(newReply(b.store.RunDurable(t.Context(), pushScript, b.Tag(0), b.pushArgs([]*pushed{p})...)))
+			p.take(newReply(b.store.RunDurable(t.Context(), pushScript, b.Tag(0), b.pushArgs([]*pushed{p}, "")...)))
 			require.NoError(t, p.err)
 			return p.answer.Lanes
 		}

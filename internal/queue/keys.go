@@ -15,6 +15,7 @@ const (
 	KeyLeases         Key = "leases"
 	KeyJob            Key = "job:"   // lane and job
 	KeyBody           Key = "body:"  // job
+	KeyPut            Key = "put:"   // call:place
 	KeyEvent          Key = "event:" // job
 	KeyID             Key = "id:"    // account:ID
 	KeyConf           Key = "conf:"  // lane

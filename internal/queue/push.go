@@ -3,9 +3,11 @@ package queue
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -200,6 +202,12 @@ func (q *Queue) combinerOf(shard int) *combiner {
 	return c
 }
 
+// runPush makes one call of the script.
+func (q *Queue) runPush(ctx context.Context, shard int, batch []*pushed) (any, error) {
+	name, values := q.putBeside(shard, batch)
+	return q.store.RunBehind(ctx, values, pushScript, q.tags(shard), q.pushArgs(batch, name)...)
+}
+
 // errUnsaved can only come from a store that stood still between two commands for as long as a payload beside is kept.
 var errUnsaved = errors.New("push: the store lost the payload before it took the event")
 
@@ -214,7 +222,7 @@ func (q *Queue) send(shard int, batch []*pushed) (rest []*pushed) {
 	// Not the context of any one publisher: the call is everybody's.
 	ctx, cancel := context.WithTimeout(context.Background(), q.store.Timeout())
 	defer cancel()
-	v, err := q.store.RunBehind(ctx, q.putBeside(shard, batch), pushScript, q.tags(shard), q.pushArgs(batch)...)
+	v, err := q.runPush(ctx, shard, batch)
 	r := newReply(v, err)
 	asked := map[string][]Filter{}
 	for i, p := range batch {
@@ -276,7 +284,7 @@ const pushBusy PushOutcome = "busy"
 func (q *Queue) FinishPush(ctx context.Context, shard int, job string, idle time.Duration) (whole bool, refused []Refused, err error) {
 	p := &pushed{event: &Event{}}
 	for more := true; more; idle = 0 {
-		if more = p.take(newReply(q.store.RunDurable(ctx, pushScript, q.tags(shard), append(q.argv([]any{1, q.pushLanes, q.pendingAccount}), goOn(job, idle)...)...))); p.err != nil {
+		if more = p.take(newReply(q.store.RunDurable(ctx, pushScript, q.tags(shard), append(q.argv([]any{1, q.pushLanes, q.pendingAccount, ""}), goOn(job, idle)...)...))); p.err != nil {
 			return false, nil, p.err
 		}
 		if p.answer.Outcome == pushBusy {
@@ -304,22 +312,26 @@ const (
 // isBeside reports whether the payload goes to the store beside the script. An empty one does, as none is how the script knows.
 func (e *Event) isBeside() bool { return e.Payload == "" || len(e.Payload) >= besideFrom }
 
-// putBeside are the payloads that a call needs in the store.
+// putBeside are the payloads that a call needs in the store, and what their keys are named after: "" where there are none. That is of this call
+// alone, as an ID of our own form stands for the same job in every try, and for any account: what another call left is not this event's payload.
 //
-// Failure policy: the script queues no event whose payload is not there. What it does not come to, or refuses, ends soon.
-func (q *Queue) putBeside(shard int, batch []*pushed) (values []*redisstore.Value) {
-	for _, p := range batch {
+// Failure policy: the script queues no event whose payload is not there. What it does not come to, or refuses, goes at once or ends soon.
+func (q *Queue) putBeside(shard int, batch []*pushed) (name string, values []*redisstore.Value) {
+	for i, p := range batch {
 		if !p.begun && p.event.isBeside() {
-			p.beside = &redisstore.Value{Key: q.Key(shard, KeyBody, p.event.Job), Text: p.event.beside(), Kept: besideKept}
+			if name == "" {
+				name = rand.Text()
+			}
+			p.beside = &redisstore.Value{Key: q.Key(shard, KeyPut, name, ":", strconv.Itoa(i+1)), Text: p.event.beside(), Kept: besideKept}
 			values = append(values, p.beside)
 		}
 	}
-	return values
+	return name, values
 }
 
-func (q *Queue) pushArgs(batch []*pushed) []any {
-	args := make([]any, 0, len(q.limits)+3+14*len(batch))
-	args = append(append(args, q.limits...), len(batch), q.pushLanes, q.pendingAccount)
+func (q *Queue) pushArgs(batch []*pushed, puts string) []any {
+	args := make([]any, 0, len(q.limits)+4+14*len(batch))
+	args = append(append(args, q.limits...), len(batch), q.pushLanes, q.pendingAccount, puts)
 	for _, p := range batch {
 		e := p.event
 		if p.begun {

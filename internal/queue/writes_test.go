@@ -117,7 +117,7 @@ func TestLesson64PushIsBounded(t *testing.T) {
 				all = append(all, &pushed{event: event(i)})
 			}
 			for batch := all; len(batch) > 0; batch, rest = rest, nil {
-				cmd, writes := c.writes(script, c.pushArgs(batch))
+				cmd, writes := c.writes(script, c.pushArgs(batch, ""))
 				require.LessOrEqual(t, writes, tc.most)
 				r := newReply(cmd.Result())
 				for i, p := range batch {

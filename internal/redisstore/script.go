@@ -170,8 +170,8 @@ func (s *Store) RunDurable(ctx context.Context, script *Script, key string, args
 	return s.RunBehind(ctx, nil, script, key, args...)
 }
 
-// Value is what a script needs in the store that is too large to pass through it. It is put where nothing is, and ends after a time: the script
-// keeps it.
+// Value is what a script needs in the store that is too large to pass through it. Its key is of this call alone, and it ends after a time: the
+// script takes it under another.
 type Value struct {
 	Key, Text string
 	Kept      time.Duration
@@ -179,7 +179,8 @@ type Value struct {
 }
 
 // RunBehind is [Store.RunDurable] behind values: on the same connection, in the same round trip. Keys of them are of the script's tag. Where one is not
-// put its Err says why, and the script runs all the same, so it has to look.
+// put its Err says why, and the script runs all the same, so it has to look. Where the store refuses the script, the values go: a full Redis would be
+// kept full by what it refused.
 func (s *Store) RunBehind(ctx context.Context, values []*Value, script *Script, key string, args ...any) (any, error) {
 	if s.replicas == 0 && len(values) == 0 {
 		return s.Run(ctx, script, key, args...)
@@ -191,9 +192,9 @@ func (s *Store) RunBehind(ctx context.Context, values []*Value, script *Script, 
 			return nil, err
 		}
 		pipe := node.Pipeline() // one connection, so that WAIT covers the script and the values
-		put := make([]*redis.BoolCmd, len(values))
+		put := make([]*redis.StatusCmd, len(values))
 		for i, v := range values {
-			put[i] = pipe.SetNX(ctx, v.Key, v.Text, v.Kept)
+			put[i] = pipe.Set(ctx, v.Key, v.Text, v.Kept)
 		}
 		var cmd *redis.Cmd
 		if load {
@@ -220,6 +221,7 @@ func (s *Store) RunBehind(ctx context.Context, values []*Value, script *Script, 
 			continue
 		}
 		if err != nil {
+			s.drop(ctx, node, values, err)
 			return nil, err
 		}
 		if s.replicas > 0 {
@@ -229,4 +231,18 @@ func (s *Store) RunBehind(ctx context.Context, values []*Value, script *Script, 
 		}
 		return cmd.Result()
 	}
+}
+
+// drop removes the values of a script that the store refused. Where nothing answers there is nothing to be done: they end by themselves.
+func (s *Store) drop(ctx context.Context, node redis.UniversalClient, values []*Value, why error) {
+	if answer := redis.Error(nil); !errors.As(why, &answer) {
+		return
+	}
+	pipe := node.Pipeline()
+	for _, v := range values {
+		if v.Err == nil {
+			pipe.Unlink(ctx, v.Key)
+		}
+	}
+	_, _ = pipe.Exec(ctx)
 }

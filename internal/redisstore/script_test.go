@@ -69,7 +69,7 @@ func TestRunContext(t *testing.T) {
 	}
 }
 
-// A value is there when its script runs, overwrites none, and has an end.
+// A value is there when its script runs, and has an end; where the script is refused it goes.
 func TestRunBehind(t *testing.T) {
 	t.Parallel()
 	keep := redisstore.NewScript("return redis.call('GET', KEYS[1] .. ARGV[1])")
@@ -80,12 +80,16 @@ func TestRunBehind(t *testing.T) {
 			got, err := s.RunBehind(ctx, []*redisstore.Value{value}, keep, tag, "v")
 			require.NoError(t, err)
 			require.NoError(t, value.Err)
-			require.Equal(t, "first", got)
+			require.Equal(t, value.Text, got)
 			left := s.Client().PTTL(ctx, value.Key).Val()
 			require.Positive(t, left)
 			require.LessOrEqual(t, left, value.Kept)
 			value.Text = "second"
 		}
+		refuse := redisstore.NewScript("return redis.error_reply('OOM full')")
+		_, err := s.RunBehind(ctx, []*redisstore.Value{value}, refuse, tag)
+		require.True(t, redis.HasErrorPrefix(err, "OOM"), "%v", err)
+		require.Zero(t, s.Client().Exists(ctx, value.Key).Val())
 	})
 }
 

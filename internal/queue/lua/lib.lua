@@ -12,7 +12,8 @@
 --                           holder of the right one can end a lease (fencing)
 --   job:<lane><job>  hash   what a job has gone through: n attempts, x expired leases in a row, r reason of failure
 --   body:<job>       string the payload, once per event however many lanes it goes to, after "1" where there is one lane and "+"
---                           where there are more. A large one is there before the event is, with an end soon: see push.lua
+--                           where there are more
+--   put:<call>:<n>   string a large payload on its way, with an end soon: see push.lua
 --   event:<job>      hash   the event: a account, i ID, y type, t timestamp, g given, h digest, l lanes, c created,
 --                           s state of its delivery in each lane, a letter each in the order of l: see STATE,
 --                           x:<lane> reason of a failure that is not kept any more, p how far it has come, while it is not in all of

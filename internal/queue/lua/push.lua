@@ -3,14 +3,16 @@
 -- goes on, in the step in which it queues the jobs: whoever comes next goes on there, and neither skips a lane nor repeats one.
 --
 -- KEYS[1] the shard
--- ARGV[10] number of events, ARGV[11] lanes of one call, ARGV[12] most jobs that may wait in an account, ARGV[13…] for each event:
+-- ARGV[10] number of events, ARGV[11] lanes of one call, ARGV[12] most jobs that may wait in an account, ARGV[13] what keys of payloads beside are
+--   named after, ARGV[14…] for each event:
 --   account, ID, own ("1": the ID was made for this call, so nobody can have used it; "on": the event was begun, its job
 --   follows, and the rest of it is to be done), the job that an ID of our own form stands for (or ""), job, type, timestamp, given
 --   ("1": the publisher gave the timestamp; with "on": ms for which nobody must have gone on with it), digest,
 --   lane ("", the only lane it goes to, "!" and a lane that it tells of and that doesn't get it, or both: the only lane, "!" and the lane that it tells
 --   of), topics (joined by spaces), job of another event that has
 --   these topics and went to many lanes (or ""), verdicts of the filters of its lanes (a signature and a letter for each, or "*": none
---   keeps it out), payload ("": it was put where it belongs before this call, after "1", with an end soon)
+--   keeps it out), payload ("": it was put beside before this call, into put:<that name>:<place
+--   of the event, from 1>, after "1", with an end soon)
 -- Returns for each event that it came to (all, or as many as the lanes of one call allow, one at least): outcome, job, timestamp, lanes, of these the
 --   ones in which it failed at once in this call, as <lane>:<reason> (both joined by spaces), and "1" where the event is not whole yet.
 --   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another),
@@ -20,14 +22,14 @@
 --   there; nothing was done), "later" (an event of the same account before it was asked, is unsaved or taken: it would overtake it)
 --
 -- Safe to repeat: a second call with the same ID finds the first one's event, and how far it has come.
--- A payload beside is kept in the step that queues its event, before the lanes, and ends by itself where that never comes. It was put only where
--- nothing was, so it overwrites none.
+-- A payload beside becomes that of its event in the step that queues it, before the lanes. Its key is of this call alone, so it is that of no other
+-- event, nor of another try with the same ID; what is not taken goes in the same call, and ends by itself where the call never comes.
 
 local PER_EVENT = 14
 -- What is over the lanes of one call is for the next one, see lib.lua. One that refuses a job and keeps it as failed counts as several, as
 -- that is 14 writes instead of 2; many that are only found count as one.
 local MOST_LANES, REFUSAL, FINDS, FEW = tonumber(ARGV[11]), 7, 50, 64
-local MOST_WAITING = tonumber(ARGV[12])
+local COUNT, MOST_WAITING, puts = tonumber(ARGV[10]), tonumber(ARGV[12]), ARGV[13]
 local open_ttl = ARGV[9] -- as text, see int
 local reply, waited, woken, used, draining = {}, 0, false, 0, false
 
@@ -284,10 +286,9 @@ local function list(account, job, kind)
 end
 
 -- begin writes a new event down and does as much of it as this call has room for. It returns what refused it, and whether there is more.
-local function begin(job, account, id, kind, timestamp, digest, lanes, count, filtered, payload, named, tells_of)
+local function begin(job, account, id, kind, timestamp, digest, lanes, count, filtered, payload, put, named, tells_of)
   local record, body, ttl = base .. 'event:' .. job, base .. 'body:' .. job, math.max(C.id_ttl, C.open_ttl)
-  local beside = payload == ''
-  if count > 0 and not beside then call('SET', body, (count == 1 and '1' or '+') .. payload, 'PX', open_ttl) end
+  if count > 0 and not put then call('SET', body, (count == 1 and '1' or '+') .. payload, 'PX', open_ttl) end
   local created = list(account, job, kind)
   -- Before the lanes: a full one may drop a failed job, and with many of them this one.
   local fields = {
@@ -298,7 +299,8 @@ local function begin(job, account, id, kind, timestamp, digest, lanes, count, fi
   if named then fields[#fields + 1] = 'i'; fields[#fields + 1] = id end
   if tells_of then fields[#fields + 1] = 'w'; fields[#fields + 1] = tells_of end
   call('HSET', record, unpack(fields))
-  if count > 0 and beside then -- not before: a full Redis must refuse the first write, and would not refuse this one
+  if count > 0 and put then -- not before: a full Redis must refuse the first write, and would not refuse this one
+    call('RENAME', put, body)
     if count > 1 then call('SETRANGE', body, 0, '+') end
     call('PEXPIRE', body, open_ttl)
   end
@@ -375,10 +377,17 @@ local function is_told_of(lane, told_in, account)
 end
 
 local behind = {} -- accounts with an event that is to be pushed again
-local beside = {} -- jobs of calls that need no payload, of which one was put beside
+local taken = {} -- by place: an event took its payload
 
-for i = 1, tonumber(ARGV[10]) do
-  local at = 13 + (i - 1) * PER_EVENT
+-- put_of is the key of an event's payload where that was put beside, by its place in this call.
+local function put_of(i)
+  local at = 14 + (i - 1) * PER_EVENT
+  local own, payload = ARGV[at + 2], ARGV[at + 13]
+  return own ~= 'on' and payload == '' and base .. 'put:' .. puts .. ':' .. i
+end
+
+for i = 1, COUNT do
+  local at = 14 + (i - 1) * PER_EVENT
   local account, id, own, own_job, job, kind, timestamp, given, digest, lane, topics, like, verdicts, payload = unpack(ARGV, at, at + PER_EVENT - 1)
   -- Behind what goes on even in a full Redis nothing begins: it would be let in as well.
   if used >= MOST_LANES or draining and own ~= 'on' then break end
@@ -386,8 +395,8 @@ for i = 1, tonumber(ARGV[10]) do
   local of = ''
   if lane ~= '' then lane, of = string.match(lane, '^([^!]*)!?(.*)$') end
   local seen, e
-  local is_beside, needed, put_for = own ~= 'on' and payload == '', false, job
-  large = is_beside
+  local put = puts ~= '' and put_of(i)
+  large = put
   if own == '' then seen, e = known(account, id, own_job) end
   if own == 'on' then
     refused, more, outcome = go_on(job, given)
@@ -417,12 +426,12 @@ for i = 1, tonumber(ARGV[10]) do
       local to, count, failing = targets(lane, of, topics, like, verdicts)
       if to and behind[account] then
         outcome = 'later'
-      elseif to and is_beside and count > 0 and call('EXISTS', base .. 'body:' .. job) == 0 then
+      elseif to and put and count > 0 and call('EXISTS', put) == 0 then
         outcome = 'unsaved'
       elseif to then
-        lanes, needed = to, count > 0
+        lanes, taken[i] = to, count > 0
         if failing then count_failing(failing) end
-        refused, more = begin(job, account, id, kind, timestamp, digest, to, count, failing, payload, own ~= '1' and own_job ~= job, lane ~= '' and of ~= '' and of)
+        refused, more = begin(job, account, id, kind, timestamp, digest, to, count, failing, payload, put, own ~= '1' and own_job ~= job, lane ~= '' and of ~= '' and of)
       else
         outcome, lanes, refused = 'asked', count.signature, count.asks or ''
         if refused ~= '' then used, count.asks = used + math.floor(#count.filters / REFUSAL), '' end -- once in an answer
@@ -430,17 +439,15 @@ for i = 1, tonumber(ARGV[10]) do
     end
   end
   if outcome == 'asked' or outcome == 'taken' or outcome == 'unsaved' then behind[account] = true end
-  if is_beside and not needed then beside[#beside + 1] = put_for end
   if more then used = MOST_LANES end -- nothing overtakes it
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5], reply[n + 6] = outcome, job, timestamp, lanes, refused, more and '1' or ''
 end
 
 -- Last, as a full Redis refuses a script only until its first write.
-for _, job in ipairs(beside) do
-  -- Of an event that is there and went to lanes it is in use, or ends by itself.
-  local lanes = call('HGET', base .. 'event:' .. job, 'l')
-  if not lanes or lanes == '' then call('UNLINK', base .. 'body:' .. job) end
+for i = 1, puts ~= '' and COUNT or 0 do
+  local put = not taken[i] and put_of(i)
+  if put then call('UNLINK', put) end
 end
 waiting(waited)
 waiting_of(came)
