@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -122,20 +121,20 @@ func toldArguments(lua string) (told []int, rest bool) {
 func argumentsOf(t *testing.T, folder string) map[string][]int {
 	scripts, counts := map[string]string{}, map[string][]int{}
 	var functions []*ast.FuncDecl
-	files, err := parser.ParseDir(token.NewFileSet(), folder, func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0)
-	require.NoError(t, err)
-	for _, pkg := range files {
-		ast.Inspect(pkg, func(n ast.Node) bool {
+	for _, path := range goFiles(t, folder) {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(file, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.FuncDecl:
 				functions = append(functions, n)
 			case *ast.ValueSpec:
 				if len(n.Values) == 1 && strings.HasSuffix(n.Names[0].Name, "Script") {
-					ast.Inspect(n.Values[0], func(n ast.Node) bool { // of several parts the last is the script
-						if l, ok := n.(*ast.BasicLit); ok {
+					ast.Inspect(n.Values[0], func(value ast.Node) bool { // of several parts the last is the script
+						if l, ok := value.(*ast.BasicLit); ok {
 							name, err := strconv.Unquote(l.Value)
 							require.NoError(t, err)
-							scripts[nameOfSpec(pkg, l)] = name
+							scripts[n.Names[0].Name] = name
 						}
 						return true
 					})
@@ -186,15 +185,12 @@ func argumentsOf(t *testing.T, folder string) map[string][]int {
 	return counts
 }
 
-// nameOfSpec is the variable whose value holds a literal.
-func nameOfSpec(pkg *ast.Package, of *ast.BasicLit) (name string) {
-	ast.Inspect(pkg, func(n ast.Node) bool {
-		if v, ok := n.(*ast.ValueSpec); ok && len(v.Values) == 1 && v.Pos() <= of.Pos() && of.End() <= v.End() {
-			name = v.Names[0].Name
-		}
-		return true
-	})
-	return name
+// goFiles are the files of a package, without tests.
+func goFiles(t *testing.T, folder string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	require.NoError(t, err)
+	return slices.DeleteFunc(paths, func(path string) bool { return strings.HasSuffix(path, "_test.go") })
 }
 
 func selected(fun ast.Expr) string {
