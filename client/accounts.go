@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"time"
 )
@@ -30,6 +31,18 @@ type AccountUpdate struct {
 	NotifyEmail  []string `json:"notifyEmail,omitzero"` // five at most; those that were confirmed stay so
 	NotifyURL    *string  `json:"notifyUrl,omitempty"`  // empty: none
 	NotifySecret *string  `json:"notifySecret,omitempty"`
+}
+
+// MarshalJSON writes an empty NotifyURL as null, which clears it.
+func (u AccountUpdate) MarshalJSON() ([]byte, error) {
+	type plain AccountUpdate
+	if u.NotifyURL == nil || *u.NotifyURL != "" {
+		return json.Marshal(plain(u))
+	}
+	return json.Marshal(struct {
+		plain
+		NotifyURL *string `json:"notifyUrl"`
+	}{plain: plain(u)})
 }
 
 // Accounts are what owns webhooks and events: the client's own, and for a key of every account all. Get them from

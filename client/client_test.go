@@ -168,7 +168,7 @@ var calls = map[string]struct {
 		none := ""
 		_, err := c.Accounts.Update(ctx, client.AccountUpdate{NotifyEmail: []string{}, NotifyURL: &none})
 		return err
-	}, "PUT", "/account", `{"notifyEmail":[],"notifyUrl":""}`},
+	}, "PUT", "/account", `{"notifyEmail":[],"notifyUrl":null}`},
 	"Accounts.Confirm": {func(ctx context.Context, c *client.Client) error {
 		_, err := c.Accounts.Confirm(ctx, "t")
 		return err

@@ -116,6 +116,7 @@ func (u WebhookUpdate) MarshalJSON() ([]byte, error) {
 		Retry         any    `json:"retry,omitempty"`
 		Timeout       any    `json:"timeout,omitempty"`
 		Auth          any    `json:"auth,omitempty"`
+		Signing       any    `json:"signing,omitempty"`
 	}{plain: plain(u), SecretOverlap: overlap}
 	switch {
 	case len(u.Retry) > 0:
@@ -126,6 +127,11 @@ func (u WebhookUpdate) MarshalJSON() ([]byte, error) {
 	if u.Timeout != nil {
 		if out.Timeout = any(*u.Timeout); *u.Timeout == 0 {
 			out.Timeout = null
+		}
+	}
+	if u.Signing != nil {
+		if out.Signing = any(*u.Signing); *u.Signing == "" {
+			out.Signing = null
 		}
 	}
 	if u.Auth != nil {
