@@ -36,13 +36,10 @@ type AccountUpdate struct {
 // MarshalJSON writes an empty NotifyURL as null, which clears it.
 func (u AccountUpdate) MarshalJSON() ([]byte, error) {
 	type plain AccountUpdate
-	if u.NotifyURL == nil || *u.NotifyURL != "" {
-		return json.Marshal(plain(u))
-	}
 	return json.Marshal(struct {
 		plain
-		NotifyURL *string `json:"notifyUrl"`
-	}{plain: plain(u)})
+		NotifyURL any `json:"notifyUrl,omitempty"`
+	}{plain(u), orNull(u.NotifyURL)})
 }
 
 // Accounts are what owns webhooks and events: the client's own, and for a key of every account all. Get them from

@@ -103,6 +103,17 @@ type WebhookUpdate struct {
 // null clears a field.
 var null = json.RawMessage("null")
 
+// orNull is a field of an update: left out where it is not given, and null where it is empty.
+func orNull[T comparable](field *T) any {
+	switch {
+	case field == nil:
+		return nil
+	case *field == *new(T):
+		return null
+	}
+	return *field
+}
+
 // MarshalJSON writes the overlap in words, as the API reads it, and null where a field is to be cleared.
 func (u WebhookUpdate) MarshalJSON() ([]byte, error) {
 	type plain WebhookUpdate
@@ -117,27 +128,12 @@ func (u WebhookUpdate) MarshalJSON() ([]byte, error) {
 		Timeout       any    `json:"timeout,omitempty"`
 		Auth          any    `json:"auth,omitempty"`
 		Signing       any    `json:"signing,omitempty"`
-	}{plain: plain(u), SecretOverlap: overlap}
+	}{plain: plain(u), SecretOverlap: overlap, Timeout: orNull(u.Timeout), Auth: orNull(u.Auth), Signing: orNull(u.Signing)}
 	switch {
 	case len(u.Retry) > 0:
 		out.Retry = u.Retry
 	case u.Retry != nil:
 		out.Retry = null
-	}
-	if u.Timeout != nil {
-		if out.Timeout = any(*u.Timeout); *u.Timeout == 0 {
-			out.Timeout = null
-		}
-	}
-	if u.Signing != nil {
-		if out.Signing = any(*u.Signing); *u.Signing == "" {
-			out.Signing = null
-		}
-	}
-	if u.Auth != nil {
-		if out.Auth = any(u.Auth); *u.Auth == (Auth{}) {
-			out.Auth = null
-		}
 	}
 	return json.Marshal(out)
 }
