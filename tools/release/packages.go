@@ -119,14 +119,10 @@ func apt(folder string, pins []pin, wanted []string) error {
 		"-qq", "-o", "Dir::State=" + state, "-o", "Dir::State::lists=" + state + "/lists", "-o", "Dir::State::status=/dev/null", "-o", "Dir::Cache=" + state + "/cache",
 		"-o", "Acquire::Languages=none", "-o", "Acquire::Retries=2", "-o", "APT::Sandbox::User=", "-o", "APT::Architecture=" + pins[0].arch,
 	}
-	for _, arch := range slices.Compact(slices.Sorted(func(yield func(string) bool) {
-		for _, p := range pins {
-			if !yield(p.arch) {
-				return
-			}
+	for _, p := range pins {
+		if option := "APT::Architectures::=" + p.arch; !slices.Contains(options, option) {
+			options = append(options, "-o", option)
 		}
-	})) {
-		options = append(options, "-o", "APT::Architectures::="+arch)
 	}
 	for _, command := range [][]string{{"update"}, append([]string{"download"}, wanted...)} {
 		run := exec.Command("apt-get", append(options, command...)...)
