@@ -131,6 +131,15 @@ http://127.0.0.1:%[4]d {
 	handle /console/* {
 		webhook_console
 	}
+	handle /guarded/* {
+		basic_auth {
+			admin $2a$04$kughmlNRtjhbE3Nuw6UpfOpYSQR/5ewG5/st8UwjpxHTV9gjGnpFy
+		}
+		webhook_console {
+			mount /guarded
+			act_as operator-key
+		}
+	}
 	handle {
 		webhook_api {
 			api_key operator-key *

@@ -35,8 +35,8 @@ export async function until(what, ask) {
 export const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
 
 // open is a tab of its own: errors, refusals of the policy and requests to elsewhere are problems.
-export async function open(width = 1280, colorScheme = 'light') {
-	const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme, permissions: ['clipboard-read', 'clipboard-write'] });
+export async function open(width = 1280, colorScheme = 'light', more = {}) {
+	const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme, permissions: ['clipboard-read', 'clipboard-write'], ...more });
 	const page = await context.newPage();
 	page.setDefaultTimeout(60000);
 	page.on('pageerror', (e) => problems.push(`${e.message}`));

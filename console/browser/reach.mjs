@@ -31,6 +31,15 @@ const customer = await endpoint();
 const app = await endpoint(Number(appPort));
 
 try {
+	step('a log-in in front of the console');
+	const guarded = await open(1280, 'light', { httpCredentials: { username: 'admin', password: 'secret-word' } });
+	await guarded.goto(site + '/guarded/');
+	await guarded.getByRole('heading', { name: 'Overview' }).waitFor();
+	await guarded.goto(site + '/guarded/#/gateways');
+	await guarded.getByRole('link', { name: 'shop', exact: true }).waitFor();
+	assert.equal(await guarded.evaluate(() => sessionStorage.length), 0, 'the browser has a key');
+	await guarded.context().close();
+
 	step('another account');
 	const acme = await api('POST', '/webhooks', { url: customer.url + '/acme', events: ['*'], secret: 'a-secret-of-acme-alone', description: 'only acme sees this' }, 'acme');
 	const event = await api('POST', '/events', { event: 'video.uploaded', data: { note: 'only acme sees this' } }, 'acme');

@@ -32,9 +32,10 @@ const byTheClock = new WeakSet();
 export const regularly = (signal) => byTheClock.add(signal);
 const ours = (signal) => ({ 'X-Webhook-Console': byTheClock.has(signal) ? 'again' : '1' });
 
+// fetched asks this site. What the browser knows of a log-in that stands in front goes with it, from the very first request on.
 async function fetched(url, options) {
 	try {
-		return await fetch(url, { credentials: session.config?.actAs ? 'same-origin' : 'omit', cache: 'no-store', referrerPolicy: 'no-referrer', redirect: 'error', ...options });
+		return await fetch(url, { cache: 'no-store', referrerPolicy: 'no-referrer', redirect: 'error', ...options });
 	} catch (error) {
 		if (error.name === 'AbortError') throw error;
 		throw new Problem(0, { code: 'unreachable', message: 'The server can’t be reached. Is it running, and are you connected?' });
