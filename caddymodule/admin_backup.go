@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/store"
 )
 
@@ -55,5 +56,5 @@ func restore(q *asking) (int, any, error) {
 		return 0, nil, &badRequest{err.Error()}
 	}
 	q.app.logger.Info("a backup was restored")
-	return http.StatusOK, map[string]int{"restored": keys}, nil
+	return http.StatusOK, adminapi.Restored{Restored: keys}, nil
 }

@@ -2,15 +2,9 @@ package caddymodule
 
 import (
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/sender"
 )
-
-// exampleAnswer is data for a test of an event type, as the text that it was given as: white space and escapes stay.
-type exampleAnswer struct {
-	Example string `json:"example"`
-	// Made is true where the example was given at run time: otherwise it is the documented one, or that of the type's group.
-	Made bool `json:"made"`
-}
 
 // typeExample answers GET /webhooks/example.
 func typeExample(q *asking, s *sender.Sender) (any, error) {
@@ -24,8 +18,8 @@ func typeExample(q *asking, s *sender.Sender) (any, error) {
 	}
 	for i := range types {
 		if types[i].Name == event && len(types[i].Example) > 0 {
-			return exampleAnswer{string(types[i].Example), true}, nil
+			return adminapi.Example{Example: string(types[i].Example), Made: true}, nil
 		}
 	}
-	return exampleAnswer{config.Example(event), false}, nil
+	return adminapi.Example{Example: config.Example(event)}, nil
 }

@@ -9,32 +9,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/receiver"
 	"github.com/videocloud/webhooks/sender"
 )
-
-// explanation is what is known of an event: by the sender, which made it, and by the receivers that took it.
-type explanation struct {
-	*sender.Explanation
-	EventID  string          `json:"eventId"`
-	Gateways []gatewayRecord `json:"gateways,omitempty"`
-}
-
-// gatewayRecord is what a receiver knows of an event.
-type gatewayRecord struct {
-	Receiver string `json:"receiver"`
-	Scheme   string `json:"scheme"`
-	Event    string `json:"event,omitempty"`
-	// Known is how the event stands at the claims: in_work, done, or nothing where they don't know it, or not any more.
-	Known string `json:"known,omitempty"`
-	// ClaimedAt is when it was taken, and KnownUntil when it is forgotten.
-	ClaimedAt  *time.Time   `json:"claimedAt,omitempty"`
-	KnownUntil *time.Time   `json:"knownUntil,omitempty"`
-	Deliveries []deliveryAt `json:"deliveries,omitempty"`
-	Says       []string     `json:"says"`
-
-	queues bool // it has a queue
-}
 
 // explain answers GET /webhooks/explain.
 func explain(q *asking) (int, any, error) {
@@ -42,7 +20,7 @@ func explain(q *asking) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	x := explanation{EventID: id}
+	x := adminapi.Explanation{EventID: id}
 	if x.Gateways, err = q.app.atGateways(q.Context(), id); err != nil {
 		return 0, nil, err
 	}
@@ -74,8 +52,8 @@ func explainSent(q *asking, id string) (*sender.Explanation, error) {
 }
 
 // atGateways asks each receiver of this configuration once. Those of one name and scheme know the same.
-func (a *App) atGateways(ctx context.Context, id string) ([]gatewayRecord, error) {
-	var all []gatewayRecord
+func (a *App) atGateways(ctx context.Context, id string) ([]adminapi.Gateway, error) {
+	var all []adminapi.Gateway
 	asked := map[[2]string]bool{}
 	queued := map[string][]queuedIn{}
 	for _, name := range slices.Sorted(maps.Keys(a.shared)) {
@@ -93,7 +71,7 @@ func (a *App) atGateways(ctx context.Context, id string) ([]gatewayRecord, error
 			continue
 		}
 		asked[key] = true
-		record := gatewayRecord{Receiver: there.Name(), Scheme: there.Scheme()}
+		record := adminapi.Gateway{Receiver: there.Name(), Scheme: there.Scheme()}
 		claimed := id
 		for _, q := range queued[there.Name()] {
 			if q.Scheme == "" || q.Scheme == there.Scheme() {
@@ -108,19 +86,18 @@ func (a *App) atGateways(ctx context.Context, id string) ([]gatewayRecord, error
 		if claim.State == receiver.Unknown && len(record.Deliveries) == 0 {
 			continue
 		}
-		_, record.queues = a.shared[there.Name()]
-		record.say(claim)
+		_, queue := a.shared[there.Name()]
+		sayAt(&record, claim, queue)
 		all = append(all, record)
 	}
 	return all, nil
 }
 
-// say puts into words how an event stands at a receiver.
-func (g *gatewayRecord) say(k receiver.KnownEvent) {
+// sayAt puts into words how an event stands at a receiver, which may have a queue.
+func sayAt(g *adminapi.Gateway, k receiver.KnownEvent, queue bool) {
 	if k.State != receiver.Unknown {
 		g.ClaimedAt, g.KnownUntil = &k.ClaimedAt, &k.Until
 	}
-	queued := g.queues
 	switch {
 	case k.State == receiver.KnownInWork:
 		g.Known = "in_work"
@@ -128,7 +105,7 @@ func (g *gatewayRecord) say(k receiver.KnownEvent) {
 	case k.State == receiver.KnownDone:
 		g.Known = "done"
 		text := "the app answered 2xx"
-		if queued {
+		if queue {
 			text = "it was taken into the queue"
 		}
 		g.Says = append(g.Says, text+"; copies are duplicates until "+k.Until.Format(time.RFC3339))
@@ -136,15 +113,16 @@ func (g *gatewayRecord) say(k receiver.KnownEvent) {
 		// Not only what was forgotten is not found: many schemes claim what is signed, and not an ID that nothing protects.
 		g.Says = append(g.Says, "no claim goes by this ID: it is forgotten, and a copy would be taken again, or the scheme tells events apart by what is signed; then explain the key of its log line")
 	}
-	for _, d := range g.Deliveries {
-		g.Says = append(g.Says, d.says())
+	for i := range g.Deliveries {
+		g.Says = append(g.Says, inWords(&g.Deliveries[i]))
 	}
-	if queued && len(g.Deliveries) == 0 {
+	if queue && len(g.Deliveries) == 0 {
 		g.Says = append(g.Says, "it is in the queue no more: it was delivered, or purged")
 	}
 }
 
-func (d *deliveryAt) says() string {
+// inWords says how an event stands at an app, and what to do about it.
+func inWords(d *adminapi.QueuedDelivery) string {
 	at := d.Queue
 	switch {
 	case d.Forgotten:

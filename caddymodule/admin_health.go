@@ -6,54 +6,21 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/internal/version"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/store"
 )
 
-// healthAnswer says whether webhooks work. The status is 503 where they don't.
-type healthAnswer struct {
-	Status   string        `json:"status"` // ok or unavailable
-	Problems []string      `json:"problems,omitempty"`
-	Version  string        `json:"version"`
-	Store    storeHealth   `json:"store"`
-	Sender   string        `json:"sender"` // delivering, api_only or off
-	Workers  *workerHealth `json:"workers,omitempty"`
-}
-
-type storeHealth struct {
-	Kind   string       `json:"kind"` // redis, local or memory
-	Ready  bool         `json:"ready"`
-	Since  *time.Time   `json:"since,omitempty"`  // when it was used for the first time
-	Server *localServer `json:"server,omitempty"` // with local, while it runs
-	Error  string       `json:"error,omitempty"`
-}
-
-// localServer is the server that Caddy runs itself.
-type localServer struct {
-	Version string    `json:"version"`
-	PID     int       `json:"pid"`
-	Dir     string    `json:"dir"`
-	Started time.Time `json:"started"`
-}
-
-func newStoreHealth(i store.Info) storeHealth {
-	h := storeHealth{Kind: i.Kind, Ready: true}
+func storeHealth(i store.Info) adminapi.Store {
+	h := adminapi.Store{Kind: i.Kind, Ready: true}
 	if !i.Since.IsZero() {
 		h.Since = &i.Since
 	}
 	if i.PID > 0 {
-		h.Server = &localServer{i.Version, i.PID, i.Dir, i.Started}
+		h.Server = &adminapi.Server{Version: i.Version, PID: i.PID, Dir: i.Dir, Started: i.Started}
 	}
 	return h
-}
-
-// workerHealth is about deliveries by this process; what waits is that of all.
-type workerHealth struct {
-	Alive            bool       `json:"alive"`
-	LastRound        *time.Time `json:"lastRound,omitempty"` // when the store last answered them
-	InFlight         int        `json:"inFlight"`
-	OldestDueSeconds *float64   `json:"oldestDueSeconds,omitempty"` // absent where the store can't be asked
 }
 
 // health answers GET /webhooks/health. With ?max_due=10m a delivery that has been due for longer is a problem too: a
@@ -73,21 +40,21 @@ func health(q *asking) (int, any, error) {
 	return http.StatusOK, h, nil
 }
 
-func (a *App) health(ctx context.Context, maxDue time.Duration) *healthAnswer {
-	h := &healthAnswer{Status: "ok", Version: version.Number, Sender: a.senderMode()}
+func (a *App) health(ctx context.Context, maxDue time.Duration) *adminapi.Health {
+	h := &adminapi.Health{Status: "ok", Version: version.Number, Sender: a.senderMode()}
 	var state sender.Health
 	if a.running != nil {
 		state = a.running.Health(ctx)
 	} else {
 		state.Store = a.store.Check(ctx)
 	}
-	h.Store = newStoreHealth(a.store.Info())
+	h.Store = storeHealth(a.store.Info())
 	if err := state.Store; err != nil {
 		h.Store.Ready, h.Store.Error = false, err.Error()
 		h.Problems = append(h.Problems, err.Error())
 	}
 	if state.Delivers {
-		h.Workers = newWorkerHealth(&state)
+		h.Workers = workerHealth(&state)
 		if !state.Alive {
 			h.Problems = append(h.Problems, "the workers have had no answer of the store for a while")
 		}
@@ -111,8 +78,8 @@ func (a *App) health(ctx context.Context, maxDue time.Duration) *healthAnswer {
 	return h
 }
 
-func newWorkerHealth(state *sender.Health) *workerHealth {
-	w := &workerHealth{Alive: state.Alive, InFlight: state.InFlight}
+func workerHealth(state *sender.Health) *adminapi.Workers {
+	w := &adminapi.Workers{Alive: state.Alive, InFlight: state.InFlight}
 	if !state.LastRound.IsZero() {
 		at := state.LastRound.UTC()
 		w.LastRound = &at

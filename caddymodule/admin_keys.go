@@ -9,31 +9,19 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
 )
 
-// keyAnswer is an API key that was made at run time. Its value is there once, as it is made.
-type keyAnswer struct {
-	ID          string     `json:"id"`
-	Key         string     `json:"key,omitempty"`
-	Account     string     `json:"account"`
-	Role        string     `json:"role"`
-	WebhookID   string     `json:"webhookId,omitempty"`
-	Description string     `json:"description,omitempty"`
-	CreatedAt   time.Time  `json:"createdAt"`
-	ExpiresAt   *time.Time `json:"expiresAt,omitempty"`
-	LastUsedAt  *time.Time `json:"lastUsedAt,omitempty"`
-}
-
-func keyAnswerOf(k sender.Key, value string) keyAnswer {
+func keyAnswer(k sender.Key, value string) adminapi.Key {
 	known := func(t time.Time) *time.Time {
 		if t.IsZero() {
 			return nil
 		}
 		return &t
 	}
-	return keyAnswer{
+	return adminapi.Key{
 		ID: k.ID, Key: value, Account: k.Account, Role: k.Role, WebhookID: k.WebhookID, Description: k.Description, CreatedAt: k.CreatedAt,
 		ExpiresAt: known(k.ExpiresAt), LastUsedAt: known(k.LastUsedAt),
 	}
@@ -46,16 +34,16 @@ func listKeys(q *asking, s *sender.Sender) (any, error) {
 		return nil, err
 	}
 	keys, next, err := s.ListKeys(q.Context(), cmp.Or(q.query.Get("account"), api.AnyAccount), q.query.Get("cursor"), limit)
-	list := page[keyAnswer]{make([]keyAnswer, len(keys)), next}
+	list := adminapi.Page[adminapi.Key]{Items: make([]adminapi.Key, len(keys)), NextCursor: next}
 	for i, k := range keys {
-		list.Items[i] = keyAnswerOf(k, "")
+		list.Items[i] = keyAnswer(k, "")
 	}
 	return list, err
 }
 
 // createKey answers POST /webhooks/keys. The key is the operator's own, and ends with no other.
 func createKey(q *asking, s *sender.Sender) (any, error) {
-	asked, err := question[struct{ Account, Role, Description, ExpiresIn string }](q)
+	asked, err := question[adminapi.NewKey](q)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +64,7 @@ func createKey(q *asking, s *sender.Sender) (any, error) {
 		in.ExpiresAt = time.Now().Add(life)
 	}
 	k, value, err := s.CreateKey(q.Context(), in)
-	return keyAnswerOf(k, value), err
+	return keyAnswer(k, value), err
 }
 
 // deleteKey answers DELETE /webhooks/keys.

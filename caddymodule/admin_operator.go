@@ -2,9 +2,9 @@ package caddymodule
 
 import (
 	"cmp"
-	"time"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -19,15 +19,9 @@ func accountOf(q *asking, s *sender.Sender, account, id string) (string, error) 
 	return s.AccountOf(q.Context(), id)
 }
 
-// page is a list, or a part of one.
-type page[T any] struct {
-	Items      []T    `json:"items"`
-	NextCursor string `json:"nextCursor,omitempty"`
-}
-
 // listWebhooks answers GET /webhooks/webhooks.
 func listWebhooks(q *asking, s *sender.Sender) (any, error) {
-	list := page[sender.WebhookInfo]{Items: []sender.WebhookInfo{}}
+	list := adminapi.Page[sender.WebhookInfo]{Items: []sender.WebhookInfo{}}
 	err := s.EachWebhook(q.Context(), q.query.Get("account"), func(w sender.WebhookInfo) error {
 		if matches(q.query.Get("status"), string(w.Status)) {
 			list.Items = append(list.Items, w)
@@ -48,12 +42,12 @@ func listEvents(q *asking, s *sender.Sender) (any, error) {
 		return nil, err
 	}
 	items, next, err := s.Events(q.Context(), cmp.Or(q.query.Get("account"), config.DefaultAccount), f)
-	return page[sender.EventSummary]{items, next}, err
+	return adminapi.Page[sender.EventSummary]{Items: items, NextCursor: next}, err
 }
 
 // retryDelivery answers POST /webhooks/retry.
 func retryDelivery(q *asking, s *sender.Sender) (any, error) {
-	asked, err := question[struct{ ID, Account string }](q)
+	asked, err := question[adminapi.Retry](q)
 	if err != nil {
 		return nil, err
 	}
@@ -67,24 +61,18 @@ func retryDelivery(q *asking, s *sender.Sender) (any, error) {
 // reencrypt answers POST /webhooks/reencrypt.
 func reencrypt(q *asking, s *sender.Sender) (any, error) {
 	n, err := s.Reencrypt(q.Context())
-	return changed{n}, err
+	return adminapi.Count{Count: n}, err
 }
 
 // notifyTest answers POST /webhooks/notify-test.
 func notifyTest(q *asking, s *sender.Sender) (any, error) {
 	list, err := s.TestNotices(q.Context())
-	return page[sender.NotifyTest]{Items: list}, err
+	return adminapi.Page[sender.NotifyTest]{Items: list}, err
 }
 
 // startReplay answers POST /webhooks/replays.
 func startReplay(q *asking, s *sender.Sender) (any, error) {
-	asked, err := question[struct {
-		WebhookID, Account string
-		Since, Until       time.Time
-		Events             []string
-		State              string
-		DryRun             bool
-	}](q)
+	asked, err := question[adminapi.Replay](q)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/receiver"
 )
 
@@ -143,8 +144,8 @@ func listDead(q *asking) (int, any, error) {
 }
 
 // contents is a page over several queues, one after the other.
-func contents(ctx context.Context, queues []namedQueue, s receiver.Selection, from queueCursor, limit int) (*page[receiver.Queued], error) {
-	list := &page[receiver.Queued]{Items: []receiver.Queued{}}
+func contents(ctx context.Context, queues []namedQueue, s receiver.Selection, from queueCursor, limit int) (*adminapi.Page[receiver.Queued], error) {
+	list := &adminapi.Page[receiver.Queued]{Items: []receiver.Queued{}}
 	if from.Queue != "" {
 		at := slices.IndexFunc(queues, func(q namedQueue) bool { return q.name == from.Queue })
 		if at < 0 {
@@ -174,19 +175,9 @@ func contents(ctx context.Context, queues []namedQueue, s receiver.Selection, fr
 	return list, nil
 }
 
-// deadQuestion is what POST /webhooks/dead takes: what to do with which events of the queues of a name.
-type deadQuestion struct {
-	Name, Action string
-	Jobs         []string
-	All          bool // all that are selected
-	State, Event string
-	Since, Until time.Time
-	To           string // of move: the app whose queue they go to
-}
-
 // changeDead answers POST /webhooks/dead: retry, purge or move.
 func changeDead(q *asking) (int, any, error) {
-	asked, err := question[deadQuestion](q)
+	asked, err := question[adminapi.DeadChange](q)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -201,8 +192,7 @@ func changeDead(q *asking) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	filtered := asked.Event != "" || !asked.Since.IsZero() || !asked.Until.IsZero()
-	if (asked.All || filtered) == (len(asked.Jobs) > 0) {
+	if asked.Ambiguous() {
 		return 0, nil, &badRequest{"name jobs, or choose by event, since and until, or say all"}
 	}
 	if chosen.State == receiver.PlaceInFlight {
@@ -210,16 +200,16 @@ func changeDead(q *asking) (int, any, error) {
 	}
 	total := 0
 	for _, queue := range queues {
-		n, err := asked.change(q.Context(), queue, len(queues) == 1, chosen, filtered)
+		n, err := changeQueue(q.Context(), queue, &asked, len(queues) == 1, chosen)
 		if total += n; err != nil {
 			return 0, nil, err
 		}
 	}
-	return http.StatusOK, changed{total}, nil
+	return http.StatusOK, adminapi.Count{Count: total}, nil
 }
 
-// change does to one queue what was asked for. only says that it was named itself.
-func (d *deadQuestion) change(ctx context.Context, q namedQueue, only bool, s receiver.Selection, filtered bool) (int, error) {
+// changeQueue does to one queue what was asked for. only says that it was named itself.
+func changeQueue(ctx context.Context, q namedQueue, d *adminapi.DeadChange, only bool, s receiver.Selection) (int, error) {
 	switch {
 	case d.Action == "retry" && q.forgotten && only:
 		return 0, &badRequest{"nobody delivers for " + q.name + ": it is no deliver of the configuration; move its events to one that is"}
@@ -233,7 +223,7 @@ func (d *deadQuestion) change(ctx context.Context, q namedQueue, only bool, s re
 		return 0, &badRequest{"action is retry, purge or move"}
 	case len(d.Jobs) > 0:
 		return q.Purge(ctx, d.Jobs...)
-	case q.forgotten && only && !filtered && d.State == "":
+	case q.forgotten && only && !d.Filtered() && d.State == "":
 		n, err := q.Drop(ctx) // the whole lane: what waits in it is as lost as what is dead
 		if errors.Is(err, receiver.ErrUnderWay) && n > 0 {
 			err = nil
@@ -244,7 +234,7 @@ func (d *deadQuestion) change(ctx context.Context, q namedQueue, only bool, s re
 }
 
 // moveQueue moves what is in one queue to that of another app of the same receiver.
-func (a *App) moveQueue(ctx context.Context, from []namedQueue, q *deadQuestion) (int, any, error) {
+func (a *App) moveQueue(ctx context.Context, from []namedQueue, q *adminapi.DeadChange) (int, any, error) {
 	if len(from) > 1 {
 		var names []string
 		for _, f := range from {
@@ -252,7 +242,7 @@ func (a *App) moveQueue(ctx context.Context, from []namedQueue, q *deadQuestion)
 		}
 		return 0, nil, &badRequest{"name the deliver whose events are moved: " + strings.Join(names, ", ")}
 	}
-	if len(q.Jobs) > 0 || q.All || q.State != "" || q.Event != "" || !q.Since.IsZero() || !q.Until.IsZero() {
+	if len(q.Jobs) > 0 || q.All || q.State != "" || q.Filtered() {
 		return 0, nil, &badRequest{"move takes all of a queue; it goes with name and to alone"}
 	}
 	owner := from[0].owner
@@ -263,7 +253,7 @@ func (a *App) moveQueue(ctx context.Context, from []namedQueue, q *deadQuestion)
 			if err != nil && n > 0 {
 				err = fmt.Errorf("%d were moved: %w", n, err)
 			}
-			return http.StatusOK, changed{n}, err
+			return http.StatusOK, adminapi.Count{Count: n}, err
 		}
 	}
 	var there []string

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/internal/redistest"
 	"github.com/videocloud/webhooks/receiver"
 )
@@ -51,7 +52,7 @@ func deadEvents(t *testing.T, s *server, n int) {
 			return resp.StatusCode == http.StatusOK
 		}, time.Minute, time.Millisecond)
 		require.Eventually(t, func() bool {
-			var list page[receiver.Queued]
+			var list adminapi.Page[receiver.Queued]
 			s.adminJSON("/webhooks/dead?name=shop&limit=1000", &list)
 			return len(list.Items) == i+1 && time.Now().UnixMilli() > list.Items[i].Received.UnixMilli()
 		}, time.Minute, time.Millisecond)
@@ -67,7 +68,7 @@ func TestAdminShowsWhatAQueueHolds(t *testing.T) {
 
 		var all []receiver.Queued
 		for cursor := ""; ; {
-			var list page[receiver.Queued]
+			var list adminapi.Page[receiver.Queued]
 			s.adminJSON("/webhooks/dead?name=shop&limit=3&cursor="+cursor, &list)
 			all = append(all, list.Items...)
 			if cursor = list.NextCursor; cursor == "" {
@@ -78,7 +79,7 @@ func TestAdminShowsWhatAQueueHolds(t *testing.T) {
 		require.Equal(t, "audit", all[0].Deliver)
 		require.Equal(t, "green", all[0].Headers.Get("X-Colour"))
 		require.Equal(t, receiver.Hidden, all[0].Headers.Get("X-Auth-Token"))
-		var list page[receiver.Queued]
+		var list adminapi.Page[receiver.Queued]
 		s.adminJSON("/webhooks/dead?name=shop/billing", &list)
 		require.Empty(t, list.Items)
 		s.adminJSON("/webhooks/dead?name=shop&event=video.deleted", &list)
@@ -92,7 +93,7 @@ func TestAdminShowsWhatAQueueHolds(t *testing.T) {
 			require.Equal(t, want, status, "%s: %s", query, answer)
 		}
 
-		var shown shownEvent
+		var shown adminapi.QueuedEvent
 		s.adminJSON("/webhooks/show?name=shop&event=evt_0", &shown)
 		require.Equal(t, strings.Replace(testEvent, "vid_123456", "vid_0", 1), shown.Payload)
 		require.Equal(t, "green", shown.Headers.Get("X-Colour"))
@@ -107,7 +108,7 @@ func TestAdminShowsWhatAQueueHolds(t *testing.T) {
 		status, answer := s.adminGet("/webhooks/show?name=shop&event=evt_99")
 		require.Equal(t, http.StatusNotFound, status, answer)
 
-		var known explanation
+		var known adminapi.Explanation
 		s.adminJSON("/webhooks/explain?id=evt_0", &known)
 		require.Len(t, known.Gateways, 1)
 		require.Equal(t, "done", known.Gateways[0].Known)
@@ -133,8 +134,8 @@ func TestAdminShowsWhatAQueueHolds(t *testing.T) {
 // found by the ID of one whose copies are duplicates all the same.
 func TestExplainDoesNotPromiseThatACopyIsTaken(t *testing.T) {
 	t.Parallel()
-	g := gatewayRecord{Receiver: "shop", Scheme: "github", queues: true, Deliveries: []deliveryAt{{Queue: "shop", State: receiver.PlaceDead, Attempts: 1, Failed: new(time.Time)}}}
-	g.say(receiver.KnownEvent{})
+	g := adminapi.Gateway{Receiver: "shop", Scheme: "github", Deliveries: []adminapi.QueuedDelivery{{Queue: "shop", State: receiver.PlaceDead, Attempts: 1, Failed: new(time.Time)}}}
+	sayAt(&g, receiver.KnownEvent{}, true)
 	require.Empty(t, g.Known)
 	require.Contains(t, g.Says[0], "or the scheme tells events apart by what is signed")
 	require.Contains(t, g.Says[1], "after 1 attempt;")
@@ -151,14 +152,14 @@ func TestAdminMovesWhatARenamedDeliverLeft(t *testing.T) {
 		status, health := s.adminGet("/webhooks/health")
 		require.Equal(t, http.StatusServiceUnavailable, status)
 		require.Contains(t, health, "caddy webhook dead move shop/old")
-		var counted struct{ Queues []queueStats }
+		var counted struct{ Queues []adminapi.QueueStats }
 		s.adminJSON("/webhooks/stats", &counted)
 		require.True(t, counted.Queues[len(counted.Queues)-1].Forgotten)
 		require.Equal(t, "shop/old", counted.Queues[len(counted.Queues)-1].Queue)
-		var list page[receiver.Queued]
+		var list adminapi.Page[receiver.Queued]
 		s.adminJSON("/webhooks/dead?name=shop", &list)
 		require.Len(t, list.Items, 3)
-		var shown shownEvent
+		var shown adminapi.QueuedEvent
 		s.adminJSON("/webhooks/show?name=shop&event=evt_1", &shown)
 		require.True(t, shown.Deliveries[0].Forgotten)
 
@@ -201,7 +202,7 @@ func TestConsoleShowsWhatAQueueHolds(t *testing.T) {
 			require.NotContains(t, answer, "vid_0")
 			continue
 		}
-		var shown struct{ Data shownEvent }
+		var shown struct{ Data adminapi.QueuedEvent }
 		require.NoError(t, json.Unmarshal([]byte(answer), &shown))
 		require.Contains(t, shown.Data.Payload, "vid_0")
 	}
@@ -256,7 +257,7 @@ func TestLesson53_HealthTellsOfAGatewayWhoseQueueDiffers(t *testing.T) {
 	require.Contains(t, text, "the gateway on elsewhere has the scheme github and the delivers audit, billing")
 
 	require.NoError(t, client.HDel(t.Context(), key, "other").Err())
-	var h healthAnswer
+	var h adminapi.Health
 	s.adminJSON("/webhooks/health", &h)
 	require.Empty(t, h.Problems)
 }

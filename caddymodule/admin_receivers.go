@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/receiver"
 )
 
@@ -40,17 +40,9 @@ func distinct(names []string) []string {
 	return slices.Compact(names)
 }
 
-// changed says how many were changed.
-type changed struct {
-	Count int `json:"count"`
-}
-
 // forget answers POST /webhooks/forget: one event, or all that were taken since a time.
 func forget(q *asking) (int, any, error) {
-	asked, err := question[struct {
-		Name, Event string
-		Since       time.Time
-	}](q)
+	asked, err := question[adminapi.Forget](q)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -67,5 +59,5 @@ func forget(q *asking) (int, any, error) {
 	} else {
 		n, err = gateway.ForgetSince(q.Context(), asked.Since)
 	}
-	return http.StatusOK, changed{n}, err
+	return http.StatusOK, adminapi.Count{Count: n}, err
 }

@@ -10,40 +10,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/receiver"
 )
-
-// shownEvent is an event in the queues of a receiver, with its headers, its payload, and how it stands at each app.
-type shownEvent struct {
-	Receiver   string       `json:"receiver"`
-	ID         string       `json:"id,omitempty"`
-	Event      string       `json:"event,omitempty"`
-	Scheme     string       `json:"scheme,omitempty"`
-	Received   time.Time    `json:"received"`
-	Method     string       `json:"method,omitempty"`
-	URI        string       `json:"uri,omitempty"`
-	Host       string       `json:"host,omitempty"`
-	RemoteAddr string       `json:"remoteAddr,omitempty"`
-	Headers    http.Header  `json:"headers,omitempty"`
-	Size       int          `json:"size"`
-	Payload    string       `json:"payload,omitempty"`
-	PayloadB64 string       `json:"payloadBase64,omitempty"` // instead, where it is no text
-	Deliveries []deliveryAt `json:"deliveries"`
-}
-
-// deliveryAt is how an event stands at one app.
-type deliveryAt struct {
-	Queue    string         `json:"queue"`
-	Deliver  string         `json:"deliver,omitempty"`
-	Job      string         `json:"job"`
-	State    receiver.Place `json:"state"`
-	Due      *time.Time     `json:"due,omitempty"`
-	Failed   *time.Time     `json:"failed,omitempty"`
-	Attempts int            `json:"attempts"`
-	Error    string         `json:"error,omitempty"`
-	// Forgotten says that the configuration has no such deliver any more: nobody delivers it.
-	Forgotten bool `json:"forgotten,omitempty"`
-}
 
 // notQueued is an event that is in no queue.
 type notQueued struct{ receiver string }
@@ -75,7 +44,7 @@ func showEvent(q *asking) (int, any, error) {
 	// A delivery may end while it is looked at; another one of the event has the same payload.
 	for _, f := range found {
 		if job, err := f.queue.Stored(q.Context(), f.Job); err == nil && job != nil {
-			shown.fill(job)
+			addRequest(shown, job)
 			return http.StatusOK, shown, nil
 		} else if err != nil && !errors.Is(err, receiver.ErrJob) {
 			return 0, nil, err
@@ -115,9 +84,9 @@ func findQueued(ctx context.Context, queues []namedQueue, id string) ([]queuedIn
 	return found, nil
 }
 
-func newShown(found []queuedIn) *shownEvent {
+func newShown(found []queuedIn) *adminapi.QueuedEvent {
 	first := found[0]
-	e := &shownEvent{Receiver: first.queue.owner, ID: first.ID, Event: first.Event, Scheme: first.Scheme, Received: first.Received,
+	e := &adminapi.QueuedEvent{Receiver: first.queue.owner, ID: first.ID, Event: first.Event, Scheme: first.Scheme, Received: first.Received,
 		Headers: first.Headers, Size: first.Size}
 	for _, f := range found {
 		e.Deliveries = append(e.Deliveries, f.standing())
@@ -125,17 +94,17 @@ func newShown(found []queuedIn) *shownEvent {
 	return e
 }
 
-func (f *queuedIn) standing() deliveryAt {
-	return deliveryAt{Queue: f.queue.name, Deliver: f.Deliver, Job: f.Job, State: f.State, Due: f.Due, Failed: f.Failed,
+func (f *queuedIn) standing() adminapi.QueuedDelivery {
+	return adminapi.QueuedDelivery{Queue: f.queue.name, Deliver: f.Deliver, Job: f.Job, State: f.State, Due: f.Due, Failed: f.Failed,
 		Attempts: f.Attempts, Error: f.Error, Forgotten: f.queue.forgotten}
 }
 
-// fill adds what is stored beside the headers.
-func (e *shownEvent) fill(j *receiver.Job) {
+// addRequest adds what is stored beside the headers.
+func addRequest(e *adminapi.QueuedEvent, j *receiver.Job) {
 	e.Method, e.URI, e.Host, e.RemoteAddr = j.Method, j.URI, j.Host, j.RemoteAddr
 	if utf8.Valid(j.Body) {
 		e.Payload = string(j.Body)
 	} else {
-		e.PayloadB64 = base64.StdEncoding.EncodeToString(j.Body)
+		e.PayloadBase64 = base64.StdEncoding.EncodeToString(j.Body)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/receiver"
 	"github.com/videocloud/webhooks/sender"
 )
@@ -167,15 +168,15 @@ func TestAdminDead(t *testing.T) {
 func TestAdminTypeExample(t *testing.T) {
 	s, app := newServer(t), newBackend(t)
 	s.load(localSender, strings.Replace(senderSite(app), "api_key a_key", "api_key a_key *", 1))
-	var x exampleAnswer
+	var x adminapi.Example
 	s.adminJSON("/webhooks/example?event=video.uploaded", &x)
-	require.Equal(t, exampleAnswer{config.Example("video.uploaded"), false}, x)
+	require.Equal(t, adminapi.Example{Example: config.Example("video.uploaded")}, x)
 	apiCall(t, s, "PUT", "/event-types/order.paid", `{"example":{"total": 12345678901234567890, "by":"<me>"}}`, 200)
 	apiCall(t, s, "PUT", "/event-types/video.uploaded", `{"example":{"videoId":"ours"}}`, 200)
 	s.adminJSON("/webhooks/example?event=order.paid", &x)
-	require.Equal(t, exampleAnswer{`{"total": 12345678901234567890, "by":"<me>"}`, true}, x)
+	require.Equal(t, adminapi.Example{Example: `{"total": 12345678901234567890, "by":"<me>"}`, Made: true}, x)
 	s.adminJSON("/webhooks/example?event=video.uploaded", &x)
-	require.Equal(t, exampleAnswer{`{"videoId":"ours"}`, true}, x)
+	require.Equal(t, adminapi.Example{Example: `{"videoId":"ours"}`, Made: true}, x)
 	s.adminJSON("/webhooks/example?event=order.lost", &x)
 	require.False(t, x.Made)
 	for _, path := range []string{"/webhooks/example", "/webhooks/example?event=a.b&x=1"} {
@@ -350,7 +351,7 @@ func TestAdminKeys(t *testing.T) {
 	}
 	status, answer := s.adminPost("/webhooks/keys", `{"role":"read","account":"shop","expiresIn":"90d","description":"of a test"}`)
 	require.Equal(t, 201, status, answer)
-	var made keyAnswer
+	var made adminapi.Key
 	require.NoError(t, json.Unmarshal([]byte(answer), &made))
 	require.Regexp(t, "^vck_", made.Key)
 	require.NotNil(t, made.ExpiresAt)
@@ -365,7 +366,7 @@ func TestAdminKeys(t *testing.T) {
 		return status
 	}
 	require.Equal(t, 200, asked())
-	var list page[keyAnswer]
+	var list adminapi.Page[adminapi.Key]
 	s.adminJSON("/webhooks/keys?account=shop", &list)
 	require.Len(t, list.Items, 1)
 	require.Equal(t, made.ID, list.Items[0].ID)

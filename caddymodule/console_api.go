@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/internal/version"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/sender/api"
@@ -278,11 +279,11 @@ func shared(f adminFunc) adminFunc {
 
 // gatewaysAnswer is what receivers counted, and what waits in their queues.
 type gatewaysAnswer struct {
-	Receivers     []receiverStats  `json:"receivers"` // of this configuration, since this process started
-	Window        string           `json:"window"`
-	BucketSeconds int64            `json:"bucketSeconds"`
-	Counted       []receivedTotals `json:"counted"` // over all processes on the store; null where it can't be asked
-	Queues        []queueStats     `json:"queues"`
+	Receivers     []adminapi.ReceiverStats `json:"receivers"` // of this configuration, since this process started
+	Window        string                   `json:"window"`
+	BucketSeconds int64                    `json:"bucketSeconds"`
+	Counted       []receivedTotals         `json:"counted"` // over all processes on the store; null where it can't be asked
+	Queues        []adminapi.QueueStats    `json:"queues"`
 }
 
 // gateways answers GET <mount>/api/gateways. A receiver that nobody asked yet is there too, with nothing counted.
@@ -294,8 +295,8 @@ func gateways(q *asking) (int, any, error) {
 	}
 	answer := gatewaysAnswer{Receivers: receiversCounted(), Window: window.name, BucketSeconds: window.seconds}
 	for _, there := range a.receivers {
-		if !slices.ContainsFunc(answer.Receivers, func(s receiverStats) bool { return s.Name == there.Name() }) {
-			answer.Receivers = append(answer.Receivers, receiverStats{Name: there.Name(), Requests: map[string]float64{}})
+		if !slices.ContainsFunc(answer.Receivers, func(s adminapi.ReceiverStats) bool { return s.Name == there.Name() }) {
+			answer.Receivers = append(answer.Receivers, adminapi.ReceiverStats{Name: there.Name(), Requests: map[string]float64{}})
 		}
 	}
 	ctx, cancel := context.WithTimeout(q.Context(), depthTimeout)

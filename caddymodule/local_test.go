@@ -19,6 +19,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/internal/redistest"
 )
 
@@ -32,11 +33,11 @@ func localFolder(t *testing.T) string {
 }
 
 // storeOf waits until health is as it should be, and returns what it says of the store.
-func storeOf(t *testing.T, s *server, status int) (store storeHealth, problems []string) {
+func storeOf(t *testing.T, s *server, status int) (store adminapi.Store, problems []string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		got, text := s.adminGet("/webhooks/health")
-		var h healthAnswer
+		var h adminapi.Health
 		require.NoError(t, json.Unmarshal([]byte(text), &h))
 		store, problems = h.Store, h.Problems
 		return got == status

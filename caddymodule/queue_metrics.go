@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/receiver"
 )
 
@@ -55,7 +56,7 @@ func (m queueMetrics) Collect(metrics chan<- prometheus.Metric) {
 			metrics <- prometheus.MustNewConstMetric(senderCount, prometheus.GaugeValue, float64(q.Senders))
 		}
 	}
-	m.app.eachQueue(ctx, func(q queueStats) {
+	m.app.eachQueue(ctx, func(q adminapi.QueueStats) {
 		for state, n := range q.Depth {
 			metrics <- prometheus.MustNewConstMetric(queueDepth, prometheus.GaugeValue, float64(n), q.Queue, state)
 		}
@@ -64,11 +65,11 @@ func (m queueMetrics) Collect(metrics chan<- prometheus.Metric) {
 }
 
 // eachQueue calls f for the sender's queue and those of the receivers, as far as they can be asked.
-func (a *App) eachQueue(ctx context.Context, f func(queueStats)) {
+func (a *App) eachQueue(ctx context.Context, f func(adminapi.QueueStats)) {
 	if a.running != nil {
 		// It counts its own errors.
 		if q, err := a.running.QueueStats(ctx); err == nil {
-			f(queueStats{Queue: senderQueue, Depth: map[string]int{depthWaiting: q.Waiting, depthInFlight: q.InFlight}, OldestDueSeconds: q.OldestDue.Seconds()})
+			f(adminapi.QueueStats{Queue: senderQueue, Depth: map[string]int{depthWaiting: q.Waiting, depthInFlight: q.InFlight}, OldestDueSeconds: q.OldestDue.Seconds()})
 		}
 	}
 	seen := map[string]bool{}
@@ -90,8 +91,8 @@ func (a *App) eachQueue(ctx context.Context, f func(queueStats)) {
 	}
 }
 
-func statsOf(name string, depth receiver.Depth) queueStats {
-	return queueStats{
+func statsOf(name string, depth receiver.Depth) adminapi.QueueStats {
+	return adminapi.QueueStats{
 		Queue: name, Depth: map[string]int{depthWaiting: depth.Waiting, depthInFlight: depth.InFlight, depthDead: depth.Dead},
 		OldestDueSeconds: max(0, depth.Oldest.Seconds()),
 	}

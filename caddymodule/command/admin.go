@@ -24,6 +24,7 @@ import (
 type adminFlags struct {
 	address, configFile, adapter string
 	json                         bool
+	patient                      bool // not a flag: an answer may take longer than requestTime
 }
 
 func (f *adminFlags) add(cmd *cobra.Command) {
@@ -60,13 +61,55 @@ func (p *page) into(cmd *cobra.Command, query map[string]string) {
 	}
 }
 
-// admin is the admin API of a running Caddy.
-type admin struct {
-	origin string
-	client *http.Client
+// times are the flags --since and --until.
+type times struct{ since, until string }
+
+// add defines the flags, and says what happened from the first time on and until the second.
+func (t *times) add(cmd *cobra.Command, from, until string) {
+	flags := cmd.Flags()
+	flags.StringVar(&t.since, "since", "", from+": RFC 3339, or so long ago, such as 2h or 7d")
+	flags.StringVar(&t.until, "until", "", until)
 }
 
-// requestTime bounds one question, but not a stream.
+// read returns the times, zero where they are not given.
+func (t *times) read() (since, until time.Time, err error) {
+	if since, err = parseTime("since", t.since); err == nil {
+		until, err = parseTime("until", t.until)
+	}
+	return since, until, err
+}
+
+// parseTime reads a time, or how long ago it was; zero where there is none.
+func parseTime(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if ago, err2 := caddy.ParseDuration(text); err2 == nil && ago >= 0 {
+		at, err = time.Now().Add(-ago).UTC(), nil
+	}
+	if err != nil {
+		return at, usagef("%s: %q is neither a time such as 2024-03-31T12:00:00Z nor a duration such as 2h or 7d", flag, text)
+	}
+	return at, nil
+}
+
+// written is a time as the admin API takes it in a query.
+func written(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339Nano)
+}
+
+// admin is the admin API of a running Caddy.
+type admin struct {
+	origin  string
+	client  *http.Client
+	patient bool
+}
+
+// requestTime bounds one question, but not a stream, nor one that is asked patiently.
 const requestTime = 30 * time.Second
 
 func (f *adminFlags) connect() (*admin, error) {
@@ -78,7 +121,7 @@ func (f *adminFlags) connect() (*admin, error) {
 	if err != nil || address.PortRangeSize() > 1 {
 		return nil, usagef("address: %q is not the address of one admin API", text)
 	}
-	a := &admin{origin: "http://" + address.JoinHostPort(0)}
+	a := &admin{origin: "http://" + address.JoinHostPort(0), patient: f.patient}
 	place := address.JoinHostPort(0)
 	if address.IsUnixNetwork() {
 		place, _, _ = strings.Cut(address.Host, "|") // behind it are the permissions of the socket
@@ -98,8 +141,8 @@ type unreachable struct{ err error }
 func (e *unreachable) Error() string { return e.err.Error() }
 func (e *unreachable) Unwrap() error { return e.err }
 
-// open asks and returns the answer, whose status is below 400 or among those accepted.
-func (a *admin) open(ctx context.Context, method, path string, body any, accepted ...int) (*http.Response, error) {
+// open asks and returns the answer, whose status is below 400.
+func (a *admin) open(ctx context.Context, method, path string, body any) (*http.Response, error) {
 	reader, upload := body.(io.Reader) // otherwise it is a question
 	if body != nil && !upload {
 		text, err := json.Marshal(body)
@@ -125,11 +168,6 @@ func (a *admin) open(ctx context.Context, method, path string, body any, accepte
 	if resp.StatusCode < http.StatusBadRequest {
 		return resp, nil
 	}
-	for _, status := range accepted {
-		if resp.StatusCode == status {
-			return resp, nil
-		}
-	}
 	defer resp.Body.Close()
 	return nil, refused(resp)
 }
@@ -151,15 +189,13 @@ func refused(resp *http.Response) error {
 }
 
 // ask asks and reads the answer.
-func (a *admin) ask(ctx context.Context, method, path string, body any, accepted ...int) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTime)
-	defer cancel()
-	return a.askPatiently(ctx, method, path, body, accepted...)
-}
-
-// askPatiently is ask for what may take longer than a question may.
-func (a *admin) askPatiently(ctx context.Context, method, path string, body any, accepted ...int) ([]byte, error) {
-	resp, err := a.open(ctx, method, path, body, accepted...)
+func (a *admin) ask(ctx context.Context, method, path string, body any) ([]byte, error) {
+	if !a.patient {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, requestTime)
+		defer cancel()
+	}
+	resp, err := a.open(ctx, method, path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -194,12 +230,17 @@ func decode[T any](text []byte) (v T, err error) {
 }
 
 // view asks for what is at path, and shows it.
-func view[T any](cmd *cobra.Command, f *adminFlags, path string, table func(w io.Writer, v *T)) (v T, err error) {
+func view[T any](cmd *cobra.Command, f *adminFlags, path string, table func(w io.Writer, v *T)) (T, error) {
+	return askAndShow(cmd, f, http.MethodGet, path, nil, table)
+}
+
+// askAndShow asks the Caddy that the flags name, and shows its answer.
+func askAndShow[T any](cmd *cobra.Command, f *adminFlags, method, path string, body any, table func(w io.Writer, v *T)) (v T, err error) {
 	a, err := f.connect()
 	if err != nil {
 		return v, err
 	}
-	text, err := a.ask(cmd.Context(), http.MethodGet, path, nil)
+	text, err := a.ask(cmd.Context(), method, path, body)
 	if err != nil {
 		return v, err
 	}

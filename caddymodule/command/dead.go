@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/receiver"
 )
 
@@ -39,24 +41,23 @@ renamed left behind is named like that too.`,
 }
 
 // chosenEvents say which events of a queue are meant.
-type chosenEvents struct{ deliver, state, event, since, until string }
+type chosenEvents struct {
+	times
+	deliver, state, event string
+}
 
 func (c *chosenEvents) add(cmd *cobra.Command, states string) {
 	flags := cmd.Flags()
 	flags.StringVar(&c.deliver, "deliver", "", "only those for this deliver")
 	flags.StringVar(&c.state, "state", "", states+" (default: dead)")
 	flags.StringVar(&c.event, "event", "", "only events of this type")
-	flags.StringVar(&c.since, "since", "", "only those received from this time on: RFC 3339, or so long ago, such as 2h or 7d")
-	flags.StringVar(&c.until, "until", "", "only those received until this time")
+	c.times.add(cmd, "only those received from this time on", "only those received until this time")
 }
 
 // of reads where they are, behind the receiver's name, and between which times.
-func (c *chosenEvents) of(receiver string) (queue string, since, until *time.Time, err error) {
-	if queue, err = c.queueOf(receiver); err != nil {
-		return "", nil, nil, err
-	}
-	if since, err = parseTime("since", c.since); err == nil {
-		until, err = parseTime("until", c.until)
+func (c *chosenEvents) of(receiver string) (queue string, since, until time.Time, err error) {
+	if queue, err = c.queueOf(receiver); err == nil {
+		since, until, err = c.read()
 	}
 	return queue, since, until, err
 }
@@ -99,12 +100,6 @@ func newDeadList() *cobra.Command {
 	return cmd
 }
 
-// queuedList is a page of a queue's contents.
-type queuedList struct {
-	Items      []receiver.Queued
-	NextCursor string
-}
-
 func (f *deadListFlags) run(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
 		return usagef("unexpected argument %q; see --help", args[1])
@@ -117,19 +112,11 @@ func (f *deadListFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = view(cmd, &f.adminFlags, pathOf("/webhooks/dead", map[string]string{
+	_, err = view(cmd, &f.adminFlags, pathOf(deadPath, map[string]string{
 		"name": name, "state": f.state, "event": f.event, "since": written(since), "until": written(until),
 		"limit": strconv.Itoa(f.limit), "cursor": f.cursor,
 	}), f.print)
 	return err
-}
-
-// written is a time as the admin API takes it.
-func written(t *time.Time) string {
-	if t == nil {
-		return ""
-	}
-	return t.Format(time.RFC3339Nano)
 }
 
 // nameAndJobs tells the receiver's name, which may be left out, from the jobs behind it.
@@ -143,8 +130,8 @@ func nameAndJobs(args []string) (name string, jobs []string) {
 // isJob matches the ID of a job: 128 bits in base 32, the time first. Nobody names a receiver like this.
 var isJob = regexp.MustCompile(`^0[0-9a-hjkmnp-tv-z]{25}$`)
 
-func (f *deadListFlags) print(w io.Writer, list *queuedList) {
-	state := or(f.state, string(receiver.PlaceDead))
+func (f *deadListFlags) print(w io.Writer, list *adminapi.Page[receiver.Queued]) {
+	state := cmp.Or(f.state, string(receiver.PlaceDead))
 	if len(list.Items) == 0 {
 		fmt.Fprintln(w, "no", strings.ReplaceAll(state, "_", " "), "events")
 	} else {
@@ -160,15 +147,15 @@ func (f *deadListFlags) printItems(w io.Writer, items []receiver.Queued) {
 	for _, q := range items {
 		named = named || q.Deliver != ""
 	}
-	columns := []string{"JOB", "EVENT", "ID", "WHEN", "ATTEMPTS", "BYTES", "ERROR"}
+	columns := []any{"JOB", "EVENT", "ID", "WHEN", "ATTEMPTS", "BYTES", "ERROR"}
 	if named {
-		columns = append([]string{"DELIVER"}, columns...)
+		columns = append([]any{"DELIVER"}, columns...)
 	}
 	t := newTable(w, columns...)
 	for _, q := range items {
-		row := []any{q.Job, or(q.Event, "-"), or(q.ID, "-"), whenQueued(&q), q.Attempts, q.Size, q.Error}
+		row := []any{q.Job, cmp.Or(q.Event, "-"), cmp.Or(q.ID, "-"), whenQueued(&q), q.Attempts, q.Size, q.Error}
 		if named {
-			row = append([]any{or(q.Deliver, "-")}, row...)
+			row = append([]any{cmp.Or(q.Deliver, "-")}, row...)
 		}
 		t.row(row...)
 		if f.headers {
@@ -215,30 +202,19 @@ func newDeadChange(action, short, done string) *cobra.Command {
 	return cmd
 }
 
-// deadQuestion is what the admin API is asked.
-type deadQuestion struct {
-	Name   string     `json:"name"`
-	Action string     `json:"action"`
-	Jobs   []string   `json:"jobs,omitempty"`
-	All    bool       `json:"all,omitempty"`
-	State  string     `json:"state,omitempty"`
-	Event  string     `json:"event,omitempty"`
-	Since  *time.Time `json:"since,omitempty"`
-	Until  *time.Time `json:"until,omitempty"`
-	To     string     `json:"to,omitempty"`
-}
-
 func (f *deadChange) run(cmd *cobra.Command, args []string) error {
 	name, jobs := nameAndJobs(args)
-	filtered := f.event != "" || f.since != "" || f.until != ""
-	if (f.all || filtered) == (len(jobs) > 0) {
-		return usagef("name jobs of `caddy webhook dead list`, or choose by --event, --since and --until, or give --all")
-	}
-	name, since, until, err := f.of(name)
+	queue, since, until, err := f.of(name)
 	if err != nil {
 		return err
 	}
-	return askDead(cmd, &f.adminFlags, deadQuestion{name, f.action, jobs, f.all, f.state, f.event, since, until, ""}, f.done)
+	q := adminapi.DeadChange{
+		Name: queue, Action: f.action, Jobs: jobs, All: f.all, State: f.state, Event: f.event, Since: since, Until: until,
+	}
+	if q.Ambiguous() {
+		return usagef("name jobs of `caddy webhook dead list`, or choose by --event, --since and --until, or give --all")
+	}
+	return changeAndCount(cmd, &f.adminFlags, deadPath, q, f.done)
 }
 
 func newDeadMove() *cobra.Command {
@@ -255,28 +231,19 @@ renamed. That of the only app without a name is <receiver>/ with nothing behind.
 			if len(args) != 2 || args[0] == "" || args[1] == "" {
 				return finish(cmd, usagef("name the deliver whose events are moved, and the one that gets them; see --help"))
 			}
-			return finish(cmd, askDead(cmd, &f, deadQuestion{Name: args[0], Action: "move", To: args[1]}, "moved"))
+			return finish(cmd, changeAndCount(cmd, &f, deadPath, adminapi.DeadChange{Name: args[0], Action: "move", To: args[1]}, "moved"))
 		},
 	}
 	f.add(cmd)
 	return cmd
 }
 
-func askDead(cmd *cobra.Command, f *adminFlags, q deadQuestion, done string) error {
-	a, err := f.connect()
-	if err != nil {
-		return err
-	}
-	text, err := a.ask(cmd.Context(), http.MethodPost, "/webhooks/dead", q)
-	if err != nil {
-		return err
-	}
-	return showCount(cmd, f, text, done)
-}
+// deadPath is where the admin API has the queues of receivers.
+const deadPath = "/webhooks/dead"
 
-// showCount prints what became of how many events. Of none it exits with status 1.
-func showCount(cmd *cobra.Command, f *adminFlags, text []byte, done string) error {
-	n, err := show(cmd, f, text, func(w io.Writer, n *struct{ Count int }) {
+// changeAndCount asks for a change of events, and prints what became of how many. Of none it exits with status 1.
+func changeAndCount(cmd *cobra.Command, f *adminFlags, path string, q any, done string) error {
+	n, err := askAndShow(cmd, f, http.MethodPost, path, q, func(w io.Writer, n *adminapi.Count) {
 		fmt.Fprintln(w, counted(n.Count, "event is", "events are"), done)
 	})
 	if err == nil && n.Count == 0 {

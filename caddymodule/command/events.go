@@ -1,23 +1,18 @@
 package command
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/sender"
 )
 
-// eventList is a page of an account's events.
-type eventList struct {
-	Items      []sender.EventSummary
-	NextCursor string
-}
-
 func newEvents() *cobra.Command {
 	var f adminFlags
-	var account, event, since, until string
+	var account, event string
+	var between times
 	var p page
 	cmd := &cobra.Command{
 		Use:   "events",
@@ -29,16 +24,13 @@ in which state. They are listed for as long as their IDs are known, which is
 		Example: `  $ caddy webhook events
   $ caddy webhook events --account shop --event video.uploaded --since 2h`,
 		RunE: runner(func(cmd *cobra.Command) error {
-			query := map[string]string{"account": account, "event": event}
-			for name, text := range map[string]string{"since": since, "until": until} {
-				t, err := parseTime(name, text)
-				if err != nil {
-					return err
-				}
-				query[name] = written(t)
+			since, until, err := between.read()
+			if err != nil {
+				return err
 			}
+			query := map[string]string{"account": account, "event": event, "since": written(since), "until": written(until)}
 			p.into(cmd, query)
-			_, err := view(cmd, &f, pathOf("/webhooks/events", query), printEvents)
+			_, err = view(cmd, &f, pathOf("/webhooks/events", query), printEvents)
 			return err
 		}),
 	}
@@ -46,24 +38,18 @@ in which state. They are listed for as long as their IDs are known, which is
 	flags := cmd.Flags()
 	flags.StringVar(&account, "account", "", "whose events; default: the account named default")
 	flags.StringVar(&event, "event", "", "only those of this type")
-	flags.StringVar(&since, "since", "", "published from this time on: RFC 3339, or so long ago, such as 2h or 7d")
-	flags.StringVar(&until, "until", "", "published until this time")
+	between.add(cmd, "published from this time on", "published until this time")
 	p.add(cmd)
 	return cmd
 }
 
-func printEvents(w io.Writer, list *eventList) {
-	if len(list.Items) == 0 {
-		fmt.Fprintln(w, "no events")
-	} else {
-		t := newTable(w, "EVENT", "TYPE", "PUBLISHED", "PENDING", "RETRYING", "SUCCEEDED", "FAILED", "CANCELLED")
-		for _, e := range list.Items {
-			n := e.Deliveries
-			t.row(e.ID, e.Type, ago(&e.CreatedAt), n[sender.StatePending], n[sender.StateRetrying], n[sender.StateSucceeded], n[sender.StateFailed], n[sender.StateCancelled])
+func printEvents(w io.Writer, list *adminapi.Page[sender.EventSummary]) {
+	columns := []any{"EVENT", "TYPE", "PUBLISHED", "PENDING", "RETRYING", "SUCCEEDED", "FAILED", "CANCELLED"}
+	printPage(w, list, "events", columns, func(e *sender.EventSummary) []any {
+		n := e.Deliveries
+		return []any{
+			e.ID, e.Type, ago(&e.CreatedAt),
+			n[sender.StatePending], n[sender.StateRetrying], n[sender.StateSucceeded], n[sender.StateFailed], n[sender.StateCancelled],
 		}
-		t.end()
-	}
-	if list.NextCursor != "" {
-		fmt.Fprintln(w, "more: --cursor", list.NextCursor)
-	}
+	})
 }

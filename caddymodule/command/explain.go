@@ -1,12 +1,14 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -47,24 +49,15 @@ func about(what string, run func(cmd *cobra.Command, argument string) error) fun
 	}
 }
 
-// explanation is what the sender and the gateways know of an event.
-type explanation struct {
-	sender.Explanation
-	Gateways []struct {
-		Receiver, Scheme, Event string
-		Says                    []string
-	}
-}
-
-func printExplanation(w io.Writer, x *explanation) {
-	if x.Type != "" || len(x.Gateways) == 0 {
-		printSent(w, &x.Explanation)
+func printExplanation(w io.Writer, x *adminapi.Explanation) {
+	if x.Explanation != nil {
+		printSent(w, x)
 	} else {
 		newTable(w, "event", x.EventID).end()
 	}
 	for _, g := range x.Gateways {
 		fmt.Fprintln(w)
-		t := newTable(w, "gateway", fmt.Sprintf("%s (%s)", nameOr(g.Receiver), g.Scheme))
+		t := newTable(w, "gateway", fmt.Sprintf("%s (%s)", cmp.Or(g.Receiver, noName), g.Scheme))
 		if g.Event != "" {
 			t.row("type", g.Event)
 		}
@@ -75,7 +68,7 @@ func printExplanation(w io.Writer, x *explanation) {
 	}
 }
 
-func printSent(w io.Writer, x *sender.Explanation) {
+func printSent(w io.Writer, x *adminapi.Explanation) {
 	t := newTable(w, "event", x.EventID)
 	t.row("type", x.Type)
 	t.row("account", x.Account)

@@ -1,10 +1,9 @@
 package command
 
 import (
-	"net/http"
-	"time"
-
 	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/internal/adminapi"
 )
 
 func newForget() *cobra.Command {
@@ -35,26 +34,14 @@ func forget(cmd *cobra.Command, f *adminFlags, since string, args []string) erro
 	if err != nil {
 		return err
 	}
-	q := struct {
-		Name  string     `json:"name"`
-		Event string     `json:"event,omitempty"`
-		Since *time.Time `json:"since,omitempty"`
-	}{Since: from}
+	q := adminapi.Forget{Since: from}
 	switch {
-	case from == nil && len(args) == 2:
+	case from.IsZero() && len(args) == 2:
 		q.Name, q.Event = args[0], args[1]
-	case from != nil && len(args) == 1:
+	case !from.IsZero() && len(args) == 1:
 		q.Name = args[0]
 	default:
 		return usagef("name a receiver and an event, or a receiver and --since; see --help")
 	}
-	a, err := f.connect()
-	if err != nil {
-		return err
-	}
-	text, err := a.ask(cmd.Context(), http.MethodPost, "/webhooks/forget", q)
-	if err != nil {
-		return err
-	}
-	return showCount(cmd, f, text, "forgotten")
+	return changeAndCount(cmd, f, "/webhooks/forget", q, "forgotten")
 }

@@ -10,15 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"github.com/videocloud/webhooks/internal/signature"
 )
-
-// addHeaders defines --header.
-func addHeaders(cmd *cobra.Command, values *[]string) {
-	cmd.Flags().StringArrayVar(values, "header", nil, "header of the request, as 'Name: value', or @file with one a line (repeatable)")
-}
 
 // headers reads what --header was given: lines of the form 'Name: value', and files of them.
 func (in *input) headers(values []string) (http.Header, error) {

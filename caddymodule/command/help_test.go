@@ -75,7 +75,7 @@ func TestDurationsTakeDays(t *testing.T) {
 	t.Parallel()
 	at, err := parseTime("since", "2d")
 	require.NoError(t, err)
-	require.WithinDuration(t, time.Now().Add(-48*time.Hour), *at, time.Hour)
+	require.WithinDuration(t, time.Now().Add(-48*time.Hour), at, time.Hour)
 	d, err := parseTolerance("1d")
 	require.NoError(t, err)
 	require.Equal(t, 24*time.Hour, d)

@@ -1,26 +1,16 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/internal/adminapi"
 )
-
-// apiKey is an API key that was made at run time.
-type apiKey struct {
-	ID, Key, Account, Role, WebhookID, Description string
-	CreatedAt                                      time.Time
-	ExpiresAt, LastUsedAt                          *time.Time
-}
-
-// keyList is a page of keys.
-type keyList struct {
-	Items      []apiKey
-	NextCursor string
-}
 
 func newKeys() *cobra.Command {
 	cmd := &cobra.Command{
@@ -42,17 +32,9 @@ that is deleted is refused everywhere within a second, with all that it made.`,
 	return cmd
 }
 
-// keyQuestion is what the admin API is asked.
-type keyQuestion struct {
-	Account     string `json:"account,omitempty"`
-	Role        string `json:"role"`
-	Description string `json:"description,omitempty"`
-	ExpiresIn   string `json:"expiresIn,omitempty"`
-}
-
 func newKeysCreate() *cobra.Command {
 	var f adminFlags
-	var q keyQuestion
+	var q adminapi.NewKey
 	var life duration
 	cmd := &cobra.Command{
 		Use:     "create --role <role>",
@@ -65,15 +47,7 @@ func newKeysCreate() *cobra.Command {
 			if life > 0 {
 				q.ExpiresIn = life.String()
 			}
-			a, err := f.connect()
-			if err != nil {
-				return err
-			}
-			text, err := a.ask(cmd.Context(), http.MethodPost, "/webhooks/keys", q)
-			if err != nil {
-				return err
-			}
-			_, err = show(cmd, &f, text, func(w io.Writer, k *apiKey) { fmt.Fprintln(w, k.Key) })
+			_, err := askAndShow(cmd, &f, http.MethodPost, "/webhooks/keys", q, func(w io.Writer, k *adminapi.Key) { fmt.Fprintln(w, k.Key) })
 			if err == nil && !f.json {
 				fmt.Fprintln(cmd.ErrOrStderr(), "keep it: it is not shown again")
 			}
@@ -112,23 +86,15 @@ func newKeysList() *cobra.Command {
 	return cmd
 }
 
-func printKeys(w io.Writer, list *keyList) {
-	if len(list.Items) == 0 {
-		fmt.Fprintln(w, "no keys")
-	} else {
-		t := newTable(w, "KEY", "ACCOUNT", "ROLE", "MADE", "LAST USED", "ENDS", "DESCRIPTION")
-		for _, k := range list.Items {
-			ends := "never"
-			if k.ExpiresAt != nil {
-				ends = "in " + rounded(time.Until(*k.ExpiresAt))
-			}
-			t.row(k.ID, k.Account, k.Role, ago(&k.CreatedAt), ago(k.LastUsedAt), ends, or(k.Description, "-"))
+func printKeys(w io.Writer, list *adminapi.Page[adminapi.Key]) {
+	columns := []any{"KEY", "ACCOUNT", "ROLE", "MADE", "LAST USED", "ENDS", "DESCRIPTION"}
+	printPage(w, list, "keys", columns, func(k *adminapi.Key) []any {
+		ends := "never"
+		if k.ExpiresAt != nil {
+			ends = "in " + rounded(time.Until(*k.ExpiresAt))
 		}
-		t.end()
-	}
-	if list.NextCursor != "" {
-		fmt.Fprintln(w, "more: --cursor", list.NextCursor)
-	}
+		return []any{k.ID, k.Account, k.Role, ago(&k.CreatedAt), ago(k.LastUsedAt), ends, cmp.Or(k.Description, "-")}
+	})
 }
 
 func newKeysDelete() *cobra.Command {
@@ -138,15 +104,8 @@ func newKeysDelete() *cobra.Command {
 		Short:   "Ends an API key, and all that it made",
 		Example: `  $ caddy webhook keys delete key_06h0hy8cdhr556vrb0pjm50w44`,
 		RunE: about("a key, by its ID: key_…", func(cmd *cobra.Command, id string) error {
-			a, err := f.connect()
-			if err != nil {
-				return err
-			}
-			text, err := a.ask(cmd.Context(), http.MethodDelete, pathOf("/webhooks/keys", map[string]string{"id": id}), nil)
-			if err != nil {
-				return err
-			}
-			_, err = show(cmd, &f, text, func(w io.Writer, k *apiKey) { fmt.Fprintln(w, k.ID, "is ended") })
+			path := pathOf("/webhooks/keys", map[string]string{"id": id})
+			_, err := askAndShow(cmd, &f, http.MethodDelete, path, nil, func(w io.Writer, k *adminapi.Key) { fmt.Fprintln(w, k.ID, "is ended") })
 			return err
 		}),
 	}

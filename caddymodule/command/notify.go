@@ -7,10 +7,13 @@ import (
 	"net/http"
 
 	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/internal/adminapi"
+	"github.com/videocloud/webhooks/sender"
 )
 
 func newNotifyTest() *cobra.Command {
-	var f adminFlags
+	f := adminFlags{patient: true} // a mail server takes its time
 	cmd := &cobra.Command{
 		Use:   "notify-test",
 		Short: "Tries whether notices about failed webhooks arrive",
@@ -19,30 +22,15 @@ Has the running Caddy send one message to each address of notify_email, to
 notify_slack and to notify_url, and says what their servers answered. The exit
 status is 1 where one did not take it, and where none of the three is set.`,
 		Example: `  $ caddy webhook notify-test`,
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return finish(cmd, notifyTest(cmd, &f)) },
+		RunE:    runner(func(cmd *cobra.Command) error { return notifyTest(cmd, &f) }),
 	}
 	f.add(cmd)
 	return cmd
 }
 
-// triedNotice is what came of one message.
-type triedNotice struct {
-	Option, To, Answer string
-	OK                 bool
-}
-
 func notifyTest(cmd *cobra.Command, f *adminFlags) error {
-	a, err := f.connect()
-	if err != nil {
-		return err
-	}
-	text, err := a.askPatiently(cmd.Context(), http.MethodPost, "/webhooks/notify-test", struct{}{}) // a mail server takes its time
-	if err != nil {
-		return err
-	}
 	failed := false
-	_, err = show(cmd, f, text, func(w io.Writer, n *struct{ Items []triedNotice }) {
+	_, err := askAndShow(cmd, f, http.MethodPost, "/webhooks/notify-test", struct{}{}, func(w io.Writer, n *adminapi.Page[sender.NotifyTest]) {
 		for _, t := range n.Items {
 			word := "taken"
 			if !t.OK {

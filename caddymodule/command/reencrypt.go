@@ -6,10 +6,12 @@ import (
 	"net/http"
 
 	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/internal/adminapi"
 )
 
 func newReencrypt() *cobra.Command {
-	var f adminFlags
+	f := adminFlags{patient: true} // there may be many webhooks
 	cmd := &cobra.Command{
 		Use:   "reencrypt",
 		Short: "Encrypts all stored secrets with the first encryption key",
@@ -23,24 +25,13 @@ traffic, and to be interrupted and run again. The exit status is 1 where some
 secret could not be opened, as its key is not among those of encryption_key, and
 where encryption_key is not set.`,
 		Example: `  $ caddy webhook reencrypt`,
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return finish(cmd, reencrypt(cmd, &f)) },
+		RunE: runner(func(cmd *cobra.Command) error {
+			_, err := askAndShow(cmd, &f, http.MethodPost, "/webhooks/reencrypt", struct{}{}, func(w io.Writer, n *adminapi.Count) {
+				fmt.Fprintln(w, counted(n.Count, "webhook is", "webhooks are"), "encrypted anew")
+			})
+			return err
+		}),
 	}
 	f.add(cmd)
 	return cmd
-}
-
-func reencrypt(cmd *cobra.Command, f *adminFlags) error {
-	a, err := f.connect()
-	if err != nil {
-		return err
-	}
-	text, err := a.askPatiently(cmd.Context(), http.MethodPost, "/webhooks/reencrypt", struct{}{}) // there may be many webhooks
-	if err != nil {
-		return err
-	}
-	_, err = show(cmd, f, text, func(w io.Writer, n *struct{ Count int }) {
-		fmt.Fprintln(w, counted(n.Count, "webhook is", "webhooks are"), "encrypted anew")
-	})
-	return err
 }

@@ -6,12 +6,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/caddyserver/caddy/v2"
-
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -33,11 +31,10 @@ as unavailable. Behind one's own gateway see also "caddy webhook forget".`,
   $ caddy webhook replay --id rpl_...`,
 		RunE: func(cmd *cobra.Command, args []string) error { return finish(cmd, f.run(cmd, args)) },
 	}
-	f.add(cmd)
+	f.adminFlags.add(cmd)
 	addAccount(cmd, &f.account)
 	flags := cmd.Flags()
-	flags.StringVar(&f.since, "since", "", "from this time on: RFC 3339, or so long ago, such as 2h or 7d")
-	flags.StringVar(&f.until, "until", "", "until this time (default: now)")
+	f.times.add(cmd, "from this time on", "until this time (default: now)")
 	flags.StringArrayVar(&f.events, "event", nil, "only events of this type (repeatable)")
 	flags.BoolVar(&f.all, "all", false, "the succeeded ones too")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only count them")
@@ -48,53 +45,24 @@ as unavailable. Behind one's own gateway see also "caddy webhook forget".`,
 
 type replayFlags struct {
 	adminFlags
-	account, since, until, id string
-	events                    []string
-	all, dryRun, detach       bool
+	times
+	account, id         string
+	events              []string
+	all, dryRun, detach bool
 }
 
-// replayQuestion is what the admin API is asked.
-type replayQuestion struct {
-	WebhookID string     `json:"webhookId"`
-	Account   string     `json:"account,omitempty"`
-	Since     *time.Time `json:"since"`
-	Until     *time.Time `json:"until,omitempty"`
-	Events    []string   `json:"events,omitempty"`
-	State     string     `json:"state,omitempty"`
-	DryRun    bool       `json:"dryRun,omitempty"`
-}
-
-func (f *replayFlags) question(args []string) (q replayQuestion, err error) {
+func (f *replayFlags) question(args []string) (q adminapi.Replay, err error) {
 	if len(args) != 1 || args[0] == "" {
 		return q, usagef("name a webhook; see --help")
 	}
-	q = replayQuestion{WebhookID: args[0], Account: f.account, Events: f.events, DryRun: f.dryRun}
+	q = adminapi.Replay{WebhookID: args[0], Account: f.account, Events: f.events, DryRun: f.dryRun}
 	if f.all {
 		q.State = "all"
 	}
-	if q.Since, err = parseTime("since", f.since); err != nil {
-		return q, err
+	if q.Since, q.Until, err = f.times.read(); err == nil && q.Since.IsZero() {
+		err = usagef("since: give the time from which deliveries are sent again, such as 2h")
 	}
-	if q.Since == nil {
-		return q, usagef("since: give the time from which deliveries are sent again, such as 2h")
-	}
-	q.Until, err = parseTime("until", f.until)
 	return q, err
-}
-
-// parseTime reads a time, or how long ago it was; nil where there is none.
-func parseTime(flag, text string) (*time.Time, error) {
-	if text == "" {
-		return nil, nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if ago, err2 := caddy.ParseDuration(text); err2 == nil && ago >= 0 {
-		at, err = time.Now().Add(-ago).UTC(), nil
-	}
-	if err != nil {
-		return nil, usagef("%s: %q is neither a time such as 2024-03-31T12:00:00Z nor a duration such as 2h or 7d", flag, text)
-	}
-	return &at, nil
 }
 
 func (f *replayFlags) run(cmd *cobra.Command, args []string) error {

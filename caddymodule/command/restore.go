@@ -8,11 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/internal/backup"
 )
 
 func newRestore() *cobra.Command {
-	var f adminFlags
+	f := adminFlags{patient: true}
 	var replace bool
 	cmd := &cobra.Command{
 		Use:   "restore <file>",
@@ -47,18 +48,12 @@ func putBack(cmd *cobra.Command, f *adminFlags, path string, replace bool) error
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	a, err := f.connect()
-	if err != nil {
-		return err
-	}
 	query := map[string]string{}
 	if replace {
 		query["replace"] = "true"
 	}
-	text, err := a.askPatiently(cmd.Context(), http.MethodPost, pathOf("/webhooks/restore", query), io.NopCloser(file))
-	if err != nil {
-		return err
-	}
-	_, err = show(cmd, f, text, func(w io.Writer, v *struct{ Restored int }) { fmt.Fprintf(w, "%d keys restored\n", v.Restored) })
+	_, err = askAndShow(cmd, f, http.MethodPost, pathOf("/webhooks/restore", query), io.NopCloser(file), func(w io.Writer, v *adminapi.Restored) {
+		fmt.Fprintf(w, "%d keys restored\n", v.Restored)
+	})
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -40,8 +41,7 @@ func (f *retryFlags) run(cmd *cobra.Command, id string) error {
 	if err != nil {
 		return err
 	}
-	question := map[string]string{"id": id, "account": f.account}
-	text, err := a.ask(cmd.Context(), http.MethodPost, "/webhooks/retry", question)
+	text, err := a.ask(cmd.Context(), http.MethodPost, "/webhooks/retry", adminapi.Retry{ID: id, Account: f.account})
 	if err != nil {
 		return err
 	}
@@ -64,19 +64,21 @@ func (f *retryFlags) follow(cmd *cobra.Command, a *admin, id string) error {
 		if err != nil {
 			return err
 		}
-		x, err := decode[sender.Explanation](text)
+		x, err := decode[adminapi.Explanation](text)
 		if err != nil {
 			return err
 		}
-		over := len(x.Deliveries) == 1 && x.Deliveries[0].State != sender.StatePending
+		var state sender.State
+		if x.Explanation != nil && len(x.Deliveries) == 1 {
+			state = x.Deliveries[0].State
+		}
+		over := state != "" && state != sender.StatePending
 		if over || !again(ctx) {
-			if _, err = show(cmd, &f.adminFlags, text, printExplanation); err != nil {
-				return err
+			_, err = show(cmd, &f.adminFlags, text, printExplanation)
+			if err == nil && state != sender.StateSucceeded {
+				err = errNo
 			}
-			if over && x.Deliveries[0].State == sender.StateSucceeded {
-				return nil
-			}
-			return errNo
+			return err
 		}
 	}
 }

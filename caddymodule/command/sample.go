@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/adminapi"
 )
 
 // sample returns data for an event type: the documented one, or that of its group.
@@ -14,12 +15,6 @@ func sample(event string) string { return config.Example(event) }
 
 // exampleTime is how long a running Caddy that nobody named is waited for. It may be anything that listens there.
 const exampleTime = time.Second
-
-// typeExample is data for a test of an event type, as the admin API tells it.
-type typeExample struct {
-	Example string
-	Made    bool
-}
 
 // exampleOf returns data for a test of an event type: what was given for it at run time, which only a running Caddy knows, otherwise the
 // documented one. made is whether a running Caddy had one. Where nobody said which Caddy to ask, none needs to be there.
@@ -40,14 +35,14 @@ func exampleOf(ctx context.Context, f *adminFlags, event string) (data string, m
 	}
 }
 
-func askExample(ctx context.Context, f *adminFlags, event string) (typeExample, error) {
+func askExample(ctx context.Context, f *adminFlags, event string) (adminapi.Example, error) {
 	a, err := f.connect()
 	if err != nil {
-		return typeExample{}, err
+		return adminapi.Example{}, err
 	}
 	text, err := a.ask(ctx, http.MethodGet, pathOf("/webhooks/example", map[string]string{"event": event}), nil)
 	if err != nil {
-		return typeExample{}, err
+		return adminapi.Example{}, err
 	}
-	return decode[typeExample](text)
+	return decode[adminapi.Example](text)
 }

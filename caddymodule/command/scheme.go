@@ -22,7 +22,6 @@ type schemeFlags struct {
 	options   []string
 	url       string
 	tolerance string
-	now       string
 }
 
 // add defines the flags that every command with signatures has.
@@ -31,10 +30,6 @@ func (f *schemeFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.scheme, "scheme", defaultScheme, "signature scheme")
 	flags.StringArrayVar(&f.secrets, "secret", nil, "secret: text, @file, @- or env:NAME (repeatable)")
 	flags.StringArrayVar(&f.options, "option", nil, "option of the scheme, as name=value (repeatable)")
-}
-
-func (f *schemeFlags) addNow(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.now, "now", "", "time to take for now, in unix seconds (default: the clock's)")
 }
 
 func (f *schemeFlags) addTolerance(cmd *cobra.Command) {
@@ -109,16 +104,4 @@ func newVerifierOf(c signature.Config) (*signature.Verifier, error) {
 	}
 	slices.Sort(names)
 	return nil, usagef("%w; there are %s", err, strings.Join(names, ", "))
-}
-
-// time returns what --now says.
-func (f *schemeFlags) time() (time.Time, error) {
-	if f.now == "" {
-		return time.Now(), nil
-	}
-	seconds, err := strconv.ParseInt(f.now, 10, 64)
-	if err != nil {
-		return time.Time{}, usagef("now: %q is not a number of unix seconds", f.now)
-	}
-	return time.Unix(seconds, 0), nil
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -65,7 +66,7 @@ func schemes() []schemeRow {
 func printSchemes(w io.Writer, list []schemeRow) {
 	t := newTable(w, "SCHEME", "PROVIDER", "SIGNS", "TIMESTAMP", "ID")
 	for _, r := range list {
-		t.row(r.Name, r.Title, r.Signs, or(r.Timestamp, "-"), or(r.ID, "-"))
+		t.row(r.Name, r.Title, r.Signs, cmp.Or(r.Timestamp, "-"), cmp.Or(r.ID, "-"))
 	}
 	t.end()
 	fmt.Fprintf(w, "\n%d schemes; sources, events and set-up requests with --json\n", len(list))

@@ -49,13 +49,8 @@ is sent as it is, in place of one that would have been made.`,
       --secret env:SECRET --header @headers.txt --data @push.json`,
 		RunE: runner(func(cmd *cobra.Command) error { return f.run(cmd) }),
 	}
-	f.add(cmd)
-	f.addNow(cmd)
-	addJSON(cmd, &f.json)
-	addHeaders(cmd, &f.headers)
-	cmd.Flags().StringVar(&f.url, "url", "", "where to send it")
+	f.add(cmd, "where to send it")
 	cmd.Flags().StringVar(&f.publicURL, "public-url", "", "URL to sign, for schemes that sign it, where a proxy stands between (default: --url)")
-	cmd.Flags().StringVar(&f.method, "method", http.MethodPost, "method of the request")
 	cmd.Flags().StringVar(&f.event, "event", "", "event type (default for "+defaultScheme+": "+defaultEvent+")")
 	cmd.Flags().StringVar(&f.id, "id", "", "event ID (default: a new one)")
 	cmd.Flags().StringVar(&f.data, "data", "", "the event's data: JSON, @file or @- (default: the type's example)")
@@ -67,15 +62,12 @@ is sent as it is, in place of one that would have been made.`,
 const defaultEvent = "video.uploaded"
 
 type sendFlags struct {
-	schemeFlags
+	requestFlags
 	publicURL string
-	method    string
 	event     string
 	id        string
 	data      string
 	brand     string
-	headers   []string
-	json      bool
 	admin     adminFlags // which Caddy is asked for the example of a type
 	example   bool       // the data is one that was given to it
 }

@@ -1,13 +1,15 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/internal/adminapi"
 )
 
 func newShow() *cobra.Command {
@@ -33,33 +35,14 @@ payload. The event is named by its ID, or by its job where it has none.`,
 	return cmd
 }
 
-// shownEvent is an event in a receiver's queue.
-type shownEvent struct {
-	Receiver, ID, Event, Scheme   string
-	Received                      time.Time
-	Method, URI, Host, RemoteAddr string
-	Headers                       http.Header
-	Size                          int
-	Payload, PayloadBase64        string
-	Deliveries                    []gatewayDelivery
-}
-
-// gatewayDelivery is how an event stands at one app.
-type gatewayDelivery struct {
-	Queue, Job, State, Error string
-	Due, Failed              *time.Time
-	Attempts                 int
-	Forgotten                bool
-}
-
-func printShown(w io.Writer, e *shownEvent) {
-	t := newTable(w, "event", or(e.ID, "-"))
-	t.row("type", or(e.Event, "-"))
+func printShown(w io.Writer, e *adminapi.QueuedEvent) {
+	t := newTable(w, "event", cmp.Or(e.ID, "-"))
+	t.row("type", cmp.Or(e.Event, "-"))
 	t.row("receiver", fmt.Sprintf("%s (%s)", e.Receiver, e.Scheme))
 	t.row("received", e.Received.Format(time.RFC3339))
 	t.row("request", strings.TrimSpace(e.Method+" "+e.URI))
-	t.row("host", or(e.Host, "-"))
-	t.row("from", or(e.RemoteAddr, "-"))
+	t.row("host", cmp.Or(e.Host, "-"))
+	t.row("from", cmp.Or(e.RemoteAddr, "-"))
 	t.end()
 	fmt.Fprintln(w)
 	t = newTable(w, "QUEUE", "JOB", "STATE", "ATTEMPTS", "WHEN", "ERROR")
@@ -71,11 +54,11 @@ func printShown(w io.Writer, e *shownEvent) {
 		case d.Due != nil:
 			when = "due " + d.Due.Format(time.RFC3339)
 		}
-		state := strings.ReplaceAll(d.State, "_", " ")
+		state := strings.ReplaceAll(string(d.State), "_", " ")
 		if d.Forgotten {
 			state += ", no deliver has this name any more"
 		}
-		t.row(d.Queue, d.Job, state, d.Attempts, when, or(d.Error, "-"))
+		t.row(d.Queue, d.Job, state, d.Attempts, when, cmp.Or(d.Error, "-"))
 	}
 	t.end()
 	fmt.Fprintln(w)

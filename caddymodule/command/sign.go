@@ -27,24 +27,16 @@ of the request they look at, such as the Content-Type of a form.`,
       --url https://hooks.example.com/sms < form.txt`,
 		RunE: runner(func(cmd *cobra.Command) error { return f.run(cmd) }),
 	}
-	f.add(cmd)
-	f.addNow(cmd)
-	addJSON(cmd, &f.json)
-	addHeaders(cmd, &f.headers)
+	f.add(cmd, "public URL of the request, for schemes that sign it")
 	cmd.Flags().StringVar(&f.id, "id", "", "event ID, for schemes that sign one or have a header for it (default: a random one where it is signed)")
 	cmd.Flags().StringVar(&f.event, "event", "", "event type, for schemes that have a header for it")
-	cmd.Flags().StringVar(&f.url, "url", "", "public URL of the request, for schemes that sign it")
-	cmd.Flags().StringVar(&f.method, "method", "POST", "method of the request")
 	return cmd
 }
 
 type signFlags struct {
-	schemeFlags
-	id      string
-	event   string
-	method  string
-	headers []string
-	json    bool
+	requestFlags
+	id    string
+	event string
 }
 
 func (f *signFlags) run(cmd *cobra.Command) error {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/internal/adminapi"
 )
 
 func newStats() *cobra.Command {
@@ -35,42 +38,7 @@ The exit status is 1 where something is wrong.`,
 	return cmd
 }
 
-// statsAnswer is what is shown of the admin API's answer.
-type statsAnswer struct {
-	Health struct {
-		Status, Version, Sender string
-		Problems                []string
-		Store                   struct {
-			Kind   string
-			Since  *time.Time
-			Server *struct {
-				Version, Dir string
-				PID          int
-				Started      time.Time
-			}
-		}
-		Workers *struct {
-			LastRound *time.Time
-			InFlight  int
-		}
-	}
-	Queues []struct {
-		Queue            string
-		Depth            map[string]int
-		OldestDueSeconds float64
-		Forgotten        bool
-	}
-	Sender      struct{ Attempts, Deliveries map[string]float64 }
-	Receivers   []receiverCounts
-	StoreErrors map[string]float64
-}
-
-type receiverCounts struct {
-	Name, Scheme string
-	Requests     map[string]float64
-}
-
-func printStats(w io.Writer, s *statsAnswer) {
+func printStats(w io.Writer, s *adminapi.Stats) {
 	h := &s.Health
 	t := newTable(w, "status", h.Status)
 	for _, problem := range h.Problems {
@@ -91,20 +59,20 @@ func printStats(w io.Writer, s *statsAnswer) {
 	}
 	t.row("sender", sender)
 	t.end()
-	s.printQueues(w)
+	printQueues(w, s.Queues)
 	printCounts(w, "ATTEMPTS", s.Sender.Attempts)
 	printCounts(w, "DELIVERIES", s.Sender.Deliveries)
-	s.printReceivers(w)
+	printReceivers(w, s.Receivers)
 	printCounts(w, "STORE ERRORS", s.StoreErrors)
 }
 
-func (s *statsAnswer) printQueues(w io.Writer) {
-	if len(s.Queues) == 0 {
+func printQueues(w io.Writer, queues []adminapi.QueueStats) {
+	if len(queues) == 0 {
 		return
 	}
 	fmt.Fprintln(w)
 	t := newTable(w, "QUEUE", "WAITING", "IN FLIGHT", "DEAD", "OLDEST DUE")
-	for _, q := range s.Queues {
+	for _, q := range queues {
 		dead := "-"
 		if n, ok := q.Depth["dead"]; ok {
 			dead = fmt.Sprint(n)
@@ -118,15 +86,15 @@ func (s *statsAnswer) printQueues(w io.Writer) {
 	t.end()
 }
 
-func (s *statsAnswer) printReceivers(w io.Writer) {
-	if !slices.ContainsFunc(s.Receivers, func(r receiverCounts) bool { return len(sortedKeys(r.Requests)) > 0 }) {
+func printReceivers(w io.Writer, receivers []adminapi.ReceiverStats) {
+	if !slices.ContainsFunc(receivers, func(r adminapi.ReceiverStats) bool { return len(sortedKeys(r.Requests)) > 0 }) {
 		return
 	}
 	fmt.Fprintln(w)
 	t := newTable(w, "RECEIVER", "SCHEME", "OUTCOME", "REQUESTS")
-	for _, r := range s.Receivers {
+	for _, r := range receivers {
 		for _, outcome := range sortedKeys(r.Requests) {
-			t.row(nameOr(r.Name), r.Scheme, outcome, whole(r.Requests[outcome]))
+			t.row(cmp.Or(r.Name, noName), r.Scheme, outcome, whole(r.Requests[outcome]))
 		}
 	}
 	t.end()
@@ -145,10 +113,5 @@ func printCounts(w io.Writer, title string, counts map[string]float64) {
 	t.end()
 }
 
-// nameOr is a receiver's name; those in memory need none.
-func nameOr(name string) string {
-	if name == "" {
-		return "(no name)"
-	}
-	return name
-}
+// noName stands for the name of a receiver in memory that has none.
+const noName = "(no name)"

@@ -8,23 +8,17 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/videocloud/webhooks/internal/adminapi"
 )
 
 // table lines columns up for people.
 type table struct{ *tabwriter.Writer }
 
-func newTable(w io.Writer, columns ...string) table {
+func newTable(w io.Writer, columns ...any) table {
 	t := table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
-	t.row(asAny(columns)...)
+	t.row(columns...)
 	return t
-}
-
-func asAny(texts []string) []any {
-	values := make([]any, len(texts))
-	for i, text := range texts {
-		values[i] = text
-	}
-	return values
 }
 
 // row adds a line. Values come from the network: they don't talk to the terminal.
@@ -37,6 +31,22 @@ func (t table) row(values ...any) {
 }
 
 func (t table) end() { _ = t.Flush() }
+
+// printPage prints a page of a list, a row for each of its items, and how to go on where there are more.
+func printPage[T any](w io.Writer, list *adminapi.Page[T], items string, columns []any, row func(item *T) []any) {
+	if len(list.Items) == 0 {
+		fmt.Fprintln(w, "no", items)
+	} else {
+		t := newTable(w, columns...)
+		for i := range list.Items {
+			t.row(row(&list.Items[i])...)
+		}
+		t.end()
+	}
+	if list.NextCursor != "" {
+		fmt.Fprintln(w, "more: --cursor", list.NextCursor)
+	}
+}
 
 // clean keeps a value on its line and in its column.
 func clean(text string) string {

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -174,7 +175,7 @@ func (l *tailLine) String() string {
 	}
 	fmt.Fprintf(&b, "%5d ms  ", l.DurationMS)
 	if l.Kind == "received" {
-		fmt.Fprintf(&b, "%s %s at %s (%s)", or(l.Event, "-"), or(l.ID, "-"), nameOr(l.Name), l.Scheme)
+		fmt.Fprintf(&b, "%s %s at %s (%s)", cmp.Or(l.Event, "-"), cmp.Or(l.ID, "-"), cmp.Or(l.Name, noName), l.Scheme)
 		if l.DryRun {
 			b.WriteString(", dry run")
 		}
@@ -186,7 +187,7 @@ func (l *tailLine) String() string {
 		if l.Count > 0 {
 			fmt.Fprintf(&b, "%s in the queue of %s", counted(l.Count, "event", "events"), from)
 		} else {
-			fmt.Fprintf(&b, "%s %s from the queue of %s, attempt %d", or(l.Event, "-"), or(l.ID, "-"), from, l.Attempt)
+			fmt.Fprintf(&b, "%s %s from the queue of %s, attempt %d", cmp.Or(l.Event, "-"), cmp.Or(l.ID, "-"), from, l.Attempt)
 		}
 	} else {
 		fmt.Fprintf(&b, "%s %s to %s (%s), attempt %d, %s", l.Event, l.EventID, l.WebhookID, l.Account, l.Attempt, l.State)
@@ -198,11 +199,4 @@ func (l *tailLine) String() string {
 		fmt.Fprintf(&b, ": %s", l.Error)
 	}
 	return b.String()
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

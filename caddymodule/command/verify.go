@@ -10,7 +10,7 @@ import (
 )
 
 func newVerify() *cobra.Command {
-	var f verifyFlags
+	var f requestFlags
 	cmd := &cobra.Command{
 		Use:   "verify --secret <secret> --header <header>",
 		Short: "Checks the signature of a body on standard input",
@@ -25,26 +25,14 @@ that headers and body look like; schemes with published keys need no secret.`,
       --header 'X-VideoCloud-Signature: 5f2b...' < body.json
   $ caddy webhook verify --scheme auto --secret @secret.txt \
       --header @headers.txt < body.json`,
-		RunE: runner(func(cmd *cobra.Command) error { return f.run(cmd) }),
+		RunE: runner(func(cmd *cobra.Command) error { return verify(cmd, &f) }),
 	}
-	f.add(cmd)
-	f.addNow(cmd)
+	f.add(cmd, "public URL of the request, for schemes that sign it")
 	f.addTolerance(cmd)
-	addJSON(cmd, &f.json)
-	addHeaders(cmd, &f.headers)
-	cmd.Flags().StringVar(&f.url, "url", "", "public URL of the request, for schemes that sign it")
-	cmd.Flags().StringVar(&f.method, "method", "POST", "method of the request")
 	return cmd
 }
 
-type verifyFlags struct {
-	schemeFlags
-	headers []string
-	method  string
-	json    bool
-}
-
-func (f *verifyFlags) run(cmd *cobra.Command) error {
+func verify(cmd *cobra.Command, f *requestFlags) error {
 	in := &input{reader: cmd.InOrStdin()}
 	c, err := f.config(in)
 	if err != nil {

@@ -1,12 +1,12 @@
 package command
 
 import (
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -37,13 +37,9 @@ wait, are in flight and have failed, and how the last attempt went.`,
 	return cmd
 }
 
-func printWebhooks(w io.Writer, list *struct{ Items []sender.WebhookInfo }) {
-	if len(list.Items) == 0 {
-		fmt.Fprintln(w, "no webhooks")
-		return
-	}
-	t := newTable(w, "WEBHOOK", "ACCOUNT", "STATUS", "WAITING", "IN FLIGHT", "FAILED", "LAST ATTEMPT", "URL")
-	for _, h := range list.Items {
+func printWebhooks(w io.Writer, list *adminapi.Page[sender.WebhookInfo]) {
+	columns := []any{"WEBHOOK", "ACCOUNT", "STATUS", "WAITING", "IN FLIGHT", "FAILED", "LAST ATTEMPT", "URL"}
+	printPage(w, list, "webhooks", columns, func(h *sender.WebhookInfo) []any {
 		last := "never"
 		if l := h.LastDelivery; l != nil {
 			last = "ok, " + ago(&l.Timestamp)
@@ -55,7 +51,6 @@ func printWebhooks(w io.Writer, list *struct{ Items []sender.WebhookInfo }) {
 		if h.FailedSince != nil {
 			status += " for " + rounded(time.Since(*h.FailedSince))
 		}
-		t.row(h.ID, h.Account, status, h.Waiting, h.InFlight, h.Failed, last, h.URL)
-	}
-	t.end()
+		return []any{h.ID, h.Account, status, h.Waiting, h.InFlight, h.Failed, last, h.URL}
+	})
 }

@@ -1,0 +1,41 @@
+package command
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// requestFlags describe a request that is signed or verified, and say how it is signed.
+type requestFlags struct {
+	schemeFlags
+	method  string
+	headers []string
+	now     string
+	json    bool
+}
+
+// add defines the flags; url is what --url is for.
+func (f *requestFlags) add(cmd *cobra.Command, url string) {
+	f.schemeFlags.add(cmd)
+	addJSON(cmd, &f.json)
+	flags := cmd.Flags()
+	flags.StringVar(&f.url, "url", "", url)
+	flags.StringVar(&f.method, "method", http.MethodPost, "method of the request")
+	flags.StringArrayVar(&f.headers, "header", nil, "header of the request, as 'Name: value', or @file with one a line (repeatable)")
+	flags.StringVar(&f.now, "now", "", "time to take for now, in unix seconds (default: the clock's)")
+}
+
+// time returns what --now says.
+func (f *requestFlags) time() (time.Time, error) {
+	if f.now == "" {
+		return time.Now(), nil
+	}
+	seconds, err := strconv.ParseInt(f.now, 10, 64)
+	if err != nil {
+		return time.Time{}, usagef("now: %q is not a number of unix seconds", f.now)
+	}
+	return time.Unix(seconds, 0), nil
+}
