@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
@@ -29,7 +30,7 @@ const accountEndSteps = 200
 //
 // Failure policy: where it returns an error after its first step, the rest follows as a chore.
 func (s *Sender) DeleteAccount(ctx context.Context, account string) (ending bool, err error) {
-	if checkAccount(account) != nil {
+	if !names.IsAccount(account) {
 		return false, errNoAccount
 	}
 	shard, err := s.shard(ctx, account)

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
@@ -282,13 +283,8 @@ func isEmail(address string) bool {
 // isDotted reports whether text is made of words of letters, digits and some signs, with single dots between them.
 func isDotted(text, signs string) bool {
 	for word := range strings.SplitSeq(text, ".") {
-		if word == "" {
+		if !names.IsMadeOf(word, signs) {
 			return false
-		}
-		for _, c := range []byte(word) {
-			if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && strings.IndexByte(signs, c) < 0 {
-				return false
-			}
 		}
 	}
 	return true
@@ -296,28 +292,22 @@ func isDotted(text, signs string) bool {
 
 // Accounts returns the accounts that have stored anything, by name, and the cursor of the next page where there is more.
 func (s *Sender) Accounts(ctx context.Context, cursor string, limit int) (items []Account, next string, err error) {
-	if limit, err = checkLimit(limit); err != nil {
-		return nil, "", err
-	}
-	after, err := readCursor(cursor)
+	after, limit, err := checkPage(cursor, limit, names.IsAccount)
 	if err != nil {
 		return nil, "", err
 	}
-	if after != "" && checkAccount(after) != nil {
-		return nil, "", errCursor
-	}
-	names, err := s.accountNames(ctx, after, limit+1)
+	found, err := s.accountNames(ctx, after, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
-	if len(names) > limit {
-		names = names[:limit]
-		next = writeCursor(names[limit-1])
+	if len(found) > limit {
+		found = found[:limit]
+		next = writeCursor(found[limit-1])
 	}
-	if len(names) == 0 {
+	if len(found) == 0 {
 		return []Account{}, "", nil
 	}
-	records, err := s.accountRecords(ctx, names...)
+	records, err := s.accountRecords(ctx, found...)
 	if err != nil {
 		return nil, "", err
 	}

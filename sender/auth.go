@@ -209,7 +209,7 @@ func (s *Sender) setAuth(r *record, m *meta, a *Auth) error {
 		return err
 	}
 	text, _ := json.Marshal(a) // strings
-	sealed, err := s.seal(r.account, r.lane, string(text))
+	sealed, err := s.seal(r.Account, r.Lane, string(text))
 	if err != nil {
 		return err
 	}

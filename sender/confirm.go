@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
+
+	"github.com/videocloud/webhooks/internal/names"
 )
 
 // What a link in a mail does when it is opened.
@@ -95,7 +97,7 @@ func (s *Sender) mailConfirmation(ctx context.Context, l *letter, of *accountRec
 func (s *Sender) ConfirmEmail(ctx context.Context, token string) (c Confirmation, err error) {
 	name, _, ok := strings.Cut(token, ".")
 	account, err := base64.RawURLEncoding.DecodeString(name)
-	if !ok || err != nil || checkAccount(string(account)) != nil {
+	if !ok || err != nil || !names.IsAccount(string(account)) {
 		return c, errLink
 	}
 	_, err = s.changeAccount(ctx, string(account), func(r *accountRecord) error {

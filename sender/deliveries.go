@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
@@ -87,7 +88,7 @@ func (s *Sender) inspectEntries(ctx context.Context, shard int, lane string, ent
 
 // Event returns an event of an account with its deliveries.
 func (s *Sender) Event(ctx context.Context, account, id string) (EventRecord, error) {
-	if !validEventID(id) {
+	if !names.IsID(id) {
 		return EventRecord{}, errNotFound
 	}
 	shard, err := s.shard(ctx, account)

@@ -188,7 +188,7 @@ func sealedWith(t *testing.T, b *bundle, webhooks ...Webhook) map[string]int {
 		_, r, err := b.record(t.Context(), account, w.ID)
 		require.NoError(t, err)
 		var m meta
-		require.NoError(t, json.Unmarshal([]byte(r.meta), &m))
+		require.NoError(t, json.Unmarshal([]byte(r.Meta), &m))
 		values := []string{m.Secret}
 		if m.Old != "" {
 			values = append(values, m.Old)

@@ -10,16 +10,9 @@ import (
 // Events returns events of an account, newest first, for as long as their IDs are known, and the cursor of the next page where there is
 // more. A page for one type may be short, or empty, and still have a next one.
 func (s *Sender) Events(ctx context.Context, account string, f EventFilter) (items []EventSummary, next string, err error) {
-	limit, err := checkLimit(f.Limit)
+	after, limit, err := checkPage(f.Cursor, f.Limit, isStreamID)
 	if err != nil {
 		return nil, "", err
-	}
-	after, err := readCursor(f.Cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	if after != "" && !validStreamID(after) {
-		return nil, "", errCursor
 	}
 	shard, err := s.shard(ctx, account)
 	if err != nil {
@@ -39,8 +32,5 @@ func (s *Sender) Events(ctx context.Context, account string, f EventFilter) (ite
 			items[i].Deliveries[state] = e.Count(stored)
 		}
 	}
-	if after != "" {
-		next = writeCursor(after)
-	}
-	return items, next, nil
+	return items, writeCursor(after), nil
 }

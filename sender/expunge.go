@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
@@ -15,7 +16,7 @@ import (
 //
 // Failure policy: where it returns an error after its first step, the data is gone and the rest follows as a chore.
 func (s *Sender) DeleteEvent(ctx context.Context, account, id string) error {
-	if !validEventID(id) {
+	if !names.IsID(id) {
 		return errNotFound
 	}
 	shard, err := s.shard(ctx, account)

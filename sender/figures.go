@@ -60,7 +60,7 @@ func (s *Sender) WebhookStats(ctx context.Context, account, id string, w Window)
 	if err != nil {
 		return Stats{}, err
 	}
-	f, err := s.queue.LaneFigures(ctx, shard, r.lane, window)
+	f, err := s.queue.LaneFigures(ctx, shard, r.Lane, window)
 	if err != nil {
 		return Stats{}, s.unavailable("stats", err)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/internal/signature"
 )
@@ -77,16 +76,4 @@ func eventIDOf(given, job string) string {
 		return ""
 	}
 	return signature.EventID(b)
-}
-
-func validEventID(id string) bool {
-	if id == "" || len(id) > config.MaxEventID {
-		return false
-	}
-	for _, c := range []byte(id) {
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return true
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
@@ -74,10 +75,8 @@ func keySum(value string) string {
 // CreateKey makes an API key and returns its value, which is kept nowhere: a hash of it is, and as the value is random
 // a fast one is enough.
 func (s *Sender) CreateKey(ctx context.Context, in NewKey) (k Key, value string, err error) {
-	if in.Account != "*" {
-		if err := checkAccount(in.Account); err != nil {
-			return k, "", err
-		}
+	if in.Account != AnyAccount && !names.IsAccount(in.Account) {
+		return k, "", errAccount
 	}
 	if _, err := s.shard(ctx, config.DefaultAccount); err != nil { // is the store right?
 		return k, "", err
@@ -120,7 +119,7 @@ func (s *Sender) CreateKey(ctx context.Context, in NewKey) (k Key, value string,
 
 // openFor notes the account that a key is for, * being none.
 func (s *Sender) openFor(ctx context.Context, account string) error {
-	if account == "*" {
+	if account == AnyAccount {
 		return nil
 	}
 	return s.openAccount(ctx, account)
@@ -160,17 +159,9 @@ func readKey(id, record string) (Key, error) {
 
 // ListKeys returns the keys of an account, or of all where account is *, oldest first, and the cursor of the next page.
 func (s *Sender) ListKeys(ctx context.Context, account, cursor string, limit int) (items []Key, next string, err error) {
-	if limit, err = checkLimit(limit); err != nil {
-		return nil, "", err
-	}
-	after, err := readCursor(cursor)
+	after, limit, err := checkPage(cursor, limit, isNumber)
 	if err != nil {
 		return nil, "", err
-	}
-	if after == "" {
-		after = "0"
-	} else if _, err := strconv.ParseUint(after, 10, 63); err != nil {
-		return nil, "", errCursor
 	}
 	if _, err := s.shard(ctx, config.DefaultAccount); err != nil {
 		return nil, "", err
@@ -179,7 +170,7 @@ func (s *Sender) ListKeys(ctx context.Context, account, cursor string, limit int
 		return nil, "", err
 	}
 	of := account
-	if account == "*" {
+	if account == AnyAccount {
 		of = ""
 	}
 	list, more, err := s.registry.ListKeys(ctx, of, after, limit)
@@ -214,7 +205,7 @@ func (s *Sender) DeleteKey(ctx context.Context, account, id string) error {
 	if err != nil {
 		return err
 	}
-	if account != "*" && k.Account != account {
+	if account != AnyAccount && k.Account != account {
 		return errNotFound
 	}
 	return s.endKeys(ctx, id)

@@ -36,7 +36,7 @@ func (s *Sender) Deliveries(ctx context.Context, account, webhookID string, f De
 	if err != nil {
 		return nil, "", err
 	}
-	return s.list(ctx, shard, account, r.lane, f)
+	return s.list(ctx, shard, account, r.Lane, f)
 }
 
 // AccountDeliveries is [Sender.Deliveries] over all webhooks that an account has or had. It lists what came as long as events are listed, and of what
@@ -55,7 +55,7 @@ func (s *Sender) AccountDeliveries(ctx context.Context, account string, f Delive
 		if shard, r, err = s.record(ctx, account, f.WebhookID); errors.Is(err, errNotFound) {
 			return []Delivery{}, "", nil
 		} else if err == nil {
-			lane = r.lane
+			lane = r.Lane
 		}
 	}
 	if err != nil {
@@ -201,7 +201,7 @@ func readListPlace(cursor string, q *queue.ListFilter) (p queue.ListPlace, err e
 		return p, err
 	}
 	parts := strings.Split(text, ":")
-	valid := func() bool { return validStreamID(p.ID) && len(p.Lane) == laneLength }
+	valid := func() bool { return isStreamID(p.ID) && len(p.Lane) == laneLength }
 	switch failed := q.State == queue.StateFailed; {
 	case failed && len(parts) == 4 && parts[0] == cursorFailed:
 		p.ID, p.Lane, p.Job = parts[1], parts[2], parts[3]
@@ -219,7 +219,7 @@ func readListPlace(cursor string, q *queue.ListFilter) (p queue.ListPlace, err e
 	case !failed && len(parts) == 2:
 		p.ID, p.Lane = parts[0], parts[1]
 		if q.Lane == "" && p.Lane == "" { // behind an event
-			valid = func() bool { return validStreamID(p.ID) }
+			valid = func() bool { return isStreamID(p.ID) }
 		}
 	default:
 		return p, errCursor
@@ -228,15 +228,4 @@ func readListPlace(cursor string, q *queue.ListFilter) (p queue.ListPlace, err e
 		return queue.ListPlace{}, errCursor
 	}
 	return p, nil
-}
-
-// validStreamID reports whether a cursor's text is an ID of a Redis stream: two numbers and a dash.
-func validStreamID(id string) bool {
-	ms, seq, ok := strings.Cut(id, "-")
-	if !ok {
-		return false
-	}
-	_, err1 := strconv.ParseUint(ms, 10, 64)
-	_, err2 := strconv.ParseUint(seq, 10, 64)
-	return err1 == nil && err2 == nil
 }

@@ -107,7 +107,7 @@ type told struct {
 // tell puts a notice into the mailboxes of all who are to hear of it by mail or by Slack.
 func (s *Sender) tell(ctx context.Context, shard int, r *record, n notice, of *accountRecord) error {
 	text, err := json.Marshal(told{
-		Kind: n.kind, Account: r.account, Lane: n.lane, URL: r.public.URL, Note: r.public.Description, At: noticeTime(n).UnixMilli(),
+		Kind: n.kind, Account: r.Account, Lane: n.lane, URL: r.public.URL, Note: r.public.Description, At: noticeTime(n).UnixMilli(),
 		Since: n.since.UnixMilli(), Count: n.count, Attempts: n.detail.Attempts, Status: n.detail.LastStatusCode, LastError: n.detail.LastError,
 	})
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Sender) tell(ctx context.Context, shard int, r *record, n notice, of *a
 	if s.mails.server != nil {
 		for _, e := range of.Emails {
 			if e.Confirmed {
-				if err := s.mailbox(ctx, shard, boxesOfMail, boxName(r.account, e.Address), field, string(text), s.mails.gather); err != nil {
+				if err := s.mailbox(ctx, shard, boxesOfMail, boxName(r.Account, e.Address), field, string(text), s.mails.gather); err != nil {
 					return err
 				}
 			}

@@ -107,7 +107,7 @@ func (s *Sender) sendNotice(ctx context.Context, shard int, n notice) error {
 	if err != nil {
 		return fmt.Errorf("writing a notice: %w", err)
 	}
-	_, of, err := s.accountRecord(ctx, r.account)
+	_, of, err := s.accountRecord(ctx, r.Account)
 	if err != nil {
 		return err
 	}
@@ -119,15 +119,15 @@ func (s *Sender) sendNotice(ctx context.Context, shard int, n notice) error {
 		return err
 	}
 	// The operator's mailboxes are in another shard, so what tells of an account that was deleted meanwhile may have come after that.
-	if _, now, err := s.accountRecord(ctx, r.account); err != nil || !now.ending && now.exists {
+	if _, now, err := s.accountRecord(ctx, r.Account); err != nil || !now.ending && now.exists {
 		return err
 	}
-	return s.forgetMails(ctx, shard, r.account)
+	return s.forgetMails(ctx, shard, r.Account)
 }
 
 // announce tells the operator: a log line and an event of the host program.
 func (s *Sender) announce(ctx context.Context, r *record, n notice, d noticeData, data []byte) {
-	attrs := []any{"webhook_id", d.WebhookID, "account", r.account, "failed_since", d.FailedSince}
+	attrs := []any{"webhook_id", d.WebhookID, "account", r.Account, "failed_since", d.FailedSince}
 	if n.kind == "recovered" {
 		s.log.InfoContext(ctx, "webhook.recovered", attrs...)
 	} else {
@@ -139,7 +139,7 @@ func (s *Sender) announce(ctx context.Context, r *record, n notice, d noticeData
 	}
 	var fields map[string]any
 	_ = json.Unmarshal(data, &fields) // just written
-	fields["account"] = r.account
+	fields["account"] = r.Account
 	s.o.OnEvent(ctx, d.Kind, fields)
 }
 
@@ -148,8 +148,8 @@ func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n noti
 	job := noticeJob(s.queue.Tag(shard), n)
 	own, _ := queue.JobBytes(job)
 	q := &queue.Event{
-		Account: r.account, ID: signature.EventID(own), IDJob: job, Job: job, Type: event, Timestamp: noticeTime(n).Unix(),
-		Digest: digest(event, data), Topics: topics(r.account, event), TellsOf: n.lane, Verdicts: queue.VerdictsTaken, // no filter keeps it out
+		Account: r.Account, ID: signature.EventID(own), IDJob: job, Job: job, Type: event, Timestamp: noticeTime(n).Unix(),
+		Digest: digest(event, data), Topics: topics(r.Account, event), TellsOf: n.lane, Verdicts: queue.VerdictsTaken, // no filter keeps it out
 	}
 	p := payload{eventID: q.ID, kind: event, timestamp: q.Timestamp, notice: true, data: string(data)}
 	q.Payload = p.encode()
@@ -157,7 +157,7 @@ func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n noti
 		return err
 	}
 	if of.URL != "" {
-		if err := s.pushNotice(ctx, shard, q, ownersAccount, ownerLane(r.account)); err != nil {
+		if err := s.pushNotice(ctx, shard, q, ownersAccount, ownerLane(r.Account)); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
@@ -111,7 +112,7 @@ func (s *Sender) AccountOf(ctx context.Context, id string) (account string, err 
 	if account != "" {
 		return account, nil
 	}
-	if !validEventID(id) {
+	if !names.IsID(id) {
 		return "", errNowhere
 	}
 	return s.findGivenEvent(ctx, id)

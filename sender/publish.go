@@ -259,7 +259,7 @@ func (s *Sender) TestWebhook(ctx context.Context, account, id string) (Published
 	if err != nil {
 		return Published{}, err
 	}
-	q.Lane = r.lane
+	q.Lane = r.Lane
 	return s.push(ctx, account, q)
 }
 

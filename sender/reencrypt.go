@@ -2,7 +2,6 @@ package sender
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -69,13 +68,13 @@ func (s *Sender) reseal(ctx context.Context, account, id string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		var m meta
-		if err := json.Unmarshal([]byte(r.meta), &m); err != nil {
-			return false, fmt.Errorf("reading webhook %s: %w", r.lane, err)
+		m, err := r.private()
+		if err != nil {
+			return false, err
 		}
 		stale, err := s.resealed(r, &m, time.Now())
 		if r.public.Auth != nil && r.public.Auth.Type == AuthOAuth2 {
-			s.forgetStaleToken(ctx, shard, account, r.lane)
+			s.forgetStaleToken(ctx, shard, account, r.Lane)
 		}
 		if err != nil || !stale {
 			return false, err
@@ -93,13 +92,13 @@ func (s *Sender) reseal(ctx context.Context, account, id string) (bool, error) {
 // resealed seals the values in m anew where their key is not the first, and reports whether it changed any.
 func (s *Sender) resealed(r *record, m *meta, now time.Time) (stale bool, err error) {
 	again := func(sealed string) string {
-		value, current, e := s.sealer.Open(sealed, seal.AssociatedData(r.account, r.lane))
+		value, current, e := s.sealer.Open(sealed, seal.AssociatedData(r.Account, r.Lane))
 		if e != nil || current {
 			err = errors.Join(err, e)
 			return sealed
 		}
 		stale = true
-		sealed, e = s.seal(r.account, r.lane, string(value))
+		sealed, e = s.seal(r.Account, r.Lane, string(value))
 		err = errors.Join(err, e)
 		return sealed
 	}

@@ -59,10 +59,10 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 	if err != nil {
 		return Replay{}, err
 	}
-	if hook.status == StatusDisabled && !r.DryRun {
+	if Status(hook.Status) == StatusDisabled && !r.DryRun {
 		return Replay{}, errDisabled
 	}
-	sel.Lane = hook.lane
+	sel.Lane = hook.Lane
 	// Until now by Redis' clock, so that what the replay itself causes is not part of it.
 	now, err := s.registry.Now(ctx)
 	if err != nil {

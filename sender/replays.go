@@ -3,7 +3,6 @@ package sender
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/videocloud/webhooks/config"
@@ -16,17 +15,9 @@ func (s *Sender) endReplay(ctx context.Context, shard int, id, state string) err
 
 // ListReplays returns an account's replays that can still be looked at, newest first, and the cursor of the next page.
 func (s *Sender) ListReplays(ctx context.Context, account, cursor string, limit int) (items []Replay, next string, err error) {
-	if limit, err = checkLimit(limit); err != nil {
-		return nil, "", err
-	}
-	before, err := readCursor(cursor)
+	before, limit, err := checkPage(cursor, limit, isNumber)
 	if err != nil {
 		return nil, "", err
-	}
-	if before != "" {
-		if _, err := strconv.ParseUint(before, 10, 63); err != nil {
-			return nil, "", errCursor
-		}
 	}
 	shard, err := s.shard(ctx, account)
 	if err != nil {
@@ -35,9 +26,6 @@ func (s *Sender) ListReplays(ctx context.Context, account, cursor string, limit 
 	ids, place, err := s.registry.ListReplays(ctx, shard, account, before, limit)
 	if err != nil {
 		return nil, "", s.unavailable("replays", err)
-	}
-	if place != "" {
-		next = writeCursor(place)
 	}
 	items = make([]Replay, 0, len(ids))
 	for _, id := range ids {
@@ -50,7 +38,7 @@ func (s *Sender) ListReplays(ctx context.Context, account, cursor string, limit 
 		}
 		items = append(items, r)
 	}
-	return items, next, nil
+	return items, writeCursor(place), nil
 }
 
 // CancelReplay ends a replay: what it has not sent yet stays as it is.
@@ -89,7 +77,7 @@ func (s *Sender) SendExample(ctx context.Context, account, id, event string) (Pu
 	if err != nil {
 		return Published{}, err
 	}
-	q.Lane = r.lane
+	q.Lane = r.Lane
 	return s.push(ctx, account, q)
 }
 

@@ -108,7 +108,7 @@ func (b *bundle) metaOf(w Webhook) string {
 	b.t.Helper()
 	_, r, err := b.record(b.t.Context(), "default", w.ID)
 	require.NoError(b.t, err)
-	return r.meta
+	return r.Meta
 }
 
 func TestATimeoutMustLeaveRoomForTheTable(t *testing.T) {

@@ -48,7 +48,7 @@ func (s *Sender) resign(r *record, m *meta, u *WebhookUpdate, now time.Time) (ch
 		return true, nil
 	}
 	private, public := signature.NewSigningKey()
-	sealed, err := s.seal(r.account, r.lane, private)
+	sealed, err := s.seal(r.Account, r.Lane, private)
 	if err != nil {
 		return false, err
 	}

@@ -136,7 +136,7 @@ func TestTokenIsRenewed(t *testing.T) {
 	w := b.authed("http://127.0.0.1:1", by.auth())
 	_, r, err := b.record(t.Context(), "default", w.ID)
 	require.NoError(t, err)
-	e, err := b.endpoint(laneOf(w.ID), r.meta)
+	e, err := b.endpoint(laneOf(w.ID), r.Meta)
 	require.NoError(t, err)
 	e.tokens.enough = time.Hour // a new one is waited for, however slow its server is
 	get := func() string {

@@ -2,9 +2,7 @@ package sender
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -44,13 +42,13 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 			return Webhook{}, s.notWritten("update", err)
 		}
 		if status != "" {
-			r.status = Status(status)
+			r.Status = status
 		}
 		if r.public.URL != old.URL {
-			r.held = nil // see update.lua
+			r.HeldUntil = time.Time{} // see update.lua
 		}
 		if r.public.Filter != old.Filter {
-			r.failing = 0 // as well
+			r.FilterFails = 0 // as well
 		}
 		return r.webhook(), nil
 	}
@@ -60,8 +58,8 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 // rewrite stores a webhook that is still as it was read, when it was shown as old.
 func (s *Sender) rewrite(ctx context.Context, shard int, r *record, m meta, status string, old *publicPart) error {
 	return s.registry.Update(ctx, shard, registry.Change{
-		Lane: r.lane, Account: r.account, Version: r.version, Status: status, Moved: r.public.URL != old.URL,
-		Old: old.stored(r.lane, r.meta), New: r.stored(m),
+		Lane: r.Lane, Account: r.Account, Version: r.Version, Status: status, Moved: r.public.URL != old.URL,
+		Old: old.stored(r.Lane, r.Meta), New: r.stored(m),
 	})
 }
 
@@ -89,9 +87,9 @@ func (s *Sender) checkUpdate(u WebhookUpdate) error {
 
 // apply changes r as u says and returns what an attempt will need.
 func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
-	var m meta
-	if err := json.Unmarshal([]byte(r.meta), &m); err != nil {
-		return m, fmt.Errorf("reading webhook %s: %w", r.lane, err)
+	m, err := r.private()
+	if err != nil {
+		return m, err
 	}
 	if u.Change != nil {
 		w := r.webhook()
@@ -115,7 +113,7 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 		return m, invalid("secretOverlap", "an overlap goes with a new secret, with rotateKey or with another signing")
 	case u.Secret == nil:
 	case hadKey || m.Key != "": // it makes no webhook-signature, or did until now, as resign has noted
-		sealed, err := s.seal(r.account, r.lane, *u.Secret)
+		sealed, err := s.seal(r.Account, r.Lane, *u.Secret)
 		if err != nil {
 			return m, err
 		}
@@ -126,7 +124,7 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 		}
 	}
 	if u.Headers != nil {
-		sealed, err := s.sealHeaders(r.account, r.lane, *u.Headers)
+		sealed, err := s.sealHeaders(r.Account, r.Lane, *u.Headers)
 		if err != nil {
 			return m, err
 		}
@@ -143,7 +141,7 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 // already is the repetition of a change whose answer was lost: it must not push the one before out.
 func (s *Sender) rotate(r *record, m *meta, secret string, now time.Time, overlap time.Duration) error {
 	until := now.Add(overlap).Unix() + 1 // whole seconds: rather longer than shorter
-	current, err := s.open(r.account, r.lane, m.Secret)
+	current, err := s.open(r.Account, r.Lane, m.Secret)
 	switch {
 	case overlap == 0:
 		m.Old, m.OldUntil = "", 0
@@ -152,6 +150,6 @@ func (s *Sender) rotate(r *record, m *meta, secret string, now time.Time, overla
 	case now.Unix() < m.OldUntil:
 		m.OldUntil = until
 	}
-	m.Secret, err = s.seal(r.account, r.lane, secret)
+	m.Secret, err = s.seal(r.Account, r.Lane, secret)
 	return err
 }

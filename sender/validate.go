@@ -1,7 +1,6 @@
 package sender
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -11,10 +10,10 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/destination"
+	"github.com/videocloud/webhooks/internal/jsonscan"
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/internal/signature"
 )
-
-const maxAccount = 64
 
 func (s *Sender) checkURL(raw string) error {
 	if raw == "" {
@@ -113,7 +112,7 @@ func (s *Sender) checkHeaders(headers map[string]string) error {
 	}
 	seen := map[string]bool{}
 	for name, value := range headers {
-		if !validHeaderName(name) {
+		if len(name) > config.MaxHeaderName || !names.IsHeader(name) {
 			return invalid("headers", "%s is not a header name", quote(name))
 		}
 		if s.reserved(name) {
@@ -131,19 +130,6 @@ func (s *Sender) checkHeaders(headers map[string]string) error {
 	return nil
 }
 
-// validHeaderName is the token of RFC 9110 section 5.6.2.
-func validHeaderName(name string) bool {
-	if name == "" || len(name) > config.MaxHeaderName {
-		return false
-	}
-	for _, c := range []byte(name) {
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
-			return false
-		}
-	}
-	return true
-}
-
 func validHeaderValue(value string) bool {
 	for _, c := range []byte(value) {
 		if c < ' ' && c != '\t' || c == 0x7f {
@@ -156,95 +142,28 @@ func validHeaderValue(value string) bool {
 // checkData checks that data is one JSON object: valid UTF-8, no repeated names at its top level, no absurd nesting.
 // What passes is delivered byte for byte, so it must be what every parser reads the same way.
 func checkData(data json.RawMessage) error {
-	// A cheap look first: the library gives up on deep nesting with the same word as on a wrong comma.
-	if bytes.Count(data, []byte("{"))+bytes.Count(data, []byte("[")) > config.MaxJSONDepth && tooDeep(data) {
+	s := jsonscan.New(data)
+	var err, repeated error
+	isObject := s.Space() == '{'
+	if isObject {
+		err = s.Object(func(name []byte, again bool) error {
+			if again && repeated == nil {
+				repeated = &Error{Code: CodeInvalidJSON, Field: "data", Message: "data has the member " + quote(string(name)) + " twice"}
+			}
+			return s.Skip()
+		})
+	} else {
+		err = s.Skip()
+	}
+	switch {
+	case s.Deepest > config.MaxJSONDepth:
 		return &Error{Code: CodeInvalidJSON, Field: "data", Message: "data is nested deeper than 1,000 levels; flatten it"}
-	}
-	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' || !json.Valid(data) {
+	case !isObject, err != nil, s.End() != nil:
 		return invalid("data", "data is a JSON object")
-	}
-	if !utf8.Valid(data) {
+	case !utf8.Valid(data):
 		return &Error{Code: CodeInvalidJSON, Field: "data", Message: "data is not valid UTF-8"}
 	}
-	depth, name := 0, true
-	var names map[string]bool
-	for i := 0; i < len(data); i++ {
-		switch data[i] {
-		case '{', '[':
-			depth++
-			name = depth == 1
-		case '}', ']':
-			depth--
-		case ',':
-			name = depth == 1
-		case '"':
-			start := i
-			for i++; data[i] != '"'; i++ {
-				if data[i] == '\\' {
-					i++
-				}
-			}
-			if depth != 1 || !name {
-				continue
-			}
-			name = false
-			var key string
-			_ = json.Unmarshal(data[start:i+1], &key) // valid: checked above
-			if names[key] {
-				return &Error{Code: CodeInvalidJSON, Field: "data", Message: "data has the member " + quote(key) + " twice"}
-			}
-			if names == nil {
-				names = make(map[string]bool, 8)
-			}
-			names[key] = true
-		}
-	}
-	return nil
+	return repeated
 }
 
-// tooDeep reports whether data, which need not be JSON, opens too many brackets at once outside of strings.
-func tooDeep(data []byte) bool {
-	depth := 0
-	for i := 0; i < len(data); i++ {
-		switch data[i] {
-		case '{', '[':
-			if depth++; depth > config.MaxJSONDepth {
-				return true
-			}
-		case '}', ']':
-			depth--
-		case '"':
-			for i++; i < len(data) && data[i] != '"'; i++ {
-				if data[i] == '\\' {
-					i++
-				}
-			}
-		}
-	}
-	return false
-}
-
-// checkAccount keeps accounts apart: names become parts of keys and topics.
-func checkAccount(account string) error {
-	if account == "" || len(account) > maxAccount {
-		return errAccount
-	}
-	for _, c := range []byte(account) {
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '.' && c != '_' && c != '-' {
-			return errAccount
-		}
-	}
-	return nil
-}
-
-var errAccount = invalid("account", "an account has 1 to %d letters, digits, dots, dashes and underscores", maxAccount)
-
-func checkLimit(limit int) (int, error) {
-	if limit == 0 {
-		return config.DefaultPageLimit, nil
-	}
-	if limit < 1 || limit > config.MaxPageLimit {
-		return 0, invalid("limit", "limit is 1 to %d", config.MaxPageLimit)
-	}
-	return limit, nil
-}
+var errAccount = invalid("account", "an account has 1 to %d letters, digits, dots, dashes and underscores", names.MaxAccount)

@@ -12,10 +12,10 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
@@ -28,26 +28,32 @@ type publicPart struct {
 	Auth        *Auth    `json:"auth,omitempty"`
 }
 
-// record is a webhook as it stands in the store.
+// record is a webhook as it stands in the store, with its public part decoded.
 type record struct {
-	lane    string
-	account string
-	version string
-	status  Status
-	created int64
-	public  publicPart
-	meta    string
-	last    *LastDelivery
-	held    *time.Time
-	failing int // events that its filter failed on
+	registry.Webhook
+	public publicPart
 }
 
 func (r *record) webhook() Webhook {
-	return Webhook{
-		ID: webhookPrefix + r.lane, Settings: r.public.Settings, Status: r.status, CreatedAt: time.UnixMilli(r.created).UTC(),
-		LastDelivery: r.last, HeldUntil: r.held, HeaderNames: r.public.HeaderNames,
-		PublicKey: r.public.PublicKey, Auth: r.public.Auth, FilterErrors: r.failing,
+	w := Webhook{
+		ID: webhookPrefix + r.Lane, Settings: r.public.Settings, Status: Status(r.Status), CreatedAt: r.Created, HeaderNames: r.public.HeaderNames,
+		PublicKey: r.public.PublicKey, Auth: r.public.Auth, FilterErrors: r.FilterFails,
 	}
+	if !r.Last.IsZero() {
+		w.LastDelivery = &LastDelivery{Success: r.LastOK, Timestamp: r.Last}
+	}
+	if r.HeldUntil.After(time.Now()) {
+		w.HeldUntil = &r.HeldUntil
+	}
+	return w
+}
+
+// private decodes what an attempt needs to know of the webhook.
+func (r *record) private() (m meta, err error) {
+	if err = json.Unmarshal([]byte(r.Meta), &m); err != nil {
+		err = fmt.Errorf("reading webhook %s: %w", r.Lane, err)
+	}
+	return m, err
 }
 
 // newSecret makes a secret of 24 random bytes in the form of Standard Webhooks.
@@ -75,15 +81,16 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 	if in.Status == "" {
 		in.Status = StatusActive
 	}
-	r := record{lane: newLane(), account: account, status: in.Status, public: publicPart{
-		Settings: in.Settings, HeaderNames: slices.Sorted(maps.Keys(in.Headers)),
-	}}
+	r := record{
+		Webhook: registry.Webhook{Lane: newLane(), Account: account, Status: string(in.Status)},
+		public:  publicPart{Settings: in.Settings, HeaderNames: slices.Sorted(maps.Keys(in.Headers))},
+	}
 	m := meta{Account: account}
 	m.set(&in.Settings)
-	if m.Secret, err = s.seal(account, r.lane, in.Secret); err != nil {
+	if m.Secret, err = s.seal(account, r.Lane, in.Secret); err != nil {
 		return Webhook{}, "", err
 	}
-	if m.Headers, err = s.sealHeaders(account, r.lane, in.Headers); err != nil {
+	if m.Headers, err = s.sealHeaders(account, r.Lane, in.Headers); err != nil {
 		return Webhook{}, "", err
 	}
 	if _, err := s.resign(&r, &m, &WebhookUpdate{}, time.Now()); err != nil {
@@ -97,12 +104,12 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 	}
 	sealed := ""
 	if in.IdempotencyKey != "" {
-		if sealed, err = s.seal(account, r.lane, asked); err != nil {
+		if sealed, err = s.seal(account, r.Lane, asked); err != nil {
 			return Webhook{}, "", err
 		}
 	}
 	made, err := s.registry.Register(ctx, shard, registry.Registration{
-		Lane: r.lane, Account: account, Status: string(in.Status), Stored: r.stored(m), Most: config.MaxWebhooks,
+		Lane: r.Lane, Account: account, Status: r.Status, Stored: r.stored(m), Most: config.MaxWebhooks,
 		IdempotencyKey: in.IdempotencyKey, Asked: sealed, Remember: config.IdempotencyLifetime,
 	})
 	switch {
@@ -114,7 +121,7 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 		w, err := s.registeredBefore(ctx, account, asked, made)
 		return w, "", err
 	}
-	r.created = made.Created
+	r.Created = made.Created
 	return r.webhook(), secret, nil
 }
 
@@ -165,7 +172,7 @@ func (s *Sender) checkNew(in NewWebhook) error {
 			return err
 		}
 	}
-	if in.IdempotencyKey != "" && !validEventID(in.IdempotencyKey) {
+	if in.IdempotencyKey != "" && !names.IsID(in.IdempotencyKey) {
 		return invalid("Idempotency-Key", "an idempotency key has 1 to %d letters, digits, dashes and underscores", config.MaxEventID)
 	}
 	return s.checkHeaders(in.Headers)
@@ -186,8 +193,8 @@ func (s *Sender) sealHeaders(account, lane string, headers map[string]string) (m
 // stored is the part of a webhook that is written whenever it changes.
 func (r *record) stored(m meta) registry.Stored {
 	private, _ := json.Marshal(m)
-	r.meta = string(private)
-	return r.public.stored(r.lane, r.meta)
+	r.Meta = string(private)
+	return r.public.stored(r.Lane, r.Meta)
 }
 
 func (w *publicPart) stored(lane, private string) registry.Stored {
@@ -212,15 +219,9 @@ func readRecord(w *registry.Webhook) (*record, error) {
 	if w == nil {
 		return nil, errNotFound
 	}
-	r := &record{lane: w.Lane, account: w.Account, status: Status(w.Status), version: w.Version, created: w.Created, meta: w.Meta, failing: w.FilterFails}
+	r := &record{Webhook: *w}
 	if err := json.Unmarshal([]byte(w.Public), &r.public); err != nil {
 		return nil, fmt.Errorf("reading webhook %s: %w", w.Lane, err)
-	}
-	if !w.Last.IsZero() {
-		r.last = &LastDelivery{Success: w.LastOK, Timestamp: w.Last}
-	}
-	if w.HeldUntil.After(time.Now()) {
-		r.held = &w.HeldUntil
 	}
 	return r, nil
 }
@@ -241,7 +242,7 @@ func (s *Sender) record(ctx context.Context, account, id string) (shard int, r *
 	if r, err = readRecord(w); err != nil {
 		return 0, nil, err
 	}
-	if r.account != account {
+	if r.Account != account {
 		return 0, nil, errNotFound
 	}
 	return shard, r, nil
@@ -258,15 +259,9 @@ func (s *Sender) Webhook(ctx context.Context, account, id string) (Webhook, erro
 
 // ListWebhooks returns an account's webhooks, oldest first, and the cursor of the next page where there is more.
 func (s *Sender) ListWebhooks(ctx context.Context, account, cursor string, limit int) (items []Webhook, next string, err error) {
-	if limit, err = checkLimit(limit); err != nil {
-		return nil, "", err
-	}
-	after, err := readCursor(cursor)
+	after, limit, err := checkPage(cursor, limit, webhookPlace.MatchString)
 	if err != nil {
 		return nil, "", err
-	}
-	if after != "" && !webhookPlace.MatchString(after) {
-		return nil, "", errCursor
 	}
 	shard, err := s.shard(ctx, account)
 	if err != nil {
@@ -312,7 +307,7 @@ func (s *Sender) DeleteWebhook(ctx context.Context, account, id string) error {
 	}
 	// The first thousand at once, so that few deliveries show as cancelled by the time of the answer; a long backlog
 	// is left to the chores.
-	if err := s.cancelWaiting(ctx, shard, r.lane, 7); err != nil {
+	if err := s.cancelWaiting(ctx, shard, r.Lane, 7); err != nil {
 		s.log.Warn("cancelling deliveries of a deleted webhook; going on later", "webhook_id", id, "error", err)
 	}
 	return nil
@@ -324,7 +319,7 @@ func (s *Sender) unregister(ctx context.Context, account, id string) (shard int,
 		if shard, r, err = s.record(ctx, account, id); err != nil {
 			return 0, nil, err
 		}
-		err := s.registry.Delete(ctx, shard, r.lane, account, r.version, r.public.stored(r.lane, r.meta))
+		err := s.registry.Delete(ctx, shard, r.Lane, account, r.Version, r.public.stored(r.Lane, r.Meta))
 		switch {
 		case err == nil:
 			return shard, r, nil
@@ -339,16 +334,3 @@ var errChanging = &Error{Code: CodeConflict, Message: "the webhook is being chan
 
 // webhookPlace is a cursor's text in the list of webhooks: creation time and lane.
 var webhookPlace = regexp.MustCompile(`^[0-9]{13}[0-9a-z]{12}$`)
-
-var errCursor = invalid("cursor", "not a cursor; pass on nextCursor of the page before as it is")
-
-// Cursors are opaque to callers: base64 of where the page ended.
-func writeCursor(place string) string { return base64.RawURLEncoding.EncodeToString([]byte(place)) }
-
-func readCursor(cursor string) (string, error) {
-	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(b) > 128 || strings.ContainsAny(cursor, "\r\n") { // the decoder skips line ends
-		return "", errCursor
-	}
-	return string(b), nil
-}

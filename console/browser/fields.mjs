@@ -128,8 +128,14 @@ try {
 	await page.locator('.field', { hasText: 'Data' }).getByRole('alert').filter({ hasText: 'size' }).waitFor();
 	await look(page, 'publish-refused');
 	await page.getByRole('textbox', { name: 'Data' }).fill('{"size": 7}');
+	await page.route(`${site}/events`, async (r) => { await r.fetch(); await r.abort(); }, { times: 1 }); // published, and its answer is lost
+	await button(page, 'Publish').click();
+	await page.getByText('The server can’t be reached.').waitFor();
 	await button(page, 'Publish').click();
 	await page.getByText('so it goes to nobody').waitFor();
+	assert.equal((await api('GET', '/events?event=order.paid')).items.length, 1, 'the same submission twice is two events');
+	await button(page, 'Publish').click();
+	await until('what was taken is published anew', async () => (await api('GET', '/events?event=order.paid')).items.length === 2);
 	for (const [name, says] of [['video.uploaded', 'configuration'], ['order.paid', '']]) {
 		await visit(page, '/event-types/' + name);
 		await button(page, 'Delete').click();

@@ -29,6 +29,7 @@ import (
 	"sync/atomic"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/internal/version"
 )
 
@@ -151,7 +152,7 @@ const requestIDHeader = "X-Request-Id"
 
 // requestID is the name that a proxy in front gave to a request, or a new one.
 func requestID(r *http.Request) string {
-	if given := r.Header[requestIDHeader]; len(given) == 1 && isID(given[0]) {
+	if given := r.Header[requestIDHeader]; len(given) == 1 && names.IsID(given[0]) {
 		return given[0]
 	}
 	return "req_" + rand.Text()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -69,7 +70,7 @@ func (k Key) problem() string {
 		return " is empty"
 	case !keyValue.MatchString(k.Value):
 		return " can't stand in a header; use up to 512 visible ASCII characters without spaces"
-	case k.Account != AnyAccount && !accountName.MatchString(k.Account):
+	case k.Account != AnyAccount && !names.IsAccount(k.Account):
 		return fmt.Sprintf(": %q is not an account; use up to 64 letters, digits, dots, dashes and underscores, or *", k.Account)
 	case !slices.Contains(Roles(), k.Role):
 		return fmt.Sprintf(": unknown role %q; it is one of %s", k.Role, joined(Roles()))
@@ -101,10 +102,7 @@ type hashedKey struct {
 	caller
 }
 
-var (
-	accountName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-	keyValue    = regexp.MustCompile(`^[!-~]{1,512}$`)
-)
+var keyValue = regexp.MustCompile(`^[!-~]{1,512}$`)
 
 func hashKeys(keys []Key, anonymous bool) ([]hashedKey, error) {
 	if anonymous && len(keys) > 0 {
@@ -311,7 +309,7 @@ func (c *call) chooseAccount(ofKey string) error {
 	if len(named) > 1 {
 		return invalid(c.accountHeader, "is given more than once; send it once")
 	}
-	if len(named) == 1 && !accountName.MatchString(named[0]) {
+	if len(named) == 1 && !names.IsAccount(named[0]) {
 		return invalid(c.accountHeader, "is not an account; use up to 64 letters, digits, dots, dashes and underscores")
 	}
 	switch {

@@ -35,37 +35,31 @@ func readBatch(body []byte) ([]batchItem, error) {
 		items = append(items, item)
 		return err
 	}
-	if s.space() != '{' {
-		s.refuse(&sender.Error{Code: sender.CodeInvalidJSON, Message: "this must be a JSON object"})
-		err = s.skip()
+	if s.Space() != '{' {
+		s.refuse(errNoObject)
+		err = s.Skip()
 	} else {
 		err = s.object("", func(name []byte) error {
 			if string(name) != "events" {
 				s.refuse(unknownField(name))
-				return s.skip()
+				return s.Skip()
 			}
 			if given {
-				return s.skip() // a repeated member, which is refused
+				return s.Skip() // a repeated member, which is refused
 			}
 			given = true
-			if s.space() != '[' {
+			if s.Space() != '[' {
 				s.refuse(invalid("events", "must be a list of events"))
-				return s.skip()
+				return s.Skip()
 			}
-			return s.array(each)
+			return s.Array(each)
 		})
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := s.end(); err != nil {
-		return nil, err
 	}
 	if !given {
 		s.refuse(invalid("events", "is required"))
 	}
-	if s.refused != nil {
-		return nil, s.refused
+	if err := s.finish(err); err != nil {
+		return nil, err
 	}
 	return items, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -202,7 +203,7 @@ func (c *call) idempotencyKey() (string, error) {
 	switch {
 	case len(keys) == 0:
 		return "", nil
-	case len(keys) > 1 || !isID(keys[0]):
+	case len(keys) > 1 || !names.IsID(keys[0]):
 		return "", invalid(idempotencyKey, "must be one key of 1 to %d letters, digits, dashes and underscores; leave the header out if there is none", config.MaxEventID)
 	}
 	return keys[0], nil

@@ -102,45 +102,33 @@ func (p *plan) decode(body []byte, v reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	if err := p.read(s, v.Elem()); err != nil {
-		return err
-	}
-	if err := s.end(); err != nil {
-		return err
-	}
-	if s.refused != nil {
-		return s.refused
-	}
-	return nil
+	return s.finish(p.read(s, v.Elem()))
 }
 
 // read reads the object at the scanner into v; what it refuses is in s.refused.
 func (p *plan) read(s *scanner, v reflect.Value) error {
-	outer, seen := s.depth, uint64(0)
-	s.deepest = outer
-	if s.space() != '{' {
-		if len(s.b) == s.i {
-			return s.fail("")
-		}
-		s.refuse(&sender.Error{Code: sender.CodeInvalidJSON, Message: "this must be a JSON object"})
-		return s.skip()
+	outer, seen := s.Depth, uint64(0)
+	s.Deepest = outer
+	if s.Space() != '{' {
+		s.refuse(errNoObject)
+		return s.Skip()
 	}
 	err := s.object("", func(name []byte) error {
 		n := p.find(name)
 		if n < 0 {
 			s.refuse(unknownField(name))
-			return s.skip()
+			return s.Skip()
 		}
 		f := &p.fields[n]
-		start := s.i
-		if err := s.value(f); err != nil {
+		raw, err := s.value(f)
+		if err != nil {
 			return err
 		}
-		set, err := f.set(s.b[start:s.i], v)
-		if err != nil {
-			s.refuse(err)
+		set, refused := f.set(raw, v)
+		if refused != nil {
+			s.refuse(refused)
 		}
-		if set || err != nil {
+		if set || refused != nil {
 			seen |= 1 << n
 		}
 		return nil
@@ -148,7 +136,7 @@ func (p *plan) read(s *scanner, v reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	if s.deepest-outer > config.MaxJSONDepth {
+	if s.Deepest-outer > config.MaxJSONDepth {
 		// It comes before what was noted about the fields: the document as a whole is at fault.
 		s.refused = &sender.Error{Code: sender.CodeInvalidJSON, Message: fmt.Sprintf("this is nested deeper than %d; flatten it", config.MaxJSONDepth)}
 	}
@@ -162,12 +150,14 @@ func (p *plan) read(s *scanner, v reflect.Value) error {
 	return nil
 }
 
-// value moves past a field's value, looking for repeated names in an event's data on the way.
-func (s *scanner) value(f *field) error {
-	if f.name == "data" && s.space() == '{' {
-		return s.object("data", func([]byte) error { return s.skip() })
+var errNoObject = &sender.Error{Code: sender.CodeInvalidJSON, Message: "this must be a JSON object"}
+
+// value reads a field's value, looking for repeated names in an event's data on the way.
+func (s *scanner) value(f *field) ([]byte, error) {
+	if f.name == "data" && s.Space() == '{' {
+		return s.Raw(func() error { return s.object("data", func([]byte) error { return s.Skip() }) })
 	}
-	return s.skip()
+	return s.Value()
 }
 
 // set puts a value into its field of v, and reports whether there was one: null is none.

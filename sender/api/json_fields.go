@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/jsonscan"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -99,7 +100,7 @@ func textOf(raw []byte) (text, problem string) {
 	}
 	for _, c := range raw {
 		if c == '\\' {
-			text, valid := unescape(raw[1 : len(raw)-1])
+			text, valid := jsonscan.Unescape(raw[1 : len(raw)-1])
 			if !valid {
 				return "", "has half a surrogate pair, which is no character"
 			}
@@ -200,13 +201,11 @@ func readStrings(f *field, raw []byte, v reflect.Value) *sender.Error {
 	if raw[0] != '[' {
 		return invalid(f.name, "must be a list of strings")
 	}
-	s := scanner{b: raw}
-	list := []string{}
+	s, list := jsonscan.New(raw), []string{}
 	var refused *sender.Error
-	_ = s.array(func(n int) error { // its form was checked before
-		start := s.i
-		_ = s.skip()
-		text, problem := textOf(raw[start:s.i])
+	_ = s.Array(func(n int) error { // its form was checked before
+		item, _ := s.Value()
+		text, problem := textOf(item)
 		if problem != "" && refused == nil {
 			refused = invalid(f.name, "must be a list of strings; number %d %s", n+1, problem)
 		}
@@ -224,17 +223,14 @@ func readMap(f *field, raw []byte, v reflect.Value) *sender.Error {
 	if raw[0] != '{' {
 		return invalid(f.name, "must be an object of names and values")
 	}
-	s := scanner{b: raw}
-	members := map[string]string{}
+	s, members := scanner{Scanner: jsonscan.New(raw)}, map[string]string{}
 	_ = s.object(f.name, func(name []byte) error { // its form was checked before
-		key := string(name)
-		start := s.i
-		_ = s.skip()
-		text, problem := textOf(raw[start:s.i])
+		member, _ := s.Value()
+		text, problem := textOf(member)
 		if problem != "" {
 			s.refuse(invalid(f.name, "must have strings as values; that of %q %s", shorten(name), problem))
 		}
-		members[key] = text
+		members[string(name)] = text
 		return nil
 	})
 	v.Set(reflect.ValueOf(members))
@@ -254,12 +250,10 @@ func readEmails(f *field, raw []byte, v reflect.Value) *sender.Error {
 	if raw[0] != '[' {
 		return invalid(f.name, "must be a list of addresses")
 	}
-	s, list := scanner{b: raw}, emailList{}
+	s, list := jsonscan.New(raw), emailList{}
 	var refused *sender.Error
-	_ = s.array(func(n int) error { // its form was checked before
-		start := s.i
-		_ = s.skip()
-		item := raw[start:s.i]
+	_ = s.Array(func(n int) error { // its form was checked before
+		item, _ := s.Value()
 		text, problem := "", ""
 		if item[0] == '{' {
 			var shown sender.NotifyEmail

@@ -27,27 +27,6 @@ var documents = []string{
 	"\"\x00\"", "\"\x1f\"", "\"\x7f\"", "\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\ufeff{}", "{}\x00", "{}{}", "", " ", "\"1234567\x01\"", `"12345678901234567\"890"`,
 }
 
-// FuzzScanner compares the scanner with encoding/json: the two must agree on what is JSON.
-func FuzzScanner(f *testing.F) {
-	for _, d := range documents {
-		f.Add([]byte(d))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := newScanner(b)
-		if err == nil {
-			if err = s.skip(); err == nil {
-				err = s.end()
-			}
-		}
-		if s != nil && s.deepest > 10_000 {
-			return // encoding/json goes no deeper
-		}
-		if want := json.Valid(b) && utf8.Valid(b); want != (err == nil) {
-			t.Fatalf("%q: valid %t, but the scanner says %v", b, want, err)
-		}
-	})
-}
-
 // FuzzEvent checks what is promised of the event that was read, whatever came in.
 func FuzzEvent(f *testing.F) {
 	for _, d := range documents {
@@ -115,23 +94,6 @@ func TestDataIsASliceOfTheRequest(t *testing.T) {
 	require.Equal(t, len(e.Data), cap(e.Data), "appending to it must not write into the request")
 }
 
-func TestPlain(t *testing.T) {
-	t.Parallel()
-	for length := range 40 {
-		for at := range length {
-			for c := range 256 {
-				b := bytes.Repeat([]byte{'a'}, length)
-				b[at] = byte(c)
-				want := length
-				if c < 0x20 || c == '"' || c == '\\' {
-					want = at
-				}
-				require.Equal(t, want, plain(b), "%q", b)
-			}
-		}
-	}
-}
-
 func TestSyntaxErrorsSayWhere(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ body, want string }{
@@ -152,21 +114,6 @@ func TestSyntaxErrorsSayWhere(t *testing.T) {
 			require.ErrorContains(t, err, row.want)
 			require.NotContains(t, err.Error(), "your", "a syntax error shows the body")
 		})
-	}
-}
-
-func TestUnescape(t *testing.T) {
-	t.Parallel()
-	for raw, want := range map[string]string{
-		`plain`: "plain", `a\u00e9b`: "aéb", `\ud83d\ude00!`: "😀!", `\"\\\/\b\f\n\r\t`: "\"\\/\b\f\n\r\t", `\u0000`: "\x00", `\uFFFD`: "\ufffd",
-	} {
-		text, valid := unescape([]byte(raw))
-		require.True(t, valid, raw)
-		require.Equal(t, want, string(text))
-	}
-	for _, raw := range []string{`\ud800`, `\udc00\ud800`, `\ud800x`, `\ud800\n`, `\ud800\u0041`} {
-		_, valid := unescape([]byte(raw))
-		require.False(t, valid, raw)
 	}
 }
 

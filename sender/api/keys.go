@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -88,7 +89,7 @@ func (c *call) forAccount(named string) (string, error) {
 		return "", invalid("account", "is required with a key of every account; name the account that the new one acts for")
 	case named == "":
 		return c.account, nil
-	case named != AnyAccount && !accountName.MatchString(named):
+	case named != AnyAccount && !names.IsAccount(named):
 		return "", invalid("account", "is not an account; use up to 64 letters, digits, dots, dashes and underscores")
 	case named != c.account && c.caller.account != AnyAccount:
 		return "", &sender.Error{Code: sender.CodeForbidden, Field: "account", Message: "this key makes keys for its own account only; leave account out"}
@@ -167,7 +168,7 @@ func (c *call) createPortalLink(in newPortalLink) (any, error) {
 		return nil, err
 	}
 	if in.WebhookID != "" {
-		if !isID(in.WebhookID) {
+		if !names.IsID(in.WebhookID) {
 			return nil, invalid("webhookId", "is not the ID of a webhook")
 		}
 		if _, err := c.service.Webhook(c.r.Context(), account, in.WebhookID); err != nil {

@@ -21,6 +21,12 @@ var codes = []sender.Code{
 	sender.CodeLimitReached, sender.CodeUnavailable, sender.CodeLoop,
 }
 
+// What the rules of [names] take, as patterns.
+const (
+	accountPattern = "^[A-Za-z0-9._-]{1,64}$"
+	idPattern      = "^[A-Za-z0-9_-]{1,128}$"
+)
+
 // openAPI is the document around the URL of its server, which is that of each request.
 type openAPI struct {
 	before, after []byte
@@ -94,7 +100,7 @@ func openAPIDocument(version, brand string, anonymous bool, guide []delivered) (
 		{"parameters", append(doc{{"account", doc{
 			{"name", accountHeader(brand)}, {"in", "header"},
 			{"description", "The account to act for. Only a key of every account needs it."},
-			{"schema", doc{{"type", "string"}, {"pattern", accountName.String()}}},
+			{"schema", doc{{"type", "string"}, {"pattern", accountPattern}}},
 		}}}, parameters...)},
 	}
 	if !anonymous {
@@ -174,13 +180,13 @@ func operationOf(s *schemas, r *route) doc {
 func parametersOf(r *route) (list []doc) {
 	if strings.Contains(r.path, "{id}") {
 		list = append(list, doc{{"name", "id"}, {"in", "path"}, {"required", true},
-			{"schema", doc{{"type", "string"}, {"pattern", "^[A-Za-z0-9_-]{1,128}$"}}}})
+			{"schema", doc{{"type", "string"}, {"pattern", idPattern}}}})
 	}
 	if strings.Contains(r.path, "{name}") {
 		list = append(list, doc{{"name", "name"}, {"in", "path"}, {"required", true}, {"schema", doc{{"type", "string"}, {"maxLength", 64}}}})
 	}
 	if strings.Contains(r.path, "{account}") {
-		list = append(list, doc{{"name", "account"}, {"in", "path"}, {"required", true}, {"schema", doc{{"type", "string"}, {"pattern", "^[A-Za-z0-9._-]{1,64}$"}}}})
+		list = append(list, doc{{"name", "account"}, {"in", "path"}, {"required", true}, {"schema", doc{{"type", "string"}, {"pattern", accountPattern}}}})
 	}
 	for _, name := range r.query {
 		list = append(list, queryParameter(name))
@@ -188,7 +194,7 @@ func parametersOf(r *route) (list []doc) {
 	if r.idempotent != "" {
 		list = append(list, doc{{"name", idempotencyKey}, {"in", "header"},
 			{"description", r.idempotent},
-			{"schema", doc{{"type", "string"}, {"pattern", "^[A-Za-z0-9_-]{1,128}$"}}}})
+			{"schema", doc{{"type", "string"}, {"pattern", idPattern}}}})
 	}
 	if r.access != accessOpen {
 		list = append(list, doc{{"$ref", "#/components/parameters/account"}})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -108,7 +109,7 @@ func (q *query) set(name, value string) error {
 		}
 		q.event = value
 	case paramEventID, paramWebhookID:
-		if !isID(value) {
+		if !names.IsID(value) {
 			return invalid(name, "is no ID of ours")
 		}
 		if name == paramEventID {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/videocloud/webhooks/config"
+	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -113,16 +114,5 @@ func (p *pattern) matches(path string) (id string, ok bool) {
 	if p.named {
 		return id, id != "" && len(id) <= config.MaxEventID && !strings.Contains(id, "/")
 	}
-	return id, isID(id)
-}
-
-// isID reports whether a segment of the path can be an ID: nothing else ever reaches the Service.
-func isID(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return s != "" && len(s) <= config.MaxEventID
+	return id, names.IsID(id)
 }

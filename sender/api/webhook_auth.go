@@ -3,6 +3,7 @@ package api
 import (
 	"reflect"
 
+	"github.com/videocloud/webhooks/internal/jsonscan"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -65,7 +66,7 @@ func readAuth() reader {
 		if raw[0] != '{' {
 			return invalid(f.name, "must be an object with a type: basic, bearer, oauth2 or mtls")
 		}
-		s := &scanner{b: raw}
+		s := &scanner{Scanner: jsonscan.New(raw)}
 		_ = members.read(s, v.Field(0)) // its form was checked before
 		if s.refused != nil {
 			within := *s.refused

@@ -90,6 +90,9 @@ export async function ask(method, path, body, { signal, raw, idempotencyKey, acc
 	return raw ? answer : answer.data;
 }
 
+// newKey is one by which the same request again is recognised. crypto.randomUUID is there by https only.
+export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+
 export const get = (path, options) => ask('GET', path, undefined, options);
 
 // inside sends a request to the console's own handler.

@@ -54,14 +54,7 @@ func (r *Registry) Accounts(ctx context.Context, places []AccountPlace) ([]Accou
 // WriteAccount changes what an account's owner set, where it has still the version that was read, and returns when the account was
 // made. Else it returns [ErrChanged], or [ErrEnding].
 func (r *Registry) WriteAccount(ctx context.Context, shard int, account, version, info string) (time.Time, error) {
-	v, err := r.queue.RunDurable(ctx, shard, accountWriteScript, account, version, info)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if ms, ok := v.(int64); ok {
-		return time.UnixMilli(ms).UTC(), nil
-	}
-	return time.Time{}, outcome(v)
+	return r.write(ctx, shard, accountWriteScript, account, version, info)
 }
 
 // AccountNames lists the accounts whose names come after one, by name, as many as most at most; all where most is 0.
@@ -90,9 +83,6 @@ func (r *Registry) AccountNames(ctx context.Context, shards int, after string, m
 
 // OpenAccount notes an account with the first thing that it stores elsewhere. It returns [ErrEnding] while it is being deleted.
 func (r *Registry) OpenAccount(ctx context.Context, shard int, account string) error {
-	v, err := r.queue.RunDurable(ctx, shard, accountOpenScript, account)
-	if err == nil && v == int64(0) {
-		return ErrEnding
-	}
+	_, err := r.write(ctx, shard, accountOpenScript, account)
 	return err
 }

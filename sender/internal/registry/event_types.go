@@ -2,9 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/internal/queue"
 )
@@ -13,11 +10,7 @@ var eventTypeWriteScript = script("event_type_write")
 
 // EventTypesVersion is another after every change of the event types; empty: there was none.
 func (r *Registry) EventTypesVersion(ctx context.Context) (string, error) {
-	version, err := r.redis.Get(ctx, r.queue.Key(Home, queue.KeyEventTypesMoved)).Result()
-	if errors.Is(err, redis.Nil) {
-		return "", nil
-	}
-	return version, err
+	return orNone(r.redis.Get(ctx, r.queue.Key(Home, queue.KeyEventTypesMoved)).Result())
 }
 
 // EventTypes are those that were made or changed at run time, by name.
@@ -28,9 +21,6 @@ func (r *Registry) EventTypes(ctx context.Context) (map[string]string, error) {
 // WriteEventType changes what is stored of an event type that is still as it was read; empty stands for nothing. It returns [ErrChanged]
 // where it is another by now, and [ErrLimit] where there are as many as most.
 func (r *Registry) WriteEventType(ctx context.Context, name, old, text string, most int) error {
-	v, err := r.queue.RunDurable(ctx, Home, eventTypeWriteScript, name, old, text, most)
-	if err != nil {
-		return err
-	}
-	return outcome(v)
+	_, err := r.write(ctx, Home, eventTypeWriteScript, name, old, text, most)
+	return err
 }

@@ -1,8 +1,8 @@
 package registry
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
@@ -34,14 +34,7 @@ type NewKey struct {
 // MakeKey keeps a key, and returns when it was made. It returns [ErrLimit] where its account has too many, and [ErrGone] where the key that
 // makes it was deleted.
 func (r *Registry) MakeKey(ctx context.Context, k NewKey) (time.Time, error) {
-	v, err := r.queue.RunDurable(ctx, Home, keyMakeScript, k.ID, k.Sum, k.Record, k.Account, k.By, k.Ends, k.Most)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if ms, ok := v.(int64); ok {
-		return time.UnixMilli(ms).UTC(), nil
-	}
-	return time.Time{}, outcome(v)
+	return r.write(ctx, Home, keyMakeScript, k.ID, k.Sum, k.Record, k.Account, k.By, k.Ends, k.Most)
 }
 
 // FindKey finds a key by its hash, and notes that it is used. The ID is empty where there is none.
@@ -58,11 +51,7 @@ func (r *Registry) FindKey(ctx context.Context, sum string) (id, record string, 
 
 // KeyRecord reads a key; empty where there is none.
 func (r *Registry) KeyRecord(ctx context.Context, id string) (string, error) {
-	record, err := r.redis.HGet(ctx, r.queue.Key(Home, queue.KeyAPIKeys), id).Result()
-	if errors.Is(err, redis.Nil) {
-		return "", nil
-	}
-	return record, err
+	return orNone(r.redis.HGet(ctx, r.queue.Key(Home, queue.KeyAPIKeys), id).Result())
 }
 
 // ListedKey is a key of a list.
@@ -72,7 +61,7 @@ type ListedKey struct {
 	Used       time.Time // to the hour; zero: never
 }
 
-// ListKeys lists keys of an account, or of all where account is "", oldest first, that were made after a time in ms. more says that there
+// ListKeys lists keys of an account, or of all where account is "", oldest first, that were made after a time in ms, or all where it is "". more says that there
 // are others behind them.
 func (r *Registry) ListKeys(ctx context.Context, account, after string, most int) (keys []ListedKey, more bool, err error) {
 	order := r.queue.Key(Home, queue.KeyAPIKeysAll)
@@ -80,7 +69,7 @@ func (r *Registry) ListKeys(ctx context.Context, account, after string, most int
 		order = r.queue.Key(Home, queue.KeyAPIKeysOf, account)
 	}
 	found, err := r.redis.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
-		Key: order, ByScore: true, Start: "(" + after, Stop: "+inf", Count: int64(most) + 1,
+		Key: order, ByScore: true, Start: "(" + cmp.Or(after, "0"), Stop: "+inf", Count: int64(most) + 1,
 	}).Result()
 	if err != nil || len(found) == 0 {
 		return nil, false, err

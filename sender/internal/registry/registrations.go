@@ -2,9 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/internal/queue"
 )
@@ -19,11 +16,8 @@ type AskedFor struct {
 
 // AskedFor reads what a webhook, which may be deleted, was registered with; nothing where that was without a key, or long ago.
 func (r *Registry) AskedFor(ctx context.Context, shard int, account, lane string) (AskedFor, error) {
-	key, err := r.redis.HGet(ctx, r.queue.Key(shard, queue.KeyConf, lane), queue.FieldKey).Result()
-	if errors.Is(err, redis.Nil) {
-		return AskedFor{}, nil
-	}
-	if err != nil {
+	key, err := orNone(r.redis.HGet(ctx, r.queue.Key(shard, queue.KeyConf, lane), queue.FieldKey).Result())
+	if err != nil || key == "" {
 		return AskedFor{}, err
 	}
 	values, err := r.redis.HMGet(ctx, r.queue.Key(shard, queue.KeyMade, account+":"+key), queue.FieldMadeLane, queue.FieldMadeAsked).Result()

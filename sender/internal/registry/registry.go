@@ -6,8 +6,10 @@
 package registry
 
 import (
+	"context"
 	"embed"
 	"errors"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -39,13 +41,34 @@ var (
 // outcomes are the words that scripts answer with.
 var outcomes = map[string]error{"ok": nil, "changed": ErrChanged, "gone": ErrGone, "limit": ErrLimit, "ending": ErrEnding, "ended": ErrGone}
 
-// outcome is what a script says by a word.
-func outcome(answer any) error {
-	word, _ := answer.(string)
-	if err, ok := outcomes[word]; ok {
-		return err
+// write runs a script that answers with the creation time of what it wrote, in milliseconds, or with one of the words of outcomes.
+func (r *Registry) write(ctx context.Context, shard int, s *redisstore.Script, args ...any) (created time.Time, err error) {
+	answer, err := r.queue.RunDurable(ctx, shard, s, args...)
+	if err != nil {
+		return time.Time{}, err
 	}
-	return errAnswer
+	return written(answer)
+}
+
+// written reads what such a script answered.
+func written(answer any) (created time.Time, err error) {
+	if ms, ok := answer.(int64); ok {
+		return time.UnixMilli(ms).UTC(), nil
+	}
+	word, _ := answer.(string)
+	err, known := outcomes[word]
+	if !known {
+		err = errAnswer
+	}
+	return time.Time{}, err
+}
+
+// orNone makes an empty text of a value that is not there.
+func orNone(value string, err error) (string, error) {
+	if errors.Is(err, redis.Nil) {
+		return "", nil
+	}
+	return value, err
 }
 
 //go:embed lua/*.lua

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -47,10 +46,7 @@ func (r *Registry) StartReplay(ctx context.Context, shard int, id, lane string, 
 		queue.FieldReplayCursor, in.Cursor, queue.FieldReplayState, in.State, queue.FieldReplayMatched, in.Matched,
 		queue.FieldReplayUnavailable, in.Unavailable, queue.FieldReplaySent, 0, queue.FieldReplaySelection, in.Selection,
 	}
-	v, err := r.queue.RunDurable(ctx, shard, replayMakeScript, append([]any{id, lane, in.Account, mostReplays, in.Created.UnixMilli()}, record...)...)
-	if err == nil && v == int64(0) {
-		return ErrGone
-	}
+	_, err := r.write(ctx, shard, replayMakeScript, append([]any{id, lane, in.Account, mostReplays, in.Created.UnixMilli()}, record...)...)
 	return err
 }
 
@@ -145,8 +141,8 @@ func (r *Registry) ListReplays(ctx context.Context, shard int, account, before s
 // AccountOfReplay finds the account of a replay in whichever shard has it, "" where there is none.
 func (r *Registry) AccountOfReplay(ctx context.Context, shards int, id string) (string, error) {
 	for shard := range shards {
-		account, err := r.redis.HGet(ctx, r.queue.Key(shard, queue.KeyReplay, id), queue.FieldReplayAccount).Result()
-		if err == nil || !errors.Is(err, redis.Nil) {
+		account, err := orNone(r.redis.HGet(ctx, r.queue.Key(shard, queue.KeyReplay, id), queue.FieldReplayAccount).Result())
+		if err != nil || account != "" {
 			return account, err
 		}
 	}

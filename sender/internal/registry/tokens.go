@@ -2,10 +2,7 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/videocloud/webhooks/internal/queue"
 )
@@ -50,9 +47,5 @@ func (r *Registry) DropToken(ctx context.Context, shard int, lane, record string
 
 // Token reads a webhook's access token; empty where there is none.
 func (r *Registry) Token(ctx context.Context, shard int, lane string) (string, error) {
-	record, err := r.redis.Get(ctx, r.queue.Key(shard, queue.KeyToken, lane)).Result()
-	if errors.Is(err, redis.Nil) {
-		return "", nil
-	}
-	return record, err
+	return orNone(r.redis.Get(ctx, r.queue.Key(shard, queue.KeyToken, lane)).Result())
 }

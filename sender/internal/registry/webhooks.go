@@ -21,7 +21,7 @@ type Webhook struct {
 	Version       string
 	Public        string // what is shown of it
 	Meta          string // what an attempt needs
-	Created       int64  // ms
+	Created       time.Time
 	// Of its latest delivery; Last is zero where there is none.
 	LastOK bool
 	Last   time.Time
@@ -44,7 +44,7 @@ func newWebhook(lane string, values []any) *Webhook {
 		n, _ := strconv.ParseInt(field(i), 10, 64)
 		return n
 	}
-	w := &Webhook{Lane: lane, Account: field(0), Status: field(1), Version: field(2), Created: number(3), Public: field(4), Meta: field(5)}
+	w := &Webhook{Lane: lane, Account: field(0), Status: field(1), Version: field(2), Created: time.UnixMilli(number(3)).UTC(), Public: field(4), Meta: field(5)}
 	if w.Account == "" || w.Status == queue.StatusDeleted {
 		return nil
 	}
@@ -141,7 +141,7 @@ type Registration struct {
 
 // Registered says how a registration went.
 type Registered struct {
-	Created int64 // ms
+	Created time.Time
 	// Before and Asked are the webhook that the same idempotency key made before, and what was asked for then.
 	Before, Asked string
 }
@@ -155,15 +155,11 @@ func (r *Registry) Register(ctx context.Context, shard int, in Registration) (ou
 	if err != nil {
 		return out, err
 	}
-	switch v := v.(type) {
-	case int64:
-		return Registered{Created: v}, nil
-	case []any:
-		if len(v) == 2 {
-			return Registered{Before: text(v[0]), Asked: text(v[1])}, nil
-		}
+	if before, ok := v.([]any); ok && len(before) == 2 {
+		return Registered{Before: text(before[0]), Asked: text(before[1])}, nil
 	}
-	return out, outcome(v)
+	out.Created, err = written(v)
+	return out, err
 }
 
 // flag is how scripts take what is true or not.
@@ -187,26 +183,15 @@ func (r *Registry) Update(ctx context.Context, shard int, c Change) error {
 	args := append([]any{
 		c.Lane, c.Account, c.Version, c.New.Public, c.New.Meta, c.New.Rate, c.New.Cap, flag(c.New.Ordered), c.Status, flag(c.Moved), c.Old.Member, c.New.Member, len(c.Old.Topics),
 	}, append(texts(c.Old.Topics), texts(c.New.Topics)...)...)
-	v, err := r.queue.RunDurable(ctx, shard, updateScript, args...)
-	if err != nil {
-		return err
-	}
-	return outcome(v)
+	_, err := r.write(ctx, shard, updateScript, args...)
+	return err
 }
 
 // Delete takes a webhook that is still as it was read out of its account; [queue.Queue.Cancel] then ends what waits. It returns
 // [ErrChanged] where it is another by now, and [ErrGone].
 func (r *Registry) Delete(ctx context.Context, shard int, lane, account, version string, old Stored) error {
-	args := append([]any{lane, account, version, old.Member}, texts(old.Topics)...)
-	switch v, err := r.queue.RunDurable(ctx, shard, deleteScript, args...); {
-	case err != nil:
-		return err
-	case v == int64(0):
-		return ErrGone
-	case v == int64(2):
-		return ErrChanged
-	}
-	return nil
+	_, err := r.write(ctx, shard, deleteScript, append([]any{lane, account, version, old.Member}, texts(old.Topics)...)...)
+	return err
 }
 
 // DeletedLanes are those of an account's webhooks that were deleted, for as long as anything of them may be kept.

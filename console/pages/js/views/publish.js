@@ -1,7 +1,7 @@
 // Publishes a sample event, and shows where it goes.
 import { html, Field, Head, Loaded, NotOffered, Status, link, wrongs } from '../parts.js';
-import { useState } from '../../vendor/htm-preact.js';
-import { ask, get, may } from '../api.js';
+import { useRef, useState } from '../../vendor/htm-preact.js';
+import { ask, get, may, newKey } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, sampleOf } from '../catalogue.js';
 import { instant } from '../when.js';
@@ -18,8 +18,16 @@ export default function Publish({ query }) {
 	const data = text ?? sampleOf(chosen);
 	let problem = '';
 	try { JSON.parse(data); } catch { problem = 'This is not JSON yet.'; }
-	// The data goes as it was typed: big numbers and the order of keys stay.
-	const act = useAct(async () => show(await ask('POST', 'events', `{"event":${JSON.stringify(chosen.name)},${[['id', id.trim()], ['timestamp', instant(at)]].filter(([, v]) => v).map(([k, v]) => `"${k}":${JSON.stringify(v)},`).join('')}"data":${data}}`)));
+	// A submission has one ID: sent again after an answer that was lost, it is the same event. What was taken, or is changed, gets another.
+	const submission = useRef({});
+	const act = useAct(async () => {
+		const fields = [['event', chosen.name], ['timestamp', instant(at)]].filter(([, v]) => v).map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`);
+		const event = [...fields, `"data":${data}`].join(); // the data goes as it was typed: big numbers and the order of keys stay
+		if (submission.current.event !== event) submission.current = { event, id: `evt_${newKey()}` };
+		const taken = await ask('POST', 'events', `{"id":${JSON.stringify(id.trim() || submission.current.id)},${event}}`);
+		submission.current = {};
+		show(taken);
+	});
 	const wrong = wrongs(act, 'event', 'data', 'id', 'timestamp');
 	if (!may.publish()) return html`<${Head} title="Publish a sample" back=${['#/events', 'Events']} /><${NotOffered} what="publishing with this key" why="It takes a key with role publish or all." />`;
 	return html`<${Head} title="Publish a sample" back=${['#/events', 'Events']} />

@@ -1,12 +1,9 @@
 // Registers a webhook, and edits one.
 import { html, Copy, Dialog, Field, Foreign, Head, go, link, wrongs } from '../parts.js';
 import { useEffect, useState } from '../../vendor/htm-preact.js';
-import { ask, Problem, takes } from '../api.js';
+import { ask, newKey, Problem, takes } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, groups, sampleOf } from '../catalogue.js';
-
-// newKey is one by which registering again is recognised. crypto.randomUUID is there by https only.
-const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
 
 export default function Register() {
 	const [made, show] = useState(null);

@@ -2,9 +2,9 @@
 --
 -- KEYS[1] the shard
 -- ARGV[10] account
--- Returns 1, or 0 where the account is being deleted.
+-- Returns "ok", or "ending" where the account is being deleted.
 --
 -- Safe to repeat: a second call finds it.
 
 local account = ARGV[10]
-return open_account(account) and 1 or 0
+return open_account(account) and 'ok' or 'ending'

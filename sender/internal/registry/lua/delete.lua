@@ -2,16 +2,16 @@
 --
 -- KEYS[1] the shard
 -- ARGV[10] lane, ARGV[11] account, ARGV[12] version read, ARGV[13] how it stands in topics (see lib.lua), ARGV[14…] subscriptions
--- Returns 1, or 0 where there is no such webhook, or 2 where it has another version by now.
+-- Returns "ok", or "gone" where there is no such webhook, or "changed" where it has another version by now.
 --
 -- Safe to repeat: a second call finds it deleted. The chore is written before the webhook goes, so a crash in between leaves it to be done.
 
 local lane, account, version, member = unpack(ARGV, 10, 13)
 local conf = base .. 'conf:' .. lane
 local h = call('HMGET', conf, 'a', 'st', 'v')
-if h[1] ~= account then return 0 end
-if h[2] == 'deleted' then return 1 end
-if h[3] ~= version then return 2 end -- it may have other subscriptions
+if h[1] ~= account then return 'gone' end
+if h[2] == 'deleted' then return 'ok' end
+if h[3] ~= version then return 'changed' end -- it may have other subscriptions
 call('SADD', base .. 'chores', 'cancel:' .. lane)
 subscriptions_changed()
 for i = 14, #ARGV do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], member) end
@@ -26,4 +26,4 @@ call('PEXPIRE', base .. 'unhooked:' .. account, kept)
 call('ZREM', base .. 'ready', lane)
 call('ZREM', base .. 'notices', lane)
 call('ZREM', base .. 'hooks:' .. account, lane)
-return 1
+return 'ok'

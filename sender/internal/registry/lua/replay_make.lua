@@ -3,14 +3,14 @@
 -- KEYS[1] the shard
 -- ARGV[10] its ID, ARGV[11] lane, ARGV[12] account, ARGV[13] most replays of an account that are kept, ARGV[14] ms of its creation,
 --   ARGV[15…] fields and values of its record
--- Returns 1, or 0 where the lane was deleted meanwhile.
+-- Returns "ok", or "gone" where the lane was deleted meanwhile.
 --
 -- Safe to repeat: it writes the same again.
 
 local id, lane, account, most, created = unpack(ARGV, 10, 14)
 most = tonumber(most)
 local h = call('HMGET', base .. 'conf:' .. lane, 'a', 'st')
-if h[1] ~= account or h[2] == 'deleted' then return 0 end
+if h[1] ~= account or h[2] == 'deleted' then return 'gone' end
 local key, order = base .. 'replay:' .. id, base .. 'replays:' .. account
 call('HSET', key, 'account', account, 'created', created, unpack(ARGV, 15))
 call('PERSIST', key .. ':left-out')
@@ -25,4 +25,4 @@ for _, old in ipairs(over > 0 and call('ZRANGE', order, 0, 99) or {}) do
     over = over - 1
   end
 end
-return 1
+return 'ok'

@@ -1,23 +1,26 @@
-package api
+package jsonscan
 
 import (
 	"encoding/binary"
 	"math/bits"
 )
 
-func (s *scanner) word(w string) error {
+// words are the values that are a word, by their first letter.
+var words = [256]string{'t': "true", 'f': "false", 'n': "null"}
+
+func (s *Scanner) word(w string) error {
 	if len(s.b)-s.i < len(w) || string(s.b[s.i:s.i+len(w)]) != w {
-		return s.fail("expected a value")
+		return s.Fail("expected a value")
 	}
 	s.i += len(w)
 	return nil
 }
 
-func (s *scanner) number() error {
+func (s *Scanner) number() error {
 	if s.i < len(s.b) && s.b[s.i] == '-' {
 		s.i++
 	} else if s.i >= len(s.b) || s.b[s.i] < '0' || s.b[s.i] > '9' {
-		return s.fail("expected a value")
+		return s.Fail("expected a value")
 	}
 	if s.i < len(s.b) && s.b[s.i] == '0' {
 		s.i++
@@ -40,25 +43,25 @@ func (s *scanner) number() error {
 	return nil
 }
 
-func (s *scanner) digits() error {
+func (s *Scanner) digits() error {
 	start := s.i
 	for s.i < len(s.b) && s.b[s.i] >= '0' && s.b[s.i] <= '9' {
 		s.i++
 	}
 	if s.i == start {
-		return s.fail("expected a digit")
+		return s.Fail("expected a digit")
 	}
 	return nil
 }
 
 // string reads a string, whose quote is next, and returns what is between its quotes.
-func (s *scanner) string() (raw []byte, escaped bool, err error) {
+func (s *Scanner) string() (raw []byte, escaped bool, err error) {
 	s.i++
 	start := s.i
 	for {
 		s.i += plain(s.b[s.i:])
 		if s.i >= len(s.b) {
-			return nil, false, s.fail("")
+			return nil, false, s.Fail("")
 		}
 		switch s.b[s.i] {
 		case '"':
@@ -70,15 +73,15 @@ func (s *scanner) string() (raw []byte, escaped bool, err error) {
 				return nil, false, err
 			}
 		default:
-			return nil, false, s.fail("a control character in a string must be escaped")
+			return nil, false, s.Fail("a control character in a string must be escaped")
 		}
 	}
 }
 
-func (s *scanner) escape() error {
+func (s *Scanner) escape() error {
 	s.i++
 	if s.i >= len(s.b) {
-		return s.fail("")
+		return s.Fail("")
 	}
 	switch s.b[s.i] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
@@ -88,13 +91,13 @@ func (s *scanner) escape() error {
 		s.i++
 		for range 4 {
 			if s.i >= len(s.b) || hex(s.b[s.i]) < 0 {
-				return s.fail("expected four hexadecimal digits")
+				return s.Fail("expected four hexadecimal digits")
 			}
 			s.i++
 		}
 		return nil
 	}
-	return s.fail("there is no such escape in a string")
+	return s.Fail("there is no such escape in a string")
 }
 
 // plain returns how many bytes at the start of b are neither a quote, a backslash nor a control

@@ -1,4 +1,4 @@
-package api
+package jsonscan
 
 import (
 	"bytes"
@@ -41,9 +41,9 @@ func (s *names) add(name []byte) bool {
 	return true
 }
 
-// unescape decodes what is between a string's quotes; the scanner has checked its form. Half a surrogate
+// Unescape decodes what is between a string's quotes; the scanner has checked its form. Half a surrogate
 // pair, which JSON allows and UTF-8 does not, is kept apart from every other in three bytes, and reported.
-func unescape(raw []byte) (text []byte, valid bool) {
+func Unescape(raw []byte) (text []byte, valid bool) {
 	valid = true
 	text = make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); {
@@ -104,11 +104,13 @@ func hex(c byte) int {
 	return -1
 }
 
-// shorten makes a name that a caller chose fit to be shown in an error.
-func shorten(name []byte) string {
-	const most = 64
-	if len(name) <= most {
-		return string(bytes.ToValidUTF8(name, []byte("\ufffd")))
+// withoutHalves is a name as other parsers read it: with U+FFFD, which has three bytes too, in place of each half of a surrogate pair.
+func withoutHalves(name []byte) []byte {
+	name = bytes.Clone(name)
+	for i := range len(name) - 2 {
+		if name[i] == 0xed && name[i+1] >= 0xa0 {
+			copy(name[i:], "\ufffd")
+		}
 	}
-	return string(bytes.ToValidUTF8(name[:most], nil)) + "…"
+	return name
 }
