@@ -54,7 +54,8 @@ func TestOneWayToMakeAnEncryptionKey(t *testing.T) {
 	for _, file := range []string{"sender/sender.go", "sender/reencrypt.go", "config/sender.go", "deploy/image/Caddyfile.redis", "docs/operations.md", "docs/faq.md"} {
 		require.True(t, strings.Contains(read(t, file), command), "%s does not name: %s", file, command)
 	}
-	for _, file := range append(pages(t), "sender/sender.go", "sender/reencrypt.go", "config/sender.go", "deploy/image/Caddyfile.redis", "deploy/systemd/caddy-webhooks.service") {
+	for _, file := range append(pages(t), "sender/sender.go", "sender/reencrypt.go", "config/sender.go", "deploy/image/Caddyfile.redis", "deploy/systemd/caddy-webhooks.service",
+		"deploy/compose/compose.yml", "deploy/kubernetes/webhooks.yaml", "deploy/helm/caddy-webhooks/templates/NOTES.txt", "tools/chart/main.go") {
 		require.False(t, strings.Contains(read(t, file), "openssl rand"), "%s names openssl", file)
 	}
 }

@@ -55,11 +55,12 @@ const generated = `# The chart's manifests for those who don't use Helm, made by
 #
 #   go run -C tools/chart . template ../../deploy/helm/caddy-webhooks webhooks > deploy/kubernetes/webhooks.yaml
 #
-# Change the hosts (HOST), the app behind the gateway (APP), and make the Secret caddy-webhooks, whose keys the pods get as variables:
+# Change the hosts (HOST), the app behind the gateway (APP), and make the Secret caddy-webhooks, whose keys the pods get as variables
+# (without a caddy at hand, "docker run --rm <image> webhook keygen" makes one too):
 #
 #   kubectl create secret generic caddy-webhooks --from-literal=REDIS_URL=redis://redis:6379/0 \
-#     --from-literal=API_KEY="$(openssl rand -hex 24)" --from-literal=ENCRYPTION_KEY="$(openssl rand -base64 32)" \
-#     --from-literal=WEBHOOK_SECRET="$(openssl rand -hex 24)"
+#     --from-literal=API_KEY="$(caddy webhook keygen)" --from-literal=ENCRYPTION_KEY="$(caddy webhook keygen --type encryption)" \
+#     --from-literal=WEBHOOK_SECRET="$(caddy webhook keygen)"
 #   kubectl apply -f deploy/kubernetes/webhooks.yaml
 `
 
