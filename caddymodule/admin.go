@@ -15,8 +15,8 @@ import (
 func init() { caddy.RegisterModule(new(adminAPI)) }
 
 // adminAPI answers on Caddy's admin address. It is the operator's: it may name every account, and whoever reaches the
-// admin address can do more than this anyway. Its
-// answers hold no secret, signature or body, but for a backup, an API key as it is made, and the payload and headers of a queued event, which show is for.
+// admin address can do more than this anyway. Its answers hold no secret, signature or body, but for a backup, an API key as it is made,
+// and the payload and headers of a queued event, which show is for. Package adminapi has what it is asked and what it answers.
 //
 //	GET  /webhooks/health     whether webhooks work: 200 or 503
 //	GET  /webhooks/stats      what was counted, and what waits
@@ -65,8 +65,11 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 	}
 }
 
+// adminHandle answers a request with what a configuration has, unless it returns an error.
+type adminHandle func(http.ResponseWriter, *http.Request, *App) error
+
 // adminHandler answers by method.
-type adminHandler map[string]func(http.ResponseWriter, *http.Request, *App) error
+type adminHandler map[string]adminHandle
 
 // ServeHTTP implements caddy.AdminHandler. It answers errors itself: Caddy would log every one as an error of its own.
 func (h adminHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
@@ -77,16 +80,17 @@ func (h adminHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 				w.Header().Add("Allow", method)
 			}
 		}
-		return answer(w, http.StatusMethodNotAllowed, adminError{"method not allowed"})
+		answer(w, http.StatusMethodNotAllowed, adminError{"method not allowed"})
+		return nil
 	}
-	a, err := running.newest()
+	a, err := started.newest()
 	if err == nil {
 		err = handle(w, r, a)
 	}
-	if err == nil {
-		return nil
+	if err != nil {
+		answer(w, adminStatus(err), adminError{err.Error()})
 	}
-	return answer(w, adminStatus(err), adminError{err.Error()})
+	return nil
 }
 
 // adminError has the form of Caddy's own.
@@ -95,43 +99,49 @@ type adminError struct {
 }
 
 // answering makes a function into a handler that answers with the JSON it returns.
-func answering(f adminFunc) func(http.ResponseWriter, *http.Request, *App) error {
+func answering(f adminFunc) adminHandle { return answeringBy(answer, f) }
+
+// answeringBy does that with another way to write what was returned.
+func answeringBy(write func(w http.ResponseWriter, status int, v any), f adminFunc) adminHandle {
 	return func(w http.ResponseWriter, r *http.Request, a *App) error {
-		status, v, err := f(&asking{Request: r, app: a})
-		if err != nil {
-			return err
+		status, v, err := f(&adminRequest{Request: r, app: a})
+		if err == nil {
+			write(w, status, v)
 		}
-		return answer(w, status, v)
+		return err
 	}
 }
 
-func answer(w http.ResponseWriter, status int, v any) error {
+func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // who hung up needs no answer
-	return nil
 }
 
 var (
-	errNotRunning = errors.New("webhooks are not configured here")
-	errNoSender   = errors.New("there is no sender here: neither the block sender nor webhook_api is configured")
+	errNotRunning = &notFound{"webhooks are not configured here"}
+	errNoSender   = &notFound{"there is no sender here: neither the block sender nor webhook_api is configured"}
 )
 
-// badRequest is an asking that can't be answered.
+// badRequest is a request that can't be answered, and what is wrong with it: status 400.
 type badRequest struct{ message string }
 
 func (e *badRequest) Error() string { return e.message }
 
+// notFound is a request for something that this configuration, or its store, does not have: status 404.
+type notFound struct{ message string }
+
+func (e *notFound) Error() string { return e.message }
+
 func adminStatus(err error) int {
 	var refused *sender.Error
 	var bad *badRequest
-	var nobody *noReceiver
-	var nothing *notQueued
+	var nothing *notFound
 	switch {
 	case errors.As(err, &bad):
 		return http.StatusBadRequest
-	case errors.Is(err, errNotRunning), errors.Is(err, errNoSender), errors.As(err, &nobody), errors.As(err, &nothing):
+	case errors.As(err, &nothing):
 		return http.StatusNotFound
 	case errors.Is(err, sender.ErrNoKey), errors.Is(err, sender.ErrUnopened), errors.Is(err, store.ErrNotEmpty), errors.Is(err, store.ErrNoBackup),
 		errors.Is(err, receiver.ErrUnderWay), errors.Is(err, receiver.ErrQueueFull):

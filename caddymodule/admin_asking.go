@@ -11,19 +11,19 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// asking is a request to the admin API, or to the console's own, with the parameters that it may have.
-type asking struct {
+// adminRequest is a request to the admin API, or to the console's own, with the parameters that it may have.
+type adminRequest struct {
 	*http.Request
 	app   *App
 	query url.Values
 }
 
 // adminFunc answers a request with JSON.
-type adminFunc func(q *asking) (status int, answer any, err error)
+type adminFunc func(q *adminRequest) (status int, answer any, err error)
 
 // with says which parameters a function takes: a request with any other is refused.
 func with(f adminFunc, names ...string) adminFunc {
-	return func(q *asking) (_ int, _ any, err error) {
+	return func(q *adminRequest) (_ int, _ any, err error) {
 		if q.query, err = parameters(q.Request, names...); err != nil {
 			return 0, nil, err
 		}
@@ -32,9 +32,9 @@ func with(f adminFunc, names ...string) adminFunc {
 }
 
 // ofSender makes a function that asks the sender into one of the admin API, whose answer has that status.
-func ofSender(status int, f func(q *asking, s *sender.Sender) (any, error)) adminFunc {
-	return func(q *asking) (int, any, error) {
-		s, err := q.app.operated()
+func ofSender(status int, f func(q *adminRequest, s *sender.Sender) (any, error)) adminFunc {
+	return func(q *adminRequest) (int, any, error) {
+		s, err := q.app.senderHere()
 		if err != nil {
 			return 0, nil, err
 		}
@@ -43,8 +43,8 @@ func ofSender(status int, f func(q *asking, s *sender.Sender) (any, error)) admi
 	}
 }
 
-// operated returns the sender of the running configuration.
-func (a *App) operated() (*sender.Sender, error) {
+// senderHere returns the sender of the running configuration.
+func (a *App) senderHere() (*sender.Sender, error) {
 	if a.running == nil {
 		return nil, errNoSender
 	}
@@ -66,7 +66,7 @@ func parameters(r *http.Request, names ...string) (url.Values, error) {
 }
 
 // needed returns a parameter that has to be there.
-func (q *asking) needed(name string) (string, error) {
+func (q *adminRequest) needed(name string) (string, error) {
 	value := q.query.Get(name)
 	if value == "" {
 		return "", &badRequest{name + " is missing"}
@@ -75,7 +75,7 @@ func (q *asking) needed(name string) (string, error) {
 }
 
 // limit returns how many a page may have, 0 where it is not said.
-func (q *asking) limit() (n int, err error) {
+func (q *adminRequest) limit() (n int, err error) {
 	if text := q.query.Get("limit"); text != "" {
 		if n, err = strconv.Atoi(text); err != nil {
 			return 0, &badRequest{"limit is not a number"}
@@ -85,7 +85,7 @@ func (q *asking) limit() (n int, err error) {
 }
 
 // between returns the parameters since and until, zero where they are not given.
-func (q *asking) between() (since, until time.Time, err error) {
+func (q *adminRequest) between() (since, until time.Time, err error) {
 	for name, at := range map[string]*time.Time{"since": &since, "until": &until} {
 		if text := q.query.Get(name); text != "" {
 			if *at, err = time.Parse(time.RFC3339, text); err != nil {
@@ -96,11 +96,19 @@ func (q *asking) between() (since, until time.Time, err error) {
 	return since, until, nil
 }
 
+// unlessZero is a time of an answer, which is left out where it is not known.
+func unlessZero(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
 // maxAdminBody bounds what is asked.
 const maxAdminBody = 1 << 20
 
 // question reads the body of a POST.
-func question[Q any](q *asking) (v Q, err error) {
+func question[Q any](q *adminRequest) (v Q, err error) {
 	d := json.NewDecoder(http.MaxBytesReader(nil, q.Body, maxAdminBody))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&v); err != nil {

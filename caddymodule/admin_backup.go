@@ -42,7 +42,7 @@ func (l *lateAnswer) Write(p []byte) (int, error) {
 }
 
 // restore answers POST /webhooks/restore, whose body is a backup.
-func restore(q *asking) (int, any, error) {
+func restore(q *adminRequest) (int, any, error) {
 	replace := q.query.Get("replace")
 	if replace != "" && replace != "true" {
 		return 0, nil, &badRequest{"replace is true, or left out"}

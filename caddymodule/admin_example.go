@@ -7,7 +7,7 @@ import (
 )
 
 // typeExample answers GET /webhooks/example.
-func typeExample(q *asking, s *sender.Sender) (any, error) {
+func typeExample(q *adminRequest, s *sender.Sender) (any, error) {
 	event, err := q.needed("event")
 	if err != nil {
 		return nil, err

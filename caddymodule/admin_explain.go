@@ -15,7 +15,7 @@ import (
 )
 
 // explain answers GET /webhooks/explain.
-func explain(q *asking) (int, any, error) {
+func explain(q *adminRequest) (int, any, error) {
 	id, err := q.needed("id")
 	if err != nil {
 		return 0, nil, err
@@ -35,11 +35,11 @@ func explain(q *asking) (int, any, error) {
 }
 
 // explainSent asks the sender.
-func explainSent(q *asking, id string) (*sender.Explanation, error) {
-	s, err := q.app.operated()
+func explainSent(q *adminRequest, id string) (*sender.Explanation, error) {
+	s, err := q.app.senderHere()
 	if err != nil {
 		if len(q.app.receivers) > 0 {
-			err = &notQueued{"the receivers of this Caddy"}
+			err = notQueued("the receivers of this Caddy")
 		}
 		return nil, err
 	}
@@ -87,14 +87,14 @@ func (a *App) atGateways(ctx context.Context, id string) ([]adminapi.Gateway, er
 			continue
 		}
 		_, queue := a.shared[there.Name()]
-		sayAt(&record, claim, queue)
+		describeClaim(&record, claim, queue)
 		all = append(all, record)
 	}
 	return all, nil
 }
 
-// sayAt puts into words how an event stands at a receiver, which may have a queue.
-func sayAt(g *adminapi.Gateway, k receiver.KnownEvent, queue bool) {
+// describeClaim puts into words how an event stands at a receiver, which may have a queue.
+func describeClaim(g *adminapi.Gateway, k receiver.KnownEvent, queue bool) {
 	if k.State != receiver.Unknown {
 		g.ClaimedAt, g.KnownUntil = &k.ClaimedAt, &k.Until
 	}
@@ -114,15 +114,15 @@ func sayAt(g *adminapi.Gateway, k receiver.KnownEvent, queue bool) {
 		g.Says = append(g.Says, "no claim goes by this ID: it is forgotten, and a copy would be taken again, or the scheme tells events apart by what is signed; then explain the key of its log line")
 	}
 	for i := range g.Deliveries {
-		g.Says = append(g.Says, inWords(&g.Deliveries[i]))
+		g.Says = append(g.Says, describeDelivery(&g.Deliveries[i]))
 	}
 	if queue && len(g.Deliveries) == 0 {
 		g.Says = append(g.Says, "it is in the queue no more: it was delivered, or purged")
 	}
 }
 
-// inWords says how an event stands at an app, and what to do about it.
-func inWords(d *adminapi.QueuedDelivery) string {
+// describeDelivery says how an event stands at an app, and what to do about it.
+func describeDelivery(d *adminapi.QueuedDelivery) string {
 	at := d.Queue
 	switch {
 	case d.Forgotten:

@@ -13,10 +13,7 @@ import (
 )
 
 func storeHealth(i store.Info) adminapi.Store {
-	h := adminapi.Store{Kind: i.Kind, Ready: true}
-	if !i.Since.IsZero() {
-		h.Since = &i.Since
-	}
+	h := adminapi.Store{Kind: i.Kind, Ready: true, Since: unlessZero(i.Since)}
 	if i.PID > 0 {
 		h.Server = &adminapi.Server{Version: i.Version, PID: i.PID, Dir: i.Dir, Started: i.Started}
 	}
@@ -25,7 +22,7 @@ func storeHealth(i store.Info) adminapi.Store {
 
 // health answers GET /webhooks/health. With ?max_due=10m a delivery that has been due for longer is a problem too: a
 // probe that takes a process out of service should not ask for that, as a backlog is no fault of one process.
-func health(q *asking) (int, any, error) {
+func health(q *adminRequest) (int, any, error) {
 	var maxDue time.Duration
 	if text := q.query.Get("max_due"); text != "" {
 		var err error
@@ -79,11 +76,7 @@ func (a *App) health(ctx context.Context, maxDue time.Duration) *adminapi.Health
 }
 
 func workerHealth(state *sender.Health) *adminapi.Workers {
-	w := &adminapi.Workers{Alive: state.Alive, InFlight: state.InFlight}
-	if !state.LastRound.IsZero() {
-		at := state.LastRound.UTC()
-		w.LastRound = &at
-	}
+	w := &adminapi.Workers{Alive: state.Alive, InFlight: state.InFlight, LastRound: unlessZero(state.LastRound.UTC())}
 	if q := state.Queue; q != nil {
 		due := q.OldestDue.Seconds()
 		w.OldestDueSeconds = &due

@@ -15,20 +15,14 @@ import (
 )
 
 func keyAnswer(k sender.Key, value string) adminapi.Key {
-	known := func(t time.Time) *time.Time {
-		if t.IsZero() {
-			return nil
-		}
-		return &t
-	}
 	return adminapi.Key{
 		ID: k.ID, Key: value, Account: k.Account, Role: k.Role, WebhookID: k.WebhookID, Description: k.Description, CreatedAt: k.CreatedAt,
-		ExpiresAt: known(k.ExpiresAt), LastUsedAt: known(k.LastUsedAt),
+		ExpiresAt: unlessZero(k.ExpiresAt), LastUsedAt: unlessZero(k.LastUsedAt),
 	}
 }
 
 // listKeys answers GET /webhooks/keys: those of every account where none is named.
-func listKeys(q *asking, s *sender.Sender) (any, error) {
+func listKeys(q *adminRequest, s *sender.Sender) (any, error) {
 	limit, err := q.limit()
 	if err != nil {
 		return nil, err
@@ -42,7 +36,7 @@ func listKeys(q *asking, s *sender.Sender) (any, error) {
 }
 
 // createKey answers POST /webhooks/keys. The key is the operator's own, and ends with no other.
-func createKey(q *asking, s *sender.Sender) (any, error) {
+func createKey(q *adminRequest, s *sender.Sender) (any, error) {
 	asked, err := question[adminapi.NewKey](q)
 	if err != nil {
 		return nil, err
@@ -68,7 +62,7 @@ func createKey(q *asking, s *sender.Sender) (any, error) {
 }
 
 // deleteKey answers DELETE /webhooks/keys.
-func deleteKey(q *asking, s *sender.Sender) (any, error) {
+func deleteKey(q *adminRequest, s *sender.Sender) (any, error) {
 	id, err := q.needed("id")
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 )
 
 // accountOf returns the account that was named, or the one that id belongs to.
-func accountOf(q *asking, s *sender.Sender, account, id string) (string, error) {
+func accountOf(q *adminRequest, s *sender.Sender, account, id string) (string, error) {
 	switch {
 	case id == "":
 		return "", &badRequest{"id is missing"}
@@ -20,7 +20,7 @@ func accountOf(q *asking, s *sender.Sender, account, id string) (string, error) 
 }
 
 // listWebhooks answers GET /webhooks/webhooks.
-func listWebhooks(q *asking, s *sender.Sender) (any, error) {
+func listWebhooks(q *adminRequest, s *sender.Sender) (any, error) {
 	list := adminapi.Page[sender.WebhookInfo]{Items: []sender.WebhookInfo{}}
 	err := s.EachWebhook(q.Context(), q.query.Get("account"), func(w sender.WebhookInfo) error {
 		if matches(q.query.Get("status"), string(w.Status)) {
@@ -32,7 +32,7 @@ func listWebhooks(q *asking, s *sender.Sender) (any, error) {
 }
 
 // listEvents answers GET /webhooks/events, as the API's GET /events does.
-func listEvents(q *asking, s *sender.Sender) (any, error) {
+func listEvents(q *adminRequest, s *sender.Sender) (any, error) {
 	f := sender.EventFilter{Type: q.query.Get("event"), Cursor: q.query.Get("cursor")}
 	var err error
 	if f.Since, f.Until, err = q.between(); err != nil {
@@ -46,7 +46,7 @@ func listEvents(q *asking, s *sender.Sender) (any, error) {
 }
 
 // retryDelivery answers POST /webhooks/retry.
-func retryDelivery(q *asking, s *sender.Sender) (any, error) {
+func retryDelivery(q *adminRequest, s *sender.Sender) (any, error) {
 	asked, err := question[adminapi.Retry](q)
 	if err != nil {
 		return nil, err
@@ -59,19 +59,19 @@ func retryDelivery(q *asking, s *sender.Sender) (any, error) {
 }
 
 // reencrypt answers POST /webhooks/reencrypt.
-func reencrypt(q *asking, s *sender.Sender) (any, error) {
+func reencrypt(q *adminRequest, s *sender.Sender) (any, error) {
 	n, err := s.Reencrypt(q.Context())
 	return adminapi.Count{Count: n}, err
 }
 
 // notifyTest answers POST /webhooks/notify-test.
-func notifyTest(q *asking, s *sender.Sender) (any, error) {
+func notifyTest(q *adminRequest, s *sender.Sender) (any, error) {
 	list, err := s.TestNotices(q.Context())
 	return adminapi.Page[sender.NotifyTest]{Items: list}, err
 }
 
 // startReplay answers POST /webhooks/replays.
-func startReplay(q *asking, s *sender.Sender) (any, error) {
+func startReplay(q *adminRequest, s *sender.Sender) (any, error) {
 	asked, err := question[adminapi.Replay](q)
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func startReplay(q *asking, s *sender.Sender) (any, error) {
 }
 
 // showReplay answers GET /webhooks/replays.
-func showReplay(q *asking, s *sender.Sender) (any, error) {
+func showReplay(q *adminRequest, s *sender.Sender) (any, error) {
 	id := q.query.Get("id")
 	account, err := accountOf(q, s, q.query.Get("account"), id)
 	if err != nil {

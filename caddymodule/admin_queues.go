@@ -50,14 +50,21 @@ func (a *App) queuesOf(ctx context.Context, name string) ([]namedQueue, error) {
 	if err != nil || !one {
 		return all, err
 	}
-	var there []string
 	for _, q := range all {
 		if q.name == name || q.forgotten && q.name == owner && name == owner+"/" {
 			return []namedQueue{q}, nil
 		}
-		there = append(there, q.name)
 	}
-	return nil, &badRequest{"there is no such deliver; there is " + strings.Join(there, ", ")}
+	return nil, &badRequest{"there is no such deliver; there is " + namesOf(all)}
+}
+
+// namesOf lists the names of queues, for who has to choose one.
+func namesOf(queues []namedQueue) string {
+	var names []string
+	for _, q := range queues {
+		names = append(names, q.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // queuesBehind are the queues of the receivers of one name, then those that the configuration has forgotten.
@@ -116,7 +123,7 @@ func readQueueCursor(text string) (c queueCursor, err error) {
 var deadRead = with(listDead, "name", "state", "event", "since", "until", "limit", "cursor")
 
 // listDead answers GET /webhooks/dead: what is dead, or waits, in the queues of a name.
-func listDead(q *asking) (int, any, error) {
+func listDead(q *adminRequest) (int, any, error) {
 	since, until, err := q.between()
 	if err != nil {
 		return 0, nil, err
@@ -176,7 +183,7 @@ func contents(ctx context.Context, queues []namedQueue, s receiver.Selection, fr
 }
 
 // changeDead answers POST /webhooks/dead: retry, purge or move.
-func changeDead(q *asking) (int, any, error) {
+func changeDead(q *adminRequest) (int, any, error) {
 	asked, err := question[adminapi.DeadChange](q)
 	if err != nil {
 		return 0, nil, err
@@ -236,31 +243,26 @@ func changeQueue(ctx context.Context, q namedQueue, d *adminapi.DeadChange, only
 // moveQueue moves what is in one queue to that of another app of the same receiver.
 func (a *App) moveQueue(ctx context.Context, from []namedQueue, q *adminapi.DeadChange) (int, any, error) {
 	if len(from) > 1 {
-		var names []string
-		for _, f := range from {
-			names = append(names, f.name)
-		}
-		return 0, nil, &badRequest{"name the deliver whose events are moved: " + strings.Join(names, ", ")}
+		return 0, nil, &badRequest{"name the deliver whose events are moved: " + namesOf(from)}
 	}
 	if len(q.Jobs) > 0 || q.All || q.State != "" || q.Filtered() {
 		return 0, nil, &badRequest{"move takes all of a queue; it goes with name and to alone"}
 	}
 	owner := from[0].owner
 	to := owner + "/" + strings.TrimPrefix(q.To, owner+"/")
-	for _, there := range a.queues {
-		if there.owner == owner && (there.name == to || there.name == q.To) && there.name != from[0].name {
-			n, err := from[0].MoveTo(ctx, there.Queue)
+	var others []string
+	for _, other := range a.queues {
+		if other.owner != owner || other.name == from[0].name {
+			continue
+		}
+		if other.name == to || other.name == q.To {
+			n, err := from[0].MoveTo(ctx, other.Queue)
 			if err != nil && n > 0 {
 				err = fmt.Errorf("%d were moved: %w", n, err)
 			}
 			return http.StatusOK, adminapi.Count{Count: n}, err
 		}
+		others = append(others, other.name)
 	}
-	var there []string
-	for _, q := range a.queues {
-		if q.owner == owner && q.name != from[0].name {
-			there = append(there, q.name)
-		}
-	}
-	return 0, nil, &badRequest{"to: name another deliver of the configuration: " + strings.Join(distinct(there), ", ")}
+	return 0, nil, &badRequest{"to: name another deliver of the configuration: " + strings.Join(distinct(others), ", ")}
 }

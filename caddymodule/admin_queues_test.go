@@ -135,7 +135,7 @@ func TestAdminShowsWhatAQueueHolds(t *testing.T) {
 func TestExplainDoesNotPromiseThatACopyIsTaken(t *testing.T) {
 	t.Parallel()
 	g := adminapi.Gateway{Receiver: "shop", Scheme: "github", Deliveries: []adminapi.QueuedDelivery{{Queue: "shop", State: receiver.PlaceDead, Attempts: 1, Failed: new(time.Time)}}}
-	sayAt(&g, receiver.KnownEvent{}, true)
+	describeClaim(&g, receiver.KnownEvent{}, true)
 	require.Empty(t, g.Known)
 	require.Contains(t, g.Says[0], "or the scheme tells events apart by what is signed")
 	require.Contains(t, g.Says[1], "after 1 attempt;")
@@ -215,7 +215,7 @@ func TestConsoleShowsWhatAQueueHolds(t *testing.T) {
 
 // TestAQueuesPoisonIsShown: tail tells of what was given up without an attempt.
 func TestAQueuesPoisonIsShown(t *testing.T) {
-	w := feed.add()
+	w := feed.view()
 	defer feed.remove(w)
 	show := feedDelivered("shop", "audit")
 	show(receiver.QueueAttempt{ID: "evt_1", Number: 1, Outcome: "failed", Error: "poison: the gateway stopped three times in a row while delivering it"})

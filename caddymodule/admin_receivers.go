@@ -9,16 +9,6 @@ import (
 	"github.com/videocloud/webhooks/receiver"
 )
 
-// noReceiver is a name that no receiver of this configuration has.
-type noReceiver struct{ there []string }
-
-func (e *noReceiver) Error() string {
-	if len(e.there) == 0 {
-		return "there is no receiver with a name here"
-	}
-	return "there is no such receiver here; there is " + strings.Join(e.there, ", ")
-}
-
 // receiver returns a receiver of that name. Several of one name share what they know.
 func (a *App) receiver(name string) (*receiver.Receiver, error) {
 	for _, r := range a.receivers {
@@ -32,7 +22,10 @@ func (a *App) receiver(name string) (*receiver.Receiver, error) {
 			there = append(there, r.Name())
 		}
 	}
-	return nil, &noReceiver{distinct(there)}
+	if len(there) == 0 {
+		return nil, &notFound{"there is no receiver with a name here"}
+	}
+	return nil, &notFound{"there is no such receiver here; there is " + strings.Join(distinct(there), ", ")}
 }
 
 func distinct(names []string) []string {
@@ -41,7 +34,7 @@ func distinct(names []string) []string {
 }
 
 // forget answers POST /webhooks/forget: one event, or all that were taken since a time.
-func forget(q *asking) (int, any, error) {
+func forget(q *adminRequest) (int, any, error) {
 	asked, err := question[adminapi.Forget](q)
 	if err != nil {
 		return 0, nil, err

@@ -14,17 +14,16 @@ import (
 	"github.com/videocloud/webhooks/receiver"
 )
 
-// notQueued is an event that is in no queue.
-type notQueued struct{ receiver string }
-
-func (e *notQueued) Error() string {
-	return "no such event waits or is dead at " + e.receiver + ": it was delivered, purged, or never taken; `caddy webhook explain` tells what is known of it"
+// notQueued is about an event that is in no queue of these.
+func notQueued(at string) error {
+	return &notFound{"no such event waits or is dead at " + at +
+		": it was delivered, purged, or never taken; `caddy webhook explain` tells what is known of it"}
 }
 
 var showRead = with(showEvent, "name", "event")
 
 // showEvent answers GET /webhooks/show: an event by its ID or its job.
-func showEvent(q *asking) (int, any, error) {
+func showEvent(q *adminRequest) (int, any, error) {
 	event, err := q.needed("event")
 	if err != nil {
 		return 0, nil, err
@@ -38,7 +37,7 @@ func showEvent(q *asking) (int, any, error) {
 		return 0, nil, err
 	}
 	if len(found) == 0 {
-		return 0, nil, &notQueued{queues[0].owner}
+		return 0, nil, notQueued(queues[0].owner)
 	}
 	shown := newShown(found)
 	// A delivery may end while it is looked at; another one of the event has the same payload.
@@ -50,7 +49,7 @@ func showEvent(q *asking) (int, any, error) {
 			return 0, nil, err
 		}
 	}
-	return 0, nil, &notQueued{queues[0].owner}
+	return 0, nil, notQueued(queues[0].owner)
 }
 
 // queuedIn is an event with the queue that it is in.

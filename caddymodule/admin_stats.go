@@ -16,7 +16,7 @@ import (
 var statsRead = with(stats)
 
 // stats answers GET /webhooks/stats.
-func stats(q *asking) (int, any, error) {
+func stats(q *adminRequest) (int, any, error) {
 	answer := adminapi.Stats{
 		Health:      *q.app.health(q.Context(), 0),
 		Receivers:   receiversCounted(),

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/videocloud/webhooks/receiver"
@@ -37,15 +38,7 @@ var receivedWell = map[string]bool{
 
 // matches reports whether what matches wanted matches one of the values; nothing in particular matches any.
 func matches(wanted string, values ...string) bool {
-	if wanted == "" {
-		return true
-	}
-	for _, v := range values {
-		if v == wanted {
-			return true
-		}
-	}
-	return false
+	return wanted == "" || slices.Contains(values, wanted)
 }
 
 // tail answers GET /webhooks/tail: a JSON object a line, as it happens in this process, until the client goes or the
@@ -61,7 +54,7 @@ func tail(w http.ResponseWriter, r *http.Request, a *App) error {
 	if err := stream.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
-	watcher := feed.add()
+	watcher := feed.view()
 	defer feed.remove(watcher)
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")

@@ -270,8 +270,17 @@ func TestAdminTailShowsAQueue(t *testing.T) {
 	s.load("webhooks {\nredis memory\n}", queueSite(app, "0s 50ms"))
 	lines, _ := s.tailing("name=queued&failed=true")
 	others, _ := s.tailing("webhook=whk_0")
-	do(t, signed(t, s.url("/webhooks"), "evt_1", testEvent))
-	line := <-lines
+	// On a slow machine a request may be refused for a store that was slow; it is sent again, and its line passed over.
+	next := func(lines <-chan map[string]any) map[string]any {
+		for line := range lines {
+			if line["outcome"] != receiver.ReasonStore {
+				return line
+			}
+		}
+		return nil
+	}
+	doTaken(t, func() *http.Request { return signed(t, s.url("/webhooks"), "evt_1", testEvent) })
+	line := next(lines)
 	require.Equal(t, "delivery", line["kind"])
 	require.Equal(t, "retrying", line["outcome"])
 	require.Equal(t, "evt_1", line["id"])
@@ -279,26 +288,32 @@ func TestAdminTailShowsAQueue(t *testing.T) {
 	require.EqualValues(t, 1, line["attempt"])
 	require.EqualValues(t, 502, line["statusCode"])
 	require.EqualValues(t, 50, line["nextAttemptInMs"])
-	line = <-lines
+	line = next(lines)
 	require.Equal(t, "failed", line["outcome"])
 	require.Equal(t, "the app answered 502", line["error"])
 
 	app.answer(http.StatusOK)
 	all, _ := s.tailing("event=evt_2")
-	do(t, signed(t, s.url("/webhooks"), "evt_2", strings.Replace(testEvent, "vid_123456", "vid_2", 1)))
+	taken := doTaken(t, func() *http.Request {
+		return signed(t, s.url("/webhooks"), "evt_2", strings.Replace(testEvent, "vid_123456", "vid_2", 1))
+	})
+	received := receiver.ResultQueued
+	if taken.Header.Get(config.HeaderDuplicate) != "" { // it was taken by a store that was too slow to say so
+		received = receiver.ResultDuplicate
+	}
 	kinds := map[any]any{}
 	for range 2 {
-		line := <-all
+		line := next(all)
 		kinds[line["kind"]] = line["outcome"]
 	}
-	require.Equal(t, map[any]any{"received": "queued", "delivery": "succeeded"}, kinds)
+	require.Equal(t, map[any]any{"received": received, "delivery": "succeeded"}, kinds)
 	require.Empty(t, others, "is not of a webhook")
 }
 
 // A watcher that is too slow holds nobody up, and is told what it missed.
 func TestSlowWatcherMissesLines(t *testing.T) {
 	b := newBroadcast()
-	w := b.add()
+	w := b.view()
 	defer b.remove(w)
 	for range feedSize + 5 {
 		b.send(watched{received: &receivedInfo{Name: "shop"}})

@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -58,10 +57,7 @@ func (*API) CaddyModule() caddy.ModuleInfo {
 // Provision sets the API up.
 func (a *API) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	if err := noEmptyLists(a); err != nil {
-		return err
-	}
-	app, err := appOf(ctx)
+	app, err := appOf(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -132,17 +128,11 @@ func strippedPrefix(r *http.Request) string {
 //		anonymous
 //	}
 func parseAPI(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	h.Next()
-	directive := newOption(caddyfile.Segment{h.Token()})
 	a := new(API)
-	if h.CountRemainingArgs() > 0 {
-		return nil, h.Err("webhook_api takes a block, and no argument but a matcher")
-	}
-	given := written{}
-	err := parseBlock(h.Dispenser, given.note(block{
+	directive, given, err := readDirective(h, block{
 		"api_key":   a.readKey,
 		"anonymous": func(o option) error { return o.flag(&a.Anonymous) },
-	}.read), "api_key")
+	}, "api_key")
 	switch {
 	case err != nil:
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -86,15 +87,15 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	var err error
-	if a.store, err = a.leases.store(a.redis, a.KeyPrefix); err != nil {
+	if a.store, err = a.leases.store(a.place()); err != nil {
 		return err
 	}
 	if !a.redis.InMemory() {
-		if a.relay, err = a.leases.relay(a.redis, a.KeyPrefix, a.store); err != nil {
+		if a.relay, err = a.leases.relay(a.place(), a.store); err != nil {
 			return err
 		}
 	}
-	if a.received, err = a.leases.received(a.redis, a.KeyPrefix); err != nil {
+	if a.received, err = a.leases.received(a.place()); err != nil {
 		return err
 	}
 	if a.Tracing && !tracingDisabled() {
@@ -153,6 +154,8 @@ func checkKeyPrefix(prefix string) error {
 	return nil
 }
 
+func (a *App) place() place { return place{a.redis, a.KeyPrefix} }
+
 // Start runs what works in the background.
 func (a *App) Start() error {
 	if err := a.tracer.export(a.ctx); err != nil {
@@ -190,7 +193,7 @@ func (a *App) Start() error {
 	if len(a.fileSecrets) > 0 {
 		a.work.Go(func() { a.runSecrets(ctx) })
 	}
-	running.add(a)
+	started.add(a)
 	return nil
 }
 
@@ -215,7 +218,7 @@ func (a *App) Stop() error {
 	if a.cancel == nil {
 		return nil
 	}
-	running.remove(a)
+	started.remove(a)
 	a.cancel()
 	a.work.Go(a.stopQueues) // both have attempts to wait for
 	a.stopSender()
@@ -229,8 +232,12 @@ func (a *App) Stop() error {
 // Cleanup gives back what Provision took, also where it took only a part.
 func (a *App) Cleanup() error { return a.leases.release() }
 
-// appOf returns the App of the configuration that is being loaded, an empty one where none is written.
-func appOf(ctx caddy.Context) (*App, error) {
+// appOf returns the App of the configuration that is being loaded, an empty one where none is written, for a handler whose settings it
+// checks for empty lists.
+func appOf(ctx caddy.Context, settings any) (*App, error) {
+	if err := noEmptyLists(settings); err != nil {
+		return nil, err
+	}
 	app, err := ctx.App("webhooks")
 	if err != nil {
 		return nil, err
@@ -294,10 +301,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err := o.word(&a.KeyPrefix); err != nil {
 				return err
 			}
-			if err := checkKeyPrefix(a.KeyPrefix); err != nil {
-				return o.wrap(err)
-			}
-			return nil
+			return o.wrap(checkKeyPrefix(a.KeyPrefix))
 		},
 		"tracing": func(o option) error { return o.flag(&a.Tracing) },
 		"sender": func(o option) error {
@@ -307,33 +311,28 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}.read)
 }
 
-// running are the apps that were started and not stopped, the newest last: during a reload there are two.
-var running runningApps
+// started are the apps that were started and not stopped, the newest last: during a reload there are two.
+var started startedApps
 
-type runningApps struct {
+type startedApps struct {
 	mu   sync.Mutex
 	apps []*App
 }
 
-func (r *runningApps) add(a *App) {
+func (r *startedApps) add(a *App) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.apps = append(r.apps, a)
 }
 
-func (r *runningApps) remove(a *App) {
+func (r *startedApps) remove(a *App) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, app := range r.apps {
-		if app == a {
-			r.apps = append(r.apps[:i:i], r.apps[i+1:]...)
-			return
-		}
-	}
+	r.apps = slices.DeleteFunc(r.apps, func(app *App) bool { return app == a })
 }
 
 // newest returns the app that was started last.
-func (r *runningApps) newest() (*App, error) {
+func (r *startedApps) newest() (*App, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.apps) == 0 {

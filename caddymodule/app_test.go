@@ -157,7 +157,7 @@ func TestCleanupTwiceAndBeforeProvision(t *testing.T) {
 	require.NoError(t, new(Receiver).Cleanup())
 
 	a := new(App)
-	_, err := a.leases.store(config.Redis{URL: "memory"}, "x")
+	_, err := a.leases.store(place{config.Redis{URL: "memory"}, "x"})
 	require.NoError(t, err)
 	require.Equal(t, 1, poolSize())
 	require.NoError(t, a.Cleanup())
@@ -390,18 +390,18 @@ func TestTracing(t *testing.T) {
 
 	t.Setenv("OTEL_TRACES_EXPORTER", "none")
 	s.load("webhooks {\ntracing\nsender\n}", "respond hello")
-	a, err := running.newest()
+	a, err := started.newest()
 	require.NoError(t, err)
 	before := a.tracer
 	require.NotNil(t, before)
 	s.load("webhooks {\ntracing\nsender\n}", "respond again")
-	a, err = running.newest()
+	a, err = started.newest()
 	require.NoError(t, err)
 	require.Same(t, before, a.tracer, "a reload keeps it")
 
 	t.Setenv("OTEL_SDK_DISABLED", "TRUE")
 	s.load("webhooks {\ntracing\nsender\n}", "respond hello")
-	a, err = running.newest()
+	a, err = started.newest()
 	require.NoError(t, err)
 	require.Nil(t, a.tracer)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/videocloud/webhooks/config"
 )
@@ -37,8 +38,13 @@ func (o option) unread() *caddyfile.Dispenser { return caddyfile.NewDispenser(o.
 // again returns the same option with nothing but its name read.
 func (o option) again() option { return newOption(o.tokens) }
 
-// wrap adds the file and the line where the option begins.
-func (o option) wrap(err error) error { return o.again().WrapErr(err) }
+// wrap adds to an error, if it is one, the file and the line where the option begins.
+func (o option) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return o.again().WrapErr(err)
+}
 
 // parseBlock walks the options of the block that opens on the current line and lets read take each. An option
 // given twice is an error unless it is repeatable; so are arguments or a block that read left over.
@@ -97,6 +103,29 @@ func (b block) read(o option) error {
 	return read(o)
 }
 
+// readAlone reads an option of a block, then once more into settings that have nothing else: what can't work there is the fault of this
+// option and this line.
+func readAlone[S any](o option, settings *S, options func(*S) block, check func(*S) error) error {
+	if err := options(settings).read(o); err != nil {
+		return err
+	}
+	alone := new(S)
+	if err := options(alone).read(o.again()); err != nil {
+		return err
+	}
+	return o.wrap(check(alone))
+}
+
+// readDirective reads a directive of a site that takes no arguments but its block.
+func readDirective(h httpcaddyfile.Helper, b block, repeatable ...string) (directive option, given written, err error) {
+	h.Next()
+	directive, given = newOption(caddyfile.Segment{h.Token()}), written{}
+	if h.CountRemainingArgs() > 0 {
+		return directive, given, h.Errf("%s takes a block, and no argument but a matcher", directive.name)
+	}
+	return directive, given, parseBlock(h.Dispenser, given.note(b.read), repeatable...)
+}
+
 // written are the options of a block that were read, by name: where each stands.
 type written map[string]option
 
@@ -110,7 +139,7 @@ func (w written) note(read func(o option) error) func(o option) error {
 	}
 }
 
-// wrap adds the place of a block to an error about it, and to one about two options the place of each that is written.
+// wrap adds the place of a block to an error about it, if there is one, and to one about two options the place of each that is written.
 func (w written) wrap(block option, err error) error {
 	var both *config.Conflict
 	if errors.As(err, &both) {

@@ -51,13 +51,12 @@ func claimsOf(l *leases, kind, identity string) (receiver.Store, error) {
 
 func (a *App) claimsInRedis(l *leases, name string) (receiver.Store, error) {
 	settings := struct {
-		Redis  config.Redis
-		Prefix string
-		Name   string
-	}{a.redis, a.KeyPrefix, name}
+		Place place
+		Name  string
+	}{a.place(), name}
 	c, err := take(l, "claims in redis", settings, func() (*claimsInRedis, error) {
 		claims := new(claimsInRedis)
-		connection, err := claims.connection.store(a.redis, a.KeyPrefix)
+		connection, err := claims.connection.store(settings.Place)
 		if err != nil {
 			return nil, err
 		}

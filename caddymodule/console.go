@@ -10,7 +10,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -59,10 +58,7 @@ var apiPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*/?$`)
 // Provision sets the console up.
 func (c *Console) Provision(ctx caddy.Context) error {
 	c.logger = ctx.Logger()
-	if err := noEmptyLists(c); err != nil {
-		return err
-	}
-	app, err := appOf(ctx)
+	app, err := appOf(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -101,7 +97,7 @@ func (c *Console) checkActAs() error {
 	if c.actAs == "" || strings.HasPrefix(c.actAs, madeKey) {
 		return nil
 	}
-	if _, err := c.app.identify(withKey(&http.Request{Header: http.Header{}}, c.actAs)); err != nil {
+	if _, _, err := c.app.identify(withKey(&http.Request{Header: http.Header{}}, c.actAs)); err != nil {
 		return errors.New("webhook_console: act_as: no webhook_api of this configuration has that key; name one of their api_key")
 	}
 	return nil
@@ -126,29 +122,22 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 //		embed_portal <origin...>
 //	}
 func parseConsole(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	h.Next()
-	directive := newOption(caddyfile.Segment{h.Token()})
-	if h.CountRemainingArgs() > 0 {
-		return nil, h.Err("webhook_console takes a block, and no argument but a matcher")
-	}
 	c := new(Console)
-	err := parseBlock(h.Dispenser, block{
+	directive, _, err := readDirective(h, block{
 		"mount":        func(o option) error { return o.word(&c.Mount) },
 		"theme":        func(o option) error { return o.word(&c.Theme) },
 		"api":          func(o option) error { return o.word(&c.API) },
 		"act_as":       func(o option) error { return o.word(&c.ActAs) },
 		"embed_portal": func(o option) error { return o.words(&c.EmbedPortal) },
-	}.read)
+	})
 	if err != nil {
 		return nil, err
 	}
 	// What can be told from the text alone is told with its place.
 	if !hasPlaceholder(c.Mount + c.Theme) {
-		if _, err := console.New(console.Options{Mount: c.Mount, Theme: c.Theme, EmbedPortal: c.EmbedPortal}); err != nil {
-			return nil, directive.wrap(err)
-		}
+		_, err = console.New(console.Options{Mount: c.Mount, Theme: c.Theme, EmbedPortal: c.EmbedPortal})
 	}
-	return c, nil
+	return c, directive.wrap(err)
 }
 
 // Interface guards

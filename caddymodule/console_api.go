@@ -96,7 +96,7 @@ func (c *consoleAPI) config() consoleConfig {
 type consoleRoute struct {
 	operator bool // of every account: for keys of * with role all or read
 	changes  bool // only with role all
-	handle   func(http.ResponseWriter, *http.Request, *App) error
+	handle   adminHandle
 }
 
 var consoleRoutes = map[string]consoleRoute{
@@ -110,7 +110,7 @@ var consoleRoutes = map[string]consoleRoute{
 }
 
 func (c *consoleAPI) serve(w http.ResponseWriter, r *http.Request) error {
-	who, err := c.app.identify(r)
+	who, _, err := c.app.identify(r)
 	if err != nil {
 		return err
 	}
@@ -165,15 +165,14 @@ func (c *consoleAPI) rest(w http.ResponseWriter, r *http.Request, path string) {
 		writeRefusal(w, &sender.Error{Code: sender.CodeNotFound, Message: "requests go through the console's handler only with act_as"})
 		return
 	}
-	for _, a := range c.app.apis {
-		if _, err := api.Identify(a.handler, r); err == nil {
-			inner := r.Clone(r.Context())
-			inner.URL.Path, inner.URL.RawPath = path, ""
-			_ = a.ServeHTTP(w, inner, nil) // it answers everything itself
-			return
-		}
+	_, by, err := c.app.identify(r)
+	if err != nil {
+		writeRefusal(w, &sender.Error{Code: sender.CodeUnauthorized, Message: "no webhook_api here knows the key of act_as"})
+		return
 	}
-	writeRefusal(w, &sender.Error{Code: sender.CodeUnauthorized, Message: "no webhook_api here knows the key of act_as"})
+	inner := r.Clone(r.Context())
+	inner.URL.Path, inner.URL.RawPath = path, ""
+	_ = by.ServeHTTP(w, inner, nil) // it answers everything itself
 }
 
 // unsubscribe has the REST API do what a link in a mail is for. Every webhook_api of a configuration serves the same store.
@@ -190,15 +189,15 @@ func (a *App) unsubscribe(w http.ResponseWriter, r *http.Request, token string) 
 	_ = a.apis[0].ServeHTTP(w, inner, nil) // it answers everything itself
 }
 
-// identify returns whose key a request carries, by the first webhook_api that knows it.
-func (a *App) identify(r *http.Request) (who api.Identity, err error) {
+// identify returns whose key a request carries, and the first webhook_api that knows it.
+func (a *App) identify(r *http.Request) (who api.Identity, by *API, err error) {
 	err = &sender.Error{Code: sender.CodeUnauthorized, Message: "this server has no webhook_api, so nobody's key is known here"}
-	for _, handler := range a.apis {
-		if who, err = api.Identify(handler.handler, r); err == nil {
-			return who, nil
+	for _, by = range a.apis {
+		if who, err = api.Identify(by.handler, r); err == nil {
+			return who, by, nil
 		}
 	}
-	return api.Identity{}, err
+	return api.Identity{}, nil, err
 }
 
 // withKey returns the request with this key in place of whatever let it through in front of us.
@@ -210,19 +209,10 @@ func withKey(r *http.Request, key string) *http.Request {
 }
 
 // enveloped answers as the REST API does, with what a function of the admin API returns.
-func enveloped(f adminFunc) func(http.ResponseWriter, *http.Request, *App) error {
-	return func(w http.ResponseWriter, r *http.Request, a *App) error {
-		status, v, err := f(&asking{Request: r, app: a})
-		if err != nil {
-			return err
-		}
-		writeEnvelope(w, status, v)
-		return nil
-	}
-}
+func enveloped(f adminFunc) adminHandle { return answeringBy(writeEnvelope, f) }
 
 func writeEnvelope(w http.ResponseWriter, status int, data any) {
-	writeJSON(w, status, map[string]any{"success": true, "data": data})
+	answer(w, status, map[string]any{"success": true, "data": data})
 }
 
 // writeRefusal answers with an error: one of the API's own as the API would, one of the admin API by its status.
@@ -246,7 +236,7 @@ func writeRefusal(w http.ResponseWriter, err error) {
 		// Not a challenge of the browser's own: the pages ask for the key.
 		w.Header().Set("WWW-Authenticate", `Bearer realm="webhooks"`)
 	}
-	writeJSON(w, status, map[string]any{"success": false, "error": map[string]string{"code": code, "message": message}})
+	answer(w, status, map[string]any{"success": false, "error": map[string]string{"code": code, "message": message}})
 }
 
 var consoleStatus = map[sender.Code]int{
@@ -256,21 +246,15 @@ var consoleStatus = map[sender.Code]int{
 	sender.CodeLimitReached: http.StatusTooManyRequests,
 }
 
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // who hung up needs no answer
-}
-
 // shared lets tabs that ask the same have one answer. That one of them hangs up does not spoil it for the others.
 func shared(f adminFunc) adminFunc {
-	return func(q *asking) (int, any, error) {
+	return func(q *adminRequest) (int, any, error) {
 		ask := q.app.polls.Now
 		if q.Header.Get(fromConsole) == api.Again {
 			ask = q.app.polls.Poll
 		}
 		answer, err := ask(q.Context(), q.URL.Path+"?"+q.URL.Query().Encode(), func() (any, error) {
-			_, answer, err := f(&asking{Request: q.WithContext(context.WithoutCancel(q.Context())), app: q.app})
+			_, answer, err := f(&adminRequest{Request: q.WithContext(context.WithoutCancel(q.Context())), app: q.app})
 			return answer, err
 		})
 		return http.StatusOK, answer, err
@@ -287,7 +271,7 @@ type gatewaysAnswer struct {
 }
 
 // gateways answers GET <mount>/api/gateways. A receiver that nobody asked yet is there too, with nothing counted.
-func gateways(q *asking) (int, any, error) {
+func gateways(q *adminRequest) (int, any, error) {
 	a := q.app
 	window, err := receivedWindowOf(q.query.Get("window"))
 	if err != nil {
@@ -301,7 +285,7 @@ func gateways(q *asking) (int, any, error) {
 	}
 	ctx, cancel := context.WithTimeout(q.Context(), depthTimeout)
 	defer cancel()
-	if answer.Counted, err = a.received.lately(ctx, window); err != nil {
+	if answer.Counted, err = a.received.recent(ctx, window); err != nil {
 		a.logger.Debug("reading what receivers counted", zap.Error(err))
 	}
 	answer.Queues = a.allQueues(ctx)

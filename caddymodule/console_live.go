@@ -51,7 +51,7 @@ func (l *outcomeLog) open() {
 	if l.stop == nil {
 		// What was kept before has a gap behind it.
 		l.name, l.stop = rand.Text()[:8], make(chan struct{})
-		go l.collect(feed.add(), l.stop)
+		go l.collect(feed.view(), l.stop)
 	}
 }
 
@@ -168,17 +168,13 @@ func waitLive(r *http.Request, a *App, news <-chan struct{}) bool {
 		news <-chan struct{}
 		time time.Duration
 	}{{news, liveBeat}, {nil, liveEvery}} {
-		timer := time.NewTimer(wait.time)
 		select {
 		case <-r.Context().Done():
-			timer.Stop()
 			return false
 		case <-a.ends:
-			timer.Stop()
 			return false
 		case <-wait.news:
-			timer.Stop()
-		case <-timer.C:
+		case <-time.After(wait.time):
 		}
 	}
 	return true

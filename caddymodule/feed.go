@@ -102,7 +102,7 @@ type broadcast struct {
 	mu       sync.Mutex
 	watchers map[*feedWatcher]struct{}
 	viewers  int
-	view     chan struct{} // closed while somebody views
+	viewing  chan struct{} // closed while somebody views
 }
 
 // feedWatcher is somebody who views, or a relay that passes on to other processes.
@@ -113,7 +113,7 @@ type feedWatcher struct {
 }
 
 func newBroadcast() *broadcast {
-	return &broadcast{watchers: map[*feedWatcher]struct{}{}, view: make(chan struct{})}
+	return &broadcast{watchers: map[*feedWatcher]struct{}{}, viewing: make(chan struct{})}
 }
 
 // watching reports whether anybody looks.
@@ -123,7 +123,7 @@ func (b *broadcast) watching() bool { return b.count.Load() > 0 }
 func (b *broadcast) viewed() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.view
+	return b.viewing
 }
 
 // isViewed reports whether somebody views in this process.
@@ -149,27 +149,23 @@ func (b *broadcast) send(w watched) {
 	}
 }
 
-// add lets somebody view.
-func (b *broadcast) add() *feedWatcher {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.viewers++; b.viewers == 1 {
-		close(b.view)
-	}
-	return b.watch(true)
-}
+// view lets somebody watch in this process.
+func (b *broadcast) view() *feedWatcher { return b.add(true) }
 
 // relay watches for other processes.
-func (b *broadcast) relay() *feedWatcher {
+func (b *broadcast) relay() *feedWatcher { return b.add(false) }
+
+func (b *broadcast) add(viewer bool) *feedWatcher {
+	w := &feedWatcher{lines: make(chan watched, feedSize), viewer: viewer}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.watch(false)
-}
-
-func (b *broadcast) watch(viewer bool) *feedWatcher {
-	w := &feedWatcher{lines: make(chan watched, feedSize), viewer: viewer}
 	b.watchers[w] = struct{}{}
 	b.count.Add(1)
+	if viewer {
+		if b.viewers++; b.viewers == 1 {
+			close(b.viewing)
+		}
+	}
 	return w
 }
 
@@ -182,7 +178,7 @@ func (b *broadcast) remove(w *feedWatcher) {
 		return
 	}
 	if b.viewers--; b.viewers == 0 {
-		b.view = make(chan struct{})
+		b.viewing = make(chan struct{})
 	}
 }
 

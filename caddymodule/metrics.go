@@ -12,10 +12,8 @@ import (
 // The collectors belong to the process: every configuration has a registry of its own, and a reload must not
 // start counting anew. Labels come from the configuration or from a fixed list, never from a request.
 var (
-	receiverRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "caddy_webhook_receiver_requests_total",
-		Help: "Requests to a webhook receiver, by outcome.",
-	}, []string{"name", "scheme", "outcome"})
+	receiverRequests = newCounter("caddy_webhook_receiver_requests_total",
+		"Requests to a webhook receiver, by outcome.", "name", "scheme", "outcome")
 
 	receiverDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "caddy_webhook_receiver_duration_seconds",
@@ -23,10 +21,8 @@ var (
 		Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 	}, []string{"name"})
 
-	senderAttempts = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "caddy_webhook_sender_attempts_total",
-		Help: "Attempts of deliveries, by outcome.",
-	}, []string{"outcome"})
+	senderAttempts = newCounter("caddy_webhook_sender_attempts_total",
+		"Attempts of deliveries, by outcome.", "outcome")
 
 	senderAttemptDuration = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "caddy_webhook_sender_attempt_duration_seconds",
@@ -34,16 +30,16 @@ var (
 		Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30, 60},
 	})
 
-	senderDeliveries = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "caddy_webhook_sender_deliveries_total",
-		Help: "Deliveries that ended, by state.",
-	}, []string{"state"})
+	senderDeliveries = newCounter("caddy_webhook_sender_deliveries_total",
+		"Deliveries that ended, by state.", "state")
 
-	storeErrors = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "caddy_webhook_store_errors_total",
-		Help: "Operations on the store that failed.",
-	}, []string{"operation"})
+	storeErrors = newCounter("caddy_webhook_store_errors_total",
+		"Operations on the store that failed.", "operation")
 )
+
+func newCounter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
 
 // Counters that have never counted are shown as zero: an increase from nothing is none to Prometheus, so a first failure
 // would go unseen.

@@ -12,22 +12,22 @@ import (
 	"github.com/videocloud/webhooks/receiver"
 )
 
-// shownOutcome answers the placeholders {http.webhook.*} of one request. It reads the outcome at the moment
+// requestOutcome answers the placeholders {http.webhook.*} of one request. It reads the outcome at the moment
 // of the question: handlers behind the receiver ask while it is still being made.
-type shownOutcome struct{ outcome *receiver.Outcome }
+type requestOutcome struct{ outcome *receiver.Outcome }
 
 const (
 	placeholderPrefix = "http.webhook."
 	outcomeVar        = "webhook_outcome"
 )
 
-// showOutcome makes the placeholders known to the request. A second receiver on the same request, which a
+// outcomeOf makes the placeholders known to the request. A second receiver on the same request, which a
 // replacer would never ask, takes over the first one's.
-func showOutcome(req *http.Request) *shownOutcome {
-	if shown, ok := caddyhttp.GetVar(req.Context(), outcomeVar).(*shownOutcome); ok {
+func outcomeOf(req *http.Request) *requestOutcome {
+	if shown, ok := caddyhttp.GetVar(req.Context(), outcomeVar).(*requestOutcome); ok {
 		return shown
 	}
-	shown := new(shownOutcome)
+	shown := new(requestOutcome)
 	caddyhttp.SetVar(req.Context(), outcomeVar, shown)
 	if repl, ok := req.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Map(shown.placeholder)
@@ -35,41 +35,37 @@ func showOutcome(req *http.Request) *shownOutcome {
 	return shown
 }
 
-func (s *shownOutcome) set(o *receiver.Outcome) {
+func (s *requestOutcome) set(o *receiver.Outcome) {
 	if o != nil {
 		s.outcome = o
 	}
 }
 
-func (s *shownOutcome) placeholder(key string) (any, bool) {
+func (s *requestOutcome) placeholder(key string) (any, bool) {
 	field, ours := strings.CutPrefix(key, placeholderPrefix)
 	if !ours {
 		return nil, false
 	}
-	o := s.outcome
-	if o == nil { // no receiver has seen the request
-		o = new(receiver.Outcome)
-	}
-	switch field {
-	case "name":
-		return o.Name, true
-	case "scheme":
-		return o.Scheme, true
-	case "id":
-		return o.ID, true
-	case "event":
-		return o.Event, true
-	case "timestamp":
-		return o.Timestamp, true
-	case "key":
-		return o.Key, true
-	case "duplicate":
-		return o.Duplicate, true
-	case "error":
-		return o.Error, true
-	default:
+	value, known := outcomePlaceholders[field]
+	switch {
+	case !known:
 		return nil, false
+	case s.outcome == nil: // no receiver has seen the request
+		return value(new(receiver.Outcome)), true
 	}
+	return value(s.outcome), true
+}
+
+// outcomePlaceholders are the fields of an outcome that requests show.
+var outcomePlaceholders = map[string]func(o *receiver.Outcome) any{
+	"name":      func(o *receiver.Outcome) any { return o.Name },
+	"scheme":    func(o *receiver.Outcome) any { return o.Scheme },
+	"id":        func(o *receiver.Outcome) any { return o.ID },
+	"event":     func(o *receiver.Outcome) any { return o.Event },
+	"timestamp": func(o *receiver.Outcome) any { return o.Timestamp },
+	"key":       func(o *receiver.Outcome) any { return o.Key },
+	"duplicate": func(o *receiver.Outcome) any { return o.Duplicate },
+	"error":     func(o *receiver.Outcome) any { return o.Error },
 }
 
 // logOutcome adds to the request's line in the access log, where there is one.

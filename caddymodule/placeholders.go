@@ -25,7 +25,7 @@ func (*Placeholders) CaddyModule() caddy.ModuleInfo {
 
 // ServeHTTP implements caddyhttp.MiddlewareHandler.
 func (*Placeholders) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler) error {
-	shown := showOutcome(req)
+	shown := outcomeOf(req)
 	var limited *http.MaxBytesError
 	if err, _ := req.Context().Value(caddyhttp.ErrorCtxKey).(error); shown.outcome == nil && errors.As(err, &limited) {
 		shown.set(&receiver.Outcome{Error: receiver.ReasonTooLarge}) // of request_body, which needs no look at the body
@@ -35,9 +35,9 @@ func (*Placeholders) ServeHTTP(w http.ResponseWriter, req *http.Request, next ca
 
 var placeholdersRoute = json.RawMessage(`{"handler":"webhook_placeholders"}`)
 
-// knowPlaceholders puts the placeholders in front of the error routes of the server that is being provisioned. Those are provisioned after
+// addToErrorRoutes puts the placeholders in front of the error routes of the server that is being provisioned. Those are provisioned after
 // its other routes.
-func knowPlaceholders(ctx caddy.Context) {
+func addToErrorRoutes(ctx caddy.Context) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || server.Errors == nil {
 		return

@@ -9,8 +9,6 @@ import (
 	"errors"
 	"log/slog"
 
-	"go.uber.org/zap/exp/zapslog"
-
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/videocloud/webhooks/config"
@@ -27,19 +25,17 @@ var pool = caddy.NewUsagePool()
 type leases struct{ keys []string }
 
 // take gets a value from the pool, making it if need be.
-func take[V caddy.Destructor](l *leases, kind string, settings any, make func() (V, error)) (V, error) {
+func take[V caddy.Destructor](l *leases, kind string, settings any, make func() (V, error)) (value V, err error) {
 	key, err := poolKey(kind, settings)
 	if err != nil {
-		var none V
-		return none, err
+		return value, err
 	}
-	value, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) { return make() })
+	pooled, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) { return make() })
 	if err != nil {
-		var none V
-		return none, err
+		return value, err
 	}
 	l.keys = append(l.keys, key)
-	return value.(V), nil
+	return pooled.(V), nil
 }
 
 // poolKey is a digest, because settings hold passwords and a pool prints its keys when it is misused.
@@ -68,23 +64,23 @@ type pooledStore struct{ *store.Store }
 
 func (s pooledStore) Destruct() error { return s.Close() }
 
-func (l *leases) store(settings config.Redis, prefix string) (*store.Store, error) {
-	s, err := take(l, "store", struct {
-		Redis  config.Redis
-		Prefix string
-	}{settings, prefix}, func() (pooledStore, error) {
-		s, err := store.Open(settings, store.Options{Prefix: prefix, Logger: slog.New(liveLog{name: "webhooks.store"})})
+// place is where a configuration keeps what it stores.
+type place struct {
+	Redis  config.Redis
+	Prefix string // of every key
+}
+
+func (l *leases) store(at place) (*store.Store, error) {
+	s, err := take(l, "store", at, func() (pooledStore, error) {
+		s, err := store.Open(at.Redis, store.Options{Prefix: at.Prefix, Logger: slog.New(liveLog{name: "webhooks.store"})})
 		return pooledStore{s}, err
 	})
 	return s.Store, err
 }
 
 // relay is one for a store and process, which also lasts through reloads.
-func (l *leases) relay(settings config.Redis, prefix string, on *store.Store) (*relay, error) {
-	return take(l, "relay", struct {
-		Redis  config.Redis
-		Prefix string
-	}{settings, prefix}, func() (*relay, error) {
+func (l *leases) relay(at place, on *store.Store) (*relay, error) {
+	return take(l, "relay", at, func() (*relay, error) {
 		return newRelay(redisstore.Inside(on), feed, rand.Text()), nil
 	})
 }
@@ -97,7 +93,7 @@ type liveLog struct {
 }
 
 func (l liveLog) handler() slog.Handler {
-	var h slog.Handler = zapslog.NewHandler(caddy.Log().Core(), zapslog.WithName(l.name), zapslog.AddStacktraceAt(noStack))
+	h := logHandler(caddy.Log(), l.name)
 	for _, with := range l.with {
 		h = with(h)
 	}

@@ -37,7 +37,7 @@ func (*Health) CaddyModule() caddy.ModuleInfo {
 
 // Provision finds whose health it is.
 func (h *Health) Provision(ctx caddy.Context) (err error) {
-	h.app, err = appOf(ctx)
+	h.app, err = appOf(ctx, h)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -71,7 +72,7 @@ func (a *App) deliveryQueue(ctx caddy.Context, c *config.Receiver, d *Delivery, 
 	routes := d.Routes.Compile(endOfRoutes)
 	bring := func(w http.ResponseWriter, req *http.Request) error {
 		repl := caddy.NewReplacer()
-		shown := shownOutcome{queuedOutcome(c, req.Header)}
+		shown := requestOutcome{queuedOutcome(c, req.Header)}
 		repl.Map(shown.placeholder)
 		req = caddyhttp.PrepareRequest(req, repl, w, server)
 		return orNoApp(req, failure(routes.ServeHTTP(w, req)))
@@ -112,16 +113,13 @@ func (a *App) startQueues(ctx context.Context) {
 func (a *App) stopQueues() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), stopGrace)
 	defer cancel()
-	stopped := make(chan struct{}, len(a.queues))
+	var stopping sync.WaitGroup
 	for _, q := range a.queues {
-		go func() {
+		stopping.Go(func() {
 			if err := q.Stop(ctx); err != nil {
 				a.logger.Warn("a queue was cut off; what it was delivering will be delivered again", zap.String("webhook_name", q.name), zap.Error(err))
 			}
-			stopped <- struct{}{}
-		}()
+		})
 	}
-	for range a.queues {
-		<-stopped
-	}
+	stopping.Wait()
 }

@@ -147,10 +147,7 @@ func (p *receiverParser) readDeliver(o option) error {
 		q.Deliver, q.Deliveries = nil, append(q.Deliveries, &Delivery{Routes: q.Deliver})
 	}
 	q.Deliveries = append(q.Deliveries, d)
-	if err := q.checkDeliveries(); err != nil {
-		return o.wrap(err)
-	}
-	return nil
+	return o.wrap(q.checkDeliveries())
 }
 
 // differing says which other gateways have a queue of this configuration with another scheme or other delivers.

@@ -72,7 +72,7 @@ func TestSeveralApps(t *testing.T) {
 		_, last, _ = audit.seen()
 		require.Equal(t, "audit", last.Header.Get("X-Webhook-Deliver"))
 
-		a := must(running.newest())
+		a := must(started.newest())
 		dead := theQueue(t, "shop/down")
 		require.Eventually(t, func() bool {
 			d, err := dead.Depth(t.Context())
@@ -152,7 +152,7 @@ func TestARenamedDeliverIsShown(t *testing.T) {
 			d, err := theQueue(t, "queued/old").Depth(t.Context())
 			return err == nil && d.Waiting == 1 && d.InFlight == 0
 		}, time.Minute, time.Millisecond)
-		require.Empty(t, must(running.newest()).forgotten(t.Context()))
+		require.Empty(t, must(started.newest()).forgotten(t.Context()))
 		for _, name := range []string{"deliver new {", "deliver {"} {
 			s.load(redis, strings.Replace(site, "deliver old {", name, 1))
 			status, body := s.adminGet("/webhooks/health")

@@ -14,14 +14,10 @@ func (r *Receiver) queueShape() (string, error) {
 	if r.Queue == nil {
 		return "", nil
 	}
-	scheme := r.SchemeRaw
-	if scheme == nil {
-		scheme = json.RawMessage(`{"name":"` + defaultScheme + `"}`)
-	}
 	text, err := json.Marshal(struct {
 		Scheme json.RawMessage
 		Queue  *Queue
-	}{scheme, r.Queue})
+	}{r.SchemeRaw, r.Queue})
 	if err != nil {
 		return "", err
 	}

@@ -73,7 +73,7 @@ func TestQueueAnswersAtOnceAndDelivers(t *testing.T) {
 // theQueue is the one queue of that name in the running configuration.
 func theQueue(t *testing.T, name string) *receiver.Queue {
 	t.Helper()
-	found, err := must(running.newest()).queuesOf(t.Context(), name)
+	found, err := must(started.newest()).queuesOf(t.Context(), name)
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	return found[0].Queue

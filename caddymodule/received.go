@@ -6,14 +6,12 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/receiver"
 )
@@ -56,8 +54,8 @@ type receivedCounts struct {
 	number  int   // of the batch that is under way; only the writer's, as is
 	sending []any // that batch, until the store said that it has it
 
-	asking sync.Mutex
-	lastly map[string]receivedAnswer // by window
+	reading sync.Mutex
+	kept    map[string]receivedAnswer // the last answers, by window
 }
 
 // receivedCount is what is counted apart from others.
@@ -67,13 +65,10 @@ type receivedCount struct {
 }
 
 // received are the counts of a store, one for all configurations of this process.
-func (l *leases) received(settings config.Redis, prefix string) (*receivedCounts, error) {
-	return take(l, "received", struct {
-		Redis  config.Redis
-		Prefix string
-	}{settings, prefix}, func() (*receivedCounts, error) {
+func (l *leases) received(at place) (*receivedCounts, error) {
+	return take(l, "received", at, func() (*receivedCounts, error) {
 		var connection leases
-		on, err := connection.store(settings, prefix)
+		on, err := connection.store(at)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +79,7 @@ func (l *leases) received(settings config.Redis, prefix string) (*receivedCounts
 func newReceivedCounts(store *redisstore.Store, connection leases) *receivedCounts {
 	c := &receivedCounts{
 		store: store, connection: connection, process: rand.Text(), news: make(chan struct{}, 1),
-		pending: map[receivedCount]int64{}, lastly: map[string]receivedAnswer{},
+		pending: map[receivedCount]int64{}, kept: map[string]receivedAnswer{},
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // until Destruct: no configuration's
 	c.stop = cancel
@@ -239,16 +234,16 @@ type receivedAnswer struct {
 	all []receivedTotals
 }
 
-// lately is read, but asks the store no more than once a second however many look on.
-func (c *receivedCounts) lately(ctx context.Context, w receivedWindow) ([]receivedTotals, error) {
-	c.asking.Lock()
-	defer c.asking.Unlock()
-	if last, ok := c.lastly[w.name]; ok && time.Since(last.at) < receivedEvery {
+// recent is read, but asks the store no more than once a second however many look on.
+func (c *receivedCounts) recent(ctx context.Context, w receivedWindow) ([]receivedTotals, error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if last, ok := c.kept[w.name]; ok && time.Since(last.at) < receivedEvery {
 		return last.all, nil
 	}
 	all, err := c.read(ctx, w, time.Now())
 	if err == nil {
-		c.lastly[w.name] = receivedAnswer{time.Now(), all}
+		c.kept[w.name] = receivedAnswer{time.Now(), all}
 	}
 	return all, err
 }
@@ -286,15 +281,9 @@ func (c *receivedCounts) read(ctx context.Context, w receivedWindow, now time.Ti
 // integers is a hash of Redis as it comes out of a script.
 func integers(hash any) map[string]int64 {
 	pairs, _ := hash.([]any)
-	return maps.Collect(func(yield func(string, int64) bool) {
-		for pair := range slices.Chunk(pairs, 2) {
-			if len(pair) < 2 {
-				return
-			}
-			n, _ := strconv.ParseInt(fmt.Sprint(pair[1]), 10, 64)
-			if !yield(fmt.Sprint(pair[0]), n) {
-				return
-			}
-		}
-	})
+	counts := map[string]int64{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		counts[fmt.Sprint(pairs[i])], _ = strconv.ParseInt(fmt.Sprint(pairs[i+1]), 10, 64)
+	}
+	return counts
 }

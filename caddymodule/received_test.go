@@ -106,17 +106,19 @@ func TestConsoleShowsWhatReceiversCounted(t *testing.T) {
 	stores(t, func(t *testing.T, redis string) {
 		s, app := newServer(t), newBackend(t)
 		s.load(strings.TrimSuffix(redis, "}")+"sender\n}", consoleSite+"\n"+queueSite(app, "0s 100ms"))
+		answered := map[bool]int64{} // by whether it was for a repeated event, as may be the first that a slow store takes
 		for _, id := range []string{"evt_1", "evt_2", "evt_2"} {
-			resp, _ := do(t, signed(t, s.url("/webhooks"), id, testEvent))
-			require.Equal(t, http.StatusOK, resp.StatusCode)
+			resp := doTaken(t, func() *http.Request { return signed(t, s.url("/webhooks"), id, testEvent) })
+			answered[resp.Header.Get(config.HeaderDuplicate) != ""]++
 		}
 		var told struct{ Data gatewaysAnswer }
 		require.Eventually(t, func() bool {
 			status, body := s.inside("GET", "gateways?window=1h", "operator", "")
 			return status == http.StatusOK && json.Unmarshal([]byte(body), &told) == nil && len(told.Data.Counted) == 1 && told.Data.Counted[0].Counts["delivered"] == 2 &&
-				told.Data.Counted[0].Counts["duplicate"] == 1
+				told.Data.Counted[0].Counts["duplicate"] == answered[true]
 		}, 2*time.Minute, 10*time.Millisecond)
-		require.EqualValues(t, 2, told.Data.Counted[0].Counts["queued"])
+		require.Equal(t, answered[false], told.Data.Counted[0].Counts["queued"])
+		require.Positive(t, answered[true])
 		require.EqualValues(t, 60, told.Data.BucketSeconds)
 		status, _ := s.inside("GET", "gateways?window=2h", "operator", "")
 		require.Equal(t, http.StatusBadRequest, status)

@@ -97,10 +97,14 @@ func (*Receiver) CaddyModule() caddy.ModuleInfo {
 // Provision sets the receiver up. It connects to nothing.
 func (r *Receiver) Provision(ctx caddy.Context) error {
 	r.logger = ctx.Logger()
-	if err := noEmptyLists(r); err != nil {
+	if r.SchemeRaw == nil {
+		r.SchemeRaw = json.RawMessage(`{"name":"` + defaultScheme + `"}`)
+	}
+	app, err := appOf(ctx, r)
+	if err != nil {
 		return err
 	}
-	knowPlaceholders(ctx)
+	addToErrorRoutes(ctx)
 	identity, err := json.Marshal(r) // before loading modules empties the raw fields
 	if err != nil {
 		return err
@@ -114,10 +118,6 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := r.loadSources(ctx); err != nil {
-		return err
-	}
-	app, err := appOf(ctx)
-	if err != nil {
 		return err
 	}
 	values := &resolver{repl: caddy.NewReplacer()}
@@ -163,13 +163,7 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 }
 
 func (r *Receiver) loadScheme(ctx caddy.Context) (Scheme, error) {
-	var module any
-	var err error
-	if r.SchemeRaw == nil {
-		module, err = ctx.LoadModuleByID(schemeNamespace+"."+defaultScheme, nil)
-	} else {
-		module, err = ctx.LoadModule(r, "SchemeRaw")
-	}
+	module, err := ctx.LoadModule(r, "SchemeRaw")
 	if err != nil {
 		return nil, fmt.Errorf("scheme: %w", err)
 	}
@@ -221,7 +215,7 @@ func (r *Receiver) Cleanup() error {
 
 // ServeHTTP implements caddyhttp.MiddlewareHandler.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler) error {
-	shown := showOutcome(req)
+	shown := outcomeOf(req)
 	var failed error
 	outcome, err := r.receiver.Serve(w, req, func(w http.ResponseWriter, req *http.Request) error {
 		shown.set(receiver.FromContext(req.Context()))
@@ -261,10 +255,8 @@ func failure(err error) error {
 // allowed asks the modules that know addresses.
 func (r *Receiver) allowed(req *http.Request, client netip.Addr) bool {
 	for _, source := range r.sources {
-		for _, network := range source.GetIPRanges(req) {
-			if network.Contains(client) {
-				return true
-			}
+		if slices.ContainsFunc(source.GetIPRanges(req), func(network netip.Prefix) bool { return network.Contains(client) }) {
+			return true
 		}
 	}
 	return false

@@ -132,12 +132,14 @@ func (p *receiverParser) readName(o option) error {
 	if hasPlaceholder(p.receiver.Name) {
 		return nil
 	}
-	c := config.Receiver{Name: p.receiver.Name, Secrets: []string{"-"}}
+	return o.wrap(checkAlone(config.Receiver{Name: p.receiver.Name}))
+}
+
+// checkAlone checks settings that are all that is known of a receiver so far.
+func checkAlone(c config.Receiver) error {
+	c.Secrets = []string{"-"}
 	c.SetDefaults()
-	if err := c.Validate(); err != nil {
-		return o.wrap(err)
-	}
-	return nil
+	return c.Validate()
 }
 
 func (p *receiverParser) readScheme(o option) error {
@@ -167,11 +169,9 @@ func (p *receiverParser) readAllow(o option) error {
 	}
 	if _, err := parseNetworks("allow", []string{first}); err == nil || hasPlaceholder(first) || strings.ContainsAny(first, ":/") {
 		addresses := append([]string{first}, o.RemainingArgs()...)
-		if _, err := parseNetworks("allow", new(resolver).all("allow", addresses)); err != nil {
-			return o.wrap(err)
-		}
 		p.receiver.Allow = append(p.receiver.Allow, addresses...)
-		return nil
+		_, err = parseNetworks("allow", new(resolver).all("allow", addresses))
+		return o.wrap(err)
 	}
 	id := "http.ip_sources." + first
 	if _, err := caddy.GetModule(id); err != nil {
@@ -193,10 +193,7 @@ func (p *receiverParser) readMethods(o option) error {
 	if err := o.words(&p.receiver.Methods); err != nil {
 		return err
 	}
-	if err := config.CheckMethods(p.receiver.Methods); err != nil {
-		return o.wrap(err)
-	}
-	return nil
+	return o.wrap(config.CheckMethods(p.receiver.Methods))
 }
 
 func (p *receiverParser) readDedup(o option) error {
@@ -206,34 +203,16 @@ func (p *receiverParser) readDedup(o option) error {
 		return o.switchedBy(&d.Off, "off")
 	}
 	given := written{}
-	err := parseBlock(o.Dispenser, given.note(d.readLine))
+	err := parseBlock(o.Dispenser, given.note(func(o option) error {
+		return readAlone(o, d, (*Dedup).options, func(alone *Dedup) error { return checkAlone(config.Receiver{Dedup: alone.convert()}) })
+	}))
 	if err != nil {
 		return err
 	}
 	if at, ok := given["on_store_error"]; ok {
 		p.given[at.name] = at
 	}
-	if err := d.check(); err != nil {
-		return given.wrap(o, err)
-	}
-	return nil
-}
-
-// readLine reads an option and what is wrong with it alone: that is this line's fault.
-func (d *Dedup) readLine(o option) error {
-	if err := d.options().read(o); err != nil {
-		return err
-	}
-	alone := new(Dedup)
-	if err := alone.options().read(o.again()); err != nil {
-		return err
-	}
-	c := config.Receiver{Secrets: []string{"-"}, Dedup: alone.convert()}
-	c.SetDefaults()
-	if err := c.Validate(); err != nil {
-		return o.wrap(err)
-	}
-	return nil
+	return given.wrap(o, d.check())
 }
 
 func (d *Dedup) options() block {
@@ -277,15 +256,10 @@ func (p *receiverParser) readQueue(o option) error {
 	if err != nil {
 		return err
 	}
-	c := config.Receiver{Name: "-", Secrets: []string{"-"}, Queue: q.convert()}
-	c.SetDefaults()
-	if err := c.Validate(); err != nil {
+	if err := checkAlone(config.Receiver{Name: "-", Queue: q.convert()}); err != nil {
 		return given.wrap(o, err)
 	}
-	if err := q.checkDeliveries(); err != nil {
-		return o.wrap(err)
-	}
-	return nil
+	return o.wrap(q.checkDeliveries())
 }
 
 // modulesBelow lists the modules of a namespace by their own names.

@@ -158,9 +158,7 @@ func (r *Redis) unmarshalCaddyfile(o option) error {
 	}
 	values := new(resolver)
 	if s := r.convert(values); !values.deferred && !slices.ContainsFunc(r.Addresses, hasPlaceholder) {
-		if err := s.Validate(); err != nil {
-			return given.wrap(o, err)
-		}
+		return given.wrap(o, s.Validate())
 	}
 	return nil
 }

@@ -26,8 +26,8 @@ const (
 type relay struct {
 	store *redisstore.Store
 	feed  *broadcast
-	name  string // of this process
-	told  chan struct{}
+	name  string        // of this process
+	asked chan struct{} // another process said that somebody watches there
 
 	mu      sync.Mutex
 	until   time.Time // somebody elsewhere watches, as far as is known
@@ -46,7 +46,7 @@ type relayMessage struct {
 }
 
 func newRelay(store *redisstore.Store, feed *broadcast, name string) *relay {
-	return &relay{store: store, feed: feed, name: name, told: make(chan struct{}, 1)}
+	return &relay{store: store, feed: feed, name: name, asked: make(chan struct{}, 1)}
 }
 
 // Destruct implements caddy.Destructor. Whoever started it has stopped it.
@@ -62,10 +62,10 @@ func (r *relay) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
 	r.stopped.Go(func() {
-		r.store.Hear(ctx, relayTopic, func() { r.say(ctx, relayMessage{Joined: true}) }, func(m []byte) { r.heard(ctx, m) })
+		r.store.Hear(ctx, relayTopic, func() { r.publish(ctx, relayMessage{Joined: true}) }, func(m []byte) { r.receive(ctx, m) })
 	})
-	r.stopped.Go(func() { r.ask(ctx) })
-	r.stopped.Go(func() { r.tell(ctx) })
+	r.stopped.Go(func() { r.announce(ctx) })
+	r.stopped.Go(func() { r.forward(ctx) })
 }
 
 // end counts a configuration out; with the last one the work is over when it returns.
@@ -82,21 +82,21 @@ func (r *relay) end() {
 	}
 }
 
-// heard takes a message of another process.
-func (r *relay) heard(ctx context.Context, text []byte) {
+// receive takes a message of another process.
+func (r *relay) receive(ctx context.Context, text []byte) {
 	var m relayMessage
 	if err := json.Unmarshal(text, &m); err != nil || m.From == r.name {
 		return // of a version that says it otherwise, or our own
 	}
 	if m.Joined && r.feed.isViewed() {
-		r.say(ctx, relayMessage{Watching: true})
+		r.publish(ctx, relayMessage{Watching: true})
 	}
 	if m.Watching {
 		r.mu.Lock()
 		r.until = time.Now().Add(relayListen)
 		r.mu.Unlock()
 		select {
-		case r.told <- struct{}{}:
+		case r.asked <- struct{}{}:
 		default:
 		}
 	}
@@ -106,28 +106,28 @@ func (r *relay) heard(ctx context.Context, text []byte) {
 	}
 }
 
-// ask says while somebody watches here that somebody does.
-func (r *relay) ask(ctx context.Context) {
+// announce says while somebody watches here that somebody does.
+func (r *relay) announce(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-r.feed.viewed():
 		}
-		r.say(ctx, relayMessage{Watching: true})
+		r.publish(ctx, relayMessage{Watching: true})
 		if !redisstore.Pause(ctx, relayAsk) {
 			return
 		}
 	}
 }
 
-// tell sends what happens here while somebody watches elsewhere.
-func (r *relay) tell(ctx context.Context) {
+// forward sends what happens here while somebody watches elsewhere.
+func (r *relay) forward(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.told:
+		case <-r.asked:
 		}
 		if !r.wanted() {
 			continue
@@ -168,13 +168,13 @@ func (r *relay) send(ctx context.Context, from *feedWatcher) {
 	if len(m.Lines) == 0 {
 		return
 	}
-	if !r.say(ctx, m) {
+	if !r.publish(ctx, m) {
 		from.leftOut.Add(lines + over)
 	}
 }
 
-// say sends a message. One that is lost costs no more than a delay, or lines that are counted as left out.
-func (r *relay) say(ctx context.Context, m relayMessage) bool {
+// publish sends a message. One that is lost costs no more than a delay, or lines that are counted as left out.
+func (r *relay) publish(ctx context.Context, m relayMessage) bool {
 	m.From = r.name
 	text, err := json.Marshal(m)
 	return err == nil && r.store.Tell(ctx, relayTopic, text) == nil

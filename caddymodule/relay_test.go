@@ -47,7 +47,7 @@ func TestRelayTellsWhoWatchesElsewhere(t *testing.T) {
 	subscribed(t, server.Client(), 3)
 	require.False(t, there.watching())
 
-	viewer, other := here.add(), third.add()
+	viewer, other := here.view(), third.view()
 	require.Eventually(t, there.watching, time.Minute, time.Millisecond, "the others are told that somebody watches")
 	there.send(watched{attempt: &sender.AttemptInfo{EventID: "evt_1", WebhookID: "whk_1", Outcome: "success", StatusCode: 204}})
 	there.send(watched{received: &receivedInfo{Name: "github", Outcome: "accepted", ID: "1"}})
@@ -93,7 +93,7 @@ func TestRelayOutlivesReloads(t *testing.T) {
 	r.start()
 	r.end()
 	subscribed(t, server.Client(), 2)
-	viewer := here.add()
+	viewer := here.view()
 	defer here.remove(viewer)
 	require.Eventually(t, there.watching, time.Minute, time.Millisecond)
 	there.send(watched{attempt: &sender.AttemptInfo{EventID: "evt_1"}})

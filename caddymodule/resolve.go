@@ -21,18 +21,7 @@ type resolver struct {
 
 // value resolves a single value of the named option.
 func (r *resolver) value(option, value string) string {
-	if !hasPlaceholder(value) || r.err != nil {
-		return value
-	}
-	if r.repl == nil {
-		r.deferred = true
-		return ""
-	}
-	resolved, err := r.repl.ReplaceOrErr(value, true, true)
-	if err != nil {
-		r.err = fmt.Errorf("%s: %w", option, unresolved(value, err))
-	}
-	return resolved
+	return r.replace(option, value, hasPlaceholder(value), true)
 }
 
 // secret is one for a value that must not be shown.
@@ -45,14 +34,19 @@ func (r *resolver) secret(option, value string) string {
 
 // template is one for a value in which braces also have a meaning of their own: what Caddy doesn't know stays.
 func (r *resolver) template(option, value string) string {
-	if !strings.Contains(value, "{env.") && !strings.Contains(value, "{file.") || r.err != nil {
+	return r.replace(option, value, strings.Contains(value, "{env.") || strings.Contains(value, "{file."), false)
+}
+
+// replace puts in what the placeholders of a value stand for, if it has any. strict refuses those that Caddy doesn't know.
+func (r *resolver) replace(option, value string, placeholders, strict bool) string {
+	if !placeholders || r.err != nil {
 		return value
 	}
 	if r.repl == nil {
 		r.deferred = true
 		return ""
 	}
-	resolved, err := r.repl.ReplaceOrErr(value, true, false)
+	resolved, err := r.repl.ReplaceOrErr(value, true, strict)
 	if err != nil {
 		r.err = fmt.Errorf("%s: %w", option, unresolved(value, err))
 	}

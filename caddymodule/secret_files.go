@@ -26,22 +26,20 @@ const (
 
 // fileSecrets are the secrets of a receiver some of which come from files.
 type fileSecrets struct {
-	receiver  *receiver.Receiver
-	logger    *zap.Logger
-	secrets   []string // as written, with placeholders
-	challenge string
-	current   []string // the challenge last
-	failures  int
+	receiver *receiver.Receiver
+	logger   *zap.Logger
+	written  []string // with placeholders, the challenge last
+	current  []string // the same, resolved
+	failures int
 }
 
 // watchSecrets remembers r's secrets where they come from files, and warns of files whose text is hardly what is meant.
 func (a *App) watchSecrets(r *Receiver, c []string) {
-	if !slices.ContainsFunc(append(slices.Clone(r.Secrets), r.Challenge), fromFile) {
-		return
+	w := &fileSecrets{receiver: r.receiver, logger: r.logger, written: append(slices.Clone(r.Secrets), r.Challenge), current: c}
+	if slices.ContainsFunc(w.written, fromFile) {
+		w.warn()
+		a.fileSecrets = append(a.fileSecrets, w)
 	}
-	w := &fileSecrets{receiver: r.receiver, logger: r.logger, secrets: r.Secrets, challenge: r.Challenge, current: c}
-	w.warn()
-	a.fileSecrets = append(a.fileSecrets, w)
 }
 
 func fromFile(value string) bool { return strings.Contains(value, "{file.") }
@@ -69,15 +67,15 @@ func (a *App) reloadSecrets() {
 // reload takes over what has changed. What can't be read or used leaves the secrets as they were.
 func (w *fileSecrets) reload() {
 	values := &resolver{repl: caddy.NewReplacer()}
-	secrets, challenge := values.secrets("secret", w.secrets), values.secret("challenge", w.challenge)
+	last := len(w.written) - 1
+	now := append(values.all("secret", w.written[:last]), values.value("challenge", w.written[last]))
 	err := values.err
-	now := append(slices.Clone(secrets), challenge)
 	if err == nil && slices.Equal(now, w.current) {
 		w.failures = 0
 		return
 	}
 	if err == nil {
-		err = w.receiver.SetSecrets(secrets, challenge)
+		err = w.receiver.SetSecrets(now[:last:last], now[last])
 	}
 	if err != nil {
 		if w.failures%secretsReminder == 0 {
@@ -93,7 +91,7 @@ func (w *fileSecrets) reload() {
 }
 
 func (w *fileSecrets) warn() {
-	for _, value := range append(slices.Clone(w.secrets), w.challenge) {
+	for _, value := range w.written {
 		for _, found := range outside.FindAllStringSubmatch(value, -1) {
 			if found[1] != "file" {
 				continue

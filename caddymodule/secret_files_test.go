@@ -23,7 +23,7 @@ func TestLesson74_AChangedFileTakesEffectByItself(t *testing.T) {
 		resp, _ := do(t, signed(t, s.url("/webhooks"), strings.Repeat("e", n), strings.Repeat(" ", n)+testEvent))
 		return resp.StatusCode
 	}
-	look := func() { must(running.newest()).reloadSecrets() }
+	look := func() { must(started.newest()).reloadSecrets() }
 	require.Equal(t, http.StatusOK, answer())
 
 	write("another secret of the tests\n")

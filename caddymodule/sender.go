@@ -6,7 +6,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/videocloud/webhooks/internal/version"
@@ -21,16 +20,17 @@ func (a *App) service() (*sender.Sender, error) {
 	if a.running != nil {
 		return a.running, nil
 	}
-	events, err := eventsOf(a.ctx)
+	app, err := a.ctx.App("events")
 	if err != nil {
 		return nil, err
 	}
+	events := app.(*caddyevents.App)
 	s, err := sender.New(sender.Options{
 		Config:         a.sender,
 		Store:          a.store,
 		Logger:         slogger(a.ctx),
 		Version:        version.Number,
-		OnEvent:        events.emit,
+		OnEvent:        func(_ context.Context, name string, data map[string]any) { events.Emit(a.ctx, name, data) },
 		Forbidden:      adminPorts(a.ctx),
 		TracerProvider: a.tracer.provider(),
 		Observer:       senderMetrics{},
@@ -63,24 +63,6 @@ func (a *App) stopSender() {
 	if err := a.running.Stop(ctx); err != nil {
 		a.logger.Warn("the sender was cut off; what it was delivering will be delivered again", zap.Error(err))
 	}
-}
-
-// caddyEvents emits events of Caddy's events app.
-type caddyEvents struct {
-	app *caddyevents.App
-	ctx caddy.Context
-}
-
-func eventsOf(ctx caddy.Context) (*caddyEvents, error) {
-	app, err := ctx.App("events")
-	if err != nil {
-		return nil, err
-	}
-	return &caddyEvents{app: app.(*caddyevents.App), ctx: ctx}, nil
-}
-
-func (e *caddyEvents) emit(_ context.Context, name string, data map[string]any) {
-	e.app.Emit(e.ctx, name, data)
 }
 
 // senderMetrics counts what a sender does.

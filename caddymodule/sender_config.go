@@ -154,27 +154,19 @@ func (s *Sender) unmarshalCaddyfile(o option) error {
 	}
 	given := written{}
 	err := parseBlock(o.Dispenser, given.note(func(o option) error {
-		if err := s.options().read(o); err != nil {
-			return err
-		}
-		// Alone on fresh settings, whatever can't work is the fault of this option and this line.
-		alone := new(Sender)
-		if err := alone.options().read(o.again()); err != nil {
-			return err
-		}
-		var both *config.Conflict
-		if _, err := alone.settings(new(resolver)); err != nil && !errors.As(err, &both) {
-			return o.wrap(err)
-		}
-		return nil
+		return readAlone(o, s, (*Sender).options, func(alone *Sender) error {
+			var both *config.Conflict
+			if _, err := alone.settings(new(resolver)); !errors.As(err, &both) {
+				return err
+			}
+			return nil
+		})
 	}))
 	if err != nil {
 		return err
 	}
-	if _, err := s.settings(new(resolver)); err != nil {
-		return given.wrap(o, err)
-	}
-	return nil
+	_, err = s.settings(new(resolver))
+	return given.wrap(o, err)
 }
 
 // options are what the block may hold.

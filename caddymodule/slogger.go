@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"math"
 
+	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
 
 	"github.com/caddyserver/caddy/v2"
@@ -13,14 +14,18 @@ import (
 // error that is logged for a request: 5 KiB a line, for each request that a store which is down refuses.
 func slogger(ctx caddy.Context) *slog.Logger {
 	logger := ctx.Logger()
-	return slog.New(zapslog.NewHandler(logger.Core(), zapslog.WithName(logger.Name()), zapslog.AddStacktraceAt(noStack)))
+	return slog.New(logHandler(logger, logger.Name()))
+}
+
+func logHandler(logger *zap.Logger, name string) slog.Handler {
+	return zapslog.NewHandler(logger.Core(), zapslog.WithName(name), zapslog.AddStacktraceAt(noStack))
 }
 
 // audit is the log of what was changed by the API, and by which key. It has a name of its own, so that it can be kept
 // apart.
 func audit(ctx caddy.Context) *slog.Logger {
 	logger := ctx.Logger(auditLog{})
-	return slog.New(zapslog.NewHandler(logger.Core(), zapslog.WithName(logger.Name()), zapslog.AddStacktraceAt(noStack)))
+	return slog.New(logHandler(logger, logger.Name()))
 }
 
 // auditLog is no module; it has a module's name for Caddy's logging.

@@ -12,6 +12,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -150,13 +151,21 @@ func (h *handler) inside(w http.ResponseWriter, r *http.Request, below string) {
 	h.Inside.ServeHTTP(w, inner)
 }
 
-// themed are the files that a theme may have. Nothing else in its folder is ever read.
-var themed = map[string]string{"portal.css": "text/css; charset=utf-8", "logo.svg": "image/svg+xml"}
+// kinds are the Content-Types of the files by their endings. The machine's own table may say otherwise.
+var kinds = map[string]string{
+	".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".html": "text/html; charset=utf-8",
+	".svg": "image/svg+xml", ".json": "application/json",
+}
 
-// theme serves a file of the theme. A portal.css that is not there is empty: the portal always asks for it.
+const (
+	themeStyles = "portal.css"
+	themeLogo   = "logo.svg"
+)
+
+// theme serves a file of the theme; nothing else in its folder is ever read. A portal.css that is not there is empty: the portal
+// always asks for it.
 func (h *handler) theme(w http.ResponseWriter, r *http.Request, name string) {
-	kind, ok := themed[name]
-	if !ok {
+	if name != themeStyles && name != themeLogo {
 		http.NotFound(w, r)
 		return
 	}
@@ -165,11 +174,11 @@ func (h *handler) theme(w http.ResponseWriter, r *http.Request, name string) {
 	if h.Theme != "" {
 		content, err = os.ReadFile(filepath.Join(h.Theme, name))
 	}
-	if err != nil && (name != "portal.css" || !errors.Is(err, fs.ErrNotExist)) {
+	if err != nil && (name != themeStyles || !errors.Is(err, fs.ErrNotExist)) {
 		http.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Type", kinds[path.Ext(name)])
 	w.Header().Set("Cache-Control", "no-cache")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
@@ -203,27 +212,12 @@ var pages = sync.OnceValue(func() map[string]*page {
 
 func newPage(name string, content []byte) *page {
 	sum := sha256.Sum256(content)
-	p := &page{tag: hex.EncodeToString(sum[:12]), plain: content}
-	switch path.Ext(name) { // the machine's own table may say otherwise
-	case ".js":
-		p.kind = "text/javascript; charset=utf-8"
-	case ".css":
-		p.kind = "text/css; charset=utf-8"
-	case ".html":
-		p.kind = "text/html; charset=utf-8"
-	case ".svg":
-		p.kind = "image/svg+xml"
-	case ".json":
-		p.kind = "application/json"
-	default:
-		p.kind = "text/plain; charset=utf-8"
-	}
+	kind := cmp.Or(kinds[path.Ext(name)], "text/plain; charset=utf-8")
 	var zipped bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
 	_, _ = z.Write(content) // a buffer takes everything
 	_ = z.Close()
-	p.zipped = zipped.Bytes()
-	return p
+	return &page{kind: kind, tag: hex.EncodeToString(sum[:12]), plain: content, zipped: zipped.Bytes()}
 }
 
 func servePage(w http.ResponseWriter, r *http.Request, below string) {

@@ -28,19 +28,19 @@ Caddyfile and certificates.
 The file is whole or not there: it takes its name once its end was read back.
 It can be read by its owner only, as it holds payloads.`,
 		Example: `  $ caddy webhook backup webhooks-$(date +%F).backup`,
-		RunE:    about("a file", func(cmd *cobra.Command, path string) error { return save(cmd, &f, path) }),
+		RunE:    oneArgument("a file", func(cmd *cobra.Command, path string) error { return saveBackup(cmd, &f, path) }),
 	}
 	f.add(cmd)
 	return cmd
 }
 
-// saved is what a backup did, as programs read it.
-type saved struct {
+// backupResult is what a backup did, as programs read it.
+type backupResult struct {
 	Keys  int   `json:"keys"`
 	Bytes int64 `json:"bytes"`
 }
 
-func save(cmd *cobra.Command, f *adminFlags, path string) error {
+func saveBackup(cmd *cobra.Command, f *adminFlags, path string) error {
 	a, err := f.connect()
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func save(cmd *cobra.Command, f *adminFlags, path string) error {
 		return err
 	}
 	defer resp.Body.Close()
-	done, err := keep(resp.Body, path)
+	done, err := writeWhole(resp.Body, path)
 	if err != nil {
 		return err
 	}
@@ -61,15 +61,15 @@ func save(cmd *cobra.Command, f *adminFlags, path string) error {
 	return nil
 }
 
-// keep writes a backup into a file of another name, makes sure that it is whole and on the disk, and gives it its name.
-func keep(from io.Reader, path string) (*saved, error) {
+// writeWhole writes a backup into a file of another name, makes sure that it is whole and on the disk, and gives it its name.
+func writeWhole(from io.Reader, path string) (*backupResult, error) {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // of mode 0600
 	if err != nil {
 		return nil, usage(err)
 	}
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
-	var done saved
+	var done backupResult
 	if done.Bytes, err = io.Copy(tmp, from); err != nil {
 		return nil, &unreachable{fmt.Errorf("reading Caddy's answer: %w", err)}
 	}

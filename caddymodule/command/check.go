@@ -15,22 +15,23 @@ import (
 // schemeAuto stands for whatever the request looks like.
 const schemeAuto = "auto"
 
-// check judges a request and says by which scheme. Its Secret is below zero where the scheme needed none.
-type check = func(r *signature.Request, now time.Time) (scheme string, result signature.Result, err error)
+// verifyFunc verifies a request and says by which scheme. The Secret of its result is below zero where the scheme needed none.
+type verifyFunc = func(r *signature.Request, now time.Time) (scheme string, result signature.Result, err error)
 
-// check is what the flags ask for. What the headers alone show to be impossible is an error before a body is there.
-func (f *schemeFlags) check(c signature.Config, headers http.Header) (check, error) {
+// verifyFunc is what the flags ask for. What the headers alone show to be impossible is an error before a body is there.
+func (f *schemeFlags) verifyFunc(c signature.Config, headers http.Header) (verifyFunc, error) {
 	if f.scheme != schemeAuto {
 		return verifyAs(c)
 	}
 	d := detector{config: c}
-	if err := d.possible(headers); err != nil {
+	if err := d.checkHeaders(headers); err != nil {
 		return nil, err
 	}
-	return d.check, nil
+	return d.verify, nil
 }
 
-func verifyAs(c signature.Config) (check, error) {
+// verifyAs verifies by the one scheme of the settings.
+func verifyAs(c signature.Config) (verifyFunc, error) {
 	v, err := newVerifierOf(c)
 	if err != nil {
 		return nil, err
@@ -48,39 +49,39 @@ func verifyAs(c signature.Config) (check, error) {
 type detector struct {
 	config signature.Config
 
-	mu     sync.Mutex
-	checks map[string]usable
+	mu   sync.Mutex
+	made map[string]verifier
 }
 
-// usable is a scheme's check, or why there is none with these settings.
-type usable struct {
-	check check
-	err   error
+// verifier verifies by a scheme, or says why that can't be with these settings.
+type verifier struct {
+	verify verifyFunc
+	err    error
 }
 
-// of returns the check of a scheme.
-func (d *detector) of(scheme string) (check, error) {
+// verifierOf returns what verifies by a scheme.
+func (d *detector) verifierOf(scheme string) (verifyFunc, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	u, ok := d.checks[scheme]
+	v, ok := d.made[scheme]
 	if !ok {
 		c := d.config
 		c.Scheme = scheme
-		u.check, u.err = verifyUsable(c)
-		if d.checks == nil {
-			d.checks = map[string]usable{}
+		v.verify, v.err = verifyUsable(c)
+		if d.made == nil {
+			d.made = map[string]verifier{}
 		}
-		d.checks[scheme] = u
+		d.made[scheme] = v
 	}
-	return u.check, u.err
+	return v.verify, v.err
 }
 
-// possible is an error where the headers look like schemes of which none can do with these settings.
-func (d *detector) possible(headers http.Header) error {
+// checkHeaders is an error where the headers look like schemes of which none can do with these settings.
+func (d *detector) checkHeaders(headers http.Header) error {
 	names := d.names(headers, nil)
 	var unusable error
 	for _, name := range names {
-		_, err := d.of(name)
+		_, err := d.verifierOf(name)
 		if err == nil {
 			return nil
 		}
@@ -98,8 +99,8 @@ func (d *detector) names(headers http.Header, body []byte) []string {
 	return names
 }
 
-// check tries the schemes that headers and body look like, the likeliest first. If none says yes, that one's no counts.
-func (d *detector) check(r *signature.Request, now time.Time) (string, signature.Result, error) {
+// verify tries the schemes that headers and body look like, the likeliest first. If none says yes, that one's no counts.
+func (d *detector) verify(r *signature.Request, now time.Time) (string, signature.Result, error) {
 	var refused, unusable error
 	var names []string
 	var result signature.Result
@@ -109,12 +110,12 @@ func (d *detector) check(r *signature.Request, now time.Time) (string, signature
 			(len(names) > 0 && !signature.Alike(r.Header, r.Body, names[0], name)) {
 			continue
 		}
-		one, err := d.of(name)
+		verify, err := d.verifierOf(name)
 		if err != nil {
 			unusable = cmp.Or(unusable, err)
 			continue
 		}
-		scheme, own, err := one(r, now)
+		scheme, own, err := verify(r, now)
 		if err != nil {
 			refused = cmp.Or(refused, err)
 			continue
@@ -140,7 +141,7 @@ func likely(scheme string, secrets []string) bool {
 
 // verifyUsable is verifyAs with those of the secrets that the scheme can use: of several, some may be other schemes'. None at all is for
 // the scheme to judge.
-func verifyUsable(c signature.Config) (check, error) {
+func verifyUsable(c signature.Config) (verifyFunc, error) {
 	given := c.Secrets
 	var numbers []int
 	c.Secrets = nil
@@ -157,12 +158,12 @@ func verifyUsable(c signature.Config) (check, error) {
 	if len(c.Secrets) == 0 && unusable != nil && !signature.Keyless(c.Scheme) {
 		return nil, unusable
 	}
-	check, err := verifyAs(c)
+	verify, err := verifyAs(c)
 	if err != nil {
 		return nil, err
 	}
 	return func(r *signature.Request, now time.Time) (string, signature.Result, error) {
-		scheme, result, err := check(r, now)
+		scheme, result, err := verify(r, now)
 		if err == nil && result.Secret >= 0 {
 			result.Secret = numbers[result.Secret]
 		}

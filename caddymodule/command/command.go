@@ -28,9 +28,13 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -110,14 +114,23 @@ func withDashes(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%w; write it with two dashes: --%s", err, name)
 }
 
-// runner makes a function that takes no arguments but flags into what cobra runs.
-func runner(run func(cmd *cobra.Command) error) func(*cobra.Command, []string) error {
+// noArguments makes a function that takes no arguments but flags into what cobra runs.
+func noArguments(run func(cmd *cobra.Command) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			return finish(cmd, usagef("unexpected argument %q; see --help", args[0]))
 		}
 		return finish(cmd, run(cmd))
 	}
+}
+
+// untilInterrupt is noArguments for what goes on until somebody interrupts it.
+func untilInterrupt(run func(ctx context.Context, cmd *cobra.Command) error) func(*cobra.Command, []string) error {
+	return noArguments(func(cmd *cobra.Command) error {
+		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		return run(ctx, cmd)
+	})
 }
 
 // errNo is the answer no: exit status 1. It was printed already.

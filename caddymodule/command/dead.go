@@ -54,8 +54,8 @@ func (c *chosenEvents) add(cmd *cobra.Command, states string) {
 	c.times.add(cmd, "only those received from this time on", "only those received until this time")
 }
 
-// of reads where they are, behind the receiver's name, and between which times.
-func (c *chosenEvents) of(receiver string) (queue string, since, until time.Time, err error) {
+// resolve returns the queue that they are in, that of the receiver or of one of its delivers, and the times between which they came.
+func (c *chosenEvents) resolve(receiver string) (queue string, since, until time.Time, err error) {
 	if queue, err = c.queueOf(receiver); err == nil {
 		since, until, err = c.read()
 	}
@@ -108,7 +108,7 @@ func (f *deadListFlags) run(cmd *cobra.Command, args []string) error {
 	if len(jobs) > 0 {
 		return usagef("%q is a job: caddy webhook show <name> <job> shows one", jobs[0])
 	}
-	name, since, until, err := f.of(name)
+	name, since, until, err := f.resolve(name)
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func newDeadChange(action, short, done string) *cobra.Command {
 
 func (f *deadChange) run(cmd *cobra.Command, args []string) error {
 	name, jobs := nameAndJobs(args)
-	queue, since, until, err := f.of(name)
+	queue, since, until, err := f.resolve(name)
 	if err != nil {
 		return err
 	}

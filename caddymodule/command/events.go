@@ -23,7 +23,7 @@ in which state. They are listed for as long as their IDs are known, which is
 72 hours at least. The last line says how to go on where there are more.`,
 		Example: `  $ caddy webhook events
   $ caddy webhook events --account shop --event video.uploaded --since 2h`,
-		RunE: runner(func(cmd *cobra.Command) error {
+		RunE: noArguments(func(cmd *cobra.Command) error {
 			since, until, err := between.read()
 			if err != nil {
 				return err

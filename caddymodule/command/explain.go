@@ -25,7 +25,7 @@ found by its ID, its key or its job: what its claims know, and how it stands in
 the queue of each app.`,
 		Example: `  $ caddy webhook explain evt_0190...
   $ caddy webhook explain dlv_... --json`,
-		RunE: about("an event or a delivery", func(cmd *cobra.Command, id string) error {
+		RunE: oneArgument("an event or a delivery", func(cmd *cobra.Command, id string) error {
 			_, err := view(cmd, &f, pathOf("/webhooks/explain", map[string]string{"id": id, "account": account}), printExplanation)
 			return err
 		}),
@@ -39,8 +39,8 @@ func addAccount(cmd *cobra.Command, account *string) {
 	cmd.Flags().StringVar(account, "account", "", "account that it belongs to (default: it is found)")
 }
 
-// about makes a function that takes one argument into what cobra runs.
-func about(what string, run func(cmd *cobra.Command, argument string) error) func(*cobra.Command, []string) error {
+// oneArgument makes a function that takes one argument into what cobra runs.
+func oneArgument(what string, run func(cmd *cobra.Command, argument string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 || args[0] == "" {
 			return finish(cmd, usagef("name %s; see --help", what))

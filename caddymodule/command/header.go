@@ -42,22 +42,22 @@ var (
 	requestLine = regexp.MustCompile(`^[A-Z]+ \S+ HTTP/\d`) // as a recorded request begins
 )
 
-// form matches a body that can be nothing but an encoded form.
-var form = regexp.MustCompile(`^[0-9A-Za-z._*~%+&=-]*=[0-9A-Za-z._*~%+&=-]*$`)
+// encodedForm matches a body that can be nothing but an encoded form.
+var encodedForm = regexp.MustCompile(`^[0-9A-Za-z._*~%+&=-]*=[0-9A-Za-z._*~%+&=-]*$`)
 
 const formType = "application/x-www-form-urlencoded"
 
 // contentType guesses what a body is that nobody told of.
 func contentType(v *signature.Verifier, body []byte) string {
 	text := bytes.TrimSpace(body)
-	if !json.Valid(text) && (form.Match(text) || v.SignsForm() && len(text) == 0) {
+	if !json.Valid(text) && (encodedForm.Match(text) || v.SignsForm() && len(text) == 0) {
 		return formType
 	}
 	return "application/json"
 }
 
-// documented returns the headers under the names that the provider's documents write.
-func documented(v *signature.Verifier, headers http.Header) http.Header {
+// withDocumentedNames returns the headers under the names that the provider's documents write.
+func withDocumentedNames(v *signature.Verifier, headers http.Header) http.Header {
 	renamed := make(http.Header, len(headers))
 	for name, values := range headers {
 		renamed[v.HeaderName(name)] = values

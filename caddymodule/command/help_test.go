@@ -119,7 +119,7 @@ func TestSchemes(t *testing.T) {
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "1.0.0\n", call(t, "", "version").stdout)
-	var b built
+	var b buildInfo
 	require.NoError(t, json.Unmarshal([]byte(call(t, "", "version", "--json").stdout), &b))
 	require.Equal(t, "1.0.0", b.Version)
 }

@@ -23,7 +23,7 @@ Makes a secret and prints it. The kinds are:
   ed25519      a pair for the scheme standard: whsk_ signs, whpk_ verifies`,
 		Example: `  $ caddy webhook keygen
   $ caddy webhook keygen --type encryption`,
-		RunE: runner(func(cmd *cobra.Command) error {
+		RunE: noArguments(func(cmd *cobra.Command) error {
 			keys, err := keygen(kind)
 			if err != nil {
 				return err

@@ -40,7 +40,7 @@ func newKeysCreate() *cobra.Command {
 		Use:     "create --role <role>",
 		Short:   "Makes an API key, and prints it once",
 		Example: `  $ caddy webhook keys create --account shop --role publish --description "the shop's backend"`,
-		RunE: runner(func(cmd *cobra.Command) error {
+		RunE: noArguments(func(cmd *cobra.Command) error {
 			if q.Role == "" {
 				return usagef("role: say what the key may do: publish, read, manage or all")
 			}
@@ -72,7 +72,7 @@ func newKeysList() *cobra.Command {
 		Short: "Lists the API keys that were made, oldest first",
 		Example: `  $ caddy webhook keys list
   $ caddy webhook keys list --account shop --json`,
-		RunE: runner(func(cmd *cobra.Command) error {
+		RunE: noArguments(func(cmd *cobra.Command) error {
 			query := map[string]string{"account": account}
 			p.into(cmd, query)
 			_, err := view(cmd, &f, pathOf("/webhooks/keys", query), printKeys)
@@ -103,7 +103,7 @@ func newKeysDelete() *cobra.Command {
 		Use:     "delete <key>",
 		Short:   "Ends an API key, and all that it made",
 		Example: `  $ caddy webhook keys delete key_06h0hy8cdhr556vrb0pjm50w44`,
-		RunE: about("a key, by its ID: key_…", func(cmd *cobra.Command, id string) error {
+		RunE: oneArgument("a key, by its ID: key_…", func(cmd *cobra.Command, id string) error {
 			path := pathOf("/webhooks/keys", map[string]string{"id": id})
 			_, err := askAndShow(cmd, &f, http.MethodDelete, path, nil, func(w io.Writer, k *adminapi.Key) { fmt.Fprintln(w, k.ID, "is ended") })
 			return err

@@ -7,11 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,11 +32,7 @@ published keys need no secret, only their options. It stops at an interrupt. Wit
 		Example: `  $ caddy webhook listen --secret your_webhook_secret
   $ caddy webhook listen --scheme auto --secret @github.txt --secret @stripe.txt
   $ caddy webhook listen --status 500`,
-		RunE: runner(func(cmd *cobra.Command) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			return f.run(ctx, cmd)
-		}),
+		RunE: untilInterrupt(f.run),
 	}
 	f.add(cmd)
 	f.addTolerance(cmd)
@@ -68,7 +61,7 @@ func (f *listenFlags) run(ctx context.Context, cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		if l.check, err = f.check(c, nil); err != nil {
+		if l.verify, err = f.verifyFunc(c, nil); err != nil {
 			return err
 		}
 	}
@@ -94,8 +87,8 @@ func (f *listenFlags) run(ctx context.Context, cmd *cobra.Command) error {
 type listener struct {
 	mu     sync.Mutex
 	out    io.Writer
-	check  check // nil checks nothing
-	guess  bool  // says what an unchecked request looks like
+	verify verifyFunc // nil checks nothing
+	guess  bool       // says what an unchecked request looks like
 	status int
 	json   bool
 }
@@ -106,15 +99,15 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body can't be read", http.StatusBadRequest)
 		return
 	}
-	a := &arrived{At: time.Now(), Method: r.Method, URI: r.RequestURI, Status: l.status, Headers: headersJSON(shownHeaders(r.Header)), Body: string(body)}
-	if l.check == nil && l.guess {
+	a := &arrivedRequest{At: time.Now(), Method: r.Method, URI: r.RequestURI, Status: l.status, Headers: headersJSON(redactedHeaders(r.Header)), Body: string(body)}
+	if l.verify == nil && l.guess {
 		if names := signature.SchemeOf(r.Header, body); len(names) > 0 {
 			a.Guess = names[0]
 		}
 	}
-	if l.check != nil {
+	if l.verify != nil {
 		a.verdict = new(verdict)
-		scheme, result, err := l.check(&signature.Request{Method: r.Method, URL: r.RequestURI, Header: r.Header, Body: body}, a.At)
+		scheme, result, err := l.verify(&signature.Request{Method: r.Method, URL: r.RequestURI, Header: r.Header, Body: body}, a.At)
 		var refused *signature.Error
 		switch {
 		case err == nil:
@@ -135,8 +128,8 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(a.Status)
 }
 
-// arrived is a request that was listened for.
-type arrived struct {
+// arrivedRequest is a request that was listened for.
+type arrivedRequest struct {
 	At       time.Time         `json:"at"`
 	Method   string            `json:"method"`
 	URI      string            `json:"uri"`
@@ -147,7 +140,7 @@ type arrived struct {
 	Body     string            `json:"body"`
 }
 
-func (a *arrived) print(w io.Writer, r *http.Request) {
+func (a *arrivedRequest) print(w io.Writer, r *http.Request) {
 	words := "not checked"
 	switch v := a.verdict; {
 	case v == nil && a.Guess != "":
@@ -162,12 +155,12 @@ func (a *arrived) print(w io.Writer, r *http.Request) {
 		words = v.Error + ": " + v.Message
 	}
 	fmt.Fprintf(w, "\n%s %s %s, %d bytes: %s\n", a.At.Format(time.TimeOnly), a.Method, strings.Map(printable, a.URI), len(a.Body), words)
-	printHeaders(w, "  ", shownHeaders(r.Header))
+	printHeaders(w, "  ", redactedHeaders(r.Header))
 	fmt.Fprintf(w, "\n%s\n", strings.Map(printable, a.Body))
 }
 
-// shownHeaders are those of a request, but for what may open other doors.
-func shownHeaders(h http.Header) http.Header {
+// redactedHeaders are those of a request, without the values of those that let somebody in elsewhere.
+func redactedHeaders(h http.Header) http.Header {
 	shown := h.Clone()
 	for _, name := range []string{"Authorization", "Cookie"} {
 		if shown.Get(name) != "" {

@@ -22,7 +22,7 @@ Has the running Caddy send one message to each address of notify_email, to
 notify_slack and to notify_url, and says what their servers answered. The exit
 status is 1 where one did not take it, and where none of the three is set.`,
 		Example: `  $ caddy webhook notify-test`,
-		RunE:    runner(func(cmd *cobra.Command) error { return notifyTest(cmd, &f) }),
+		RunE:    noArguments(func(cmd *cobra.Command) error { return notifyTest(cmd, &f) }),
 	}
 	f.add(cmd)
 	return cmd

@@ -25,7 +25,7 @@ traffic, and to be interrupted and run again. The exit status is 1 where some
 secret could not be opened, as its key is not among those of encryption_key, and
 where encryption_key is not set.`,
 		Example: `  $ caddy webhook reencrypt`,
-		RunE: runner(func(cmd *cobra.Command) error {
+		RunE: noArguments(func(cmd *cobra.Command) error {
 			_, err := askAndShow(cmd, &f, http.MethodPost, "/webhooks/reencrypt", struct{}{}, func(w io.Writer, n *adminapi.Count) {
 				fmt.Fprintln(w, counted(n.Count, "webhook is", "webhooks are"), "encrypted anew")
 			})

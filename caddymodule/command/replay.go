@@ -111,7 +111,7 @@ func (f *replayFlags) follow(cmd *cobra.Command, a *admin, text []byte) error {
 			shown = r.Sent
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d of %d\n", r.ID, r.Sent, r.Matched-r.Unavailable)
 		}
-		if !again(cmd.Context()) {
+		if !pause(cmd.Context()) {
 			return nil
 		}
 		if text, err = a.ask(cmd.Context(), http.MethodGet, f.path(r.ID), nil); err != nil {

@@ -27,14 +27,14 @@ backup was made with, and a server that is not older.
 
 A restore that is cut off leaves the store closed; run it again with --replace.`,
 		Example: `  $ caddy webhook restore webhooks-2026-11-28.backup`,
-		RunE:    about("a file", func(cmd *cobra.Command, path string) error { return putBack(cmd, &f, path, replace) }),
+		RunE:    oneArgument("a file", func(cmd *cobra.Command, path string) error { return restoreBackup(cmd, &f, path, replace) }),
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&replace, "replace", false, "drop what the store holds")
 	return cmd
 }
 
-func putBack(cmd *cobra.Command, f *adminFlags, path string, replace bool) error {
+func restoreBackup(cmd *cobra.Command, f *adminFlags, path string, replace bool) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return usage(err)

@@ -22,7 +22,7 @@ func newRetry() *cobra.Command {
 Makes a delivery due now, with a fresh retry table, whatever became of it. With
 --wait it waits for the attempt, and exits with status 1 where that fails.`,
 		Example: `  $ caddy webhook retry dlv_... --wait 30s`,
-		RunE:    about("a delivery", func(cmd *cobra.Command, id string) error { return f.run(cmd, id) }),
+		RunE:    oneArgument("a delivery", func(cmd *cobra.Command, id string) error { return f.run(cmd, id) }),
 	}
 	f.add(cmd)
 	addAccount(cmd, &f.account)
@@ -73,7 +73,7 @@ func (f *retryFlags) follow(cmd *cobra.Command, a *admin, id string) error {
 			state = x.Deliveries[0].State
 		}
 		over := state != "" && state != sender.StatePending
-		if over || !again(ctx) {
+		if over || !pause(ctx) {
 			_, err = show(cmd, &f.adminFlags, text, printExplanation)
 			if err == nil && state != sender.StateSucceeded {
 				err = errNo

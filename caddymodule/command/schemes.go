@@ -21,7 +21,7 @@ Lists the signature schemes that receivers, sign, verify, send and listen take,
 with what each signs, and where it has its time, the event's ID and its type.`,
 		Example: `  $ caddy webhook schemes
   $ caddy webhook schemes --json | jq '.[] | select(.timestamp == "")'`,
-		RunE: runner(func(cmd *cobra.Command) error {
+		RunE: noArguments(func(cmd *cobra.Command) error {
 			list := schemes()
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), list)

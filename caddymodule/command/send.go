@@ -47,7 +47,7 @@ is sent as it is, in place of one that would have been made.`,
       --secret @secret.txt --event video.deleted --data '{"videoId":"vid_1"}'
   $ caddy webhook send --url http://localhost:8090/github --scheme github \
       --secret env:SECRET --header @headers.txt --data @push.json`,
-		RunE: runner(func(cmd *cobra.Command) error { return f.run(cmd) }),
+		RunE: noArguments(func(cmd *cobra.Command) error { return f.run(cmd) }),
 	}
 	f.add(cmd, "where to send it")
 	cmd.Flags().StringVar(&f.publicURL, "public-url", "", "URL to sign, for schemes that sign it, where a proxy stands between (default: --url)")
@@ -80,7 +80,7 @@ func (f *sendFlags) run(cmd *cobra.Command) error {
 	out := cmd.OutOrStdout()
 	f.warn(cmd.ErrOrStderr(), a)
 	if !f.json {
-		fmt.Fprintln(out, a.request(req.Method))
+		fmt.Fprintln(out, a.describe(req.Method))
 	}
 	a.exchange(req)
 	if f.json {
@@ -95,7 +95,7 @@ func (f *sendFlags) run(cmd *cobra.Command) error {
 }
 
 // warn says what was asked for and has no place in a request of the scheme.
-func (f *sendFlags) warn(w io.Writer, a *sent) {
+func (f *sendFlags) warn(w io.Writer, a *testDelivery) {
 	if f.event != "" && f.event != a.Event {
 		fmt.Fprintf(w, "note: --event is not sent as given: a request of the scheme %s has its type in the body, or in a header that you gave\n", f.scheme)
 	}
@@ -107,8 +107,8 @@ func (f *sendFlags) warn(w io.Writer, a *sent) {
 	}
 }
 
-// sent is what became of a test delivery.
-type sent struct {
+// testDelivery is what became of a test delivery.
+type testDelivery struct {
 	URL        string `json:"url"`
 	Event      string `json:"event,omitempty"` // event and ID as a gateway reads them
 	ID         string `json:"id,omitempty"`
@@ -123,8 +123,8 @@ type sent struct {
 	took   time.Duration
 }
 
-// request says what is sent.
-func (a *sent) request(method string) string {
+// describe says what is sent.
+func (a *testDelivery) describe(method string) string {
 	text := method + " " + a.URL
 	if a.Event != "" {
 		text += ", event " + a.Event
@@ -132,11 +132,11 @@ func (a *sent) request(method string) string {
 	if a.ID != "" {
 		text += ", id " + a.ID
 	}
-	return clean(fmt.Sprintf("%s, %d bytes", text, a.Bytes))
+	return oneLine(fmt.Sprintf("%s, %d bytes", text, a.Bytes))
 }
 
 // exchange sends the request.
-func (a *sent) exchange(req *http.Request) {
+func (a *testDelivery) exchange(req *http.Request) {
 	client := &http.Client{
 		Timeout:       sendTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -150,7 +150,7 @@ func (a *sent) exchange(req *http.Request) {
 		answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // for show: what came is shown
 		a.StatusCode, a.status, a.Answer = resp.StatusCode, resp.Status, string(answer)
 		a.Duplicate = resp.Header.Get(config.HeaderDuplicate) != ""
-		if resp.StatusCode/100 == 2 && fromNobody(resp.Header, answer) {
+		if resp.StatusCode/100 == 2 && isCaddysEmpty(resp.Header, answer) {
 			a.Error = "nothing shows that an app or a gateway answered: Caddy gives this empty answer where no site serves the host, or nothing handles the path; compare the URL with the Caddyfile"
 		}
 	}
@@ -158,9 +158,9 @@ func (a *sent) exchange(req *http.Request) {
 	a.DurationMS = a.took.Milliseconds()
 }
 
-// fromNobody recognizes the empty answer that Caddy gives where its routes end without one. Whatever handles a request leaves
+// isCaddysEmpty recognizes the empty answer that Caddy gives where its routes end without one. Whatever handles a request leaves
 // a trace: a proxy a Via, a gateway one of its headers, an app a body or a header.
-func fromNobody(h http.Header, body []byte) bool {
+func isCaddysEmpty(h http.Header, body []byte) bool {
 	if len(body) > 0 || h.Get("Server") != "Caddy" {
 		return false
 	}
@@ -174,7 +174,7 @@ func fromNobody(h http.Header, body []byte) bool {
 	return true
 }
 
-func (a *sent) print(w io.Writer) {
+func (a *testDelivery) print(w io.Writer) {
 	if a.StatusCode == 0 {
 		fmt.Fprintf(w, "no answer: %s\n", a.Error)
 		return
@@ -192,7 +192,7 @@ func (a *sent) print(w io.Writer) {
 }
 
 // request makes the signed request, and says what it is.
-func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, *sent, error) {
+func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, *testDelivery, error) {
 	u, err := url.Parse(f.url)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, nil, usagef("url: give --url http://… or https://…")
@@ -231,20 +231,20 @@ func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, *sent, error) {
 	}
 	if f.scheme == defaultScheme {
 		names := config.HeadersFor(f.brand)
-		absent(header, "User-Agent", names.UserAgent+"/"+version.Number)
-		absent(header, names.Attempt, "1")
+		setIfAbsent(header, "User-Agent", names.UserAgent+"/"+version.Number)
+		setIfAbsent(header, names.Attempt, "1")
 	}
 	r := &signature.Request{Method: f.method, URL: f.url, Header: header, Body: body}
 	id := f.id
 	if id == "" && len(v.IDHeaders()) > 0 {
 		id = signature.NewEventID()
 	}
-	absent(header, "Content-Type", contentType(v, body))
+	setIfAbsent(header, "Content-Type", contentType(v, body))
 	if body, err = v.SignBody(r, f.id, now); err != nil {
 		return nil, nil, usage(err)
 	}
 	r.Body = body
-	headers, err := signed(v, r, id, f.event, now)
+	headers, err := providerHeaders(v, r, id, f.event, now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -257,8 +257,8 @@ func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, *sent, error) {
 	if host != "" {
 		req.Host = host
 	}
-	a := &sent{URL: target, Bytes: req.ContentLength}
-	a.Event, a.ID = header.Get(v.EventHeader()), first(header, v.IDHeaders())
+	a := &testDelivery{URL: target, Bytes: req.ContentLength}
+	a.Event, a.ID = header.Get(v.EventHeader()), firstHeader(header, v.IDHeaders())
 	// A gateway may read them elsewhere, in a body. A header that was given may break the signature: then the headers speak.
 	if result, err := v.Verify(r, now); err == nil {
 		a.Event, a.ID = cmp.Or(result.Event, a.Event), cmp.Or(result.ID, a.ID)
@@ -266,8 +266,8 @@ func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, *sent, error) {
 	return req, a, nil
 }
 
-// absent sets a header that is not there.
-func absent(h http.Header, name, value string) {
+// setIfAbsent sets a header that is not there.
+func setIfAbsent(h http.Header, name, value string) {
 	if len(h.Values(name)) == 0 {
 		h.Set(name, value)
 	}

@@ -256,10 +256,10 @@ func TestListenAutoByBodyAndOptions(t *testing.T) {
 		"no secret given":   {signature.Config{Options: map[string]string{"brand": "ACME"}}, `{"event_type":"PING","passcode":"a passcode"}`, "signature_mismatch: "},
 		"nothing known":     {signature.Config{Secrets: []string{"a"}}, `{}`, "signature_mismatch: "},
 	} {
-		check, err := f.check(test.config, nil)
+		check, err := f.verifyFunc(test.config, nil)
 		require.NoError(t, err, name)
 		out.Reset()
-		l := &listener{out: &out, status: 200, check: check, guess: true}
+		l := &listener{out: &out, status: 200, verify: check, guess: true}
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(test.body))
 		l.ServeHTTP(httptest.NewRecorder(), r)
 		require.Contains(t, out.String(), " bytes: "+test.want, name)
@@ -283,7 +283,7 @@ func TestListenForPrograms(t *testing.T) {
 			if test.secret != "" {
 				check, err := verifyAs(signature.Config{Scheme: "videocloud", Secrets: []string{test.secret}})
 				require.NoError(t, err)
-				l.check = check
+				l.verify = check
 			}
 			server := httptest.NewServer(l)
 			t.Cleanup(server.Close)

@@ -25,7 +25,7 @@ of the request they look at, such as the Content-Type of a form.`,
   $ caddy webhook sign --scheme github --secret @secret.txt --event push < body.json
   $ caddy webhook sign --scheme twilio --secret env:AUTH_TOKEN \
       --url https://hooks.example.com/sms < form.txt`,
-		RunE: runner(func(cmd *cobra.Command) error { return f.run(cmd) }),
+		RunE: noArguments(func(cmd *cobra.Command) error { return f.run(cmd) }),
 	}
 	f.add(cmd, "public URL of the request, for schemes that sign it")
 	cmd.Flags().StringVar(&f.id, "id", "", "event ID, for schemes that sign one or have a header for it (default: a random one where it is signed)")
@@ -58,11 +58,11 @@ func (f *signFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	r := &signature.Request{Method: f.method, URL: f.url, Header: given, Body: body}
-	headers, err := signed(v, r, f.id, f.event, now)
+	headers, err := providerHeaders(v, r, f.id, f.event, now)
 	if err != nil {
 		return err
 	}
-	headers = documented(v, headers)
+	headers = withDocumentedNames(v, headers)
 	if f.json {
 		return printJSON(cmd.OutOrStdout(), headersJSON(headers))
 	}
@@ -70,20 +70,20 @@ func (f *signFlags) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// signed returns the headers that a provider would add to the request: those that sign it, and those that name the event
+// providerHeaders returns the headers that a provider would add to the request: those that sign it, and those that name the event
 // and its ID where there are such. What the request has already is sent as it is, so an ID among it is the one that
 // is signed. The request's own headers get a Content-Type, if they have none, for schemes that look at it.
-func signed(v *signature.Verifier, r *signature.Request, id, event string, now time.Time) (http.Header, error) {
+func providerHeaders(v *signature.Verifier, r *signature.Request, id, event string, now time.Time) (http.Header, error) {
 	if r.Header.Get("Content-Type") == "" {
 		r.Header.Set("Content-Type", contentType(v, r.Body))
 	}
 	ids := v.IDHeaders()
-	id = cmp.Or(first(r.Header, ids), id)
+	id = cmp.Or(firstHeader(r.Header, ids), id)
 	headers, err := v.Sign(r, id, now)
 	if err != nil {
 		return nil, usage(err)
 	}
-	if id != "" && len(ids) > 0 && first(headers, ids) == "" {
+	if id != "" && len(ids) > 0 && firstHeader(headers, ids) == "" {
 		headers.Set(ids[0], id)
 	}
 	if name := v.EventHeader(); event != "" && name != "" {
@@ -97,8 +97,8 @@ func signed(v *signature.Verifier, r *signature.Request, id, event string, now t
 	return headers, nil
 }
 
-// first is the value of the first of these headers that is there.
-func first(h http.Header, names []string) string {
+// firstHeader is the value of the first of these headers that is there.
+func firstHeader(h http.Header, names []string) string {
 	for _, name := range names {
 		if value := h.Get(name); value != "" {
 			return value

@@ -26,7 +26,7 @@ are those of all processes, the counts are those of this one.
 The exit status is 1 where something is wrong.`,
 		Example: `  $ caddy webhook stats
   $ caddy webhook stats --json | jq .queues`,
-		RunE: runner(func(cmd *cobra.Command) error {
+		RunE: noArguments(func(cmd *cobra.Command) error {
 			s, err := view(cmd, &f, "/webhooks/stats", printStats)
 			if err == nil && s.Health.Status != "ok" {
 				return errNo
@@ -94,7 +94,7 @@ func printReceivers(w io.Writer, receivers []adminapi.ReceiverStats) {
 	t := newTable(w, "RECEIVER", "SCHEME", "OUTCOME", "REQUESTS")
 	for _, r := range receivers {
 		for _, outcome := range sortedKeys(r.Requests) {
-			t.row(cmp.Or(r.Name, noName), r.Scheme, outcome, whole(r.Requests[outcome]))
+			t.row(cmp.Or(r.Name, noName), r.Scheme, outcome, wholeNumber(r.Requests[outcome]))
 		}
 	}
 	t.end()
@@ -108,7 +108,7 @@ func printCounts(w io.Writer, title string, counts map[string]float64) {
 	fmt.Fprintln(w)
 	t := newTable(w, title)
 	for _, k := range keys {
-		t.row(k, whole(counts[k]))
+		t.row(k, wholeNumber(counts[k]))
 	}
 	t.end()
 }

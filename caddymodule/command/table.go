@@ -25,7 +25,7 @@ func newTable(w io.Writer, columns ...any) table {
 func (t table) row(values ...any) {
 	texts := make([]string, len(values))
 	for i, v := range values {
-		texts[i] = clean(fmt.Sprint(v))
+		texts[i] = oneLine(fmt.Sprint(v))
 	}
 	fmt.Fprintln(t, strings.Join(texts, "\t"))
 }
@@ -48,8 +48,8 @@ func printPage[T any](w io.Writer, list *adminapi.Page[T], items string, columns
 	}
 }
 
-// clean keeps a value on its line and in its column.
-func clean(text string) string {
+// oneLine keeps a value on its line and in its column.
+func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
 			return ' '
@@ -87,8 +87,8 @@ func rounded(d time.Duration) string {
 
 func seconds(s float64) string { return rounded(time.Duration(s * float64(time.Second))) }
 
-// whole writes a count.
-func whole(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+// wholeNumber writes a count.
+func wholeNumber(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
 // sortedKeys of a map of counts, without those that are zero.
 func sortedKeys(counts map[string]float64) []string {

@@ -9,13 +9,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
 func newTail() *cobra.Command {
@@ -35,11 +34,7 @@ faster than it can be shown is left out, and how much that was is said.`,
 		Example: `  $ caddy webhook tail
   $ caddy webhook tail --webhook whk_0123456789ab --failed
   $ caddy webhook tail --name shop --json | jq .outcome`,
-		RunE: runner(func(cmd *cobra.Command) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			return f.run(ctx, cmd)
-		}),
+		RunE: untilInterrupt(f.run),
 	}
 	f.add(cmd)
 	flags := cmd.Flags()
@@ -86,7 +81,7 @@ func (f *tailFlags) run(ctx context.Context, cmd *cobra.Command) error {
 				fmt.Fprintln(cmd.ErrOrStderr(), "Caddy is gone; waiting for it to be back, press Ctrl-C to stop")
 				away = true
 			}
-			if !again(ctx) {
+			if !pause(ctx) {
 				return nil
 			}
 			continue
@@ -100,7 +95,7 @@ func (f *tailFlags) run(ctx context.Context, cmd *cobra.Command) error {
 			return err
 		}
 		// The stream ends with each configuration: after a reload it goes on with the next.
-		if !again(ctx) {
+		if !pause(ctx) {
 			return nil
 		}
 	}
@@ -109,16 +104,8 @@ func (f *tailFlags) run(ctx context.Context, cmd *cobra.Command) error {
 // reconnectAfter is how long a stream that ended waits.
 const reconnectAfter = 200 * time.Millisecond
 
-func again(ctx context.Context) bool {
-	timer := time.NewTimer(reconnectAfter)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
+// pause waits a little before Caddy is asked again. It returns false where ctx ended meanwhile.
+func pause(ctx context.Context) bool { return redisstore.Pause(ctx, reconnectAfter) }
 
 // follow prints one stream and reports whether there were enough lines.
 func (f *tailFlags) follow(cmd *cobra.Command, stream io.Reader, shown *int) (enough bool, err error) {
@@ -133,7 +120,7 @@ func (f *tailFlags) follow(cmd *cobra.Command, stream io.Reader, shown *int) (en
 			if err := json.Unmarshal(text, &l); err != nil {
 				return false, &unreachable{fmt.Errorf("reading Caddy's answer: %w; is this program of the same version?", err)}
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), clean(l.String()))
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), oneLine(l.String()))
 		}
 		if err != nil {
 			return false, err

@@ -25,7 +25,7 @@ that headers and body look like; schemes with published keys need no secret.`,
       --header 'X-VideoCloud-Signature: 5f2b...' < body.json
   $ caddy webhook verify --scheme auto --secret @secret.txt \
       --header @headers.txt < body.json`,
-		RunE: runner(func(cmd *cobra.Command) error { return verify(cmd, &f) }),
+		RunE: noArguments(func(cmd *cobra.Command) error { return verify(cmd, &f) }),
 	}
 	f.add(cmd, "public URL of the request, for schemes that sign it")
 	f.addTolerance(cmd)
@@ -47,7 +47,7 @@ func verify(cmd *cobra.Command, f *requestFlags) error {
 		return err
 	}
 	// Settings are judged before standard input is waited for.
-	check, err := f.check(c, headers)
+	verify, err := f.verifyFunc(c, headers)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func verify(cmd *cobra.Command, f *requestFlags) error {
 	if err != nil {
 		return err
 	}
-	scheme, result, err := check(&signature.Request{Method: f.method, URL: f.url, Header: headers, Body: body}, now)
+	scheme, result, err := verify(&signature.Request{Method: f.method, URL: f.url, Header: headers, Body: body}, now)
 	if err != nil {
 		var refused *signature.Error
 		if !errors.As(err, &refused) {

@@ -23,14 +23,14 @@ Prints the version of these modules; that of Caddy is what "caddy version" print
 With --json it says what else this program was built from.`,
 		Example: `  $ caddy webhook version
   $ caddy webhook version --json`,
-		RunE: runner(func(cmd *cobra.Command) error { return printVersion(cmd.OutOrStdout(), asJSON) }),
+		RunE: noArguments(func(cmd *cobra.Command) error { return printVersion(cmd.OutOrStdout(), asJSON) }),
 	}
 	addJSON(cmd, &asJSON)
 	return cmd
 }
 
-// built is what a program was built from.
-type built struct {
+// buildInfo is what a program was built from.
+type buildInfo struct {
 	Version  string `json:"version"`
 	Caddy    string `json:"caddy"`
 	Go       string `json:"go"`
@@ -44,7 +44,7 @@ func printVersion(w io.Writer, asJSON bool) error {
 		_, err := fmt.Fprintln(w, version.Number)
 		return err
 	}
-	b := built{Version: version.Number, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	b := buildInfo{Version: version.Number, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	b.Caddy, _ = caddy.Version()
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {

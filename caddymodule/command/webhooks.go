@@ -21,7 +21,7 @@ Lists all webhooks, of every account, with their status, the deliveries that
 wait, are in flight and have failed, and how the last attempt went.`,
 		Example: `  $ caddy webhook webhooks
   $ caddy webhook webhooks --account shop --status failed`,
-		RunE: runner(func(cmd *cobra.Command) error {
+		RunE: noArguments(func(cmd *cobra.Command) error {
 			switch sender.Status(status) {
 			case "", sender.StatusActive, sender.StatusFailed, sender.StatusPaused, sender.StatusDisabled:
 			default:
