@@ -38,7 +38,7 @@ type API struct {
 
 // APIKey lets a caller in.
 type APIKey struct {
-	// Key is the secret that the caller shows. Write a placeholder.
+	// Key is the secret that the caller shows. Required. Write a placeholder.
 	Key string `json:"key,omitempty"`
 
 	// Account is the account that the key acts for. With * each request names one in the header

@@ -39,7 +39,7 @@ type App struct {
 	// Tracing exports spans by OTLP, as the OTEL_* environment variables say. Default: false.
 	Tracing bool `json:"tracing,omitempty"`
 
-	// Sender configures deliveries; they run only where it is given.
+	// Sender configures deliveries; they run only where it is given. Default: none.
 	Sender *Sender `json:"sender,omitempty"`
 
 	ctx     caddy.Context

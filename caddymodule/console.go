@@ -37,6 +37,7 @@ type Console struct {
 
 	// ActAs is an API key that the handler adds to the pages' requests, which then go through it: no log-in. Whoever
 	// reaches the console has the key's rights, so put basic_auth or forward_auth in front. Write a placeholder.
+	// Default: none; each reader logs in with a key of his own.
 	ActAs string `json:"act_as,omitempty"`
 
 	// EmbedPortal are the origins whose pages may show the portal in a frame. Default: none.

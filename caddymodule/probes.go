@@ -43,23 +43,16 @@ func (h *Health) Provision(ctx caddy.Context) (err error) {
 
 // ServeHTTP implements caddyhttp.MiddlewareHandler.
 func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
-	var well bool
+	live, ready := strings.HasSuffix(r.URL.Path, "/live"), strings.HasSuffix(r.URL.Path, "/ready")
 	switch {
-	case strings.HasSuffix(r.URL.Path, "/live"):
-		well = true
-	case strings.HasSuffix(r.URL.Path, "/ready"):
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			well = h.isReady(r.Context())
-		}
-	default:
+	case !live && !ready:
 		return caddyhttp.Error(http.StatusNotFound, nil)
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
 		return caddyhttp.Error(http.StatusMethodNotAllowed, nil)
 	}
 	status, text := http.StatusOK, "{\"status\":\"ok\"}\n"
-	if !well {
+	if ready && !h.isReady(r.Context()) {
 		status, text = http.StatusServiceUnavailable, "{\"status\":\"unavailable\"}\n"
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -49,13 +49,13 @@ type Receiver struct {
 	// Default: false.
 	RequireTimestamp bool `json:"require_timestamp,omitempty"`
 
-	// URL is the public URL, for schemes that sign it.
+	// URL is the public URL, for schemes that sign it. Takes placeholders. Default: none.
 	URL string `json:"url,omitempty"`
 
 	// Allow are the IP addresses and CIDRs that may send. Takes placeholders. Default: any.
 	Allow []string `json:"allow,omitempty"`
 
-	// AllowSourcesRaw are modules that know further addresses that may send.
+	// AllowSourcesRaw are modules that know further addresses that may send. Default: none.
 	AllowSourcesRaw []json.RawMessage `json:"allow_sources,omitempty" caddy:"namespace=http.ip_sources inline_key=source"`
 
 	// MaxSize bounds the body, in bytes. Default: 5 MiB, or max_unfinished where that is less.
@@ -72,6 +72,7 @@ type Receiver struct {
 	Methods []string `json:"methods,omitempty"`
 
 	// Challenge is the token that a provider's set-up request must show, for schemes where it shows one. Write a placeholder.
+	// Default: none; such a request is not answered.
 	Challenge string `json:"challenge,omitempty"`
 
 	// Dedup lets each event through once. Default: on, with its defaults.

@@ -56,14 +56,14 @@ type Queue struct {
 	MaxLength int `json:"max_length,omitempty"`
 
 	// Ordered delivers one event at a time, in the order in which they came: the next one starts only when the one before it succeeded or
-	// is dead. Concurrency can't be with it.
+	// is dead. Concurrency can't be with it. Default: false.
 	Ordered bool `json:"ordered,omitempty"`
 
 	// Deliver are the routes that an event takes to the only app. At least one is required, or Deliveries.
 	Deliver caddyhttp.RouteList `json:"deliver,omitempty"`
 
 	// Deliveries are the apps where there are several: each gets every event that matches when it is accepted, with retries and
-	// dead events of its own.
+	// dead events of its own. Default: the one of Deliver.
 	Deliveries []*Delivery `json:"deliveries,omitempty"`
 }
 

@@ -16,25 +16,25 @@ import (
 // Redis says where webhooks, events and claims are stored. All strings take placeholders.
 type Redis struct {
 	// URL is redis://[user:password@]host:port/db, the same with rediss:// for TLS, or the word memory for a store in
-	// this process that is lost at exit. It excludes addresses.
+	// this process that is lost at exit. It excludes addresses. Default: none.
 	URL string `json:"url,omitempty"`
 
-	// Addresses are host:port pairs. Several select Redis Cluster, unless master_name makes them Sentinels.
+	// Addresses are host:port pairs. Several select Redis Cluster, unless master_name makes them Sentinels. Default: none.
 	Addresses []string `json:"addresses,omitempty"`
 
 	// Cluster selects Redis Cluster, also behind a single address. Default: false.
 	Cluster bool `json:"cluster,omitempty"`
 
-	// MasterName selects Redis Sentinel and names the master.
+	// MasterName selects Redis Sentinel and names the master. Default: none; addresses are Redis' own.
 	MasterName string `json:"master_name,omitempty"`
 
-	// SentinelPassword authenticates with the Sentinels. Write a placeholder.
+	// SentinelPassword authenticates with the Sentinels. Write a placeholder. Default: none.
 	SentinelPassword string `json:"sentinel_password,omitempty"`
 
-	// Username authenticates with Redis' ACLs.
+	// Username authenticates with Redis' ACLs. Default: Redis' own user default.
 	Username string `json:"username,omitempty"`
 
-	// Password authenticates with Redis. Write a placeholder.
+	// Password authenticates with Redis. Write a placeholder. Default: none.
 	Password string `json:"password,omitempty"`
 
 	// DB is the number of the database. Default: 0.
@@ -87,10 +87,10 @@ type RedisTLS struct {
 	// CA is a PEM file with the authorities to trust. Default: the system's.
 	CA string `json:"ca,omitempty"`
 
-	// Cert is a PEM file with the client's certificate; it needs key.
+	// Cert is a PEM file with the client's certificate; it needs key. Default: none.
 	Cert string `json:"cert,omitempty"`
 
-	// Key is a PEM file with the client's private key.
+	// Key is a PEM file with the client's private key. Default: none.
 	Key string `json:"key,omitempty"`
 
 	// ServerName is the name expected in the server's certificate. Default: the host that is dialled.

@@ -69,7 +69,7 @@ type Sender struct {
 	// NotifyURL gets every notice as well. Takes placeholders. Default: none.
 	NotifyURL string `json:"notify_url,omitempty"`
 
-	// NotifySecret signs the notices to notify_url. Write a placeholder.
+	// NotifySecret signs the notices to notify_url, which requires it. Write a placeholder.
 	NotifySecret string `json:"notify_secret,omitempty"`
 
 	// NotifySlack is the address of a Slack incoming webhook that gets every notice. Write a placeholder: who has it may
@@ -83,7 +83,7 @@ type Sender struct {
 	// smtp://user:password@host:587, with STARTTLS required but on loopback, or smtps://. Takes placeholders. Default: none.
 	SMTPURL string `json:"smtp,omitempty"`
 
-	// SMTPFrom is the address that such mail comes from. Takes placeholders.
+	// SMTPFrom is the address that such mail comes from; smtp requires it. Takes placeholders.
 	SMTPFrom string `json:"smtp_from,omitempty"`
 
 	// PortalURL is where customers reach the portal, such as https://hooks.example.com/console/portal/. Takes placeholders.

@@ -133,6 +133,14 @@ func untilInterrupt(run func(ctx context.Context, cmd *cobra.Command) error) fun
 	})
 }
 
+// group makes a command that only holds others, whose names are its words.
+func group(cmd *cobra.Command, words string, commands ...*cobra.Command) *cobra.Command {
+	cmd.Args = cobra.ArbitraryArgs // answered here, with exit status 2
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return finish(cmd, usagef("say %s; see --help", words)) }
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
 // errNo is the answer no: exit status 1. It was printed already.
 var errNo = errors.New("no")
 

@@ -17,7 +17,7 @@ import (
 )
 
 func newDead() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "dead list|retry|purge|move [<name>]",
 		Short: "Looks after the events that a receiver's queue gave up",
 		Long: `
@@ -30,14 +30,8 @@ renamed left behind is named like that too.`,
   $ caddy webhook dead retry shop --all
   $ caddy webhook dead purge shop 06e1...
   $ caddy webhook dead move shop/old new`,
-		Args: cobra.ArbitraryArgs, // answered below, with exit status 2
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return finish(cmd, usagef("say list, retry, purge or move; see --help"))
-		},
-	}
-	cmd.AddCommand(newDeadList(), newDeadChange("retry", "Delivers them again, with a fresh retry table", "due now"),
+	}, "list, retry, purge or move", newDeadList(), newDeadChange("retry", "Delivers them again, with a fresh retry table", "due now"),
 		newDeadChange("purge", "Drops them for good", "dropped"), newDeadMove())
-	return cmd
 }
 
 // chosenEvents say which events of a queue are meant.

@@ -13,7 +13,7 @@ import (
 )
 
 func newKeys() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "keys create|list|delete",
 		Short: "Makes, lists and ends API keys",
 		Long: `
@@ -23,13 +23,7 @@ that is deleted is refused everywhere within a second, with all that it made.`,
 		Example: `  $ caddy webhook keys create --account shop --role all --expires-in 90d
   $ caddy webhook keys list --account shop
   $ caddy webhook keys delete key_06h0hy8cdhr556vrb0pjm50w44`,
-		Args: cobra.ArbitraryArgs, // answered below, with exit status 2
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return finish(cmd, usagef("say create, list or delete; see --help"))
-		},
-	}
-	cmd.AddCommand(newKeysCreate(), newKeysList(), newKeysDelete())
-	return cmd
+	}, "create, list or delete", newKeysCreate(), newKeysList(), newKeysDelete())
 }
 
 func newKeysCreate() *cobra.Command {
