@@ -37,26 +37,22 @@ const longestWalk, allPictures = 8 * time.Minute, 30 * time.Minute
 
 // TestInABrowser walks the views in Chromium and does what people do there, against a running system: the files of browser/
 // say how. With CONSOLE_SCREENSHOTS set to a folder they leave a picture of each view there.
+// A process has one Caddy, so each walk and its system has a process of its own, which is this test with CONSOLE_WALK set:
+// as many as there are processors walk at a time.
 func TestInABrowser(t *testing.T) {
-	chromium := program(t, "chromium")
-	node, modules := program(t, "node"), browserModules(t)
+	t.Parallel()
+	chromium, node := program(t, "chromium"), program(t, "node")
+	if name := os.Getenv("CONSOLE_WALK"); name != "" {
+		walk(t, name, node, os.Getenv("CONSOLE_MODULES"), chromium)
+		return
+	}
+	modules := browserModules(t)
 	certificate, key := clientCertificate(t)
-	for _, walk := range walks() {
-		t.Run(walk, func(t *testing.T) {
-			at := startSystem(t)
-			if walk == "gateways.mjs" {
-				at.leaveBehind(t)
-			}
-			longest := longestWalk
-			if walk == "looks.mjs" {
-				longest = allPictures
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), longest)
-			defer cancel()
-			run := exec.CommandContext(ctx, node, filepath.Join("browser", walk), modules, chromium, at.site, at.gateway, strconv.Itoa(at.appPort), strconv.Itoa(at.mailPort))
-			run.Env = append(os.Environ(), "CONSOLE_CERTIFICATE="+certificate, "CONSOLE_PRIVATE_KEY="+key)
-			run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
-			run.WaitDelay = time.Minute
+	for _, name := range walks() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestInABrowser$", "-test.v", "-test.count=1", "-test.timeout="+(2*allPictures).String())
+			run.Env = append(os.Environ(), "CONSOLE_WALK="+name, "CONSOLE_MODULES="+modules, "CONSOLE_CERTIFICATE="+certificate, "CONSOLE_PRIVATE_KEY="+key)
 			out, err := run.CombinedOutput()
 			require.NoError(t, err, "%s", out)
 			t.Logf("%s", out)
@@ -64,16 +60,38 @@ func TestInABrowser(t *testing.T) {
 	}
 }
 
+// walk starts a system and runs one of the files of browser/ against it.
+func walk(t *testing.T, name, node, modules, chromium string) {
+	t.Helper()
+	at := startSystem(t)
+	if name == "gateways.mjs" {
+		at.leaveBehind(t)
+	}
+	longest := longestWalk
+	if os.Getenv("CONSOLE_LOOKS") != "" {
+		longest = allPictures
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	defer cancel()
+	run := exec.CommandContext(ctx, node, filepath.Join("browser", name), modules, chromium, at.site, at.gateway, strconv.Itoa(at.appPort), strconv.Itoa(at.mailPort))
+	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
+	run.WaitDelay = time.Minute
+	out, err := run.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Logf("%s", out)
+}
+
 // walks are all, and with a folder for it the one that takes the pictures of the documentation instead, or those of every
 // view in every state and size.
 func walks() []string {
 	if os.Getenv("CONSOLE_LOOKS") != "" {
-		return []string{"looks.mjs"}
+		return []string{"looks.mjs", "many.mjs"}
 	}
 	if os.Getenv("CONSOLE_PICTURES") != "" {
 		return []string{"pictures.mjs"}
 	}
-	return []string{"walk.mjs", "actions.mjs", "fields.mjs", "gateways.mjs", "reach.mjs", "markup.mjs", "rows.mjs", "far.mjs"}
+	// The longest come first, so that none of them is alone at the end.
+	return []string{"rows.mjs", "walk.mjs", "actions.mjs", "reach.mjs", "markup.mjs", "stored.mjs", "fields.mjs", "gateways.mjs", "far.mjs"}
 }
 
 // browserModules fetches what drives the browser.

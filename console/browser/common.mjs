@@ -82,14 +82,19 @@ export async function look(page, name, themes = ['light', 'dark']) {
 	if (await page.locator('img[src="x"]').count()) problems.push(`${name}: a foreign value became an element`);
 	for (const theme of themes) {
 		await page.emulateMedia({ colorScheme: theme });
-		problems.push(...(await staying(() => serious(page))).map((text) => `${name}, ${theme}: ${text}`));
+		// Themes differ in their colours alone.
+		problems.push(...(await staying(() => serious(page, theme !== themes[0]))).map((text) => `${name}, ${theme}: ${text}`));
 		if (shots) await page.screenshot({ path: `${shots}/${name}-${theme}.png` });
 	}
 }
 
-// serious is what axe-core finds. It is run by the debugger, which no policy of the page's concerns.
-async function serious(page) {
-	const found = await page.evaluate(axe + '; axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations, (error) => [{ id: "axe-core failed", impact: "critical", nodes: [{ html: "", failureSummary: String(error) }] }])');
+// serious is what axe-core finds. It is run by the debugger, which no policy of the page's concerns, and read by a page once.
+async function serious(page, coloursOnly) {
+	if (!await page.evaluate(() => Boolean(window.axe))) await page.evaluate(axe + '; 0');
+	const found = await page.evaluate(async (coloursOnly) => {
+		const what = { resultTypes: ['violations'], ...(coloursOnly && { runOnly: ['color-contrast', 'link-in-text-block'] }) };
+		try { return (await window.axe.run(document, what)).violations; } catch (error) { return [{ id: 'axe-core failed', impact: 'critical', nodes: [{ html: '', failureSummary: String(error) }] }]; }
+	}, coloursOnly);
 	return found.filter((f) => ['serious', 'critical'].includes(f.impact)).map((v) => ({ what: v.id, text: `${v.id}: ${v.nodes[0].html} ${v.nodes[0].failureSummary}` }));
 }
 
@@ -109,10 +114,10 @@ export function endpoint(port = 0) {
 }
 
 // receive sends an event to the gateway, signed as its provider does.
-export async function receive(id, event, data, path = '/webhooks') {
+export async function receive(id, event, data, path = '/webhooks', more = {}) {
 	const body = JSON.stringify({ event, timestamp: new Date().toISOString(), data });
 	const signature = createHmac('sha256', 'your_webhook_secret').update(body).digest('hex');
-	const response = await fetch(gateway + path, { method: 'POST', body, headers: { 'Content-Type': 'application/json', 'X-VideoCloud-Event': event, 'X-VideoCloud-Event-Id': id, 'X-VideoCloud-Signature': signature } });
+	const response = await fetch(gateway + path, { method: 'POST', body, headers: { 'Content-Type': 'application/json', 'X-VideoCloud-Event': event, 'X-VideoCloud-Event-Id': id, 'X-VideoCloud-Signature': signature, ...more } });
 	return response.status;
 }
 
@@ -137,7 +142,8 @@ export async function refreshed(page, seen) {
 
 export const button = (page, name) => page.getByRole('button', { name, exact: true });
 export const dialog = (page) => page.getByRole('dialog');
-export const step = (text) => { if (shots) console.log(text); };
+// step says what comes, and how long the walk took up to there.
+export const step = (text) => console.log(`${(performance.now() / 1000).toFixed(1)} s: ${text}`);
 
 // finish ends the browser, says what was wrong, and ends: no connection that somebody holds keeps the walk.
 export async function finish() {

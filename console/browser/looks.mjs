@@ -1,51 +1,14 @@
-// Takes every view at 360 px and at 4K, in both themes, for somebody to look at: of an empty system, with three rows, with ten
-// thousand, and with what goes wrong. Its arguments are those of walk.mjs; CONSOLE_LOOKS names the folder.
-import { api, appPort, button, dialog, endpoint, finish, login, open, problems, receive, site, until, visit } from './common.mjs';
+// Takes every view at 360 px and at 4K, in both themes, for somebody to look at: of an empty system, with three rows, and with
+// what goes wrong; many.mjs has those with ten thousand. Its arguments are those of walk.mjs; CONSOLE_LOOKS names the folder.
+import { api, appPort, button, dialog, endpoint, finish, login, problems, receive, site, until, visit } from './common.mjs';
+import { each, look, plain, shoot, views } from './shots.mjs';
 
-const folder = process.env.CONSOLE_LOOKS;
-const sizes = { narrow: [360, 800], wide: [3840, 2160] };
 const customer = await endpoint();
 const failing = await endpoint();
 failing.status = 503;
 failing.answer = '{"error": "database is locked"}';
 const app = await endpoint(Number(appPort));
 app.status = 500;
-
-// tabs are one of each size, logged in, and what each does is done in both.
-const tabs = {};
-for (const [name, [width, height]] of Object.entries(sizes)) {
-	tabs[name] = await open(width);
-	await tabs[name].setViewportSize({ width, height });
-}
-
-async function shoot(name, whole = true) {
-	for (const [size, tab] of Object.entries(tabs)) {
-		await tab.locator('.skeleton').first().waitFor({ state: 'detached' });
-		for (const colorScheme of ['light', 'dark']) {
-			await tab.emulateMedia({ colorScheme });
-			await tab.waitForTimeout(150);
-			await tab.screenshot({ path: `${folder}/${size}-${colorScheme}-${name}.png`, fullPage: whole && size === 'narrow' });
-		}
-	}
-}
-
-async function each(does) {
-	for (const tab of Object.values(tabs)) await does(tab);
-}
-
-// look takes a view, by its address and a word to wait for.
-async function look(name, hash, word, does) {
-	await each(async (tab) => {
-		await tab.goto('about:blank');
-		await visit(tab, hash);
-		await tab.locator('main', { hasText: word }).first().waitFor();
-		await does?.(tab);
-	});
-	await shoot(name);
-}
-
-const plain = { overview: ['/', 'Overview'], webhooks: ['/webhooks', 'Webhooks'], events: ['/events', 'Events'], deliveries: ['/deliveries', 'Deliveries'], types: ['/event-types', 'Event types'], gateways: ['/gateways', 'Gateways'], live: ['/live', 'Live'], keys: ['/keys', 'Keys'] };
-const views = async (state, all) => { for (const [name, [hash, word]] of Object.entries(all)) await look(`${state}-${name}`, hash, word); };
 
 try {
 	await each((tab) => tab.goto(site + '/console/'));
@@ -112,22 +75,6 @@ try {
 		await each(async (tab) => { await tab.goto(`${site}/console/portal/#${hash}`); await tab.locator('main', { hasText: word }).first().waitFor(); });
 		await shoot('portal-' + name);
 	}
-
-	for (let n = 0; n < 996; n += 12) await Promise.all(Array.from({ length: 12 }, (_, i) => api('POST', '/webhooks', { url: `https://hooks-${n + i}.example.com/videocloud`, events: n % 5 ? ['video.deleted'] : ['video.uploaded', 'video.updated', 'video.deleted', 'user.created', 'user.deleted'].slice(0, 4), description: n % 3 ? 'A team' : '', status: 'paused' })));
-	for (let n = 0; n < 10000; n += 1000) await api('POST', '/events/batch', { events: Array.from({ length: 1000 }, (_, i) => ({ event: 'video.updated', data: { n: n + i } })) });
-	const wide = await api('POST', '/events', { event: 'video.deleted', data: {} });
-	await views('many', { overview: plain.overview, webhooks: plain.webhooks, events: plain.events, deliveries: ['/deliveries', 'shown'], event: ['/events/' + wide.id, 'of 99'], hook: ['/webhooks/' + hook.id, 'shown'] });
-	await each(async (tab) => {
-		await visit(tab, '/deliveries');
-		for (let n = 0; n < 3; n++) { await button(tab, 'Load more').click(); await tab.locator('tbody tr').nth(50 * (n + 2) - 1).waitFor(); }
-		await button(tab, 'Next rows').click();
-		await tab.getByText('Rows from 201').waitFor();
-	});
-	await shoot('many-next', false);
-	await each(async (tab) => { await visit(tab, '/live'); await tab.getByText('watching', { exact: true }).waitFor(); });
-	for (let n = 0; n < 60; n++) await api('POST', `/webhooks/${n % 2 ? hook.id : bad.id}/test`);
-	await each((tab) => tab.locator('tbody tr').nth(40).waitFor());
-	await shoot('many-live', false);
 
 	await each(async (tab) => {
 		await tab.goto('about:blank');

@@ -5,9 +5,10 @@
 //
 // With CONSOLE_SCREENSHOTS set to a folder it leaves a picture of each view there.
 import assert from 'node:assert/strict';
-import { api, evil, finish, gateway, key, login, look, open, problems, shown, visit } from './common.mjs';
+import { api, evil, finish, gateway, key, login, look, open, problems, shown, step, visit } from './common.mjs';
 
 try {
+	step('first use');
 	// A wrong key says so, and the right one shows what to do first.
 	const page = await open();
 	await login(page, 'nobody');
@@ -38,7 +39,8 @@ try {
 		deliveries: '/deliveries?webhook=' + webhook.id, delivery: '/deliveries/' + delivery.id, 'event-types': '/event-types', 'event-type': '/event-types/video.uploaded', gateways: '/gateways',
 		gateway: '/gateways/shop', live: '/live', keys: '/keys',
 	};
-	for (const [width, suffix, themes] of [[1280, '', ['light', 'dark']], [360, '-narrow', ['light', 'dark']], [3840, '-wide', ['light', 'dark']]]) {
+	step('every view in every width');
+	await Promise.all([[1280, '', ['light', 'dark']], [360, '-narrow', ['light', 'dark']], [3840, '-wide', ['light', 'dark']]].map(async ([width, suffix, themes]) => {
 		const tab = await open(width);
 		// Days later times are dates, which take more room.
 		if (width === 360) await tab.clock.setFixedTime(Date.now() + 3 * 86400000);
@@ -50,7 +52,8 @@ try {
 			await look(tab, name + suffix, themes);
 		}
 		await tab.context().close();
-	}
+		step(`seen at ${width} px`);
+	}));
 } catch (error) {
 	problems.push(error.stack);
 } finally {

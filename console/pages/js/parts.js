@@ -1,13 +1,13 @@
 // What views are put together from. Every value reaches the page as text.
 import { html, useState, useEffect, useRef } from '../vendor/htm-preact.js';
-import { ago, count, exact, visible } from './text.js';
+import { ago, count, exact, plain, visible } from './text.js';
 import { useAct } from './load.js';
 
 export { html };
 
 // Foreign shows text that came from outside: characters that would hide or turn things around are named.
-export const Foreign = ({ text, lines, mono }) => html`<bdi class=${'foreign' + (mono ? ' mono' : '')}>${
-	visible(String(text ?? ''), lines).map((part) => (part.mark ? html`<span class="mark" title="a character that can’t be seen">${part.mark}</span>` : part))}</bdi>`;
+export const Foreign = ({ text, lines, mono }) => html`<bdi class=${'foreign' + (mono ? ' mono' : '')} dir=${lines ? 'ltr' : undefined}>${
+	visible(String(text ?? ''), lines).map((part) => (part.mark ? html`<span class="mark" title="a character that can’t be seen">${part.mark}</span>` : part.apart ? html`<bdi>${part.apart}</bdi>` : part))}</bdi>`;
 
 export function Time({ at }) {
 	const date = new Date(at);
@@ -87,8 +87,8 @@ export function Field({ label, hint, wrong, children, ...input }) {
 	const described = [hint && id.current + 'h', wrong && id.current + 'w'].filter(Boolean).join(' ') || undefined;
 	const all = { id: id.current, 'aria-describedby': described, 'aria-invalid': wrong ? 'true' : undefined, onInput: (e) => onValue?.(e.target.value), value, ...rest };
 	return html`<div class="field"><label for=${id.current}>${label}</label>
-		${as === 'select' ? html`<select ...${all}>${options.map(([v, text]) => html`<option value=${v} selected=${v === value}>${text}</option>`)}</select>`
-			: as === 'textarea' ? html`<textarea spellcheck="false" ...${all}></textarea>` : html`<input autocomplete="off" spellcheck="false" ...${all} />`}
+		${as === 'select' ? html`<select ...${all}>${options.map(([v, text]) => html`<option value=${v} selected=${v === value}>${plain(text)}</option>`)}</select>`
+			: as === 'textarea' ? html`<textarea spellcheck=${false} ...${all}></textarea>` : html`<input autocomplete="off" spellcheck=${false} ...${all} />`}
 		${children}
 		${hint && html`<span class="hint" id=${id.current + 'h'}>${hint}</span>`}
 		${wrong && html`<span class="wrong" id=${id.current + 'w'} role="alert">${wrong}</span>`}</div>`;
@@ -146,7 +146,7 @@ export function Ask({ title, typed, does, close, word = 'Delete', children }) {
 	const act = useAct(does);
 	return html`<${Dialog} title=${title} close=${close}><form class="form" onSubmit=${(e) => { e.preventDefault(); if (!typed || text === typed) act.run(); }}>
 		${children}
-		${typed && html`<${Field} label=${html`Type <code>${typed}</code> to go on`} value=${text} onValue=${set} />`}
+		${typed && html`<${Field} label=${html`Type <code><${Foreign} text=${typed} /></code> to go on`} value=${text} onValue=${set} />`}
 		${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
 		<div class="row"><button class="danger" disabled=${act.busy || (typed && text !== typed)}>${act.busy ? 'One moment…' : word}</button><button type="button" onClick=${close}>Leave it</button></div>
 	</form></${Dialog}>`;

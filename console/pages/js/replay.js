@@ -43,6 +43,9 @@ export function Replay({ webhook, close }) {
 	</form></${Dialog}>`;
 }
 
+// reasons are why some were not queued when their turn came.
+const reasons = { disabled: 'were not sent: the webhook was disabled', unavailable: 'were not sent: their payload had expired', underWay: 'were not sent: they were being attempted' };
+
 export function Progress({ job, close }) {
 	const now = useLoad((signal) => get(`replays/${job.id}`, { signal }), [job.id], 700);
 	const j = now.data ?? job;
@@ -51,7 +54,7 @@ export function Progress({ job, close }) {
 		<div class="row"><${Status} of=${j.state} /><span role="status">${count(j.sent ?? 0)} of ${count(whole)} queued again</span></div>
 		<progress max=${whole} value=${j.state === 'done' ? whole : j.sent ?? 0} aria-label="Progress of the replay"></progress>
 		${j.unavailable > 0 && html`<p class="small muted">${count(j.unavailable)} can’t be sent: their payload has expired.</p>`}
-		${j.failed > 0 && html`<p class="small muted">${count(j.failed)} could not be sent.</p>`}
+		${Object.entries(j.notSent ?? {}).map(([why, n]) => html`<p class="small muted">${count(n)} ${reasons[why] ?? why}.</p>`)}
 		${now.error && html`<p class="wrong" role="alert"><${Foreign} text=${now.error.message} /></p>`}
 		<div class="row"><button class="main" onClick=${close}>${j.state === 'running' ? 'Go on in the background' : 'Done'}</button>
 			${j.state === 'running' && offers('DELETE /replays/{id}') && html`<${Act} class="danger" does=${async () => { await ask('DELETE', `replays/${job.id}`); now.reload(); }}>Cancel the rest</${Act}>`}</div>

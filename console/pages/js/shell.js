@@ -105,7 +105,7 @@ export function Login() {
 	return html`<main class="login"><form class="card stack" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
 		<h1>Webhooks console</h1>
 		<p class="muted">Log in with an API key. It stays in this tab, until you close it or log out.</p>
-		<${Field} label="API key" type="password" required autofocus autocomplete="current-password" value=${key} onValue=${set} wrong=${act.error && session.ended ? session.ended : act.error?.message} />
+		<${Field} label="API key" type="password" required autofocus autocomplete="current-password" value=${key} onValue=${set} wrong=${act.error && session.ended ? session.ended : act.error && html`<${Foreign} text=${act.error.message} />`} />
 		${!act.error && session.ended && html`<p class="note warn">${session.ended}</p>`}
 		<button class="main" disabled=${act.busy}>${act.busy ? 'One moment…' : 'Log in'}</button>
 		<p class="small muted">A key for all accounts (<code>api_key … *</code>) shows gateways and the live tail too.</p>

@@ -34,23 +34,36 @@ export function ago(date, now = Date.now()) {
 // exact is a time to the millisecond, in the reader's zone, and in UTC as the API has it.
 export const exact = (date) => `${day.format(date)} (${date.toISOString()})`;
 
-// hiding are characters that show nothing, or turn around what stands beside them.
-// eslint-disable-next-line no-control-regex
-const hiding = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+// hiding are characters that show nothing, or turn around what stands beside them; those that choose a picture's style are none.
+const hiding = /(?![\t\n\ufe0e\ufe0f])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-// visible splits a text into what can be shown and marks such as U+202E for what can't.
-export function visible(text, lines = false) {
+// turned is writing from right to left, up to a quote or the line's end.
+const turned = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}](?:[^"\n]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}])?/gu;
+
+// split cuts a text where it matches: what make makes of that stands between the rest.
+function split(text, by, make) {
 	const parts = [];
 	let from = 0;
-	for (const found of text.matchAll(hiding)) {
-		if (lines && found[0] === '\r' && text[found.index + 1] === '\n') continue;
+	for (const found of text.matchAll(by)) {
+		const made = make(found);
+		if (!made) continue;
 		if (found.index > from) parts.push(text.slice(from, found.index));
-		parts.push({ mark: 'U+' + found[0].codePointAt(0).toString(16).toUpperCase().padStart(4, '0') });
-		from = found.index + 1;
+		parts.push(made);
+		from = found.index + found[0].length;
 	}
 	if (from < text.length) parts.push(text.slice(from));
 	return parts;
 }
+
+// visible splits a text into what can be shown, marks such as U+202E for what can't, and, in lines that are read from left
+// to right, what is written the other way: it stands apart, so that commas and quotes around it stay where they are.
+export function visible(text, lines = false) {
+	const parts = split(text, hiding, ({ 0: c, index }) => (lines && c === '\r' && text[index + 1] === '\n' ? null : { mark: 'U+' + c.codePointAt(0).toString(16).toUpperCase().padStart(4, '0') }));
+	return lines ? parts.flatMap((part) => (part.mark ? part : split(part, turned, ({ 0: apart }) => ({ apart })))) : parts;
+}
+
+// plain is the same where there is room for text alone: in an attribute, or in what is chosen from.
+export const plain = (text) => visible(String(text ?? '')).map((part) => part.mark ?? part).join('');
 
 // shell quotes a word for a POSIX shell. Control characters go by printf's escapes, so that pasting runs nothing.
 export function shell(word) {

@@ -17,7 +17,7 @@ export default function Delivery({ id }) {
 			${may.manage() && html`<${Act} class="main" does=${async () => delivery.set(await ask('POST', `deliveries/${id}/retry`))}>Retry now</${Act}>`}</${Head}>
 		<div class="stack wide-gap"><div class="pair">
 			<section class="card stack"><h2>Attempts</h2>
-				${!d.attempts?.length && html`<p class="muted">${d.reason ? reasons[d.reason] ?? d.reason : 'None yet.'}</p>`}
+				${!d.attempts?.length && html`<p class="muted">${d.reason ? reasons[d.reason] ?? html`<${Foreign} text=${d.reason} />` : 'None yet.'}</p>`}
 				<ol class="line">${(d.attempts ?? []).map((a) => html`<li key=${a.number + a.at} class=${a.statusCode >= 200 && a.statusCode < 300 && !a.error ? 'good' : 'bad'}>
 					<div class="row between"><b>Attempt ${a.number}: ${a.statusCode ? `answered ${a.statusCode}` : 'no answer'}</b><span class="small muted">${milliseconds(a.durationMs)}</span></div>
 					<div class="small muted"><${Time} at=${a.at} /></div>

@@ -69,7 +69,7 @@ function MakeLink({ close }) {
 		<p class="muted">For a customer: webhooks, deliveries and event types of one account.</p>
 		${any && html`<${Field} label="Account" wrong=${wrong.of('account')} value=${values.account} onValue=${change('account')} required />`}
 		<${Field} label="Webhook" placeholder="whk_…" wrong=${wrong.of('webhookId')} value=${values.webhookId} onValue=${change('webhookId')} hint="The ID of the only one to show. Left empty, all of the account." />
-		<${Field} label="It ends" as="select" value=${values.expiresIn} onValue=${change('expiresIn')} options=${[['1h', 'in an hour'], ['24h', 'in a day'], ['168h', 'in a week'], ['720h', 'in 30 days']]} wrong=${wrong.of('expiresIn')} />
+		<${Field} label="It ends" as="select" value=${values.expiresIn} onValue=${change('expiresIn')} options=${[['1h', 'in an hour'], ['24h', 'in a day'], ['168h', 'in a week']]} wrong=${wrong.of('expiresIn')} />
 		${wrong.rest}
 		<div><button class="main" disabled=${act.busy}>Make it</button></div></form></${Dialog}>`;
 }

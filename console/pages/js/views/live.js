@@ -108,7 +108,7 @@ function Tail() {
 		<button onClick=${() => hold(!paused)}>${paused ? 'Go on' : 'Pause'}</button><${Copy} label="Copy what is shown" text=${lines.map((l) => JSON.stringify({ ...l, n: undefined })).join('\n')} /><button class="small" onClick=${tail.clear}>Clear</button></${Head}>
 	<div class="filters"><${Field} label="What" as="select" options=${kinds} value=${by.kind} onValue=${change('kind')} /><${Field} label="Outcome" as="select" options=${outcomes} value=${by.outcome} onValue=${change('outcome')} />
 		<${Field} label="Holds" type="search" placeholder="an event, a webhook, a name" value=${by.text} onValue=${change('text')} /></div>
-	${tail.error && html`<p class="note bad" role="alert">${tail.error} Trying again…</p>`}
+	${tail.error && html`<p class="note bad" role="alert"><${Foreign} text=${tail.error} /> Trying again…</p>`}
 	${tail.missed > 0 && html`<p class="note warn">${count(tail.missed)} outcomes came faster than they could be shown, and were left out.</p>`}
 	${!lines.length ? html`<${Empty} title=${tail.lines.length ? 'Nothing of this kind yet' : 'Waiting for the first outcome'}><p class="muted">What happens from now on shows up here within a second.</p></${Empty}>`
 		: html`<div ...${reading.listens}>${reading.now && !paused && fresh > 0 && html`<p class="fresh"><button class="main" onClick=${() => { scrollTo(0, 0); list.current.focus({ preventScroll: true }); }}>${count(fresh)} new: show them</button></p>`}

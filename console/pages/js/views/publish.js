@@ -1,5 +1,5 @@
 // Publishes a sample event, and shows where it goes.
-import { html, Field, Head, Loaded, NotOffered, Status, link, wrongs } from '../parts.js';
+import { html, Field, Foreign, Head, Loaded, NotOffered, Status, link, wrongs } from '../parts.js';
 import { useRef, useState } from '../../vendor/htm-preact.js';
 import { ask, get, may, newKey } from '../api.js';
 import { useAct, useLoad } from '../load.js';
@@ -32,7 +32,7 @@ export default function Publish({ query }) {
 	if (!may.publish()) return html`<${Head} title="Publish a sample" back=${['#/events', 'Events']} /><${NotOffered} what="publishing with this key" why="It takes a key with role publish or all." />`;
 	return html`<${Head} title="Publish a sample" back=${['#/events', 'Events']} />
 	<${Loaded} from=${types}>${(items) => html`<div class="pair"><form class="card form" onSubmit=${(e) => { e.preventDefault(); if (!problem) act.run(); }}>
-		<${Field} label="Event type" as="select" value=${chosen?.name ?? ''} onValue=${(v) => { pick(v); type(null); }} options=${items.map((t) => [t.name, t.name])} hint=${chosen?.description} wrong=${wrong.of('event')} />
+		<${Field} label="Event type" as="select" value=${chosen?.name ?? ''} onValue=${(v) => { pick(v); type(null); }} options=${items.map((t) => [t.name, t.name])} hint=${chosen?.description && html`<${Foreign} text=${chosen.description} />`} wrong=${wrong.of('event')} />
 		<${Field} label="Data" as="textarea" rows="9" value=${data} onValue=${type} wrong=${problem || wrong.of('data')} hint="A JSON object, delivered as it stands here." />
 		<details open=${['id', 'timestamp'].includes(wrong.at) || undefined}><summary>ID and time</summary><div class="form">
 			<${Field} label="ID" placeholder="evt_…" value=${id} onValue=${call} wrong=${wrong.of('id')} hint="By which publishing it again is recognised: letters, digits, _ and -, 128 at most. Left empty, one is made." />

@@ -4,6 +4,7 @@ import { useEffect, useState } from '../../vendor/htm-preact.js';
 import { ask, newKey, Problem, takes } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, groups, sampleOf } from '../catalogue.js';
+import { plain } from '../text.js';
 
 export default function Register() {
 	const [made, show] = useState(null);
@@ -36,7 +37,7 @@ function Form({ of, operation, word, send, done }) {
 	const [values, set] = useState(() => ({
 		url: of?.url ?? '', events: of?.events ?? [], description: of?.description ?? '', secret: '', headers: '', filter: of?.filter ?? '',
 		rateLimit: of?.rateLimit ? String(of.rateLimit) : '', maxInFlight: of?.maxInFlight ? String(of.maxInFlight) : '',
-		retry: (of?.retry ?? []).join(' '), timeout: of?.timeout ?? '', ordered: Boolean(of?.ordered), auth: of?.auth?.type ?? '', paused: false, metadata: Object.entries(of?.metadata ?? {}).map(([k, v]) => `${k}: ${v}`).join('\n'), signing: of?.signing ?? '',
+		retry: (of?.retry ?? []).join(' '), timeout: of?.timeout ?? '', ordered: Boolean(of?.ordered), auth: of?.auth?.type ?? '', paused: false, bare: false, metadata: Object.entries(of?.metadata ?? {}).map(([k, v]) => `${k}: ${v}`).join('\n'), signing: of?.signing ?? '',
 	}));
 	const [touched, touch] = useState(() => new Set(of ? [] : ['url', 'events']));
 	const [auth, authed] = useState(() => Object.fromEntries(['username', 'tokenUrl', 'clientId', 'scope', 'certificate'].map((name) => [name, of?.auth?.[name]]).filter(([, v]) => v)));
@@ -50,6 +51,8 @@ function Form({ of, operation, word, send, done }) {
 		touch((t) => new Set(t).add(name));
 		if (name === wrong.at) act.clear(); // it was said of the value before
 	};
+	// Who chooses again what is stored has changed nothing.
+	const leave = (name) => touch((t) => new Set([...t].filter((n) => n !== name)));
 	const simple = (name, label, more) => has(name) && html`<${Field} label=${label} value=${values[name]} onValue=${change(name)} wrong=${wrong.of(name)} ...${more} />`;
 	return html`<form class="form" novalidate onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
 		<${Field} label="URL" type="url" required placeholder="https://your-server.com/webhooks" value=${values.url} onValue=${change('url')} wrong=${wrong.of('url')} />
@@ -58,8 +61,9 @@ function Form({ of, operation, word, send, done }) {
 		${!of && simple('secret', 'Secret', { type: 'password', autocomplete: 'new-password', hint: '16 to 256 bytes. Left empty, one is made and shown once.' })}
 		${has('filter') && html`<${Filter} value=${values.filter} change=${change('filter')} wrong=${wrong.of('filter')} types=${values.events} />`}
 		<details open=${unfolded} onToggle=${(e) => unfold(e.currentTarget.open)}><summary>Headers, authentication, limits</summary><div class="form">
-			${simple('headers', 'Custom headers', { as: 'textarea', rows: 3, placeholder: 'X-Team: video', hint: of?.headers?.length ? `One a line, as Name: value. In place of all there are (${of.headers.join(', ')}), whose values are never shown.` : 'One a line, as Name: value. Values are never shown again.' })}
-			${has('auth') && html`<${Field} label="Authentication" as="select" value=${values.auth} onValue=${change('auth')} wrong=${wrong.of('auth')} options=${[['', 'none'], ['basic', 'User name and password'], ['bearer', 'Bearer token'], ['oauth2', 'OAuth 2 client credentials'], ['mtls', 'Client certificate (mutual TLS)']]} />
+			${simple('headers', 'Custom headers', { as: 'textarea', rows: 3, placeholder: 'X-Team: video', disabled: values.bare, hint: of?.headers?.length ? `One a line, as Name: value, in place of all there are: ${of.headers.join(', ')}. Left empty, those stay; their values are never shown.` : 'One a line, as Name: value. Values are never shown again.' })}
+			${of?.headers?.length > 0 && html`<label class="check"><input type="checkbox" checked=${values.bare} onChange=${(e) => change('bare')(e.target.checked)} /><span>Take all custom headers away</span></label>`}
+			${has('auth') && html`<${Field} label="Authentication" as="select" value=${values.auth} onValue=${(v) => { change('auth')(v); if (of && v === (of.auth?.type ?? '')) leave('auth'); }} wrong=${wrong.of('auth')} options=${[['', 'none'], ['basic', 'User name and password'], ['bearer', 'Bearer token'], ['oauth2', 'OAuth 2 client credentials'], ['mtls', 'Client certificate (mutual TLS)']]} />
 				${touched.has('auth') && (authFields[values.auth] ?? []).map(([name, label, hidden, pem]) => html`<${Field} label=${label} ...${pem ? { as: 'textarea', rows: 4, hint: pem, placeholder: '-----BEGIN' } : { type: hidden ? 'password' : 'text' }} autocomplete="off" required=${name !== 'scope'} value=${auth[name] ?? ''} onValue=${(v) => { authed({ ...auth, [name]: v }); if (wrong.at === 'auth.' + name) act.clear(); }} wrong=${wrong.of('auth.' + name)} />`)}
 				${of?.auth && !touched.has('auth') && html`<div><button type="button" class="small" onClick=${() => change('auth')(values.auth)}>Give its values anew</button></div>`}`}
 			${simple('rateLimit', 'Attempts a second at most', { inputmode: 'numeric', hint: 'To 100,000. Left empty or 0, as many as come.' })}
@@ -84,9 +88,10 @@ function bodyOf(values, touched, auth, of) {
 		if (name === 'url') body.url = value.trim();
 		else if (name === 'events') body.events = value;
 		else if (name === 'secret') { if (value) body.secret = value; }
-		else if (name === 'headers') {
-			const headers = pairs(name, value);
-			if (Object.keys(headers).length || of) body.headers = headers;
+		else if (name === 'headers' || name === 'bare') {
+			// Their values are not in the form, so an empty field says nothing of them.
+			const headers = values.bare ? null : pairs('headers', values.headers);
+			if (!headers || Object.keys(headers).length) body.headers = headers;
 		} else if (name === 'metadata') {
 			const metadata = pairs(name, value);
 			clear(name, Object.keys(metadata).length ? metadata : '', '');
@@ -120,14 +125,14 @@ function Types({ chosen, choose, wrong }) {
 	const listed = new Set(['*', ...(types.data ?? []).flatMap((t) => [t.name, t.name.split('.')[0] + '.*'])]);
 	return html`<fieldset class="stack tight"><legend>Events</legend>
 		<label class="check"><input type="checkbox" checked=${all} onChange=${() => choose(all ? [] : ['*'])} /><span>All, also those to come</span></label>
-		${types.error && html`<p class="wrong" role="alert">${types.error.message} <button type="button" onClick=${types.reload}>Try again</button></p>`}
+		${types.error && html`<p class="wrong" role="alert"><${Foreign} text=${types.error.message} /> <button type="button" onClick=${types.reload}>Try again</button></p>`}
 		${!all && html`<div class="types">${groups(types.data ?? []).map(([group, items]) => {
 			const prefix = items[0].name.split('.')[0] + '.*';
 			const whole = items.every((t) => t.name.startsWith(prefix.slice(0, -1))) && items.length > 1;
 			const taken = whole && chosen.includes(prefix);
 			return html`<fieldset key=${group}><legend><${Foreign} text=${group} /></legend>
 				${whole && html`<label class="check"><input type="checkbox" checked=${taken} onChange=${() => choose(taken ? chosen.filter((t) => t !== prefix) : [...chosen.filter((t) => !t.startsWith(prefix.slice(0, -1))), prefix])} /><span><code><${Foreign} text=${prefix} /></code></span></label>`}
-				${items.map((t) => html`<label class="check" title=${t.description}><input type="checkbox" disabled=${taken} checked=${taken || chosen.includes(t.name)} onChange=${() => flip(t.name)} /><span><code><${Foreign} text=${t.name} /></code></span></label>`)}</fieldset>`;
+				${items.map((t) => html`<label class="check" title=${t.description && plain(t.description)}><input type="checkbox" disabled=${taken} checked=${taken || chosen.includes(t.name)} onChange=${() => flip(t.name)} /><span><code><${Foreign} text=${t.name} /></code></span></label>`)}</fieldset>`;
 		})}
 		${chosen.filter((t) => types.data && !listed.has(t)).map((t) => html`<label class="check"><input type="checkbox" checked onChange=${() => flip(t)} /><span><code><${Foreign} text=${t} /></code></span></label>`)}</div>`}
 		${wrong && html`<span class="wrong" role="alert">${wrong}</span>`}</fieldset>`;
