@@ -25,6 +25,14 @@ export async function api(method, path, body, account = 'default') {
 	return answer.data;
 }
 
+// operate asks the API about what is every account's.
+export async function operate(method, path, body) {
+	const response = await fetch(site + path, { method, headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' }, body: body && JSON.stringify(body) });
+	const answer = await response.json();
+	assert.ok(answer.success, `${method} ${path}: ${JSON.stringify(answer)}`);
+	return answer.data;
+}
+
 // until asks again until the answer is true.
 export async function until(what, ask) {
 	for (const end = Date.now() + 60000; Date.now() < end; await new Promise((done) => { setTimeout(done, 50); })) if (await ask()) return;

@@ -3,7 +3,7 @@
 // Its arguments are those of walk.mjs.
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { api, button, dialog, endpoint, finish, key, login, look, open, problems, site, step, until, visit } from './common.mjs';
+import { api, button, dialog, endpoint, finish, login, look, open, operate, problems, site, step, until, visit } from './common.mjs';
 
 const certificate = process.env.CONSOLE_CERTIFICATE;
 const privateKey = process.env.CONSOLE_PRIVATE_KEY;
@@ -30,14 +30,6 @@ async function registered(page) {
 	await button(page, 'Go on to the webhook').click();
 	await button(page, 'Send a test event').waitFor();
 	return page.url().split('/').pop();
-}
-
-// operate asks the API about what is every account's.
-async function operate(method, path, body) {
-	const response = await fetch(site + path, { method, headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' }, body: body && JSON.stringify(body) });
-	const answer = await response.json();
-	assert.ok(answer.success, `${method} ${path}: ${JSON.stringify(answer)}`);
-	return answer.data;
 }
 
 const type = async (name) => (await operate('GET', '/event-types')).items.find((t) => t.name === name);

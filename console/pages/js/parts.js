@@ -108,7 +108,7 @@ export function Act({ does, children, then, class: kind, disabled, title }) {
 		${act.error && html`<span class="wrong" role="alert"><${Foreign} text=${act.error.message} /></span>`}`;
 }
 
-export function Copy({ text, label = 'Copy' }) {
+export function Copy({ text, label = 'Copy', class: kind = 'small', title }) {
 	const [done, set] = useState('');
 	useEffect(() => {
 		if (!done) return undefined;
@@ -123,7 +123,7 @@ export function Copy({ text, label = 'Copy' }) {
 			set('Select and copy it by hand');
 		}
 	};
-	return html`<button type="button" class="small" onClick=${copy}><span aria-live="polite">${done || label}</span></button>`;
+	return html`<button type="button" class=${kind} title=${title} onClick=${copy}><span aria-live="polite">${done || label}</span></button>`;
 }
 
 export const Code = ({ text, label }) => html`<div class="code"><pre tabindex="0" aria-label=${label ?? 'Code'}><${Foreign} text=${text} lines=${true} /></pre><${Copy} text=${text} /></div>`;

@@ -105,7 +105,7 @@ function Tail() {
 	const lines = tail.lines.filter(wanted);
 	const fresh = tail.gathered.filter(wanted).length;
 	return html`<${Head} title="Live"><span role="status" class=${'status ' + (tail.connected ? (held ? 'warn' : 'good') : 'bad')}>${!tail.connected ? 'connecting' : paused ? 'paused' : held ? 'paused while you read' : 'watching'}</span>
-		<button onClick=${() => hold(!paused)}>${paused ? 'Go on' : 'Pause'}</button><${Copy} label="Copy what is shown" text=${lines.map((l) => JSON.stringify({ ...l, n: undefined })).join('\n')} /><button class="small" onClick=${tail.clear}>Clear</button></${Head}>
+		<button onClick=${() => hold(!paused)}>${paused ? 'Go on' : 'Pause'}</button><${Copy} class="" title="Copies the lines that are shown" text=${lines.map((l) => JSON.stringify({ ...l, n: undefined })).join('\n')} /><button onClick=${tail.clear}>Clear</button></${Head}>
 	<div class="filters"><${Field} label="What" as="select" options=${kinds} value=${by.kind} onValue=${change('kind')} /><${Field} label="Outcome" as="select" options=${outcomes} value=${by.outcome} onValue=${change('outcome')} />
 		<${Field} label="Holds" type="search" placeholder="an event, a webhook, a name" value=${by.text} onValue=${change('text')} /></div>
 	${tail.error && html`<p class="note bad" role="alert"><${Foreign} text=${tail.error} /> Trying again…</p>`}
@@ -116,10 +116,14 @@ function Tail() {
 		<tbody>${lines.map((l) => html`<${Line} key=${l.n} of=${l} />`)}</tbody></table></div></div>`}`;
 }
 
+// What says who was asked, and what went wrong.
+const What = ({ of: l }) => html`${l.kind === 'attempt' ? html`attempt ${l.attempt ?? l.number} to <${Foreign} text=${l.url ?? l.webhookId ?? ''} />` : l.kind === 'received' ? html`gateway <${Foreign} text=${l.name || 'without a name'} />, <${Foreign} text=${l.scheme ?? ''} />` : html`behind gateway <${Foreign} text=${l.name || 'without a name'} />, attempt ${l.attempt}`}
+	${l.error && html`<div class="wrong"><${Foreign} text=${l.error} /></div>`}`;
+
 function Line({ of: l }) {
 	const type = l.type ?? l.event;
-	return html`<tr><td class="fit"><span class=${'status ' + (good(l) ? 'good' : l.outcome === 'retrying' ? 'warn' : 'bad')}>${String(l.outcome ?? '').replaceAll('_', ' ')}${l.statusCode ? ` ${l.statusCode}` : ''}</span></td>
-		<td>${l.kind === 'attempt' && l.deliveryId ? html`<a href=${link('deliveries', l.deliveryId)}><${Foreign} text=${type ?? 'an event'} /></a>` : html`<${Foreign} text=${type ?? '–'} />`}<div class="small muted mono some"><${Foreign} text=${l.eventId ?? l.id ?? ''} /></div></td>
-		<td class="extra small">${l.kind === 'attempt' ? html`attempt ${l.attempt ?? l.number} to <${Foreign} text=${l.url ?? l.webhookId ?? ''} />` : l.kind === 'received' ? html`gateway <${Foreign} text=${l.name || 'without a name'} />, ${l.scheme}` : html`behind gateway <${Foreign} text=${l.name || 'without a name'} />, attempt ${l.attempt}`}${l.error && html`<div class="wrong"><${Foreign} text=${l.error} /></div>`}</td>
+	return html`<tr><td class="fit"><span class=${'status ' + (good(l) ? 'good' : l.outcome === 'retrying' ? 'warn' : 'bad')}>${String(l.outcome ?? '').replaceAll('_', ' ')}${l.statusCode ? ` ${l.statusCode}` : ''}</span></td>
+		<td>${l.kind === 'attempt' && l.deliveryId ? html`<a href=${link('deliveries', l.deliveryId)}><${Foreign} text=${type ?? 'an event'} /></a>` : html`<${Foreign} text=${type ?? '–'} />`}<div class="small muted mono some"><${Foreign} text=${l.eventId ?? l.id ?? ''} /></div><div class="small muted only-narrow"><${What} of=${l} /></div></td>
+		<td class="extra"><${What} of=${l} /></td>
 		<td class="fit some number">${milliseconds(l.durationMs)}</td><td class="fit"><${Time} at=${l.at} /></td></tr>`;
 }
