@@ -97,7 +97,7 @@ try {
 	await receive('evt_live<i class=stranger>', markup('live').slice(0, 60), { title: all('live') });
 	await api('POST', `/webhooks/${webhook.id}/test`);
 	await watching.getByText('webhook.test').first().waitFor();
-	await watching.getByText('gateway shop').first().waitFor();
+	await watching.locator('td.extra').getByText('gateway shop').first().waitFor();
 	await clean(watching, 'live');
 	await look(watching, 'markup-live');
 	// Each view with a word of the stranger's that has to stand there as text.
