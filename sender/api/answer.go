@@ -86,9 +86,14 @@ func encode(buf *bytes.Buffer, data any) error {
 		buf.Write(b)
 		return nil
 	}
+	return encodeJSON(buf, data)
+}
+
+// encodeJSON is encoding/json without escapes for HTML.
+func encodeJSON(buf *bytes.Buffer, v any) error {
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(data); err != nil {
+	if err := enc.Encode(v); err != nil {
 		return err
 	}
 	buf.Truncate(buf.Len() - 1) // the line feed that Encode adds
@@ -108,6 +113,17 @@ func errorOf(err error) apiError {
 		return apiError{Code: e.Code, Message: e.Message, Field: e.Field}
 	}
 	return apiError{Code: sender.CodeUnavailable, Message: "the service can't do this at the moment; try again in a few seconds"}
+}
+
+// renamed is an error whose field, where it is at fault, goes by another name in the request.
+func renamed(err error, field, name string) error {
+	e := (*sender.Error)(nil)
+	if !errors.As(err, &e) || e.Field != field {
+		return err
+	}
+	named := *e
+	named.Field = name
+	return &named
 }
 
 // refuse sends an error.
@@ -234,10 +250,6 @@ func appendString(b []byte, s string) ([]byte, error) {
 
 func appendMarshalled(b []byte, v any) ([]byte, error) {
 	buf := bytes.NewBuffer(b)
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return b, err
-	}
-	return buf.Bytes()[:buf.Len()-1], nil
+	err := encodeJSON(buf, v)
+	return buf.Bytes(), err
 }

@@ -19,6 +19,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -94,18 +95,10 @@ func New(o Options) (http.Handler, error) {
 	if !basePath.MatchString(o.BasePath) {
 		return nil, fmt.Errorf("base_path: %q is not a path; write it like /api/v1, without a slash at the end", o.BasePath)
 	}
-	if o.Brand == "" {
-		o.Brand = config.DefaultBrand
-	}
-	if o.Version == "" {
-		o.Version = version.Number
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Audit == nil {
-		o.Audit = o.Logger
-	}
+	o.Brand = cmp.Or(o.Brand, config.DefaultBrand)
+	o.Version = cmp.Or(o.Version, version.Number)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Audit = cmp.Or(o.Audit, o.Logger)
 	h := &handler{
 		service:       o.Service,
 		keys:          keys,

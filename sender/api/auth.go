@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -46,12 +47,8 @@ type Key struct {
 
 // withDefaults fills in what was not given.
 func (k Key) withDefaults() Key {
-	if k.Account == "" {
-		k.Account = config.DefaultAccount
-	}
-	if k.Role == "" {
-		k.Role = RoleAll
-	}
+	k.Account = cmp.Or(k.Account, config.DefaultAccount)
+	k.Role = cmp.Or(k.Role, RoleAll)
 	return k
 }
 

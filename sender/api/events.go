@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -28,16 +27,11 @@ type eventBatch struct {
 
 // published is the answer to a publish.
 type published struct {
-	ID         string        `json:"id" example:"evt_0190a5e4c0de7b2ca7d1f00dcafe0001"`
-	Event      string        `json:"event"`
-	Timestamp  seconds       `json:"timestamp"`
-	Deliveries []deliveryRef `json:"deliveries"`
-	Duplicate  bool          `json:"duplicate" doc:"Whether this ID was published before; the answer is then the first one's."`
-}
-
-type deliveryRef struct {
-	ID        string `json:"id"`
-	WebhookID string `json:"webhookId"`
+	ID         string               `json:"id" example:"evt_0190a5e4c0de7b2ca7d1f00dcafe0001"`
+	Event      string               `json:"event"`
+	Timestamp  seconds              `json:"timestamp"`
+	Deliveries []sender.DeliveryRef `json:"deliveries"`
+	Duplicate  bool                 `json:"duplicate" doc:"Whether this ID was published before; the answer is then the first one's."`
 }
 
 type publishedBatch struct {
@@ -125,10 +119,7 @@ type deletedEventType struct {
 }
 
 func publishedOf(p sender.Published) published {
-	return published{
-		ID: p.ID, Event: p.Type, Timestamp: seconds(p.Timestamp), Duplicate: p.Duplicate,
-		Deliveries: formed(p.Deliveries, func(d sender.DeliveryRef) deliveryRef { return deliveryRef(d) }),
-	}
+	return published{ID: p.ID, Event: p.Type, Timestamp: seconds(p.Timestamp), Deliveries: p.Deliveries, Duplicate: p.Duplicate}
 }
 
 // appendJSON implements jsonAppender: this is the answer that is given most.
@@ -242,10 +233,8 @@ func (c *call) publish() (any, error) {
 		}
 	}
 	p, err := c.service.Publish(c.r.Context(), c.account, e)
-	if refused := (*sender.Error)(nil); byHeader && errors.As(err, &refused) && refused.Field == "id" {
-		named := *refused
-		named.Field = idempotencyKey
-		err = &named
+	if byHeader {
+		err = renamed(err, "id", idempotencyKey)
 	}
 	return answerBy(publishedOf)(p, err)
 }
@@ -267,10 +256,7 @@ func (c *call) getEvent() (any, error) {
 }
 
 func (c *call) deleteEvent() (any, error) {
-	if err := c.service.DeleteEvent(c.r.Context(), c.account, c.id); err != nil {
-		return nil, err
-	}
-	return deletedEvent{ID: c.id}, nil
+	return deletedEvent{ID: c.id}, c.service.DeleteEvent(c.r.Context(), c.account, c.id)
 }
 
 func (c *call) listEventTypes() (any, error) {
@@ -286,10 +272,7 @@ func (c *call) putEventType(in eventTypeUpdate) (any, error) {
 }
 
 func (c *call) deleteEventType() (any, error) {
-	if err := c.service.DeleteEventType(c.r.Context(), c.id); err != nil {
-		return nil, err
-	}
-	return deletedEventType{Name: c.id}, nil
+	return deletedEventType{Name: c.id}, c.service.DeleteEventType(c.r.Context(), c.id)
 }
 
 // Interface guards.

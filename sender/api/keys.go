@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -141,10 +142,7 @@ func (c *call) createKey(in newKey) (any, error) {
 
 // ofAccount is the account whose keys a call is about: * where none was named.
 func (c *call) ofAccount() string {
-	if c.account == "" {
-		return AnyAccount
-	}
-	return c.account
+	return cmp.Or(c.account, AnyAccount)
 }
 
 func (c *call) listKeys() (any, error) {

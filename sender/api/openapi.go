@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -177,16 +176,12 @@ func operationOf(s *schemas, r *route) doc {
 	return d
 }
 
+// pathBounds are what the document says of the variables in paths.
+var pathBounds = map[string]member{"id": {"pattern", idPattern}, "name": {"maxLength", 64}, "account": {"pattern", accountPattern}}
+
 func parametersOf(r *route) (list []doc) {
-	if strings.Contains(r.path, "{id}") {
-		list = append(list, doc{{"name", "id"}, {"in", "path"}, {"required", true},
-			{"schema", doc{{"type", "string"}, {"pattern", idPattern}}}})
-	}
-	if strings.Contains(r.path, "{name}") {
-		list = append(list, doc{{"name", "name"}, {"in", "path"}, {"required", true}, {"schema", doc{{"type", "string"}, {"maxLength", 64}}}})
-	}
-	if strings.Contains(r.path, "{account}") {
-		list = append(list, doc{{"name", "account"}, {"in", "path"}, {"required", true}, {"schema", doc{{"type", "string"}, {"pattern", accountPattern}}}})
+	if _, variable, _ := cutPath(r.path); variable != "" {
+		list = append(list, doc{{"name", variable}, {"in", "path"}, {"required", true}, {"schema", append(doc{{"type", "string"}}, pathBounds[variable])}})
 	}
 	for _, name := range r.query {
 		list = append(list, queryParameter(name))
@@ -203,34 +198,12 @@ func parametersOf(r *route) (list []doc) {
 }
 
 func queryParameter(name string) doc {
-	schema, text := doc{{"type", "string"}}, ""
-	switch name {
-	case paramLimit:
-		text = "How many items a page has at most."
-		schema = doc{{"type", "integer"}, {"minimum", 1}, {"maximum", config.MaxPageLimit}, {"default", config.DefaultPageLimit}}
-	case paramCursor:
-		text = "Where to go on: nextCursor of the page before."
-	case paramState:
-		text = "Only deliveries in this state."
-		schema = append(schema, member{"enum", states})
-	case paramEventID:
-		text = "Only those of this event."
-	case paramWebhookID:
-		text = "Only those to this webhook."
-	case paramWindow:
-		text = "How far back to look."
-		schema = append(schema, member{"enum", windows}, member{"default", sender.WindowDay})
-	case paramSince:
-		text = "Only what was made from then on."
-		schema = append(schema, member{"format", "date-time"})
-	case paramUntil:
-		text = "Only what was made until then."
-		schema = append(schema, member{"format", "date-time"})
-	case paramEvent:
-		text = "Only of this event type."
-		schema = append(schema, member{"maxLength", maxEventType})
+	p := parameters[name]
+	schema := p.schema
+	if schema.get("type") == nil {
+		schema = append(doc{{"type", "string"}}, schema...)
 	}
-	return doc{{"name", name}, {"in", "query"}, {"description", text}, {"schema", schema}}
+	return doc{{"name", name}, {"in", "query"}, {"description", p.text}, {"schema", schema}}
 }
 
 func responsesOf(s *schemas, r *route) doc {
@@ -289,6 +262,9 @@ func header(name, text string) doc {
 // possibleErrors are the codes that a route can answer, but for those of requests that reach no route.
 func (r *route) possibleErrors() []sender.Code {
 	list := append([]sender.Code{sender.CodeInvalidField, sender.CodeUnknownField}, r.errors...) // the query's
+	if r.method != http.MethodGet && r.method != http.MethodDelete {
+		list = append(list, bodyErrors...)
+	}
 	if r.access != accessOpen {
 		list = append(list, sender.CodeUnauthorized, sender.CodeForbidden, sender.CodeUnavailable)
 	}

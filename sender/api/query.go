@@ -27,7 +27,7 @@ type query struct {
 	window sender.Window
 }
 
-// The parameters that routes take; openapi.go describes them.
+// Names of the parameters that routes take.
 const (
 	paramLimit  = "limit"
 	paramCursor = "cursor"
@@ -72,7 +72,7 @@ func parseQuery(raw string, takes []string) (query, error) {
 	}
 	for _, name := range takes {
 		if value := values.Get(name); value != "" {
-			if err := q.set(name, value); err != nil {
+			if err := parameters[name].set(&q, name, value); err != nil {
 				return q, err
 			}
 		}
@@ -80,56 +80,85 @@ func parseQuery(raw string, takes []string) (query, error) {
 	return q, nil
 }
 
-func (q *query) set(name, value string) error {
-	switch name {
-	case paramLimit:
-		n, err := strconv.ParseUint(value, 10, 16)
-		if err != nil || n < 1 || n > config.MaxPageLimit {
-			return invalid(name, "must be a number from 1 to %d", config.MaxPageLimit)
-		}
-		q.limit = int(n)
-	case paramCursor:
-		if len(value) > maxCursor {
-			return invalid(name, "is not a cursor of ours; use nextCursor of the page before")
-		}
-		q.cursor = value
-	case paramState:
-		q.state = sender.State(value)
-		if !slices.Contains(states, q.state) {
-			return invalid(name, "must be one of %s", joined(states))
-		}
-	case paramWindow:
-		q.window = sender.Window(value)
-		if !slices.Contains(windows, q.window) {
-			return invalid(name, "must be one of %s", joined(windows))
-		}
-	case paramEvent:
-		if len(value) > maxEventType {
-			return invalid(name, "is no event type; GET /event-types lists them")
-		}
-		q.event = value
-	case paramEventID, paramWebhookID:
-		if !names.IsID(value) {
-			return invalid(name, "is no ID of ours")
-		}
-		if name == paramEventID {
-			q.eventID = value
-		} else {
-			q.webhookID = value
-		}
-	case paramSince, paramUntil:
-		// A plus sign in a query means a space: restore it where only an offset can stand.
-		t, err := timeOf(name, strings.ReplaceAll(value, " ", "+"))
-		if err != nil {
-			return err
-		}
-		if name == paramSince {
-			q.since = t
-		} else {
-			q.until = t
-		}
+// parameter is a parameter of a listing: what the OpenAPI document says of it, and how it is read.
+type parameter struct {
+	text   string
+	schema doc // beside its type, which is string where this names none
+	set    func(q *query, name, value string) error
+}
+
+// parameters are those that routes take, by name.
+var parameters = map[string]parameter{
+	paramLimit: {
+		text:   "How many items a page has at most.",
+		schema: doc{{"type", "integer"}, {"minimum", 1}, {"maximum", config.MaxPageLimit}, {"default", config.DefaultPageLimit}},
+		set: func(q *query, name, value string) error {
+			n, err := strconv.ParseUint(value, 10, 16)
+			if err != nil || n < 1 || n > config.MaxPageLimit {
+				return invalid(name, "must be a number from 1 to %d", config.MaxPageLimit)
+			}
+			q.limit = int(n)
+			return nil
+		},
+	},
+	paramCursor: {
+		text: "Where to go on: nextCursor of the page before.",
+		set: func(q *query, name, value string) error {
+			q.cursor = value
+			return refusedUnless(len(value) <= maxCursor, name, "is not a cursor of ours; use nextCursor of the page before")
+		},
+	},
+	paramState: {
+		text: "Only deliveries in this state.", schema: doc{{"enum", states}},
+		set: func(q *query, name, value string) error {
+			q.state = sender.State(value)
+			return refusedUnless(slices.Contains(states, q.state), name, "must be one of "+joined(states))
+		},
+	},
+	paramWindow: {
+		text: "How far back to look.", schema: doc{{"enum", windows}, {"default", sender.WindowDay}},
+		set: func(q *query, name, value string) error {
+			q.window = sender.Window(value)
+			return refusedUnless(slices.Contains(windows, q.window), name, "must be one of "+joined(windows))
+		},
+	},
+	paramEvent: {
+		text: "Only of this event type.", schema: doc{{"maxLength", maxEventType}},
+		set: func(q *query, name, value string) error {
+			q.event = value
+			return refusedUnless(len(value) <= maxEventType, name, "is no event type; GET /event-types lists them")
+		},
+	},
+	paramEventID:   {text: "Only those of this event.", set: setID(func(q *query) *string { return &q.eventID })},
+	paramWebhookID: {text: "Only those to this webhook.", set: setID(func(q *query) *string { return &q.webhookID })},
+	paramSince:     {text: "Only what was made from then on.", schema: doc{{"format", "date-time"}}, set: setTime(func(q *query) *time.Time { return &q.since })},
+	paramUntil:     {text: "Only what was made until then.", schema: doc{{"format", "date-time"}}, set: setTime(func(q *query) *time.Time { return &q.until })},
+}
+
+func refusedUnless(fits bool, name, problem string) error {
+	if fits {
+		return nil
 	}
-	return nil
+	return invalid(name, "%s", problem)
+}
+
+func setID(of func(q *query) *string) func(q *query, name, value string) error {
+	return func(q *query, name, value string) error {
+		*of(q) = value
+		return refusedUnless(names.IsID(value), name, "is no ID of ours")
+	}
+}
+
+func setTime(of func(q *query) *time.Time) func(q *query, name, value string) error {
+	return func(q *query, name, value string) error {
+		// A plus sign in a query means a space: restore it where only an offset can stand.
+		t, refused := timeOf(name, strings.ReplaceAll(value, " ", "+"))
+		if refused != nil {
+			return refused
+		}
+		*of(q) = t
+		return nil
+	}
 }
 
 func joined[T ~string](list []T) string {

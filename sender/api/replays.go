@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -79,13 +78,8 @@ func (c *call) retryWebhook(in newRetry) (any, error) {
 		request.Events = []string{in.Event}
 	}
 	r, err := c.service.RetryWebhook(c.r.Context(), c.account, c.id, request)
-	if e := (*sender.Error)(nil); errors.As(err, &e) && e.Field == "events" {
-		named := *e
-		named.Field = "event"
-		err = &named
-	}
 	if err != nil {
-		return nil, err
+		return nil, renamed(err, "events", "event")
 	}
 	c.location = "/replays/" + r.ID
 	return replayOf(r), nil

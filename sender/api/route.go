@@ -31,7 +31,7 @@ type route struct {
 	status         int
 	answer         reflect.Type
 	location       string        // what the Location header points at, where it is sent
-	errors         []sender.Code // besides those that every route can give
+	errors         []sender.Code // besides those that every route of its method can give
 	serve          func(c *call) (any, error)
 }
 
@@ -42,7 +42,7 @@ func updateRoute(method, operation string) route {
 		description: "Changes only the fields given. A new secret signs from the next attempt on, also of what waits; " +
 			"`secretOverlap` keeps the old one as a second value in `webhook-signature` that long.",
 		request: reflect.TypeFor[webhookUpdate](), status: http.StatusOK, answer: reflect.TypeFor[webhook](),
-		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeUnsafeURL),
+		errors: []sender.Code{sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeUnsafeURL},
 		serve:  (*call).updateWebhook,
 	}
 }
@@ -52,21 +52,18 @@ var patterns = func() []pattern {
 	list := make([]pattern, len(routes))
 	for i, r := range routes {
 		p := &list[i]
-		if p.before, p.after, p.variable = strings.Cut(r.path, "{id}"); !p.variable {
-			p.before, p.after, p.variable = strings.Cut(r.path, "{name}")
-			if !p.variable {
-				p.before, p.after, p.variable = strings.Cut(r.path, "{account}")
-			}
-			p.named = p.variable
-		}
+		p.before, p.variable, p.after = cutPath(r.path)
 	}
 	return list
 }()
 
-type pattern struct {
-	before, after string
-	variable      bool
-	named         bool // its variable is the name of an event type or of an account, which the Service judges
+// pattern is a path with one variable at most: an ID, or the name of an event type or of an account, which the Service judges.
+type pattern struct{ before, variable, after string }
+
+func cutPath(path string) (before, variable, after string) {
+	before, rest, _ := strings.Cut(path, "{")
+	variable, after, _ = strings.Cut(rest, "}")
+	return before, variable, after
 }
 
 // match finds the call's route. Only the exact spelling of a path is one of ours: nothing is cleaned,
@@ -101,7 +98,7 @@ func (c *call) match() error {
 var errNoSuchPath = &sender.Error{Code: sender.CodeNotFound, Message: "there is nothing at this path; GET /openapi.json lists what there is"}
 
 func (p *pattern) matches(path string) (id string, ok bool) {
-	if !p.variable {
+	if p.variable == "" {
 		return "", path == p.before
 	}
 	rest, ok := strings.CutPrefix(path, p.before)
@@ -111,7 +108,7 @@ func (p *pattern) matches(path string) (id string, ok bool) {
 	if id, ok = strings.CutSuffix(rest, p.after); !ok {
 		return "", false
 	}
-	if p.named {
+	if p.variable != "id" {
 		return id, id != "" && len(id) <= config.MaxEventID && !strings.Contains(id, "/")
 	}
 	return id, names.IsID(id)

@@ -20,14 +20,8 @@ const (
 	tagDelivered  = "delivered"
 )
 
-var bodyErrors = []sender.Code{
-	sender.CodeInvalidJSON, sender.CodePayloadTooLarge, sender.CodeUnsupportedMedia,
-	sender.CodeInvalidField, sender.CodeUnknownField,
-}
-
-func bodyErrorsAnd(more ...sender.Code) []sender.Code {
-	return append(append([]sender.Code{}, bodyErrors...), more...)
-}
+// bodyErrors are what every route of a method with a body can give, also one that takes none and refuses what is sent.
+var bodyErrors = []sender.Code{sender.CodeInvalidJSON, sender.CodePayloadTooLarge, sender.CodeUnsupportedMedia}
 
 var notFound = []sender.Code{sender.CodeNotFound}
 
@@ -41,7 +35,7 @@ var routes = []route{
 		idempotent: "Answers a repetition with the first webhook.",
 		request:    reflect.TypeFor[newWebhook](), status: http.StatusCreated, answer: reflect.TypeFor[createdWebhook](),
 		location: "the webhook",
-		errors:   bodyErrorsAnd(sender.CodeUnknownEventType, sender.CodeUnsafeURL, sender.CodeLimitReached, sender.CodeConflict),
+		errors:   []sender.Code{sender.CodeUnknownEventType, sender.CodeUnsafeURL, sender.CodeLimitReached, sender.CodeConflict},
 		serve:    reads(maxConfigBody, (*call).createWebhook),
 	},
 	{
@@ -71,7 +65,7 @@ var routes = []route{
 		description: "Publishes one webhook.test event, or the example of a type, to this webhook only. The body may be left out.",
 		request:     reflect.TypeFor[newTest](), optional: true,
 		status: http.StatusAccepted, answer: reflect.TypeFor[published](),
-		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeInvalidData),
+		errors: []sender.Code{sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeInvalidData},
 		serve:  (*call).testWebhook,
 	},
 	{
@@ -80,7 +74,7 @@ var routes = []route{
 		description:    "Says whether an event with these data would go to a webhook with this filter. Nothing is stored or sent.",
 		changesNothing: true,
 		request:        reflect.TypeFor[filterTest](), status: http.StatusOK, answer: reflect.TypeFor[filterTested](),
-		errors: bodyErrorsAnd(sender.CodeUnknownEventType),
+		errors: []sender.Code{sender.CodeUnknownEventType},
 		serve:  reads(maxFilterTest, (*call).testFilter),
 	},
 	{
@@ -98,7 +92,7 @@ var routes = []route{
 			"`unavailable` counts the deliveries whose payload has expired.",
 		request: reflect.TypeFor[newReplay](), status: http.StatusAccepted, answer: reflect.TypeFor[replay](),
 		location: "the job, unless it is a dry run",
-		errors:   bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeLimitReached),
+		errors:   []sender.Code{sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeLimitReached},
 		serve:    reads(maxConfigBody, (*call).startReplay),
 	},
 	{
@@ -107,7 +101,7 @@ var routes = []route{
 		description: "Starts a replay of all that failed, or of those of one type or time.",
 		request:     reflect.TypeFor[newRetry](), status: http.StatusAccepted, answer: reflect.TypeFor[replay](),
 		location: "the job",
-		errors:   bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeLimitReached),
+		errors:   []sender.Code{sender.CodeNotFound, sender.CodeConflict, sender.CodeUnknownEventType, sender.CodeLimitReached},
 		serve:    reads(maxConfigBody, (*call).retryWebhook),
 	},
 	{
@@ -134,7 +128,7 @@ var routes = []route{
 		description: "Answered only once the event is stored. The same ID again within 72 hours, with the same event, data and " +
 			"(if given) timestamp, gets the first answer and `duplicate: true`; with others it is a conflict.",
 		idempotent: "The event's ID where the body has none.", request: reflect.TypeFor[newEvent](), status: http.StatusAccepted, answer: reflect.TypeFor[published](),
-		errors: bodyErrorsAnd(sender.CodeUnknownEventType, sender.CodeInvalidData, sender.CodeConflict, sender.CodeLimitReached, sender.CodeLoop),
+		errors: []sender.Code{sender.CodeUnknownEventType, sender.CodeInvalidData, sender.CodeConflict, sender.CodeLimitReached, sender.CodeLoop},
 		serve:  (*call).publish,
 	},
 	{
@@ -143,7 +137,7 @@ var routes = []route{
 		description: "`items` are in the order of `events`: each the event's answer, or what is wrong with it. " +
 			"An Idempotency-Key has no meaning here; give each event its own `id`.",
 		request: reflect.TypeFor[eventBatch](), status: http.StatusAccepted, answer: reflect.TypeFor[publishedBatch](),
-		errors: bodyErrorsAnd(sender.CodeLoop),
+		errors: []sender.Code{sender.CodeLoop},
 		serve:  (*call).publishBatch,
 	},
 	{
@@ -189,7 +183,7 @@ var routes = []route{
 		description: "Changes only the fields given; null takes one away. From then on data of the type must fit its schema, in every process within a second. " +
 			"By a key of every account.",
 		request: reflect.TypeFor[eventTypeUpdate](), status: http.StatusOK, answer: reflect.TypeFor[eventType](),
-		errors: bodyErrorsAnd(sender.CodeConflict, sender.CodeLimitReached),
+		errors: []sender.Code{sender.CodeConflict, sender.CodeLimitReached},
 		serve:  reads(maxConfigBody, (*call).putEventType),
 	},
 	{
@@ -209,7 +203,7 @@ var routes = []route{
 		summary:     "Send a delivery again",
 		description: "It is due now, with a fresh retry table. A conflict where its payload has expired.",
 		status:      http.StatusAccepted, answer: reflect.TypeFor[delivery](),
-		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict),
+		errors: []sender.Code{sender.CodeNotFound, sender.CodeConflict},
 		serve:  (*call).retryDelivery,
 	},
 	{
@@ -234,7 +228,7 @@ var routes = []route{
 			"that is for every account, and it ends with the one that made it.",
 		request: reflect.TypeFor[newKey](), status: http.StatusCreated, answer: reflect.TypeFor[createdKey](),
 		location: "the key",
-		errors:   bodyErrorsAnd(sender.CodeLimitReached, sender.CodeConflict),
+		errors:   []sender.Code{sender.CodeLimitReached, sender.CodeConflict},
 		serve:    reads(maxConfigBody, (*call).createKey),
 	},
 	{
@@ -255,7 +249,7 @@ var routes = []route{
 		summary:     "Make a link to the portal",
 		description: "For an account, or for one webhook of it, for 24 hours unless said. Its token is a key for the role portal, and ends like any key.",
 		request:     reflect.TypeFor[newPortalLink](), status: http.StatusCreated, answer: reflect.TypeFor[portalLink](),
-		errors: bodyErrorsAnd(sender.CodeLimitReached, sender.CodeConflict),
+		errors: []sender.Code{sender.CodeLimitReached, sender.CodeConflict},
 		serve:  reads(maxConfigBody, (*call).createPortalLink),
 	},
 	{
@@ -270,7 +264,7 @@ var routes = []route{
 		description: "Changes only the fields given. It says where its owner is told of failed webhooks: an address gets mail only once its owner " +
 			"confirmed it; what goes to `notifyUrl` is signed with `notifySecret`, and without one a secret is made and shown in this answer only.",
 		request: reflect.TypeFor[accountUpdate](), status: http.StatusOK, answer: reflect.TypeFor[changedAccount](),
-		errors: bodyErrorsAnd(sender.CodeUnsafeURL, sender.CodeConflict),
+		errors: []sender.Code{sender.CodeUnsafeURL, sender.CodeConflict},
 		serve:  reads(maxConfigBody, (*call).updateAccount),
 	},
 	{
@@ -279,7 +273,7 @@ var routes = []route{
 		description: "Does what the link in a mail is for, by the token that it ends with: the one in the first mail confirms the address, the one in " +
 			"each later mail takes it out. Takes no key.",
 		request: reflect.TypeFor[confirmationToken](), status: http.StatusOK, answer: reflect.TypeFor[sender.Confirmation](),
-		errors: bodyErrorsAnd(sender.CodeNotFound, sender.CodeConflict),
+		errors: []sender.Code{sender.CodeNotFound, sender.CodeConflict},
 		serve:  reads(maxConfirmBody, (*call).confirmEmail),
 	},
 	{

@@ -190,10 +190,7 @@ func sameSet(a, b []string) bool {
 }
 
 func (c *call) deleteWebhook() (any, error) {
-	if err := c.service.DeleteWebhook(c.r.Context(), c.account, c.id); err != nil {
-		return nil, err
-	}
-	return deletedWebhook{ID: c.id}, nil
+	return deletedWebhook{ID: c.id}, c.service.DeleteWebhook(c.r.Context(), c.account, c.id)
 }
 
 // newTest is the body of POST /webhooks/{id}/test, which may be left out.
