@@ -187,15 +187,16 @@ func (s *Scanner) Array(each func(n int) error) error {
 // Value reads one value of any kind, and returns it as it is written.
 func (s *Scanner) Value() ([]byte, error) {
 	s.Space()
-	return s.Raw(s.Skip)
+	start := s.Offset()
+	err := s.Skip()
+	return s.Since(start), err
 }
 
-// Raw returns what read reads, as it is written.
-func (s *Scanner) Raw(read func() error) ([]byte, error) {
-	start := s.i
-	err := read()
-	return s.b[start:s.i], err
-}
+// Offset is where the scanner stands, in bytes.
+func (s *Scanner) Offset() int { return s.i }
+
+// Since is the document from an offset up to where the scanner stands.
+func (s *Scanner) Since(offset int) []byte { return s.b[offset:s.i] }
 
 // Skip reads one value of any kind. It does not recurse, so no document can exhaust the stack.
 func (s *Scanner) Skip() error {

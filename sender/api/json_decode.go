@@ -155,7 +155,9 @@ var errNoObject = &sender.Error{Code: sender.CodeInvalidJSON, Message: "this mus
 // value reads a field's value, looking for repeated names in an event's data on the way.
 func (s *scanner) value(f *field) ([]byte, error) {
 	if f.name == "data" && s.Space() == '{' {
-		return s.Raw(func() error { return s.object("data", func([]byte) error { return s.Skip() }) })
+		start := s.Offset()
+		err := s.object("data", func([]byte) error { return s.Skip() })
+		return s.Since(start), err
 	}
 	return s.Value()
 }

@@ -33,13 +33,16 @@ func (s *scanner) finish(err error) error {
 	if err == nil {
 		err = s.End()
 	}
-	if broken := (*jsonscan.Error)(nil); errors.As(err, &broken) {
-		return notJSON(broken)
+	if err != nil {
+		if broken := (*jsonscan.Error)(nil); errors.As(err, &broken) {
+			return notJSON(broken)
+		}
+		return err
 	}
-	if err == nil && s.refused != nil {
+	if s.refused != nil {
 		return s.refused
 	}
-	return err
+	return nil
 }
 
 // refuse notes what is wrong with a readable document; only the first such error is kept.
