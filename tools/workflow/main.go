@@ -9,6 +9,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"log"
@@ -245,7 +246,7 @@ func (r *runner) action(s step) error {
 		_, err := exec.LookPath(program)
 		return err
 	}
-	takes := map[string]string{"actions/attest-build-provenance": with["subject-path"], "pypa/gh-action-pypi-publish": "dist/*"}[name]
+	takes := map[string]string{"actions/attest-build-provenance": with["subject-path"], "pypa/gh-action-pypi-publish": cmp.Or(with["packages-dir"], "dist") + "/*"}[name]
 	if takes == "" {
 		return fmt.Errorf("the action %s is not known here", name)
 	}
