@@ -23,13 +23,16 @@ type ahead struct {
 // most is how many jobs may be claimed beyond the slots in a round that tells the end of so many attempts.
 func (a *ahead) most(slots, ended int) int { return min(a.ending+ended, slots/aheadShare) }
 
+// waiting is how many jobs wait for a worker that is busy.
+func (d *Dispatcher) waiting() int { return len(d.work) - int(d.idle.Load()) }
+
 // lookAhead hands back what waits for a worker, once fewer attempts ended since the last look than jobs wait: endpoints that
 // answered at once do so no longer, and other processes may have workers for them.
 func (d *Dispatcher) lookAhead(now time.Time) {
 	if now.Sub(d.ahead.looked) < lookAheadEvery {
 		return
 	}
-	if waiting := len(d.work) - int(d.idle.Load()); waiting > d.ahead.ended {
+	if d.waiting() > d.ahead.ended {
 		d.handBack()
 	}
 	d.ahead.looked, d.ahead.ended = now, 0

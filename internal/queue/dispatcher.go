@@ -287,8 +287,10 @@ func (d *Dispatcher) wanted(shard int) (at time.Time, ok bool) {
 func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.WaitGroup) {
 	deadline, aborted := time.Now().Add(d.o.Grace), false
 	d.stopping = true
-	d.handBack()
 	for len(d.inFlight) > 0 || d.unsent > 0 || d.underWay.Load() > 0 {
+		if d.waiting() > 0 {
+			d.handBack()
+		}
 		if left := time.Until(deadline); left <= 0 && !aborted {
 			abort()
 			deadline, aborted = time.Now().Add(d.o.Lease), true

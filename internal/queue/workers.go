@@ -49,7 +49,7 @@ func (d *Dispatcher) start(ctx context.Context, helpers *sync.WaitGroup, j *Job)
 		d.lanes[j.Lane] = l
 	}
 	l.inFlight++
-	if d.workers >= d.slots.now || int(d.idle.Load()) > len(d.work) {
+	if d.workers >= d.slots.now || d.waiting() < 0 {
 		select {
 		case d.work <- j:
 			return
