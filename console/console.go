@@ -6,17 +6,14 @@
 //	POST <mount>/portal/    ends mail to an address, for programs that read mail; see [Options.Unsubscribe]
 //	    <mount>/api/…       what the API does not have; see [Options.Inside]
 //	GET <mount>/theme/…     portal.css and logo.svg of the operator's own
+//	GET <mount>/<sum>/…     the files of both, below the checksum of all: a browser keeps them for good
 //
-// What stands in the folder pages is what is served: there is no build step, and nothing is fetched from elsewhere.
+// What stands in the folder pages is what is served: there is no build step, and nothing is fetched from elsewhere. Only the
+// two pages are changed on the way: the checksum is put in front of the files that they name.
 package console
 
 import (
 	"bytes"
-	"cmp"
-	"compress/gzip"
-	"crypto/sha256"
-	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,15 +24,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 )
 
 // DefaultMount is where the console stands unless said otherwise.
 const DefaultMount = "/console"
-
-//go:embed pages
-var embedded embed.FS
 
 // Options are the settings of the console.
 type Options struct {
@@ -181,75 +174,4 @@ func (h *handler) theme(w http.ResponseWriter, r *http.Request, name string) {
 	w.Header().Set("Content-Type", kinds[path.Ext(name)])
 	w.Header().Set("Cache-Control", "no-cache")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
-}
-
-// page is a file as it is sent.
-type page struct {
-	kind, tag     string
-	plain, zipped []byte
-}
-
-// pages are all files by their path below the mount, compressed once.
-var pages = sync.OnceValue(func() map[string]*page {
-	all := map[string]*page{}
-	err := fs.WalkDir(embedded, "pages", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		content, err := embedded.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		below := strings.TrimPrefix(name, "pages")
-		all[strings.TrimSuffix(below, "index.html")] = newPage(below, content)
-		return nil
-	})
-	if err != nil {
-		panic(err) // the files are part of the program
-	}
-	return all
-})
-
-func newPage(name string, content []byte) *page {
-	sum := sha256.Sum256(content)
-	kind := cmp.Or(kinds[path.Ext(name)], "text/plain; charset=utf-8")
-	var zipped bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-	_, _ = z.Write(content) // a buffer takes everything
-	_ = z.Close()
-	return &page{kind: kind, tag: hex.EncodeToString(sum[:12]), plain: content, zipped: zipped.Bytes()}
-}
-
-func servePage(w http.ResponseWriter, r *http.Request, below string) {
-	p := pages()[below]
-	if p == nil {
-		http.NotFound(w, r)
-		return
-	}
-	header := w.Header()
-	header.Set("Content-Type", p.kind)
-	header.Set("Cache-Control", "no-cache")
-	header.Set("Vary", "Accept-Encoding")
-	content, tag := p.plain, p.tag
-	if acceptsGzip(r.Header) {
-		content, tag = p.zipped, p.tag+"-gzip"
-		header.Set("Content-Encoding", "gzip")
-	}
-	// A range would be one of the compressed bytes; nobody asks a script for one.
-	r.Header.Del("Range")
-	header.Set("ETag", `"`+tag+`"`)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
-}
-
-func acceptsGzip(h http.Header) bool {
-	for _, line := range h.Values("Accept-Encoding") {
-		for coding := range strings.SplitSeq(line, ",") {
-			name, quality, _ := strings.Cut(strings.TrimSpace(coding), ";")
-			if strings.TrimSpace(name) == "gzip" {
-				q := strings.TrimSpace(quality)
-				return q != "q=0" && q != "q=0.0" && q != "q=0.00" && q != "q=0.000"
-			}
-		}
-	}
-	return false
 }

@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -38,12 +36,22 @@ func get(h http.Handler, target string, headers ...string) *httptest.ResponseRec
 	return w
 }
 
+var naming = regexp.MustCompile(`(?:href|src)="([^"]+)"`)
+
+// filesOf is the folder of a console's files below its mount, as its page names it.
+func filesOf(t *testing.T, h http.Handler, mount string) string {
+	t.Helper()
+	found := regexp.MustCompile(`src="([0-9a-f]{20}/)js/main\.js"`).FindStringSubmatch(get(h, mount+"/").Body.String())
+	require.NotNil(t, found)
+	return mount + "/" + found[1]
+}
+
 const strictPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
 
 func TestEveryAnswerIsStrict(t *testing.T) {
 	t.Parallel()
 	h := newConsole(t, console.Options{})
-	for _, target := range []string{"/console/", "/console/portal/", "/console/js/main.js", "/console/nothing", "/console/api/config", "/console/theme/portal.css"} {
+	for _, target := range []string{"/console/", "/console/portal/", filesOf(t, h, "/console") + "js/main.js", "/console/nothing", "/console/api/config", "/console/theme/portal.css"} {
 		w := get(h, target)
 		require.Equal(t, strictPolicy+"'none'", w.Header().Get("Content-Security-Policy"), target)
 		require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"), target)
@@ -122,19 +130,6 @@ func TestInsideSeesItsOwnPath(t *testing.T) {
 		_, _ = io.WriteString(w, r.Method+" "+r.URL.Path+"?"+r.URL.RawQuery)
 	})})
 	require.Equal(t, "GET /live?a=b", get(h, "/console/api/live?a=b").Body.String())
-}
-
-func TestFilesAreKeptByTheirTag(t *testing.T) {
-	t.Parallel()
-	h := newConsole(t, console.Options{})
-	w := get(h, "/console/js/main.js", "Accept-Encoding", "br, gzip")
-	require.Equal(t, "gzip", w.Header().Get("Content-Encoding"))
-	z, err := gzip.NewReader(w.Body)
-	require.NoError(t, err)
-	plain, err := io.ReadAll(z)
-	require.NoError(t, err)
-	require.Equal(t, get(h, "/console/js/main.js", "Accept-Encoding", "gzip;q=0").Body.String(), string(plain))
-	require.Equal(t, http.StatusNotModified, get(h, "/console/js/main.js", "Accept-Encoding", "gzip", "If-None-Match", w.Header().Get("ETag")).Code)
 }
 
 // The vendored files are those of npm, byte for byte.
@@ -222,70 +217,4 @@ func TestOnlyOnePlaceAsksByTheClock(t *testing.T) {
 		}
 		return nil
 	}))
-}
-
-// TestModulesOfTheFirstViewComeInOneRound: the page names all that its first view imports, so that a browser far away does
-// not learn of one module from the other: the page, its modules, where the API is, whose key it is, and the figures are
-// five rounds.
-func TestModulesOfTheFirstViewComeInOneRound(t *testing.T) {
-	t.Parallel()
-	for page, view := range map[string]string{"index.html": "overview.js", "portal/index.html": "webhooks.js"} {
-		text, err := os.ReadFile(path.Join("pages", page))
-		require.NoError(t, err)
-		named := map[string]bool{}
-		for _, found := range regexp.MustCompile(`(?:rel="modulepreload" href|type="module" src)="([^"]+)"`).FindAllStringSubmatch(string(text), -1) {
-			named[path.Join("pages", path.Dir(page), found[1])] = true
-		}
-		seen := map[string]bool{}
-		var read func(module string)
-		read = func(module string) {
-			if seen[module] {
-				return
-			}
-			seen[module] = true
-			require.True(t, named[module], "%s does not name %s", page, module)
-			content, err := os.ReadFile(module)
-			require.NoError(t, err)
-			for _, found := range regexp.MustCompile(`(?m)^import [^;]*from '([^']+)'`).FindAllStringSubmatch(string(content), -1) {
-				read(path.Join(path.Dir(module), found[1]))
-			}
-		}
-		read("pages/js/main.js")
-		read("pages/js/views/" + view)
-	}
-}
-
-// The first view is the page, its styles, and the modules that it needs, the plot's library among them.
-func TestTheFirstViewIsSmall(t *testing.T) {
-	t.Parallel()
-	h := newConsole(t, console.Options{})
-	seen, size := map[string]bool{}, 0
-	var read func(target string)
-	read = func(target string) {
-		if seen[target] {
-			return
-		}
-		seen[target] = true
-		w := get(h, "/console"+target, "Accept-Encoding", "gzip")
-		require.Equal(t, http.StatusOK, w.Code, target)
-		size += w.Body.Len()
-		if path.Ext(target) != ".js" {
-			return
-		}
-		content, err := os.ReadFile("pages" + target)
-		require.NoError(t, err)
-		for _, found := range regexp.MustCompile(`(?m)^import [^;]*from '([^']+)'`).FindAllStringSubmatch(string(content), -1) {
-			read(path.Join(path.Dir(target), found[1]))
-		}
-	}
-	page, err := os.ReadFile("pages/index.html")
-	require.NoError(t, err)
-	read("/")
-	for _, found := range regexp.MustCompile(`(?:href|src)="([^"]+)"`).FindAllStringSubmatch(string(page), -1) {
-		read("/" + found[1])
-	}
-	read("/js/views/overview.js")
-	read("/vendor/uplot.js")
-	require.Less(t, size, 120_000)
-	t.Logf("%d files, %d bytes", len(seen), size)
 }

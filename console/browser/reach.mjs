@@ -150,6 +150,39 @@ try {
 			await press(page, 'Try again', (o) => page.getByRole('alert').first().waitFor({ state: 'detached', ...o }));
 		}
 	}
+	step('a page of before an upgrade');
+	const views404 = '**/js/views/deliveries.js';
+	await page.goto(site + '/console/#/webhooks');
+	await page.reload();
+	await page.getByRole('heading', { name: 'Webhooks', exact: true }).waitFor();
+	await page.route(views404, (r) => r.fulfill({ status: 404, body: '404 page not found' }));
+	await page.route(site + '/console/', async (r) => {
+		const response = await r.fetch();
+		return r.fulfill({ response, body: (await response.text()).replace(/[0-9a-f]{20}\//g, '00000000000000000000/') });
+	});
+	await page.getByRole('link', { name: 'Deliveries' }).click();
+	await page.getByRole('heading', { name: 'Deliveries' }).waitFor();
+	await page.getByRole('alert').filter({ hasText: 'This page was updated since you opened it.' }).waitFor();
+	await look(page, 'updated');
+	await page.unroute(site + '/console/');
+	await page.unroute(views404);
+	await button(page, 'Load the page again').click();
+	await page.getByText('Any state').first().waitFor({ state: 'attached' });
+	assert.ok(page.url().endsWith('#/deliveries'), page.url());
+	// And one whose file just did not come, with the server there and with none.
+	for (const [there, says, word] of [[true, 'This part of the page could not be loaded.', 'Load the page again'], [false, 'The server can’t be reached.', 'Try again']]) {
+		await page.goto(site + '/console/#/webhooks');
+		await page.reload();
+		await page.getByRole('heading', { name: 'Webhooks', exact: true }).waitFor();
+		await page.route('**/js/views/events.js', (r) => r.abort());
+		if (!there) await page.route(site + '/console/', (r) => r.abort());
+		await page.getByRole('link', { name: 'Events', exact: true }).click();
+		await page.getByRole('alert').filter({ hasText: says }).waitFor();
+		await look(page, `part-${there ? 'missing' : 'unreachable'}`);
+		await page.unroute('**/js/views/events.js');
+		await page.unroute(site + '/console/');
+		await press(page, word, (o) => page.getByRole('button', { name: 'Search' }).or(page.getByLabel('Type')).first().waitFor(o));
+	}
 	// What is written stays while the server is away.
 	await visit(page, '/register');
 	await page.getByLabel('URL', { exact: true }).fill(customer.url);

@@ -26,44 +26,6 @@ const (
 	idPattern      = "^[A-Za-z0-9_-]{1,128}$"
 )
 
-// openAPI is the document around the URL of its server, which is that of each request.
-type openAPI struct {
-	before, after []byte
-	guide         []delivered // the events of the guide that it shows
-}
-
-// serverMark stands for the server's URL while the document is made; no text of ours has it.
-const serverMark = "\x00"
-
-// at returns the document of a server at a path.
-func (o *openAPI) at(path string) (rawAnswer, error) {
-	if path == "" {
-		path = "/"
-	}
-	buf := bytes.NewBuffer(make([]byte, 0, len(o.before)+len(path)+len(o.after)+16))
-	buf.Write(o.before)
-	err := encode(buf, path)
-	buf.Write(o.after)
-	return buf.Bytes(), err
-}
-
-// document is the OpenAPI document as of now: which events of the guide there are may change.
-func (c *call) document() (any, error) {
-	guide := guideDeliveries(c.r.Context(), c.service)
-	d := c.openAPI.Load()
-	if d.shows(guide) {
-		return d.at(c.prefix())
-	}
-	d, err := c.describe(guide)
-	if err != nil {
-		return nil, err
-	}
-	c.openAPI.Store(d)
-	return d.at(c.prefix())
-}
-
-func (o *openAPI) shows(guide []delivered) bool { return slices.Equal(o.guide, guide) }
-
 // openAPIDocument makes the OpenAPI 3.1 document out of the routes, the Go types that they take and give, and what is delivered.
 func openAPIDocument(version, brand string, anonymous bool, guide []delivered) (*openAPI, error) {
 	given, err := readExamples()
@@ -129,7 +91,7 @@ func openAPIDocument(version, brand string, anonymous bool, guide []delivered) (
 	err = encode(&buf, d)
 	buf.WriteByte('\n')
 	before, after, _ := bytes.Cut(buf.Bytes(), []byte(`"\u0000"`))
-	return &openAPI{before, after, guide}, err
+	return &openAPI{before: before, after: after, guide: guide}, err
 }
 
 func pathsOf(s *schemas) (paths doc) {

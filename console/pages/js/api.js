@@ -1,7 +1,7 @@
 // The REST API and the console's own, with the key of this tab.
 
-const mount = new URL('../', import.meta.url);
 export const portal = document.documentElement.dataset.area === 'portal';
+const mount = new URL(portal ? '../' : './', location.href);
 const kept = portal ? 'webhooks-portal' : 'webhooks-console';
 
 // session is what this tab knows: how to reach the API, whose key it has, and which account it looks at.
@@ -74,16 +74,30 @@ const notOurs = (status) => (status === 502 || status === 503 || status === 504
 	? 'The server is up, but can’t answer right now. Try again in a moment.'
 	: `Something other than the API answered (${status}). Is the option api of webhook_console right?`);
 
+// part imports what a view needs. A page goes on with the files that it began with, and a server of another version has them
+// no more: then the page it has names others, and this one has to be loaded again. So it has where a browser remembers that a
+// file did not come, or where somebody has to log in anew in front of the console.
+export async function part(load) {
+	try { return await load(); } catch { /* said below */ }
+	const missing = 'This part of the page could not be loaded. ';
+	const page = await fetched(location.pathname, { redirect: 'manual' }).catch((error) => { throw new Problem(0, { message: missing + error.message }); });
+	if (page.status >= 500) throw new Problem(page.status, { message: missing + notOurs(page.status) });
+	const updated = page.ok && !(await page.text()).includes(new URL('.', import.meta.url).pathname.split('/').at(-3));
+	throw new Problem(page.status, { code: 'reload', message: updated ? 'This page was updated since you opened it.' : missing.trim() });
+}
+
+// rest is where the REST API is: with act_as it is asked through the console's handler.
+const rest = () => new URL(session.config.actAs && !portal ? 'api/rest/' : session.config.api, mount);
+
 // ask sends a request to the REST API; its path begins without a slash.
 export async function ask(method, path, body, { signal, raw, idempotencyKey, account } = {}) {
 	const { config } = session;
-	const base = new URL(config.actAs && !portal ? 'api/rest/' : config.api, mount);
 	const more = ours(signal);
 	const named = account ?? (session.who?.account === '*' ? session.account : '');
 	if (named) more[config.accountHeader] = named;
 	if (body !== undefined) more['Content-Type'] = 'application/json';
 	if (idempotencyKey) more['Idempotency-Key'] = idempotencyKey;
-	const response = await fetched(new URL(path, base), {
+	const response = await fetched(new URL(path, rest()), {
 		method, signal, headers: headers(more), body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
 	});
 	const answer = await read(response);
@@ -164,27 +178,29 @@ export function takeLink() {
 	return false;
 }
 
-// begin finds out how the API is reached and takes the key of this tab, if it has one.
+// begin finds out how the API is reached and takes the key of this tab, if it has one. Whose that is is asked meanwhile.
 export async function begin() {
-	session.config = (await read(await fetched(new URL('api/config', mount)), true)).data;
 	if (!session.key) {
 		try {
 			const { key = '', account = '' } = JSON.parse(sessionStorage.getItem(kept) ?? '{}');
 			Object.assign(session, { key, account });
 		} catch { /* as above */ }
 	}
-	if (session.key || (session.config.actAs && !portal)) await enter(session.key);
+	const { key } = session;
+	const who = key ? whose() : undefined;
+	who?.catch(() => {}); // said by enter
+	session.config = (await read(await fetched(new URL('api/config', mount)), true)).data;
+	const acts = session.config.actAs && !portal;
+	if (acts) session.key = ''; // one of another console of this site: the log-in in front would take it for its own
+	if (session.key || acts) await enter(session.key, session.key === key ? who : undefined);
 }
 
 // enter logs in with a key, or says why not.
-export async function enter(key) {
+export async function enter(key, asked) {
 	session.key = key;
+	described(true).catch(() => {}); // said by what waits for it
 	try {
-		const base = new URL(session.config.actAs && !portal ? 'api/rest/' : session.config.api, mount);
-		const [who, document] = await Promise.all([whose(), fetched(new URL('openapi.json', base), { headers: headers({ 'X-Webhook-Console': '1' }) })]);
-		if (!document.ok) throw new Problem(document.status, { message: notOurs(document.status) });
-		session.document = await document.json();
-		session.operations = new Set(Object.entries(session.document.paths).flatMap(([path, methods]) => Object.keys(methods).map((m) => `${m.toUpperCase()} ${path}`)));
+		const who = await (asked ?? whose());
 		if (who.account === '*' && !session.account) session.account = 'default';
 		session.who = who;
 		watchEnd(who);
@@ -200,6 +216,24 @@ export async function enter(key) {
 	} finally {
 		changed();
 	}
+}
+
+let description = null;
+// described waits for the API's document, which offers and takes go by; it is asked for once, and again after an error.
+export function described(anew) {
+	if (!description || anew) {
+		const mine = describe();
+		description = mine;
+		mine.catch(() => { if (description === mine) description = null; });
+	}
+	return description;
+}
+
+async function describe() {
+	const response = await fetched(new URL('openapi.json', rest()), { headers: headers({ 'X-Webhook-Console': '1' }) });
+	if (!response.ok) throw new Problem(response.status, { message: notOurs(response.status) });
+	session.document = await response.json();
+	session.operations = new Set(Object.entries(session.document.paths).flatMap(([path, methods]) => Object.keys(methods).map((m) => `${m.toUpperCase()} ${path}`)));
 }
 
 const whose = () => inside('GET', 'session', undefined, { quiet: true });

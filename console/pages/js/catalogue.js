@@ -1,4 +1,4 @@
-// What is the same for every view: the catalogue of event types, and the webhooks of the account.
+// The catalogue of event types, read once for all views.
 import { get, session } from './api.js';
 
 const kept = { types: null, key: '' };
@@ -21,18 +21,6 @@ export function groups(types) {
 		by.set(group, [...(by.get(group) ?? []), t]);
 	}
 	return [...by];
-}
-
-// allWebhooks reads every page: an account has 1,000 at most.
-export async function allWebhooks(signal, part) {
-	let items = [];
-	for (let cursor; ;) {
-		const page = await get('webhooks?limit=100' + (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''), { signal });
-		items = items.concat(page.items);
-		cursor = page.nextCursor;
-		if (!cursor) return items;
-		part?.(items);
-	}
 }
 
 // sampleOf is what a sample event of a type holds: its example, where it has one.

@@ -1,6 +1,6 @@
 // Loading, with what a view shows meanwhile: a skeleton, an error with a button, more at a list's end.
 import { useState, useEffect, useCallback, useRef } from '../vendor/htm-preact.js';
-import { regularly } from './api.js';
+import { get, regularly } from './api.js';
 
 // useLoad asks once, and again by reload or every so many milliseconds after an answer while the tab is seen. What was
 // there stays until the next answer is. What is long may be given in parts, which show up until the whole is there for the
@@ -105,4 +105,16 @@ export function useAct(act) {
 		}
 	};
 	return { ...state, run, clear: () => set((s) => (s.error ? {} : s)) };
+}
+
+// allWebhooks reads every page: an account has 1,000 at most.
+export async function allWebhooks(signal, part) {
+	let items = [];
+	for (let cursor; ;) {
+		const page = await get('webhooks?limit=100' + (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''), { signal });
+		items = items.concat(page.items);
+		cursor = page.nextCursor;
+		if (!cursor) return items;
+		part?.(items);
+	}
 }

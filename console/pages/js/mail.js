@@ -10,7 +10,7 @@ const words = {
 	unsubscribe: { title: 'No more mail about webhooks', text: 'This address is then told of failed webhooks no more.', button: 'No more mail', done: 'gets no more mail.' },
 };
 
-export function MailLink({ does, token }) {
+export default function MailLink({ does, token }) {
 	const [done, set] = useState(null);
 	const act = useAct(async () => set(await ask('POST', 'account/confirm', { token })));
 	const w = words[does];

@@ -1,9 +1,73 @@
-// What views are put together from. Every value reaches the page as text.
+// What views are put together from, and how values are written. Every value reaches the page as text.
 import { html, useState, useEffect, useRef } from '../vendor/htm-preact.js';
-import { ago, count, exact, plain, visible } from './text.js';
 import { useAct } from './load.js';
 
 export { html };
+
+const number = new Intl.NumberFormat();
+export const count = (n) => (n === undefined || n === null ? '–' : number.format(n));
+
+export function milliseconds(ms) {
+	if (ms === undefined || ms === null) return '–';
+	if (ms < 1000) return `${Math.round(ms)} ms`;
+	return ms < 60000 ? `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)} s` : seconds(ms / 1000);
+}
+
+export function seconds(s) {
+	if (s === undefined || s === null) return '–';
+	for (const [unit, size] of [['d', 86400], ['h', 3600], ['min', 60]]) {
+		if (s >= size) return `${Math.floor(s / size)} ${unit}${size > 60 && Math.floor((s % size) / (size === 86400 ? 3600 : 60)) ? ` ${Math.floor((s % size) / (size === 86400 ? 3600 : 60))} ${size === 86400 ? 'h' : 'min'}` : ''}`;
+	}
+	return `${Math.round(s)} s`;
+}
+
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const near = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' });
+
+// ago is a time as people say it; older ones by their date.
+function ago(date, now = Date.now()) {
+	const s = (date - now) / 1000;
+	const far = Math.abs(s);
+	if (far < 5) return 'now';
+	if (far < 60) return near.format(Math.round(s), 'second');
+	if (far < 3600) return near.format(Math.round(s / 60), 'minute');
+	if (far < 86400) return near.format(Math.round(s / 3600), 'hour');
+	return day.format(date);
+}
+
+// exact is a time to the millisecond, in the reader's zone, and in UTC as the API has it.
+const exact = (date) => `${day.format(date)} (${date.toISOString()})`;
+
+// hiding are characters that show nothing, or turn around what stands beside them; those that choose a picture's style are none.
+const hiding = /(?![\t\n\ufe0e\ufe0f])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+// turned is writing from right to left, up to a quote or the line's end.
+const turned = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}](?:[^"\n]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}])?/gu;
+
+// split cuts a text where it matches: what make makes of that stands between the rest.
+function split(text, by, make) {
+	const parts = [];
+	let from = 0;
+	for (const found of text.matchAll(by)) {
+		const made = make(found);
+		if (!made) continue;
+		if (found.index > from) parts.push(text.slice(from, found.index));
+		parts.push(made);
+		from = found.index + found[0].length;
+	}
+	if (from < text.length) parts.push(text.slice(from));
+	return parts;
+}
+
+// visible splits a text into what can be shown, marks such as U+202E for what can't, and, in lines that are read from left
+// to right, what is written the other way: it stands apart, so that commas and quotes around it stay where they are.
+function visible(text, lines = false) {
+	const parts = split(text, hiding, ({ 0: c, index }) => (lines && c === '\r' && text[index + 1] === '\n' ? null : { mark: 'U+' + c.codePointAt(0).toString(16).toUpperCase().padStart(4, '0') }));
+	return lines ? parts.flatMap((part) => (part.mark ? part : split(part, turned, ({ 0: apart }) => ({ apart })))) : parts;
+}
+
+// plain is the same where there is room for text alone: in an attribute, or in what is chosen from.
+export const plain = (text) => visible(String(text ?? '')).map((part) => part.mark ?? part).join('');
 
 // Foreign shows text that came from outside: characters that would hide or turn things around are named.
 export const Foreign = ({ text, lines, mono }) => html`<bdi class=${'foreign' + (mono ? ' mono' : '')} dir=${lines ? 'ltr' : undefined}>${
@@ -25,8 +89,9 @@ export const Status = ({ of }) => html`<span class=${'status ' + tone(of)}>${Str
 
 export const Skeleton = ({ lines = 4 }) => html`<div class="skeleton" role="status" aria-label="Loading">${Array.from({ length: lines }, () => html`<i></i>`)}</div>`;
 
+// Wrong says what went wrong, with the button that may help: what the page itself lacks comes with another load of it.
 export const Wrong = ({ error, again }) => html`<div class="note bad row between" role="alert"><span><${Foreign} text=${error.message} /></span>
-	${again && html`<button onClick=${again}>Try again</button>`}</div>`;
+	${error.code === 'reload' ? html`<button onClick=${() => location.reload()}>Load the page again</button>` : again && html`<button onClick=${again}>Try again</button>`}</div>`;
 
 // Loaded shows what useLoad has: a skeleton, an error, or what children make of it. An error beside what was there
 // before stands above it.

@@ -1,9 +1,8 @@
 // Attempts over time. The plotting library is fetched when the first plot is.
-import { html, Choice, Loaded } from './parts.js';
+import { html, Choice, Loaded, Wrong, count, milliseconds } from './parts.js';
 import { useEffect, useRef, useState } from '../vendor/htm-preact.js';
-import { get, query } from './api.js';
+import { get, part, query } from './api.js';
 import { useLoad } from './load.js';
-import { count, milliseconds } from './text.js';
 
 export const windows = [['1h', '1 hour'], ['24h', '24 hours'], ['7d', '7 days']];
 
@@ -28,7 +27,7 @@ export function Plot({ data, series, label, unit = count }) {
 	const box = useRef(null);
 	const drawn = useRef(null);
 	const now = useRef(data);
-	const [failed, set] = useState(false);
+	const [failed, set] = useState(null);
 	now.current = data;
 	useEffect(() => {
 		let gone = false;
@@ -60,16 +59,16 @@ export function Plot({ data, series, label, unit = count }) {
 			}, shown(now.current), box.current);
 			drawn.current = () => plot.setData(shown(now.current));
 		};
-		import('../vendor/uplot.js').then(({ default: uPlot }) => {
+		part(() => import('../vendor/uplot.js')).then(({ default: uPlot }) => {
 			if (gone) return;
 			draw(uPlot);
 			sizes = new ResizeObserver(() => plot.setSize({ width: Math.max(200, box.current.clientWidth), height: 220 * scale }));
 			sizes.observe(box.current);
 			scheme = matchMedia('(prefers-color-scheme: dark)');
 			scheme.onchange = () => draw(uPlot);
-		}, () => set(true));
+		}, (error) => { if (!gone) set(error); });
 		return () => { gone = true; sizes?.disconnect(); if (scheme) scheme.onchange = null; plot?.destroy(); drawn.current = null; };
 	}, []);
 	useEffect(() => { drawn.current?.(); }, [data]);
-	return html`<figure class="stack tight"><div class="plot" ref=${box} role="img" aria-label=${label}></div>${failed && html`<p class="small muted">The plot could not be loaded; the figures stand above.</p>`}</figure>`;
+	return html`<figure class="stack tight"><div class="plot" ref=${box} role="img" aria-label=${label}></div>${failed && html`<${Wrong} error=${failed} />`}</figure>`;
 }

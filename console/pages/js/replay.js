@@ -1,9 +1,8 @@
 // Sends many deliveries of a webhook again: a dry run first, then the job with its progress.
-import { html, Act, Dialog, Field, Foreign, Status, wrongs } from './parts.js';
+import { html, Act, Dialog, Field, Foreign, Status, count, wrongs } from './parts.js';
 import { useRef, useState } from '../vendor/htm-preact.js';
 import { ask, get, offers } from './api.js';
 import { useAct, useLoad } from './load.js';
-import { count } from './text.js';
 import { instant } from './when.js';
 
 const spans = [['3600', 'the last hour'], ['86400', 'the last day'], ['259200', 'the last three days'], ['2592000', 'the last 30 days'], ['', 'another time']];

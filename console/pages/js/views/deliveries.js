@@ -2,9 +2,9 @@
 import { html, Act, Dialog, Empty, Field, Head, Listed, NotOffered, Foreign } from '../parts.js';
 import { useMemo, useState } from '../../vendor/htm-preact.js';
 import { ask, get, may, offers, query as search, takes } from '../api.js';
-import { useLoad, usePages } from '../load.js';
+import { allWebhooks, useLoad, usePages } from '../load.js';
 import { Deliveries as Table, states } from '../lists.js';
-import { allWebhooks, eventTypes } from '../catalogue.js';
+import { eventTypes } from '../catalogue.js';
 import { Progress } from '../replay.js';
 import { instant } from '../when.js';
 

@@ -1,8 +1,8 @@
 // One delivery: its attempts on a time line, and the request as it was sent.
-import { html, Act, Code, Foreign, Head, Loaded, Status, Time, Copy, link } from '../parts.js';
+import { html, Act, Code, Foreign, Head, Loaded, Status, Time, Copy, link, milliseconds } from '../parts.js';
 import { get, ask, may, portal, session } from '../api.js';
 import { useLoad } from '../load.js';
-import { member, milliseconds } from '../text.js';
+import { member } from '../text.js';
 import { curl } from '../curl.js';
 
 const reasons = {

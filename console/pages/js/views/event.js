@@ -2,9 +2,8 @@
 import { html, Ask, Choice, Code, Copy, Empty, Foreign, Head, Listed, Loaded, Time, go } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { ask, get, may, offers } from '../api.js';
-import { useLoad, useSheets } from '../load.js';
+import { allWebhooks, useLoad, useSheets } from '../load.js';
 import { Deliveries } from '../lists.js';
-import { allWebhooks } from '../catalogue.js';
 import { indented, member } from '../text.js';
 import { envelope } from '../curl.js';
 

@@ -1,11 +1,10 @@
 // Events of the account, newest first.
-import { html, Empty, Field, Foreign, Head, Listed, NotOffered, Time, go, link } from '../parts.js';
+import { html, Empty, Field, Foreign, Head, Listed, NotOffered, Time, count, go, link } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { get, may, offers, query as search } from '../api.js';
 import { useLoad, usePages } from '../load.js';
 import { eventTypes } from '../catalogue.js';
 import { instant } from '../when.js';
-import { count } from '../text.js';
 
 const shown = [['succeeded', 'good'], ['failed', 'bad'], ['retrying', 'warn'], ['pending', ''], ['cancelled', '']];
 

@@ -1,11 +1,10 @@
 // One receiver: its outcomes, its queue, and what waits or is dead there.
-import { html, Act, Ask, Choice, Code, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Time } from '../parts.js';
+import { html, Act, Ask, Choice, Code, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Time, count, seconds } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { inside, may, query } from '../api.js';
 import { useLoad, usePages } from '../load.js';
 import { attempts, gateways, needsOperator, noneYet, Outcomes, since } from './gateways.js';
 import { Plot, windows } from '../plot.js';
-import { count, seconds } from '../text.js';
 
 const page = 100;
 const taken = new Set(['accepted', 'queued', 'duplicate', 'challenge']);

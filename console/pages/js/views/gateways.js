@@ -1,10 +1,9 @@
 // Each receiver: what came in, why it was refused, and its queue.
-import { html, Choice, Empty, Foreign, Head, Loaded, NotOffered, link, tone } from '../parts.js';
+import { html, Choice, Empty, Foreign, Head, Loaded, NotOffered, count, link, seconds, tone } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { inside, may, query } from '../api.js';
 import { useLoad } from '../load.js';
 import { windows } from '../plot.js';
-import { count, seconds } from '../text.js';
 
 export const needsOperator = (what) => html`<${NotOffered} what=${what + ' to this key'} why="They concern every account: log in with a key for all accounts (api_key … *) with role all or read." />`;
 

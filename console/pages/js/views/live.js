@@ -1,8 +1,7 @@
 // Every outcome as it happens.
-import { html, Copy, Empty, Field, Foreign, Head, NotOffered, Status, Time, link } from '../parts.js';
+import { html, Copy, Empty, Field, Foreign, Head, NotOffered, Status, Time, count, link, milliseconds } from '../parts.js';
 import { useEffect, useRef, useState } from '../../vendor/htm-preact.js';
 import { leave, live, may } from '../api.js';
-import { count, milliseconds } from '../text.js';
 
 const kept = 500;
 const kinds = [['', 'Everything'], ['attempt', 'Attempts of the sender'], ['received', 'Requests to gateways'], ['delivery', 'Deliveries behind gateways']];

@@ -1,12 +1,10 @@
 // How things are: attempts over time, what waits, which webhooks fail, and the health of senders and stores.
-import { html, Choice, Foreign, Head, Loaded, NotOffered, Skeleton, Status, Time, Wrong, link } from '../parts.js';
+import { html, Choice, Foreign, Head, Loaded, NotOffered, Skeleton, Status, Time, Wrong, count, link, seconds } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { inside, may, offers } from '../api.js';
-import { useLoad } from '../load.js';
-import { allWebhooks } from '../catalogue.js';
+import { allWebhooks, useLoad } from '../load.js';
 import { Attempts } from '../plot.js';
 import { FirstSteps } from '../first.js';
-import { count, seconds } from '../text.js';
 
 export default function Overview() {
 	const [window, pick] = useState('24h');

@@ -1,11 +1,10 @@
 // Publishes a sample event, and shows where it goes.
-import { html, Field, Foreign, Head, Loaded, NotOffered, Status, link, wrongs } from '../parts.js';
+import { html, Field, Foreign, Head, Loaded, NotOffered, Status, count, link, wrongs } from '../parts.js';
 import { useRef, useState } from '../../vendor/htm-preact.js';
 import { ask, get, may, newKey } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, sampleOf } from '../catalogue.js';
 import { instant } from '../when.js';
-import { count } from '../text.js';
 
 export default function Publish({ query }) {
 	const types = useLoad(() => eventTypes(), []);

@@ -1,10 +1,9 @@
 // Registers a webhook, and edits one.
-import { html, Copy, Dialog, Field, Foreign, Head, go, link, wrongs } from '../parts.js';
+import { html, Copy, Dialog, Field, Foreign, Head, go, link, plain, wrongs } from '../parts.js';
 import { useEffect, useState } from '../../vendor/htm-preact.js';
 import { ask, newKey, Problem, takes } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, groups, sampleOf } from '../catalogue.js';
-import { plain } from '../text.js';
 
 export default function Register() {
 	const [made, show] = useState(null);

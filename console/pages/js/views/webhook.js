@@ -1,5 +1,5 @@
 // One webhook: what is set, what it does, its deliveries.
-import { html, Act, Ask, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, Copy, go, link, wrongs } from '../parts.js';
+import { html, Act, Ask, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, Copy, count, go, link, wrongs } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { ask, get, may, offers, query as search, takes } from '../api.js';
 import { useAct, useLoad, usePages } from '../load.js';
@@ -8,7 +8,6 @@ import { Replay } from '../replay.js';
 import { Attempts } from '../plot.js';
 import { Edit } from './register.js';
 import { eventTypes } from '../catalogue.js';
-import { count } from '../text.js';
 
 export default function Webhook({ id }) {
 	const webhook = useLoad((signal) => get(`webhooks/${id}`, { signal }), [id], 10000);

@@ -1,11 +1,9 @@
 // All webhooks of the account.
-import { html, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, link } from '../parts.js';
+import { html, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, count, link } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { may } from '../api.js';
-import { useLoad, useSheets } from '../load.js';
-import { allWebhooks } from '../catalogue.js';
+import { allWebhooks, useLoad, useSheets } from '../load.js';
 import { Spark } from '../spark.js';
-import { count } from '../text.js';
 import { FirstSteps } from '../first.js';
 
 const states = [['', 'Any status'], ['active', 'Active'], ['failed', 'Failed'], ['paused', 'Paused'], ['disabled', 'Disabled']];

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"bytes"
+	"slices"
+	"sync/atomic"
+
+	"github.com/videocloud/webhooks/internal/gzipped"
+)
+
+// openAPI is the document around the URL of its server, which is that of each request.
+type openAPI struct {
+	before, after []byte
+	guide         []delivered // the events of the guide that it shows
+	zipped        atomic.Pointer[zippedDocument]
+}
+
+// zippedDocument is the document compressed, a tenth of its size, as it was last asked for: nearly always of one path.
+type zippedDocument struct {
+	path string
+	body []byte
+}
+
+// serverMark stands for the server's URL while the document is made; no text of ours has it.
+const serverMark = "\x00"
+
+// at returns the document of a server at a path.
+func (o *openAPI) at(path string) (rawAnswer, error) {
+	if path == "" {
+		path = "/"
+	}
+	buf := bytes.NewBuffer(make([]byte, 0, len(o.before)+len(path)+len(o.after)+16))
+	buf.Write(o.before)
+	err := encode(buf, path)
+	buf.Write(o.after)
+	return buf.Bytes(), err
+}
+
+// zippedAt is at, compressed.
+func (o *openAPI) zippedAt(path string) (rawAnswer, error) {
+	if z := o.zipped.Load(); z != nil && z.path == path {
+		return z.body, nil
+	}
+	plain, err := o.at(path)
+	if err != nil {
+		return nil, err
+	}
+	z := &zippedDocument{path: path, body: gzipped.Bytes(plain)}
+	o.zipped.Store(z)
+	return z.body, nil
+}
+
+// document is the OpenAPI document as of now: which events of the guide there are may change. The console's pages, which ask
+// for it at each log-in, get it compressed; to all others it is as plain as any answer of the API.
+func (c *call) document() (any, error) {
+	guide := guideDeliveries(c.r.Context(), c.service)
+	d := c.openAPI.Load()
+	if !d.shows(guide) {
+		var err error
+		if d, err = c.describe(guide); err != nil {
+			return nil, err
+		}
+		c.openAPI.Store(d)
+	}
+	if c.r.Header.Get(ConsoleHeader) == "" || !gzipped.Accepted(c.r.Header) {
+		return d.at(c.prefix())
+	}
+	answer, err := d.zippedAt(c.prefix())
+	if err == nil {
+		c.w.Header().Set("Content-Encoding", "gzip")
+	}
+	return answer, err
+}
+
+func (o *openAPI) shows(guide []delivered) bool { return slices.Equal(o.guide, guide) }
