@@ -2,9 +2,7 @@ package signature
 
 import (
 	"bytes"
-	"crypto/hmac"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +10,7 @@ import (
 
 // adyen checks the signatures in the items of an Adyen standard notification. Each covers eight fields of its item.
 type adyen struct {
+	inBody
 	row  *row
 	keys []key
 }
@@ -29,11 +28,8 @@ func newAdyen(r *row, c Config) (scheme, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &adyen{r, keys}, nil
+	return &adyen{row: r, keys: keys}, nil
 }
-
-// check has nothing to look at before the body is there.
-func (s *adyen) check(http.Header, time.Time) error { return nil }
 
 func (s *adyen) verify(r *Request, _ time.Time) (Result, error) {
 	if len(r.Body) > maxParsed {
@@ -86,7 +82,7 @@ func (s *adyen) item(item []byte) (signed []byte, matched int, err error) {
 		return nil, 0, malformed("the signature in the body", "is not base64 of the right length")
 	}
 	signed = adyenPayload(fields)
-	if matched = s.match(d.bytes(), signed); matched < 0 {
+	if matched = signedBy(s.keys, d.bytes(), signed); matched < 0 {
 		return nil, 0, errMismatch
 	}
 	return signed, matched, nil
@@ -119,21 +115,4 @@ func member(of map[string]json.RawMessage, name string) string {
 	}
 	text, _ := scalar(raw)
 	return text
-}
-
-func (s *adyen) match(signature, payload []byte) int {
-	for i, k := range s.keys {
-		m := k.mac.get()
-		m.write(payload)
-		equal := hmac.Equal(m.total(), signature)
-		k.mac.put(m)
-		if equal {
-			return i
-		}
-	}
-	return -1
-}
-
-func (s *adyen) sign(r *Request, _ string, now time.Time) (http.Header, error) {
-	return signedInBody(s, r, now)
 }

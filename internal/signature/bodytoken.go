@@ -3,7 +3,6 @@ package signature
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 // bodyToken looks for the secret itself in the body: at one place, or in every element of a list, which all must have the same one.
 type bodyToken struct {
+	inBody
 	row    *row
 	tokens [][sha256.Size]byte // their hashes, so that a comparison hides the length too
 	first  string              // the one to sign with
@@ -30,9 +30,6 @@ func newBodyToken(r *row, c Config) (scheme, error) {
 	}
 	return s, nil
 }
-
-// check has nothing to look at before the body is there.
-func (s *bodyToken) check(http.Header, time.Time) error { return nil }
 
 func (s *bodyToken) verify(r *Request, _ time.Time) (Result, error) {
 	if len(r.Body) > maxParsed {
@@ -88,8 +85,4 @@ func (s *bodyToken) given(body []byte) (texts []string, ok bool) {
 		texts = append(texts, text)
 	}
 	return texts, true
-}
-
-func (s *bodyToken) sign(r *Request, _ string, now time.Time) (http.Header, error) {
-	return signedInBody(s, r, now)
 }

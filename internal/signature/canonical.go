@@ -2,7 +2,6 @@ package signature
 
 import (
 	"bytes"
-	"crypto/hmac"
 	"net/http"
 	"time"
 )
@@ -81,18 +80,11 @@ func (s *composed) verify(r *Request, now time.Time) (Result, error) {
 	if err := s.signed(s, c, r); err != nil {
 		return Result{}, err
 	}
-	for i, k := range s.keys {
-		m := k.mac.get()
-		for _, piece := range c.text {
-			m.write(piece)
-		}
-		equal := hmac.Equal(m.total(), c.signature.bytes())
-		k.mac.put(m)
-		if equal {
-			return s.result(i, c, r), nil
-		}
+	matched := signedBy(s.keys, c.signature.bytes(), c.text...)
+	if matched < 0 {
+		return Result{}, errMismatch
 	}
-	return Result{}, errMismatch
+	return s.result(matched, c, r), nil
 }
 
 func (s *composed) result(matched int, c *composition, r *Request) Result {
@@ -129,12 +121,7 @@ func (s *composed) sign(r *Request, id string, now time.Time) (http.Header, erro
 	if err := s.signed(s, c, &own); err != nil {
 		return nil, err
 	}
-	m := s.keys[0].mac.get()
-	defer s.keys[0].mac.put(m)
-	for _, piece := range c.text {
-		m.write(piece)
-	}
-	h.Set(s.row.header, c.frame[0]+string(s.row.enc.encode(nil, m.total()))+c.frame[1])
+	h.Set(s.row.header, c.frame[0]+string(s.row.enc.encode(nil, s.keys[0].mac.sign(c.text...)))+c.frame[1])
 	return h, nil
 }
 

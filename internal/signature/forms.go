@@ -1,9 +1,7 @@
 package signature
 
 import (
-	"crypto/hmac"
 	"crypto/sha1" // Braintree's key is a SHA-1 of the private one
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -52,8 +50,8 @@ func onlyField(fields url.Values, name string) (string, error) {
 // braintree checks a form with the signature in one field and what it signs in another. The signature names a public key, and is made with
 // the SHA-1 of the private one.
 type braintree struct {
-	row    *row
-	keys   []*macPool
+	inBody
+	keys   []key
 	public string
 }
 
@@ -61,19 +59,16 @@ func newBraintree(r *row, c Config) (scheme, error) {
 	if _, err := r.keys(c); err != nil {
 		return nil, err
 	}
-	s := &braintree{row: r, public: c.Options["public_key"]}
+	s := &braintree{public: c.Options["public_key"]}
 	if s.public == "" {
 		return nil, badOption("public_key", "the scheme braintree needs it")
 	}
 	for _, secret := range c.Secrets {
 		sum := sha1.Sum([]byte(secret))
-		s.keys = append(s.keys, newMAC(algSHA1, sum[:]))
+		s.keys = append(s.keys, key{mac: newMAC(algSHA1, sum[:])})
 	}
 	return s, nil
 }
-
-// check has nothing to look at before the body is there.
-func (s *braintree) check(http.Header, time.Time) error { return nil }
 
 func (s *braintree) verify(r *Request, _ time.Time) (Result, error) {
 	fields, err := formUpTo(r, maxParsed)
@@ -99,18 +94,9 @@ func (s *braintree) verify(r *Request, _ time.Time) (Result, error) {
 	if d.n != sha1.Size {
 		return Result{}, malformed("the field bt_signature", "has no signature for the configured public_key")
 	}
-	for i, k := range s.keys {
-		m := k.get()
-		m.writeString(payload)
-		equal := hmac.Equal(m.total(), d.bytes())
-		k.put(m)
-		if equal {
-			return Result{Secret: i, BodySigned: true, Content: []byte(payload)}, nil
-		}
+	res := Result{BodySigned: true, Content: []byte(payload)}
+	if res.Secret = signedBy(s.keys, d.bytes(), res.Content); res.Secret < 0 {
+		return Result{}, errMismatch
 	}
-	return Result{}, errMismatch
-}
-
-func (s *braintree) sign(r *Request, _ string, now time.Time) (http.Header, error) {
-	return signedInBody(s, r, now)
+	return res, nil
 }

@@ -78,7 +78,7 @@ func (r *row) info() Info {
 		Name: r.name, Aliases: r.aliases, Provider: r.provider, Header: r.header,
 		Algorithm: r.algorithm(), Signed: r.how, Secret: r.secretIs,
 		SignsBody: r.signsBody(p), SignsURL: p.signsURL(),
-		PastOnly: r.pastOnly, CanSign: r.header != "" && !verifiedOnly[r.name],
+		PastOnly: r.pastOnly, CanSign: r.header != "" && !r.providerSigns,
 	}
 	setDefault(&i.Secret, "the secret's text")
 	if r.tokens() {
@@ -98,7 +98,7 @@ func (r *row) info() Info {
 	i.ID, i.IDSigned = r.idPlace(p)
 	i.Event = strings.Join(append(pointers(r.eventJSON), quoted(r.eventHeader)...), ", else ")
 	i.SecretHeaders = r.secretHeaders()
-	i.Handshake, i.HandshakeUnsigned = r.handshake.describe()
+	i.Handshake, i.HandshakeUnsigned = r.handshake.words, r.handshake.unsigned != nil
 	i.Source = r.source
 	i.Identity = r.identityText(i, p)
 	i.Unprotected = r.unprotected(i)
@@ -109,9 +109,6 @@ func (r *row) info() Info {
 	}
 	return i
 }
-
-// verifiedOnly are the schemes with a header that only the provider can sign, as it alone has the keys.
-var verifiedOnly = map[string]bool{"ebay": true, "paypal": true}
 
 func (r *row) algorithm() string {
 	switch r.alg {
@@ -243,60 +240,6 @@ func pointers(fields []string) (words []string) {
 		words = append(words, "`"+pointer+"` of the body")
 	}
 	return words
-}
-
-func (h handshake) describe() (words string, unsigned bool) {
-	switch h {
-	case handshakeZoom:
-		return "`endpoint.url_validation`: signs Zoom's token", false
-	case handshakeSlack:
-		return "`url_verification`: echoes the challenge", false
-	case handshakeTwitch:
-		return "`webhook_callback_verification`: echoes the challenge", false
-	case handshakeDiscord:
-		return "PING: answers PONG, or 204 to that of webhook events", false
-	case handshakeXero:
-		return "intent to receive: an empty 200", false
-	case handshakeDropbox:
-		return "GET with `challenge`: echoes it", true
-	case handshakeMeta:
-		return "GET with `hub.challenge`: echoes it if `hub.verify_token` is the option `challenge`", true
-	case handshakeCRC:
-		return "GET with `crc_token`: signs it", true
-	case handshakeTebex:
-		return "`validation.webhook`: echoes its ID", false
-	case handshakeFront:
-		return "`x-front-challenge`: echoes it", false
-	case handshakeSNS:
-		return "`SubscriptionConfirmation`: confirms it, at Amazon's address only", false
-	case handshakeSmartcar:
-		return "`verify`: signs the challenge", true
-	case handshakeMonday:
-		return "POST with `challenge`: echoes it", true
-	case handshakeBraintree:
-		return "GET with `bt_challenge`: signs it", true
-	case handshakeEBay:
-		return "GET with `challenge_code`: hashes it with the token and `endpoint`", true
-	case handshakeNylas:
-		return "GET with `challenge`: echoes it", true
-	case handshakeLinkedIn:
-		return "GET with `challengeCode`: signs it", true
-	case handshakeOura:
-		return "GET with `challenge`: echoes it if `verification_token` is the option `challenge`", true
-	case handshakeStrava:
-		return "GET with `hub.challenge`: echoes it if `hub.verify_token` is the option `challenge`", true
-	case handshakeOkta:
-		return "GET with `x-okta-verification-challenge`: echoes it", true
-	case handshakeHead:
-		return "HEAD: an empty 200", true
-	case handshakeGraph:
-		return "POST with `validationToken`: echoes it", true
-	case handshakeRingCentral:
-		return "POST with `Validation-Token`: echoes it", true
-	case handshakeWebSub:
-		return "GET with `hub.challenge`: echoes it for the option `topic`", true
-	}
-	return "", false
 }
 
 // unprotected says what everyone should know who relies on the scheme.

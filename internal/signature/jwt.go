@@ -28,7 +28,7 @@ type jwtRules struct {
 type jwtScheme struct {
 	row      *row
 	rules    jwtRules
-	macs     []*macPool
+	keys     []key // of secrets
 	publics  []crypto.PublicKey
 	signer   crypto.Signer // where a secret is a private key
 	ring     *keyring
@@ -173,9 +173,9 @@ func (s *jwtScheme) add(secret, enc string) string {
 			return "secret_encoding is not one of utf8, base64, hex, whsec, nfkd, auto"
 		}
 	}
-	key, why := encoding.decode(secret)
+	decoded, why := encoding.decode(secret)
 	if why == "" {
-		s.macs = append(s.macs, newMAC(jwtHashes[s.rules.algs[0]], key))
+		s.keys = append(s.keys, key{mac: newMAC(jwtHashes[s.rules.algs[0]], decoded)})
 	}
 	return why
 }

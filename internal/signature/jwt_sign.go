@@ -14,8 +14,8 @@ import (
 func (s *jwtScheme) sign(r *Request, _ string, now time.Time) (http.Header, error) {
 	switch {
 	case s.rules.inBody:
-		return signedInBody(s, r, now)
-	case len(s.macs) == 0 && s.signer == nil:
+		return nil, errInBody
+	case len(s.keys) == 0 && s.signer == nil:
 		return nil, errPublicKey
 	}
 	word := ""
@@ -50,22 +50,11 @@ func (s *jwtScheme) sign(r *Request, _ string, now time.Time) (http.Header, erro
 		return nil, err
 	}
 	if s.signer != nil {
-		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: s.rules.algs[0], Key: s.signer}, nil)
-		if err != nil {
-			return nil, cannotSign("%v", err)
-		}
-		jws, err := signer.Sign(payload)
-		if err != nil {
-			return nil, err
-		}
-		text, err := jws.CompactSerialize()
+		text, err := s.signed(payload, (*jose.JSONWebSignature).CompactSerialize)
 		return http.Header{s.header: {word + text}}, err
 	}
 	signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"`+string(s.rules.algs[0])+`","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload)
-	mac := s.macs[0].get()
-	defer s.macs[0].put(mac)
-	mac.writeString(signed)
-	return http.Header{s.header: {word + signed + "." + base64.RawURLEncoding.EncodeToString(mac.total())}}, nil
+	return http.Header{s.header: {word + signed + "." + base64.RawURLEncoding.EncodeToString(s.keys[0].mac.sign([]byte(signed)))}}, nil
 }
 
 // signDetached makes a signature whose payload is the body and is left out.
@@ -73,14 +62,19 @@ func (s *jwtScheme) signDetached(body []byte, word string) (http.Header, error) 
 	if s.signer == nil {
 		return nil, errPublicKey
 	}
+	text, err := s.signed(body, (*jose.JSONWebSignature).DetachedCompactSerialize)
+	return http.Header{s.header: {word + text}}, err
+}
+
+// signed is a token with the payload, made with the private key and written in one of its forms.
+func (s *jwtScheme) signed(payload []byte, write func(*jose.JSONWebSignature) (string, error)) (string, error) {
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: s.rules.algs[0], Key: s.signer}, nil)
 	if err != nil {
-		return nil, cannotSign("%v", err)
+		return "", cannotSign("%v", err)
 	}
-	jws, err := signer.Sign(body)
+	jws, err := signer.Sign(payload)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	text, err := jws.DetachedCompactSerialize()
-	return http.Header{s.header: {word + text}}, err
+	return write(jws)
 }

@@ -104,7 +104,7 @@ func (s *liveKit) verify(r *Request, now time.Time) (Result, error) {
 	if err := t.claims.inTime(now); err != nil {
 		return Result{}, err
 	}
-	res := Result{Secret: s.match(t), BodySigned: true}
+	res := Result{Secret: signedBy(s.keys, t.signature.bytes(), []byte(t.signed)), BodySigned: true}
 	if res.Secret < 0 {
 		return Result{}, errMismatch
 	}
@@ -128,19 +128,6 @@ func liveKitHash(d *decoded, text string) bool {
 	return encBase64.decode(d, text) || encBase64URL.decode(d, strings.TrimRight(text, "="))
 }
 
-func (s *liveKit) match(t *token) int {
-	for i, k := range s.keys {
-		m := k.mac.get()
-		m.writeString(t.signed)
-		equal := hmac.Equal(m.total(), t.signature.bytes())
-		k.mac.put(m)
-		if equal {
-			return i
-		}
-	}
-	return -1
-}
-
 func (s *liveKit) sign(r *Request, _ string, now time.Time) (http.Header, error) {
 	sum := sha256.Sum256(r.Body)
 	start, end := now.Unix(), now.Add(liveKitLifetime).Unix()
@@ -149,8 +136,5 @@ func (s *liveKit) sign(r *Request, _ string, now time.Time) (http.Header, error)
 		return nil, err
 	}
 	signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString(claims)
-	m := s.keys[0].mac.get()
-	defer s.keys[0].mac.put(m)
-	m.writeString(signed)
-	return http.Header{"Authorization": {signed + "." + string(encBase64URL.encode(nil, m.total()))}}, nil
+	return http.Header{"Authorization": {signed + "." + string(encBase64URL.encode(nil, s.keys[0].mac.sign([]byte(signed))))}}, nil
 }

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/hmac"
 	"crypto/md5"  // for Patreon, and who names it; an HMAC with it is not broken by collisions
@@ -98,3 +99,29 @@ func (s *macState) writeString(v string) {
 
 // total is the sum of what was written. It is valid until the state is put back.
 func (s *macState) total() []byte { return s.h.Sum(s.sum[:0]) }
+
+// sign returns what the key makes of a message, whose pieces are taken one after the other.
+func (p *macPool) sign(message ...[]byte) []byte {
+	s := p.get()
+	defer p.put(s)
+	for _, piece := range message {
+		s.write(piece)
+	}
+	return bytes.Clone(s.total())
+}
+
+// signedBy is the index of the first key that makes this signature of a message, -1 where there is none.
+func signedBy(keys []key, signature []byte, message ...[]byte) int {
+	for i := range keys {
+		s := keys[i].mac.get()
+		for _, piece := range message {
+			s.write(piece)
+		}
+		equal := hmac.Equal(s.total(), signature)
+		keys[i].mac.put(s)
+		if equal {
+			return i
+		}
+	}
+	return -1
+}

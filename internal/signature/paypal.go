@@ -17,13 +17,13 @@ const paypalHost = `^api(-m)?(\.sandbox)?\.paypal\.com$`
 // paypal checks what PayPal signs: the ID and the time of the transmission, the ID of the webhook, and the CRC-32 of the body. The
 // request says which certificate made it: one of PayPal's own hosts, or it is refused.
 type paypal struct {
-	row     *row
+	inBody
 	webhook string
 	certs   *certificates
 }
 
 func newPayPal(r *row, c Config) (scheme, error) {
-	s := &paypal{row: r, webhook: c.Options["webhook_id"]}
+	s := &paypal{webhook: c.Options["webhook_id"]}
 	if s.webhook == "" || strings.Contains(s.webhook, "|") {
 		return nil, badOption("webhook_id", "the scheme paypal needs it, as PayPal shows it: every app's messages are signed by the same keys")
 	}
@@ -88,8 +88,4 @@ func (s *paypal) verify(r *Request, now time.Time) (Result, error) {
 		res.ID = id
 	}
 	return res, nil
-}
-
-func (s *paypal) sign(*Request, string, time.Time) (http.Header, error) {
-	return nil, onlyTheProvider(s.row.provider)
 }

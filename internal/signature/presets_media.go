@@ -75,13 +75,13 @@ var presetsMedia = []row{
 		identity: "the body, and the headers that are signed with it; `X-Event-Id` counts where it is one of them",
 	},
 	{
-		name: "aws-sns", provider: "Amazon SNS", source: "aws-js-sns-message-validator, 2026-11", alg: algRSA256, enc: encBase64, options: []string{"topic_arn", "certs", "signature_version"}, hosts: []string{snsHost},
+		name: "aws-sns", providerSigns: true, provider: "Amazon SNS", source: "aws-js-sns-message-validator, 2026-11", alg: algRSA256, enc: encBase64, options: []string{"topic_arn", "certs", "signature_version"}, hosts: []string{snsHost},
 		idJSON: "/MessageId", eventJSON: []string{"/Type"}, handshake: handshakeSNS, how: "the fields of the message, names and values, each on a line",
 		secretIs: "none: the certificate is fetched from `sns.<region>.amazonaws.com`; the option `topic_arn` says whose messages pass",
 		note:     "Any topic of anyone is signed by the same keys, so the topic has to be named. Raw delivery has no signature.",
 	},
 	{
-		name: "paypal", provider: "PayPal", source: "PayPal-Python-SDK and PayPal-node-SDK, 2026-11", header: "PAYPAL-TRANSMISSION-SIG", alg: algRSA256, enc: encBase64,
+		name: "paypal", providerSigns: true, provider: "PayPal", source: "PayPal-Python-SDK and PayPal-node-SDK, 2026-11", header: "PAYPAL-TRANSMISSION-SIG", alg: algRSA256, enc: encBase64,
 		options: []string{"webhook_id", "certs", "cert_pem"}, hosts: []string{paypalHost}, idJSON: "/id", eventJSON: []string{"/event_type"},
 		how:      "ID and time of the transmission, the option `webhook_id`, and the CRC-32 of the body, with | between them",
 		identity: "`PAYPAL-TRANSMISSION-ID` and the CRC-32 of the body, which are signed, or `/id` of the body",

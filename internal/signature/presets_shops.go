@@ -120,7 +120,7 @@ var presetsShops = []row{
 		options: []string{"jwks_pem"}, jwksURL: "https://api.shipengine.com/jwks", hosts: []string{"api.shipengine.com"}, secretIs: "none: the keys are fetched from api.shipengine.com",
 	},
 	{
-		name: "ebay", provider: "eBay", source: "event-notification-nodejs-sdk, 2026-11", header: "x-ebay-signature", alg: algECDSA1, enc: encBase64,
+		name: "ebay", providerSigns: true, provider: "eBay", source: "event-notification-nodejs-sdk, 2026-11", header: "x-ebay-signature", alg: algECDSA1, enc: encBase64,
 		idJSON: "/notification/notificationId", eventJSON: []string{"/metadata/topic"}, options: []string{"jwks_pem", "endpoint"}, handshake: handshakeEBay,
 		how: "the body; the header is base64 of a JSON object with key ID and signature", secretIs: "the verification token, for the set-up request; the keys are the option `jwks_pem`",
 		note: "eBay signs for all of its customers with one key.",

@@ -52,7 +52,7 @@ var presetsTalk = []row{
 		note: "Field names and values of a POST are joined without separators: characters can move between neighbouring fields. The signed nonce serves as the ID: a retry with another nonce is another event.",
 	},
 	{
-		name: "dropbox", provider: "Dropbox", source: "third party (npm hapi-dropbox-webhooks), 2026-11", noDigest: true, identity: "nothing: a notice says only whose files changed, so that all of one account are alike; each is let through", header: "X-Dropbox-Signature", handshake: handshakeDropbox, secretIs: "the app secret",
+		name: "dropbox", provider: "Dropbox", source: "third party (npm hapi-dropbox-webhooks), 2026-11", noDigest: true, identity: "nothing: a notice says only whose files changed, so that all of one account are alike; each is let through", header: "X-Dropbox-Signature", handshake: handshakeEcho, secretIs: "the app secret",
 	},
 	{
 		name: "box", provider: "Box", source: "box libraries, 2026-11", header: "box-signature-primary", enc: encBase64, template: "{body}{t}",

@@ -56,7 +56,7 @@ var presetsWork = []row{
 		name: "cursor", provider: "Cursor", source: "third party: hookdeck/webhook-skills, 2026-11", header: "X-Webhook-Signature", prefix: "sha256=", eventJSON: []string{"/event"},
 	},
 	{
-		name: "nylas", provider: "Nylas", source: "third party, 2026-11", header: "X-Nylas-Signature", idJSON: "/id", eventJSON: []string{"/type"}, handshake: handshakeNylas,
+		name: "nylas", provider: "Nylas", source: "third party, 2026-11", header: "X-Nylas-Signature", idJSON: "/id", eventJSON: []string{"/type"}, handshake: handshakeEcho,
 		note: "With `Content-Encoding: gzip` the compressed bytes are signed.",
 	},
 	{name: "alchemy", provider: "Alchemy", source: "third party, 2026-11", header: "X-Alchemy-Signature", idJSON: "/id", eventJSON: []string{"/type"}},

@@ -53,21 +53,22 @@ type row struct {
 	asksAgain      func(url, form string) bool // requests that are alike and yet not the same, where an ID tells them apart
 	identity       string
 
-	telltale  string                                       // pointer into the body, or what it begins with: tells providers apart that share a header
-	fixed     []fixedHeader                                // further headers that must have this value
-	urls      func(string) []string                        // spellings of the URL that the provider may have signed
-	userInfo  bool                                         // the URL may have a user's name and password, which is signed too
-	form      func(r *Request, url string) (string, error) // what {form} stands for
-	handshake handshake                                    // which set-up requests are answered
-	options   []string                                     // of this scheme, beside secret_encoding
-	fixedBy   []string                                     // options that placeholders of the template stand for, and that are required
-	kidHeader string                                       // names the key
-	jwt       *jwtRules                                    // what a token must say
-	hosts     []string                                     // where keys may be fetched from
-	jwksURL   string                                       // where the provider's keys are
-	secretIs  string                                       // what the secret is called at the provider
-	note      string                                       // what the signature doesn't protect, beyond what the row says by itself
-	how       string                                       // what is signed, where the template can't say it
+	telltale      string                                       // pointer into the body, or what it begins with: tells providers apart that share a header
+	fixed         []fixedHeader                                // further headers that must have this value
+	urls          func(string) []string                        // spellings of the URL that the provider may have signed
+	userInfo      bool                                         // the URL may have a user's name and password, which is signed too
+	form          func(r *Request, url string) (string, error) // what {form} stands for
+	handshake     handshake                                    // which set-up requests are answered
+	options       []string                                     // of this scheme, beside secret_encoding
+	fixedBy       []string                                     // options that placeholders of the template stand for, and that are required
+	kidHeader     string                                       // names the key
+	jwt           *jwtRules                                    // what a token must say
+	hosts         []string                                     // where keys may be fetched from
+	jwksURL       string                                       // where the provider's keys are
+	secretIs      string                                       // what the secret is called at the provider
+	providerSigns bool                                         // nobody but the provider has a key that signs
+	note          string                                       // what the signature doesn't protect, beyond what the row says by itself
+	how           string                                       // what is signed, where the template can't say it
 }
 
 type fixedHeader struct{ name, value string }
@@ -100,12 +101,12 @@ func setDefault[T comparable](v *T, value T) {
 // timestamped reports whether the scheme has a timestamp at all.
 func (r *row) timestamped() bool { return r.tsHeader != "" || r.tsKey != "" || r.tsJSON != "" }
 
-// hmac reports whether the secret's encoding can be chosen.
+// keyed reports whether the secret's encoding can be chosen.
 func (r *row) keyed() bool { return hashes[r.alg] != nil }
 
 // keyless reports whether the scheme can do without a secret: its keys are published, or options.
 func (r *row) keyless() bool {
-	return r.name == "aws-sns" || r.name == "paypal" || r.name == "ebay" || (r.public() && r.header != "") || (r.jwt != nil && (r.jwksURL != "" || slices.Contains(r.options, "jwks_pem")))
+	return r.providerSigns || (r.public() && r.header != "") || (r.jwt != nil && (r.jwksURL != "" || slices.Contains(r.options, "jwks_pem")))
 }
 
 // Keyless reports whether a scheme can do without a secret, as its keys are published or given as options.
@@ -131,7 +132,7 @@ func (r *row) takesOption(option string) bool {
 	return (option == "secret_encoding" && r.keyed()) || slices.Contains(r.options, option)
 }
 
-// onlyValue returns the only value of a header that must be there once and not be empty. name is canonical.
+// soleHeader returns the only value of a header that must be there once and not be empty. name is canonical.
 func soleHeader(h http.Header, name string) (string, error) {
 	values := h[name]
 	switch {

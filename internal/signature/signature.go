@@ -17,6 +17,7 @@
 package signature
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -161,5 +162,14 @@ func (v *Verifier) Verify(r *Request, now time.Time) (Result, error) { return v.
 // Sign makes the headers that a provider would send with the request, using the first secret. An empty id becomes
 // one of [NewEventID] where the scheme needs one. Where it can't sign it returns an [ErrCannotSign] that says why; see [Verifier.SignBody].
 func (v *Verifier) Sign(r *Request, id string, now time.Time) (http.Header, error) {
-	return v.scheme.sign(r, id, now)
+	if v.row.providerSigns {
+		return nil, cannotSign("only %s has the private key; use a request that it sent", v.row.provider)
+	}
+	h, err := v.scheme.sign(r, id, now)
+	if errors.Is(err, errInBody) {
+		if res, refused := v.Verify(r, now); refused == nil && res.Secret == 0 {
+			return http.Header{}, nil // a body that is signed is sent as it is
+		}
+	}
+	return h, err
 }

@@ -38,18 +38,16 @@ func cannotSign(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCannotSign, fmt.Sprintf(format, args...))
 }
 
-// onlyTheProvider is for schemes whose private keys nobody but the provider has.
-func onlyTheProvider(provider string) error {
-	return cannotSign("only %s has the private key; use a request that it sent", provider)
-}
+// inBody is what the schemes have in common whose signature, or secret, is part of the body.
+type inBody struct{}
 
-// signedInBody adds no header: a body that is signed is sent as it is, and the others have no place outside of it.
-func signedInBody(s scheme, r *Request, now time.Time) (http.Header, error) {
-	if res, err := s.verify(r, now); err != nil || res.Secret != 0 {
-		return nil, cannotSign("the signature is part of the body, not a header; caddy webhook send puts it there")
-	}
-	return http.Header{}, nil
-}
+// errInBody is for what has no place outside of the body.
+var errInBody = cannotSign("the signature is part of the body, not a header; caddy webhook send puts it there")
+
+// check has nothing to look at before the body is there.
+func (inBody) check(http.Header, time.Time) error { return nil }
+
+func (inBody) sign(*Request, string, time.Time) (http.Header, error) { return nil, errInBody }
 
 // signBody signs every item of a notification.
 func (s *adyen) signBody(r *Request, _ string, _ time.Time) ([]byte, error) {
@@ -65,10 +63,7 @@ func (s *adyen) signBody(r *Request, _ string, _ time.Time) ([]byte, error) {
 		if !ok {
 			return nil, cannotSign(form)
 		}
-		m := s.keys[0].mac.get()
-		m.write(adyenPayload(members(fields)))
-		text := s.row.enc.encode(nil, m.total())
-		s.keys[0].mac.put(m)
+		text := s.row.enc.encode(nil, s.keys[0].mac.sign(adyenPayload(members(fields))))
 		place := fmt.Sprintf("/notificationItems/%d/NotificationRequestItem/additionalData/hmacSignature", i)
 		if body, ok = withField(body, place, string(text)); !ok {
 			return nil, cannotSign(form)
@@ -85,11 +80,7 @@ func (s *mailgun) signBody(r *Request, id string, now time.Time) ([]byte, error)
 	fresh := make([]byte, mailgunToken)
 	_, _ = rand.Read(fresh) // never fails
 	stamp, token := unitSeconds.format(now), cmp.Or(id, mailgunFields(r)("token"), hex.EncodeToString(fresh))
-	m := s.keys[0].mac.get()
-	m.writeString(stamp)
-	m.writeString(token)
-	text := string(encHex.encode(nil, m.total()))
-	s.keys[0].mac.put(m)
+	text := string(encHex.encode(nil, s.keys[0].mac.sign([]byte(stamp), []byte(token))))
 	added := [...][2]string{{"timestamp", stamp}, {"token", token}, {"signature", text}}
 	switch kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind {
 	case formType:
@@ -131,10 +122,7 @@ func (s *braintree) signBody(r *Request, _ string, _ time.Time) ([]byte, error) 
 	if err != nil {
 		return nil, cannotSign("a notification of Braintree is XML, or a form with the field bt_payload")
 	}
-	m := s.keys[0].get()
-	m.writeString(payload)
-	fields.Set("bt_signature", s.public+"|"+string(encHex.encode(nil, m.total())))
-	s.keys[0].put(m)
+	fields.Set("bt_signature", s.public+"|"+string(encHex.encode(nil, s.keys[0].mac.sign([]byte(payload)))))
 	r.Header.Set("Content-Type", formType)
 	return []byte(fields.Encode()), nil
 }
@@ -177,15 +165,7 @@ func (s *jwtScheme) signBody(r *Request, _ string, _ time.Time) ([]byte, error) 
 	if !json.Valid(r.Body) {
 		return nil, cannotSign("the body of %s is a token: give its claims as JSON", s.row.provider)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: s.rules.algs[0], Key: s.signer}, nil)
-	if err != nil {
-		return nil, cannotSign("%v", err)
-	}
-	jws, err := signer.Sign(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	text, err := jws.CompactSerialize()
+	text, err := s.signed(r.Body, (*jose.JSONWebSignature).CompactSerialize)
 	return []byte(text), err
 }
 

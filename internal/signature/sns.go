@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"errors"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ const snsHost = `^sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$`
 // sns checks Amazon SNS messages. The signature is in the body, and the body says which certificate made it: one of Amazon's own
 // hosts, or the message is refused. The fields are signed on lines of their own, so none but the message itself may have more than one.
 type sns struct {
+	inBody
 	row     *row
 	topic   string
 	version string // that has to be, or empty
@@ -44,9 +44,6 @@ func newSNS(r *row, c Config) (scheme, error) {
 	})
 	return s, err
 }
-
-// check has nothing to look at before the body is there.
-func (s *sns) check(http.Header, time.Time) error { return nil }
 
 // The fields that are signed, in their order.
 var (
@@ -137,8 +134,4 @@ func (s *sns) confirm(body []byte) error {
 	}
 	_, err = s.fetch.get(context.Background(), address)
 	return err
-}
-
-func (s *sns) sign(*Request, string, time.Time) (http.Header, error) {
-	return nil, onlyTheProvider(s.row.provider)
 }

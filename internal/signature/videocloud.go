@@ -1,7 +1,6 @@
 package signature
 
 import (
-	"crypto/hmac"
 	"net/http"
 	"net/textproto"
 	"regexp"
@@ -15,7 +14,7 @@ import (
 // sender of today, the headers of Standard Webhooks beside it, which sign the event ID and a timestamp as well.
 // An older sender may leave the latter out; but if one of the three is there, all must be there and right.
 type videoCloud struct {
-	keys    []*macPool
+	keys    []key
 	brand   string
 	names   config.BrandHeaders // canonical
 	std     *generic            // verifies the webhook-* headers
@@ -40,10 +39,7 @@ func newVideoCloud(r *row, c Config) (scheme, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &videoCloud{brand: brand, names: canonicalBrand(brand), require: c.RequireTimestamp}
-	for _, k := range keys {
-		s.keys = append(s.keys, k.mac)
-	}
+	s := &videoCloud{keys: keys, brand: brand, names: canonicalBrand(brand), require: c.RequireTimestamp}
 	// With an explicit encoding both signatures use that key; otherwise whsec_ means base64 to the standard one only.
 	standard := *table()["standard"]
 	standard.secret, standard.eventJSON = secAuto, nil
@@ -90,7 +86,7 @@ func (s *videoCloud) read(h http.Header, now time.Time, k *checked) error {
 	if err != nil {
 		return err
 	}
-	if !encLowerHex.decode(&k.signature, value) || k.signature.n != s.keys[0].size {
+	if !encLowerHex.decode(&k.signature, value) || k.signature.n != s.keys[0].mac.size {
 		return malformed(s.names.Signature, "is not 64 lower-case hexadecimal digits")
 	}
 	k.standard = s.require
@@ -115,7 +111,7 @@ func (s *videoCloud) verify(r *Request, now time.Time) (Result, error) {
 			return Result{}, err
 		}
 	}
-	res := Result{Secret: s.match(k.signature.bytes(), r.Body), BodySigned: true}
+	res := Result{Secret: signedBy(s.keys, k.signature.bytes(), r.Body), BodySigned: true}
 	if res.Secret < 0 {
 		return Result{}, errMismatch
 	}
@@ -134,24 +130,11 @@ func (s *videoCloud) verify(r *Request, now time.Time) (Result, error) {
 	return res, nil
 }
 
-func (s *videoCloud) match(signature, body []byte) int {
-	for i, key := range s.keys {
-		m := key.get()
-		m.write(body)
-		equal := hmac.Equal(m.total(), signature)
-		key.put(m)
-		if equal {
-			return i
-		}
-	}
-	return -1
-}
-
 func (s *videoCloud) sign(r *Request, id string, now time.Time) (http.Header, error) {
 	if id == "" {
 		id = NewEventID()
 	}
-	signer, standard := VideoCloudSigner{s.keys[0]}, StandardSigner{s.std.keys[0].mac}
+	signer, standard := VideoCloudSigner{s.keys[0].mac}, StandardSigner{s.std.keys[0].mac}
 	h := http.Header{}
 	h.Set(s.names.Signature, string(signer.Append(nil, r.Body)))
 	h.Set(s.names.EventID, id)
