@@ -97,8 +97,7 @@ func (q *Queue) page(ctx context.Context, s *Selection, cursor string, most, hea
 	if _, err := strconv.ParseFloat(score, 64); cursor != "" && (!ok || err != nil || job == "") {
 		return nil, "", ErrCursor
 	}
-	args := []any{q.o.Name, head, s.Event, string(place), score, job, most}
-	items, next, err = q.contents(ctx, args)
+	items, next, err = q.contents(ctx, head, s.Event, string(place), score, job, most)
 	kept := items[:0]
 	for i := range items {
 		if s.matches(&items[i]) {
@@ -110,14 +109,14 @@ func (q *Queue) page(ctx context.Context, s *Selection, cursor string, most, hea
 
 // Find returns the events of an ID, and the one whose job is called so, wherever in the queue they are. It goes through the whole queue.
 func (q *Queue) Find(ctx context.Context, id string) ([]Queued, error) {
-	found, _, err := q.contents(ctx, []any{q.o.Name, headBytes, "", "jobs", id})
+	found, _, err := q.contents(ctx, headBytes, "", "jobs", id)
 	if err != nil || len(found) > 0 || id == "" {
 		return found, err
 	}
 	// In the order in which events go on, so that one which does so meanwhile is not missed.
 	for _, place := range []Place{PlaceWaiting, PlaceInFlight, PlaceDead} {
 		for score, job := "", ""; ; {
-			items, next, err := q.contents(ctx, []any{q.o.Name, headBytes, id, string(place), score, job, contentsStep})
+			items, next, err := q.contents(ctx, headBytes, id, string(place), score, job, contentsStep)
 			if err != nil {
 				return nil, err
 			}
@@ -159,9 +158,9 @@ func (q *Queue) Stored(ctx context.Context, job string) (*Job, error) {
 	return DecodeJob([]byte(text))
 }
 
-// contents calls the script and reads what it found.
-func (q *Queue) contents(ctx context.Context, args []any) (items []Queued, next string, err error) {
-	v, err := q.queue.Run(ctx, 0, contentsScript, args...)
+// contents reads the first bytes, head of them, of events that have the text in them: of those of a place, or of the named jobs.
+func (q *Queue) contents(ctx context.Context, head int, text, where string, which ...any) (items []Queued, next string, err error) {
+	v, err := q.queue.Run(ctx, 0, contentsScript, append([]any{q.o.Name, head, text, where}, which...)...)
 	if err != nil {
 		return nil, "", queueError(err)
 	}

@@ -36,8 +36,7 @@ func (q *Queue) RetryAll(ctx context.Context, s Selection) (int, error) {
 // Purge drops events for good: dead ones and waiting ones. It reports how many; one that is being delivered right now is left alone.
 func (q *Queue) Purge(ctx context.Context, jobs ...string) (int, error) {
 	return inSteps(jobs, func(some []string) (int, error) {
-		args := make([]any, 0, 1+len(some))
-		args = append(args, q.o.Name)
+		args := append(make([]any, 0, 1+len(some)), q.o.Name)
 		for _, j := range some {
 			args = append(args, j)
 		}

@@ -1,7 +1,7 @@
 -- received: adds what the receivers of one process counted to what all of them did.
 --
 -- KEYS[1] the tag of what belongs to the whole store
--- ARGV[1] the process, ARGV[2] the number of this batch, then for each count: receiver, outcome, minute since 1970, how many
+-- ARGV[1] the process, ARGV[2] the number of this batch, ARGV[3…] for each count: receiver, outcome, minute since 1970, how many
 -- Returns 1, or 0 for a batch that was added before.
 --
 -- Under received: stand, for each receiver, 0:<receiver> with all since its first request, and <seconds>:<receiver> with the parts of an hour, a day and a
@@ -15,9 +15,10 @@ local KEPT = 30 * 86400 -- a receiver without requests for so long is forgotten
 local MOST = 200 -- receivers
 local DAY = 86400
 
-local once = tag .. 'received:by:' .. ARGV[1]
-if call('GET', once) == ARGV[2] then return 0 end
-call('SET', once, ARGV[2], 'EX', DAY)
+local process, batch = ARGV[1], ARGV[2]
+local once = tag .. 'received:by:' .. process
+if call('GET', once) == batch then return 0 end
+call('SET', once, batch, 'EX', DAY)
 local now = tonumber(call('TIME')[1])
 local names = tag .. 'received:names'
 

@@ -6,10 +6,10 @@
 --
 -- Only reads.
 
-local tag, all = KEYS[1], {}
+local tag, part, all = KEYS[1], ARGV[1], {}
 for _, name in ipairs(redis.call('HKEYS', tag .. 'received:names')) do
   all[#all + 1] = name
-  for _, seconds in ipairs({ '0', ARGV[1] }) do
+  for _, seconds in ipairs({ '0', part }) do
     local counts = tag .. 'received:' .. seconds .. ':' .. name
     all[#all + 1] = redis.call('HGETALL', counts)
   end

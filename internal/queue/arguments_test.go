@@ -17,16 +17,26 @@ import (
 )
 
 // parts are Lua that stands in front of scripts or behind them, and no script of its own.
-var parts = []string{"lib", "figures", "standing", "list_history", "list_events", "list_failed", "list_reply"}
+var parts = []string{"lib", "figures", "standing", "list_history", "list_events", "list_failed", "list_reply", "keys", "lanes"}
+
+// withoutLib have no lib.lua in front: they know no shard, or run on keys of their own.
+var withoutLib = []string{"heartbeat", "claims", "forget"}
+
+// collected get arguments that are gathered before the call: a batch of claims, the keys of one node, a batch of counts.
+var collected = []string{"claims", "forget", "received"}
 
 // Each script gives its arguments names, once, where it begins; its header tells of each, and the Go function beside it hands in as many.
 func TestScriptsNameTheirArguments(t *testing.T) {
 	t.Parallel()
-	for _, folder := range []string{".", "../../sender/internal/registry"} {
+	for folder, scripts := range map[string]struct{ least, first int }{
+		".": {16, 10}, "../../sender/internal/registry": {16, 10}, // behind those of lib.lua
+		"../../receiver":    {8, 10},
+		"../../caddymodule": {2, 1}, // no lib.lua stands in front of them
+	} {
 		handed := argumentsOf(t, folder)
 		files, err := filepath.Glob(filepath.Join(folder, "lua", "*.lua"))
 		require.NoError(t, err)
-		require.Greater(t, len(files), 15)
+		require.GreaterOrEqual(t, len(files), scripts.least)
 		for _, file := range files {
 			name := strings.TrimSuffix(filepath.Base(file), ".lua")
 			if slices.Contains(parts, name) {
@@ -35,9 +45,9 @@ func TestScriptsNameTheirArguments(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				text, err := os.ReadFile(file)
 				require.NoError(t, err)
-				first := 10 // behind those of lib.lua
-				if name == "heartbeat" {
-					first = 1 // it knows no shard
+				first := scripts.first
+				if slices.Contains(withoutLib, name) {
+					first = 1
 				}
 				named, rest := namedArguments(t, string(text))
 				told, toldOfRest := toldArguments(string(text))
@@ -48,6 +58,9 @@ func TestScriptsNameTheirArguments(t *testing.T) {
 				assert.Equal(t, rest != 0, toldOfRest, "the header tells of what follows")
 				if rest != 0 {
 					assert.Equal(t, first+len(named), rest, "what follows begins behind what has a name")
+				}
+				if slices.Contains(collected, name) {
+					return
 				}
 				require.NotEmpty(t, handed[name], "a Go function hands its arguments in")
 				for _, n := range handed[name] {
@@ -66,7 +79,7 @@ func TestScriptsNameTheirArguments(t *testing.T) {
 // others are read; 0 where there are none.
 func namedArguments(t *testing.T, lua string) (named []int, rest int) {
 	byNumber, asList := regexp.MustCompile(`ARGV\[(\d+)\]`), regexp.MustCompile(`unpack\(ARGV, (\d+), (\d+)\)`)
-	follow := regexp.MustCompile(`for i = (\d+)(?: \+ [a-z]+)?, #ARGV do|unpack\(ARGV, (\d+)\)|local at = (\d+)(?: \+ .*)?$`)
+	follow := regexp.MustCompile(`for i = (\d+)(?: \+ [a-z]+)?, #ARGV(?:, \d+)? do|unpack\(ARGV, (\d+)\)|local at = (\d+)(?: \+ .*)?$`)
 	for line := range strings.Lines(lua) {
 		code, _, _ := strings.Cut(strings.TrimRight(line, "\n"), "--")
 		if m := asList.FindStringSubmatch(code); m != nil {
@@ -131,6 +144,9 @@ func argumentsOf(t *testing.T, folder string) map[string][]int {
 			case *ast.ValueSpec:
 				if len(n.Values) == 1 && strings.HasSuffix(n.Names[0].Name, "Script") {
 					ast.Inspect(n.Values[0], func(value ast.Node) bool { // of several parts the last is the script
+						if id, ok := value.(*ast.Ident); ok && strings.HasSuffix(id.Name, "Lua") {
+							scripts[n.Names[0].Name] = fileOf(id.Name)
+						}
 						if l, ok := value.(*ast.BasicLit); ok {
 							name, err := strconv.Unquote(l.Value)
 							require.NoError(t, err)
@@ -164,7 +180,7 @@ func argumentsOf(t *testing.T, folder string) map[string][]int {
 					continue
 				}
 				behind, count := call.Args[i+1:], 0
-				if name == "heartbeat" {
+				if name == "heartbeat" || name == "received_read" {
 					behind = behind[1:] // the tag
 				}
 				for _, a := range behind {
@@ -183,6 +199,14 @@ func argumentsOf(t *testing.T, folder string) map[string][]int {
 		})
 	}
 	return counts
+}
+
+// fileOf is the script that a variable of the name has: receivedReadLua has received_read.
+func fileOf(variable string) string {
+	words := regexp.MustCompile("[A-Z]").ReplaceAllStringFunc(strings.TrimSuffix(variable, "Lua"), func(letter string) string {
+		return "_" + strings.ToLower(letter)
+	})
+	return strings.TrimPrefix(words, "_")
 }
 
 // goFiles are the files of a package, without tests.

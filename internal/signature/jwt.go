@@ -91,7 +91,7 @@ var jwtAlgorithms = []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512
 // options reads those of the generic scheme.
 func (s *jwtScheme) options(c Config) error {
 	r := *s.row
-	o := hmacReader{options: c.Options}
+	o := optionReader{options: c.Options}
 	r.header = o.header("header", r.header)
 	s.row = &r
 	if prefix, ok := c.Options["prefix"]; ok {
@@ -106,16 +106,8 @@ func (s *jwtScheme) options(c Config) error {
 		return err
 	}
 	s.rules.bodyHash = c.Options["body_hash"]
-	switch o.choice("encoding", "hex", "hex", "base64", "base64url") {
-	case "base64":
-		s.rules.hashEnc = encBase64
-	case "base64url":
-		s.rules.hashEnc = encBase64URL
-	}
-	r.idJSON, r.eventJSON = o.pointer("id_json"), nil
-	if pointer := o.pointer("event_json"); pointer != "" {
-		r.eventJSON = []string{pointer}
-	}
+	s.rules.hashEnc = o.encoding(encHex)
+	o.event(&r)
 	if o.err != nil {
 		return o.err
 	}

@@ -7,31 +7,10 @@ import (
 // newOptioned builds a scheme whose row has options of its own: a header, a hash, an encoding, a place for the ID.
 func newOptioned(preset *row, c Config) (scheme, error) {
 	r := *preset
-	o := hmacReader{options: c.Options}
-	r.header = o.header("header", r.header)
-	if prefix, ok := c.Options["prefix"]; ok {
-		r.prefix = prefix
-	}
-	if name := o.choice("encoding", r.enc.String(), "hex", "base64", "base64url"); o.err == nil {
-		r.enc = map[string]encoding{"hex": encHex, "base64": encBase64, "base64url": encBase64URL}[name]
-	}
-	r.template = o.text("payload", r.template)
-	if name := o.header("timestamp_header", ""); name != "" {
-		r.tsHeader = name
-	}
-	r.unit = unit(o.choice("timestamp_unit", string(r.unit), timeUnits...))
-	if name := o.header("id_header", ""); name != "" {
-		r.idHeaders = []string{name}
-	}
-	if pointer := o.pointer("id_json"); pointer != "" {
-		r.idJSON = pointer
-	}
-	if name := o.header("event_header", ""); name != "" {
-		r.eventHeader = name
-	}
-	if pointer := o.pointer("event_json"); pointer != "" {
-		r.eventJSON = []string{pointer}
-	}
+	o := optionReader{options: c.Options}
+	o.signature(&r)
+	o.time(&r)
+	o.event(&r)
 	o.hash(&r)
 	if o.err != nil {
 		return nil, o.err
@@ -50,7 +29,7 @@ func newOptioned(preset *row, c Config) (scheme, error) {
 var timeUnits = []string{string(unitSeconds), string(unitMillis), "auto", string(unitRFC3339), string(unitISO), string(unitHTTPDate)}
 
 // hash reads the option alg into a row that has it.
-func (o *hmacReader) hash(r *row) {
+func (o *optionReader) hash(r *row) {
 	switch r.name {
 	case "kaltura", "cloudinary":
 		values := map[string][]string{"kaltura": {"sha256", "sha1", "sha384", "sha512", "md5"}, "cloudinary": {"sha1", "sha256"}}[r.name]

@@ -63,17 +63,9 @@ var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")
 // newHMAC builds the scheme that the options describe.
 func newHMAC(preset *row, c Config) (scheme, error) {
 	r := *preset
-	o := hmacReader{options: c.Options}
+	o := optionReader{options: c.Options}
 	r.alg = algorithm(o.choice("alg", string(r.alg), string(algMD5), string(algSHA1), string(algSHA256), string(algSHA384), string(algSHA512)))
-	switch o.choice("encoding", "hex", "hex", "base64", "base64url") {
-	case "base64":
-		r.enc = encBase64
-	case "base64url":
-		r.enc = encBase64URL
-	}
-	r.header = o.header("header", r.header)
-	r.prefix = c.Options["prefix"]
-	r.template = o.text("payload", r.template)
+	o.signature(&r)
 	r.multi = o.choice("signatures", "one", "one", "any") == "any"
 	if strings.HasSuffix(r.header, "*") {
 		r.syntax, r.sep, r.multi = values, ',', true
@@ -87,18 +79,11 @@ func newHMAC(preset *row, c Config) (scheme, error) {
 		r.sep = o.separator()
 	}
 	r.tsKey = o.word("timestamp_key")
-	r.tsHeader, r.tsJSON = o.header("timestamp_header", ""), o.pointer("timestamp_json")
-	r.unit = unit(o.choice("timestamp_unit", "s", timeUnits...))
+	r.tsJSON = o.pointer("timestamp_json", "")
+	o.time(&r)
 	r.jsonUnit = r.unit
 	r.pastOnly = o.choice("timestamp_window", "both", "both", "past") == "past"
-	if name := o.header("id_header", ""); name != "" {
-		r.idHeaders = []string{name}
-	}
-	r.idJSON = o.pointer("id_json")
-	r.eventHeader = o.header("event_header", "")
-	if pointer := o.pointer("event_json"); pointer != "" {
-		r.eventJSON = []string{pointer}
-	}
+	o.event(&r)
 	if o.err != nil {
 		return nil, o.err
 	}
@@ -146,19 +131,19 @@ func (r *row) coherent(c Config) error {
 	return nil
 }
 
-// hmacReader reads options and keeps the first error.
-type hmacReader struct {
+// optionReader reads options and keeps the first error.
+type optionReader struct {
 	options map[string]string
 	err     error
 }
 
-func (o *hmacReader) fail(name, format string, args ...any) {
+func (o *optionReader) fail(name, format string, args ...any) {
 	if o.err == nil {
 		o.err = badOption(name, format, args...)
 	}
 }
 
-func (o *hmacReader) text(name, fallback string) string {
+func (o *optionReader) text(name, fallback string) string {
 	value, ok := o.options[name]
 	if !ok {
 		return fallback
@@ -169,7 +154,7 @@ func (o *hmacReader) text(name, fallback string) string {
 	return value
 }
 
-func (o *hmacReader) choice(name, fallback string, values ...string) string {
+func (o *optionReader) choice(name, fallback string, values ...string) string {
 	value := o.text(name, fallback)
 	if !slices.Contains(values, value) {
 		o.fail(name, "%q is not one of %s", value, strings.Join(values, ", "))
@@ -177,7 +162,7 @@ func (o *hmacReader) choice(name, fallback string, values ...string) string {
 	return value
 }
 
-func (o *hmacReader) header(name, fallback string) string {
+func (o *optionReader) header(name, fallback string) string {
 	value := o.text(name, fallback)
 	if value != "" && !headerName.MatchString(value) {
 		o.fail(name, "%q is not the name of a header", value)
@@ -185,7 +170,7 @@ func (o *hmacReader) header(name, fallback string) string {
 	return value
 }
 
-func (o *hmacReader) word(name string) string {
+func (o *optionReader) word(name string) string {
 	value := o.text(name, "")
 	if strings.ContainsAny(value, "=,; \t") {
 		o.fail(name, "%q is not a key of a list", value)
@@ -193,15 +178,54 @@ func (o *hmacReader) word(name string) string {
 	return value
 }
 
-func (o *hmacReader) pointer(name string) string {
-	value := o.text(name, "")
+func (o *optionReader) pointer(name, fallback string) string {
+	value := o.text(name, fallback)
 	if value != "" && value[0] != '/' {
 		o.fail(name, "a JSON pointer starts with a slash, such as /id")
 	}
 	return value
 }
 
-func (o *hmacReader) separator() byte {
+// encoding is what the option of that name says.
+func (o *optionReader) encoding(fallback encoding) encoding {
+	switch o.choice("encoding", fallback.String(), "hex", "base64", "base64url") {
+	case "base64":
+		return encBase64
+	case "base64url":
+		return encBase64URL
+	}
+	return encHex
+}
+
+// signature reads into a row how a signature is written, where it is and what it signs. What no option says stays.
+func (o *optionReader) signature(r *row) {
+	r.header = o.header("header", r.header)
+	if prefix, ok := o.options["prefix"]; ok {
+		r.prefix = prefix
+	}
+	r.enc = o.encoding(r.enc)
+	r.template = o.text("payload", r.template)
+}
+
+// time reads where the timestamp is and how it is written.
+func (o *optionReader) time(r *row) {
+	r.tsHeader = o.header("timestamp_header", r.tsHeader)
+	r.unit = unit(o.choice("timestamp_unit", string(r.unit), timeUnits...))
+}
+
+// event reads where the ID and the type of an event are.
+func (o *optionReader) event(r *row) {
+	if name := o.header("id_header", ""); name != "" {
+		r.idHeaders = []string{name}
+	}
+	r.idJSON = o.pointer("id_json", r.idJSON)
+	r.eventHeader = o.header("event_header", r.eventHeader)
+	if pointer := o.pointer("event_json", ""); pointer != "" {
+		r.eventJSON = []string{pointer}
+	}
+}
+
+func (o *optionReader) separator() byte {
 	switch value := o.text("separator", ","); {
 	case value == "space":
 		return ' '

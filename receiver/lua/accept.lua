@@ -1,7 +1,7 @@
 -- accept: claims events and queues them, in one step: an event that is known from then on is in the queue.
 --
 -- KEYS[1] the receiver's tag, see lib.lua of internal/queue
--- ARGV[10] lane, then for each request: its payload with the mark of an event with one lane before it, ms to remember its events, how
+-- ARGV[10] lane, ARGV[11…] for each request: its payload with the mark of an event with one lane before it, ms to remember its events, how
 --   many apps it goes to and, after a space, how many of its events are claimed, none where it has no identity; for each app the tag of its
 --   queue, in the receiver's slot, and the job; for each claim what its keys are to hold, "d" and the claim's value, and its two keys
 -- Returns one character for each request: "0" queued, "1" an event of it is in work elsewhere, "2" all are known, "3" the queues of all its apps are full.
@@ -64,7 +64,8 @@ local function seen(first, n)
   return n > 0 and '2' or '3'
 end
 
-local answers, due_now, at = {}, int(now), 11
+local answers, due_now = {}, int(now)
+local at = 11
 while at <= #ARGV do
   local payload, px, shape, first = ARGV[at], ARGV[at + 1], ARGV[at + 2], at + 3
   local apps, n = 1, 1 -- of nearly all

@@ -2,7 +2,7 @@
 -- remembers finished ones; starts the leases of those anew whose app is still working; takes the keys of new ones.
 --
 -- KEYS: two for each call, in its order: that of the event's ID and that of its digest, see keys.lua.
--- ARGV[1…4] how many calls release, finish, renew and claim; then, in this order, what the keys hold while the event is
+-- ARGV[1…4] how many calls release, finish, renew and claim; ARGV[5…], in this order, what the keys hold while the event is
 --   in work (its state "w" and the claim's value) of each call, after it for each to finish the ms to remember it, for each to
 --   renew or to claim its lease in ms.
 -- Returns one character for each claim: "0" claimed, "1" in work elsewhere, "2" done before.
@@ -13,7 +13,9 @@
 -- written, so who overran its lease can't settle somebody else's claim; a claim finds its own value and answers "0" again.
 
 local call = redis.call
-local key, arg = 1, 5
+local releases, finishes, renewals, claims = unpack(ARGV, 1, 4)
+local key = 1
+local at = 5
 
 -- A free key is written too, for the app did finish the event. Somebody else's keeps what it holds and its time.
 local function finish(key, held, done, px)
@@ -45,25 +47,25 @@ local function own(f, held, ...)
   end
 end
 
-for _ = 1, tonumber(ARGV[1]) do
+for _ = 1, tonumber(releases) do
   for k = key, key + 1 do
-    if call('GET', KEYS[k]) == ARGV[arg] then
+    if call('GET', KEYS[k]) == ARGV[at] then
       call('DEL', KEYS[k])
     end
   end
-  key, arg = key + 2, arg + 1
+  key, at = key + 2, at + 1
 end
-for _ = 1, tonumber(ARGV[2]) do
-  own(finish, ARGV[arg], 'd' .. string.sub(ARGV[arg], 2), ARGV[arg + 1])
-  key, arg = key + 2, arg + 2
+for _ = 1, tonumber(finishes) do
+  own(finish, ARGV[at], 'd' .. string.sub(ARGV[at], 2), ARGV[at + 1])
+  key, at = key + 2, at + 2
 end
-for _ = 1, tonumber(ARGV[3]) do
-  own(renew, ARGV[arg], ARGV[arg + 1])
-  key, arg = key + 2, arg + 2
+for _ = 1, tonumber(renewals) do
+  own(renew, ARGV[at], ARGV[at + 1])
+  key, at = key + 2, at + 2
 end
 local answers = {}
-for i = 1, tonumber(ARGV[4]) do
-  answers[i] = take_keys(KEYS[key], KEYS[key + 1], ARGV[arg], ARGV[arg + 1])
-  key, arg = key + 2, arg + 2
+for i = 1, tonumber(claims) do
+  answers[i] = take_keys(KEYS[key], KEYS[key + 1], ARGV[at], ARGV[at + 1])
+  key, at = key + 2, at + 2
 end
 return table.concat(answers)

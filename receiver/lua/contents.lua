@@ -2,7 +2,7 @@
 --
 -- KEYS[1] the receiver's tag, see lib.lua of internal/queue
 -- ARGV[10] lane, ARGV[11] how many bytes of each payload are wanted, ARGV[12] a text that has to be in them, "" for any,
---   ARGV[13] where to look: "waiting", "dead" or "in_flight", then the score and the job behind which to go on ("" from the start) and how
+--   ARGV[13] where to look: "waiting", "dead" or "in_flight", ARGV[14…] the score and the job behind which to go on ("" from the start) and how
 --   many to look at; or "jobs", then the jobs
 -- Returns the score and the job behind which the next call goes on, "" where nothing is left; then for each event: job, place, when it
 --   is due, was given up, or its lease ends (ms), attempts, reason, size of what is stored, and the bytes.
@@ -58,7 +58,9 @@ elseif what == 'in_flight' then
   for _, job in ipairs(order) do add(job, what, leased[job]) end
 else
   -- By score and job, not by a count: meanwhile others come and go in front.
-  local key, score, after, most = what == 'dead' and dead_in or waiting_in, ARGV[14], ARGV[15], tonumber(ARGV[16])
+  local key = what == 'dead' and dead_in or waiting_in
+  local score, after, most = unpack(ARGV, 14)
+  most = tonumber(most)
   local from = 0
   if after ~= '' then
     from = call('ZCOUNT', key, '-inf', '(' .. score)

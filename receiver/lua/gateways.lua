@@ -8,13 +8,13 @@
 -- A note that is not made again ends by itself, so that a gateway that was taken away or set up anew stands in nobody's way.
 -- Safe to repeat.
 
-local key, me, setup, process, kept = ARGV[10] .. 'gateways', ARGV[11], ARGV[12], ARGV[13], tonumber(ARGV[15])
+local key, me, setup, process, host, kept = ARGV[10] .. 'gateways', ARGV[11], ARGV[12], ARGV[13], ARGV[14], tonumber(ARGV[15])
 local MOST = 200 -- notes of the past that one call removes
 if kept == 0 then
   call('HDEL', key, me)
   return {}
 end
-call('HSET', key, me, int(now + kept) .. '\n' .. process .. '\n' .. ARGV[14] .. '\n' .. setup)
+call('HSET', key, me, int(now + kept) .. '\n' .. process .. '\n' .. host .. '\n' .. setup)
 call('PEXPIRE', key, kept)
 local differ, ended = {}, {}
 local notes = call('HGETALL', key)

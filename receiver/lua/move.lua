@@ -10,7 +10,7 @@
 -- was delivering that died counts as waiting; nobody else gives that back in a queue without workers.
 -- Safe to repeat: an event is written to the other queue first, under the same name, and only then leaves this one.
 
-local lane, root, target, most = ARGV[10], ARGV[11], ARGV[12], tonumber(ARGV[13])
+local lane, root, target, most, room = ARGV[10], ARGV[11], ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
 local source = base
 local BYTES = 4 * 1024 * 1024 -- of payloads that one call copies
 local n, size, full, waited, fresh = 0, 0, '', 0, 0
@@ -50,7 +50,7 @@ local function go_on() return n < most and size < BYTES end
 -- wait_there has a job wait in the other queue. It returns false where that is full.
 local function wait_there(job, due)
   if target == '' then return true end
-  if there + fresh >= tonumber(ARGV[14]) then
+  if there + fresh >= room then
     full = '1'
     return false
   end
