@@ -100,6 +100,10 @@ rm -rf "$work/npm/node_modules" "$work/npm/dist"
 "$work/release" checksums "$out"
 say "done: $out"
 if [ -n "$left_out" ]; then
-	say "left out, for it needs what could not be fetched: $left_out"
+	if grep -q 'a wrong checksum' "$work/why"; then
+		say "left out, for a package that it needs has a wrong checksum: $left_out"
+	else
+		say "left out, for it needs what could not be fetched: $left_out"
+	fi
 	cat "$work/why" >&2
 fi

@@ -3,11 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -17,7 +15,7 @@ import (
 	"github.com/videocloud/webhooks/internal/freeport"
 )
 
-func init() { roles["caddy"] = runCaddy }
+func init() { role("caddy", runCaddy) }
 
 // caddySettings of a Caddy that runs as a process of its own.
 type caddySettings struct {
@@ -49,11 +47,7 @@ http://:%d {
 `
 
 // runCaddy serves one site. The first thing that it is told starts the clock of what it spends.
-func runCaddy(_ context.Context, arg string, t *talk) error {
-	var o caddySettings
-	if err := json.Unmarshal([]byte(arg), &o); err != nil {
-		return err
-	}
+func runCaddy(_ context.Context, o caddySettings, t *talk) error {
 	text := fmt.Sprintf(caddyfile, o.Dir, o.Webhooks, o.Port, o.Site)
 	conf, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
 	if err != nil {
@@ -74,11 +68,11 @@ func runCaddy(_ context.Context, arg string, t *talk) error {
 		return nil
 	}
 	stop := profileTo(o.Profile, "caddy-"+o.Name)
-	began, used := time.Now(), cpu()
+	clock := startClock()
 	t.say("started")
 	if t.hear(&question) {
 		stop()
-		t.say(spent{Seconds: time.Since(began).Seconds(), CPUMS: float64((cpu() - used).Microseconds()) / 1000, Memory: memory()})
+		t.say(clock.spent())
 	}
 	t.hear(&question)
 	return nil
@@ -92,15 +86,10 @@ func startCaddy(ctx context.Context, o caddySettings) (c *child, addr string, er
 	if o.Dir, err = os.MkdirTemp("", "bench-caddy"); err != nil {
 		return nil, "", err
 	}
-	if c, err = start(ctx, "caddy", o); err != nil {
+	if c, err = start(ctx, "caddy", o, nil); err != nil {
 		_ = os.RemoveAll(o.Dir)
 		return nil, "", err
 	}
 	c.dir = o.Dir
-	var ready string
-	if err := c.hear(&ready); err != nil {
-		c.stop()
-		return nil, "", err
-	}
 	return c, "127.0.0.1:" + strconv.Itoa(o.Port), nil
 }

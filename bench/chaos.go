@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +17,7 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/internal/topology"
-	"github.com/videocloud/webhooks/receiver"
 	"github.com/videocloud/webhooks/sender"
-	"github.com/videocloud/webhooks/store"
 )
 
 func init() {
@@ -41,21 +40,30 @@ const (
 // chaosRetry makes a refused attempt, such as one whose event a gateway still has in work, not last for minutes.
 var chaosRetry = []time.Duration{0, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second}
 
-// chaos is one run.
+// chaosRun is what every run of chaos counts.
+type chaosRun struct {
+	o      options
+	wire   *arrivals // at the endpoint: deliveries that the sender was told are done
+	faults faults
+
+	published, refused atomic.Int64
+}
+
+func newChaosRun(o options) chaosRun { return chaosRun{o: o, wire: newArrivals()} }
+
+// chaos is one run on servers that are killed, frozen and cut off.
 type chaos struct {
-	o       options
+	chaosRun
 	servers *topology.Servers
 	redis   config.Redis
-	wire    *arrivals // at the endpoint: deliveries that the sender was told are done
 	app     *arrivals // behind the gateway
 	mix     *mix      // nil: all webhooks are plain
-	faults  faults
-	kills   int // of senders
-	restart int // of servers
+	kills   int       // of senders
+	restart int       // of servers
 
 	senders []*child
 
-	published, refused, unanswered atomic.Int64
+	unanswered atomic.Int64
 }
 
 // due is how many deliveries there have to be.
@@ -71,13 +79,16 @@ func benchChaos(ctx context.Context, o options) (*figures, error) {
 		}
 		return benchChaosLocal(ctx, o)
 	}
-	servers, err := topology.Start(ctx, topology.Kind(o.topology), "--appendonly", yesUnless(o.aof, "off"), "--appendfsync", fsync(o.aof))
+	durable, err := appendOnly(o.aof)
+	if err != nil {
+		return nil, err
+	}
+	servers, err := topology.Start(ctx, topology.Kind(o.topology), durable...)
 	if err != nil {
 		return nil, err
 	}
 	defer servers.Close()
-	c := &chaos{o: o, servers: servers, redis: servers.Redis(),
-		wire: &arrivals{first: map[string]time.Time{}}, app: &arrivals{first: map[string]time.Time{}}}
+	c := &chaos{chaosRun: newChaosRun(o), servers: servers, redis: servers.Redis(), app: newArrivals()}
 	if servers.Kind != topology.Single {
 		c.redis.Replicas = 1 // what a fail-over may not lose
 	}
@@ -118,46 +129,102 @@ func benchChaos(ctx context.Context, o options) (*figures, error) {
 		}
 	}()
 
-	publishing, stop := context.WithCancel(ctx)
-	var publishers sync.WaitGroup
-	for i := range o.c {
-		publishers.Go(func() { c.publish(publishing, publisher, i) })
-	}
-	err = c.rage(ctx)
-	stop()
-	publishers.Wait()
+	drained, err := c.through(ctx, c.rage, func(publishing context.Context, i int) error {
+		c.publish(publishing, publisher, i)
+		return nil
+	}, c.due)
 	if err != nil {
 		return nil, err
 	}
-	began := time.Now()
-	for end := began.Add(chaosDrain); time.Now().Before(end) && c.wire.count() < c.due() && ctx.Err() == nil; {
-		time.Sleep(20 * time.Millisecond)
-	}
-	drained := time.Since(began)
 	c.settle(ctx, store) // what comes twice comes after its lease
 
-	f := &figures{}
-	published, delivered := int(c.published.Load()), c.wire.count()
-	f.add("published", published)
-	f.add("delivered", delivered)
-	f.add("lost", c.due()-delivered)
-	f.add("duplicates", len(c.wire.copies))
+	f := c.figures(c.due())
 	f.add("sender_kills", c.kills)
 	f.add("redis_restarts", c.restart)
-	f.add("duplicates_percent", round3(float64(len(c.wire.copies))*100/math.Max(1, float64(published))))
-	f.add("duplicates_by_cause", c.wire.byCause(&c.faults))
 	f.add("app_duplicates", len(c.app.copies))
 	f.add("app_duplicates_by_cause", c.app.byCause(&c.faults))
-	f.add("publish_refused", c.refused.Load())
 	f.add("gateway_store_errors", c.unanswered.Load())
 	for _, cause := range []string{causePause, causeFreeze, causeSenderFreeze, causeFlush, causeCut} {
 		f.add(cause, c.faults.count(cause))
 	}
 	c.mix.figures(f)
-	f.add("topology", o.topology)
-	f.add("seconds", o.seconds)
 	f.add("drain_s", round3(drained.Seconds()))
 	return f, nil
+}
+
+// through publishes by as many publishers as -c says while there are faults, then waits until what is due has come, and returns how
+// long that took.
+func (c *chaosRun) through(ctx context.Context, rage func(context.Context) error, publish func(ctx context.Context, publisher int) error, due func() int) (time.Duration, error) {
+	publishing, stop := context.WithCancel(ctx)
+	defer stop()
+	var publishers sync.WaitGroup
+	var failed errorOnce
+	for i := range c.o.c {
+		publishers.Go(func() { failed.set(publish(publishing, i)) })
+	}
+	err := rage(ctx)
+	stop()
+	publishers.Wait()
+	if err = cmp.Or(err, failed.get()); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	for end := began.Add(chaosDrain); time.Now().Before(end) && c.wire.count() < due() && ctx.Err() == nil; {
+		time.Sleep(20 * time.Millisecond)
+	}
+	return time.Since(began), nil
+}
+
+// eachTick calls do with one publisher's numbers of events, at its share of the rate, until the context ends.
+func (c *chaosRun) eachTick(ctx context.Context, publisher int, do func(n int) error) error {
+	tick := time.NewTicker(time.Second * time.Duration(c.o.c) / chaosRate)
+	defer tick.Stop()
+	for n := publisher; ; n += c.o.c {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := do(n); err != nil {
+			return err
+		}
+	}
+}
+
+// eachSecond calls do for as long as there are faults.
+func (c *chaosRun) eachSecond(ctx context.Context, do func(second int) error) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for second := range c.o.seconds {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		if second%10 == 0 {
+			progress("second %d: %d published, %d delivered", second, c.published.Load(), c.wire.count())
+		}
+		if err := do(second); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// figures are those of every run.
+func (c *chaosRun) figures(due int) *figures {
+	f := &figures{}
+	published, delivered := int(c.published.Load()), c.wire.count()
+	f.add("published", published)
+	f.add("delivered", delivered)
+	f.add("lost", due-delivered)
+	f.add("duplicates", len(c.wire.copies))
+	f.add("duplicates_percent", round3(float64(len(c.wire.copies))*100/math.Max(1, float64(published))))
+	f.add("duplicates_by_cause", c.wire.byCause(&c.faults))
+	f.add("publish_refused", c.refused.Load())
+	f.add("topology", c.o.topology)
+	f.add("seconds", c.o.seconds)
+	return f
 }
 
 // settle waits until nothing is leased any more.
@@ -179,20 +246,6 @@ func (c *chaos) settle(ctx context.Context, store *redisstore.Store) {
 	}
 }
 
-func yesUnless(value, no string) string {
-	if value == no {
-		return "no"
-	}
-	return "yes"
-}
-
-func fsync(aof string) string {
-	if aof == "off" {
-		return "everysec"
-	}
-	return aof
-}
-
 const chaosPrefix = "chaos-" // of the events' IDs
 
 func chaosID(n int) string { return chaosPrefix + strconv.Itoa(n) }
@@ -206,33 +259,18 @@ func (c *chaos) limits() config.Sender {
 }
 
 func (c *chaos) startSender(ctx context.Context) (*child, error) {
-	s, err := start(ctx, "sender", senderSettings{Redis: c.redis, Limits: c.limits()})
-	if err != nil {
-		return nil, err
-	}
-	var ready string
-	if err := s.hear(&ready); err != nil {
-		return nil, err
-	}
-	return s, s.say("go")
+	return startDelivering(ctx, senderSettings{Redis: c.redis, Limits: c.limits()})
 }
 
 // gateway serves all webhooks through a receiver, whose claims are in the same Redis.
 func (c *chaos) gateway(ctx context.Context) (addr string, stop func(), err error) {
-	store, err := store.Open(c.redis, store.Options{})
+	g, err := openGateway(c.redis, "chaos", &c.unanswered)
 	if err != nil {
 		return "", nil, err
 	}
-	claims := receiver.NewRedis(store, "chaos", receiver.RedisOptions{Guard: receiver.GuardOptions{
-		OnError: func(string, error) { c.unanswered.Add(1) },
-	}})
-	r, err := receiver.New(receiver.Options{Config: config.Receiver{Name: "chaos", Secrets: []string{benchSecret}}, Store: claims})
-	if err != nil {
-		return "", nil, err
-	}
-	handler := r.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := g.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cause := ""
-		if claims.Down() {
+		if g.claims.Down() {
 			cause = causeOutage
 		}
 		c.app.add(arrivalKey(r), time.Now(), cause)
@@ -251,14 +289,13 @@ func (c *chaos) gateway(ctx context.Context) (addr string, stop func(), err erro
 	})}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
+		g.close()
 		return "", nil, err
 	}
 	go func() { _ = server.Serve(l) }()
 	return l.Addr().String(), func() {
 		_ = server.Close()
-		_ = r.Close()
-		_ = claims.Close()
-		_ = store.Close()
+		g.close()
 	}, nil
 }
 
@@ -266,23 +303,17 @@ func (c *chaos) gateway(ctx context.Context) (addr string, stop func(), err erro
 // also after the faults, for it may be stored all the same.
 func (c *chaos) publish(ctx context.Context, s *sender.Sender, publisher int) {
 	data := dataOf(c.o.size, 0)
-	tick := time.NewTicker(time.Second * time.Duration(c.o.c) / chaosRate)
-	defer tick.Stop()
-	for n := publisher; ; n += c.o.c {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		event := sender.Event{Type: "bench.e0", ID: chaosID(n), Data: c.mix.data(data, n)}
+	_ = c.eachTick(ctx, publisher, func(n int) error {
+		event := sender.Event{Type: typeName(0), ID: chaosID(n), Data: c.mix.data(data, n)}
 		for {
-			if p, err := s.Publish(context.WithoutCancel(ctx), chaosAccount(n), event); err == nil {
+			p, err := s.Publish(context.WithoutCancel(ctx), chaosAccount(n), event)
+			if err == nil {
 				c.mix.told(n, len(p.Deliveries))
 				c.published.Add(1)
-				break
+				return nil
 			}
 			c.refused.Add(1)
 			time.Sleep(50 * time.Millisecond)
 		}
-	}
+	})
 }

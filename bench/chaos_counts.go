@@ -60,6 +60,8 @@ type arrivals struct {
 	copies []arrival // one for each copy too many
 }
 
+func newArrivals() *arrivals { return &arrivals{first: map[string]time.Time{}} }
+
 // arrival is a copy too many, with its cause where that is known.
 type arrival struct{ key, cause string }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -31,35 +32,20 @@ const (
 
 // rage does something bad every second.
 func (c *chaos) rage(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	var restarts sync.WaitGroup
 	defer restarts.Wait()
-	failed := make(chan error, 16)
-	for second := range c.o.seconds {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case err := <-failed:
+	var failed errorOnce
+	err := c.eachSecond(ctx, func(second int) error {
+		if err := failed.get(); err != nil {
 			return err
-		case <-tick.C:
-		}
-		if second%10 == 0 {
-			progress("second %d: %d published, %d delivered, %d senders killed, %d servers restarted", second, c.published.Load(), c.wire.count(), c.kills, c.restart)
 		}
 		switch {
 		case second%killEvery == 2:
-			if err := c.killSender(ctx, second/killEvery%chaosSenders); err != nil {
-				return err
-			}
+			return c.killSender(ctx, second/killEvery%chaosSenders)
 		case second%restartEvery == 6:
 			restarts.Wait()
 			c.restart++
-			restarts.Go(func() {
-				if err := c.killServer(ctx); err != nil {
-					failed <- err
-				}
-			})
+			restarts.Go(func() { failed.set(c.killServer(ctx)) })
 		case second%killEvery == 0:
 			c.faults.during(causeFlush, func() {
 				for _, n := range c.servers.Masters(ctx) {
@@ -99,14 +85,10 @@ func (c *chaos) rage(ctx context.Context) error {
 				thaw(s.cmd.Process)
 			})
 		}
-	}
-	restarts.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
 		return nil
-	}
+	})
+	restarts.Wait()
+	return cmp.Or(err, failed.get())
 }
 
 // killSender kills a sender with what it has in flight, and starts another.

@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/videocloud/webhooks/internal/freeport"
@@ -31,14 +28,10 @@ const (
 
 // chaosLocal is one run on redis local.
 type chaosLocal struct {
-	o      options
-	dir    string // of the store
-	caddy  caddySettings
-	child  *child
-	wire   *arrivals
-	faults faults
-
-	published, refused atomic.Int64
+	chaosRun
+	dir   string // of the store
+	caddy caddySettings
+	child *child
 }
 
 // benchChaosLocal publishes by the API of a Caddy with redis local while it, its server, or both are killed with kill -9.
@@ -48,7 +41,7 @@ func benchChaosLocal(ctx context.Context, o options) (*figures, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(folder)
-	c := &chaosLocal{o: o, dir: filepath.Join(folder, "r"), wire: &arrivals{first: map[string]time.Time{}}}
+	c := &chaosLocal{chaosRun: newChaosRun(o), dir: filepath.Join(folder, "r")}
 	sink, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -75,79 +68,42 @@ func benchChaosLocal(ctx context.Context, o options) (*figures, error) {
 	if err := c.until(ctx, "/webhooks", fmt.Sprintf(`{"url":"http://%s/0","events":["*"],"secret":%q}`, sink.Addr(), benchSecret)); err != nil {
 		return nil, err
 	}
-	publishing, stop := context.WithCancel(ctx)
-	var publishers sync.WaitGroup
-	failed := make(chan error, o.c)
-	for i := range o.c {
-		publishers.Go(func() { failed <- c.publish(publishing, i) })
-	}
-	err = c.rage(ctx)
-	stop()
-	publishers.Wait()
-	for range o.c {
-		if failure := <-failed; err == nil {
-			err = failure
-		}
-	}
+	due := func() int { return int(c.published.Load()) }
+	drained, err := c.through(ctx, c.rage, c.publish, due)
 	if err != nil {
 		return nil, err
 	}
-	began := time.Now()
-	for end := began.Add(chaosDrain); time.Now().Before(end) && c.wire.count() < int(c.published.Load()) && ctx.Err() == nil; {
-		time.Sleep(20 * time.Millisecond)
-	}
-	drained := time.Since(began)
-	published, delivered := int(c.published.Load()), c.wire.count()
-	f := &figures{}
-	f.add("published", published)
-	f.add("delivered", delivered)
-	f.add("lost", published-delivered)
-	f.add("duplicates", len(c.wire.copies))
+	f := c.figures(due())
 	f.add("sender_kills", c.faults.count(causeKill)+c.faults.count(causeBoth))
 	f.add("redis_restarts", c.faults.count(causeRestart)+c.faults.count(causeBoth))
 	f.add("both_at_once", c.faults.count(causeBoth))
-	f.add("duplicates_percent", round3(float64(len(c.wire.copies))*100/math.Max(1, float64(published))))
-	f.add("duplicates_by_cause", c.wire.byCause(&c.faults))
-	f.add("publish_refused", c.refused.Load())
-	f.add("topology", o.topology)
-	f.add("seconds", o.seconds)
 	f.add("drain_s", round3(drained.Seconds()))
 	return f, nil
 }
 
+// fsync is the local server's word for the option -aof: it always has an append-only file.
+func fsync(aof string) string {
+	if aof == "off" {
+		return "everysec"
+	}
+	return aof
+}
+
 // startCaddy starts it on the same port and folder as before. It is there when it says so; its store may need a moment more.
 func (c *chaosLocal) startCaddy(ctx context.Context) (err error) {
-	if c.child, err = start(ctx, "caddy", c.caddy); err != nil {
-		return err
-	}
-	var ready string
-	return c.child.hear(&ready)
+	c.child, err = start(ctx, "caddy", c.caddy, nil)
+	return err
 }
 
 // rage kills something every few seconds.
 func (c *chaosLocal) rage(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for second := range c.o.seconds {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
+	return c.eachSecond(ctx, func(second int) (err error) {
+		if second%localKillTime == 2 {
+			cause := localKills[second/localKillTime%len(localKills)]
+			c.faults.during(cause, func() { err = c.kill(ctx, cause) })
 		}
-		if second%10 == 0 {
-			progress("second %d: %d published, %d delivered", second, c.published.Load(), c.wire.count())
-		}
-		if second%localKillTime != 2 {
-			continue
-		}
-		cause := localKills[second/localKillTime%len(localKills)]
-		var err error
-		c.faults.during(cause, func() { err = c.kill(ctx, cause) })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+		return err
+	})
 }
 
 func (c *chaosLocal) kill(ctx context.Context, cause string) error {
@@ -173,21 +129,15 @@ func (c *chaosLocal) kill(ctx context.Context, cause string) error {
 
 // publish publishes at its share of the rate. What is not answered 202 is published again, with the same ID, until it is.
 func (c *chaosLocal) publish(ctx context.Context, publisher int) error {
-	tick := time.NewTicker(time.Second * time.Duration(c.o.c) / chaosRate)
-	defer tick.Stop()
 	data := dataOf(c.o.size, 0)
-	for n := publisher; ; n += c.o.c {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		body := fmt.Sprintf(`{"event":"bench.e0","id":"chaos-%d","data":%s}`, n, data)
+	return c.eachTick(ctx, publisher, func(n int) error {
+		body := fmt.Sprintf(`{"event":"bench.e0","id":%q,"data":%s}`, chaosID(n), data)
 		if err := c.until(context.WithoutCancel(ctx), "/events", body); err != nil {
 			return err
 		}
 		c.published.Add(1)
-	}
+		return nil
+	})
 }
 
 // until asks until it is answered with success, for a minute at most.

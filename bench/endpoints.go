@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -23,7 +22,7 @@ import (
 	"time"
 )
 
-func init() { roles["endpoints"] = runEndpoints }
+func init() { role("endpoints", runEndpoints) }
 
 // endpointSettings of many https hosts in one process: by HTTP/1.1 and HTTP/2 in turn, see [hangs] for those that hang.
 type endpointSettings struct{ Hosts, DelayMS int }
@@ -77,16 +76,14 @@ func (p *place) trust() []string {
 }
 
 func startEndpoints(ctx context.Context, o endpointSettings) (*child, *place, error) {
-	c, err := start(ctx, "endpoints", o)
+	p := &place{}
+	c, err := start(ctx, "endpoints", o, p)
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &place{}
-	if err = c.hear(p); err == nil {
-		if c.dir, err = os.MkdirTemp("", "bench-ca"); err == nil {
-			p.file = filepath.Join(c.dir, "ca.pem")
-			err = os.WriteFile(p.file, p.CA, 0o600)
-		}
+	if c.dir, err = os.MkdirTemp("", "bench-ca"); err == nil {
+		p.file = filepath.Join(c.dir, "ca.pem")
+		err = os.WriteFile(p.file, p.CA, 0o600)
 	}
 	if err != nil {
 		c.stop()
@@ -95,11 +92,7 @@ func startEndpoints(ctx context.Context, o endpointSettings) (*child, *place, er
 	return c, p, nil
 }
 
-func runEndpoints(_ context.Context, arg string, t *talk) error {
-	var o endpointSettings
-	if err := json.Unmarshal([]byte(arg), &o); err != nil {
-		return err
-	}
+func runEndpoints(_ context.Context, o endpointSettings, t *talk) error {
 	role := &endpointsRole{delay: time.Duration(o.DelayMS) * time.Millisecond, hosts: map[string]*worldHost{}, seen: map[string]bool{}}
 	authority, err := newAuthority()
 	if err != nil {

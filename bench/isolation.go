@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/sender"
 )
 
 func init() {
@@ -33,32 +31,30 @@ func benchIsolation(ctx context.Context, o options) (*figures, error) {
 	if o.rate == 0 {
 		o.rate = isolationRate
 	}
-	var alone, with, ratio []float64
+	return aloneAndBeside(o, "p99_with_hanging_ms", func(hanging bool) ([]float64, error) { return roundIsolation(ctx, o, k, addr, hanging) })
+}
+
+// aloneAndBeside measures how long something takes at the 99th percentile without others and beside them.
+func aloneAndBeside(o options, beside string, run func(others bool) (ms []float64, err error)) (*figures, error) {
+	f := &figures{}
 	for round := range o.rounds {
 		var p99 [2]float64
-		for i, hanging := range []bool{false, true} {
-			times, err := roundIsolation(ctx, o, k, addr, hanging)
+		for i, others := range []bool{false, true} {
+			ms, err := run(others)
 			if err != nil {
 				return nil, err
 			}
-			p99[i] = percentile(times, 99)
+			p99[i] = percentile(ms, 99)
 		}
-		alone, with, ratio = append(alone, p99[0]), append(with, p99[1]), append(ratio, p99[1]/p99[0])
-		progress("round %d of %d: p99 alone %.2f ms, with hanging ones %.2f ms", round+1, o.rounds, p99[0], p99[1])
+		f.sample("p99_alone_ms", p99[0])
+		f.sample(beside, p99[1])
+		f.sample("ratio", p99[1]/p99[0])
+		progress("round %d of %d: p99 alone %.2f ms, beside the others %.2f ms", round+1, o.rounds, p99[0], p99[1])
 	}
-	f := &figures{}
-	f.add("p99_alone_ms", round3(median(alone)))
-	f.add("p99_with_hanging_ms", round3(median(with)))
-	f.add("ratio", round3(median(ratio)))
 	return f, nil
 }
 
 func roundIsolation(ctx context.Context, o options, k *child, addr string, hanging bool) ([]float64, error) {
-	server, err := startRedis(ctx, o.aof)
-	if err != nil {
-		return nil, err
-	}
-	defer server.stop()
 	healthy, hang := make([]string, healthyHooks), make([]string, hangingHooks)
 	conf := senderConfig(o.c)
 	conf.Timeout, conf.EventTypes = isolationTimeout, nil
@@ -71,26 +67,25 @@ func roundIsolation(ctx context.Context, o options, k *child, addr string, hangi
 			conf.EventTypes = append(conf.EventTypes, config.EventType{Name: group.names[i], Group: "bench"})
 		}
 	}
-	s, store, err := openSender(config.Redis{URL: server.url()}, conf)
+	s, err := newStage(ctx, o.aof, conf)
 	if err != nil {
 		return nil, err
 	}
-	defer store.Close()
+	defer s.close()
 	for _, t := range conf.EventTypes {
-		_, _, err := s.CreateWebhook(ctx, config.DefaultAccount, sender.NewWebhook{Settings: sender.Settings{URL: "http://" + addr + "/" + t.Name[len("bench."):], Events: []string{t.Name}}, Secret: benchSecret})
-		if err != nil {
-			return nil, fmt.Errorf("registering: %w", err)
-		}
-	}
-	if hanging {
-		if err := backlog(ctx, s, hang, hangingEvents*hangingHooks, o.size); err != nil {
+		if _, err := createWebhook(ctx, s.sender, config.DefaultAccount, "http://"+addr+"/"+t.Name[len("bench."):], t.Name); err != nil {
 			return nil, err
 		}
 	}
-	c, err := startSender(ctx, senderSettings{Redis: config.Redis{URL: server.url()}, Limits: conf, Profile: o.profile})
+	if hanging {
+		if err := backlog(ctx, s.sender, hang, hangingEvents*hangingHooks, o.size); err != nil {
+			return nil, err
+		}
+	}
+	c, err := startDelivering(ctx, s.senders(o))
 	if err != nil {
 		return nil, err
 	}
 	defer c.stop()
-	return steady(ctx, s, k, healthy, o.n, o.rate, o.size)
+	return steady(ctx, s.sender, k, healthy, o.n, o.rate, o.size)
 }

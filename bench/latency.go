@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -30,67 +29,36 @@ func benchLatency(ctx context.Context, o options) (*figures, error) {
 	if o.rate == 0 {
 		o.rate = latencyRate
 	}
-	var p50, p99 []float64
+	f := &figures{}
 	for round := range o.rounds {
 		times, err := roundLatency(ctx, o, k, addr)
 		if err != nil {
 			return nil, err
 		}
-		p50, p99 = append(p50, percentile(times, 50)), append(p99, percentile(times, 99))
-		progress("round %d of %d: p50 %.2f ms, p99 %.2f ms", round+1, o.rounds, p50[round], p99[round])
+		p50, p99 := percentile(times, 50), percentile(times, 99)
+		f.sample("p50_ms", p50)
+		f.sample("p99_ms", p99)
+		progress("round %d of %d: p50 %.2f ms, p99 %.2f ms", round+1, o.rounds, p50, p99)
 	}
-	f := &figures{}
-	f.add("p50_ms", round3(median(p50)))
-	f.add("p99_ms", round3(median(p99)))
 	return f, nil
 }
 
 func roundLatency(ctx context.Context, o options, k *child, addr string) ([]float64, error) {
-	server, err := startRedis(ctx, o.aof)
+	s, err := newStageWith(ctx, o.aof, senderConfig(o.c), addr)
 	if err != nil {
 		return nil, err
 	}
-	defer server.stop()
-	conf := senderConfig(o.c)
-	s, store, err := openSender(config.Redis{URL: server.url()}, conf)
-	if err != nil {
-		return nil, err
-	}
-	defer store.Close()
-	if err := register(ctx, s, addr); err != nil {
-		return nil, err
-	}
-	c, err := startSender(ctx, senderSettings{Redis: config.Redis{URL: server.url()}, Limits: conf, Profile: o.profile})
+	defer s.close()
+	c, err := startDelivering(ctx, s.senders(o))
 	if err != nil {
 		return nil, err
 	}
 	defer c.stop()
-	names := make([]string, hooks)
-	for i := range names {
-		names[i] = "bench.e" + strconv.Itoa(i)
-	}
-	return steady(ctx, s, k, names, o.n, o.rate, o.size)
-}
-
-// startSender runs a sender that delivers.
-func startSender(ctx context.Context, o senderSettings, environment ...string) (*child, error) {
-	c, err := start(ctx, "sender", o, environment...)
-	if err != nil {
-		return nil, err
-	}
-	var ready string
-	if err = c.hear(&ready); err == nil {
-		err = c.say("go")
-	}
-	if err != nil {
-		c.stop()
-		return nil, err
-	}
-	return c, nil
+	return steady(ctx, s.sender, k, namesOf(s.conf.EventTypes), o.n, o.rate, o.size)
 }
 
 // steady publishes n events at a rate, round the event types, and returns how long each took to the sink. The first event
-// of each type only opens the way. Each is published by a goroutine of its own, so that a slow one holds up no other.
+// of each type only opens the way.
 func steady(ctx context.Context, s *sender.Sender, k *child, types []string, n, rate, size int) ([]float64, error) {
 	var errs errorOnce
 	publish := func(name string) {
@@ -103,26 +71,17 @@ func steady(ctx context.Context, s *sender.Sender, k *child, types []string, n, 
 	if _, err := waitFor(ctx, k, len(types)); err != nil {
 		return nil, err
 	}
-	var counts sinkCounts
-	if err := k.ask("reset", &counts); err != nil {
+	if err := k.ask("reset", nil); err != nil {
 		return nil, err
 	}
-	var publishers sync.WaitGroup
-	began := time.Now()
-	for i := range n {
-		pause := time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(rate)))
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
-		}
-		publishers.Go(func() { publish(types[i%len(types)]) })
+	if err := atRate(ctx, n, rate, func(i int) { publish(types[i%len(types)]) }); err != nil {
+		return nil, err
 	}
-	publishers.Wait()
-	if errs.err != nil {
-		return nil, fmt.Errorf("publishing: %w", errs.err)
+	if err := errs.get(); err != nil {
+		return nil, fmt.Errorf("publishing: %w", err)
 	}
 	// The times are told once; so they are gathered over all questions.
+	var counts sinkCounts
 	times := make([]float64, 0, n)
 	for deadline := time.Now().Add(30 * time.Second); len(times) < n; {
 		if err := k.ask("count", &counts); err != nil {
@@ -135,21 +94,23 @@ func steady(ctx context.Context, s *sender.Sender, k *child, types []string, n, 
 		counts.LatencyMS = nil
 		time.Sleep(5 * time.Millisecond)
 	}
-	return times, k.ask("reset", &counts)
+	return times, k.ask("reset", nil)
 }
 
-// errorOnce keeps the first error.
-type errorOnce struct {
-	mu  sync.Mutex
-	err error
-}
-
-func (e *errorOnce) set(err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.err == nil {
-		e.err = err
+// atRate calls do with 0 to n-1, so many a second, each call by a goroutine of its own, so that a slow one holds up no other.
+func atRate(ctx context.Context, n, rate int, do func(i int)) error {
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	began := time.Now()
+	for i := range n {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(rate)))):
+		}
+		calls.Go(func() { do(i) })
 	}
+	return nil
 }
 
 // percentile is the smallest value that p percent of the values do not exceed.

@@ -17,7 +17,7 @@ import (
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
-func init() { roles["load"] = runLoad }
+func init() { role("load", runLoad) }
 
 // loadSettings of a process that sends requests over keep-alive connections, as fast as they are answered.
 type loadSettings struct {
@@ -34,11 +34,7 @@ type loadRun struct {
 
 // runLoad makes all requests of a run in advance, signed and as bytes, and reads of the answers no more than it must:
 // what it takes from the machine is taken from what is measured.
-func runLoad(_ context.Context, arg string, t *talk) error {
-	var o loadSettings
-	if err := json.Unmarshal([]byte(arg), &o); err != nil {
-		return err
-	}
+func runLoad(_ context.Context, o loadSettings, t *talk) error {
 	t.say("ready")
 	for {
 		var run loadRun
@@ -177,14 +173,5 @@ func readAnswer(r *bufio.Reader, status int) error {
 
 // startLoad runs a load process.
 func startLoad(ctx context.Context, o loadSettings) (*child, error) {
-	c, err := start(ctx, "load", o)
-	if err != nil {
-		return nil, err
-	}
-	var ready string
-	if err := c.hear(&ready); err != nil {
-		c.stop()
-		return nil, err
-	}
-	return c, nil
+	return start(ctx, "load", o, nil)
 }

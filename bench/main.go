@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -49,8 +50,44 @@ func (f *figures) add(name string, value any) {
 	if f.values == nil {
 		f.values = map[string]any{}
 	}
-	f.names = append(f.names, name)
+	if _, known := f.values[name]; !known {
+		f.names = append(f.names, name)
+	}
 	f.values[name] = value
+}
+
+// count adds to a figure that is the sum over all rounds.
+func (f *figures) count(name string, n int) {
+	sum, _ := f.values[name].(int)
+	f.add(name, sum+n)
+}
+
+// samples are the values of a figure, one a round. The figure is their median.
+type samples struct {
+	values []float64
+	whole  bool // without digits behind the point
+}
+
+// sample adds the value of a round, whole that of one without digits behind the point.
+func (f *figures) sample(name string, value float64) { f.addSample(name, value, false) }
+func (f *figures) whole(name string, value float64)  { f.addSample(name, value, true) }
+
+func (f *figures) addSample(name string, value float64, whole bool) {
+	s, _ := f.values[name].(samples)
+	f.add(name, samples{append(s.values, value), whole})
+}
+
+// value is a figure as people read it.
+func (f *figures) value(name string) any {
+	s, sampled := f.values[name].(samples)
+	switch {
+	case !sampled:
+		return f.values[name]
+	case s.whole:
+		return int(median(s.values))
+	default:
+		return round3(median(s.values))
+	}
 }
 
 // MarshalJSON keeps the order.
@@ -61,7 +98,7 @@ func (f *figures) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		v, err := json.Marshal(f.values[name])
+		v, err := json.Marshal(f.value(name))
 		if err != nil {
 			return nil, err
 		}
@@ -132,18 +169,13 @@ func main() {
 		return
 	}
 	for _, name := range f.names {
-		fmt.Printf("%-28s %v\n", name, f.values[name])
+		fmt.Printf("%-28s %v\n", name, f.value(name))
 	}
 }
 
 func usage() {
 	fmt.Fprintln(os.Stderr, "usage: go run ./bench <name> [-json] [-n N] [-c N] [-size BYTES] [-aof always|everysec|off]")
-	names := make([]string, 0, len(benchmarks))
-	for name := range benchmarks {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(benchmarks)) {
 		fmt.Fprintf(os.Stderr, "  %-10s %s\n", name, benchmarks[name].about)
 	}
 }

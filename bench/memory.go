@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/videocloud/webhooks/config"
 )
 
 func init() {
@@ -52,7 +50,7 @@ func benchMemory(ctx context.Context, o options) (*figures, error) {
 		return nil, err
 	}
 	defer k.stop()
-	var one, ten, done []float64
+	f := &figures{}
 	for round := range o.rounds {
 		waiting, left, err := roundMemory(ctx, o, k, addr, 1)
 		if err != nil {
@@ -62,13 +60,11 @@ func benchMemory(ctx context.Context, o options) (*figures, error) {
 		if err != nil {
 			return nil, err
 		}
-		one, ten, done = append(one, waiting), append(ten, waiting10), append(done, left)
+		f.whole("bytes_per_delivery", waiting)
+		f.whole("bytes_per_delivery_fanout_10", waiting10)
+		f.whole("bytes_after_done", left)
 		progress("round %d of %d: %.0f bytes an event, %.0f with %d deliveries, %.0f left when done", round+1, o.rounds, waiting, waiting10, fanOut, left)
 	}
-	f := &figures{}
-	f.add("bytes_per_delivery", int(median(one)))
-	f.add("bytes_per_delivery_fanout_10", int(median(ten)))
-	f.add("bytes_after_done", int(median(done)))
 	f.add("payload_bytes", len(`{"event":"bench.e0","timestamp":"2024-03-31T12:00:00Z","data":}`)+len(dataOf(o.size, 0)))
 	return f, nil
 }
@@ -76,46 +72,41 @@ func benchMemory(ctx context.Context, o options) (*figures, error) {
 // roundMemory publishes events while nobody delivers, for what they take; with a single webhook each, it then delivers
 // them and waits for what is left.
 func roundMemory(ctx context.Context, o options, k *child, addr string, fan int) (waiting, left float64, err error) {
-	server, err := startRedis(ctx, o.aof)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer server.stop()
 	conf := senderConfig(o.c)
 	conf.RetentionSucceeded = time.Second
-	s, store, err := openSender(config.Redis{URL: server.url()}, conf)
+	s, err := newStage(ctx, o.aof, conf)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer store.Close()
+	defer s.close()
 	n := max(1, o.n/fan)
 	for range fan {
-		if err := register(ctx, s, addr); err != nil {
+		if err := register(ctx, s.sender, addr); err != nil {
 			return 0, 0, err
 		}
 	}
-	if err := preload(ctx, s, hooks, o.size); err != nil { // what a webhook has once, not for each event
+	if err := preload(ctx, s.sender, hooks, o.size); err != nil { // what a webhook has once, not for each event
 		return 0, 0, err
 	}
-	before := server.used(ctx)
-	if err := preload(ctx, s, n, o.size); err != nil {
+	before := s.used(ctx)
+	if err := preload(ctx, s.sender, n, o.size); err != nil {
 		return 0, 0, err
 	}
-	waiting = (server.used(ctx) - before) / float64(n)
+	waiting = (s.used(ctx) - before) / float64(n)
 	if fan > 1 {
 		return waiting, 0, nil
 	}
-	left, err = leftAfter(ctx, o, k, server, conf, n)
+	left, err = leftAfter(ctx, o, k, s, n)
 	return waiting, left, err
 }
 
 // leftAfter delivers what waits and returns the bytes of each of the n events that are left.
-func leftAfter(ctx context.Context, o options, k *child, server *redisServer, conf config.Sender, n int) (float64, error) {
+func leftAfter(ctx context.Context, o options, k *child, s *stage, n int) (float64, error) {
 	empty, err := emptyMemory(ctx, o)
 	if err != nil {
 		return 0, err
 	}
-	c, err := startSender(ctx, senderSettings{Redis: config.Redis{URL: server.url()}, Limits: conf, Profile: o.profile})
+	c, err := startDelivering(ctx, s.senders(o))
 	if err != nil {
 		return 0, err
 	}
@@ -123,24 +114,23 @@ func leftAfter(ctx context.Context, o options, k *child, server *redisServer, co
 	if _, err := waitFor(ctx, k, n+hooks); err != nil {
 		return 0, err
 	}
-	var counts sinkCounts
-	if err := k.ask("reset", &counts); err != nil {
+	if err := k.ask("reset", nil); err != nil {
 		return 0, err
 	}
-	if err := server.settled(ctx, 15*time.Second); err != nil {
+	if err := s.settled(ctx, 15*time.Second); err != nil {
 		return 0, err
 	}
-	return (server.used(ctx) - empty) / float64(n+hooks), nil
+	return (s.used(ctx) - empty) / float64(n+hooks), nil
 }
 
 // emptyMemory is the memory of a Redis with the webhooks and without any event.
 func emptyMemory(ctx context.Context, o options) (float64, error) {
-	server, err := withHooks(ctx, o.aof)
+	s, err := newStageWith(ctx, o.aof, senderConfig(1), nowhere)
 	if err != nil {
 		return 0, err
 	}
-	defer server.stop()
-	return server.used(ctx), nil
+	defer s.close()
+	return s.used(ctx), nil
 }
 
 // settled waits until no more keys expire: their number stays the same for more than a second. It looks at every key,

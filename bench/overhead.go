@@ -78,15 +78,11 @@ func benchOverhead(ctx context.Context, o options) (*figures, error) {
 	}
 	_ = os.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+addr)
 
-	b := &receiverBench{o: o, warm: max(o.n/5, o.c)}
-	if b.app, b.addr, err = startSink(ctx, sinkSettings{}); err != nil {
+	b, err := openReceiverBench(ctx, o)
+	if err != nil {
 		return nil, err
 	}
-	defer b.app.stop()
-	if b.load, err = startLoad(ctx, loadSettings{N: o.n, C: o.c, Size: o.size, Warm: b.warm}); err != nil {
-		return nil, err
-	}
-	defer b.load.stop()
+	defer b.close()
 
 	cpus := map[string][]float64{}
 	for round := range o.rounds {

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"strconv"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,7 +13,7 @@ import (
 )
 
 func init() {
-	roles["publisher"] = runPublisher
+	role("publisher", runPublisher)
 	benchmarks["publish"] = benchmark{"events stored a second, each with one delivery, beside SET of the same payload", 20_000, 64, benchPublish}
 }
 
@@ -30,11 +27,7 @@ type publisherSettings struct {
 }
 
 // runPublisher stores events through the library, or by the yardstick, with as many of them under way at once.
-func runPublisher(ctx context.Context, arg string, t *talk) error {
-	var o publisherSettings
-	if err := json.Unmarshal([]byte(arg), &o); err != nil {
-		return err
-	}
+func runPublisher(ctx context.Context, o publisherSettings, t *talk) error {
 	s, store, err := openSender(o.Redis, o.Limits)
 	if err != nil {
 		return err
@@ -54,70 +47,38 @@ func runPublisher(ctx context.Context, arg string, t *talk) error {
 		return nil
 	}
 	defer profileTo(o.Profile, "publisher")()
-	began, used := time.Now(), cpu()
+	clock := startClock()
 	if err := publish(0, o.N); err != nil {
 		return err
 	}
-	t.say(spent{Seconds: time.Since(began).Seconds(), CPUMS: float64((cpu() - used).Microseconds()) / 1000})
+	t.say(clock.spent())
 	return nil
 }
 
 // publishAll calls Publish from c goroutines, n times.
 func publishAll(ctx context.Context, s *sender.Sender, first, n, c, size int) error {
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	var failed atomic.Pointer[error]
-	for range c {
-		workers.Go(func() {
-			for failed.Load() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				i += first
-				_, err := s.Publish(ctx, config.DefaultAccount, sender.Event{Type: "bench.e" + strconv.Itoa(i%hooks), Data: numbered(size, i)})
-				if err != nil {
-					failed.Store(&err)
-				}
-			}
-		})
-	}
-	workers.Wait()
-	if err := failed.Load(); err != nil {
-		return fmt.Errorf("publishing: %w", *err)
-	}
-	return nil
+	return parallel(n, c, func(i int) error {
+		if _, err := s.Publish(ctx, config.DefaultAccount, sender.Event{Type: typeName((first + i) % hooks), Data: numbered(size, first+i)}); err != nil {
+			return fmt.Errorf("publishing: %w", err)
+		}
+		return nil
+	})
 }
 
 // setAll stores the same payloads by SET, in two pipelines that together hold c of them.
 func setAll(ctx context.Context, client redis.UniversalClient, first, n, c, size int) error {
 	const pipelines = 2
-	var workers sync.WaitGroup
-	errs := make([]error, pipelines)
 	depth := max(1, c/pipelines)
-	var next atomic.Int64
-	for k := range errs {
-		workers.Go(func() {
-			for errs[k] == nil {
-				from := int(next.Add(int64(depth))) - depth
-				if from >= n {
-					return
-				}
-				pipe := client.Pipeline()
-				for i := first + from; i < first+min(from+depth, n); i++ {
-					pipe.Set(ctx, fmt.Sprintf("evt_%032x", i), string(numbered(size, i)), time.Hour)
-				}
-				_, errs[k] = pipe.Exec(ctx)
-			}
-		})
-	}
-	workers.Wait()
-	for _, err := range errs {
-		if err != nil {
+	return parallel((n+depth-1)/depth, pipelines, func(k int) error {
+		pipe := client.Pipeline()
+		for i := first + k*depth; i < first+min((k+1)*depth, n); i++ {
+			pipe.Set(ctx, fmt.Sprintf("evt_%032x", i), string(numbered(size, i)), time.Hour)
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
 			return fmt.Errorf("setting: %w", err)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // benchPublish measures api_per_s, POST /events to a Caddy; library_per_s, Publish of the Go library; and set_per_s, the
@@ -128,7 +89,7 @@ func benchPublish(ctx context.Context, o options) (*figures, error) {
 		return nil, err
 	}
 	defer load.stop()
-	var api, library, set, ratio []float64
+	f := &figures{}
 	for round := range o.rounds {
 		a, err := roundAPI(ctx, o, load)
 		if err != nil {
@@ -142,54 +103,33 @@ func benchPublish(ctx context.Context, o options) (*figures, error) {
 		if err != nil {
 			return nil, err
 		}
-		api, library, set, ratio = append(api, a), append(library, l), append(set, s), append(ratio, l/s)
+		f.whole("api_per_s", a)
+		f.whole("library_per_s", l)
+		f.whole("set_per_s", s)
+		f.sample("ratio", l/s)
 		progress("round %d of %d: API %.0f/s, library %.0f/s, SET %.0f/s", round+1, o.rounds, a, l, s)
 	}
-	f := &figures{}
-	f.add("api_per_s", int(median(api)))
-	f.add("library_per_s", int(median(library)))
-	f.add("set_per_s", int(median(set)))
-	f.add("ratio", round3(median(ratio)))
 	return f, nil
 }
 
-// withHooks starts a Redis with the webhooks of a round in it; they are never delivered to.
-func withHooks(ctx context.Context, aof string) (*redisServer, error) {
-	server, err := startRedis(ctx, aof)
-	if err != nil {
-		return nil, err
-	}
-	s, store, err := openSender(config.Redis{URL: server.url()}, senderConfig(1))
-	if err == nil {
-		err = register(ctx, s, "127.0.0.1:9")
-		store.Close()
-	}
-	if err != nil {
-		server.stop()
-		return nil, err
-	}
-	return server, nil
-}
+// nowhere is a sink's address that nobody has, for webhooks that are never delivered to.
+const nowhere = "127.0.0.1:9"
 
 func roundPublisher(ctx context.Context, o options, set bool) (perSecond float64, err error) {
-	server, err := withHooks(ctx, o.aof)
+	s, err := newStageWith(ctx, o.aof, senderConfig(1), nowhere)
 	if err != nil {
 		return 0, err
 	}
-	defer server.stop()
+	defer s.close()
 	c, err := start(ctx, "publisher", publisherSettings{
-		Redis: config.Redis{URL: server.url()}, N: o.n, C: o.c, Size: o.size, Set: set, Limits: senderConfig(1), Profile: o.profile,
-	})
+		Redis: s.Redis(), N: o.n, C: o.c, Size: o.size, Set: set, Limits: s.conf, Profile: o.profile,
+	}, nil)
 	if err != nil {
 		return 0, err
 	}
 	defer c.stop()
-	var ready string
 	var used spent
-	if err := c.hear(&ready); err != nil {
-		return 0, err
-	}
-	before := server.cpu(ctx)
+	before := s.cpu(ctx)
 	if err := c.ask("go", &used); err != nil {
 		return 0, err
 	}
@@ -198,42 +138,37 @@ func roundPublisher(ctx context.Context, o options, set bool) (perSecond float64
 	if set {
 		what = "SET"
 	}
-	progress("%s: CPU %.1f µs an event, Redis %.1f", what, used.CPUMS*1000/float64(o.n), each(server.cpu(ctx)-before))
+	progress("%s: CPU %.1f µs an event, Redis %.1f", what, used.CPUMS*1000/float64(o.n), each(s.cpu(ctx)-before))
 	if !set {
-		server.statsTo(ctx, o.profile, "publisher")
+		s.statsTo(ctx, o.profile, "publisher")
 	}
 	return float64(o.n) / used.Seconds, nil
 }
 
 func roundAPI(ctx context.Context, o options, load *child) (perSecond float64, err error) {
-	server, err := withHooks(ctx, o.aof)
+	s, err := newStageWith(ctx, o.aof, senderConfig(1), nowhere)
 	if err != nil {
 		return 0, err
 	}
-	defer server.stop()
-	types := ""
-	for _, t := range eventTypes() {
-		types += " " + t.Name
-	}
+	defer s.close()
 	c, addr, err := startCaddy(ctx, caddySettings{
 		Name: "api", Profile: o.profile,
-		Webhooks: "webhooks {\n redis " + server.url() + "\n sender {\n deliver off\n allow_http\n allow_networks 127.0.0.0/8\n max_pending 2000000\n event_types" + types + "\n }\n }",
+		Webhooks: "webhooks {\n redis " + s.Redis().URL + "\n sender {\n deliver off\n allow_http\n allow_networks 127.0.0.0/8\n max_pending 2000000\n event_types " + strings.Join(namesOf(eventTypes()), " ") + "\n }\n }",
 		Site:     "webhook_api {\n api_key " + benchKey + "\n }",
 	})
 	if err != nil {
 		return 0, err
 	}
 	defer c.stop()
-	var answer string
-	var used, caddy spent
-	if err := load.ask(loadRun{Addr: addr, Status: 202}, &answer); err != nil {
+	var used spent
+	if err := load.ask(loadRun{Addr: addr, Status: 202}, nil); err != nil {
 		return 0, err
 	}
-	if err := c.ask("start", &answer); err != nil {
+	if err := c.ask("start", nil); err != nil {
 		return 0, err
 	}
 	if err := load.ask("go", &used); err != nil {
 		return 0, err
 	}
-	return float64(o.n) / used.Seconds, c.ask("spent", &caddy)
+	return float64(o.n) / used.Seconds, c.ask("spent", nil)
 }

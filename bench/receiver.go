@@ -51,32 +51,43 @@ type receiverBench struct {
 	load *child
 	app  *child
 	addr string // of the app
-	hang string // of an app that does not answer
+
+	hanging *child // an app that does not answer
+	hang    string // its address
+}
+
+// openReceiverBench starts the app, one that does not answer, and the load.
+func openReceiverBench(ctx context.Context, o options) (b *receiverBench, err error) {
+	b = &receiverBench{o: o, warm: max(o.n/5, o.c)}
+	b.app, b.addr, err = startSink(ctx, sinkSettings{})
+	if err == nil {
+		b.hanging, b.hang, err = startSink(ctx, sinkSettings{HangMS: 3_600_000, HangAll: true})
+	}
+	if err == nil {
+		b.load, err = startLoad(ctx, loadSettings{N: o.n, C: o.c, Size: o.size, Warm: b.warm})
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *receiverBench) close() {
+	b.load.stop()
+	b.hanging.stop()
+	b.app.stop()
 }
 
 func benchReceiver(ctx context.Context, o options) (*figures, error) {
-	b := &receiverBench{o: o, warm: max(o.n/5, o.c)}
-	for _, k := range []struct {
-		settings sinkSettings
-		child    **child
-		addr     *string
-	}{{sinkSettings{}, &b.app, &b.addr}, {sinkSettings{HangMS: 3_600_000, HangAll: true}, new(*child), &b.hang}} {
-		c, addr, err := startSink(ctx, k.settings)
-		if err != nil {
-			return nil, err
-		}
-		defer c.stop()
-		*k.child, *k.addr = c, addr
-	}
-	var err error
-	if b.load, err = startLoad(ctx, loadSettings{N: o.n, C: o.c, Size: o.size, Warm: b.warm}); err != nil {
+	b, err := openReceiverBench(ctx, o)
+	if err != nil {
 		return nil, err
 	}
-	defer b.load.stop()
-
-	speeds, ratios := map[string][]float64{}, map[string][]float64{}
+	defer b.close()
+	f := &figures{}
 	for round := range o.rounds {
-		line := ""
+		line, speeds := "", map[string]float64{}
 		for i := range phases {
 			// Each round begins with another phase, so that none is always the first or behind the same one.
 			p := &phases[(i+round)%len(phases)]
@@ -84,20 +95,16 @@ func benchReceiver(ctx context.Context, o options) (*figures, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", p.name, err)
 			}
-			speeds[p.name] = append(speeds[p.name], speed)
+			speeds[p.name] = speed
 			line += fmt.Sprintf(" %s %.0f/s (%.0f + %.0f µs)", p.name, speed, caddy, redis)
 		}
-		for name := range speeds {
-			ratios[name] = append(ratios[name], speeds[name][round]/speeds["proxy"][round])
+		for _, p := range phases {
+			f.whole(p.name+"_per_s", speeds[p.name])
+		}
+		for _, p := range phases[1:] {
+			f.sample(p.name+"_ratio", speeds[p.name]/speeds["proxy"])
 		}
 		progress("round %d of %d, with the CPU time of Caddy and Redis for a request:%s", round+1, o.rounds, line)
-	}
-	f := &figures{}
-	for _, p := range phases {
-		f.add(p.name+"_per_s", int(median(speeds[p.name])))
-	}
-	for _, p := range phases[1:] {
-		f.add(p.name+"_ratio", round3(median(ratios[p.name])))
 	}
 	return f, nil
 }
@@ -111,8 +118,8 @@ func (b *receiverBench) run(ctx context.Context, p *phase) (speed, caddyUS, redi
 		if server, err = startRedis(ctx, b.o.aof); err != nil {
 			return 0, 0, 0, err
 		}
-		defer server.stop()
-		url = server.url()
+		defer server.Close()
+		url = server.Redis().URL
 	}
 	fill := func(text string) string {
 		return os.Expand(text, func(word string) string {
@@ -125,18 +132,16 @@ func (b *receiverBench) run(ctx context.Context, p *phase) (speed, caddyUS, redi
 	}
 	defer c.kill() // its queue may hold what hangs
 
-	var answer string
-	if err := b.load.ask(loadRun{Addr: addr, Status: 200}, &answer); err != nil {
+	if err := b.load.ask(loadRun{Addr: addr, Status: 200}, nil); err != nil {
 		return 0, 0, 0, err
 	}
 	if _, err := waitFor(ctx, b.app, p.app(b.warm)); err != nil {
 		return 0, 0, 0, err
 	}
-	var counts sinkCounts
-	if err := b.app.ask("reset", &counts); err != nil {
+	if err := b.app.ask("reset", nil); err != nil {
 		return 0, 0, 0, err
 	}
-	if err := c.ask("start", &answer); err != nil {
+	if err := c.ask("start", nil); err != nil {
 		return 0, 0, 0, err
 	}
 	var before time.Duration
@@ -150,7 +155,8 @@ func (b *receiverBench) run(ctx context.Context, p *phase) (speed, caddyUS, redi
 		return 0, 0, 0, err
 	}
 	took := load.Seconds
-	if counts, err = waitFor(ctx, b.app, p.app(b.o.n)); err != nil {
+	counts, err := waitFor(ctx, b.app, p.app(b.o.n))
+	if err != nil {
 		return 0, 0, 0, err
 	}
 	if p.name == "queue_through" {
@@ -166,5 +172,5 @@ func (b *receiverBench) run(ctx context.Context, p *phase) (speed, caddyUS, redi
 	if counts.Events != p.app(b.o.n) || counts.Duplicates > 0 {
 		return 0, 0, 0, fmt.Errorf("of %d events %d reached the app, and %d more than once", p.app(b.o.n), counts.Events, counts.Duplicates)
 	}
-	return float64(b.o.n) / took, caddy.CPUMS * 1000 / float64(b.o.n), redisUS, b.app.ask("reset", &counts)
+	return float64(b.o.n) / took, caddy.CPUMS * 1000 / float64(b.o.n), redisUS, b.app.ask("reset", nil)
 }

@@ -71,54 +71,36 @@ func benchScale(ctx context.Context, o options) (*figures, error) {
 
 // scaleSenders measures how fast so many processes deliver a backlog of all accounts.
 func scaleSenders(ctx context.Context, o options, n int) (rate float64, err error) {
-	k, err := start(ctx, "sink", sinkSettings{})
+	k, addr, err := startSink(ctx, sinkSettings{})
 	if err != nil {
 		return 0, err
 	}
 	defer k.stop()
-	var addr string
-	if err := k.hear(&addr); err != nil {
-		return 0, err
-	}
-	server, err := startRedis(ctx, o.aof)
+	s, err := newStage(ctx, o.aof, senderConfig(o.c))
 	if err != nil {
 		return 0, err
 	}
-	defer server.stop()
-	conf := senderConfig(o.c)
-	publisher, store, err := openSender(config.Redis{URL: server.url()}, conf)
-	if err != nil {
-		return 0, err
+	defer s.close()
+	batch := make([]sender.Event, o.n/chaosAccounts)
+	for i := range batch {
+		batch[i] = sender.Event{Type: typeName(0), Data: dataOf(o.size, 0)}
 	}
-	defer store.Close()
-	data := dataOf(o.size, 0)
 	for i := range chaosAccounts {
 		account := chaosAccount(i)
-		_, _, err := publisher.CreateWebhook(ctx, account, sender.NewWebhook{Settings: sender.Settings{URL: "http://" + addr + "/" + strconv.Itoa(i), Events: []string{"*"}}, Secret: benchSecret})
-		if err != nil {
-			return 0, fmt.Errorf("registering: %w", err)
+		if _, err := createWebhook(ctx, s.sender, account, "http://"+addr+"/"+strconv.Itoa(i), "*"); err != nil {
+			return 0, err
 		}
-		batch := make([]sender.Event, o.n/chaosAccounts)
-		for i := range batch {
-			batch[i] = sender.Event{Type: "bench.e0", Data: data}
-		}
-		for _, r := range publisher.PublishBatch(ctx, account, batch) {
-			if r.Err != nil {
-				return 0, fmt.Errorf("publishing: %w", r.Err)
-			}
+		if err := publishBatch(ctx, s.sender, account, batch); err != nil {
+			return 0, err
 		}
 	}
 	var all []*child
 	for range n {
-		c, err := start(ctx, "sender", senderSettings{Redis: config.Redis{URL: server.url()}, Limits: conf})
+		c, err := startSender(ctx, s.senders(o))
 		if err != nil {
 			return 0, err
 		}
 		defer c.stop()
-		var ready string
-		if err := c.hear(&ready); err != nil {
-			return 0, err
-		}
 		all = append(all, c)
 	}
 	began := time.Now()
@@ -144,8 +126,8 @@ func scaleClaimCost(ctx context.Context, o options, webhooks, backlog int) (floa
 	if err != nil {
 		return 0, err
 	}
-	defer server.stop()
-	store, err := redisstore.Open(config.Redis{URL: server.url(), Timeout: time.Minute}, "", nil)
+	defer server.Close()
+	store, err := redisstore.Open(config.Redis{URL: server.Redis().URL, Timeout: time.Minute}, "", nil)
 	if err != nil {
 		return 0, err
 	}

@@ -5,12 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"runtime"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,14 +13,12 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/redisstore"
-	"github.com/videocloud/webhooks/internal/signature"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/store"
 )
 
 func init() {
-	roles["raw"] = runRaw
-	roles["sender"] = runSender
+	role("sender", runSender)
 	benchmarks["sender"] = benchmark{"deliveries a second beside the same requests without a queue", 60_000, 256, benchSender}
 }
 
@@ -44,27 +37,26 @@ type senderSettings struct {
 	Observed bool // with metrics and tracing
 }
 
-// spent is what a process used for what it did.
-type spent struct {
-	Seconds  float64 `json:"seconds"`
-	CPUMS    float64 `json:"cpu_ms"`
-	Commands int64   `json:"commands"`
-	Memory   uint64  `json:"memory"`
+// typeName names one of the bench's own event types.
+func typeName(i int) string { return "bench.e" + strconv.Itoa(i) }
 
-	Resident   uint64 `json:"resident"`
-	Goroutines int    `json:"goroutines"`
-	InFlight   int    `json:"in_flight"`
+// eventTypes are those of a round, one for each webhook.
+func eventTypes() []config.EventType { return typesOf(hooks) }
 
-	KiB float64 `json:"kib"` // for each attempt in flight, where it was weighed
-}
-
-// eventTypes are the bench's own, one for each webhook.
-func eventTypes() []config.EventType {
-	types := make([]config.EventType, hooks)
+func typesOf(n int) []config.EventType {
+	types := make([]config.EventType, n)
 	for i := range types {
-		types[i] = config.EventType{Name: "bench.e" + strconv.Itoa(i), Group: "bench"}
+		types[i] = config.EventType{Name: typeName(i), Group: "bench"}
 	}
 	return types
+}
+
+func namesOf(types []config.EventType) []string {
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = t.Name
+	}
+	return names
 }
 
 func senderConfig(workers int) config.Sender {
@@ -105,11 +97,7 @@ func openSender(r config.Redis, c config.Sender, change ...func(*sender.Options)
 }
 
 // runSender delivers from the moment it is told to until it is told to stop.
-func runSender(ctx context.Context, arg string, t *talk) error {
-	var settings senderSettings
-	if err := json.Unmarshal([]byte(arg), &settings); err != nil {
-		return err
-	}
+func runSender(ctx context.Context, settings senderSettings, t *talk) error {
 	watch, end, err := observing(ctx, settings.Observed)
 	if err != nil {
 		return err
@@ -127,19 +115,16 @@ func runSender(ctx context.Context, arg string, t *talk) error {
 		return nil
 	}
 	defer profileTo(settings.Profile, "sender")()
-	empty := live()
-	began, used := time.Now(), cpu()
+	empty, clock := live(), startClock()
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
 	for t.hear(&question) {
-		inFlight, _ := s.Slots()
-		answer := spent{
-			Seconds: time.Since(began).Seconds(), CPUMS: float64((cpu() - used).Microseconds()) / 1000, Commands: counter.n.Load(),
-			Memory: memory(), Resident: resident(), Goroutines: runtime.NumGoroutine(), InFlight: inFlight,
-		}
+		answer := clock.spent()
+		answer.Commands = counter.n.Load()
+		answer.InFlight, _ = s.Slots()
 		if question == "weigh" {
-			answer.KiB = kibEach(empty, inFlight)
+			answer.KiB = kibEach(empty, answer.InFlight)
 		}
 		t.say(answer)
 	}
@@ -148,78 +133,66 @@ func runSender(ctx context.Context, arg string, t *talk) error {
 	return s.Stop(stop)
 }
 
-// rawSettings of the yardstick.
-type rawSettings struct {
-	Sink       string
-	N, C, Size int
-	Profile    string
+// startSender runs a sender, which delivers once it is told to go.
+func startSender(ctx context.Context, o senderSettings, environment ...string) (*child, error) {
+	return start(ctx, "sender", o, nil, environment...)
 }
 
-// runRaw makes the sender's requests - headers, both signatures, body - by plain net/http, without a queue.
-func runRaw(_ context.Context, arg string, t *talk) error {
-	var o rawSettings
-	if err := json.Unmarshal([]byte(arg), &o); err != nil {
-		return err
-	}
-	body := []byte(`{"event":"bench.e0","timestamp":"2024-03-31T12:00:00Z","data":` + string(dataOf(o.Size, 0)) + `}`)
-	transport := &http.Transport{MaxIdleConnsPerHost: o.C, DisableCompression: true, DialContext: (&net.Dialer{}).DialContext}
-	video, err := signature.NewVideoCloudSigner(benchSecret)
+// startDelivering runs a sender that delivers.
+func startDelivering(ctx context.Context, o senderSettings, environment ...string) (*child, error) {
+	c, err := startSender(ctx, o, environment...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	standard, err := signature.NewStandardSigner(benchSecret)
+	if err := c.say("go"); err != nil {
+		c.stop()
+		return nil, err
+	}
+	return c, nil
+}
+
+// stage is what a round delivers from: a Redis, and in this process a sender that registers webhooks and publishes.
+type stage struct {
+	*redisServer
+	sender *sender.Sender
+	store  *redisstore.Store
+	conf   config.Sender
+}
+
+func newStage(ctx context.Context, aof string, conf config.Sender) (*stage, error) {
+	server, err := startRedis(ctx, aof)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer profileTo(o.Profile, "raw")()
-	t.say("ready")
-	var question string
-	t.hear(&question)
-	began, used := time.Now(), cpu()
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	failed := make(chan error, o.C)
-	for range o.C {
-		workers.Add(1)
-		go func() {
-			defer workers.Done()
-			for {
-				n := next.Add(1)
-				if n > int64(o.N) {
-					return
-				}
-				id, now := fmt.Sprintf("evt_%032x", n), time.Now()
-				r, err := http.NewRequest(http.MethodPost, "http://"+o.Sink+"/"+strconv.Itoa(int(n)%hooks), bytes.NewReader(body))
-				if err == nil {
-					r.Header = http.Header{
-						"Content-Type": {"application/json"}, "User-Agent": {"VideoCloud-Webhooks/bench"},
-						"X-VideoCloud-Signature": {string(video.Append(nil, body))}, "X-VideoCloud-Event": {"bench.e0"},
-						"X-VideoCloud-Event-Id": {id}, "X-VideoCloud-Attempt": {"1"}, "webhook-id": {id},
-						"webhook-timestamp": {strconv.FormatInt(now.Unix(), 10)}, "webhook-signature": {string(standard.Append(nil, id, now.Unix(), body))},
-					}
-					ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
-					var answer *http.Response
-					if answer, err = transport.RoundTrip(r.WithContext(ctx)); err == nil {
-						_, err = io.Copy(io.Discard, answer.Body)
-						answer.Body.Close()
-					}
-					cancel()
-				}
-				if err != nil {
-					failed <- err
-					return
-				}
-			}
-		}()
+	s, store, err := openSender(server.Redis(), conf)
+	if err != nil {
+		server.Close()
+		return nil, err
 	}
-	workers.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
+	return &stage{server, s, store, conf}, nil
+}
+
+// newStageWith is a stage with the webhooks of a round, whose deliveries go to the sink.
+func newStageWith(ctx context.Context, aof string, conf config.Sender, sinkAddr string) (*stage, error) {
+	s, err := newStage(ctx, aof, conf)
+	if err != nil {
+		return nil, err
 	}
-	t.say(spent{Seconds: time.Since(began).Seconds(), CPUMS: float64((cpu() - used).Microseconds()) / 1000})
-	return nil
+	if err := register(ctx, s.sender, sinkAddr); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *stage) close() {
+	_ = s.store.Close()
+	s.Close()
+}
+
+// senders are the settings of a process that delivers what is published here.
+func (s *stage) senders(o options) senderSettings {
+	return senderSettings{Redis: s.Redis(), Limits: s.conf, Profile: o.profile, Observed: o.observed}
 }
 
 // dataOf makes the data of an event whose envelope has about size bytes. publishedAt is there where at is not zero.
@@ -238,12 +211,20 @@ func dataOf(size int, at int64) json.RawMessage {
 	return b.Bytes()
 }
 
+// createWebhook registers a webhook for one type of events.
+func createWebhook(ctx context.Context, s *sender.Sender, account, url, eventType string) (id string, err error) {
+	w, _, err := s.CreateWebhook(ctx, account, sender.NewWebhook{Settings: sender.Settings{URL: url, Events: []string{eventType}}, Secret: benchSecret})
+	if err != nil {
+		return "", fmt.Errorf("registering: %w", err)
+	}
+	return w.ID, nil
+}
+
 // register makes the webhooks of a round: the events of type bench.e<i> go to the sink's /<i>.
 func register(ctx context.Context, s *sender.Sender, sinkAddr string) error {
 	for i := range hooks {
-		_, _, err := s.CreateWebhook(ctx, config.DefaultAccount, sender.NewWebhook{Settings: sender.Settings{URL: "http://" + sinkAddr + "/" + strconv.Itoa(i), Events: []string{"bench.e" + strconv.Itoa(i)}}, Secret: benchSecret})
-		if err != nil {
-			return fmt.Errorf("registering: %w", err)
+		if _, err := createWebhook(ctx, s, config.DefaultAccount, "http://"+sinkAddr+"/"+strconv.Itoa(i), typeName(i)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -251,11 +232,7 @@ func register(ctx context.Context, s *sender.Sender, sinkAddr string) error {
 
 // preload publishes n events, round the webhooks.
 func preload(ctx context.Context, s *sender.Sender, n, size int) error {
-	types := make([]string, hooks)
-	for i := range types {
-		types[i] = "bench.e" + strconv.Itoa(i)
-	}
-	return backlog(ctx, s, types, n, size)
+	return backlog(ctx, s, namesOf(eventTypes()), n, size)
 }
 
 // backlog publishes n events, round the types.
@@ -266,12 +243,19 @@ func backlog(ctx context.Context, s *sender.Sender, types []string, n, size int)
 		for i := range batch {
 			batch[i] = sender.Event{Type: types[(done+i)%len(types)], Data: data}
 		}
-		for _, r := range s.PublishBatch(ctx, config.DefaultAccount, batch) {
-			if r.Err != nil {
-				return fmt.Errorf("publishing: %w", r.Err)
-			}
+		if err := publishBatch(ctx, s, config.DefaultAccount, batch); err != nil {
+			return err
 		}
 		done += len(batch)
+	}
+	return nil
+}
+
+func publishBatch(ctx context.Context, s *sender.Sender, account string, batch []sender.Event) error {
+	for _, r := range s.PublishBatch(ctx, account, batch) {
+		if r.Err != nil {
+			return fmt.Errorf("publishing: %w", r.Err)
+		}
 	}
 	return nil
 }
@@ -294,8 +278,7 @@ func benchSender(ctx context.Context, o options) (*figures, error) {
 		return nil, err
 	}
 	defer k.stop()
-	var raw, product, ratio, senderCPU, rawCPU, redisCPU, commands []float64
-	lost, duplicates := 0, 0
+	f := &figures{}
 	per := func(ms float64) float64 { return ms * 1000 / float64(o.n) }
 	for round := range o.rounds {
 		r, err := roundRaw(ctx, o, k, addr)
@@ -306,75 +289,57 @@ func benchSender(ctx context.Context, o options) (*figures, error) {
 		if err != nil {
 			return nil, err
 		}
-		raw, product = append(raw, float64(o.n)/r.Seconds), append(product, float64(o.n)/p.Seconds)
-		ratio = append(ratio, r.Seconds/p.Seconds)
-		senderCPU, rawCPU = append(senderCPU, per(p.CPUMS)), append(rawCPU, per(r.CPUMS))
-		redisCPU = append(redisCPU, float64(used.Microseconds())/float64(o.n))
-		commands = append(commands, float64(p.Commands)/float64(o.n))
-		lost += o.n - counts.Events
-		duplicates += counts.Duplicates
-		progress("round %d of %d: raw %.0f/s, delivered %.0f/s, ratio %.2f", round+1, o.rounds, raw[round], product[round], ratio[round])
+		raw, product, ratio := float64(o.n)/r.Seconds, float64(o.n)/p.Seconds, r.Seconds/p.Seconds
+		f.whole("raw_per_s", raw)
+		f.whole("delivered_per_s", product)
+		f.sample("ratio", ratio)
+		f.sample("sender_cpu_us", per(p.CPUMS))
+		f.sample("raw_cpu_us", per(r.CPUMS))
+		f.sample("redis_cpu_us", float64(used.Microseconds())/float64(o.n))
+		f.sample("redis_commands_per_delivery", float64(p.Commands)/float64(o.n))
+		f.count("lost", o.n-counts.Events)
+		f.count("duplicates", counts.Duplicates)
+		progress("round %d of %d: raw %.0f/s, delivered %.0f/s, ratio %.2f", round+1, o.rounds, raw, product, ratio)
 	}
-	f := &figures{}
-	f.add("raw_per_s", int(median(raw)))
-	f.add("delivered_per_s", int(median(product)))
-	f.add("ratio", round3(median(ratio)))
-	f.add("sender_cpu_us", round3(median(senderCPU)))
-	f.add("raw_cpu_us", round3(median(rawCPU)))
-	f.add("redis_cpu_us", round3(median(redisCPU)))
-	f.add("redis_commands_per_delivery", round3(median(commands)))
-	f.add("lost", lost)
-	f.add("duplicates", duplicates)
 	return f, nil
 }
 
 func roundRaw(ctx context.Context, o options, k *child, addr string) (r spent, err error) {
-	c, err := start(ctx, "raw", rawSettings{Sink: addr, N: o.n, C: o.c, Size: o.size, Profile: o.profile})
+	urls := make([]string, hooks)
+	for i := range urls {
+		urls[i] = "http://" + addr + "/" + strconv.Itoa(i)
+	}
+	c, err := start(ctx, "raw", rawSettings{URLs: urls, N: o.n, C: o.c, Size: o.size, Profile: o.profile}, nil)
 	if err != nil {
 		return r, err
 	}
 	defer c.stop()
-	var ready string
-	if err := c.hear(&ready); err != nil {
+	if err := c.say("go"); err != nil {
 		return r, err
 	}
-	if err := c.ask("go", &r); err != nil {
+	if err := c.ask("end", &r); err != nil {
 		return r, err
 	}
-	var counts sinkCounts
-	return r, k.ask("reset", &counts)
+	return r, k.ask("reset", nil)
 }
 
 func roundSender(ctx context.Context, o options, k *child, addr string) (p spent, counts sinkCounts, used time.Duration, err error) {
-	server, err := startRedis(ctx, o.aof)
+	s, err := newStageWith(ctx, o.aof, senderConfig(o.c), addr)
 	if err != nil {
 		return p, counts, 0, err
 	}
-	defer server.stop()
-	conf := senderConfig(o.c)
-	publisher, store, err := openSender(config.Redis{URL: server.url()}, conf)
-	if err != nil {
+	defer s.close()
+	if err := preload(ctx, s.sender, o.n, o.size); err != nil {
 		return p, counts, 0, err
 	}
-	defer store.Close()
-	if err := register(ctx, publisher, addr); err != nil {
-		return p, counts, 0, err
-	}
-	if err := preload(ctx, publisher, o.n, o.size); err != nil {
-		return p, counts, 0, err
-	}
-	c, err := start(ctx, "sender", senderSettings{Redis: config.Redis{URL: server.url()}, Limits: conf, Profile: o.profile, Observed: o.observed})
+	c, err := startSender(ctx, s.senders(o))
 	if err != nil {
 		return p, counts, 0, err
 	}
 	defer c.stop()
-	var ready string
-	if err := c.hear(&ready); err != nil {
-		return p, counts, 0, err
-	}
-	server.rest(ctx)
-	server.c.ConfigResetStat(ctx)
-	before := server.cpu(ctx)
+	s.rest(ctx)
+	s.c.ConfigResetStat(ctx)
+	before := s.cpu(ctx)
 	if err := c.say("go"); err != nil {
 		return p, counts, 0, err
 	}
@@ -384,7 +349,7 @@ func roundSender(ctx context.Context, o options, k *child, addr string) (p spent
 	if err := c.ask("spent", &p); err != nil {
 		return p, counts, 0, err
 	}
-	used = server.cpu(ctx) - before
-	server.statsTo(ctx, o.profile, "sender")
+	used = s.cpu(ctx) - before
+	s.statsTo(ctx, o.profile, "sender")
 	return p, counts, used, k.ask("reset", &counts)
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"hash/maphash"
 	"net"
 	"strconv"
@@ -12,7 +11,7 @@ import (
 	"time"
 )
 
-func init() { roles["sink"] = runSink }
+func init() { role("sink", runSink) }
 
 // sinkSettings of a sink.
 type sinkSettings struct {
@@ -48,11 +47,7 @@ type sinkConn struct {
 
 var sinkSeed = maphash.MakeSeed()
 
-func runSink(_ context.Context, arg string, t *talk) error {
-	var settings sinkSettings
-	if err := json.Unmarshal([]byte(arg), &settings); err != nil {
-		return err
-	}
+func runSink(_ context.Context, settings sinkSettings, t *talk) error {
 	s := &sink{hang: time.Duration(settings.HangMS) * time.Millisecond, all: settings.HangAll, conns: map[*sinkConn]struct{}{}, seen: map[uint64]struct{}{}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -79,14 +74,8 @@ func runSink(_ context.Context, arg string, t *talk) error {
 
 // startSink runs a sink and returns its address.
 func startSink(ctx context.Context, o sinkSettings) (c *child, addr string, err error) {
-	if c, err = start(ctx, "sink", o); err != nil {
-		return nil, "", err
-	}
-	if err := c.hear(&addr); err != nil {
-		c.stop()
-		return nil, "", err
-	}
-	return c, addr, nil
+	c, err = start(ctx, "sink", o, &addr)
+	return c, addr, err
 }
 
 // counts sums up, and begins anew where asked to.

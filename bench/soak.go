@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/videocloud/webhooks/config"
@@ -12,7 +9,7 @@ import (
 )
 
 func init() {
-	roles["pacer"] = runPacer
+	role("pacer", runPacer)
 	benchmarks["soak"] = benchmark{"a million deliveries at -rate: memory and goroutines before, during and after", 1_000_000, 256, benchSoak}
 }
 
@@ -30,11 +27,7 @@ type pacerSettings struct {
 }
 
 // runPacer publishes what has become due every few milliseconds, as one batch.
-func runPacer(ctx context.Context, arg string, t *talk) error {
-	var o pacerSettings
-	if err := json.Unmarshal([]byte(arg), &o); err != nil {
-		return err
-	}
+func runPacer(ctx context.Context, o pacerSettings, t *talk) error {
 	s, store, err := openSender(o.Redis, o.Limits)
 	if err != nil {
 		return err
@@ -55,12 +48,10 @@ func runPacer(ctx context.Context, arg string, t *talk) error {
 		}
 		batch := make([]sender.Event, due-done)
 		for i := range batch {
-			batch[i] = sender.Event{Type: "bench.e" + strconv.Itoa((done+i)%hooks), Data: data}
+			batch[i] = sender.Event{Type: typeName((done + i) % hooks), Data: data}
 		}
-		for _, r := range s.PublishBatch(ctx, config.DefaultAccount, batch) {
-			if r.Err != nil {
-				return fmt.Errorf("publishing: %w", r.Err)
-			}
+		if err := publishBatch(ctx, s, config.DefaultAccount, batch); err != nil {
+			return err
 		}
 		done = due
 	}
@@ -99,37 +90,24 @@ func benchSoak(ctx context.Context, o options) (*figures, error) {
 		return nil, err
 	}
 	defer k.stop()
-	server, err := startRedis(ctx, o.aof)
-	if err != nil {
-		return nil, err
-	}
-	defer server.stop()
-	r := config.Redis{URL: server.url()}
 	conf := senderConfig(o.c)
 	conf.RetentionSucceeded = soakRetention
-	s, store, err := openSender(r, conf)
+	s, err := newStageWith(ctx, o.aof, conf, addr)
 	if err != nil {
 		return nil, err
 	}
-	defer store.Close()
-	if err := register(ctx, s, addr); err != nil {
-		return nil, err
-	}
-	c, err := startSender(ctx, senderSettings{Redis: r, Limits: conf, Profile: o.profile})
+	defer s.close()
+	c, err := startDelivering(ctx, s.senders(o))
 	if err != nil {
 		return nil, err
 	}
 	defer c.stop()
-	p, err := start(ctx, "pacer", pacerSettings{Redis: r, N: o.n, Rate: o.rate, Size: o.size, Limits: conf})
+	p, err := start(ctx, "pacer", pacerSettings{Redis: s.Redis(), N: o.n, Rate: o.rate, Size: o.size, Limits: conf}, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer p.stop()
-	var ready string
-	if err := p.hear(&ready); err != nil {
-		return nil, err
-	}
-	before, err := lookAt(ctx, c, server)
+	before, err := lookAt(ctx, c, s.redisServer)
 	if err != nil {
 		return nil, err
 	}
@@ -137,19 +115,18 @@ func benchSoak(ctx context.Context, o options) (*figures, error) {
 	if err := p.say("go"); err != nil {
 		return nil, err
 	}
-	during, counts, err := watchSoak(ctx, o, k, c, server)
+	during, counts, err := watchSoak(ctx, o, k, c, s.redisServer)
 	if err != nil {
 		return nil, err
 	}
 	took := time.Since(began)
-	var published spent
-	if err := p.hear(&published); err != nil {
+	if err := p.hear(nil); err != nil {
 		return nil, err
 	}
-	if err := server.settled(ctx, 2*soakRetention+20*time.Second); err != nil {
+	if err := s.settled(ctx, 2*soakRetention+20*time.Second); err != nil {
 		return nil, err
 	}
-	after, err := lookAt(ctx, c, server)
+	after, err := lookAt(ctx, c, s.redisServer)
 	if err != nil {
 		return nil, err
 	}

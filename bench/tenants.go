@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -14,10 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/receiver"
 	"github.com/videocloud/webhooks/sender"
-	"github.com/videocloud/webhooks/store"
 )
 
 func init() {
@@ -43,24 +39,15 @@ func benchTenants(ctx context.Context, o options) (*figures, error) {
 		o.rate = tenantRate
 	}
 	var counts tenantCounts
-	var alone, beside, ratio []float64
 	longest := 0.0
-	for round := range o.rounds {
-		var p99 [2]float64
-		for i, loud := range []bool{false, true} {
-			times, script, err := roundTenants(ctx, o, loud, &counts)
-			if err != nil {
-				return nil, err
-			}
-			p99[i], longest = percentile(times, 99), max(longest, script)
-		}
-		alone, beside, ratio = append(alone, p99[0]), append(beside, p99[1]), append(ratio, p99[1]/p99[0])
-		progress("round %d of %d: p99 alone %.2f ms, beside %.2f ms", round+1, o.rounds, p99[0], p99[1])
+	f, err := aloneAndBeside(o, "p99_beside_ms", func(loud bool) ([]float64, error) {
+		times, script, err := roundTenants(ctx, o, loud, &counts)
+		longest = max(longest, script)
+		return times, err
+	})
+	if err != nil {
+		return nil, err
 	}
-	f := &figures{}
-	f.add("p99_alone_ms", round3(median(alone)))
-	f.add("p99_beside_ms", round3(median(beside)))
-	f.add("ratio", round3(median(ratio)))
 	f.add("longest_script_ms", round3(longest))
 	f.add("refused", counts.refused.Load())
 	f.add("gateway_store_errors", counts.storeErrors.Load())
@@ -68,31 +55,27 @@ func benchTenants(ctx context.Context, o options) (*figures, error) {
 }
 
 func roundTenants(ctx context.Context, o options, loud bool, counts *tenantCounts) (times []float64, script float64, err error) {
-	server, err := startRedis(ctx, o.aof)
+	s, err := newStage(ctx, o.aof, senderConfig(o.c))
 	if err != nil {
 		return nil, 0, err
 	}
-	defer server.stop()
-	s, shared, err := openSender(config.Redis{URL: server.url()}, senderConfig(o.c))
-	if err != nil {
-		return nil, 0, err
-	}
-	defer shared.Close()
+	defer s.close()
 	hooksOf := map[string]int{quietTenant: 1}
 	if loud {
 		hooksOf[loudTenant] = loudHooks
 	}
 	for account, n := range hooksOf {
-		if err := pausedHooks(ctx, s, account, n); err != nil {
+		if err := pausedHooks(ctx, s.sender, account, n); err != nil {
 			return nil, 0, err
 		}
 	}
-	gateway, stop, err := tenantGateway(server, counts)
+	gateway, err := openGateway(s.Redis(), "tenants", &counts.storeErrors)
 	if err != nil {
 		return nil, 0, err
 	}
-	defer stop()
-	if err := shared.Client().ConfigSet(ctx, "slowlog-log-slower-than", "100").Err(); err != nil {
+	defer gateway.close()
+	app := gateway.handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	if err := s.c.ConfigSet(ctx, "slowlog-log-slower-than", "100").Err(); err != nil {
 		return nil, 0, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -100,15 +83,15 @@ func roundTenants(ctx context.Context, o options, loud bool, counts *tenantCount
 	defer others.Wait()
 	defer cancel()
 	if loud {
-		others.Go(func() { publishBatches(ctx, s, o.size, counts) })
+		others.Go(func() { publishBatches(ctx, s.sender, o.size, counts) })
 	}
-	times, err = publishQuietly(ctx, s, gateway, o, counts)
+	times, err = publishQuietly(ctx, s.sender, app, o, counts)
 	if err != nil {
 		return nil, 0, err
 	}
 	cancel()
 	others.Wait()
-	entries, err := shared.Client().SlowLogGet(context.WithoutCancel(ctx), -1).Result()
+	entries, err := s.c.SlowLogGet(context.WithoutCancel(ctx), -1).Result()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -124,12 +107,12 @@ func roundTenants(ctx context.Context, o options, loud bool, counts *tenantCount
 func pausedHooks(ctx context.Context, s *sender.Sender, account string, n int) error {
 	paused := sender.StatusPaused
 	for range n {
-		w, _, err := s.CreateWebhook(ctx, account, sender.NewWebhook{Settings: sender.Settings{URL: "http://127.0.0.1:9/", Events: []string{"bench.e0"}}, Secret: benchSecret})
+		id, err := createWebhook(ctx, s, account, "http://"+nowhere+"/", typeName(0))
 		if err == nil {
-			_, err = s.UpdateWebhook(ctx, account, w.ID, sender.WebhookUpdate{Status: &paused})
+			_, err = s.UpdateWebhook(ctx, account, id, sender.WebhookUpdate{Status: &paused})
 		}
 		if err != nil {
-			return fmt.Errorf("registering: %w", err)
+			return err
 		}
 	}
 	return nil
@@ -158,51 +141,21 @@ func publishBatches(ctx context.Context, s *sender.Sender, size int, counts *ten
 func publishQuietly(ctx context.Context, s *sender.Sender, gateway http.Handler, o options, counts *tenantCounts) ([]float64, error) {
 	var mu sync.Mutex
 	var times []float64
-	var publishers sync.WaitGroup
-	began := time.Now()
-	for i := range o.n {
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(o.rate)))):
+	err := atRate(ctx, o.n, o.rate, func(i int) {
+		var request sync.WaitGroup
+		request.Go(func() { gateway.ServeHTTP(httptest.NewRecorder(), signedRequest(i)) })
+		defer request.Wait()
+		at := time.Now()
+		_, err := s.Publish(ctx, quietTenant, sender.Event{Type: typeName(0), Data: dataOf(o.size, 0)})
+		took := float64(time.Since(at).Microseconds()) / 1000
+		mu.Lock()
+		defer mu.Unlock()
+		times = append(times, took)
+		if err != nil {
+			counts.refused.Add(1)
 		}
-		publishers.Go(func() {
-			at := time.Now()
-			_, err := s.Publish(ctx, quietTenant, sender.Event{Type: "bench.e0", Data: dataOf(o.size, 0)})
-			took := float64(time.Since(at).Microseconds()) / 1000
-			mu.Lock()
-			defer mu.Unlock()
-			times = append(times, took)
-			if err != nil {
-				counts.refused.Add(1)
-			}
-		})
-		publishers.Go(func() { gateway.ServeHTTP(httptest.NewRecorder(), signedRequest(i)) })
-	}
-	publishers.Wait()
-	return times, nil
-}
-
-// tenantGateway is a receiver whose claims are in the same Redis.
-func tenantGateway(server *redisServer, counts *tenantCounts) (h http.Handler, stop func(), err error) {
-	s, err := store.Open(config.Redis{URL: server.url()}, store.Options{})
-	if err != nil {
-		return nil, nil, err
-	}
-	claims := receiver.NewRedis(s, "tenants", receiver.RedisOptions{Guard: receiver.GuardOptions{
-		OnError: func(string, error) { counts.storeErrors.Add(1) },
-	}})
-	r, err := receiver.New(receiver.Options{Config: config.Receiver{Name: "tenants", Secrets: []string{benchSecret}}, Store: claims})
-	if err != nil {
-		claims.Close()
-		s.Close()
-		return nil, nil, err
-	}
-	return r.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })), func() {
-		r.Close()
-		claims.Close()
-		s.Close()
-	}, nil
+	})
+	return times, err
 }
 
 func signedRequest(n int) *http.Request {

@@ -2,13 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/sender"
 )
 
 func init() {
@@ -43,9 +39,7 @@ func benchWorld(ctx context.Context, o options) (*figures, error) {
 	if o.delay == 0 {
 		o.delay = worldDelay
 	}
-	var products, raws []world
-	var ratio []float64
-	lost, duplicates := 0, 0
+	f := &figures{}
 	for round := range o.rounds {
 		p, err := worldProduct(ctx, o)
 		if err != nil {
@@ -59,38 +53,28 @@ func benchWorld(ctx context.Context, o options) (*figures, error) {
 		if err != nil {
 			return nil, err
 		}
-		products, raws, ratio = append(products, p), append(raws, r), append(ratio, p.perSecond/r.perSecond)
-		lost += p.counts.Lost
-		duplicates += p.counts.Duplicates
+		ratio := p.perSecond / r.perSecond
+		f.whole("delivered_per_s", p.perSecond)
+		f.whole("raw_per_s", r.perSecond)
+		f.sample("ratio", ratio)
+		f.sample("sender_cpu_us", p.cpu)
+		f.sample("raw_cpu_us", r.cpu)
+		f.sample("redis_cpu_us", p.redis)
+		f.whole("in_flight_p50", float64(p.inFlight))
+		f.sample("connections_per_host", p.counts.PerHost)
+		f.sample("raw_connections_per_host", r.counts.PerHost)
+		f.sample("connections_per_host_least", p.counts.Least)
+		f.whole("handshakes", float64(p.counts.Handshakes))
+		f.whole("handshakes_resumed", float64(p.counts.Resumed))
+		f.whole("handshakes_once_warm", float64(p.counts.Late))
+		f.sample("rss_mib", float64(p.resident)/mib)
+		f.sample("kib_per_attempt_in_flight", p.kib)
+		f.sample("raw_kib_per_attempt_in_flight", r.kib)
+		f.count("lost", p.counts.Lost)
+		f.count("duplicates", p.counts.Duplicates)
 		progress("round %d of %d: raw %.0f/s with %d in flight, delivered %.0f/s with %d, ratio %.2f; CPU %.0f and %.0f µs", round+1, o.rounds,
-			r.perSecond, plain.c, p.perSecond, p.inFlight, ratio[round], p.cpu, r.cpu)
+			r.perSecond, plain.c, p.perSecond, p.inFlight, ratio, p.cpu, r.cpu)
 	}
-	of := func(side []world, f func(world) float64) float64 {
-		values := make([]float64, len(side))
-		for i, w := range side {
-			values[i] = f(w)
-		}
-		return round3(median(values))
-	}
-	f := &figures{}
-	f.add("delivered_per_s", int(of(products, func(w world) float64 { return w.perSecond })))
-	f.add("raw_per_s", int(of(raws, func(w world) float64 { return w.perSecond })))
-	f.add("ratio", round3(median(ratio)))
-	f.add("sender_cpu_us", of(products, func(w world) float64 { return w.cpu }))
-	f.add("raw_cpu_us", of(raws, func(w world) float64 { return w.cpu }))
-	f.add("redis_cpu_us", of(products, func(w world) float64 { return w.redis }))
-	f.add("in_flight_p50", int(of(products, func(w world) float64 { return float64(w.inFlight) })))
-	f.add("connections_per_host", of(products, func(w world) float64 { return w.counts.PerHost }))
-	f.add("raw_connections_per_host", of(raws, func(w world) float64 { return w.counts.PerHost }))
-	f.add("connections_per_host_least", of(products, func(w world) float64 { return w.counts.Least }))
-	f.add("handshakes", int(of(products, func(w world) float64 { return float64(w.counts.Handshakes) })))
-	f.add("handshakes_resumed", int(of(products, func(w world) float64 { return float64(w.counts.Resumed) })))
-	f.add("handshakes_once_warm", int(of(products, func(w world) float64 { return float64(w.counts.Late) })))
-	f.add("rss_mib", of(products, func(w world) float64 { return float64(w.resident) / (1 << 20) }))
-	f.add("kib_per_attempt_in_flight", of(products, func(w world) float64 { return w.kib }))
-	f.add("raw_kib_per_attempt_in_flight", of(raws, func(w world) float64 { return w.kib }))
-	f.add("lost", lost)
-	f.add("duplicates", duplicates)
 	return f, nil
 }
 
@@ -101,33 +85,27 @@ func worldProduct(ctx context.Context, o options) (w world, err error) {
 		return w, err
 	}
 	defer k.stop()
-	server, err := startRedis(ctx, o.aof)
-	if err != nil {
-		return w, err
-	}
-	defer server.stop()
 	conf := senderConfig(o.c)
-	conf.EventTypes = make([]config.EventType, o.hosts)
-	for i := range conf.EventTypes {
-		conf.EventTypes[i] = config.EventType{Name: "bench.e" + strconv.Itoa(i), Group: "bench"}
-	}
-	publisher, store, err := openSender(config.Redis{URL: server.url()}, conf)
+	conf.EventTypes = typesOf(o.hosts)
+	s, err := newStage(ctx, o.aof, conf)
 	if err != nil {
 		return w, err
 	}
-	defer store.Close()
-	if err := registerWorld(ctx, publisher, conf.EventTypes, place); err != nil {
-		return w, err
+	defer s.close()
+	for i, t := range conf.EventTypes {
+		if _, err := createWebhook(ctx, s.sender, config.DefaultAccount, place.url(i), t.Name); err != nil {
+			return w, err
+		}
 	}
 	warm, rest := int(float64(o.n)*worldWarm), o.n/4
 	answering, hanging := worldTypes(conf.EventTypes)
-	if err := backlog(ctx, publisher, answering, warm+o.n+rest, o.size); err != nil {
+	if err := backlog(ctx, s.sender, answering, warm+o.n+rest, o.size); err != nil {
 		return w, err
 	}
-	if err := backlog(ctx, publisher, hanging, (warm+o.n+rest)/worldHanging, o.size); len(hanging) > 0 && err != nil {
+	if err := backlog(ctx, s.sender, hanging, (warm+o.n+rest)/worldHanging, o.size); len(hanging) > 0 && err != nil {
 		return w, err
 	}
-	c, err := startSender(ctx, senderSettings{Redis: config.Redis{URL: server.url()}, Limits: conf, Profile: o.profile}, place.trust()...)
+	c, err := startDelivering(ctx, s.senders(o), place.trust()...)
 	if err != nil {
 		return w, err
 	}
@@ -138,8 +116,8 @@ func worldProduct(ctx context.Context, o options) (w world, err error) {
 			c.stop()
 		}
 	}()
-	server.rest(ctx)
-	return w, w.over(ctx, k, c, o, warm, func() time.Duration { return server.cpu(ctx) }, warm+o.n+rest)
+	s.rest(ctx)
+	return w, w.over(ctx, k, c, o, warm, func() time.Duration { return s.cpu(ctx) }, warm+o.n+rest)
 }
 
 // over measures from the moment when warm deliveries have come until n more have, then waits for the rest.
@@ -207,17 +185,6 @@ func worldTypes(types []config.EventType) (answering, hanging []string) {
 	return answering, hanging
 }
 
-// registerWorld registers one webhook for each host.
-func registerWorld(ctx context.Context, s *sender.Sender, types []config.EventType, p *place) error {
-	for i, t := range types {
-		w := sender.NewWebhook{Settings: sender.Settings{URL: p.url(i), Events: []string{t.Name}}, Secret: benchSecret}
-		if _, _, err := s.CreateWebhook(ctx, config.DefaultAccount, w); err != nil {
-			return fmt.Errorf("registering: %w", err)
-		}
-	}
-	return nil
-}
-
 // worldRaw makes the same requests to the hosts that answer, by plain net/http.
 func worldRaw(ctx context.Context, o options) (w world, err error) {
 	k, place, err := startEndpoints(ctx, endpointSettings{Hosts: o.hosts, DelayMS: int(o.delay.Milliseconds())})
@@ -226,26 +193,17 @@ func worldRaw(ctx context.Context, o options) (w world, err error) {
 	}
 	defer k.stop()
 	warm, rest := int(float64(o.n)*worldWarm), o.n/4
-	urls := make([]string, o.hosts)
-	for i := range urls {
-		urls[i] = place.url(i)
-	}
-	urls = slices.Collect(func(yield func(string) bool) {
-		for i, u := range urls {
-			if !hangs(i) && !yield(u) {
-				return
-			}
+	var urls []string
+	for i := range o.hosts {
+		if !hangs(i) {
+			urls = append(urls, place.url(i))
 		}
-	})
-	c, err := start(ctx, "worldraw", rawWorldSettings{URLs: urls, N: warm + o.n + rest, C: o.c, Size: o.size, Profile: o.profile}, place.trust()...)
+	}
+	c, err := start(ctx, "raw", rawSettings{URLs: urls, N: warm + o.n + rest, C: o.c, Size: o.size, Profile: o.profile}, nil, place.trust()...)
 	if err != nil {
 		return w, err
 	}
 	defer c.stop()
-	var ready string
-	if err := c.hear(&ready); err != nil {
-		return w, err
-	}
 	if err := c.say("go"); err != nil {
 		return w, err
 	}

@@ -22,7 +22,7 @@ const mostWrites = 2000
 func counted(lua string) *redisstore.Script {
 	const plain = "local call = redis.call\n"
 	return redisstore.NewScript(strings.Replace(source("lib"), plain, `
-local READS = { TIME = true, GET = true, HGET = true, HMGET = true, MGET = true, EXISTS = true, PTTL = true, XLEN = true, XRANGE = true, XREVRANGE = true,
+local READS = { TIME = true, GET = true, HGET = true, HMGET = true, MGET = true, EXISTS = true, PTTL = true, STRLEN = true, XLEN = true, XRANGE = true, XREVRANGE = true,
   ZCARD = true, ZCOUNT = true, ZRANGE = true, ZRANGEBYSCORE = true, ZSCORE = true, ZMSCORE = true, SUNION = true, HEXISTS = true, HSCAN = true, PUBLISH = true, LRANGE = true, SRANDMEMBER = true }
 local function call(command, ...)
   if not READS[command] then redis.call('INCR', KEYS[1] .. 'writes') end

@@ -68,7 +68,7 @@ func Start(ctx context.Context, kind Kind, args ...string) (*Servers, error) {
 	args = append([]string{
 		"--save", "", "--maxmemory-policy", "noeviction", "--loglevel", "warning", "--repl-diskless-sync-delay", "0",
 	}, args...)
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	switch kind {
 	case Single:

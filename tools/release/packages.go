@@ -49,8 +49,12 @@ func readPins(list string) (comment string, pins []pin, err error) {
 	return comment, pins, lines.Err()
 }
 
-// errNotAllPackages means that what was looked for is in none of the places.
-var errNotAllPackages = errors.New("Debian packages are missing")
+var (
+	// errNotAllPackages means that what was looked for is in none of the places.
+	errNotAllPackages = errors.New("Debian packages are missing")
+	// errChecksum means that a package came, or was there, and is not the one of the list.
+	errChecksum = errors.New("a wrong checksum")
+)
 
 // source puts packages into a folder.
 type source func(folder string, pins []pin) error
@@ -76,6 +80,11 @@ func fetchPackages(list, folder string, archs []string, sources ...source) error
 		return some
 	}
 	var why []error
+	for _, p := range missing() {
+		if _, err := os.Stat(filepath.Join(folder, p.file())); err == nil {
+			why = append(why, fmt.Errorf("%w: %s in %s is not the one of the list", errChecksum, p.file(), folder))
+		}
+	}
 	for _, from := range sources {
 		if some := missing(); len(some) > 0 {
 			why = append(why, from(folder, some))
@@ -154,7 +163,7 @@ func bySHA1(at, folder string, pins []pin) error {
 			return err
 		}
 		if fmt.Sprintf("%x", sha256.Sum256(data)) != p.sha256 {
-			return fmt.Errorf("%s%s is not the %s that was asked for", at, p.sha1, p.file())
+			return fmt.Errorf("%w: %s%s is not the %s that was asked for", errChecksum, at, p.sha1, p.file())
 		}
 		if err := os.WriteFile(filepath.Join(folder, p.file()), data, 0o644); err != nil {
 			return err

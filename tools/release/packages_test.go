@@ -62,7 +62,7 @@ func TestPackagesWithAnotherChecksumAreRefused(t *testing.T) {
 	t.Parallel()
 	list, snapshots := listOf(t, func(deb []byte) []byte { return append(deb, '!') })
 	folder := t.TempDir()
-	if err := fetchPackages(list, folder, []string{"amd64", "arm64"}, snapshots); !errors.Is(err, errNotAllPackages) {
+	if err := fetchPackages(list, folder, []string{"amd64", "arm64"}, snapshots); !errors.Is(err, errNotAllPackages) || !errors.Is(err, errChecksum) {
 		t.Fatal(err)
 	}
 	if files, _ := filepath.Glob(filepath.Join(folder, "*")); len(files) != 0 {
@@ -72,7 +72,7 @@ func TestPackagesWithAnotherChecksumAreRefused(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "redis-server_5%3a7.0_amd64.deb"), []byte("other"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := fetchPackages(list, folder, []string{"amd64"}); !errors.Is(err, errNotAllPackages) {
+	if err := fetchPackages(list, folder, []string{"amd64"}); !errors.Is(err, errNotAllPackages) || !errors.Is(err, errChecksum) {
 		t.Fatal(err)
 	}
 }

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/videocloud/webhooks/internal/signature"
+)
+
+func init() { role("raw", runRaw) }
+
+// rawSettings of the yardstick: N requests, C at once, round the URLs.
+type rawSettings struct {
+	URLs       []string
+	N, C, Size int
+	Profile    string
+}
+
+// runRaw makes the sender's requests - headers, both signatures, body - by plain net/http, without a queue. It begins when it is
+// told to, and answers the question "end" when all are made; every other one at once.
+func runRaw(_ context.Context, o rawSettings, t *talk) error {
+	post, err := o.poster()
+	if err != nil {
+		return err
+	}
+	defer profileTo(o.Profile, "raw")()
+	empty := live()
+	t.say("ready")
+	var question string
+	t.hear(&question)
+	clock := startClock()
+	var inFlight atomic.Int64
+	var failed errorOnce
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = parallel(o.N, o.C, func(i int) error {
+			inFlight.Add(1)
+			defer inFlight.Add(-1)
+			if err := post(i + 1); err != nil {
+				progress("raw: %v", err)
+				failed.set(err)
+			}
+			return nil
+		})
+	}()
+	for t.hear(&question) {
+		if question == "end" {
+			<-ended
+			if err := failed.get(); err != nil {
+				return err
+			}
+		}
+		answer := clock.spent()
+		answer.InFlight = int(inFlight.Load())
+		if question == "weigh" {
+			answer.KiB = kibEach(empty, answer.InFlight)
+		}
+		t.say(answer)
+	}
+	return nil
+}
+
+// poster returns what makes one request.
+func (o *rawSettings) poster() (post func(n int) error, err error) {
+	body := []byte(`{"event":"bench.e0","timestamp":"2024-03-31T12:00:00Z","data":` + string(dataOf(o.Size, 0)) + `}`)
+	transport := &http.Transport{
+		MaxIdleConnsPerHost: o.C, DisableCompression: true, ForceAttemptHTTP2: true, DialContext: (&net.Dialer{}).DialContext,
+	}
+	video, err := signature.NewVideoCloudSigner(benchSecret)
+	if err != nil {
+		return nil, err
+	}
+	standard, err := signature.NewStandardSigner(benchSecret)
+	if err != nil {
+		return nil, err
+	}
+	return func(n int) error {
+		id, now := fmt.Sprintf("evt_%032x", n), time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+		defer cancel()
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, o.URLs[n%len(o.URLs)], bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		r.Header = http.Header{
+			"Content-Type": {"application/json"}, "User-Agent": {"VideoCloud-Webhooks/bench"},
+			"X-VideoCloud-Signature": {string(video.Append(nil, body))}, "X-VideoCloud-Event": {"bench.e0"}, "X-VideoCloud-Installation": {"bench"},
+			"X-VideoCloud-Event-Id": {id}, "X-VideoCloud-Attempt": {"1"}, "webhook-id": {id},
+			"webhook-timestamp": {strconv.FormatInt(now.Unix(), 10)}, "webhook-signature": {string(standard.Append(nil, id, now.Unix(), body))},
+		}
+		answer, err := transport.RoundTrip(r)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		_, err = io.Copy(io.Discard, answer.Body)
+		return err
+	}, nil
+}
