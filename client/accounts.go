@@ -48,21 +48,13 @@ type Accounts struct{ c *Client }
 
 // Get returns the client's own account.
 func (a *Accounts) Get(ctx context.Context) (Account, error) {
-	var out Account
-	_, err := a.c.do(ctx, request{method: "GET", path: "/account", repeat: true}, &out)
-	return out, err
+	return call[Account](ctx, a.c, request{method: "GET", path: "/account", repeat: true})
 }
 
 // Update changes the client's own account. It is not retried where a secret may be made, which only one answer shows.
 func (a *Accounts) Update(ctx context.Context, u AccountUpdate) (Account, error) {
-	var out Account
-	body, err := encode(u)
-	if err != nil {
-		return out, err
-	}
 	repeat := u.NotifyURL == nil || *u.NotifyURL == "" || u.NotifySecret != nil
-	_, err = a.c.do(ctx, request{method: "PUT", path: "/account", body: body, repeat: repeat}, &out)
-	return out, err
+	return send[Account](ctx, a.c, request{method: "PUT", path: "/account", repeat: repeat}, u)
 }
 
 // Confirm does what the link in a mail is for, by the token that it ends with: the one in the first mail to an address

@@ -86,27 +86,15 @@ func (d *Deliveries) List(ctx context.Context, webhookID string, o DeliveryListO
 
 func (o DeliveryListOptions) query() url.Values {
 	q := o.ListOptions.query()
-	for name, value := range map[string]string{"state": string(o.State), "event": o.Event} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	for name, t := range map[string]time.Time{"since": o.Since, "until": o.Until} {
-		if !t.IsZero() {
-			q.Set(name, t.UTC().Format(time.RFC3339Nano))
-		}
-	}
+	setWords(q, map[string]string{"state": string(o.State), "event": o.Event})
+	setTimes(q, o.Since, o.Until)
 	return q
 }
 
 // Search returns one page of the deliveries of the client's account, newest first. Only an empty NextCursor ends the list: a page may be short.
 func (d *Deliveries) Search(ctx context.Context, o DeliverySearch) (Page[Delivery], error) {
 	q := o.query()
-	for name, value := range map[string]string{"eventId": o.EventID, "webhookId": o.WebhookID} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
+	setWords(q, map[string]string{"eventId": o.EventID, "webhookId": o.WebhookID})
 	return list[Delivery](ctx, d.c, "/deliveries", q)
 }
 

@@ -79,13 +79,11 @@ type Events struct{ c *Client }
 // Publish publishes an event; it is stored once this returns without error. It is retried safely: every event
 // carries an ID, made here if need be.
 func (e *Events) Publish(ctx context.Context, in Event) (Published, error) {
-	var out Published
 	body, err := in.encode()
 	if err != nil {
-		return out, err
+		return Published{}, err
 	}
-	_, err = e.c.do(ctx, request{method: "POST", path: "/events", body: body, repeat: true}, &out)
-	return out, err
+	return call[Published](ctx, e.c, request{method: "POST", path: "/events", body: body, repeat: true})
 }
 
 // PublishBatch publishes up to 1,000 events at once. The answers are in the events' order.
@@ -157,14 +155,8 @@ type DeliveryCounts struct {
 // List returns one page of the account's events, newest first. A page for one type may be short, and still have a next one.
 func (e *Events) List(ctx context.Context, o EventListOptions) (Page[EventSummary], error) {
 	q := o.query()
-	if o.Type != "" {
-		q.Set("event", o.Type)
-	}
-	for name, t := range map[string]time.Time{"since": o.Since, "until": o.Until} {
-		if !t.IsZero() {
-			q.Set(name, t.UTC().Format(time.RFC3339Nano))
-		}
-	}
+	setWords(q, map[string]string{"event": o.Type})
+	setTimes(q, o.Since, o.Until)
 	return list[EventSummary](ctx, e.c, "/events", q)
 }
 

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // Page is one page of a list.
@@ -30,10 +31,26 @@ func (o ListOptions) query() url.Values {
 	return q
 }
 
+// setWords adds the parameters that are not empty.
+func setWords(q url.Values, words map[string]string) {
+	for name, word := range words {
+		if word != "" {
+			q.Set(name, word)
+		}
+	}
+}
+
+// setTimes adds the ends of a stretch of time that are given.
+func setTimes(q url.Values, since, until time.Time) {
+	for name, t := range map[string]time.Time{"since": since, "until": until} {
+		if !t.IsZero() {
+			q.Set(name, t.UTC().Format(time.RFC3339Nano))
+		}
+	}
+}
+
 func list[T any](ctx context.Context, c *Client, path string, query url.Values) (Page[T], error) {
-	var p Page[T]
-	_, err := c.do(ctx, request{method: "GET", path: path, query: query, repeat: true}, &p)
-	return p, err
+	return call[Page[T]](ctx, c, request{method: "GET", path: path, query: query, repeat: true})
 }
 
 // all yields every item of every page, and at most one error, the last thing it yields.

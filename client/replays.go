@@ -51,13 +51,7 @@ func (r *Replays) List(ctx context.Context, o ListOptions) (Page[Replay], error)
 
 // Cancel ends a replay: what it has not sent yet stays as it is.
 func (r *Replays) Cancel(ctx context.Context, id string) (Replay, error) {
-	var out Replay
-	path, err := pathWith("/replays", id, "")
-	if err != nil {
-		return out, err
-	}
-	_, err = r.c.do(ctx, request{method: "DELETE", path: path, repeat: true}, &out)
-	return out, err
+	return at[Replay](ctx, r.c, request{method: "DELETE", path: "/replays", repeat: true}, id, "")
 }
 
 // All yields every replay, newest first.
@@ -96,17 +90,7 @@ func (e *EventTypes) List(ctx context.Context) ([]EventType, error) {
 
 // Put makes an event type, or changes the given fields of one, by a key of every account.
 func (e *EventTypes) Put(ctx context.Context, name string, u EventTypeUpdate) (EventType, error) {
-	var out EventType
-	path, err := pathWith("/event-types", name, "")
-	if err != nil {
-		return out, err
-	}
-	body, err := encode(u)
-	if err != nil {
-		return out, err
-	}
-	_, err = e.c.do(ctx, request{method: "PUT", path: path, body: body, repeat: true}, &out)
-	return out, err
+	return sendAt[EventType](ctx, e.c, request{method: "PUT", path: "/event-types", repeat: true}, name, "", u)
 }
 
 // Delete deletes an event type that was made by [EventTypes.Put].

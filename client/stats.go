@@ -59,11 +59,8 @@ func (w *Webhooks) Stats(ctx context.Context, id string, window Window) (Stats, 
 	return stats(ctx, w.c, path, window)
 }
 
-func stats(ctx context.Context, c *Client, path string, w Window) (out Stats, err error) {
+func stats(ctx context.Context, c *Client, path string, w Window) (Stats, error) {
 	q := url.Values{}
-	if w != "" {
-		q.Set("window", string(w))
-	}
-	_, err = c.do(ctx, request{method: "GET", path: path, query: q, repeat: true}, &out)
-	return out, err
+	setWords(q, map[string]string{"window": string(w)})
+	return call[Stats](ctx, c, request{method: "GET", path: path, query: q, repeat: true})
 }

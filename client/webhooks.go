@@ -144,18 +144,12 @@ type Webhooks struct{ c *Client }
 // Register registers an endpoint. It is retried only with an IdempotencyKey, as a second try could register it twice, and a Secret, as one that
 // the API makes is shown in the first answer alone.
 func (w *Webhooks) Register(ctx context.Context, in NewWebhook) (Webhook, error) {
-	var out Webhook
 	if in.IdempotencyKey != "" && !idempotencyKey.MatchString(in.IdempotencyKey) {
-		return out, errors.New("IdempotencyKey: use 1 to 128 letters, digits, dashes and underscores")
+		return Webhook{}, errors.New("IdempotencyKey: use 1 to 128 letters, digits, dashes and underscores")
 	}
-	body, err := encode(in)
-	if err != nil {
-		return out, err
-	}
-	_, err = w.c.do(ctx, request{
-		method: "POST", path: "/webhooks", body: body, idempotencyKey: in.IdempotencyKey, repeat: in.IdempotencyKey != "" && in.Secret != "",
-	}, &out)
-	return out, err
+	return send[Webhook](ctx, w.c, request{
+		method: "POST", path: "/webhooks", idempotencyKey: in.IdempotencyKey, repeat: in.IdempotencyKey != "" && in.Secret != "",
+	}, in)
 }
 
 var idempotencyKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
@@ -179,19 +173,9 @@ func (w *Webhooks) Get(ctx context.Context, id string) (Webhook, error) {
 
 // Update changes the fields given.
 func (w *Webhooks) Update(ctx context.Context, id string, u WebhookUpdate) (Webhook, error) {
-	var out Webhook
-	path, err := pathWith("/webhooks", id, "")
-	if err != nil {
-		return out, err
-	}
-	body, err := encode(u)
-	if err != nil {
-		return out, err
-	}
 	// Rotating a secret twice would take the new one for the old one, and another key would come of each time.
 	repeat := u.SecretOverlap == 0 && !u.RotateKey
-	_, err = w.c.do(ctx, request{method: "PUT", path: path, body: body, repeat: repeat}, &out)
-	return out, err
+	return sendAt[Webhook](ctx, w.c, request{method: "PUT", path: "/webhooks", repeat: repeat}, id, "", u)
 }
 
 // Delete deletes a webhook; its waiting deliveries are cancelled.
@@ -206,11 +190,7 @@ func (w *Webhooks) Test(ctx context.Context, id string) (Published, error) {
 
 // TestEvent sends the example of an event type to this webhook only.
 func (w *Webhooks) TestEvent(ctx context.Context, id, event string) (Published, error) {
-	path, err := pathWith("/webhooks", id, "/test")
-	if err != nil {
-		return Published{}, err
-	}
-	return create[Published](ctx, w.c, path, struct {
+	return sendAt[Published](ctx, w.c, request{method: "POST", path: "/webhooks"}, id, "/test", struct {
 		Event string `json:"event,omitempty"`
 	}{event})
 }
@@ -223,27 +203,17 @@ type FilterTest struct {
 
 // TestFilter says whether an event would pass a filter. Data is anything that JSON has as an object.
 func (w *Webhooks) TestFilter(ctx context.Context, filter, event string, data any) (FilterTest, error) {
-	var out FilterTest
-	body, err := encode(struct {
+	return send[FilterTest](ctx, w.c, request{method: "POST", path: "/webhooks/filter-test", repeat: true}, struct {
 		Filter string `json:"filter"`
 		Event  string `json:"event"`
 		Data   any    `json:"data"`
 	}{filter, event, data})
-	if err != nil {
-		return out, err
-	}
-	_, err = w.c.do(ctx, request{method: "POST", path: "/webhooks/filter-test", body: body, repeat: true}, &out)
-	return out, err
 }
 
 // RetryFailed sends the failed deliveries of a webhook again; [Replays.Get] tells how far it is. It is not retried.
 func (w *Webhooks) RetryFailed(ctx context.Context, id string, r RetryRequest) (Replay, error) {
-	path, err := pathWith("/webhooks", id, "/retry")
-	if err != nil {
-		return Replay{}, err
-	}
 	r.State = StateFailed
-	return create[Replay](ctx, w.c, path, r)
+	return sendAt[Replay](ctx, w.c, request{method: "POST", path: "/webhooks"}, id, "/retry", r)
 }
 
 // Pause holds new events back until [Webhooks.Resume].
@@ -263,62 +233,5 @@ func (w *Webhooks) Deliveries(ctx context.Context, id string, o DeliveryListOpti
 
 // Replay sends past deliveries again; [Replays.Get] tells how far it is. Only a dry run is retried.
 func (w *Webhooks) Replay(ctx context.Context, id string, r ReplayRequest) (Replay, error) {
-	var out Replay
-	path, err := pathWith("/webhooks", id, "/replay")
-	if err != nil {
-		return out, err
-	}
-	body, err := encode(r)
-	if err != nil {
-		return out, err
-	}
-	_, err = w.c.do(ctx, request{method: "POST", path: path, body: body, repeat: r.DryRun}, &out)
-	return out, err
-}
-
-// get reads one object by its ID.
-func get[T any](ctx context.Context, c *Client, prefix, id string) (T, error) {
-	var out T
-	path, err := pathWith(prefix, id, "")
-	if err != nil {
-		return out, err
-	}
-	_, err = c.do(ctx, request{method: "GET", path: path, repeat: true}, &out)
-	return out, err
-}
-
-// post asks for something to be done with an object, once.
-func post[T any](ctx context.Context, c *Client, prefix, id, suffix string) (T, error) {
-	var out T
-	path, err := pathWith(prefix, id, suffix)
-	if err != nil {
-		return out, err
-	}
-	_, err = c.do(ctx, request{method: "POST", path: path}, &out)
-	return out, err
-}
-
-// create makes an object, once.
-func create[T any](ctx context.Context, c *Client, path string, in any) (T, error) {
-	var out T
-	body, err := encode(in)
-	if err != nil {
-		return out, err
-	}
-	_, err = c.do(ctx, request{method: "POST", path: path, body: body}, &out)
-	return out, err
-}
-
-// remove deletes an object by its ID.
-func remove(ctx context.Context, c *Client, prefix, id string) error {
-	path, err := pathWith(prefix, id, "")
-	if err != nil {
-		return err
-	}
-	tries, err := c.do(ctx, request{method: "DELETE", path: path, repeat: true}, nil)
-	// An earlier try deleted it, and only its answer was lost.
-	if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeNotFound && tries > 1 {
-		return nil
-	}
-	return err
+	return sendAt[Replay](ctx, w.c, request{method: "POST", path: "/webhooks", repeat: r.DryRun}, id, "/replay", r)
 }
