@@ -3,7 +3,6 @@ package sender
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -116,28 +115,25 @@ func (s *Sender) accountRecords(ctx context.Context, accounts ...string) ([]*acc
 }
 
 // changeAccount has change edit what is stored of an account, again where somebody else's change came first.
-func (s *Sender) changeAccount(ctx context.Context, account string, change func(r *accountRecord) error) (*accountRecord, error) {
-	for range updateTries {
-		shard, r, err := s.accountRecord(ctx, account)
-		if err != nil {
-			return nil, err
+func (s *Sender) changeAccount(ctx context.Context, account string, change func(r *accountRecord) error) (r *accountRecord, err error) {
+	var shard int
+	err = repeat("this account", func() error {
+		if shard, r, err = s.accountRecord(ctx, account); err != nil {
+			return err
 		}
 		if err := change(r); err != nil {
-			return nil, err
+			return err
 		}
 		info, err := json.Marshal(r.accountInfo)
 		if err != nil {
-			return nil, fmt.Errorf("writing account %s: %w", account, err)
+			return fmt.Errorf("writing account %s: %w", account, err)
 		}
-		r.created, err = s.registry.WriteAccount(ctx, shard, account, r.version, string(info))
-		switch {
-		case err == nil:
-			return r, nil
-		case !errors.Is(err, registry.ErrChanged):
-			return nil, s.notWritten("account", err)
+		if r.created, err = s.registry.WriteAccount(ctx, shard, account, r.version, string(info)); err != nil {
+			return s.notWritten("account", err)
 		}
-	}
-	return nil, &Error{Code: CodeConflict, Message: "this account is being changed by others all the time; try again"}
+		return nil
+	})
+	return r, err
 }
 
 // Account returns an account.

@@ -66,32 +66,41 @@ func (s *Sender) doShard(ctx context.Context, shard int) {
 		return
 	}
 	for _, chore := range chores {
-		kind, what, _ := strings.Cut(chore, ":")
-		switch kind {
-		case queue.ChoreCancel:
-			if err := s.cancelWaiting(ctx, shard, what, -1); err != nil && ctx.Err() == nil {
-				s.log.Error("cancelling deliveries of a deleted webhook; trying again", "webhook_id", webhookPrefix+what, "error", err)
-				s.wakeChoresLater(ctx, shard)
+		kind, of, _ := strings.Cut(chore, ":")
+		if kind == queue.ChoreReplay {
+			s.replays.run(ctx, s, shard, of)
+			continue
+		}
+		c, known := choreKinds[kind]
+		if !known {
+			continue // of a later version
+		}
+		if err := c.do(s, ctx, shard, of); err != nil && ctx.Err() == nil {
+			attrs := []any{"error", err}
+			if c.subject != "" {
+				attrs = []any{c.subject, c.prefix + of, "error", err}
 			}
-		case queue.ChoreExpunge:
-			if err := s.expungeOn(ctx, shard, what); err != nil && ctx.Err() == nil {
-				s.log.Error("taking an event's content out of the store; trying again", "error", err)
-				s.wakeChoresLater(ctx, shard)
-			}
-		case queue.ChoreAccount:
-			if err := s.endAccountOn(ctx, shard, what); err != nil && ctx.Err() == nil {
-				s.log.Error("deleting an account; trying again", "account", what, "error", err)
-				s.wakeChoresLater(ctx, shard)
-			}
-		case queue.ChoreReplay:
-			s.replays.run(ctx, s, shard, what)
-		case queue.ChoreFanout:
-			if err := s.finishPublish(ctx, shard, what); err != nil && ctx.Err() == nil {
-				s.log.Error("finishing a publish that was cut off; trying again", "error", err)
-				s.wakeChoresLater(ctx, shard)
-			}
+			s.log.Error(c.failed+"; trying again", attrs...)
+			s.wakeChoresLater(ctx, shard)
 		}
 	}
+}
+
+// choreKinds are the chores that are done at once, by their kind: what does them, and what the log says where that fails.
+var choreKinds = map[string]struct {
+	do              func(s *Sender, ctx context.Context, shard int, of string) error
+	failed          string
+	subject, prefix string // the attribute of the log line that names what the chore is of, where it can be named
+}{
+	queue.ChoreCancel:  {(*Sender).cancelAllWaiting, "cancelling deliveries of a deleted webhook", "webhook_id", webhookPrefix},
+	queue.ChoreExpunge: {(*Sender).expungeOn, "taking an event's content out of the store", "", ""},
+	queue.ChoreAccount: {(*Sender).endAccountOn, "deleting an account", "account", ""},
+	queue.ChoreFanout:  {(*Sender).finishPublish, "finishing a publish that was cut off", "", ""},
+}
+
+// cancelAllWaiting ends all of a deleted webhook's waiting deliveries.
+func (s *Sender) cancelAllWaiting(ctx context.Context, shard int, lane string) error {
+	return s.cancelWaiting(ctx, shard, lane, -1)
 }
 
 // retryChores is how long a chore that failed waits.

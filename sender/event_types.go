@@ -267,54 +267,48 @@ func (s *Sender) DeleteEventType(ctx context.Context, name string) error {
 // errDeleted has a change take the type away.
 var errDeleted = errors.New("deleted")
 
-func (s *Sender) changeEventType(ctx context.Context, name string, change func(e *catalogueEntry, info *eventTypeInfo) error) (EventType, error) {
-	for range updateTries {
+func (s *Sender) changeEventType(ctx context.Context, name string, change func(e *catalogueEntry, info *eventTypeInfo) error) (changed EventType, err error) {
+	err = repeat("this event type", func() error {
 		s.forgetTypes()
 		c, err := s.readTypes(ctx)
 		if err != nil {
-			return EventType{}, err
+			return err
 		}
 		e, stored, info := c.entries[name], "", eventTypeInfo{}
 		if e != nil && e.stored != "" {
 			stored = e.stored
 			if err := json.Unmarshal([]byte(stored), &info); err != nil {
-				return EventType{}, fmt.Errorf("reading event type %s: %w", name, err)
+				return fmt.Errorf("reading event type %s: %w", name, err)
 			}
 		}
-		changed := change(e, &info)
-		text := ""
-		if changed == nil {
+		asked, text := change(e, &info), ""
+		if asked == nil {
 			b, err := json.Marshal(info)
 			if err != nil {
-				return EventType{}, fmt.Errorf("writing event type %s: %w", name, err)
+				return fmt.Errorf("writing event type %s: %w", name, err)
 			}
 			text = string(b)
-		} else if !errors.Is(changed, errDeleted) {
-			return EventType{}, changed
+		} else if !errors.Is(asked, errDeleted) {
+			return asked
 		}
 		err = s.registry.WriteEventType(ctx, name, stored, text, config.MaxEventTypes)
 		s.forgetTypes()
 		switch {
-		case errors.Is(err, registry.ErrChanged):
-			continue
 		case errors.Is(err, registry.ErrLimit):
-			return EventType{}, &Error{Code: CodeLimitReached, Message: fmt.Sprintf("there are %d event types made at run time, the most there may be; delete one first", config.MaxEventTypes)}
+			return &Error{Code: CodeLimitReached, Message: fmt.Sprintf("there are %d event types made at run time, the most there may be; delete one first", config.MaxEventTypes)}
 		case err != nil:
-			return EventType{}, s.unavailable("event type", err)
-		case changed != nil:
-			return EventType{}, changed
+			return s.notWritten("event type", err)
+		case asked != nil:
+			return asked
 		}
-		next := &catalogue{entries: s.baseCatalogue().entries}
-		return next.with(name, text)
-	}
-	return EventType{}, &Error{Code: CodeConflict, Message: "this event type is being changed by others all the time; try again"}
-}
-
-func (c *catalogue) with(name, text string) (EventType, error) {
-	if err := c.add(name, text, nil); err != nil {
-		return EventType{}, fmt.Errorf("reading event type %s: %w", name, err)
-	}
-	return c.entries[name].EventType, nil
+		next := s.baseCatalogue()
+		if err := next.add(name, text, nil); err != nil {
+			return fmt.Errorf("reading event type %s: %w", name, err)
+		}
+		changed = next.entries[name].EventType
+		return nil
+	})
+	return changed, err
 }
 
 // forgetTypes has the catalogue read again.

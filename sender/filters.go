@@ -226,7 +226,7 @@ func (s *Sender) TestFilter(source string, e Event) (matches bool, problem strin
 		return false, "", err
 	}
 	if s.lastCatalogue().entries[e.Type] == nil {
-		return false, "", &Error{Code: CodeUnknownEventType, Field: "event", Message: "unknown event type " + quote(e.Type) + "; GET /event-types lists them"}
+		return false, "", unknownType(e.Type)
 	}
 	if err := CheckEvent(e); err != nil {
 		return false, "", err

@@ -2,7 +2,6 @@ package sender
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -179,7 +178,7 @@ func TestTheOldFilterOrTheNewOneDecides(t *testing.T) {
 					to.Filter = fmt.Sprintf("data.n == 1 || data.n == %d", n)
 					return nil
 				}})
-				if err != nil && !errors.Is(err, errChanging) {
+				if err != nil && errorCode(err) != string(CodeConflict) {
 					t.Error(err)
 					return
 				}

@@ -23,15 +23,15 @@ func (s *Sender) prepare(ctx context.Context, account string, e Event) (*queue.E
 	if err != nil {
 		return nil, err
 	}
-	known := types.entries[e.Type]
-	if known == nil {
-		return nil, &Error{Code: CodeUnknownEventType, Field: "event", Message: "unknown event type " + quote(e.Type) + "; GET /event-types lists them"}
+	entry := types.entries[e.Type]
+	if entry == nil {
+		return nil, unknownType(e.Type)
 	}
 	q, err := s.prepareAny(ctx, account, e)
-	if err != nil || known.schema == nil {
+	if err != nil || entry.schema == nil {
 		return q, err
 	}
-	if err := fits(known.schema, "data", e.Data); err != nil {
+	if err := fits(entry.schema, "data", e.Data); err != nil {
 		return nil, err
 	}
 	return q, nil
@@ -250,12 +250,37 @@ func (s *Sender) PublishBatch(ctx context.Context, account string, events []Even
 
 // TestWebhook sends one webhook.test event to this webhook only.
 func (s *Sender) TestWebhook(ctx context.Context, account, id string) (Published, error) {
+	data, _ := json.Marshal(map[string]string{"webhookId": id, "message": "This is a test event."})
+	return s.publishTo(ctx, account, id, func() (*queue.Event, error) {
+		return s.prepareAny(ctx, account, Event{Type: config.EventTest, Data: data})
+	})
+}
+
+// SendExample sends the example of an event type to this webhook only; without a type, one webhook.test event.
+func (s *Sender) SendExample(ctx context.Context, account, id, event string) (Published, error) {
+	if event == "" || event == config.EventTest {
+		return s.TestWebhook(ctx, account, id)
+	}
+	return s.publishTo(ctx, account, id, func() (*queue.Event, error) {
+		types, err := s.catalogue(ctx)
+		if err != nil {
+			return nil, err
+		}
+		data := []byte(config.Example(event))
+		if e := types.entries[event]; e != nil && len(e.Example) > 0 {
+			data = e.Example
+		}
+		return s.prepare(ctx, account, Event{Type: event, Data: data})
+	})
+}
+
+// publishTo publishes an event to one webhook only.
+func (s *Sender) publishTo(ctx context.Context, account, id string, prepare func() (*queue.Event, error)) (Published, error) {
 	_, r, err := s.record(ctx, account, id)
 	if err != nil {
 		return Published{}, err
 	}
-	data, _ := json.Marshal(map[string]string{"webhookId": id, "message": "This is a test event."})
-	q, err := s.prepareAny(ctx, account, Event{Type: config.EventTest, Data: data})
+	q, err := prepare()
 	if err != nil {
 		return Published{}, err
 	}

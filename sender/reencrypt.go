@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/internal/seal"
-	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
 // ErrNoKey means that there is no encryption_key to encrypt with.
@@ -62,46 +61,55 @@ func isSealed(err error) bool {
 }
 
 // reseal seals anew what is not sealed with the first key, and reports whether there was anything.
-func (s *Sender) reseal(ctx context.Context, account, id string) (bool, error) {
-	for range updateTries {
+func (s *Sender) reseal(ctx context.Context, account, id string) (changed bool, err error) {
+	err = repeat("webhook "+id, func() error {
 		shard, r, err := s.record(ctx, account, id)
 		if err != nil {
-			return false, err
+			return err
 		}
 		m, err := r.private()
 		if err != nil {
-			return false, err
+			return err
 		}
 		stale, err := s.resealed(r, &m, time.Now())
 		if r.public.Auth != nil && r.public.Auth.Type == AuthOAuth2 {
 			s.forgetStaleToken(ctx, shard, account, r.Lane)
 		}
 		if err != nil || !stale {
-			return false, err
+			return err
 		}
-		switch err := s.rewrite(ctx, shard, r, m, "", &r.public); {
-		case err == nil:
-			return true, nil
-		case !errors.Is(err, registry.ErrChanged):
-			return false, s.notWritten("update", err)
+		if err := s.rewrite(ctx, shard, r, m, "", &r.public); err != nil {
+			return s.notWritten("update", err)
 		}
+		changed = true
+		return nil
+	})
+	return changed, err
+}
+
+// resealing seals values of one place anew where their key is not the first.
+type resealing struct {
+	s             *Sender
+	account, lane string
+	stale         bool  // some were
+	err           error // of all that could not be opened or sealed
+}
+
+// value returns what is to stand in place of a sealed value.
+func (r *resealing) value(sealed string) string {
+	value, current, err := r.s.sealer.Open(sealed, seal.AssociatedData(r.account, r.lane))
+	if err != nil || current {
+		r.err = errors.Join(r.err, err)
+		return sealed
 	}
-	return false, &Error{Code: CodeConflict, Message: "webhook " + id + " is being changed by others all the time; try again"}
+	r.stale = true
+	anew, err := r.s.seal(r.account, r.lane, string(value))
+	r.err = errors.Join(r.err, err)
+	return anew
 }
 
 // resealed seals the values in m anew where their key is not the first, and reports whether it changed any.
 func (s *Sender) resealed(r *record, m *meta, now time.Time) (stale bool, err error) {
-	again := func(sealed string) string {
-		value, current, e := s.sealer.Open(sealed, seal.AssociatedData(r.Account, r.Lane))
-		if e != nil || current {
-			err = errors.Join(err, e)
-			return sealed
-		}
-		stale = true
-		sealed, e = s.seal(r.Account, r.Lane, string(value))
-		err = errors.Join(err, e)
-		return sealed
-	}
 	if m.Old != "" && now.Unix() >= m.OldUntil {
 		m.Old, m.OldUntil, stale = "", 0, true // it signs nothing any more, and need not keep an old key in use
 	}
@@ -109,8 +117,9 @@ func (s *Sender) resealed(r *record, m *meta, now time.Time) (stale bool, err er
 	if slices.ContainsFunc(m.OldKeys, ended) {
 		m.OldKeys, stale = slices.DeleteFunc(m.OldKeys, ended), true
 	}
-	m.eachSealed(again)
-	return stale, err
+	again := resealing{s: s, account: r.Account, lane: r.Lane}
+	m.eachSealed(again.value)
+	return stale || again.stale, again.err
 }
 
 // resealAccounts seals the secrets of accounts anew: what signs their notices, and what makes links in their mails.
@@ -165,16 +174,13 @@ func (s *Sender) resealRegistrations(ctx context.Context, shard int, account str
 		if made.Key == "" {
 			continue
 		}
-		asked, current, err := s.sealer.Open(made.Asked, seal.AssociatedData(account, lane))
-		if err != nil {
-			return fmt.Errorf("%w: that of an idempotency key of account %s: %w", ErrUnopened, account, err)
+		again := resealing{s: s, account: account, lane: lane}
+		sealed := again.value(made.Asked)
+		if again.err != nil {
+			return fmt.Errorf("%w: that of an idempotency key of account %s: %w", ErrUnopened, account, again.err)
 		}
-		if current {
+		if !again.stale {
 			continue
-		}
-		sealed, err := s.seal(account, lane, string(asked))
-		if err != nil {
-			return err
 		}
 		if err := s.registry.ResealRegistration(ctx, shard, account, made, sealed); err != nil {
 			return s.unavailable("register", err)
@@ -184,22 +190,12 @@ func (s *Sender) resealRegistrations(ctx context.Context, shard int, account str
 }
 
 func (s *Sender) resealedAccount(r *accountRecord) (stale bool, err error) {
-	again := func(sealed string) string {
-		value, current, e := s.sealer.Open(sealed, seal.AssociatedData(r.account, accountLane))
-		if e != nil || current {
-			err = errors.Join(err, e)
-			return sealed
-		}
-		stale = true
-		sealed, e = s.seal(r.account, accountLane, string(value))
-		err = errors.Join(err, e)
-		return sealed
-	}
+	again := resealing{s: s, account: r.account, lane: accountLane}
 	if r.Secret != "" {
-		r.Secret = again(r.Secret)
+		r.Secret = again.value(r.Secret)
 	}
 	for address, key := range r.Keys {
-		r.Keys[address] = again(key)
+		r.Keys[address] = again.value(key)
 	}
-	return stale, err
+	return again.stale, again.err
 }

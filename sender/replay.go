@@ -127,7 +127,7 @@ func (s *Sender) selection(r ReplayRequest) (sel selection, since string, err er
 	}
 	for _, e := range r.Events {
 		if e != "*" && e != config.EventTest && !s.subscribable(e) {
-			return sel, "", &Error{Code: CodeUnknownEventType, Field: "events", Message: "unknown event type " + quote(e) + "; GET /event-types lists them, and a group such as video.* or * works too"}
+			return sel, "", unknownSubscription(e)
 		}
 	}
 	sel.Types = r.Events

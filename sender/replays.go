@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/videocloud/webhooks/config"
 )
 
 // endReplay ends a replay that still runs.
@@ -54,31 +52,6 @@ func (s *Sender) CancelReplay(ctx context.Context, account, id string) (Replay, 
 		return Replay{}, s.unavailable("replay", err)
 	}
 	return s.Replay(ctx, account, id)
-}
-
-// SendExample sends the example of an event type to this webhook only; without a type, one webhook.test event.
-func (s *Sender) SendExample(ctx context.Context, account, id, event string) (Published, error) {
-	if event == "" || event == config.EventTest {
-		return s.TestWebhook(ctx, account, id)
-	}
-	_, r, err := s.record(ctx, account, id)
-	if err != nil {
-		return Published{}, err
-	}
-	types, err := s.catalogue(ctx)
-	if err != nil {
-		return Published{}, err
-	}
-	data := []byte(config.Example(event))
-	if known := types.entries[event]; known != nil && len(known.Example) > 0 {
-		data = known.Example
-	}
-	q, err := s.prepare(ctx, account, Event{Type: event, Data: data})
-	if err != nil {
-		return Published{}, err
-	}
-	q.Lane = r.Lane
-	return s.push(ctx, account, q)
 }
 
 // everSince is where a replay of all that is kept begins.

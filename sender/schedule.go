@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"cmp"
 	"math"
 	"time"
 
@@ -13,10 +14,7 @@ func (s *Sender) scheduleOf(retry []time.Duration, timeout time.Duration) ([]tim
 	if len(retry) == 0 {
 		retry = s.c.Retry
 	}
-	if timeout == 0 {
-		timeout = s.c.Timeout
-	}
-	return retry, timeout
+	return retry, cmp.Or(timeout, s.c.Timeout)
 }
 
 // retryOf is the retry table of a job's webhook, as of its claim.

@@ -20,6 +20,7 @@
 package sender
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,12 +130,8 @@ func New(o Options) (*Sender, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Version == "" {
-		o.Version = version.Number
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Version = cmp.Or(o.Version, version.Number)
 	if o.Observer == nil {
 		o.Observer = noObserver{}
 	}
@@ -281,6 +278,8 @@ func (s *Sender) notWritten(operation string, err error) error {
 		return errEnding
 	case errors.Is(err, registry.ErrGone):
 		return errNotFound
+	case errors.Is(err, registry.ErrChanged):
+		return err // for repeat
 	}
 	return s.unavailable(operation, err)
 }

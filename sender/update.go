@@ -14,6 +14,16 @@ import (
 // updateTries bounds how often an update is made again because somebody else's came first.
 const updateTries = 10
 
+// repeat makes a change again where somebody else's came first. After so many tries it says that what is to be changed is being changed all the time.
+func repeat(what string, change func() error) error {
+	for range updateTries {
+		if err := change(); !errors.Is(err, registry.ErrChanged) {
+			return err
+		}
+	}
+	return &Error{Code: CodeConflict, Message: what + " is being changed by others all the time; try again"}
+}
+
 // UpdateWebhook changes the given fields of a webhook. A new secret or URL counts from the next attempt on, also of
 // what waits already.
 func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u WebhookUpdate) (Webhook, error) {
@@ -21,25 +31,23 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 	if err := s.checkUpdate(u); err != nil {
 		return Webhook{}, err
 	}
-	for range updateTries {
+	var w Webhook
+	err := repeat("the webhook", func() error {
 		shard, r, err := s.record(ctx, account, id)
 		if err != nil {
-			return Webhook{}, err
+			return err
 		}
 		old := r.public
 		m, err := s.apply(r, u)
 		if err != nil {
-			return Webhook{}, err
+			return err
 		}
 		status := ""
 		if u.Status != nil {
 			status = string(*u.Status)
 		}
-		switch err := s.rewrite(ctx, shard, r, m, status, &old); {
-		case errors.Is(err, registry.ErrChanged):
-			continue
-		case err != nil:
-			return Webhook{}, s.notWritten("update", err)
+		if err := s.rewrite(ctx, shard, r, m, status, &old); err != nil {
+			return s.notWritten("update", err)
 		}
 		if status != "" {
 			r.Status = status
@@ -50,9 +58,10 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 		if r.public.Filter != old.Filter {
 			r.FilterFails = 0 // as well
 		}
-		return r.webhook(), nil
-	}
-	return Webhook{}, errChanging
+		w = r.webhook()
+		return nil
+	})
+	return w, err
 }
 
 // rewrite stores a webhook that is still as it was read, when it was shown as old.

@@ -44,10 +44,18 @@ func (s *Sender) checkEvents(events []string) error {
 		}
 		seen[e] = true
 		if e != "*" && !s.subscribable(e) {
-			return &Error{Code: CodeUnknownEventType, Field: "events", Message: "unknown event type " + quote(e) + "; GET /event-types lists them, and a group such as video.* or * works too"}
+			return unknownSubscription(e)
 		}
 	}
 	return nil
+}
+
+func unknownType(name string) *Error {
+	return &Error{Code: CodeUnknownEventType, Field: "event", Message: "unknown event type " + quote(name) + "; GET /event-types lists them"}
+}
+
+func unknownSubscription(name string) *Error {
+	return &Error{Code: CodeUnknownEventType, Field: "events", Message: "unknown event type " + quote(name) + "; GET /event-types lists them, and a group such as video.* or * works too"}
 }
 
 func (s *Sender) subscribable(name string) bool {

@@ -315,22 +315,17 @@ func (s *Sender) DeleteWebhook(ctx context.Context, account, id string) error {
 
 // unregister takes a webhook out of its account.
 func (s *Sender) unregister(ctx context.Context, account, id string) (shard int, r *record, err error) {
-	for range updateTries {
+	err = repeat("the webhook", func() error {
 		if shard, r, err = s.record(ctx, account, id); err != nil {
-			return 0, nil, err
+			return err
 		}
-		err := s.registry.Delete(ctx, shard, r.Lane, account, r.Version, r.public.stored(r.Lane, r.Meta))
-		switch {
-		case err == nil:
-			return shard, r, nil
-		case !errors.Is(err, registry.ErrChanged):
-			return 0, nil, s.notWritten("delete", err)
+		if err := s.registry.Delete(ctx, shard, r.Lane, account, r.Version, r.public.stored(r.Lane, r.Meta)); err != nil {
+			return s.notWritten("delete", err)
 		}
-	}
-	return 0, nil, errChanging
+		return nil
+	})
+	return shard, r, err
 }
-
-var errChanging = &Error{Code: CodeConflict, Message: "the webhook is being changed by others all the time; try again"}
 
 // webhookPlace is a cursor's text in the list of webhooks: creation time and lane.
 var webhookPlace = regexp.MustCompile(`^[0-9]{13}[0-9a-z]{12}$`)
