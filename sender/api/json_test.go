@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -15,21 +17,21 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// documents are the seeds of both fuzz targets: every kind of token, and every way in which one breaks.
-var documents = []string{
-	`{"event":"video.uploaded","timestamp":"2024-03-31T12:00:00Z","data":{"videoId":"vid_123456","size":10485760}}`,
-	`{"event":"comment.created","data":{"parentId":null,"ok":true,"no":false,"n":[1,-0,1.5e-7,[],{}]},"id":"evt_1"}`,
-	" {\n\t\"data\" :\r {} , \"\\u0065vent\":\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\ud83d\\ude00\" } ",
-	`{"data":{"a":1,"a":2}}`, `{"data":{"a":1,"\u0061":2}}`, `{"id":"a","id":"b"}`, `{"id":"\ud800"}`, `{"Data":{}}`,
-	`{"data":{"\ud800":1,"\udc00":2,"\ud800":3}}`, `{"data":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`,
-	`{}`, `[]`, `null`, `true`, `"x"`, `0`, `-`, `01`, `1.`, `1e`, `.5`, `+1`, `nul`, `tru`, `"\x"`, `"\u12g4"`, `"\u12`, `"`, `"\`,
-	`{`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":1,}`, `{,}`, `[1,]`, `[,]`, `[1 2]`, `{"a" 1}`, `{"a":1 "b":2}`, `{1:2}`, `[}`, `{]`,
-	"\"\x00\"", "\"\x1f\"", "\"\x7f\"", "\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\ufeff{}", "{}\x00", "{}{}", "", " ", "\"1234567\x01\"", `"12345678901234567\"890"`,
+// documents are the seeds of the scanner.
+func documents(t testing.TB) (all []string) {
+	lines, err := os.ReadFile("../../internal/jsonscan/testdata/documents.txt") // each as Go quotes it
+	require.NoError(t, err)
+	for line := range strings.Lines(string(lines)) {
+		d, err := strconv.Unquote(strings.TrimSuffix(line, "\n"))
+		require.NoError(t, err)
+		all = append(all, d)
+	}
+	return all
 }
 
 // FuzzEvent checks what is promised of the event that was read, whatever came in.
 func FuzzEvent(f *testing.F) {
-	for _, d := range documents {
+	for _, d := range documents(f) {
 		f.Add([]byte(d))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence, Union
+from typing import Optional, Sequence, Union
 
 from ._keys import UNSET, Unset, changed, remove
-from ._models import Account, NotifyEmail, build, items
-from ._pages import Page
+from ._models import Account, NotifyEmail, build
+from ._pages import Page, pages_of
 from ._transport import Transport, path_with
 
 
@@ -54,9 +54,4 @@ class Accounts:
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Account]:
         """Lists all accounts, by name. Iterating over the answer goes through all pages."""
-
-        def load(cursor: Optional[str]) -> Any:
-            data = self._transport.send('GET', '/accounts', query={'limit': limit, 'cursor': cursor})
-            return [build(Account, raw) for raw in items(data)], data.get('nextCursor')
-
-        return Page(load, cursor)
+        return pages_of(Account, self._transport, '/accounts', {'limit': limit}, cursor)

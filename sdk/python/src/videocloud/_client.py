@@ -11,10 +11,10 @@ from ._connections import HTTP
 from ._errors import VideoCloudError
 from ._keys import UNSET, ApiKeys, PortalLinks, Unset, changed, remove
 from ._models import Delivery, DeliveryState, EventRecord, EventSummary, EventType, PublishedEvent, Replay, build, format_time, items
-from ._pages import Page
+from ._pages import Page, pages_of
 from ._stats import StatsApi
 from ._transport import Transport, Tries, path_with
-from ._webhooks import Webhooks, list_deliveries
+from ._webhooks import Webhooks
 
 
 class VideoCloud:
@@ -105,12 +105,7 @@ class Events:
     ) -> Page[EventSummary]:
         """Lists the account's events, newest first, without payloads. Iterating over the answer goes through all pages."""
         query = {'event': event, 'since': format_time(since), 'until': format_time(until), 'limit': limit}
-
-        def load(cursor: Optional[str]) -> Any:
-            data = self._transport.send('GET', '/events', query={**query, 'cursor': cursor})
-            return [build(EventSummary, raw) for raw in items(data)], data.get('nextCursor')
-
-        return Page(load, cursor)
+        return pages_of(EventSummary, self._transport, '/events', query, cursor)
 
     def delete(self, id: str) -> None:
         """Deletes an event: its data and all kept answers to it are gone, and its waiting deliveries are cancelled."""
@@ -174,7 +169,7 @@ class Deliveries:
             'until': format_time(until),
             'limit': limit,
         }
-        return list_deliveries(self._transport, '/deliveries', query, cursor)
+        return pages_of(Delivery, self._transport, '/deliveries', query, cursor)
 
 
 class Replays:
@@ -185,12 +180,7 @@ class Replays:
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Replay]:
         """Lists the replays, newest first. Iterating over the answer goes through all pages."""
-
-        def load(cursor: Optional[str]) -> Any:
-            data = self._transport.send('GET', '/replays', query={'limit': limit, 'cursor': cursor})
-            return [build(Replay, raw) for raw in items(data)], data.get('nextCursor')
-
-        return Page(load, cursor)
+        return pages_of(Replay, self._transport, '/replays', {'limit': limit}, cursor)
 
     def cancel(self, id: str) -> Replay:
         """Ends a replay: what it has not sent yet stays as it is."""

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any, Dict, Literal, Optional, Union
 
 from ._errors import VideoCloudError
-from ._models import ApiKey, PortalLink, build, items
-from ._pages import Page
+from ._models import ApiKey, PortalLink, build
+from ._pages import Page, pages_of
 from ._transport import Transport, Tries, path_with
 
 
@@ -35,12 +35,7 @@ class ApiKeys:
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[ApiKey]:
         """Lists the keys that were made, oldest first. Iterating over the answer goes through all pages."""
-
-        def load(cursor: Optional[str]) -> Any:
-            data = self._transport.send('GET', '/api-keys', query={'limit': limit, 'cursor': cursor})
-            return [build(ApiKey, raw) for raw in items(data)], data.get('nextCursor')
-
-        return Page(load, cursor)
+        return pages_of(ApiKey, self._transport, '/api-keys', {'limit': limit}, cursor)
 
     def delete(self, id: str) -> None:
         """Ends a key, and all that it made. It is refused everywhere within a second."""

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from typing import Callable, Generic, Iterator, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Generic, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar
+
+from ._models import build, items
+from ._transport import Transport
 
 T = TypeVar('T')
 
@@ -38,3 +41,13 @@ class Page(Generic[T]):
 
     def __repr__(self) -> str:
         return f'Page(items={self.items!r}, next_cursor={self.next_cursor!r})'
+
+
+def pages_of(model: Type[T], transport: Transport, path: str, query: Mapping[str, Any], cursor: Optional[str]) -> Page[T]:
+    """The page of a list that begins at cursor, and from there those that follow."""
+
+    def load(cursor: Optional[str]) -> Tuple[List[T], Optional[str]]:
+        data = transport.send('GET', path, query={**query, 'cursor': cursor})
+        return [build(model, raw) for raw in items(data)], data.get('nextCursor')
+
+    return Page(load, cursor)

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any, Callable, Dict, Literal, Mapping, Optional, Sequence, Union
 
 from ._keys import UNSET, Unset, duration, given, remove
-from ._models import Delivery, DeliveryState, FilterTest, PublishedEvent, Replay, Stats, StatsWindow, Webhook, build, camel, format_time, items
-from ._pages import Page
+from ._models import Delivery, DeliveryState, FilterTest, PublishedEvent, Replay, Stats, StatsWindow, Webhook, build, camel, format_time
+from ._pages import Page, pages_of
 from ._signature import Payload, verify, verify_signature
 from ._stats import get_stats
 from ._transport import Transport, path_with
@@ -66,12 +66,7 @@ class Webhooks:
 
     def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Page[Webhook]:
         """Lists the webhooks, oldest first. Iterating over the answer goes through all pages."""
-
-        def load(cursor: Optional[str]) -> Any:
-            data = self._transport.send('GET', '/webhooks', query={'limit': limit, 'cursor': cursor})
-            return [build(Webhook, raw) for raw in items(data)], data.get('nextCursor')
-
-        return Page(load, cursor)
+        return pages_of(Webhook, self._transport, '/webhooks', {'limit': limit}, cursor)
 
     def get(self, id: str) -> Webhook:
         """Gets one webhook."""
@@ -200,7 +195,7 @@ class Webhooks:
     ) -> Page[Delivery]:
         """Lists a webhook's deliveries, newest first. Iterating over the answer goes through all pages."""
         query = {'state': state, 'event': event, 'since': format_time(since), 'until': format_time(until), 'limit': limit}
-        return list_deliveries(self._transport, path_with('/webhooks', id, '/deliveries'), query, cursor)
+        return pages_of(Delivery, self._transport, path_with('/webhooks', id, '/deliveries'), query, cursor)
 
     @staticmethod
     def verify_signature(payload: Payload, signature: Optional[str], secret: Union[str, Sequence[str]]) -> bool:
@@ -256,11 +251,3 @@ _CONVERT: Dict[str, Callable[[Any], Any]] = {
     'auth': lambda auth: dict(auth) or None,
     'metadata': dict,
 }
-
-
-def list_deliveries(transport: Transport, path: str, query: Dict[str, Any], cursor: Optional[str]) -> Page[Delivery]:
-    def load(cursor: Optional[str]) -> Any:
-        data = transport.send('GET', path, query={**query, 'cursor': cursor})
-        return [build(Delivery, raw) for raw in items(data)], data.get('nextCursor')
-
-    return Page(load, cursor)
