@@ -61,7 +61,7 @@ const (
 // Dispatcher claims jobs, runs a handler over them and settles their outcomes. One goroutine does the claiming and the
 // settling, for all shards in one round trip; while it waits for Redis the next outcomes gather, so batches grow with
 // the load. Once they are many, a second round trip goes on its way before the first has come back: else Redis and the
-// workers would wait for each other in turn. It claims what idle workers start at once, and somewhat ahead of that.
+// workers would wait for each other in turn. It claims only what idle workers start at once.
 //
 // Failure policy: an outcome that can't be settled is tried again until it is; if its lease runs out first, the job is
 // attempted again by whoever claims it, and the late settle does nothing.
@@ -76,8 +76,7 @@ type Dispatcher struct {
 	woken sync.Map // shard → struct{}: has something to do
 	all   atomic.Bool
 
-	work chan *Job    // what is claimed and waits for a worker
-	idle atomic.Int32 // workers that wait for work
+	work chan *Job
 
 	underWay atomic.Int32 // round trips
 	answers  chan *batch
@@ -96,8 +95,6 @@ type Dispatcher struct {
 	handed   map[int]time.Time // shard → when others were woken for it
 	toOthers []int             // shards that they are to be woken for
 	asked    int               // jobs that are claimed in rounds under way
-	ahead    ahead
-	workers  int // that were made
 	stopping bool
 	slots    slots
 
@@ -142,12 +139,11 @@ func NewDispatcher(o Options) *Dispatcher {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &Dispatcher{
-		o: o, id: newToken(), kick: make(chan struct{}, 1), answers: make(chan *batch, rounds),
+		o: o, id: newToken(), kick: make(chan struct{}, 1), work: make(chan *Job), answers: make(chan *batch, rounds),
 		handed:   map[int]time.Time{},
 		inFlight: map[*Job]struct{}{}, lanes: map[string]*laneLoad{},
 	}
 	d.slots = newSlots(o.Concurrency)
-	d.work = make(chan *Job, max(d.slots.now, d.slots.most)/aheadShare)
 	d.allowed.Store(int64(d.slots.now))
 	o.Queue.wakes(d.Wake)
 	return d
@@ -236,9 +232,6 @@ func (d *Dispatcher) pause() time.Duration {
 	if len(d.inFlight) > 0 {
 		next = d.renewed.Add(d.o.Lease / 3)
 	}
-	if at := d.ahead.looked.Add(lookAheadEvery); len(d.work) > 0 && at.Before(next) {
-		next = at
-	}
 	switch d.underWay.Load() {
 	case 0:
 		if d.ready() > 0 || d.failing == 0 && d.all.Load() {
@@ -288,9 +281,6 @@ func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.Wait
 	deadline, aborted := time.Now().Add(d.o.Grace), false
 	d.stopping = true
 	for len(d.inFlight) > 0 || d.unsent > 0 || d.underWay.Load() > 0 {
-		if d.waiting() > 0 {
-			d.handBack()
-		}
 		if left := time.Until(deadline); left <= 0 && !aborted {
 			abort()
 			deadline, aborted = time.Now().Add(d.o.Lease), true

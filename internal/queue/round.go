@@ -15,7 +15,6 @@ import (
 // batch is the script calls of one round trip, each with what to do with its answer.
 type batch struct {
 	began  time.Time
-	ended  int // attempts that it tells of
 	calls  []redisstore.Call
 	shards []int
 	then   []func(*redis.Cmd) error
@@ -44,10 +43,9 @@ func (b *batch) add(shard int, c redisstore.Call, then func(*redis.Cmd) error) {
 // take takes.
 func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim bool) {
 	b := &batch{began: time.Now()}
-	b.ended = d.gather()
+	d.gather()
 	d.notice()
 	d.findSlow(b.began)
-	d.lookAhead(b.began)
 	d.slots.resize(b.began)
 	d.allowed.Store(int64(d.slots.now))
 
@@ -68,7 +66,6 @@ func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim b
 		return
 	}
 	d.underWay.Add(1)
-	d.ahead.ending += b.ended
 	helpers.Go(func() {
 		defer cancel()
 		b.answers = d.o.Store.RunAll(call, b.calls)
@@ -92,7 +89,6 @@ func (d *Dispatcher) readClaims(ctx context.Context, b *batch) {
 // take takes the answers of a round.
 func (d *Dispatcher) take(b *batch) {
 	d.underWay.Add(-1)
-	d.ahead.ending -= b.ended
 	failed, again := b.failed, false
 	for i, cmd := range b.answers {
 		err := b.then[i](cmd)
@@ -137,8 +133,8 @@ func (h *health) answered(err error, now time.Time) {
 	}
 }
 
-// gather takes over the attempts that ended, and says how many.
-func (d *Dispatcher) gather() int {
+// gather takes over the attempts that ended.
+func (d *Dispatcher) gather() {
 	d.mu.Lock()
 	done := d.done
 	d.done = nil
@@ -148,8 +144,6 @@ func (d *Dispatcher) gather() int {
 		d.settling[o.Shard] = append(d.settling[o.Shard], o)
 		d.unsent++
 	}
-	d.ahead.ended += len(done)
-	return len(done)
 }
 
 // settlePart says how many outcomes, from the first, go into one call.
@@ -264,7 +258,7 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 
 // addClaims shares the idle workers out among the shards that have something to do.
 func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.WaitGroup, now time.Time) {
-	free := d.slots.now + d.ahead.most(d.slots.now, b.ended) - len(d.inFlight) - d.asked
+	free := d.slots.now - len(d.inFlight) - d.asked
 	if free <= 0 {
 		return
 	}
@@ -322,7 +316,8 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 			var unread error
 			for _, j := range c.jobs {
 				if unread = cmp.Or(unread, j.unread); late || j.unread != nil { // so late that its lease could end before it is renewed: others would attempt it as well
-					d.back(j)
+					d.settling[shard] = append(d.settling[shard], &outcome{Job: j, Outcome: Outcome{Kind: Back}})
+					d.unsent++
 					continue
 				}
 				d.start(ctx, helpers, j)

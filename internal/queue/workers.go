@@ -19,7 +19,7 @@ func (d *Dispatcher) run(ctx context.Context, j *Job) (out Outcome) {
 }
 
 func (d *Dispatcher) worker(ctx context.Context, j *Job) {
-	for ok := true; ok; j, ok = d.next() {
+	for ok := true; ok; j, ok = <-d.work {
 		out := d.run(ctx, j)
 		d.mu.Lock()
 		d.done = append(d.done, &outcome{Job: j, Outcome: out})
@@ -31,39 +31,28 @@ func (d *Dispatcher) worker(ctx context.Context, j *Job) {
 	}
 }
 
-// next waits for a job.
-func (d *Dispatcher) next() (*Job, bool) {
-	d.idle.Add(1)
-	j, ok := <-d.work
-	d.idle.Add(-1)
-	return j, ok
-}
-
-// start hands a job to an idle worker, or makes one, or lets it wait for the next that ends an attempt.
+// start hands a job to an idle worker, or makes one.
 func (d *Dispatcher) start(ctx context.Context, helpers *sync.WaitGroup, j *Job) {
 	d.inFlight[j] = struct{}{}
-	d.count()
+	d.busy.Store(int64(len(d.inFlight)))
 	l := d.lanes[j.Lane]
 	if l == nil {
 		l = &laneLoad{shard: j.Shard}
 		d.lanes[j.Lane] = l
 	}
 	l.inFlight++
-	if d.workers >= d.slots.now || d.waiting() < 0 {
-		select {
-		case d.work <- j:
-			return
-		default:
-		}
+	select {
+	case d.work <- j:
+		return
+	default:
 	}
-	d.workers++
 	helpers.Go(func() { d.worker(ctx, j) })
 }
 
 // ended takes an attempt off the books of this process.
 func (d *Dispatcher) ended(j *Job) {
 	delete(d.inFlight, j)
-	d.count()
+	d.busy.Store(int64(len(d.inFlight)))
 	l := d.lanes[j.Lane]
 	l.inFlight--
 	if j.slow {
@@ -73,15 +62,6 @@ func (d *Dispatcher) ended(j *Job) {
 	if l.inFlight == 0 {
 		delete(d.lanes, j.Lane)
 	}
-}
-
-// count publishes how many attempts are in flight.
-func (d *Dispatcher) count() { d.busy.Store(int64(min(len(d.inFlight), d.slots.now))) }
-
-// back settles a job without an attempt.
-func (d *Dispatcher) back(j *Job) {
-	d.settling[j.Shard] = append(d.settling[j.Shard], &outcome{Job: j, Outcome: Outcome{Kind: Back}})
-	d.unsent++
 }
 
 // lookSlowEvery bounds how often the attempts in flight are looked through.
