@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -69,7 +71,16 @@ http://127.0.0.1:%d, http://[::1]:%[5]d {
 	if err != nil {
 		return err
 	}
-	return caddy.Load(config, true)
+	if err := caddy.Load(config, true); err != nil {
+		return err
+	}
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		// Caddy ends the servers of the configuration before in the background: until then they take connections as well.
+		require.Eventually(s.t, func() bool {
+			return caddy.ListenerUsage("tcp", net.JoinHostPort(host, strconv.Itoa(s.port))) <= 1
+		}, 2*time.Minute, time.Millisecond, "the servers before listen no longer")
+	}
+	return nil
 }
 
 // url is the address of a path of the site.

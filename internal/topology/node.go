@@ -77,6 +77,9 @@ func (n *Node) Up(ctx context.Context) error {
 	}
 	n.cmd = cmd
 	if err := until(ctx, n.Addr()+" answers", func() bool { return n.client.Ping(ctx).Err() == nil }); err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // what it said is written until then
+		n.cmd = nil
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(out.String()))
 	}
 	return nil
