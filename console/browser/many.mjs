@@ -19,7 +19,7 @@ try {
 	// All but one are paused: nothing is sent while the pictures are taken.
 	const hook = await api('POST', '/webhooks', { url: customer.url, events: ['video.updated'], status: 'paused', description: 'Archive' });
 	for (let n = 0; n < 10000; n += 1000) await api('POST', '/events/batch', { events: Array.from({ length: 1000 }, (_, i) => ({ event: 'video.updated', data: { n: n + i } })) });
-	await all(300, (n) => api('POST', '/webhooks', { url: `https://hooks-${n}.example.com/videocloud`, events: n % 5 ? ['video.deleted'] : ['video.uploaded', 'video.updated', 'video.deleted', 'user.created', 'user.deleted'], description: n % 3 ? 'A team' : '', status: 'paused' }));
+	await all(300, (n) => api('POST', '/webhooks', { url: `http://127.0.0.1:9/hooks-${n}/videocloud`, events: n % 5 ? ['video.deleted'] : ['video.uploaded', 'video.updated', 'video.deleted', 'user.created', 'user.deleted'], description: n % 3 ? 'A team' : '', status: 'paused' }));
 	const wide = await api('POST', '/events', { event: 'video.deleted', data: {} });
 	await all(120, (n) => api('POST', '/api-keys', { role: ['publish', 'read', 'manage'][n % 3], description: `Service ${n} of a team with a rather long name`, expiresIn: '720h' }));
 	await all(80, (n) => api('PUT', '/account', { name: `Customer number ${n}` }, `customer-${n}`));
