@@ -13,8 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/videocloud/webhooks/internal/signature"
 )
 
 func init() { role("load", runLoad) }
@@ -67,11 +65,7 @@ func (o *loadSettings) requests() ([][]byte, error) {
 	if o.API {
 		return o.publishes(), nil
 	}
-	video, err := signature.NewVideoCloudSigner(benchSecret)
-	if err != nil {
-		return nil, err
-	}
-	standard, err := signature.NewStandardSigner(benchSecret)
+	video, standard, err := signers()
 	if err != nil {
 		return nil, err
 	}

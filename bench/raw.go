@@ -68,17 +68,22 @@ func runRaw(_ context.Context, o rawSettings, t *talk) error {
 	return nil
 }
 
+// signers make both signatures of a request, with the benches' secret.
+func signers() (video *signature.VideoCloudSigner, standard *signature.StandardSigner, err error) {
+	if video, err = signature.NewVideoCloudSigner(benchSecret); err != nil {
+		return nil, nil, err
+	}
+	standard, err = signature.NewStandardSigner(benchSecret)
+	return video, standard, err
+}
+
 // poster returns what makes one request.
 func (o *rawSettings) poster() (post func(n int) error, err error) {
 	body := []byte(`{"event":"bench.e0","timestamp":"2024-03-31T12:00:00Z","data":` + string(dataOf(o.Size, 0)) + `}`)
 	transport := &http.Transport{
 		MaxIdleConnsPerHost: o.C, DisableCompression: true, ForceAttemptHTTP2: true, DialContext: (&net.Dialer{}).DialContext,
 	}
-	video, err := signature.NewVideoCloudSigner(benchSecret)
-	if err != nil {
-		return nil, err
-	}
-	standard, err := signature.NewStandardSigner(benchSecret)
+	video, standard, err := signers()
 	if err != nil {
 		return nil, err
 	}
