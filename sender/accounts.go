@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/names"
@@ -190,16 +189,13 @@ func (s *Sender) applyTo(r *accountRecord, u AccountUpdate) (made string, err er
 	if u.NotifyURL != nil {
 		r.URL = *u.NotifyURL
 	}
+	secret := valueOf(u.NotifySecret)
 	if r.URL == "" {
-		if u.NotifySecret != nil && *u.NotifySecret != "" {
+		if secret != "" {
 			return "", invalid("notifySecret", "notifySecret signs what goes to notifyUrl, and there is none; give both")
 		}
 		r.Secret = ""
 		return "", nil
-	}
-	secret := ""
-	if u.NotifySecret != nil {
-		secret = *u.NotifySecret
 	}
 	if secret == "" && (u.NotifySecret != nil || r.Secret == "") {
 		made = newSecret()
@@ -221,24 +217,22 @@ func withConfirmed(addresses []string, before []NotifyEmail) []NotifyEmail {
 }
 
 func (s *Sender) checkAccountUpdate(u AccountUpdate) error {
-	if u.Name != nil && (len(*u.Name) > config.MaxAccountName || !utf8.ValidString(*u.Name)) {
-		return invalid("name", "name has at most %d bytes of UTF-8", config.MaxAccountName)
+	if err := checkText("name", valueOf(u.Name), config.MaxAccountName); err != nil {
+		return err
 	}
-	if u.Emails != nil {
-		if err := checkEmails(*u.Emails); err != nil {
-			return err
-		}
+	if err := checkEmails(valueOf(u.Emails)); err != nil {
+		return err
 	}
-	if u.NotifyURL != nil && *u.NotifyURL != "" {
-		if len(*u.NotifyURL) > config.MaxURL {
+	if url := valueOf(u.NotifyURL); url != "" {
+		if len(url) > config.MaxURL {
 			return invalid("notifyUrl", "notifyUrl has at most %d bytes", config.MaxURL)
 		}
-		if err := s.checkDestination("notifyUrl", *u.NotifyURL); err != nil {
+		if err := s.checkDestination("notifyUrl", url); err != nil {
 			return err
 		}
 	}
-	if u.NotifySecret != nil && *u.NotifySecret != "" {
-		return checkSecret("notifySecret", *u.NotifySecret)
+	if secret := valueOf(u.NotifySecret); secret != "" {
+		return checkSecret("notifySecret", secret)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -166,25 +167,29 @@ func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number
 	buf = e.appendStandard(buf, p.eventID, now, body)
 	signed := string(buf)
 	values := []string{signed[:signature], p.kind, p.eventID, strconv.Itoa(number), strconv.FormatInt(now.Unix(), 10), signed[signature:], installation}
-	one := func(i int) []string { return values[i : i+1 : i+1] }
+	value := func(i int) []string { return values[i : i+1 : i+1] }
 	// Names are written as documented; net/http leaves them as they are.
 	h["Content-Type"] = contentType
 	h["User-Agent"] = s.userAgent
-	h[s.names.Signature] = one(0)
-	h[s.names.Event] = one(1)
-	h[s.names.EventID] = one(2)
-	h[s.names.Attempt] = one(3)
-	h[s.names.Installation] = one(6)
-	h[config.HeaderWebhookID] = one(2)
-	h[config.HeaderWebhookTimestamp] = one(4)
-	h[config.HeaderWebhookSignature] = one(5)
+	h[s.names.Signature] = value(0)
+	h[s.names.Event] = value(1)
+	h[s.names.EventID] = value(2)
+	h[s.names.Attempt] = value(3)
+	h[s.names.Installation] = value(6)
+	h[config.HeaderWebhookID] = value(2)
+	h[config.HeaderWebhookTimestamp] = value(4)
+	h[config.HeaderWebhookSignature] = value(5)
 	if s.propagate {
 		traceContext.Inject(ctx, lowerCarrier(h))
 	}
-	// No GetBody: with it net/http would send the request again by itself, unseen, where a header says Idempotency-Key or
-	// an HTTP/2 endpoint refused it.
+	return newPost(ctx, e.url, h, body)
+}
+
+// newPost makes a request that is sent once. It has no GetBody: with it net/http would send the request again by itself, unseen, where a
+// header says Idempotency-Key or an HTTP/2 endpoint refused it.
+func newPost(ctx context.Context, to *url.URL, h http.Header, body []byte) *http.Request {
 	return (&http.Request{
-		Method: http.MethodPost, URL: e.url, Host: e.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h,
+		Method: http.MethodPost, URL: to, Host: to.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h,
 		Body: destination.NewBody(body), ContentLength: int64(len(body)),
 	}).WithContext(ctx)
 }

@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -73,39 +74,28 @@ var authFields = map[AuthType][]authField{
 	},
 }
 
-func printable(value string) string {
-	for _, r := range value {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
-			return "holds a control character"
+// Rules for the characters of a field.
+var (
+	printable   = without(isControl, "holds a control character")
+	noColon     = without(func(r rune) bool { return r == ':' }, "can't hold a colon (RFC 7617)")
+	bearerToken = without(func(r rune) bool { return r <= ' ' || r >= 0x7f }, "holds a space, a control character, or one that is not ASCII")
+	scopes      = without(func(r rune) bool { return r < ' ' || r >= 0x7f || r == '"' || r == '\\' },
+		"is a list of names in ASCII, separated by spaces, without quotes and backslashes (RFC 6749 section 3.3)")
+)
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }
+
+// without is the rule that no character of a value is one of those that excluded reports.
+func without(excluded func(rune) bool, problem string) func(value string) string {
+	return func(value string) string {
+		if strings.ContainsFunc(value, excluded) {
+			return problem
 		}
+		return ""
 	}
-	return ""
 }
 
-func userName(value string) string {
-	if strings.Contains(value, ":") {
-		return "can't hold a colon (RFC 7617)"
-	}
-	return printable(value)
-}
-
-func bearerToken(value string) string {
-	for _, c := range []byte(value) {
-		if c <= ' ' || c >= 0x7f {
-			return "holds a space, a control character, or one that is not ASCII"
-		}
-	}
-	return ""
-}
-
-func scopes(value string) string {
-	for _, c := range []byte(value) {
-		if c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
-			return "is a list of names in ASCII, separated by spaces, without quotes and backslashes (RFC 6749 section 3.3)"
-		}
-	}
-	return ""
-}
+func userName(value string) string { return cmp.Or(noColon(value), printable(value)) }
 
 // public is what may be shown: the type, and what is no secret.
 func (a Auth) public() *Auth {
@@ -159,10 +149,9 @@ func (s *Sender) checkAuth(a *Auth) error {
 
 // checkTokenURL holds the address of an authorization server to the rules of destinations.
 func (s *Sender) checkTokenURL(raw string) error {
-	_, err := s.policy.CheckURL(raw)
-	var refused *destination.Error
-	if errors.As(err, &refused) {
-		return &Error{Code: Code(refused.Code), Field: "auth.tokenUrl", Message: "auth.tokenUrl: " + refused.Message}
+	err := s.checkDestination("auth.tokenUrl", raw)
+	if e, ok := err.(*Error); ok {
+		e.Message = "auth.tokenUrl: " + e.Message
 	}
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/videocloud/webhooks/internal/names"
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
@@ -84,35 +83,6 @@ func (s *Sender) inspectEntries(ctx context.Context, shard int, lane string, ent
 		return nil, s.unavailable("read", err)
 	}
 	return standings, nil
-}
-
-// Event returns an event of an account with its deliveries.
-func (s *Sender) Event(ctx context.Context, account, id string) (EventRecord, error) {
-	if !names.IsID(id) {
-		return EventRecord{}, errNotFound
-	}
-	shard, err := s.shard(ctx, account)
-	if err != nil {
-		return EventRecord{}, err
-	}
-	found, err := s.queue.Event(ctx, shard, account, id, jobOfOwn(id), s.c.HistoryEntries)
-	if err != nil {
-		return EventRecord{}, s.unavailable("read", err)
-	}
-	if found == nil {
-		return EventRecord{}, errNotFound
-	}
-	e := EventRecord{ID: id, Type: found.Type, Timestamp: time.Unix(found.Timestamp, 0).UTC(), Deliveries: []Delivery{}}
-	if p, ok := decodePayload(found.Payload, found.Job); ok {
-		e.Data = json.RawMessage(p.data)
-	}
-	for i := range found.Lanes {
-		l := &found.Lanes[i]
-		d := s.newDelivery(l.Lane, found.Job, &l.Standing)
-		d.AttemptsLeftOut = l.LogLeftOut
-		e.Deliveries = append(e.Deliveries, d)
-	}
-	return e, nil
 }
 
 // RetryDelivery makes a delivery due now, with a fresh retry table. One that is being attempted right now stays as it is.

@@ -57,7 +57,6 @@ type endpoint struct {
 	meta     string // what it was made from
 	account  string
 	url      *url.URL
-	host     string
 	via      http.RoundTripper
 	body     *signature.VideoCloudSigner
 	standard *signature.StandardSigner // nil with signing ed25519
@@ -109,7 +108,7 @@ func (s *Sender) newEndpoint(lane, text string) (*endpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the webhook's URL: %w", err)
 	}
-	e := &endpoint{meta: text, account: m.Account, url: u, host: u.Host, via: s.transport, headers: http.Header{}}
+	e := &endpoint{meta: text, account: m.Account, url: u, via: s.transport, headers: http.Header{}}
 	e.retry, e.timeout = s.scheduleOf(m.Retry, m.Timeout)
 	if lane == notifyLane {
 		e.via = s.notify.transport

@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/dataschema"
@@ -161,10 +161,7 @@ func (s *Sender) readTypes(ctx context.Context) (*catalogue, error) {
 			order[t.Name] = i - len(s.c.EventTypes) // those of the configuration first, in its order
 		}
 		slices.SortFunc(c.list, func(a, b EventType) int {
-			if d := order[a.Name] - order[b.Name]; d != 0 {
-				return d
-			}
-			return strings.Compare(a.Name, b.Name)
+			return cmp.Or(order[a.Name]-order[b.Name], strings.Compare(a.Name, b.Name))
 		})
 	}
 	s.eventTypes.current.Store(c)
@@ -323,21 +320,21 @@ func (s *Sender) forgetTypes() {
 }
 
 func (u *EventTypeUpdate) check() (*dataschema.Schema, error) {
-	if u.Description != nil && (len(*u.Description) > config.MaxTypeDescription || !utf8.ValidString(*u.Description)) {
-		return nil, invalid("description", "description has at most %d bytes of UTF-8", config.MaxTypeDescription)
+	if err := checkText("description", valueOf(u.Description), config.MaxTypeDescription); err != nil {
+		return nil, err
 	}
-	if u.Group != nil && (len(*u.Group) > config.MaxTypeGroup || !utf8.ValidString(*u.Group)) {
-		return nil, invalid("group", "group has at most %d bytes of UTF-8", config.MaxTypeGroup)
+	if err := checkText("group", valueOf(u.Group), config.MaxTypeGroup); err != nil {
+		return nil, err
 	}
-	if u.Example != nil && len(*u.Example) > 0 {
-		if len(*u.Example) > config.MaxTypeExample {
+	if example := valueOf(u.Example); len(example) > 0 {
+		if len(example) > config.MaxTypeExample {
 			return nil, invalid("example", "example has at most %d bytes", config.MaxTypeExample)
 		}
-		if err := checkData(*u.Example); err != nil {
+		if err := checkData(example); err != nil {
 			return nil, invalid("example", "example is not what an event's data may be: one JSON object in UTF-8, without repeated names at its top level")
 		}
 	}
-	if u.Schema == nil || len(*u.Schema) == 0 {
+	if len(valueOf(u.Schema)) == 0 {
 		return nil, nil
 	}
 	schema, err := dataschema.Compile(*u.Schema)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -120,14 +119,13 @@ func (s *Sender) readFilters(ctx context.Context, shard int, unknown []queue.Fil
 	for i, one := range unknown {
 		lanes[i] = one.Lane
 	}
-	all, err := s.registry.Public(ctx, shard, lanes)
+	webhooks, err := s.registry.Webhooks(ctx, shard, lanes)
 	if err != nil {
 		return err
 	}
-	for _, text := range all {
-		var now publicPart
-		if json.Unmarshal([]byte(text), &now) == nil && now.Filter != "" {
-			s.filters.read(now.Filter)
+	for _, w := range webhooks {
+		if r, err := readRecord(w); err == nil && r.public.Filter != "" { // else it is gone
+			s.filters.read(r.public.Filter)
 		}
 	}
 	return nil

@@ -159,26 +159,22 @@ func readKey(id, record string) (Key, error) {
 
 // ListKeys returns the keys of an account, or of all where account is *, oldest first, and the cursor of the next page.
 func (s *Sender) ListKeys(ctx context.Context, account, cursor string, limit int) (items []Key, next string, err error) {
-	after, limit, err := checkPage(cursor, limit, isNumber)
+	page, err := s.listPage(ctx, config.DefaultAccount, cursor, limit, isNumber)
 	if err != nil {
-		return nil, "", err
-	}
-	if _, err := s.shard(ctx, config.DefaultAccount); err != nil {
 		return nil, "", err
 	}
 	if err := s.endKeys(ctx); err != nil {
 		return nil, "", err
 	}
-	of := account
 	if account == AnyAccount {
-		of = ""
+		account = ""
 	}
-	list, more, err := s.registry.ListKeys(ctx, of, after, limit)
+	list, more, err := s.registry.ListKeys(ctx, account, page.after, page.limit)
 	if err != nil {
 		return nil, "", s.unavailable("keys", err)
 	}
 	if more {
-		next = writeCursor(strconv.FormatInt(list[limit-1].Created, 10))
+		next = writeCursor(strconv.FormatInt(list[page.limit-1].Created, 10))
 	}
 	items = make([]Key, 0, len(list))
 	for _, found := range list {

@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -173,10 +174,7 @@ func readLetter(shard int, box string, fields map[string]string) *letter {
 		notices[name] = n
 	}
 	l.fields = slices.SortedFunc(maps.Keys(notices), func(a, b string) int {
-		if by := notices[a].At - notices[b].At; by != 0 {
-			return int(max(-1, min(by, 1)))
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(cmp.Compare(notices[a].At, notices[b].At), strings.Compare(a, b))
 	})
 	l.fields = l.fields[:min(len(l.fields), maxMailed)]
 	for _, name := range l.fields {

@@ -95,7 +95,7 @@ func (s *Sender) sendNotice(ctx context.Context, shard int, n notice) error {
 	}
 	id := webhookPrefix + n.lane
 	d := noticeData{
-		Kind: noticeRecovered, WebhookID: id, URL: r.public.URL, FailedSince: n.since.Format("2006-01-02T15:04:05Z"),
+		Kind: noticeRecovered, WebhookID: id, URL: r.public.URL, FailedSince: n.since.Format(timestampFormat),
 		FailedDeliveries: n.count, Replay: "POST /webhooks/" + id + "/replay",
 	}
 	event := config.EventWarning

@@ -24,10 +24,10 @@ type WebhookInfo struct {
 // EachWebhook calls f for the webhooks of an account, or of every account where it is "", account by account and oldest
 // first, until f returns an error. It reads some at a time, so that it never holds the store for long.
 func (s *Sender) EachWebhook(ctx context.Context, account string, f func(WebhookInfo) error) error {
-	if account != "" {
-		return s.eachWebhookOf(ctx, account, f)
+	accounts, err := []string{account}, error(nil)
+	if account == "" {
+		accounts, err = s.accountNames(ctx, "", 0)
 	}
-	accounts, err := s.accountNames(ctx, "", 0)
 	if err != nil {
 		return err
 	}

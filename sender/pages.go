@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"context"
 	"encoding/base64"
 	"strconv"
 	"strings"
@@ -8,8 +9,24 @@ import (
 	"github.com/videocloud/webhooks/config"
 )
 
-// checkPage checks what asks for a page of a list. It returns how many items the page has at most, and where it begins, which isPlace recognises;
-// "" for the beginning of the list.
+// listPage is a page of a list to be read: where the list is, where the page begins ("" for the beginning of the list), and how many items it has at
+// most.
+type listPage struct {
+	shard int
+	after string
+	limit int
+}
+
+// listPage checks what asks for a page of an account's list. isPlace recognises the places at which such a page begins.
+func (s *Sender) listPage(ctx context.Context, account, cursor string, limit int, isPlace func(string) bool) (p listPage, err error) {
+	if p.after, p.limit, err = checkPage(cursor, limit, isPlace); err != nil {
+		return p, err
+	}
+	p.shard, err = s.shard(ctx, account)
+	return p, err
+}
+
+// checkPage is listPage for a list that is not an account's.
 func checkPage(cursor string, limit int, isPlace func(string) bool) (after string, most int, err error) {
 	if most, err = checkLimit(limit); err != nil {
 		return "", 0, err

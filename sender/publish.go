@@ -238,12 +238,11 @@ func (s *Sender) PublishBatch(ctx context.Context, account string, events []Even
 	}
 	answers, errs := s.pushAll(ctx, shard, ready, s.newFiltering())
 	for k, i := range places {
-		switch {
-		case errs[k] != nil:
+		if errs[k] != nil {
 			results[i].Err = s.unavailable("publish", errs[k])
-		default:
-			results[i].Published, results[i].Err = s.published(ctx, ready[k], answers[k])
+			continue
 		}
+		results[i].Published, results[i].Err = s.published(ctx, ready[k], answers[k])
 	}
 	return results
 }

@@ -60,30 +60,19 @@ func (s *Sender) readReplay(ctx context.Context, shard int, id string) (r *regis
 
 // replays are those that this process works on.
 type replays struct {
-	mu      sync.Mutex
-	running map[string]bool
+	running sync.Map // by ID
 	wait    sync.WaitGroup
 }
 
 // run works on a replay in the background, unless it does so already.
 func (rs *replays) run(ctx context.Context, s *Sender, shard int, id string) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	if rs.running[id] {
+	if _, running := rs.running.LoadOrStore(id, true); running {
 		return
 	}
-	if rs.running == nil {
-		rs.running = map[string]bool{}
-	}
-	rs.running[id] = true
-	rs.wait.Add(1)
-	go func() {
-		defer rs.wait.Done()
+	rs.wait.Go(func() {
+		defer rs.running.Delete(id)
 		s.runReplay(ctx, shard, id)
-		rs.mu.Lock()
-		defer rs.mu.Unlock()
-		delete(rs.running, id)
-	}()
+	})
 }
 
 // runReplay makes steps until the replay or ctx ends. Steps of one webhook's replays follow each other at the pace of

@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -137,26 +138,10 @@ func (f *setting) problem(v reflect.Value) string {
 	return ""
 }
 
-// clone is a copy that shares nothing.
-func (v *Settings) clone() Settings {
-	c := *v
-	of := reflect.ValueOf(&c).Elem()
-	for i := range of.NumField() {
-		switch f := of.Field(i); f.Kind() {
-		case reflect.Slice:
-			if !f.IsNil() {
-				f.Set(reflect.AppendSlice(reflect.MakeSlice(f.Type(), 0, f.Len()), f))
-			}
-		case reflect.Map:
-			if !f.IsNil() {
-				m := reflect.MakeMapWithSize(f.Type(), f.Len())
-				for _, key := range f.MapKeys() {
-					m.SetMapIndex(key, f.MapIndex(key))
-				}
-				f.Set(m)
-			}
-		}
-	}
+// clone is a copy that shares nothing with v. It goes the way of the record in the store, so that it holds for every field.
+func (v *Settings) clone() (c Settings) {
+	text, _ := json.Marshal(v) // strings, numbers, and lists and maps of them
+	_ = json.Unmarshal(text, &c)
 	return c
 }
 

@@ -49,11 +49,7 @@ func (k *slack) post(ctx context.Context, userAgent []string, text string) (stri
 	if err != nil {
 		return "", err
 	}
-	r := (&http.Request{
-		Method: http.MethodPost, URL: k.url, Host: k.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": contentType, "User-Agent": userAgent}, Body: destination.NewBody(body), ContentLength: int64(len(body)),
-	}).WithContext(ctx)
-	answer, err := k.transport.RoundTrip(r)
+	answer, err := k.transport.RoundTrip(newPost(ctx, k.url, http.Header{"Content-Type": contentType, "User-Agent": userAgent}, body))
 	if err != nil {
 		kind := errUnanswered
 		var dial *net.OpError

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -27,7 +29,7 @@ func (s *Sender) startAttempt(ctx context.Context, e *endpoint, j *queue.Job, p 
 			attribute.String("http.request.method", http.MethodPost),
 			attribute.String("server.address", e.url.Hostname()),
 			attribute.Int("server.port", portOf(e.url)),
-			attribute.String("url.full", e.url.Scheme+"://"+e.host+e.url.EscapedPath()), // a query may hold a token
+			attribute.String("url.full", e.url.Scheme+"://"+e.url.Host+e.url.EscapedPath()), // a query may hold a token
 			attribute.Int("http.request.resend_count", number-1),
 			attribute.String("webhook.id", webhookPrefix+j.Lane),
 			attribute.String("webhook.delivery.id", deliveryID(j.Lane, j.ID)),
@@ -51,4 +53,15 @@ func endAttempt(span trace.Span, r *result) {
 		span.RecordError(errors.New(r.err)) // what the owner is told: the cause may hold addresses of ours
 		span.SetStatus(codes.Error, r.err)
 	}
+}
+
+// portOf returns the port of a URL, also where it follows from the scheme.
+func portOf(u *url.URL) int {
+	if port, err := strconv.Atoi(u.Port()); err == nil {
+		return port
+	}
+	if u.Scheme == "http" {
+		return 80
+	}
+	return 443
 }

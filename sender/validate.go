@@ -76,6 +76,22 @@ func quote(v string) string {
 	return strconv.Quote(strings.ToValidUTF8(v, "?"))
 }
 
+// checkText holds the text of a field to a bound in bytes.
+func checkText(field, text string, max int) error {
+	if len(text) > max || !utf8.ValidString(text) {
+		return invalid(field, "%s has at most %d bytes of UTF-8", field, max)
+	}
+	return nil
+}
+
+// valueOf is what an optional field holds, the zero value where it is left out.
+func valueOf[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
 // checkSecret never says anything of the secret but its length.
 func checkSecret(field, secret string) error {
 	if len(secret) < config.MinSecretSize || len(secret) > config.MaxSecretSize {
@@ -139,12 +155,7 @@ func (s *Sender) checkHeaders(headers map[string]string) error {
 }
 
 func validHeaderValue(value string) bool {
-	for _, c := range []byte(value) {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }
 
 // checkData checks that data is one JSON object: valid UTF-8, no repeated names at its top level, no absurd nesting.
@@ -175,3 +186,22 @@ func checkData(data json.RawMessage) error {
 }
 
 var errAccount = invalid("account", "an account has 1 to %d letters, digits, dots, dashes and underscores", names.MaxAccount)
+
+// CheckEvent refuses what a publish refuses of any event, whatever the catalogue has: a bad ID, data that is not one JSON
+// object that every parser reads alike, or more of it than an event may hold. Data of an event that is not there yet, such
+// as a test delivery's, is judged by it too.
+func CheckEvent(e Event) error {
+	if e.ID != "" && !names.IsID(e.ID) {
+		return invalid("id", "an event ID has 1 to %d letters, digits, dashes and underscores", config.MaxEventID)
+	}
+	if len(e.Data) > config.MaxEnvelopeSize {
+		return tooLarge()
+	}
+	if err := checkData(e.Data); err != nil {
+		return err
+	}
+	if bodySize(e.Type, len(e.Data)) > config.MaxEnvelopeSize {
+		return tooLarge()
+	}
+	return nil
+}

@@ -259,32 +259,29 @@ func (s *Sender) Webhook(ctx context.Context, account, id string) (Webhook, erro
 
 // ListWebhooks returns an account's webhooks, oldest first, and the cursor of the next page where there is more.
 func (s *Sender) ListWebhooks(ctx context.Context, account, cursor string, limit int) (items []Webhook, next string, err error) {
-	after, limit, err := checkPage(cursor, limit, webhookPlace.MatchString)
+	page, err := s.listPage(ctx, account, cursor, limit, webhookPlace.MatchString)
 	if err != nil {
 		return nil, "", err
 	}
-	shard, err := s.shard(ctx, account)
-	if err != nil {
-		return nil, "", err
-	}
-	all, err := s.registry.ListWebhooks(ctx, shard, account)
+	all, err := s.registry.ListWebhooks(ctx, page.shard, account)
 	if err != nil {
 		return nil, "", s.unavailable("list", err)
 	}
-	var lanes, places []string
+	var lanes []string
+	last := ""
 	for _, w := range all {
 		// Creation times have 13 digits, so their text sorts as they do.
 		place := strconv.FormatInt(w.Created, 10) + w.Lane
-		if place <= after {
+		if place <= page.after {
 			continue
 		}
-		if len(lanes) == limit {
-			next = writeCursor(places[limit-1])
+		if len(lanes) == page.limit {
+			next = writeCursor(last)
 			break
 		}
-		lanes, places = append(lanes, w.Lane), append(places, place)
+		lanes, last = append(lanes, w.Lane), place
 	}
-	found, err := s.registry.Webhooks(ctx, shard, lanes)
+	found, err := s.registry.Webhooks(ctx, page.shard, lanes)
 	if err != nil {
 		return nil, "", s.unavailable("list", err)
 	}

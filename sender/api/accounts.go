@@ -41,26 +41,26 @@ func accountOf(a sender.Account) account {
 	return account{Account: a.Account, Name: a.Name, NotifyEmail: a.Emails, NotifyURL: a.NotifyURL, CreatedAt: seconds(a.CreatedAt)}
 }
 
-func (c *call) getAccount() (any, error) {
-	return answerBy(accountOf)(c.service.Account(c.r.Context(), c.account))
+func (c *call) getAccount() (account, error) {
+	return converted(accountOf)(c.Service.Account(c.r.Context(), c.account))
 }
 
-func (c *call) updateAccount(in accountUpdate) (any, error) {
+func (c *call) updateAccount(in accountUpdate) (answer changedAccount, err error) {
 	if in.Account != nil && *in.Account != c.account {
-		return nil, invalid("account", "is another one; an account keeps its name")
+		return answer, invalid("account", "is another one; an account keeps its name")
 	}
-	a, secret, err := c.service.UpdateAccount(c.r.Context(), c.account, sender.AccountUpdate{
+	a, secret, err := c.Service.UpdateAccount(c.r.Context(), c.account, sender.AccountUpdate{
 		Name: in.Name, Emails: (*[]string)(in.NotifyEmail), NotifyURL: in.NotifyURL, NotifySecret: in.NotifySecret,
 		Portal: c.portal,
 	})
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	return changedAccount{account: accountOf(a), NotifySecret: secret}, nil
 }
 
-func (c *call) listAccounts() (any, error) {
-	return listed[accountPage](accountOf)(c.service.Accounts(c.r.Context(), c.query.cursor, c.query.limit))
+func (c *call) listAccounts() (accountPage, error) {
+	return pageOf[accountPage](accountOf)(c.Service.Accounts(c.r.Context(), c.query.cursor, c.query.limit))
 }
 
 type deletedAccount struct {
@@ -68,10 +68,10 @@ type deletedAccount struct {
 	Ending  bool   `json:"ending,omitempty" doc:"true where not all of it is gone yet: the rest goes by itself, and until then the account takes nothing."`
 }
 
-func (c *call) deleteAccount() (any, error) {
-	ending, err := c.service.DeleteAccount(c.r.Context(), c.id)
+func (c *call) deleteAccount() (deletedAccount, error) {
+	ending, err := c.Service.DeleteAccount(c.r.Context(), c.id)
 	if err != nil {
-		return nil, err
+		return deletedAccount{}, err
 	}
 	c.made.forget() // its keys
 	return deletedAccount{Account: c.id, Ending: ending}, nil
@@ -82,6 +82,6 @@ type confirmationToken struct {
 	Token string `json:"token" required:"true" min:"1" max:"512" doc:"What the link in the mail ends with."`
 }
 
-func (c *call) confirmEmail(in confirmationToken) (any, error) {
-	return c.service.ConfirmEmail(c.r.Context(), in.Token)
+func (c *call) confirmEmail(in confirmationToken) (sender.Confirmation, error) {
+	return c.Service.ConfirmEmail(c.r.Context(), in.Token)
 }

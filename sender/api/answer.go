@@ -59,7 +59,7 @@ func (h *handler) answer(c *call, data any) {
 	buf.Reset()
 	if raw, ok := data.(rawAnswer); ok {
 		buf.Write(raw)
-		h.send(c, c.route.status, buf.Bytes())
+		h.send(c, c.route.success(), buf.Bytes())
 		return
 	}
 	buf.WriteString(`{"success":true,"data":`)
@@ -71,7 +71,7 @@ func (h *handler) answer(c *call, data any) {
 	if c.location != "" {
 		c.w.Header().Set("Location", c.prefix()+c.location)
 	}
-	h.send(c, c.route.status, buf.Bytes())
+	h.send(c, c.route.success(), buf.Bytes())
 }
 
 // rawAnswer is a whole answer that needs no envelope.
@@ -155,7 +155,7 @@ func (h *handler) logRefusal(c *call, status int, e apiError, err error) {
 		level = slog.LevelInfo
 	}
 	ctx := c.r.Context()
-	if !h.log.Enabled(ctx, level) {
+	if !h.Logger.Enabled(ctx, level) {
 		return
 	}
 	leftOut, ok := h.lines.of(level).Take(time.Now())
@@ -179,7 +179,7 @@ func (h *handler) logRefusal(c *call, status int, e apiError, err error) {
 	if leftOut > 0 {
 		attrs = append(attrs, slog.Int64("left_out", leftOut))
 	}
-	h.log.LogAttrs(ctx, level, "request refused", attrs...)
+	h.Logger.LogAttrs(ctx, level, "request refused", attrs...)
 }
 
 // refusalLines thin out the lines of refusals, each level by itself: strangers with bad keys must not keep a failing

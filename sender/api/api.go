@@ -66,20 +66,13 @@ var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
 
 // handler serves the API.
 type handler struct {
-	service       Service
+	Options       // without Keys
 	keys          []hashedKey
 	made          *madeKeys
-	anonymous     bool
 	accountHeader string
-	installation  string // the header
-	basePath      string
-	mounted       func(*http.Request) string
+	installation  string // the name of the header that carries it
 	openAPI       atomic.Pointer[openAPI]
-	describe      func(guide []delivered) (*openAPI, error) // makes another
-	portalURL     string
-	polls         Polls
-	audit         *slog.Logger
-	log           *slog.Logger
+	describe      func(guide []delivered) (*openAPI, error) // makes the OpenAPI document with these events of the guide
 	lines         refusalLines
 }
 
@@ -99,19 +92,10 @@ func New(o Options) (http.Handler, error) {
 	o.Version = cmp.Or(o.Version, version.Number)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	o.Audit = cmp.Or(o.Audit, o.Logger)
+	o.Keys = nil // only their hashes are kept
 	h := &handler{
-		service:       o.Service,
-		keys:          keys,
-		made:          newMadeKeys(o.Service, keys),
-		anonymous:     o.Anonymous,
-		accountHeader: accountHeader(o.Brand),
-		installation:  http.CanonicalHeaderKey(config.HeadersFor(o.Brand).Installation),
-		basePath:      o.BasePath,
-		mounted:       o.Mounted,
-		portalURL:     o.PortalURL,
-		polls:         o.Polls,
-		audit:         o.Audit,
-		log:           o.Logger,
+		Options: o, keys: keys, made: newMadeKeys(o.Service, keys), accountHeader: accountHeader(o.Brand),
+		installation: http.CanonicalHeaderKey(config.HeadersFor(o.Brand).Installation),
 	}
 	h.describe = func(guide []delivered) (*openAPI, error) {
 		return openAPIDocument(o.Version, o.Brand, o.Anonymous, guide)
@@ -153,14 +137,14 @@ func requestID(r *http.Request) string {
 
 // prefix is what comes before a route's path in the URL that the caller used.
 func (c *call) prefix() string {
-	if c.mounted == nil {
-		return c.basePath
+	if c.Mounted == nil {
+		return c.BasePath
 	}
-	mounted := strings.Trim(c.mounted(c.r), "/") // one slash at the start: two would name a host
+	mounted := strings.Trim(c.Mounted(c.r), "/") // one slash at the start: two would name a host
 	if mounted == "" {
-		return c.basePath
+		return c.BasePath
 	}
-	return "/" + mounted + c.basePath
+	return "/" + mounted + c.BasePath
 }
 
 // ServeHTTP implements http.Handler.
@@ -190,23 +174,22 @@ func (c *call) serve() (data any, err error) {
 	if c.query, err = parseQuery(c.r.URL.RawQuery, c.route.query); err != nil {
 		return nil, err
 	}
-	if data, err = c.route.serve(c); err == nil {
-		c.audited()
-		c.changed()
+	if data, err = c.route.serve(c); err == nil && c.route.changes() {
+		c.logChange()
+		if c.Polls != nil {
+			c.Polls.Forget() // pages see what was changed
+		}
 	}
 	return data, err
 }
 
-// audited tells the audit log what was changed. Publishing is the daily work and no change.
-func (c *call) audited() {
-	if c.route.method == http.MethodGet || c.route.access == accessPublish || c.route.changesNothing {
-		return
-	}
+// logChange tells the audit log what was changed.
+func (c *call) logChange() {
 	subject := c.id
 	if i := strings.LastIndexByte(c.location, '/'); i >= 0 && subject == "" {
 		subject = c.location[i+1:]
 	}
-	c.handler.audit.LogAttrs(c.r.Context(), slog.LevelInfo, c.route.operation,
+	c.Audit.LogAttrs(c.r.Context(), slog.LevelInfo, c.route.operation,
 		slog.String("key_id", c.caller.id), slog.String("role", string(c.role)), slog.String("account", c.account),
 		slog.String("subject", subject), slog.String("remote", c.r.RemoteAddr), slog.String("request_id", c.requestID))
 }

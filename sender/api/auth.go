@@ -182,10 +182,10 @@ func (c *call) authorize() error {
 
 // identify returns who sends a request, by its key.
 func (h *handler) identify(r *http.Request) (caller, error) {
-	if h.anonymous {
+	if h.Anonymous {
 		return caller{id: "anonymous", account: config.DefaultAccount, role: RoleAll, anonymous: true}, nil
 	}
-	value, err := keyOf(r.Header)
+	value, err := presentedKey(r.Header)
 	if err != nil {
 		return caller{}, err
 	}
@@ -228,7 +228,7 @@ func (c *call) withinWebhook() error {
 	case c.route.scope == scopeFree, c.route.scope == scopeWebhook && c.id == own:
 		return nil
 	case c.route.scope == scopeDelivery:
-		d, err := c.service.Delivery(c.r.Context(), c.account, c.id)
+		d, err := c.Service.Delivery(c.r.Context(), c.account, c.id)
 		if err != nil {
 			return err
 		}
@@ -265,9 +265,9 @@ func (h *handler) findKey(value string) *hashedKey {
 	return found
 }
 
-// keyOf takes the API key out of the headers. An Authorization of another scheme is none of ours: a
-// proxy in front may have its own.
-func keyOf(h http.Header) (string, error) {
+// presentedKey returns the API key that the headers carry. An Authorization of another scheme is not ours: a proxy in front may
+// have its own.
+func presentedKey(h http.Header) (string, error) {
 	bearer, err := bearerOf(h["Authorization"])
 	if err != nil {
 		return "", err

@@ -64,17 +64,17 @@ func readBatch(body []byte) ([]batchItem, error) {
 	return items, nil
 }
 
-func (c *call) publishBatch() (any, error) {
+func (c *call) publishBatch() (answer publishedBatch, err error) {
 	if err := c.notOurOwn(); err != nil {
-		return nil, err
+		return answer, err
 	}
 	body, err := c.body(maxBatchBody)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	items, err := readBatch(body)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	events := make([]sender.Event, 0, len(items))
 	for i := range items {
@@ -84,13 +84,13 @@ func (c *call) publishBatch() (any, error) {
 	}
 	var results []sender.PublishResult
 	if len(events) > 0 {
-		results = c.service.PublishBatch(c.r.Context(), c.account, events)
+		results = c.Service.PublishBatch(c.r.Context(), c.account, events)
 	}
 	if len(results) != len(events) {
-		return nil, fmt.Errorf("publishing a batch: %d results for %d events", len(results), len(events))
+		return answer, fmt.Errorf("publishing a batch: %d results for %d events", len(results), len(events))
 	}
 	if err := allUnavailable(results); err != nil {
-		return nil, err
+		return answer, err
 	}
 	return batchAnswers(items, results), nil
 }

@@ -32,7 +32,7 @@ type deliveryPage struct{ page[delivery] }
 func deliveryOf(d sender.Delivery) delivery {
 	return delivery{
 		ID: d.ID, EventID: d.EventID, Event: d.Type, WebhookID: d.WebhookID, State: d.State, Reason: d.Reason,
-		CreatedAt: millis(d.CreatedAt), NextAttemptAt: (*millis)(d.NextAttemptAt), Attempts: formed(d.Attempts, attemptOf),
+		CreatedAt: millis(d.CreatedAt), NextAttemptAt: (*millis)(d.NextAttemptAt), Attempts: convertAll(d.Attempts, attemptOf),
 		LeftOut: d.AttemptsLeftOut,
 	}
 }
@@ -44,20 +44,20 @@ func attemptOf(t sender.Attempt) attempt {
 	}
 }
 
-func (c *call) listDeliveries() (any, error) {
-	return listed[deliveryPage](deliveryOf)(c.service.Deliveries(c.r.Context(), c.account, c.id, c.query.deliveries()))
+func (c *call) listDeliveries() (deliveryPage, error) {
+	return pageOf[deliveryPage](deliveryOf)(c.Service.Deliveries(c.r.Context(), c.account, c.id, c.query.deliveries()))
 }
 
 // listAccountDeliveries answers for the account; the token of one webhook sees what is that webhook's.
-func (c *call) listAccountDeliveries() (any, error) {
+func (c *call) listAccountDeliveries() (deliveryPage, error) {
 	f := c.query.deliveries()
 	if own := c.caller.webhookID; own != "" {
 		if f.WebhookID != "" && f.WebhookID != own {
-			return listed[deliveryPage](deliveryOf)(nil, "", nil)
+			return pageOf[deliveryPage](deliveryOf)(nil, "", nil)
 		}
 		f.WebhookID = own
 	}
-	return listed[deliveryPage](deliveryOf)(c.service.AccountDeliveries(c.r.Context(), c.account, f))
+	return pageOf[deliveryPage](deliveryOf)(c.Service.AccountDeliveries(c.r.Context(), c.account, f))
 }
 
 func (q *query) deliveries() sender.DeliveryFilter {
@@ -66,13 +66,13 @@ func (q *query) deliveries() sender.DeliveryFilter {
 	}
 }
 
-func (c *call) getDelivery() (any, error) {
-	return answerBy(deliveryOf)(c.service.Delivery(c.r.Context(), c.account, c.id))
+func (c *call) getDelivery() (delivery, error) {
+	return converted(deliveryOf)(c.Service.Delivery(c.r.Context(), c.account, c.id))
 }
 
-func (c *call) retryDelivery() (any, error) {
+func (c *call) retryDelivery() (delivery, error) {
 	if err := c.noBody(); err != nil {
-		return nil, err
+		return delivery{}, err
 	}
-	return answerBy(deliveryOf)(c.service.RetryDelivery(c.r.Context(), c.account, c.id))
+	return converted(deliveryOf)(c.Service.RetryDelivery(c.r.Context(), c.account, c.id))
 }

@@ -77,8 +77,8 @@ type deliveryCounts struct {
 
 type eventPage struct{ page[eventSummary] }
 
-func (c *call) listEvents() (any, error) {
-	return listed[eventPage](summaryOf)(c.service.Events(c.r.Context(), c.account, sender.EventFilter{
+func (c *call) listEvents() (eventPage, error) {
+	return pageOf[eventPage](summaryOf)(c.Service.Events(c.r.Context(), c.account, sender.EventFilter{
 		Type: c.query.event, Since: c.query.since, Until: c.query.until, Limit: c.query.limit, Cursor: c.query.cursor,
 	}))
 }
@@ -207,7 +207,7 @@ func (c *call) notOurOwn() error {
 	if len(from) == 0 {
 		return nil
 	}
-	own, err := c.service.Installation(c.r.Context())
+	own, err := c.Service.Installation(c.r.Context())
 	if err != nil {
 		return err
 	}
@@ -217,62 +217,62 @@ func (c *call) notOurOwn() error {
 	return nil
 }
 
-func (c *call) publish() (any, error) {
+func (c *call) publish() (answer published, err error) {
 	if err := c.notOurOwn(); err != nil {
-		return nil, err
+		return answer, err
 	}
 	in, err := decode[newEvent](c, newEventPlan, maxEventBody)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	e := in.event()
 	byHeader := len(c.r.Header[idempotencyKey]) > 0 && in.ID == nil
 	if byHeader {
 		if e.ID, err = c.idempotencyKey(); err != nil {
-			return nil, err
+			return answer, err
 		}
 	}
-	p, err := c.service.Publish(c.r.Context(), c.account, e)
+	p, err := c.Service.Publish(c.r.Context(), c.account, e)
 	if byHeader {
 		err = renamed(err, "id", idempotencyKey)
 	}
-	return answerBy(publishedOf)(p, err)
+	return converted(publishedOf)(p, err)
 }
 
-func (c *call) getEvent() (any, error) {
-	e, err := c.service.Event(c.r.Context(), c.account, c.id)
+func (c *call) getEvent() (answer event, err error) {
+	e, err := c.Service.Event(c.r.Context(), c.account, c.id)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	if own := c.caller.webhookID; own != "" {
 		e.Deliveries = slices.DeleteFunc(e.Deliveries, func(d sender.Delivery) bool { return d.WebhookID != own })
 		if len(e.Deliveries) == 0 {
-			return nil, errNotHere
+			return answer, errNotHere
 		}
 	}
 	return event{
-		ID: e.ID, Event: e.Type, Timestamp: seconds(e.Timestamp), Data: e.Data, Deliveries: formed(e.Deliveries, deliveryOf),
+		ID: e.ID, Event: e.Type, Timestamp: seconds(e.Timestamp), Data: e.Data, Deliveries: convertAll(e.Deliveries, deliveryOf),
 	}, nil
 }
 
-func (c *call) deleteEvent() (any, error) {
-	return deletedEvent{ID: c.id}, c.service.DeleteEvent(c.r.Context(), c.account, c.id)
+func (c *call) deleteEvent() (deletedEvent, error) {
+	return deletedEvent{ID: c.id}, c.Service.DeleteEvent(c.r.Context(), c.account, c.id)
 }
 
-func (c *call) listEventTypes() (any, error) {
-	return answerBy(func(types []sender.EventType) eventTypes {
-		return eventTypes{Items: formed(types, eventTypeOf)}
-	})(c.service.EventTypes(c.r.Context()))
+func (c *call) listEventTypes() (eventTypes, error) {
+	return converted(func(types []sender.EventType) eventTypes {
+		return eventTypes{Items: convertAll(types, eventTypeOf)}
+	})(c.Service.EventTypes(c.r.Context()))
 }
 
 func eventTypeOf(t sender.EventType) eventType { return eventType(t) }
 
-func (c *call) putEventType(in eventTypeUpdate) (any, error) {
-	return answerBy(eventTypeOf)(c.service.PutEventType(c.r.Context(), c.id, sender.EventTypeUpdate(in)))
+func (c *call) putEventType(in eventTypeUpdate) (eventType, error) {
+	return converted(eventTypeOf)(c.Service.PutEventType(c.r.Context(), c.id, sender.EventTypeUpdate(in)))
 }
 
-func (c *call) deleteEventType() (any, error) {
-	return deletedEventType{Name: c.id}, c.service.DeleteEventType(c.r.Context(), c.id)
+func (c *call) deleteEventType() (deletedEventType, error) {
+	return deletedEventType{Name: c.id}, c.Service.DeleteEventType(c.r.Context(), c.id)
 }
 
 // Interface guards.

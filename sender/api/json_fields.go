@@ -18,39 +18,27 @@ type reader func(f *field, raw []byte, v reflect.Value) *sender.Error
 var (
 	typeRaw      = reflect.TypeFor[json.RawMessage]()
 	typeTime     = reflect.TypeFor[time.Time]()
-	typeDuration = reflect.TypeFor[time.Duration]()
-	typeStrings  = reflect.TypeFor[[]string]()
-	typeHeaders  = reflect.TypeFor[map[string]string]()
-	typeLength   = reflect.TypeFor[config.Duration]()
-	typeLengths  = reflect.TypeFor[[]config.Duration]()
+	typeTimeSpan = reflect.TypeFor[time.Duration]()
+	typeDuration = reflect.TypeFor[config.Duration]()
 
 	typeHeaderUpdate = reflect.TypeFor[headerUpdate]()
 	typeIgnored      = reflect.TypeFor[ignored]()
 	typeEmails       = reflect.TypeFor[emailList]()
 )
 
+// readers are those of the types that fields have, but for auth, whose reader needs a plan, and for those that are known by their kind.
+var readers = map[reflect.Type]reader{
+	typeRaw: readObject, typeTime: readTime, typeTimeSpan: readDuration, typeDuration: readDuration, typeHeaderUpdate: readHeaderUpdate, typeEmails: readEmails,
+	reflect.TypeFor[[]config.Duration](): readDurations, reflect.TypeFor[[]string](): readStrings, reflect.TypeFor[map[string]string](): readMap,
+	typeIgnored: func(*field, []byte, reflect.Value) *sender.Error { return nil },
+}
+
 func readerOf(t reflect.Type) reader {
 	switch {
-	case t == typeRaw:
-		return readObject
-	case t == typeTime:
-		return readTime
-	case t == typeDuration, t == typeLength:
-		return readDuration
-	case t == typeLengths:
-		return readDurations
-	case t == typeStrings:
-		return readStrings
-	case t == typeHeaders:
-		return readMap
-	case t == typeHeaderUpdate:
-		return readHeaderUpdate
-	case t == typeEmails:
-		return readEmails
+	case readers[t] != nil:
+		return readers[t]
 	case t == reflect.TypeFor[newAuth](), t == reflect.TypeFor[authUpdate]():
 		return readAuth()
-	case t == typeIgnored:
-		return func(*field, []byte, reflect.Value) *sender.Error { return nil }
 	case t.Kind() == reflect.String:
 		return readString
 	case t.Kind() == reflect.Int:
@@ -198,16 +186,21 @@ func readDurations(f *field, raw []byte, v reflect.Value) *sender.Error {
 }
 
 func readStrings(f *field, raw []byte, v reflect.Value) *sender.Error {
+	return readItems(f, raw, v, "strings", textOf)
+}
+
+// readItems reads a list. text reads one item as a string, or says what is wrong with it; items says what they are, for the errors.
+func readItems(f *field, raw []byte, v reflect.Value, items string, text func(item []byte) (text, problem string)) *sender.Error {
 	if raw[0] != '[' {
-		return invalid(f.name, "must be a list of strings")
+		return invalid(f.name, "must be a list of %s", items)
 	}
 	s, list := jsonscan.New(raw), []string{}
 	var refused *sender.Error
 	_ = s.Array(func(n int) error { // its form was checked before
 		item, _ := s.Value()
-		text, problem := textOf(item)
+		text, problem := text(item)
 		if problem != "" && refused == nil {
-			refused = invalid(f.name, "must be a list of strings; number %d %s", n+1, problem)
+			refused = invalid(f.name, "must be a list of %s; number %d %s", items, n+1, problem)
 		}
 		list = append(list, text)
 		return nil
@@ -215,7 +208,7 @@ func readStrings(f *field, raw []byte, v reflect.Value) *sender.Error {
 	if f.hasMin && len(list) == 0 {
 		return f.empty()
 	}
-	v.Set(reflect.ValueOf(list))
+	v.Set(reflect.ValueOf(list).Convert(v.Type()))
 	return refused
 }
 
@@ -245,31 +238,18 @@ func readHeaderUpdate(f *field, raw []byte, v reflect.Value) *sender.Error {
 	return readMap(f, raw, reflect.ValueOf(&h.values).Elem())
 }
 
-// readEmails takes addresses, and the objects that GET shows of them.
 func readEmails(f *field, raw []byte, v reflect.Value) *sender.Error {
-	if raw[0] != '[' {
-		return invalid(f.name, "must be a list of addresses")
+	return readItems(f, raw, v, "addresses", emailOf)
+}
+
+// emailOf reads an address, or the object in which GET answers one.
+func emailOf(raw []byte) (address, problem string) {
+	if raw[0] != '{' {
+		return textOf(raw)
 	}
-	s, list := jsonscan.New(raw), emailList{}
-	var refused *sender.Error
-	_ = s.Array(func(n int) error { // its form was checked before
-		item, _ := s.Value()
-		text, problem := "", ""
-		if item[0] == '{' {
-			var shown sender.NotifyEmail
-			if json.Unmarshal(item, &shown) != nil {
-				problem = "must be an address, or an object as GET shows it"
-			}
-			text = shown.Address
-		} else {
-			text, problem = textOf(item)
-		}
-		if problem != "" && refused == nil {
-			refused = invalid(f.name, "must be a list of addresses; number %d %s", n+1, problem)
-		}
-		list = append(list, text)
-		return nil
-	})
-	v.Set(reflect.ValueOf(list))
-	return refused
+	var email sender.NotifyEmail
+	if json.Unmarshal(raw, &email) != nil {
+		return "", "must be an address, or an object as GET shows it"
+	}
+	return email.Address, ""
 }

@@ -72,19 +72,22 @@ const (
 	portalPath        = "/console/portal/" // where the console stands unless portal_url says otherwise
 )
 
-func keyAnswer(k sender.Key) key {
-	a := key{ID: k.ID, Account: k.Account, Role: Role(k.Role), WebhookID: k.WebhookID, Description: k.Description, CreatedAt: seconds(k.CreatedAt)}
-	if !k.ExpiresAt.IsZero() {
-		a.ExpiresAt = (*millis)(&k.ExpiresAt)
+func keyOf(k sender.Key) key {
+	return key{
+		ID: k.ID, Account: k.Account, Role: Role(k.Role), WebhookID: k.WebhookID, Description: k.Description,
+		CreatedAt: seconds(k.CreatedAt), ExpiresAt: millisOrNil(k.ExpiresAt), LastUsedAt: millisOrNil(k.LastUsedAt),
 	}
-	if !k.LastUsedAt.IsZero() {
-		a.LastUsedAt = (*millis)(&k.LastUsedAt)
-	}
-	return a
 }
 
-// forAccount is the account that a key is made for: that of the body, else that of the request.
-func (c *call) forAccount(named string) (string, error) {
+func millisOrNil(t time.Time) *millis {
+	if t.IsZero() {
+		return nil
+	}
+	return (*millis)(&t)
+}
+
+// keyAccount is the account that a key is made for: that of the body, else that of the request.
+func (c *call) keyAccount(named string) (string, error) {
 	switch {
 	case named == "" && c.account == "":
 		return "", invalid("account", "is required with a key of every account; name the account that the new one acts for")
@@ -115,80 +118,80 @@ func (c *call) ending(in *time.Duration, otherwise time.Duration) (time.Time, er
 	return ends, nil
 }
 
-func (c *call) createKey(in newKey) (any, error) {
+func (c *call) createKey(in newKey) (answer createdKey, err error) {
 	if !slices.Contains(Roles(), in.Role) {
-		return nil, invalid("role", "must be one of %s", joined(Roles()))
+		return answer, invalid("role", "must be one of %s", joined(Roles()))
 	}
 	if len(in.Description) > MaxKeyDescription {
-		return nil, invalid("description", "must have at most %d bytes", MaxKeyDescription)
+		return answer, invalid("description", "must have at most %d bytes", MaxKeyDescription)
 	}
-	account, err := c.forAccount(in.Account)
+	account, err := c.keyAccount(in.Account)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	ends, err := c.ending(in.ExpiresIn, 0)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
-	k, value, err := c.service.CreateKey(c.r.Context(), sender.NewKey{
+	k, value, err := c.Service.CreateKey(c.r.Context(), sender.NewKey{
 		Account: account, Role: string(in.Role), Description: in.Description, ExpiresAt: ends, By: c.maker, Root: c.root,
 	})
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	c.location = "/api-keys/" + k.ID
-	return createdKey{ID: k.ID, Key: value, key: keyAnswer(k)}, nil
+	return createdKey{ID: k.ID, Key: value, key: keyOf(k)}, nil
 }
 
-// ofAccount is the account whose keys a call is about: * where none was named.
-func (c *call) ofAccount() string {
+// accountOrAny is the account whose keys a call is about: * where none was named.
+func (c *call) accountOrAny() string {
 	return cmp.Or(c.account, AnyAccount)
 }
 
-func (c *call) listKeys() (any, error) {
-	return listed[keyPage](keyAnswer)(c.service.ListKeys(c.r.Context(), c.ofAccount(), c.query.cursor, c.query.limit))
+func (c *call) listKeys() (keyPage, error) {
+	return pageOf[keyPage](keyOf)(c.Service.ListKeys(c.r.Context(), c.accountOrAny(), c.query.cursor, c.query.limit))
 }
 
-func (c *call) deleteKey() (any, error) {
-	if err := c.service.DeleteKey(c.r.Context(), c.ofAccount(), c.id); err != nil {
-		return nil, err
+func (c *call) deleteKey() (deletedKey, error) {
+	if err := c.Service.DeleteKey(c.r.Context(), c.accountOrAny(), c.id); err != nil {
+		return deletedKey{}, err
 	}
 	c.made.forget()
 	return deletedKey{ID: c.id}, nil
 }
 
-func (c *call) createPortalLink(in newPortalLink) (any, error) {
+func (c *call) createPortalLink(in newPortalLink) (answer portalLink, err error) {
 	if in.Account == AnyAccount {
-		return nil, invalid("account", "must be one account; a portal is for one")
+		return answer, invalid("account", "must be one account; a portal is for one")
 	}
-	account, err := c.forAccount(in.Account)
+	account, err := c.keyAccount(in.Account)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	if in.WebhookID != "" {
 		if !names.IsID(in.WebhookID) {
-			return nil, invalid("webhookId", "is not the ID of a webhook")
+			return answer, invalid("webhookId", "is not the ID of a webhook")
 		}
-		if _, err := c.service.Webhook(c.r.Context(), account, in.WebhookID); err != nil {
+		if _, err := c.Service.Webhook(c.r.Context(), account, in.WebhookID); err != nil {
 			if e := (*sender.Error)(nil); errors.As(err, &e) && e.Code == sender.CodeNotFound {
-				return nil, invalid("webhookId", "is no webhook of this account; GET /webhooks lists them")
+				return answer, invalid("webhookId", "is no webhook of this account; GET /webhooks lists them")
 			}
-			return nil, err
+			return answer, err
 		}
 	}
 	portal, err := c.portal()
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	ends, err := c.ending(in.ExpiresIn, defaultPortalLife)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
-	k, token, err := c.service.CreateKey(c.r.Context(), sender.NewKey{
+	k, token, err := c.Service.CreateKey(c.r.Context(), sender.NewKey{
 		Account: account, Role: string(RolePortal), WebhookID: in.WebhookID, ExpiresAt: ends, By: c.maker, Root: c.root,
 	})
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	return portalLink{ID: k.ID, URL: portal + "#token=" + token, Token: token, ExpiresAt: millis(k.ExpiresAt)}, nil
 }
@@ -196,8 +199,8 @@ func (c *call) createPortalLink(in newPortalLink) (any, error) {
 // portal is where the portal is: as the configuration says, or on this very host where that can only be this machine.
 // The Host of a request is the caller's word: a link made of it could lead a customer, and the token, anywhere.
 func (c *call) portal() (string, error) {
-	if c.portalURL != "" {
-		return c.portalURL, nil
+	if c.PortalURL != "" {
+		return c.PortalURL, nil
 	}
 	if c.r.TLS == nil && loopback(c.r.Host) && loopback(c.r.RemoteAddr) {
 		return "http://" + c.r.Host + portalPath, nil

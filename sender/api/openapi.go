@@ -2,6 +2,8 @@ package api
 
 import (
 	"bytes"
+	_ "embed"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -116,8 +118,7 @@ func operationOf(s *schemas, r *route) doc {
 		accessAny:  "Takes any key.",
 	}[r.access])
 	if description == strings.TrimSpace(r.description) {
-		description += " Takes a key for `" + strings.Join(strings.Split(joined(permitted[r.access]), ", "), "`, `") + "`."
-		description = strings.TrimSpace(description)
+		description = strings.TrimSpace(description + " Takes a key for " + quoted(permitted[r.access]) + ".")
 	}
 	d := doc{
 		{"operationId", r.operation},
@@ -142,7 +143,7 @@ func operationOf(s *schemas, r *route) doc {
 var pathBounds = map[string]member{"id": {"pattern", idPattern}, "name": {"maxLength", 64}, "account": {"pattern", accountPattern}}
 
 func parametersOf(r *route) (list []doc) {
-	if _, variable, _ := cutPath(r.path); variable != "" {
+	if variable := splitPath(r.path).variable; variable != "" {
 		list = append(list, doc{{"name", variable}, {"in", "path"}, {"required", true}, {"schema", append(doc{{"type", "string"}}, pathBounds[variable])}})
 	}
 	for _, name := range r.query {
@@ -177,11 +178,11 @@ func responsesOf(s *schemas, r *route) doc {
 			{"required", []string{"success", "data"}},
 		}
 	}
-	success := doc{{"description", http.StatusText(r.status)}}
+	success := doc{{"description", http.StatusText(r.success())}}
 	if r.location != "" {
 		success = append(success, member{"headers", header("Location", "The path of "+r.location+".")})
 	}
-	responses := doc{{strconv.Itoa(r.status), append(success, member{"content", content(schema, answered(s.examples.Operations[r.operation].Answer))})}}
+	responses := doc{{strconv.Itoa(r.success()), append(success, member{"content", content(schema, answered(s.examples.Operations[r.operation].Answer))})}}
 
 	byStatus := map[int][]sender.Code{}
 	possible := r.possibleErrors()
@@ -209,12 +210,9 @@ func responsesOf(s *schemas, r *route) doc {
 	return responses
 }
 
-func quoted(codes []sender.Code) string {
-	list := make([]string, len(codes))
-	for i, code := range codes {
-		list[i] = "`" + string(code) + "`"
-	}
-	return strings.Join(list, ", ")
+// quoted is joined with each word in backticks.
+func quoted[T ~string](list []T) string {
+	return "`" + strings.ReplaceAll(joined(list), ", ", "`, `") + "`"
 }
 
 func header(name, text string) doc {
@@ -231,4 +229,62 @@ func (r *route) possibleErrors() []sender.Code {
 		list = append(list, sender.CodeUnauthorized, sender.CodeForbidden, sender.CodeUnavailable)
 	}
 	return list
+}
+
+// examplesJSON holds a request and an answer of each operation, and a message of each error. Tests check them against the
+// schemas, and send each request.
+//
+//go:embed examples.json
+var examplesJSON []byte
+
+// examples are those of examples.json.
+type examples struct {
+	Operations map[string]struct{ Request, Answer json.RawMessage }
+	Errors     map[sender.Code]json.RawMessage
+}
+
+func readExamples() (e examples, err error) {
+	if err := json.Unmarshal(examplesJSON, &e); err != nil {
+		return e, fmt.Errorf("reading examples.json: %w", err)
+	}
+	return e, nil
+}
+
+// content is a body in JSON: its schema, and an example where there is one.
+func content(schema doc, example any) doc {
+	d := doc{{"schema", schema}}
+	if raw, isRaw := example.(json.RawMessage); !isRaw || len(raw) > 0 {
+		d = append(d, member{"example", example})
+	}
+	return doc{{"application/json", d}}
+}
+
+// answered is an answer around its data.
+func answered(data json.RawMessage) any {
+	if len(data) == 0 {
+		return json.RawMessage(nil)
+	}
+	return doc{{"success", true}, {"data", data}}
+}
+
+// errorExamples are one of each error, for the components of the document.
+func (e *examples) errorExamples() (list doc) {
+	for _, code := range codes {
+		var said apiError
+		if err := json.Unmarshal(e.Errors[code], &said); err != nil {
+			continue // a test asks for each
+		}
+		said.Code = code
+		list = append(list, member{string(code), doc{{"value", doc{{"success", false}, {"error", said}}}}})
+	}
+	return list
+}
+
+// errorContent is the body of one status, with an example of each of its codes.
+func errorContent(codes []sender.Code) doc {
+	var list doc
+	for _, code := range codes {
+		list = append(list, member{string(code), doc{{"$ref", "#/components/examples/" + string(code)}}})
+	}
+	return doc{{"application/json", doc{{"schema", doc{{"$ref", "#/components/schemas/ErrorAnswer"}}}, {"examples", list}}}}
 }

@@ -53,7 +53,7 @@ func (o *openAPI) zippedAt(path string) (rawAnswer, error) {
 // document is the OpenAPI document as of now: which events of the guide there are may change. The console's pages, which ask
 // for it at each log-in, get it compressed; to all others it is as plain as any answer of the API.
 func (c *call) document() (any, error) {
-	guide := guideDeliveries(c.r.Context(), c.service)
+	guide := guideDeliveries(c.r.Context(), c.Service)
 	d := c.openAPI.Load()
 	if !d.shows(guide) {
 		var err error

@@ -26,7 +26,7 @@ type Polls interface {
 
 // isPoll reports whether a page asks this by the clock.
 func (c *call) isPoll() bool {
-	return c.polls != nil && c.route.method == http.MethodGet && c.route.access != accessOpen && c.r.Header.Get(ConsoleHeader) == Again
+	return c.Polls != nil && c.route.method == http.MethodGet && c.route.access != accessOpen && c.r.Header.Get(ConsoleHeader) == Again
 }
 
 // poll answers a question together with all who may hear the answer: of the same account, with the same rights. Whose key
@@ -36,7 +36,7 @@ func (c *call) poll() (data any, err error) {
 		return nil, err
 	}
 	question := strings.Join([]string{c.route.operation, c.id, c.caller.account, c.account, string(c.role), c.caller.webhookID, c.r.URL.RawQuery}, "\x00")
-	return c.polls.Poll(c.r.Context(), question, func() (any, error) {
+	return c.Polls.Poll(c.r.Context(), question, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), pollTimeout)
 		defer cancel()
 		together := *c
@@ -46,11 +46,4 @@ func (c *call) poll() (data any, err error) {
 		}
 		return together.route.serve(&together)
 	})
-}
-
-// changed has pages see what was changed. Publishing is the daily work: what comes of it shows up by itself.
-func (c *call) changed() {
-	if c.polls != nil && c.route.method != http.MethodGet && c.route.access != accessPublish && !c.route.changesNothing {
-		c.polls.Forget()
-	}
 }

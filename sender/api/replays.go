@@ -35,12 +35,12 @@ func replayOf(r sender.Replay) replay {
 	}
 }
 
-func (c *call) startReplay(in newReplay) (any, error) {
-	r, err := c.service.StartReplay(c.r.Context(), c.account, c.id, sender.ReplayRequest{
+func (c *call) startReplay(in newReplay) (answer replay, err error) {
+	r, err := c.Service.StartReplay(c.r.Context(), c.account, c.id, sender.ReplayRequest{
 		Since: in.Since, Until: valueOf(in.Until), Events: in.Events, State: in.State, DryRun: in.DryRun,
 	})
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	if r.ID != "" {
 		c.location = "/replays/" + r.ID
@@ -48,13 +48,13 @@ func (c *call) startReplay(in newReplay) (any, error) {
 	return replayOf(r), nil
 }
 
-func (c *call) getReplay() (any, error) {
-	r, err := c.service.Replay(c.r.Context(), c.account, c.id)
+func (c *call) getReplay() (answer replay, err error) {
+	r, err := c.Service.Replay(c.r.Context(), c.account, c.id)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	if own := c.caller.webhookID; own != "" && r.WebhookID != own {
-		return nil, errNotHere
+		return answer, errNotHere
 	}
 	return replayOf(r), nil
 }
@@ -69,33 +69,33 @@ type newRetry struct {
 
 type replayPage struct{ page[replay] }
 
-func (c *call) retryWebhook(in newRetry) (any, error) {
+func (c *call) retryWebhook(in newRetry) (answer replay, err error) {
 	if in.State != string(sender.StateFailed) {
-		return nil, invalid("state", "must be failed; POST /webhooks/{id}/replay sends others again")
+		return answer, invalid("state", "must be failed; POST /webhooks/{id}/replay sends others again")
 	}
 	request := sender.ReplayRequest{Since: valueOf(in.Since), Until: valueOf(in.Until), State: in.State}
 	if in.Event != "" {
 		request.Events = []string{in.Event}
 	}
-	r, err := c.service.RetryWebhook(c.r.Context(), c.account, c.id, request)
+	r, err := c.Service.RetryWebhook(c.r.Context(), c.account, c.id, request)
 	if err != nil {
-		return nil, renamed(err, "events", "event")
+		return answer, renamed(err, "events", "event")
 	}
 	c.location = "/replays/" + r.ID
 	return replayOf(r), nil
 }
 
-func (c *call) listReplays() (any, error) {
-	items, next, err := c.service.ListReplays(c.r.Context(), c.account, c.query.cursor, c.query.limit)
+func (c *call) listReplays() (replayPage, error) {
+	items, next, err := c.Service.ListReplays(c.r.Context(), c.account, c.query.cursor, c.query.limit)
 	if own := c.caller.webhookID; own != "" {
 		items = slices.DeleteFunc(items, func(r sender.Replay) bool { return r.WebhookID != own })
 	}
-	return listed[replayPage](replayOf)(items, next, err)
+	return pageOf[replayPage](replayOf)(items, next, err)
 }
 
-func (c *call) cancelReplay() (any, error) {
+func (c *call) cancelReplay() (replay, error) {
 	if _, err := c.getReplay(); err != nil { // is it one that this caller may see?
-		return nil, err
+		return replay{}, err
 	}
-	return answerBy(replayOf)(c.service.CancelReplay(c.r.Context(), c.account, c.id))
+	return converted(replayOf)(c.Service.CancelReplay(c.r.Context(), c.account, c.id))
 }

@@ -70,7 +70,7 @@ func (s *schemas) of(t reflect.Type, request bool) doc {
 		return doc{{"type", "string"}, {"format", "date-time"}, {"pattern", `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`}}
 	case reflect.TypeFor[millis](), typeTime:
 		return doc{{"type", "string"}, {"format", "date-time"}}
-	case typeDuration, typeLength:
+	case typeTimeSpan, typeDuration:
 		return doc{{"type", "string"}, {"pattern", `^([0-9]*\.?[0-9]+(d|h|m|s|ms|us|ns))+$`}, {"examples", []string{"24h"}}}
 	case typeIgnored:
 		return doc{}
@@ -188,11 +188,10 @@ func (s *schemas) constrained(sf reflect.StructField, request bool) doc {
 	if n, ok := limit(tag.Get("max_value")); ok {
 		d = d.with("additionalProperties", doc{{"type", "string"}, {"maxLength", n}})
 	}
-	if f := tag.Get("format"); f != "" {
-		d = append(d, member{"format", f})
-	}
-	if p := tag.Get("pattern"); p != "" {
-		d = append(d, member{"pattern", p})
+	for _, key := range []string{"format", "pattern"} {
+		if value := tag.Get(key); value != "" {
+			d = append(d, member{key, value})
+		}
 	}
 	if e := tag.Get("enum"); e != "" {
 		d = append(d, member{"enum", strings.Split(e, ",")})

@@ -46,14 +46,14 @@ func statsOf(s sender.Stats) stats {
 }
 
 // getStats answers for the account, for all of them where a key of every account named none, and for one webhook where the token is its.
-func (c *call) getStats() (any, error) {
+func (c *call) getStats() (stats, error) {
 	if own := c.caller.webhookID; own != "" {
 		c.id = own
 		return c.getWebhookStats()
 	}
-	return answerBy(statsOf)(c.service.Stats(c.r.Context(), c.ofAccount(), c.query.window))
+	return converted(statsOf)(c.Service.Stats(c.r.Context(), c.accountOrAny(), c.query.window))
 }
 
-func (c *call) getWebhookStats() (any, error) {
-	return answerBy(statsOf)(c.service.WebhookStats(c.r.Context(), c.account, c.id, c.query.window))
+func (c *call) getWebhookStats() (stats, error) {
+	return converted(statsOf)(c.Service.WebhookStats(c.r.Context(), c.account, c.id, c.query.window))
 }

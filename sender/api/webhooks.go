@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"reflect"
 	"slices"
 	"time"
@@ -103,18 +104,18 @@ func notNil[T any](list []T) []T {
 
 var webhookUpdatePlan = planOf(reflect.TypeFor[webhookUpdate]())
 
-func (c *call) createWebhook(in newWebhook) (any, error) {
+func (c *call) createWebhook(in newWebhook) (answer createdWebhook, err error) {
 	key, err := c.idempotencyKey()
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	n := sender.NewWebhook{Settings: in.Settings, Secret: valueOf(in.Secret), Headers: in.Headers, Status: valueOf(in.Status), IdempotencyKey: key}
 	if in.Auth != nil {
 		n.Auth = &in.Auth.Auth
 	}
-	w, secret, err := c.service.CreateWebhook(c.r.Context(), c.account, n)
+	w, secret, err := c.Service.CreateWebhook(c.r.Context(), c.account, n)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	c.location = "/webhooks/" + w.ID
 	return createdWebhook{webhook: webhookOf(w), Secret: secret}, nil
@@ -127,29 +128,29 @@ func valueOf[T any](p *T) (v T) {
 	return v
 }
 
-func (c *call) listWebhooks() (any, error) {
+func (c *call) listWebhooks() (webhookPage, error) {
 	if own := c.caller.webhookID; own != "" {
-		w, err := c.service.Webhook(c.r.Context(), c.account, own)
-		return listed[webhookPage](webhookOf)([]sender.Webhook{w}, "", err)
+		w, err := c.Service.Webhook(c.r.Context(), c.account, own)
+		return pageOf[webhookPage](webhookOf)([]sender.Webhook{w}, "", err)
 	}
-	return listed[webhookPage](webhookOf)(c.service.ListWebhooks(c.r.Context(), c.account, c.query.cursor, c.query.limit))
+	return pageOf[webhookPage](webhookOf)(c.Service.ListWebhooks(c.r.Context(), c.account, c.query.cursor, c.query.limit))
 }
 
-func (c *call) getWebhook() (any, error) {
-	return answerBy(webhookOf)(c.service.Webhook(c.r.Context(), c.account, c.id))
+func (c *call) getWebhook() (webhook, error) {
+	return converted(webhookOf)(c.Service.Webhook(c.r.Context(), c.account, c.id))
 }
 
-func (c *call) updateWebhook() (any, error) {
+func (c *call) updateWebhook() (answer webhook, err error) {
 	body, err := c.body(maxConfigBody)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	var in webhookUpdate
 	if err := webhookUpdatePlan.decode(body, reflect.ValueOf(&in)); err != nil {
-		return nil, err
+		return answer, err
 	}
 	if in.ID != nil && *in.ID != c.id {
-		return nil, invalid("id", "is another webhook's; a webhook keeps its ID")
+		return answer, invalid("id", "is another webhook's; a webhook keeps its ID")
 	}
 	u := sender.WebhookUpdate{Secret: in.Secret, SecretOverlap: valueOf(in.SecretOverlap), RotateKey: valueOf(in.RotateKey), Change: in.onto(body)}
 	if in.Auth != nil {
@@ -161,7 +162,7 @@ func (c *call) updateWebhook() (any, error) {
 	if in.Status != nil && *in.Status != sender.StatusFailed && *in.Status != sender.StatusDisabled {
 		u.Status = in.Status
 	}
-	return answerBy(webhookOf)(c.service.UpdateWebhook(c.r.Context(), c.account, c.id, u))
+	return converted(webhookOf)(c.Service.UpdateWebhook(c.r.Context(), c.account, c.id, u))
 }
 
 // onto returns what reads the members of the body over the settings of a webhook as it stands.
@@ -189,8 +190,8 @@ func sameSet(a, b []string) bool {
 	return slices.Equal(slices.Compact(a), b)
 }
 
-func (c *call) deleteWebhook() (any, error) {
-	return deletedWebhook{ID: c.id}, c.service.DeleteWebhook(c.r.Context(), c.account, c.id)
+func (c *call) deleteWebhook() (deletedWebhook, error) {
+	return deletedWebhook{ID: c.id}, c.Service.DeleteWebhook(c.r.Context(), c.account, c.id)
 }
 
 // newTest is the body of POST /webhooks/{id}/test, which may be left out.
@@ -200,10 +201,31 @@ type newTest struct {
 
 var newTestPlan = planOf(reflect.TypeFor[newTest]())
 
-func (c *call) testWebhook() (any, error) {
+func (c *call) testWebhook() (answer published, err error) {
 	in, err := decodeOptional[newTest](c, newTestPlan)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
-	return answerBy(publishedOf)(c.service.SendExample(c.r.Context(), c.account, c.id, in.Event))
+	return converted(publishedOf)(c.Service.SendExample(c.r.Context(), c.account, c.id, in.Event))
+}
+
+// filterTest is the body of POST /webhooks/filter-test.
+type filterTest struct {
+	Filter string          `json:"filter" required:"true" max:"1024" doc:"A CEL expression, as a webhook's filter." example:"data.size > 1000000"`
+	Event  string          `json:"event" required:"true" doc:"The event type." example:"video.uploaded"`
+	Data   json.RawMessage `json:"data" required:"true" doc:"A JSON object, as an event's data."`
+}
+
+// filterTested is the answer to it.
+type filterTested struct {
+	Matches bool   `json:"matches" doc:"Whether the event would go to a webhook with this filter. It would where the filter fails on it."`
+	Error   string `json:"error,omitempty" doc:"Why the filter fails on this event, where it does."`
+}
+
+// maxFilterTest is an event and an expression, each of whose bytes may be escaped.
+const maxFilterTest = maxEventBody + 6<<10
+
+func (c *call) testFilter(in filterTest) (filterTested, error) {
+	matches, problem, err := c.Service.TestFilter(in.Filter, sender.Event{Type: in.Event, Data: in.Data})
+	return filterTested{Matches: matches, Error: problem}, err
 }

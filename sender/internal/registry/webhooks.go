@@ -107,18 +107,6 @@ func (r *Registry) ListWebhooks(ctx context.Context, shard int, account string) 
 	return list, err
 }
 
-// Public reads what is shown of webhooks, in one round trip; empty for one that is gone.
-func (r *Registry) Public(ctx context.Context, shard int, lanes []string) ([]string, error) {
-	all, err := r.Webhooks(ctx, shard, lanes)
-	public := make([]string, len(all))
-	for i, w := range all {
-		if w != nil {
-			public[i] = w.Public
-		}
-	}
-	return public, err
-}
-
 // Stored is what is written of a webhook whenever it changes.
 type Stored struct {
 	Public, Meta string
