@@ -75,18 +75,62 @@ async function staying(ask) {
 	return wrong.map((w) => w.text ?? w.what);
 }
 
-// look holds the page as it stands to what holds everywhere: nothing too wide, nothing that axe-core calls serious, in
-// both themes; and no element of a foreign value.
+// misplaced is what of a page stands out of its room, is cut off, or broken in the midst of a word.
+const misplaced = (page) => staying(() => page.evaluate(() => {
+	const wrong = [];
+	const over = document.documentElement.scrollWidth - innerWidth;
+	if (over > 0) wrong.push({ what: 'too wide', text: `${over} px too wide` });
+	// A card cuts off what stands out of it, which the page's own width does not tell.
+	for (const c of document.querySelectorAll('.card.flush')) if (c.scrollWidth > c.clientWidth) wrong.push({ what: 'cut off', text: `${c.scrollWidth - c.clientWidth} px cut off: ${c.innerText.slice(0, 80)}` });
+	for (const s of document.querySelectorAll('.status')) if (s.offsetHeight > s.offsetWidth) wrong.push({ what: 'broken', text: `a status is taller than wide: ${s.textContent}` });
+	// A name such as video.processed breaks after its dots alone, and another word, up to what fits into the narrowest
+	// column, not at all. What is longer, and addresses and IDs, may break anywhere.
+	const name = /^[a-z][a-z0-9_]*(\.[a-z0-9_*]+)+$/i;
+	const word = /^[\p{P}]*\p{L}{1,14}[\p{P}]*$/u;
+	const line = document.createRange();
+	for (const cell of document.querySelectorAll('td, th, h1, dd, .catalogue li, .check')) {
+		const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+		const letters = []; // of the cell, each with its top
+		let last = null; // that a text before was in
+		while (texts.nextNode()) {
+			const node = texts.currentNode;
+			// What belongs together goes on in the next text: a name is a text for each of its words.
+			const within = node.parentElement.closest('.foreign') ?? node.parentElement;
+			if (last && last !== within) letters.push({ c: ' ' });
+			last = within;
+			line.selectNode(node);
+			const lines = line.getClientRects();
+			for (let at = 0; at < node.data.length; at++) {
+				if (lines.length > 1) {
+					line.setStart(node, at);
+					line.setEnd(node, at + 1);
+				}
+				letters.push({ c: node.data[at], top: (lines.length > 1 ? line.getBoundingClientRect() : lines[0])?.top });
+			}
+		}
+		for (let at = 0, from = 0; at <= letters.length; at++) {
+			if (at < letters.length && !/\s/.test(letters[at].c)) continue;
+			const all = letters.slice(from, at);
+			from = at + 1;
+			const text = all.map((l) => l.c).join('');
+			const bad = name.test(text) ? (l, i) => all[i - 1].c !== '.' : word.test(text) ? () => true : () => false;
+			if (all.some((l, i) => i > 0 && Math.abs(l.top - all[i - 1].top) > 3 && bad(l, i))) wrong.push({ what: 'broken ' + text, text: `broken in the midst: ${text}` });
+		}
+	}
+	return wrong;
+}));
+
+// look holds the page as it stands to what holds everywhere: nothing too wide, cut off or broken, at 360 px neither; nothing
+// that axe-core calls serious, in both themes; and no element of a foreign value.
 export async function look(page, name, themes = ['light', 'dark']) {
 	await page.locator('.skeleton').first().waitFor({ state: 'detached' }).catch(() => problems.push(`${name}: still loading`));
-	const misplaced = await staying(() => page.evaluate(() => {
-		const over = document.documentElement.scrollWidth - innerWidth;
-		// A card cuts off what stands out of it, which the page's own width does not tell.
-		const cut = [...document.querySelectorAll('.card.flush')].filter((c) => c.scrollWidth > c.clientWidth);
-		const broken = [...document.querySelectorAll('.status')].filter((status) => status.offsetHeight > status.offsetWidth);
-		return [...broken.map((status) => ({ what: 'broken', text: `a status is taller than wide: ${status.textContent}` })), ...(over > 0 ? [{ what: 'too wide', text: `${over} px too wide` }] : []), ...cut.map((c) => ({ what: 'cut off', text: `${c.scrollWidth - c.clientWidth} px cut off: ${c.innerText.slice(0, 80)}` }))];
-	}));
-	problems.push(...misplaced.map((text) => `${name}: ${text}`));
+	problems.push(...(await misplaced(page)).map((text) => `${name}: ${text}`));
+	const { width, height } = page.viewportSize();
+	if (width > 360) {
+		await page.setViewportSize({ width: 360, height });
+		problems.push(...(await misplaced(page)).map((text) => `${name}, at 360 px: ${text}`));
+		await page.setViewportSize({ width, height });
+	}
 	if (await page.locator('img[src="x"]').count()) problems.push(`${name}: a foreign value became an element`);
 	for (const theme of themes) {
 		await page.emulateMedia({ colorScheme: theme });

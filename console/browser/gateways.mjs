@@ -49,8 +49,9 @@ try {
 
 	step('purge and forget');
 	app.status = 500;
-	assert.equal(await receive('evt_lost', 'video.updated', { n: 3 }), 200);
-	await refreshed(page, () => page.locator('tbody').getByRole('button', { name: 'video.updated' }));
+	assert.equal(await receive('evt_lost', 'video.processed', { n: 3 }), 200);
+	await refreshed(page, () => page.locator('tbody').getByRole('button', { name: 'video.processed' }));
+	await look(page, 'gateway-dead', ['light']);
 	await page.locator('tbody').getByRole('button', { name: 'Purge' }).click();
 	await look(page, 'purge');
 	await dialog(page).getByRole('button', { name: 'Purge' }).click();

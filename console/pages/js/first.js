@@ -1,5 +1,5 @@
 // What to do first: register, publish a sample, see it arrive.
-import { html, Act, Foreign, Status, Time, go, link } from './parts.js';
+import { html, Act, Foreign, Name, Status, Time, go, link } from './parts.js';
 import { ask, get, may, portal } from './api.js';
 import { useLoad } from './load.js';
 
@@ -18,7 +18,7 @@ export function FirstSteps({ webhooks }) {
 				${webhook && html`<div class="row">${!portal && may.publish() && html`<a class="button main" href="#/publish">Publish a sample</a>`}
 					${may.manage() && html`<${Act} does=${async () => { await ask('POST', `webhooks/${webhook.id}/test`); last.reload(); }}>Send a test event</${Act}>`}</div>`}</div></li>
 			<li class=${arrived ? 'done' : ''}><div class="stack tight"><h3>See it arrive</h3>
-				${last.data ? html`<p><${Status} of=${last.data.state} /> <a href=${link('deliveries', last.data.id)}><${Foreign} text=${last.data.event} /></a>, <${Time} at=${last.data.createdAt} /></p>`
+				${last.data ? html`<p><${Status} of=${last.data.state} /> <a href=${link('deliveries', last.data.id)}><${Name} of=${last.data.event} /></a>, <${Time} at=${last.data.createdAt} /></p>`
 					: html`<p class="muted">Its delivery shows up here, with every attempt and what was answered.</p>`}
 				${portal && html`<p class="small"><a href="#/event-types">Code that verifies the signature, in your language</a></p>`}
 				${arrived && html`<div><button onClick=${() => go(link('webhooks', webhook.id))}>Look at the webhook</button></div>`}</div></li>

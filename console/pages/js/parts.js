@@ -69,9 +69,16 @@ function visible(text, lines = false) {
 // plain is the same where there is room for text alone: in an attribute, or in what is chosen from.
 export const plain = (text) => visible(String(text ?? '')).map((part) => part.mark ?? part).join('');
 
+const Mark = ({ of }) => html`<span class="mark" title="a character that can’t be seen">${of}</span>`;
+
 // Foreign shows text that came from outside: characters that would hide or turn things around are named.
 export const Foreign = ({ text, lines, mono }) => html`<bdi class=${'foreign' + (mono ? ' mono' : '')} dir=${lines ? 'ltr' : undefined}>${
-	visible(String(text ?? ''), lines).map((part) => (part.mark ? html`<span class="mark" title="a character that can’t be seen">${part.mark}</span>` : part.apart ? html`<bdi>${part.apart}</bdi>` : part))}</bdi>`;
+	visible(String(text ?? ''), lines).map((part) => (part.mark ? html`<${Mark} of=${part.mark} />` : part.apart ? html`<bdi>${part.apart}</bdi>` : part))}</bdi>`;
+
+// Name shows the name of an event type or of a receiver, which come from outside too: its lines end after a dot, and elsewhere
+// only where one word of it alone is wider than its room.
+export const Name = ({ of }) => html`<bdi class="foreign name">${
+	visible(String(of ?? '')).map((part) => (part.mark ? html`<${Mark} of=${part.mark} />` : part.split(/(?<=\.)/).map((word, n) => html`${n > 0 && html`<wbr />`}${word}`)))}</bdi>`;
 
 export function Time({ at }) {
 	const date = new Date(at);

@@ -1,5 +1,5 @@
 // One delivery: its attempts on a time line, and the request as it was sent.
-import { html, Act, Code, Foreign, Head, Loaded, Status, Time, Copy, link, milliseconds } from '../parts.js';
+import { html, Act, Code, Foreign, Head, Loaded, Name, Status, Time, Copy, link, milliseconds } from '../parts.js';
 import { get, ask, may, portal, session } from '../api.js';
 import { useLoad } from '../load.js';
 import { member } from '../text.js';
@@ -13,7 +13,7 @@ const reasons = {
 export default function Delivery({ id }) {
 	const delivery = useLoad((signal) => get(`deliveries/${id}`, { signal }), [id], 3000);
 	return html`<${Loaded} from=${delivery} title="Delivery" back=${['#/deliveries', 'Deliveries']}>${(d) => html`
-		<${Head} title=${d.event} foreign=${true} status=${d.state} back=${['#/deliveries', 'Deliveries']}>
+		<${Head} title=${html`<${Name} of=${d.event} />`} status=${d.state} back=${['#/deliveries', 'Deliveries']}>
 			${may.manage() && html`<${Act} class="main" does=${async () => delivery.set(await ask('POST', `deliveries/${id}/retry`))}>Retry now</${Act}>`}</${Head}>
 		<div class="stack wide-gap"><div class="pair">
 			<section class="card stack"><h2>Attempts</h2>

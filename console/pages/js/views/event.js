@@ -1,5 +1,5 @@
 // One event: its payload and its deliveries.
-import { html, Ask, Choice, Code, Copy, Empty, Foreign, Head, Listed, Loaded, Time, go } from '../parts.js';
+import { html, Ask, Choice, Code, Copy, Empty, Foreign, Head, Listed, Loaded, Name, Time, go } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { ask, get, may, offers } from '../api.js';
 import { allWebhooks, useLoad, useSheets } from '../load.js';
@@ -17,7 +17,7 @@ export default function Event({ id }) {
 	const [form, pick] = useState('formatted');
 	const [asking, show] = useState(false);
 	return html`<${Loaded} from=${event} title="Event" back=${['#/events', 'Events']}>${(e) => html`
-		<${Head} title=${e.event} foreign=${true} back=${['#/events', 'Events']}>${may.delete() && offers('DELETE /events/{id}') && html`<button class="danger" onClick=${() => show(true)}>Delete</button>`}</${Head}>
+		<${Head} title=${html`<${Name} of=${e.event} />`} back=${['#/events', 'Events']}>${may.delete() && offers('DELETE /events/{id}') && html`<button class="danger" onClick=${() => show(true)}>Delete</button>`}</${Head}>
 		<div class="stack wide-gap">
 			<section class="card"><dl class="facts"><dt>ID</dt><dd><code><${Foreign} text=${e.id} /></code> <${Copy} text=${e.id} /></dd><dt>Happened</dt><dd><${Time} at=${e.timestamp} /></dd>${e.createdAt && html`<dt>Published</dt><dd><${Time} at=${e.createdAt} /></dd>`}</dl></section>
 			<section class="stack"><div class="row between"><h2>Payload</h2>${e.text !== undefined && html`<${Choice} label="How the payload is shown" value=${form} onValue=${pick} options=${[['formatted', 'Formatted'], ['sent', 'As sent']]} />`}</div>

@@ -1,5 +1,5 @@
 // The catalogue of event types, each with what it looks like and code that verifies its deliveries.
-import { html, Ask, Code, Dialog, Empty, Field, Foreign, Head, Loaded, go, link, wrongs } from '../parts.js';
+import { html, Ask, Code, Dialog, Empty, Field, Foreign, Head, Loaded, Name, go, link, wrongs } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { ask, may, offers, portal, Problem, session } from '../api.js';
 import { useAct, useLoad } from '../load.js';
@@ -28,7 +28,7 @@ function Catalogue({ items }) {
 	return html`<${Head} title="Event types">${edits() && html`<button onClick=${() => add(true)}>Add a type</button>`}</${Head}><div class="stack wide-gap"><div class="filters"><${Field} label="Search" type="search" value=${text} onValue=${find} /></div>
 		${!found.length && html`<${Empty} title="No type matches" />`}
 		${found.map(([group, types]) => html`<section class="stack tight" key=${group}><h2><${Foreign} text=${group} /></h2><ul class="card flush catalogue">
-			${types.map((t) => html`<li key=${t.name}><span><a href=${link('event-types', t.name)}><code><${Foreign} text=${t.name} /></code></a>${t.schema && html` <span class="tag">schema</span>`}</span><span class="muted"><${Foreign} text=${t.description ?? ''} /></span></li>`)}</ul></section>`)}
+			${types.map((t) => html`<li key=${t.name}><span><a href=${link('event-types', t.name)}><code><${Name} of=${t.name} /></code></a>${t.schema && html` <span class="tag">schema</span>`}</span><span class="muted"><${Foreign} text=${t.description ?? ''} /></span></li>`)}</ul></section>`)}
 		<${Verify} /></div>
 	${adding && html`<${Add} close=${() => add(false)} />`}`;
 }
@@ -101,7 +101,7 @@ function Edit({ type, saved }) {
 function One({ type, saved }) {
 	const text = (v) => JSON.stringify(v, null, 2);
 	const [asking, show] = useState(false);
-	return html`<${Head} title=${type.name} foreign=${true} back=${['#/event-types', 'Event types']}>${may.publish() && !portal && html`<a class="button main" href=${'#/publish?event=' + encodeURIComponent(type.name)}>Publish a sample</a>`}${edits() && html`<button class="danger" onClick=${() => show(true)}>Delete</button>`}</${Head}>
+	return html`<${Head} title=${html`<${Name} of=${type.name} />`} back=${['#/event-types', 'Event types']}>${may.publish() && !portal && html`<a class="button main" href=${'#/publish?event=' + encodeURIComponent(type.name)}>Publish a sample</a>`}${edits() && html`<button class="danger" onClick=${() => show(true)}>Delete</button>`}</${Head}>
 	<div class="stack wide-gap"><p><${Foreign} text=${type.description ?? ''} /></p>
 		${edits() ? html`<${Edit} type=${type} saved=${saved} />`
 		: html`<section class="stack"><h2>Example</h2>${type.example !== undefined ? html`<${Code} label="Example" text=${text(type.example)} />` : html`<p class="muted">None is given.</p>`}</section>

@@ -1,5 +1,5 @@
 // Events of the account, newest first.
-import { html, Empty, Field, Foreign, Head, Listed, NotOffered, Time, count, go, link } from '../parts.js';
+import { html, Empty, Field, Foreign, Head, Listed, NotOffered, Name, Time, count, go, link } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { get, may, offers, query as search } from '../api.js';
 import { useLoad, usePages } from '../load.js';
@@ -27,7 +27,7 @@ export default function Events() {
 		: html`<${Listed} from=${found} empty=${html`<${Empty} title=${filtered ? 'No event matches' : 'No event yet'}>
 			${filtered ? html`<button onClick=${() => set({ event: '', since: '', until: '' })}>Show all</button>` : html`<p class="muted">Events show up here once they are published.</p>${may.publish() && html`<a class="button main" href="#/publish">Publish a sample</a>`}`}</${Empty}>`}>
 		${(items) => html`<table><thead><tr><th>Event</th><th>Deliveries</th><th class="extra">ID</th><th class="fit">Published</th></tr></thead>
-			<tbody>${items.map((e) => html`<tr key=${e.id}><td class="name"><a href=${link('events', e.id)}><${Foreign} text=${e.event} /></a></td>
+			<tbody>${items.map((e) => html`<tr key=${e.id}><td><a href=${link('events', e.id)}><${Name} of=${e.event} /></a></td>
 				<td>${shown.filter(([s]) => e.deliveries?.[s]).map(([s, kind]) => html`<span class=${'status ' + kind}>${count(e.deliveries[s])} ${s}</span> `)}${!shown.some(([s]) => e.deliveries?.[s]) && html`<span class="muted">to nobody</span>`}</td>
 				<td class="extra mono small"><${Foreign} text=${e.id} /></td><td class="fit"><${Time} at=${e.createdAt ?? e.timestamp} /></td></tr>`)}</tbody></table>`}</${Listed}>`}`;
 }

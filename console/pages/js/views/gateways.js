@@ -1,5 +1,5 @@
 // Each receiver: what came in, why it was refused, and its queue.
-import { html, Choice, Empty, Foreign, Head, Loaded, NotOffered, count, link, seconds, tone } from '../parts.js';
+import { html, Choice, Empty, Head, Loaded, Name, NotOffered, count, link, seconds, tone } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { inside, may, query } from '../api.js';
 import { useLoad } from '../load.js';
@@ -58,7 +58,7 @@ export default function Gateways() {
 		if (!all.length) return html`<${Empty} title="No gateway here"><p class="muted">A gateway checks what other services send before it reaches your app: write <code>webhook_receiver</code> into the Caddyfile.</p></${Empty}>`;
 		return html`<div class="stack"><p class="small muted">${since(s)}; queues over all processes.</p><div class="card flush"><table>
 			<thead><tr><th>Receiver</th><th>Requests by outcome</th><th class="fit number some">Waiting</th><th class="fit number">Dead</th><th class="fit extra">Oldest due</th></tr></thead>
-			<tbody>${all.map((g) => html`<tr key=${g.name}><td class="name"><a href=${link('gateways', g.name)}><${Foreign} text=${g.name || 'without a name'} /></a><div class="small muted whole"><${Foreign} text=${[...new Set(g.schemes)].join(', ')} /></div></td>
+			<tbody>${all.map((g) => html`<tr key=${g.name}><td><a href=${link('gateways', g.name)}><${Name} of=${g.name || 'without a name'} /></a><div class="small muted">${[...new Set(g.schemes)].map((scheme, n) => html`${n > 0 && ', '}<${Name} of=${scheme} />`)}</div></td>
 				<td>${Object.keys(g.requests).length ? html`<${Outcomes} of=${g.requests} />` : noneYet}</td>
 				<td class="fit number some">${g.queues.length ? count(held(g, 'waiting', 'in_flight')) : '–'}</td><td class=${'fit number' + (held(g, 'dead') ? ' wrong' : '')}>${g.queues.length ? count(held(g, 'dead')) : '–'}</td><td class="fit extra">${g.queues.length ? seconds(oldest(g)) : '–'}</td></tr>`)}</tbody></table></div></div>`;
 	}}</${Loaded}>`;

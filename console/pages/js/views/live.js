@@ -1,5 +1,5 @@
 // Every outcome as it happens.
-import { html, Copy, Empty, Field, Foreign, Head, NotOffered, Status, Time, count, link, milliseconds } from '../parts.js';
+import { html, Copy, Empty, Field, Foreign, Head, NotOffered, Name, Status, Time, count, link, milliseconds } from '../parts.js';
 import { useEffect, useRef, useState } from '../../vendor/htm-preact.js';
 import { leave, live, may } from '../api.js';
 
@@ -122,7 +122,7 @@ const What = ({ of: l }) => html`${l.kind === 'attempt' ? html`attempt ${l.attem
 function Line({ of: l }) {
 	const type = l.type ?? l.event;
 	return html`<tr><td class="fit"><span class=${'status ' + (good(l) ? 'good' : l.outcome === 'retrying' ? 'warn' : 'bad')}>${String(l.outcome ?? '').replaceAll('_', ' ')}${l.statusCode ? ` ${l.statusCode}` : ''}</span></td>
-		<td class="name">${l.kind === 'attempt' && l.deliveryId ? html`<a href=${link('deliveries', l.deliveryId)}><${Foreign} text=${type ?? 'an event'} /></a>` : html`<${Foreign} text=${type ?? '–'} />`}<div class="small muted mono some"><${Foreign} text=${l.eventId ?? l.id ?? ''} /></div><div class="small muted only-narrow"><${What} of=${l} /></div></td>
+		<td>${l.kind === 'attempt' && l.deliveryId ? html`<a href=${link('deliveries', l.deliveryId)}><${Name} of=${type ?? 'an event'} /></a>` : html`<${Name} of=${type ?? '–'} />`}<div class="small muted mono some"><${Foreign} text=${l.eventId ?? l.id ?? ''} /></div><div class="small muted only-narrow"><${What} of=${l} /></div></td>
 		<td class="extra"><${What} of=${l} /></td>
 		<td class="fit some number">${milliseconds(l.durationMs)}</td><td class="fit"><${Time} at=${l.at} /></td></tr>`;
 }

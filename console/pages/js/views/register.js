@@ -1,5 +1,5 @@
 // Registers a webhook, and edits one.
-import { html, Copy, Dialog, Field, Foreign, Head, go, link, plain, wrongs } from '../parts.js';
+import { html, Copy, Dialog, Field, Foreign, Head, Name, go, link, plain, wrongs } from '../parts.js';
 import { useEffect, useState } from '../../vendor/htm-preact.js';
 import { ask, newKey, Problem, takes } from '../api.js';
 import { useAct, useLoad } from '../load.js';
@@ -130,10 +130,10 @@ function Types({ chosen, choose, wrong }) {
 			const whole = items.every((t) => t.name.startsWith(prefix.slice(0, -1))) && items.length > 1;
 			const taken = whole && chosen.includes(prefix);
 			return html`<fieldset key=${group}><legend><${Foreign} text=${group} /></legend>
-				${whole && html`<label class="check"><input type="checkbox" checked=${taken} onChange=${() => choose(taken ? chosen.filter((t) => t !== prefix) : [...chosen.filter((t) => !t.startsWith(prefix.slice(0, -1))), prefix])} /><span><code><${Foreign} text=${prefix} /></code></span></label>`}
-				${items.map((t) => html`<label class="check" title=${t.description && plain(t.description)}><input type="checkbox" disabled=${taken} checked=${taken || chosen.includes(t.name)} onChange=${() => flip(t.name)} /><span><code><${Foreign} text=${t.name} /></code></span></label>`)}</fieldset>`;
+				${whole && html`<label class="check"><input type="checkbox" checked=${taken} onChange=${() => choose(taken ? chosen.filter((t) => t !== prefix) : [...chosen.filter((t) => !t.startsWith(prefix.slice(0, -1))), prefix])} /><span><code><${Name} of=${prefix} /></code></span></label>`}
+				${items.map((t) => html`<label class="check" title=${t.description && plain(t.description)}><input type="checkbox" disabled=${taken} checked=${taken || chosen.includes(t.name)} onChange=${() => flip(t.name)} /><span><code><${Name} of=${t.name} /></code></span></label>`)}</fieldset>`;
 		})}
-		${chosen.filter((t) => types.data && !listed.has(t)).map((t) => html`<label class="check"><input type="checkbox" checked onChange=${() => flip(t)} /><span><code><${Foreign} text=${t} /></code></span></label>`)}</div>`}
+		${chosen.filter((t) => types.data && !listed.has(t)).map((t) => html`<label class="check"><input type="checkbox" checked onChange=${() => flip(t)} /><span><code><${Name} of=${t} /></code></span></label>`)}</div>`}
 		${wrong && html`<span class="wrong" role="alert">${wrong}</span>`}</fieldset>`;
 }
 
