@@ -247,6 +247,7 @@ export function leave(why = '') {
 
 export function lookAt(account) {
 	session.account = account;
+	history.replaceState(null, '', location.hash.split('?')[0] || '#/'); // what was chosen there concerns the account before
 	keep();
 	changed();
 }

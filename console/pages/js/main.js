@@ -1,5 +1,5 @@
 // Begins: finds the API, then shows the log-in, or the views, by their addresses, in the frame around them.
-import { html, Field, Foreign, Head, Wrong } from './parts.js';
+import { html, Field, Foreign, Head, Wrong, address } from './parts.js';
 import { render, useState, useEffect, useRef } from '../vendor/htm-preact.js';
 import { begin, described, enter, get, leave, lookAt, may, offers, onSession, part, portal, session, takeLink, takeToken } from './api.js';
 import { useAct, useLoad } from './load.js';
@@ -28,16 +28,15 @@ const views = [
 const mine = views.filter((v) => !portal || v.portal);
 const nameOf = (view) => view?.name ?? mine.find((v) => v.at === view?.within)?.name ?? 'Webhooks';
 
-function address() {
-	const [path, search = ''] = location.hash.replace(/^#\/?/, '').split('?');
-	const [at = '', id = '', part = ''] = path.split('/').map((s) => { try { return decodeURIComponent(s); } catch { return s; } });
-	return { at: at || (portal ? 'webhooks' : 'overview'), id, part, query: Object.fromEntries(new URLSearchParams(search)) };
+function place() {
+	const { at, ...rest } = address();
+	return { at: at || (portal ? 'webhooks' : 'overview'), ...rest };
 }
 
 function useAddress() {
-	const [now, set] = useState(address);
+	const [now, set] = useState(place);
 	useEffect(() => {
-		const changed = () => set(address());
+		const changed = () => set(place());
 		addEventListener('hashchange', changed);
 		changed(); // it may have changed since it was read
 		return () => removeEventListener('hashchange', changed);
@@ -57,7 +56,7 @@ function View({ here }) {
 	if (!view) return html`<${Head} title="There is nothing at this address" /><p><a href="#/">To the start</a></p>`;
 	const one = Boolean(here.id && view.detail);
 	return html`<${Part} key=${`${here.at} ${one}`} load=${one ? view.detail : view.load} name=${nameOf(view)}
-		shown=${`${session.account} ${here.at} ${here.id}`} id=${here.id} part=${here.part} query=${here.query} />`;
+		shown=${`${session.account} ${here.at} ${here.id}`} id=${here.id} query=${here.query} />`;
 }
 
 function Shell() {

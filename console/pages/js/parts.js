@@ -1,5 +1,6 @@
 // What views are put together from, and how values are written. Every value reaches the page as text.
 import { html, useState, useEffect, useRef } from '../vendor/htm-preact.js';
+import { query } from './api.js';
 import { useAct } from './load.js';
 
 export { html };
@@ -229,6 +230,34 @@ export const Choice = ({ label, value, options, onValue }) => html`<div class="c
 
 export const Tags = ({ of }) => html`<span class="tags">${of.map((t) => html`<span class="tag"><${Foreign} text=${t} /></span>`)}</span>`;
 
-// link writes an address inside the console.
+// link writes an address inside the console, go goes there, and address reads the one that is open.
 export const link = (...path) => '#/' + path.map(encodeURIComponent).join('/');
 export const go = (to) => { location.hash = to; };
+export function address() {
+	const [path, search = ''] = location.hash.replace(/^#\/?/, '').split('?');
+	const [at = '', id = ''] = path.split('/').map((s) => { try { return decodeURIComponent(s); } catch { return s; } });
+	return { at, id, query: Object.fromEntries(new URLSearchParams(search)) };
+}
+
+// useFilters is what a view was narrowed down to, by names, with what is chosen where the address says nothing. What somebody
+// chooses stands in the address at once: a reload, the way back and a link that is sent to a colleague keep it.
+export function useFilters(otherwise) {
+	const read = () => ({ ...otherwise, ...Object.fromEntries(Object.entries(address().query).filter(([name]) => name in otherwise)) });
+	const [by, set] = useState(read);
+	useEffect(() => {
+		const path = () => location.hash.split('?')[0];
+		const mine = path();
+		const changed = () => { if (path() === mine) set(read()); };
+		addEventListener('hashchange', changed);
+		return () => removeEventListener('hashchange', changed);
+	}, []);
+	const choose = (values) => {
+		const next = { ...by, ...values };
+		set(next);
+		const [path] = location.hash.split('?');
+		try {
+			history.replaceState(null, '', (path || '#/') + query(Object.fromEntries(Object.entries(next).filter(([name, value]) => value !== otherwise[name]))));
+		} catch { /* a browser that is asked too often for it refuses: the next change writes all */ }
+	};
+	return { by, choose, change: (name) => (value) => choose({ [name]: value }), clear: () => choose(otherwise), any: Object.keys(otherwise).some((name) => by[name] !== otherwise[name]) };
+}

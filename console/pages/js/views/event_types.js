@@ -1,5 +1,5 @@
 // The catalogue of event types, each with what it looks like and code that verifies its deliveries.
-import { html, Ask, Code, Dialog, Empty, Field, Foreign, Head, Loaded, Name, go, link, wrongs } from '../parts.js';
+import { html, Ask, Code, Dialog, Empty, Field, Foreign, Head, Loaded, Name, go, link, useFilters, wrongs } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { ask, may, offers, portal, Problem, session } from '../api.js';
 import { useAct, useLoad } from '../load.js';
@@ -21,11 +21,11 @@ export default function EventTypes({ id }) {
 }
 
 function Catalogue({ items }) {
-	const [text, find] = useState('');
-	const words = text.toLowerCase();
+	const { by: { search }, change } = useFilters({ search: '' });
+	const words = search.toLowerCase();
 	const found = groups(items.filter((t) => [t.name, t.description ?? ''].some((s) => s.toLowerCase().includes(words))));
 	const [adding, add] = useState(false);
-	return html`<${Head} title="Event types">${edits() && html`<button onClick=${() => add(true)}>Add a type</button>`}</${Head}><div class="stack wide-gap"><div class="filters"><${Field} label="Search" type="search" value=${text} onValue=${find} /></div>
+	return html`<${Head} title="Event types">${edits() && html`<button onClick=${() => add(true)}>Add a type</button>`}</${Head}><div class="stack wide-gap"><div class="filters"><${Field} label="Search" type="search" value=${search} onValue=${change('search')} /></div>
 		${!found.length && html`<${Empty} title="No type matches" />`}
 		${found.map(([group, types]) => html`<section class="stack tight" key=${group}><h2><${Foreign} text=${group} /></h2><ul class="card flush catalogue">
 			${types.map((t) => html`<li key=${t.name}><span><a href=${link('event-types', t.name)}><code><${Name} of=${t.name} /></code></a>${t.schema && html` <span class="tag">schema</span>`}</span><span class="muted"><${Foreign} text=${t.description ?? ''} /></span></li>`)}</ul></section>`)}

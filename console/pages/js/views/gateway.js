@@ -1,5 +1,5 @@
 // One receiver: its outcomes, its queue, and what waits or is dead there.
-import { html, Act, Ask, Choice, Code, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Name, Time, count, seconds } from '../parts.js';
+import { html, Act, Ask, Choice, Code, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Name, Time, count, seconds, useFilters } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { inside, may, query } from '../api.js';
 import { useLoad, usePages } from '../load.js';
@@ -12,7 +12,8 @@ const kinds = [['Taken', '--good'], ['Failed in the app', '--warn'], ['Refused',
 const kindOf = (outcome) => (taken.has(outcome) ? 0 : outcome === 'failed' ? 1 : 2);
 
 export default function Gateway({ id: name }) {
-	const [window, pick] = useState('24h');
+	const filters = useFilters({ window: '24h', state: 'dead', queue: name });
+	const { window } = filters.by;
 	const stats = useLoad(async (signal) => {
 		const all = await inside('GET', 'gateways' + query({ window }), undefined, { signal });
 		const g = gateways(all).find((g) => g.name === name);
@@ -22,11 +23,11 @@ export default function Gateway({ id: name }) {
 	if (!may.operate()) return html`<${Head} title=${name} foreign=${true} />${needsOperator('gateways')}`;
 	return html`<${Head} title=${name || 'without a name'} foreign=${true} back=${['#/gateways', 'Gateways']}>${may.all() && name && html`<button onClick=${() => forget(true)}>Forget an event</button>`}</${Head}>
 	<${Loaded} from=${stats}>${(g) => (g === null ? html`<${Empty} title="There is no such receiver here" />` : html`<div class="stack wide-gap">
-		<section class="card stack"><div class="row between"><h2>${g.title}</h2>${g.buckets && html`<${Choice} label="Time span" value=${window} onValue=${pick} options=${windows} />`}</div>${Object.keys(g.requests).length ? html`<${Outcomes} of=${g.requests} />` : html`<p>${noneYet}</p>`}
+		<section class="card stack"><div class="row between"><h2>${g.title}</h2>${g.buckets && html`<${Choice} label="Time span" value=${window} onValue=${filters.change('window')} options=${windows} />`}</div>${Object.keys(g.requests).length ? html`<${Outcomes} of=${g.requests} />` : html`<p>${noneYet}</p>`}
 			${g.buckets && Object.keys(g.requests).length > 0 && html`<${Requests} of=${g.buckets} />`}
 			${Object.keys(g.attempts).length > 0 && html`<h3>Brought to the app</h3><${Outcomes} of=${g.attempts} />`}
 </section>
-		${g.queues.length ? html`<section class="stack"><h2>${g.queues.length > 1 ? 'Queues' : 'Queue'}</h2><${Queues} of=${g} moved=${stats.reload} /></section><${Contents} name=${name} queues=${g.queues} reload=${stats.reload} />` : html`<p class="muted">It has no queue: the app's own answer goes back to the sender.</p>`}</div>`)}</${Loaded}>
+		${g.queues.length ? html`<section class="stack"><h2>${g.queues.length > 1 ? 'Queues' : 'Queue'}</h2><${Queues} of=${g} moved=${stats.reload} /></section><${Contents} name=${name} queues=${g.queues} filters=${filters} reload=${stats.reload} />` : html`<p class="muted">It has no queue: the app's own answer goes back to the sender.</p>`}</div>`)}</${Loaded}>
 	${forgetting && html`<${Forget} name=${name} close=${() => forget(false)} />`}`;
 }
 
@@ -60,15 +61,13 @@ function Move({ from, to, close }) {
 }
 
 // Contents are the events of a queue: those that are dead, or those that wait.
-function Contents({ name: receiver, queues, reload }) {
-	const [state, choose] = useState('dead');
-	const [name, pick] = useState(receiver);
+function Contents({ name: receiver, queues, filters: { by: { state, queue: name }, change: filter }, reload }) {
 	const dead = usePages((cursor) => inside('GET', 'dead' + query({ name, state, cursor: cursor ?? '', limit: page })), [name, state]);
 	const [asking, ask] = useState(null);
 	const [shown, show] = useState(null);
 	const change = async (action, which) => { await inside('POST', 'dead', { name, action, state, ...which }); dead.reread(); reload(); };
 	const waits = state === 'waiting';
-	return html`<section class="stack"><div class="row between"><div class="row"><h2>${waits ? 'Waiting events' : 'Dead events'}</h2><${Choice} label="Which events are shown" value=${state} onValue=${choose} options=${[['dead', 'Dead'], ['waiting', 'Waiting']]} /></div><div class="row">${queues.length > 1 && html`<${Field} label="Queue" as="select" value=${name} onValue=${pick} options=${[[receiver, 'All queues'], ...queues.map((q) => [q.queue, q.queue])]} />`}<button onClick=${dead.reload}>Refresh</button>${may.all() && dead.items.length > 0 && html`
+	return html`<section class="stack"><div class="row between"><div class="row"><h2>${waits ? 'Waiting events' : 'Dead events'}</h2><${Choice} label="Which events are shown" value=${state} onValue=${filter('state')} options=${[['dead', 'Dead'], ['waiting', 'Waiting']]} /></div><div class="row">${queues.length > 1 && html`<${Field} label="Queue" as="select" value=${name} onValue=${filter('queue')} options=${[[receiver, 'All queues'], ...queues.map((q) => [q.queue, q.queue])]} />`}<button onClick=${dead.reload}>Refresh</button>${may.all() && dead.items.length > 0 && html`
 			<${Act} does=${() => change('retry', { all: true })}>Retry all</${Act}><button class="danger" onClick=${() => ask({ all: true })}>Purge all</button>`}</div></div>
 		<${Listed} from=${dead} empty=${waits ? html`<${Empty} title="Nothing waits" />` : html`<${Empty} title="Nothing is dead"><p class="muted">Events that the app refused until their attempts were used up are kept here.</p></${Empty}>`}>${(items) => html`<table>
 			<thead><tr><th>Event</th><th>Last error</th><th class="fit extra number">Attempts</th><th class="fit some">${waits ? 'Due' : 'Failed'}</th><th class="fit"><span class="hidden">Actions</span></th></tr></thead>

@@ -1,6 +1,5 @@
 // Each receiver: what came in, why it was refused, and its queue.
-import { html, Choice, Empty, Head, Loaded, Name, NotOffered, count, link, seconds, tone } from '../parts.js';
-import { useState } from '../../vendor/htm-preact.js';
+import { html, Choice, Empty, Head, Loaded, Name, NotOffered, count, link, seconds, tone, useFilters } from '../parts.js';
 import { inside, may, query } from '../api.js';
 import { useLoad } from '../load.js';
 import { windows } from '../plot.js';
@@ -50,10 +49,10 @@ export const noneYet = html`<span class="muted">None counted in this time yet.</
 export const Outcomes = ({ of }) => html`<span class="tags">${Object.entries(of).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]).map(([outcome, n]) => html`<span class=${'status ' + (tone(outcome) || 'bad')}>${count(n)} ${outcome.replaceAll('_', ' ')}</span>`)}</span>`;
 
 export default function Gateways() {
-	const [window, pick] = useState('24h');
+	const { by: { window }, change } = useFilters({ window: '24h' });
 	const stats = useLoad(async (signal) => (may.operate() ? inside('GET', 'gateways' + query({ window }), undefined, { signal }) : null), [window], 3000);
 	if (!may.operate()) return html`<${Head} title="Gateways" />${needsOperator('gateways')}`;
-	return html`<${Head} title="Gateways"><${Choice} label="Time span" value=${window} onValue=${pick} options=${windows} /></${Head}><${Loaded} from=${stats}>${(s) => {
+	return html`<${Head} title="Gateways"><${Choice} label="Time span" value=${window} onValue=${change('window')} options=${windows} /></${Head}><${Loaded} from=${stats}>${(s) => {
 		const all = gateways(s);
 		if (!all.length) return html`<${Empty} title="No gateway here"><p class="muted">A gateway checks what other services send before it reaches your app: write <code>webhook_receiver</code> into the Caddyfile.</p></${Empty}>`;
 		return html`<div class="stack"><p class="small muted">${since(s)}; queues over all processes.</p><div class="card flush"><table>

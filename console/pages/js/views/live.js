@@ -1,5 +1,5 @@
 // Every outcome as it happens.
-import { html, Copy, Empty, Field, Foreign, Head, NotOffered, Name, Status, Time, count, link, milliseconds } from '../parts.js';
+import { html, Copy, Empty, Field, Foreign, Head, NotOffered, Name, Status, Time, count, link, milliseconds, useFilters } from '../parts.js';
 import { useEffect, useRef, useState } from '../../vendor/htm-preact.js';
 import { leave, live, may } from '../api.js';
 
@@ -96,17 +96,16 @@ function Tail() {
 	const list = useRef(null);
 	const reading = useReading(list);
 	const held = paused || reading.now;
-	const [by, set] = useState({ kind: '', outcome: '', text: '' });
+	const { by, change } = useFilters({ kind: '', outcome: '', search: '' });
 	const tail = useLive(held);
-	const change = (name) => (value) => set((b) => ({ ...b, [name]: value }));
-	const words = by.text.toLowerCase();
+	const words = by.search.toLowerCase();
 	const wanted = (l) => (!by.kind || l.kind === by.kind) && (!by.outcome || (by.outcome === 'good') === good(l)) && (!words || JSON.stringify(l).toLowerCase().includes(words));
 	const lines = tail.lines.filter(wanted);
 	const fresh = tail.gathered.filter(wanted).length;
 	return html`<${Head} title="Live"><span role="status" class=${'status ' + (tail.connected ? (held ? 'warn' : 'good') : 'bad')}>${!tail.connected ? 'connecting' : paused ? 'paused' : held ? 'paused while you read' : 'watching'}</span>
 		<button onClick=${() => hold(!paused)}>${paused ? 'Go on' : 'Pause'}</button><${Copy} class="" title="Copies the lines that are shown" text=${lines.map((l) => JSON.stringify({ ...l, n: undefined })).join('\n')} /><button onClick=${tail.clear}>Clear</button></${Head}>
 	<div class="filters"><${Field} label="What" as="select" options=${kinds} value=${by.kind} onValue=${change('kind')} /><${Field} label="Outcome" as="select" options=${outcomes} value=${by.outcome} onValue=${change('outcome')} />
-		<${Field} label="Holds" type="search" placeholder="an event, a webhook, a name" value=${by.text} onValue=${change('text')} /></div>
+		<${Field} label="Holds" type="search" placeholder="an event, a webhook, a name" value=${by.search} onValue=${change('search')} /></div>
 	${tail.error && html`<p class="note bad" role="alert"><${Foreign} text=${tail.error} /> Trying again…</p>`}
 	${tail.missed > 0 && html`<p class="note warn">${count(tail.missed)} outcomes came faster than they could be shown, and were left out.</p>`}
 	${!lines.length ? html`<${Empty} title=${tail.lines.length ? 'Nothing of this kind yet' : 'Waiting for the first outcome'}><p class="muted">What happens from now on shows up here within a second.</p></${Empty}>`

@@ -1,13 +1,13 @@
 // How things are: attempts over time, what waits, which webhooks fail, and the health of senders and stores.
-import { html, Choice, Foreign, Head, Loaded, NotOffered, Skeleton, Status, Time, Wrong, count, link, seconds } from '../parts.js';
+import { html, Choice, Foreign, Head, Loaded, NotOffered, Skeleton, Status, Time, Wrong, count, link, seconds, useFilters } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { inside, may, offers } from '../api.js';
 import { allWebhooks, useLoad } from '../load.js';
-import { Attempts } from '../plot.js';
+import { Attempts, windows } from '../plot.js';
 import { FirstSteps } from '../first.js';
 
 export default function Overview() {
-	const [window, pick] = useState('24h');
+	const { by: { window }, change } = useFilters({ window: '24h' });
 	const [stats, known] = useState(null);
 	const webhooks = useLoad((signal) => allWebhooks(signal), [], 15000);
 	const process = useLoad(async (signal) => (may.operate() ? inside('GET', 'stats', undefined, { signal }) : null), [], 10000);
@@ -15,7 +15,7 @@ export default function Overview() {
 	const fresh = webhooks.data && (!webhooks.data.length || webhooks.data.every((w) => !w.lastDelivery)) && !stats?.totals?.succeeded && !stats?.totals?.failed;
 	const queue = process.data?.queues?.find((q) => q.queue === 'sender');
 	const waiting = stats?.waiting ?? (queue && Object.values(queue.depth).reduce((a, b) => a + b, 0));
-	return html`<${Head} title="Overview">${offers('GET /stats') && html`<${Choice} label="Time span" value=${window} onValue=${pick} options=${[['1h', '1 hour'], ['24h', '24 hours'], ['7d', '7 days']]} />`}</${Head}>
+	return html`<${Head} title="Overview">${offers('GET /stats') && html`<${Choice} label="Time span" value=${window} onValue=${change('window')} options=${windows} />`}</${Head}>
 	<div class="stack wide-gap">
 		${webhooks.error && !webhooks.data && html`<${Wrong} error=${webhooks.error} again=${webhooks.reload} />`}
 		${webhooks.data === undefined && !webhooks.error && html`<div class="card"><${Skeleton} lines=${3} /></div>`}

@@ -1,5 +1,5 @@
 // One webhook: what is set, what it does, its deliveries.
-import { html, Act, Ask, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, Copy, count, go, link, wrongs } from '../parts.js';
+import { html, Act, Ask, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, Copy, count, go, link, useFilters, wrongs } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { ask, get, may, offers, query as search, takes } from '../api.js';
 import { useAct, useLoad, usePages } from '../load.js';
@@ -12,7 +12,7 @@ import { eventTypes } from '../catalogue.js';
 export default function Webhook({ id }) {
 	const webhook = useLoad((signal) => get(`webhooks/${id}`, { signal }), [id], 10000);
 	const [open, show] = useState('');
-	const [state, pick] = useState('');
+	const { by: { state }, change: filter } = useFilters({ state: '' });
 	const [told, tell] = useState(null);
 	const [sample, choose] = useState('');
 	const types = useLoad(() => eventTypes(), []);
@@ -35,7 +35,7 @@ export default function Webhook({ id }) {
 			${told && html`<p class="note good" role="status">The test event was taken. <a href=${link('deliveries', told.deliveries?.[0]?.id ?? '')}>Follow its delivery</a></p>`}
 			<div class="pair"><section class="card stack"><h2>What is set</h2><${Facts} w=${w} /></section>
 				<section class="card stack"><h2>Attempts</h2>${offers('GET /webhooks/{id}/stats') ? html`<${Attempts} path=${`webhooks/${id}/stats`} />` : html`<p class="muted">This server doesn’t offer figures over time.</p>`}</section></div>
-			<section class="stack"><div class="row between"><h2>Deliveries</h2><div class="row">${may.manage() && takes('POST /webhooks/{id}/test', 'event') && html`<${Field} label="Test with" as="select" options=${[['', 'webhook.test'], ...(types.data ?? []).map((t) => [t.name, t.name])]} value=${sample} onValue=${choose} />`}<${Field} label="State" as="select" options=${states} value=${state} onValue=${pick} /></div></div>
+			<section class="stack"><div class="row between"><h2>Deliveries</h2><div class="row">${may.manage() && takes('POST /webhooks/{id}/test', 'event') && html`<${Field} label="Test with" as="select" options=${[['', 'webhook.test'], ...(types.data ?? []).map((t) => [t.name, t.name])]} value=${sample} onValue=${choose} />`}<${Field} label="State" as="select" options=${states} value=${state} onValue=${filter('state')} /></div></div>
 				<${Listed} from=${deliveries} empty=${html`<${Empty} title=${state ? 'No delivery in this state' : 'No delivery yet'}><p class="muted">${state ? 'Choose another one.' : 'Send a test event to see one.'}</p></${Empty}>`}>${(items) => html`<${Deliveries} items=${items} hideWebhook=${true} />`}</${Listed}></section>
 		</div>
 		${open === 'edit' && html`<${Edit} webhook=${w} close=${close} saved=${(next) => { webhook.set(next); close(); }} />`}

@@ -1,6 +1,5 @@
 // All webhooks of the account.
-import { html, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, count, link } from '../parts.js';
-import { useState } from '../../vendor/htm-preact.js';
+import { html, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, count, link, useFilters } from '../parts.js';
 import { may } from '../api.js';
 import { allWebhooks, useLoad, useSheets } from '../load.js';
 import { Spark } from '../spark.js';
@@ -8,17 +7,16 @@ import { FirstSteps } from '../first.js';
 
 const states = [['', 'Any status'], ['active', 'Active'], ['failed', 'Failed'], ['paused', 'Paused'], ['disabled', 'Disabled']];
 
-export default function Webhooks({ query }) {
+export default function Webhooks() {
 	const all = useLoad(allWebhooks, [], 30000);
-	const [text, find] = useState('');
-	const [status, pick] = useState(query.status ?? '');
-	const words = text.toLowerCase();
+	const { by: { search, status }, change, clear } = useFilters({ search: '', status: '' });
+	const words = search.toLowerCase();
 	const found = (all.data ?? []).filter((w) => (!status || w.status === status) && [w.id, w.url, w.description ?? '', ...w.events].some((s) => s.toLowerCase().includes(words)));
-	const sheet = useSheets(found, [text, status]);
+	const sheet = useSheets(found, [search, status]);
 	return html`<${Head} title="Webhooks">${may.manage() && all.data?.length !== 0 && html`<a class="button main" href="#/register">Register a webhook</a>`}</${Head}>
-	<${Loaded} from=${all}>${(items) => (!items.length ? html`<${FirstSteps} webhooks=${items} />` : html`<div class="filters"><${Field} label="Search" type="search" placeholder="URL, event, description" value=${text} onValue=${find} />
-			<${Field} label="Status" as="select" options=${states} value=${status} onValue=${pick} /></div>
-		<${Listed} from=${{ ...sheet, note: all.partial && ', loading the rest…' }} empty=${html`<${Empty} title="No webhook matches"><button onClick=${() => { find(''); pick(''); }}>Show all ${count(items.length)}</button></${Empty}>`}>${(some) => html`<table>
+	<${Loaded} from=${all}>${(items) => (!items.length ? html`<${FirstSteps} webhooks=${items} />` : html`<div class="filters"><${Field} label="Search" type="search" placeholder="URL, event, description" value=${search} onValue=${change('search')} />
+			<${Field} label="Status" as="select" options=${states} value=${status} onValue=${change('status')} /></div>
+		<${Listed} from=${{ ...sheet, note: all.partial && ', loading the rest…' }} empty=${html`<${Empty} title="No webhook matches"><button onClick=${clear}>Show all ${count(items.length)}</button></${Empty}>`}>${(some) => html`<table>
 			<thead><tr><th class="fit">Status</th><th>URL</th><th class="extra">Events</th><th class="fit extra">A day</th><th class="fit some">Last delivery</th></tr></thead>
 			<tbody>${some.map((w) => html`<tr key=${w.id}><td class="fit"><${Status} of=${w.status} /></td>
 				<td class="lead"><a href=${link('webhooks', w.id)}><${Foreign} text=${w.url} /></a>${w.description && html`<div class="small muted"><${Foreign} text=${w.description} /></div>`}</td>
