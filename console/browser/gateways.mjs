@@ -24,6 +24,13 @@ try {
 	await page.locator('.plot canvas').waitFor();
 	await look(page, 'gateway-plot');
 
+	step('one that there is not');
+	await visit(page, '/gateways/nobody');
+	await page.getByText('There is no such receiver here').waitFor();
+	await page.locator('main').getByRole('link', { name: 'All gateways' }).waitFor();
+	assert.equal(await button(page, 'Forget an event').count(), 0, 'nobody forgets anything');
+	await look(page, 'gateway-unknown');
+
 	step('move what a deliver left behind');
 	await visit(page, '/gateways/shop');
 	const left = page.locator('tr', { hasText: 'shop/before' });

@@ -14,7 +14,7 @@ export default function EventTypes({ id }) {
 	return html`<${Loaded} from=${types} title="Event types">${(items) => {
 		if (id) {
 			const type = items.find((t) => t.name === id);
-			return type ? html`<${One} type=${type} saved=${async () => { await eventTypes(true); types.reload(); }} />` : html`<${Head} title="There is no such event type" back=${['#/event-types', 'Event types']} />`;
+			return type ? html`<${One} type=${type} saved=${async () => { await eventTypes(true); types.reload(); }} />` : html`<${Head} title="There is no such event type" back=${['#/event-types', 'Event types']} /><p class="muted">Check its name: it was never added, or deleted since.</p>`;
 		}
 		return html`<${Catalogue} items=${items} />`;
 	}}</${Loaded}>`;

@@ -21,8 +21,8 @@ export default function Gateway({ id: name }) {
 	}, [name, window], 3000);
 	const [forgetting, forget] = useState(false);
 	if (!may.operate()) return html`<${Head} title=${name} foreign=${true} />${needsOperator('gateways')}`;
-	return html`<${Head} title=${name || 'without a name'} foreign=${true} back=${['#/gateways', 'Gateways']}>${may.all() && name && html`<button onClick=${() => forget(true)}>Forget an event</button>`}</${Head}>
-	<${Loaded} from=${stats}>${(g) => (g === null ? html`<${Empty} title="There is no such receiver here" />` : html`<div class="stack wide-gap">
+	return html`<${Head} title=${name || 'without a name'} foreign=${true} back=${['#/gateways', 'Gateways']}>${may.all() && name && stats.data && html`<button onClick=${() => forget(true)}>Forget an event</button>`}</${Head}>
+	<${Loaded} from=${stats}>${(g) => (g === null ? html`<${Empty} title="There is no such receiver here"><p class="muted">Check its name. One is known once a process starts with a <code>webhook_receiver</code> of this <code>name</code>, and forgotten after 30 days without a request.</p><a class="button" href="#/gateways">All gateways</a></${Empty}>` : html`<div class="stack wide-gap">
 		<section class="card stack"><div class="row between"><h2>${g.title}</h2>${g.buckets && html`<${Choice} label="Time span" value=${window} onValue=${filters.change('window')} options=${windows} />`}</div>${Object.keys(g.requests).length ? html`<${Outcomes} of=${g.requests} />` : html`<p>${noneYet}</p>`}
 			${g.buckets && Object.keys(g.requests).length > 0 && html`<${Requests} of=${g.buckets} />`}
 			${Object.keys(g.attempts).length > 0 && html`<h3>Brought to the app</h3><${Outcomes} of=${g.attempts} />`}
