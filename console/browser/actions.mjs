@@ -3,11 +3,11 @@
 // Its arguments are those of walk.mjs.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { api, appPort, button, ended, endpoint, evil, finish, login, look, open, press, problems, receive, refreshed, shown, site, step, until, visit } from './common.mjs';
+import { api, appPort, button, ended, endpoint, evil, login, look, open, press, receive, refreshed, shown, site, step, until, visit, walk } from './common.mjs';
 
 const customer = await endpoint();
 const app = await endpoint(Number(appPort));
-try {
+await walk(async () => {
 	step('register, publish, watch live');
 	const page = await open();
 	await login(page);
@@ -229,10 +229,4 @@ try {
 	await look(page, 'delete');
 	await button(page, 'Delete the webhook').click();
 	await page.getByText(customer.url).first().waitFor({ state: 'detached' });
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	customer.close();
-	app.close();
-	await finish();
-}
+});

@@ -1,7 +1,7 @@
 // Narrows down each list, and holds the address to what was chosen: a reload, the way back and a link in another's browser, in
 // another zone, show the same. Its arguments are those of walk.mjs.
 import assert from 'node:assert/strict';
-import { api, appPort, button, endpoint, finish, login, open, problems, receive, site, step, until, visit } from './common.mjs';
+import { api, appPort, button, endpoint, login, open, receive, site, step, until, visit, walk } from './common.mjs';
 
 const customer = await endpoint();
 const app = await endpoint(Number(appPort));
@@ -30,7 +30,7 @@ async function kept(page, expected, fields, shows) {
 	await holds('on the way back');
 }
 
-try {
+await walk(async () => {
 	const { id } = await api('POST', '/webhooks', { url: customer.url + '/one', events: ['video.*'] });
 	await api('POST', '/webhooks', { url: customer.url + '/two', events: ['*'], status: 'paused' });
 	for (const event of ['video.uploaded', 'video.deleted', 'user.created']) await api('POST', '/events', { event, data: {} });
@@ -120,10 +120,4 @@ try {
 	await page.getByLabel('Account', { exact: true }).press('Enter');
 	await page.getByText('No delivery yet').waitFor();
 	assert.deepEqual(query(page), {});
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	customer.close();
-	app.close();
-	await finish();
-}
+});

@@ -161,7 +161,6 @@ export function endpoint(port = 0) {
 			response.writeHead(e.status, { 'Content-Type': 'text/plain' }).end(e.status === 200 ? 'taken' : e.answer);
 		});
 	});
-	e.close = () => { e.server.closeAllConnections(); e.server.close(); };
 	return new Promise((done) => { e.server.listen(port, '127.0.0.1', () => { e.url = `http://127.0.0.1:${e.server.address().port}/hook`; done(e); }); });
 }
 
@@ -197,8 +196,10 @@ export const dialog = (page) => page.getByRole('dialog');
 // step says what comes, and how long the walk took up to there.
 export const step = (text) => console.log(`${(performance.now() / 1000).toFixed(1)} s: ${text}`);
 
-// finish ends the browser, says what was wrong, and ends: no connection that somebody holds keeps the walk.
-export async function finish() {
+// walk does what a walk does, says what was wrong, and ends all that was begun, the browser and servers among it: no connection
+// that somebody holds keeps it.
+export async function walk(does) {
+	try { await does(); } catch (error) { problems.push(error.stack); }
 	// What stands on the pages says most of why something on them was waited for in vain.
 	if (problems.length) for (const page of browser.contexts().flatMap((c) => c.pages())) problems.push(`${page.url()}: ${await page.innerText('body').catch((error) => error.message)}`.slice(0, 600));
 	await browser.close();

@@ -3,7 +3,7 @@
 // latency is said, and held to nothing: it is that of the machine too.
 // Its arguments are those of walk.mjs.
 import assert from 'node:assert/strict';
-import { api, finish, login, open, problems, site, step, until } from './common.mjs';
+import { api, login, open, site, step, until, walk } from './common.mjs';
 
 const isPage = (path) => path === '/console/' || path === '/console/portal/';
 const pathOf = (request) => new URL(request.url()).pathname;
@@ -35,7 +35,7 @@ async function enter(side) {
 	return page;
 }
 
-try {
+await walk(async () => {
 	await api('POST', '/webhooks', { url: 'http://127.0.0.1:9/hook', events: ['*'], status: 'paused' });
 	for (const [side, { rounds, menu, figures }] of Object.entries(sides)) {
 		step('rounds of the ' + side);
@@ -85,8 +85,4 @@ try {
 		}
 		await far.context().close();
 	}
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	await finish();
-}
+});

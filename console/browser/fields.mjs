@@ -3,7 +3,7 @@
 // Its arguments are those of walk.mjs.
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { api, button, dialog, endpoint, finish, login, look, open, operate, problems, site, step, until, visit } from './common.mjs';
+import { api, button, dialog, endpoint, login, look, open, operate, site, step, until, visit, walk } from './common.mjs';
 
 const certificate = process.env.CONSOLE_CERTIFICATE;
 const privateKey = process.env.CONSOLE_PRIVATE_KEY;
@@ -65,7 +65,7 @@ async function authorization(page, path) {
 	return test().headers.authorization;
 }
 
-try {
+await walk(async () => {
 	const page = await open();
 	await login(page);
 	await page.getByRole('heading', { name: 'Overview' }).waitFor();
@@ -240,11 +240,4 @@ try {
 	await registered(page);
 	await page.getByText('mtls').first().waitFor();
 	assert.ok(!(await page.content()).includes('PRIVATE KEY'), 'a private key is shown');
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	customer.close();
-	tokens.closeAllConnections();
-	tokens.close();
-	await finish();
-}
+});

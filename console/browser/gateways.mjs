@@ -2,10 +2,10 @@
 // apps, and those of an app that the configuration has forgotten, which are moved to another.
 // Its arguments are those of walk.mjs; the system has a dead event in the queue of a deliver that is gone.
 import assert from 'node:assert/strict';
-import { appPort, button, dialog, endpoint, finish, gateway, login, look, open, problems, receive, refreshed, step, until, visit } from './common.mjs';
+import { appPort, button, dialog, endpoint, gateway, login, look, open, receive, refreshed, step, until, visit, walk } from './common.mjs';
 
 const app = await endpoint(Number(appPort));
-try {
+await walk(async () => {
 	const page = await open();
 	await login(page);
 	await page.getByRole('heading', { name: 'Overview' }).waitFor();
@@ -69,9 +69,4 @@ try {
 	await dialog(page).getByText('Forgotten: it is taken again when it comes.').waitFor();
 	await button(page, 'Forget it').click();
 	await dialog(page).getByText('The receiver does not know this event.').waitFor();
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	app.close();
-	await finish();
-}
+});

@@ -1,6 +1,6 @@
 // Takes every view at 360 px and at 4K, in both themes, for somebody to look at: of an empty system, with three rows, and with
 // what goes wrong; many.mjs has those with ten thousand. Its arguments are those of walk.mjs; CONSOLE_LOOKS names the folder.
-import { api, appPort, button, dialog, endpoint, finish, login, problems, receive, site, until, visit } from './common.mjs';
+import { api, appPort, button, dialog, endpoint, login, receive, site, until, visit, walk } from './common.mjs';
 import { each, look, plain, shoot, views } from './shots.mjs';
 
 const customer = await endpoint();
@@ -10,7 +10,7 @@ failing.answer = '{"error": "database is locked"}';
 const app = await endpoint(Number(appPort));
 app.status = 500;
 
-try {
+await walk(async () => {
 	await each((tab) => tab.goto(site + '/console/'));
 	await each((tab) => tab.getByLabel('API key').waitFor());
 	await shoot('login');
@@ -85,9 +85,4 @@ try {
 		await tab.getByText('The key is not known any more').waitFor();
 	});
 	await shoot('401');
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	for (const e of [customer, failing, app]) e.close();
-	await finish();
-}
+});

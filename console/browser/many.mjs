@@ -1,6 +1,6 @@
 // Takes the views of a system that has much of everything, for somebody to look at: ten thousand events, hundreds of webhooks,
 // dead events, keys, accounts, event types, and live outcomes. Its arguments are those of walk.mjs; see shots.mjs.
-import { api, appPort, button, endpoint, finish, login, operate, problems, receive, step, visit } from './common.mjs';
+import { api, appPort, button, endpoint, login, operate, receive, step, visit, walk } from './common.mjs';
 import { each, plain, shoot, views } from './shots.mjs';
 
 const customer = await endpoint();
@@ -14,7 +14,7 @@ async function all(n, does) {
 }
 
 const types = ['uploaded', 'updated', 'deleted', 'processed', 'published'];
-try {
+await walk(async () => {
 	step('fill it');
 	// All but one are paused: nothing is sent while the pictures are taken.
 	const hook = await api('POST', '/webhooks', { url: customer.url, events: ['video.updated'], status: 'paused', description: 'Archive' });
@@ -53,10 +53,4 @@ try {
 	await shoot('many-live', false);
 	await each((tab) => tab.evaluate(() => scrollTo(0, 2000)));
 	await shoot('many-live-below', false);
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	customer.close();
-	app.close();
-	await finish();
-}
+});

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import net from 'node:net';
-import { api, appPort, button, dialog, endpoint, finish, login, look, open, problems, receive, refreshed, site, step, until, visit } from './common.mjs';
+import { api, appPort, button, dialog, endpoint, login, look, open, problems, receive, refreshed, site, step, until, visit, walk } from './common.mjs';
 
 // Each would make an element that has the class stranger, in text, in an attribute, in a style, a title or a text area.
 const markup = (n) => `<b class=stranger>${n}</b>"'><img class="stranger" src=x onerror=alert(${n})></textarea></title><svg class=stranger onload=alert(1)>\${${n}}{{${n}}}&lt;i class=stranger&gt;`;
@@ -58,7 +58,7 @@ async function clean(page, where) {
 	problems.push(...found.map((f) => `${where}: ${f}`));
 }
 
-try {
+await walk(async () => {
 	step('write it everywhere');
 	await taken('PUT', '/event-types/stranger.came', ...[all, evil, markup].map((f) => ({ description: f('type').slice(0, 250), group: f('group').slice(0, 60), example: { [f('member')]: f('example') }, schema: { type: 'object', description: f('schema') } })),
 		{ description: markup('type').slice(0, 100), example: { a: all('example') } });
@@ -165,13 +165,4 @@ try {
 		await portal.evaluate(() => { for (const folded of document.querySelectorAll('main details')) folded.open = true; });
 		await clean(portal, 'portal ' + hash);
 	}
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	customer.close();
-	app.close();
-	rude.close();
-	tokens.closeAllConnections();
-	tokens.close();
-	await finish();
-}
+});

@@ -1,7 +1,7 @@
 // Takes the pictures of docs/images: every view in both themes, with sample data. Its arguments are those of walk.mjs;
 // CONSOLE_PICTURES names the folder.
 import { writeFile } from 'node:fs/promises';
-import { api, appPort, browser, button, dialog, endpoint, finish, login, open, problems, receive, site, until, visit } from './common.mjs';
+import { api, appPort, browser, button, dialog, endpoint, login, open, receive, site, until, visit, walk } from './common.mjs';
 
 const folder = process.env.CONSOLE_PICTURES;
 // The endpoints are of this machine; in the pictures they have the names that such have elsewhere.
@@ -79,7 +79,7 @@ async function picture(page, name) {
 	await writeFile(`${folder}/console-${name}.webp`, Buffer.from(webp, 'base64'));
 }
 
-try {
+await walk(async () => {
 	const ids = [];
 	const events = [['video.*'], ['video.uploaded', 'video.published', 'user.created'], ['subscription.*', 'payment.*'], ['video.published', 'video.deleted'], ['*']];
 	const known = (await api('GET', '/event-types')).items.map((t) => t.name);
@@ -160,9 +160,4 @@ try {
 	await visit(narrow, '/deliveries/' + dead);
 	await narrow.getByText('curl -X POST').waitFor();
 	await picture(narrow, 'delivery-narrow');
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	for (const e of [...endpoints, app]) e.close();
-	await finish();
-}
+});

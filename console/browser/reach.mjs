@@ -4,7 +4,7 @@
 // Its arguments are those of walk.mjs.
 import assert from 'node:assert/strict';
 import net from 'node:net';
-import { api, appPort, button, ended, endpoint, finish, login, look, mailPort, open, press, problems, receive, site, step, until, visit } from './common.mjs';
+import { api, appPort, button, ended, endpoint, login, look, mailPort, open, press, receive, site, step, until, visit, walk } from './common.mjs';
 
 // A mail server that takes all there is.
 const mails = [];
@@ -30,7 +30,7 @@ await new Promise((done) => { office.listen(Number(mailPort), '127.0.0.1', done)
 const customer = await endpoint();
 const app = await endpoint(Number(appPort));
 
-try {
+await walk(async () => {
 	step('a log-in in front of the console');
 	const guarded = await open(1280, 'light', { httpCredentials: { username: 'admin', password: 'secret-word' } });
 	await guarded.goto(site + '/guarded/');
@@ -249,11 +249,4 @@ try {
 	await reader.goto(link.replace(token, 'nothing') + '&again');
 	await button(reader, 'Yes, tell me').click();
 	await reader.getByRole('alert').filter({ hasText: 'not valid any more' }).waitFor();
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	customer.close();
-	app.close();
-	office.close();
-	await finish();
-}
+});

@@ -2,7 +2,7 @@
 // twice, and what happens meanwhile moves nothing of what is read. A thousand webhooks, and an event that goes to all of them, too.
 // Its arguments are those of walk.mjs.
 import assert from 'node:assert/strict';
-import { api, button, endpoint, finish, login, look, open, problems, step, until, visit } from './common.mjs';
+import { api, button, endpoint, login, look, open, step, until, visit, walk } from './common.mjs';
 
 const rows = 10000;
 const sheet = 200;
@@ -61,7 +61,7 @@ async function readOn(page) {
 }
 
 const customer = await endpoint();
-try {
+await walk(async () => {
 	const { id } = await api('POST', '/webhooks', { url: 'http://127.0.0.1:9/hook', events: ['video.uploaded'], status: 'paused' });
 	for (let n = 0; n < rows; n += 1000) await api('POST', '/events/batch', { events: Array.from({ length: 1000 }, (_, i) => ({ event: 'video.uploaded', data: { n: n + i } })) });
 	const page = await open();
@@ -152,9 +152,4 @@ try {
 	await page.getByRole('button', { name: /new: show them/ }).click();
 	await page.getByText('watching', { exact: true }).waitFor();
 	await until('they are there', async () => (await place())[1] > before[1]);
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	customer.close();
-	await finish();
-}
+});

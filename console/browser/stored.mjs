@@ -4,7 +4,7 @@
 // Its arguments are those of walk.mjs.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { api, button, dialog, endpoint, finish, login, open, problems, site, step, until, visit } from './common.mjs';
+import { api, button, dialog, endpoint, login, open, site, step, until, visit, walk } from './common.mjs';
 
 const customer = await endpoint();
 const notices = await endpoint();
@@ -50,7 +50,7 @@ async function came(id, path) {
 const minute = (at) => new Date(at - new Date(at).getTimezoneOffset() * 60000).toISOString().slice(0, 16);
 const told = (local) => new Date(local).toISOString().replace('.000Z', 'Z');
 
-try {
+await walk(async () => {
 	const page = await open();
 	await login(page);
 	await page.getByRole('heading', { name: 'Overview' }).waitFor();
@@ -222,10 +222,4 @@ try {
 		await button(page, 'Save').click();
 		await until('it is stored', async () => (await api('GET', '/account')).notifyUrl === notices.url);
 	}), [{ notifyUrl: notices.url }]);
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	customer.close();
-	notices.close();
-	await finish();
-}
+});

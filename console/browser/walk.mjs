@@ -5,9 +5,9 @@
 //
 // With CONSOLE_SCREENSHOTS set to a folder it leaves a picture of each view there.
 import assert from 'node:assert/strict';
-import { api, evil, finish, gateway, key, login, look, open, problems, shown, step, visit } from './common.mjs';
+import { api, evil, gateway, key, login, look, open, shown, step, visit, walk } from './common.mjs';
 
-try {
+await walk(async () => {
 	step('first use');
 	// A wrong key says so, and the right one shows what to do first.
 	const page = await open();
@@ -54,8 +54,4 @@ try {
 		await tab.context().close();
 		step(`seen at ${width} px`);
 	}));
-} catch (error) {
-	problems.push(error.stack);
-} finally {
-	await finish();
-}
+});
