@@ -75,7 +75,8 @@ async function staying(ask) {
 	return wrong.map((w) => w.text ?? w.what);
 }
 
-// misplaced is what of a page stands out of its room, is cut off, or broken in the midst of a word.
+// misplaced is what of a page stands out of its room, is cut off, or broken in the midst of a word, and errors that are no
+// sentences.
 const misplaced = (page) => staying(() => page.evaluate(() => {
 	const wrong = [];
 	const over = document.documentElement.scrollWidth - innerWidth;
@@ -83,6 +84,7 @@ const misplaced = (page) => staying(() => page.evaluate(() => {
 	// A card cuts off what stands out of it, which the page's own width does not tell.
 	for (const c of document.querySelectorAll('.card.flush')) if (c.scrollWidth > c.clientWidth) wrong.push({ what: 'cut off', text: `${c.scrollWidth - c.clientWidth} px cut off: ${c.innerText.slice(0, 80)}` });
 	for (const s of document.querySelectorAll('.status')) if (s.offsetHeight > s.offsetWidth) wrong.push({ what: 'broken', text: `a status is taller than wide: ${s.textContent}` });
+	for (const said of document.querySelectorAll('[role=alert] bdi')) if (/^[a-z]+ |[\p{L}\p{N}]$/u.test(said.textContent)) wrong.push({ what: 'no sentence', text: `an error is no sentence: ${said.textContent}` });
 	// A name such as video.processed breaks after its dots alone, and another word, up to what fits into the narrowest
 	// column, not at all. What is longer, and addresses and IDs, may break anywhere.
 	const name = /^[a-z][a-z0-9_]*(\.[a-z0-9_*]+)+$/i;

@@ -172,11 +172,11 @@ await walk(async () => {
 
 	step('order, retry table, timeout, limits, metadata');
 	await register(page, { 'Retry after': 'soon', Timeout: '5s' });
-	await refused(page, 'Retry after', /./);
+	await refused(page, 'Retry after', /^Retry must be .*\.$/);
 	await page.getByLabel('Retry after').fill('0s 10s 1m');
 	await page.getByLabel('Timeout').fill('3d');
 	await button(page, 'Register').click();
-	await refused(page, 'Timeout', /./);
+	await refused(page, 'Timeout', /^Timeout must be .*\.$/);
 	await page.getByLabel('Timeout').fill('5s');
 	await page.getByLabel('One at a time, in the order of publishing').check();
 	await page.getByLabel('Attempts a second at most').fill('7');

@@ -135,7 +135,7 @@ await walk(async () => {
 	await page.getByRole('heading', { name: 'Overview' }).waitFor();
 	const views = { '/webhooks': 'webhooks?**', '/events': 'events?**', '/deliveries': 'deliveries?**', '/gateways': 'console/api/gateways**' };
 	const answers = [
-		[{ status: 503, contentType: 'application/json', body: '{"success":false,"error":{"code":"unavailable","message":"the store does not answer; try again"}}' }, 'the store does not answer; try again'],
+		[{ status: 503, contentType: 'application/json', body: '{"success":false,"error":{"code":"unavailable","message":"the store does not answer; try again"}}' }, 'The store does not answer; try again.'],
 		[{ status: 502, contentType: 'text/html', body: '<h1>Bad Gateway</h1>' }, 'The server is up, but can’t answer right now.'],
 		[{ status: 200, contentType: 'text/html', body: '<b class=stranger>another page</b>' }, 'Something other than the API answered (200).'],
 	];

@@ -3,7 +3,7 @@
 import { html, useState } from '../vendor/htm-preact.js';
 import { ask } from './api.js';
 import { useAct } from './load.js';
-import { Foreign } from './parts.js';
+import { Foreign, Said } from './parts.js';
 
 const words = {
 	confirm: { title: 'Mail about failed webhooks', text: 'Be told by mail when a webhook of yours fails, and when it works again.', button: 'Yes, tell me', done: 'is told from now on.' },
@@ -16,7 +16,7 @@ export default function MailLink({ does, token }) {
 	const w = words[does];
 	return html`<main class="login"><div class="card stack"><h1>${w.title}</h1>
 		${done ? html`<p role="status"><${Foreign} text=${done.address} /> ${w.done}</p>` : html`<p>${w.text}</p>
-			${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+			${act.error && html`<p class="wrong" role="alert"><${Said} error=${act.error} /></p>`}
 			<button class="main" disabled=${act.busy} onClick=${() => act.run()}>${act.busy ? 'One moment…' : w.button}</button>`}
 	</div></main>`;
 }

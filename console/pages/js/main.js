@@ -1,5 +1,5 @@
 // Begins: finds the API, then shows the log-in, or the views, by their addresses, in the frame around them.
-import { html, Field, Foreign, Head, Wrong, address } from './parts.js';
+import { html, Field, Foreign, Head, Said, Wrong, address } from './parts.js';
 import { render, useState, useEffect, useRef } from '../vendor/htm-preact.js';
 import { begin, described, enter, get, leave, lookAt, may, offers, onSession, part, portal, session, takeLink, takeToken } from './api.js';
 import { useAct, useLoad } from './load.js';
@@ -120,7 +120,7 @@ function Login() {
 	return html`<main class="login"><form class="card stack" onSubmit=${(e) => { e.preventDefault(); act.run(); }}>
 		<h1>Webhooks console</h1>
 		<p class="muted">Log in with an API key. It stays in this tab, until you close it or log out.</p>
-		<${Field} label="API key" type="password" required autofocus autocomplete="current-password" value=${key} onValue=${set} wrong=${act.error && session.ended ? session.ended : act.error && html`<${Foreign} text=${act.error.message} />`} />
+		<${Field} label="API key" type="password" required autofocus autocomplete="current-password" value=${key} onValue=${set} wrong=${act.error && session.ended ? session.ended : act.error && html`<${Said} error=${act.error} />`} />
 		${!act.error && session.ended && html`<p class="note warn">${session.ended}</p>`}
 		<button class="main" disabled=${act.busy}>${act.busy ? 'One moment…' : 'Log in'}</button>
 		<p class="small muted">A key for all accounts (<code>api_key … *</code>) shows gateways and the live tail too.</p>

@@ -81,6 +81,21 @@ export const Foreign = ({ text, lines, mono }) => html`<bdi class=${'foreign' + 
 export const Name = ({ of }) => html`<bdi class="foreign name">${
 	visible(String(of ?? '')).map((part) => (part.mark ? html`<${Mark} of=${part.mark} />` : part.split(/(?<=\.)/).map((word, n) => html`${n > 0 && html`<wbr />`}${word}`)))}</bdi>`;
 
+const short = { id: 'ID', url: 'URL' };
+
+// sentence is what the API says as people read it: it begins with a capital, the names of fields as words, and ends with a full
+// stop. What begins with something else, such as the name of a header, stays as it is.
+function sentence(text) {
+	const begun = text.replace(/^[a-z]+(?:[A-Z][a-z]+)*(?=[\s,:;]|$)/, (name) => {
+		const words = name.replace(/[A-Z]/g, (c) => ' ' + c.toLowerCase()).split(' ').map((w) => short[w] ?? w).join(' ');
+		return words[0].toUpperCase() + words.slice(1);
+	});
+	return /[\p{L}\p{N}"'’”)\]]$/u.test(begun) ? begun + '.' : begun;
+}
+
+// Said is what went wrong, wherever it is told: an error that was caught, an answer's, or an attempt's.
+export const Said = ({ error }) => html`<${Foreign} text=${sentence(String(error?.message ?? error ?? ''))} />`;
+
 export function Time({ at }) {
 	const date = new Date(at);
 	if (!at || Number.isNaN(date.getTime())) return html`<span class="muted">–</span>`;
@@ -98,7 +113,7 @@ export const Status = ({ of }) => html`<span class=${'status ' + tone(of)}>${Str
 export const Skeleton = ({ lines = 4 }) => html`<div class="skeleton" role="status" aria-label="Loading">${Array.from({ length: lines }, () => html`<i></i>`)}</div>`;
 
 // Wrong says what went wrong, with the button that may help: what the page itself lacks comes with another load of it.
-export const Wrong = ({ error, again }) => html`<div class="note bad row between" role="alert"><span><${Foreign} text=${error.message} /></span>
+export const Wrong = ({ error, again }) => html`<div class="note bad row between" role="alert"><span><${Said} error=${error} /></span>
 	${error.code === 'reload' ? html`<button onClick=${() => location.reload()}>Load the page again</button>` : again && html`<button onClick=${again}>Try again</button>`}</div>`;
 
 // Loaded shows what useLoad has: a skeleton, an error, or what children make of it. An error beside what was there
@@ -170,7 +185,7 @@ export function Field({ label, hint, wrong, children, ...input }) {
 // wrongs puts what the API refused beside the field that it names, one of these; all else stands below the form, as rest.
 export function wrongs({ error }, ...names) {
 	const at = names.find((name) => error?.field === name || error?.field?.startsWith(name + '.') || error?.field?.startsWith(name + '['));
-	const said = error && html`<${Foreign} text=${error.message} />`;
+	const said = error && html`<${Said} error=${error} />`;
 	return { at, of: (name) => (name === at ? said : undefined), rest: error && !at && html`<p class="wrong" role="alert">${said}</p>` };
 }
 
@@ -178,7 +193,7 @@ export function wrongs({ error }, ...names) {
 export function Act({ does, children, then, class: kind, disabled, title }) {
 	const act = useAct(does);
 	return html`<button type="button" class=${kind} title=${title} disabled=${disabled} ...${busy(act.busy, act.run)}>${act.busy ? 'One moment…' : children}</button>
-		${act.error && html`<span class="wrong" role="alert"><${Foreign} text=${act.error.message} /></span>`}`;
+		${act.error && html`<span class="wrong" role="alert"><${Said} error=${act.error} /></span>`}`;
 }
 
 export function Copy({ text, label = 'Copy', class: kind = 'small', title }) {
@@ -220,7 +235,7 @@ export function Ask({ title, typed, does, close, word = 'Delete', children }) {
 	return html`<${Dialog} title=${title} close=${close}><form class="form" onSubmit=${(e) => { e.preventDefault(); if (!typed || text === typed) act.run(); }}>
 		${children}
 		${typed && html`<${Field} label=${html`Type <code><${Foreign} text=${typed} /></code> to go on`} value=${text} onValue=${set} />`}
-		${act.error && html`<p class="wrong" role="alert"><${Foreign} text=${act.error.message} /></p>`}
+		${act.error && html`<p class="wrong" role="alert"><${Said} error=${act.error} /></p>`}
 		<div class="row"><button class="danger" disabled=${act.busy || (typed && text !== typed)}>${act.busy ? 'One moment…' : word}</button><button type="button" onClick=${close}>Leave it</button></div>
 	</form></${Dialog}>`;
 }

@@ -1,5 +1,5 @@
 // Sends many deliveries of a webhook again: a dry run first, then the job with its progress.
-import { html, Act, Dialog, Field, Foreign, Status, count, wrongs } from './parts.js';
+import { html, Act, Dialog, Field, Said, Status, count, wrongs } from './parts.js';
 import { useRef, useState } from '../vendor/htm-preact.js';
 import { ask, get, offers } from './api.js';
 import { useAct, useLoad } from './load.js';
@@ -54,7 +54,7 @@ export function Progress({ job, close }) {
 		<progress max=${whole} value=${j.state === 'done' ? whole : j.sent ?? 0} aria-label="Progress of the replay"></progress>
 		${j.unavailable > 0 && html`<p class="small muted">${count(j.unavailable)} can’t be sent: their payload has expired.</p>`}
 		${Object.entries(j.notSent ?? {}).map(([why, n]) => html`<p class="small muted">${count(n)} ${reasons[why] ?? why}.</p>`)}
-		${now.error && html`<p class="wrong" role="alert"><${Foreign} text=${now.error.message} /></p>`}
+		${now.error && html`<p class="wrong" role="alert"><${Said} error=${now.error} /></p>`}
 		<div class="row"><button class="main" onClick=${close}>${j.state === 'running' ? 'Go on in the background' : 'Done'}</button>
 			${j.state === 'running' && offers('DELETE /replays/{id}') && html`<${Act} class="danger" does=${async () => { await ask('DELETE', `replays/${job.id}`); now.reload(); }}>Cancel the rest</${Act}>`}</div>
 	</${Dialog}>`;

@@ -1,5 +1,5 @@
 // One delivery: its attempts on a time line, and the request as it was sent.
-import { html, Act, Code, Foreign, Head, Loaded, Name, Status, Time, Copy, link, milliseconds } from '../parts.js';
+import { html, Act, Code, Copy, Foreign, Head, Loaded, Name, Said, Status, Time, link, milliseconds } from '../parts.js';
 import { get, ask, may, portal, session } from '../api.js';
 import { useLoad } from '../load.js';
 import { member } from '../text.js';
@@ -21,7 +21,7 @@ export default function Delivery({ id }) {
 				<ol class="line">${(d.attempts ?? []).map((a) => html`<li key=${a.number + a.at} class=${a.statusCode >= 200 && a.statusCode < 300 && !a.error ? 'good' : 'bad'}>
 					<div class="row between"><b>Attempt ${a.number}: ${a.statusCode ? `answered ${a.statusCode}` : 'no answer'}</b><span class="small muted">${milliseconds(a.durationMs)}</span></div>
 					<div class="small muted"><${Time} at=${a.at} /></div>
-					${a.error && html`<p class="small wrong"><${Foreign} text=${a.error} /></p>`}
+					${a.error && html`<p class="small wrong"><${Said} error=${a.error} /></p>`}
 					${a.responseBody && html`<details><summary class="small">What was answered</summary><pre tabindex="0" aria-label="The answer"><${Foreign} text=${a.responseBody} lines=${true} /></pre></details>`}</li>`)}
 				${d.nextAttemptAt && html`<li><b>Next attempt</b><div class="small muted"><${Time} at=${d.nextAttemptAt} /></div></li>`}</ol></section>
 			<section class="card stack"><h2>What it is</h2><dl class="facts">

@@ -1,5 +1,5 @@
 // One receiver: its outcomes, its queue, and what waits or is dead there.
-import { html, Act, Ask, Choice, Code, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Name, Time, count, seconds, useFilters } from '../parts.js';
+import { html, Act, Ask, Choice, Code, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Name, Said, Time, count, seconds, useFilters } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { inside, may, query } from '../api.js';
 import { useLoad, usePages } from '../load.js';
@@ -71,7 +71,7 @@ function Contents({ name: receiver, queues, filters: { by: { state, queue: name 
 			<${Act} does=${() => change('retry', { all: true })}>Retry all</${Act}><button class="danger" onClick=${() => ask({ all: true })}>Purge all</button>`}</div></div>
 		<${Listed} from=${dead} empty=${waits ? html`<${Empty} title="Nothing waits" />` : html`<${Empty} title="Nothing is dead"><p class="muted">Events that the app refused until their attempts were used up are kept here.</p></${Empty}>`}>${(items) => html`<table>
 			<thead><tr><th>Event</th><th>Last error</th><th class="fit extra number">Attempts</th><th class="fit some">${waits ? 'Due' : 'Failed'}</th><th class="fit"><span class="hidden">Actions</span></th></tr></thead>
-			<tbody>${items.map((d) => html`<tr key=${d.job}><td><button class="plain flat" onClick=${() => show(d)}><${Name} of=${d.event || d.id || 'an event'} /></button><div class="small muted mono some"><${Foreign} text=${d.id ?? ''} /></div></td><td><${Foreign} text=${d.error ?? '–'} /></td>
+			<tbody>${items.map((d) => html`<tr key=${d.job}><td><button class="plain flat" onClick=${() => show(d)}><${Name} of=${d.event || d.id || 'an event'} /></button><div class="small muted mono some"><${Foreign} text=${d.id ?? ''} /></div></td><td><${Said} error=${d.error ?? '–'} /></td>
 				<td class="fit extra number">${d.attempts}</td><td class="fit some"><${Time} at=${waits ? d.due : d.failed} /></td>
 				<td class="fit">${may.all() && html`<div class="row still"><${Act} class="small" does=${() => change('retry', { jobs: [d.job] })}>Retry</${Act}><button class="small danger" onClick=${() => ask({ jobs: [d.job] })}>Purge</button></div>`}</td></tr>`)}</tbody></table>`}</${Listed}>
 		${shown && html`<${Letter} name=${name} of=${shown} close=${() => show(null)} />`}
@@ -81,7 +81,7 @@ function Contents({ name: receiver, queues, filters: { by: { state, queue: name 
 function Letter({ name, of: d, close }) {
 	const whole = useLoad((signal) => inside('GET', 'show' + query({ name, event: d.job }), undefined, { signal }).catch((error) => { if (error.status === 404) return null; throw error; }), [d.job]);
 	return html`<${Dialog} title="An event of the queue" close=${close}><dl class="facts"><dt>Event</dt><dd><${Name} of=${d.event ?? '–'} /></dd><dt>ID</dt><dd><code><${Foreign} text=${d.id ?? '–'} /></code></dd>
-		<dt>Received</dt><dd><${Time} at=${d.received} /></dd><dt>${d.failed ? 'Failed' : 'Due'}</dt><dd><${Time} at=${d.failed ?? d.due} /></dd><dt>Attempts</dt><dd>${d.attempts}</dd><dt>Last error</dt><dd><${Foreign} text=${d.error ?? '–'} /></dd><dt>Size</dt><dd>${count(d.size)} bytes</dd></dl>
+		<dt>Received</dt><dd><${Time} at=${d.received} /></dd><dt>${d.failed ? 'Failed' : 'Due'}</dt><dd><${Time} at=${d.failed ?? d.due} /></dd><dt>Attempts</dt><dd>${d.attempts}</dd><dt>Last error</dt><dd><${Said} error=${d.error ?? '–'} /></dd><dt>Size</dt><dd>${count(d.size)} bytes</dd></dl>
 		<${Loaded} from=${whole}>${(w) => (w === null ? html`<p class="muted">This server doesn’t show payloads of a queue.</p>` : html`
 			${w.headers && html`<details><summary>Headers</summary><${Code} label="Headers" text=${Object.entries(w.headers).map(([n, v]) => `${n}: ${[v].flat().join(', ')}`).join('\n')} /></details>`}
 			<${Code} label="Payload" text=${w.payload ?? w.payloadBase64 ?? ''} />`)}</${Loaded}></${Dialog}>`;

@@ -1,5 +1,5 @@
 // Every outcome as it happens.
-import { html, Copy, Empty, Field, Foreign, Head, NotOffered, Name, Status, Time, count, link, milliseconds, useFilters } from '../parts.js';
+import { html, Copy, Empty, Field, Foreign, Head, Name, NotOffered, Said, Time, count, link, milliseconds, useFilters } from '../parts.js';
 import { useEffect, useRef, useState } from '../../vendor/htm-preact.js';
 import { leave, live, may } from '../api.js';
 
@@ -106,7 +106,7 @@ function Tail() {
 		<button onClick=${() => hold(!paused)}>${paused ? 'Go on' : 'Pause'}</button><${Copy} class="" title="Copies the lines that are shown" text=${lines.map((l) => JSON.stringify({ ...l, n: undefined })).join('\n')} /><button onClick=${tail.clear}>Clear</button></${Head}>
 	<div class="filters"><${Field} label="What" as="select" options=${kinds} value=${by.kind} onValue=${change('kind')} /><${Field} label="Outcome" as="select" options=${outcomes} value=${by.outcome} onValue=${change('outcome')} />
 		<${Field} label="Holds" type="search" placeholder="an event, a webhook, a name" value=${by.search} onValue=${change('search')} /></div>
-	${tail.error && html`<p class="note bad" role="alert"><${Foreign} text=${tail.error} /> Trying again…</p>`}
+	${tail.error && html`<p class="note bad" role="alert"><${Said} error=${tail.error} /> Trying again…</p>`}
 	${tail.missed > 0 && html`<p class="note warn">${count(tail.missed)} outcomes came faster than they could be shown, and were left out.</p>`}
 	${!lines.length ? html`<${Empty} title=${tail.lines.length ? 'Nothing of this kind yet' : 'Waiting for the first outcome'}><p class="muted">What happens from now on shows up here within a second.</p></${Empty}>`
 		: html`<div ...${reading.listens}>${reading.now && !paused && fresh > 0 && html`<p class="fresh"><button class="main" onClick=${() => { scrollTo(0, 0); list.current.focus({ preventScroll: true }); }}>${count(fresh)} new: show them</button></p>`}
@@ -116,7 +116,7 @@ function Tail() {
 
 // What says who was asked, and what went wrong.
 const What = ({ of: l }) => html`${l.kind === 'attempt' ? html`attempt ${l.attempt ?? l.number} to <${Foreign} text=${l.url ?? l.webhookId ?? ''} />` : l.kind === 'received' ? html`gateway <${Foreign} text=${l.name || 'without a name'} />, <${Foreign} text=${l.scheme ?? ''} />` : html`behind gateway <${Foreign} text=${l.name || 'without a name'} />, attempt ${l.attempt}`}
-	${l.error && html`<div class="wrong"><${Foreign} text=${l.error} /></div>`}`;
+	${l.error && html`<div class="wrong"><${Said} error=${l.error} /></div>`}`;
 
 function Line({ of: l }) {
 	const type = l.type ?? l.event;

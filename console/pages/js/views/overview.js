@@ -1,5 +1,5 @@
 // How things are: attempts over time, what waits, which webhooks fail, and the health of senders and stores.
-import { html, Choice, Foreign, Head, Loaded, NotOffered, Skeleton, Status, Time, Wrong, count, link, seconds, useFilters } from '../parts.js';
+import { html, Choice, Foreign, Head, Loaded, NotOffered, Said, Skeleton, Status, Time, Wrong, count, link, seconds, useFilters } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
 import { inside, may, offers } from '../api.js';
 import { allWebhooks, useLoad } from '../load.js';
@@ -40,7 +40,7 @@ const Figure = ({ name, value, bad }) => html`<div class="card figure"><span cla
 function Health({ of }) {
 	const h = of.health;
 	return html`<div class="row"><${Status} of=${h.status} /></div>
-		${(h.problems ?? []).map((p) => html`<p class="note bad"><${Foreign} text=${p} /></p>`)}
+		${(h.problems ?? []).map((p) => html`<p class="note bad"><${Said} error=${p} /></p>`)}
 		<dl class="facts"><dt>This process</dt><dd>${{ delivering: 'delivers', api_only: 'serves the API, others deliver', off: 'neither API nor sender' }[h.sender] ?? h.sender}${h.workers && html`, ${count(h.workers.inFlight)} in flight`}</dd>
 			${h.senders !== undefined && html`<dt>Senders</dt><dd>${count(h.senders)} processes deliver</dd>`}
 			<dt>Store</dt><dd>${h.store.kind === 'memory' ? 'in memory, lost at exit' : h.store.kind}, ${h.store.ready ? 'ready' : 'not ready'}</dd>

@@ -1,5 +1,5 @@
 // Registers a webhook, and edits one.
-import { html, Copy, Dialog, Field, Foreign, Head, Name, go, link, plain, wrongs } from '../parts.js';
+import { html, Copy, Dialog, Field, Foreign, Head, Name, Said, go, link, plain, wrongs } from '../parts.js';
 import { useEffect, useState } from '../../vendor/htm-preact.js';
 import { ask, newKey, Problem, takes } from '../api.js';
 import { useAct, useLoad } from '../load.js';
@@ -124,7 +124,7 @@ function Types({ chosen, choose, wrong }) {
 	const listed = new Set(['*', ...(types.data ?? []).flatMap((t) => [t.name, t.name.split('.')[0] + '.*'])]);
 	return html`<fieldset class="stack tight"><legend>Events</legend>
 		<label class="check"><input type="checkbox" checked=${all} onChange=${() => choose(all ? [] : ['*'])} /><span>All, also those to come</span></label>
-		${types.error && html`<p class="wrong" role="alert"><${Foreign} text=${types.error.message} /> <button type="button" onClick=${types.reload}>Try again</button></p>`}
+		${types.error && html`<p class="wrong" role="alert"><${Said} error=${types.error} /> <button type="button" onClick=${types.reload}>Try again</button></p>`}
 		${!all && html`<div class="types">${groups(types.data ?? []).map(([group, items]) => {
 			const prefix = items[0].name.split('.')[0] + '.*';
 			const whole = items.every((t) => t.name.startsWith(prefix.slice(0, -1))) && items.length > 1;
@@ -155,6 +155,6 @@ function Filter({ value, change, wrong, types: chosen }) {
 		${takes('POST /webhooks/filter-test', 'filter') && html`<div class="row"><button type="button" class="small" aria-expanded=${open ? 'true' : 'false'} onClick=${() => show(!open)}>Try it out</button></div>`}
 		${open && html`<${Field} label=${html`Sample data of ${first?.name ?? 'an event'}`} as="textarea" rows="5" value=${sample ?? sampleOf(first)} onValue=${type} />
 			<div class="row"><button type="button" disabled=${act.busy || !value} onClick=${() => act.run()}>Test</button>
-			<span role="status">${result && (result.error ? html`<span class="wrong"><${Foreign} text=${result.error} /></span>` : result.matches ? 'It matches: such an event goes here.' : 'It does not match.')}</span>
-			${act.error && html`<span class="wrong" role="alert"><${Foreign} text=${act.error.message} /></span>`}</div>`}</div>`;
+			<span role="status">${result && (result.error ? html`<span class="wrong"><${Said} error=${result.error} /></span>` : result.matches ? 'It matches: such an event goes here.' : 'It does not match.')}</span>
+			${act.error && html`<span class="wrong" role="alert"><${Said} error=${act.error} /></span>`}</div>`}</div>`;
 }
