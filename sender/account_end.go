@@ -18,17 +18,19 @@ import (
 //
 // From the mark on the account takes nothing. The chore account:<name>, written with it, is there until the record is not.
 
-// accountEndAtOnce is for how long DELETE waits for the end of an account. What takes longer goes on as a chore.
-const accountEndAtOnce = 20 * time.Second
+// accountEndWait is how long DeleteAccount works on the end of an account before it returns. What takes longer goes on as a
+// chore.
+const accountEndWait = 20 * time.Second
 
-// accountEndSteps is how many steps a chore makes before others have their turn.
+// accountEndSteps is the number of steps that a chore makes before the next chore has its turn.
 const accountEndSteps = 200
 
-// DeleteAccount takes all that an account has out of the store: webhooks, deliveries, events and their data, keys, replays, figures and what its owner
-// set. From its first step on the account takes nothing; afterwards its name may be used afresh. ending reports that not all is done yet: the rest
-// goes on by itself. An attempt under way ends, and leaves nothing behind.
+// DeleteAccount removes everything that an account has from the store: webhooks, deliveries, events and their data, keys,
+// replays, figures, and what its owner set. From the first step on the account accepts nothing; once all is gone its name can be
+// used again. An attempt that is under way when the account is deleted ends and leaves nothing behind. DeleteAccount works for at
+// most 20 s; ending reports that something is left, which this or another process then removes in the background.
 //
-// Failure policy: where it returns an error after its first step, the rest follows as a chore.
+// Failure policy: where it returns an error after its first step, the rest is removed in the background too.
 func (s *Sender) DeleteAccount(ctx context.Context, account string) (ending bool, err error) {
 	if !names.IsAccount(account) {
 		return false, errNoAccount
@@ -37,14 +39,14 @@ func (s *Sender) DeleteAccount(ctx context.Context, account string) (ending bool
 	if err != nil {
 		return false, err
 	}
-	far, err := s.queue.EndAccount(ctx, shard, account, lanesOf(account), true)
+	step, err := s.queue.EndAccount(ctx, shard, account, accountLanes(account), true)
 	if err != nil {
 		return false, s.unavailable("account", err)
 	}
-	if far == queue.AccountEndNone {
+	if step == queue.AccountEndNone {
 		return false, errNoAccount
 	}
-	until := time.Now().Add(accountEndAtOnce)
+	until := time.Now().Add(accountEndWait)
 	done, err := s.endAccount(ctx, shard, account, func() bool { return time.Now().Before(until) })
 	if !done {
 		s.wakeChores(shard)
@@ -57,39 +59,39 @@ func (s *Sender) DeleteAccount(ctx context.Context, account string) (ending bool
 
 var errNoAccount = &Error{Code: CodeNotFound, Message: "there is no such account; GET /accounts lists those that have stored anything"}
 
-func lanesOf(account string) queue.AccountLanes {
+func accountLanes(account string) queue.AccountLanes {
 	return queue.AccountLanes{Owner: ownerLane(account), Operator: notifyLane}
 }
 
-// endAccount goes on with an account that is being deleted, for as long as more says so.
+// endAccount removes more of an account that is being deleted, for as long as more returns true.
 func (s *Sender) endAccount(ctx context.Context, shard int, account string, more func() bool) (done bool, err error) {
-	if err := s.registry.EndKeysOf(ctx, account); err != nil {
+	if err := s.registry.DeleteKeysOf(ctx, account); err != nil {
 		return false, err
 	}
 	if err := s.unregisterAll(ctx, shard, account); err != nil {
 		return false, err
 	}
-	if err := s.forgetMails(ctx, shard, account); err != nil {
+	if err := s.removeMail(ctx, shard, account); err != nil {
 		return false, err
 	}
 	for more() {
-		far, err := s.queue.EndAccount(ctx, shard, account, lanesOf(account), false)
+		step, err := s.queue.EndAccount(ctx, shard, account, accountLanes(account), false)
 		switch {
 		case err != nil:
 			return false, err
-		case far == queue.AccountEndHooks:
+		case step == queue.AccountEndHooks:
 			if err := s.unregisterAll(ctx, shard, account); err != nil {
 				return false, err
 			}
-		case far != queue.AccountEndMore:
+		case step != queue.AccountEndMore:
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// endAccountOn is endAccount as a chore.
-func (s *Sender) endAccountOn(ctx context.Context, shard int, account string) error {
+// runAccountEnd makes some steps of the end of an account, as a chore.
+func (s *Sender) runAccountEnd(ctx context.Context, shard int, account string) error {
 	steps := 0
 	done, err := s.endAccount(ctx, shard, account, func() bool { steps++; return steps <= accountEndSteps })
 	if err == nil && !done {
@@ -98,19 +100,19 @@ func (s *Sender) endAccountOn(ctx context.Context, shard int, account string) er
 	return err
 }
 
-// openAccount notes an account in the store, which refuses it while it is being deleted.
+// openAccount records that an account exists. The store refuses that while the account is being deleted.
 func (s *Sender) openAccount(ctx context.Context, account string) error {
 	shard, err := s.shard(ctx, account)
 	if err != nil {
 		return err
 	}
 	if err := s.registry.OpenAccount(ctx, shard, account); err != nil {
-		return s.notWritten("account", err)
+		return s.writeError("account", err)
 	}
 	return nil
 }
 
-// unregisterAll takes all of an account's webhooks out of it.
+// unregisterAll removes all webhooks of an account.
 func (s *Sender) unregisterAll(ctx context.Context, shard int, account string) error {
 	for {
 		webhooks, err := s.registry.ListWebhooks(ctx, shard, account)
@@ -125,14 +127,15 @@ func (s *Sender) unregisterAll(ctx context.Context, shard int, account string) e
 	}
 }
 
-// forgetMails takes what the operator is yet to be told of an account out of his mailboxes, and what tells the mails of its webhooks apart.
-func (s *Sender) forgetMails(ctx context.Context, shard int, account string) error {
+// removeMail removes the notices about an account from the mailboxes of the operator, and the Message-IDs of earlier mails about
+// its webhooks.
+func (s *Sender) removeMail(ctx context.Context, shard int, account string) error {
 	const operatorShard = 0
 	lanes, err := s.registry.DeletedLanes(ctx, shard, account)
 	if err != nil {
 		return err
 	}
-	for _, kind := range []string{boxesOfMail, boxesOfSlack} {
+	for _, kind := range []string{boxKindMail, boxKindSlack} {
 		boxes, err := s.registry.Mailboxes(ctx, operatorShard, kind)
 		if err != nil {
 			return err
@@ -141,17 +144,17 @@ func (s *Sender) forgetMails(ctx context.Context, shard int, account string) err
 			if !strings.HasPrefix(box, notifyAccount+"/") {
 				continue
 			}
-			fields, err := s.registry.MailboxContent(ctx, operatorShard, box)
+			entries, err := s.registry.MailboxContent(ctx, operatorShard, box)
 			if err != nil {
 				return err
 			}
-			var told []string
-			for field, text := range fields {
-				if toldOf(text) == account {
-					told = append(told, field)
+			var fields []string
+			for field, text := range entries {
+				if entryAccount(text) == account {
+					fields = append(fields, field)
 				}
 			}
-			if err := s.registry.ForgetMail(ctx, operatorShard, kind, box, told, lanes); err != nil {
+			if err := s.registry.RemoveMail(ctx, operatorShard, kind, box, fields, lanes); err != nil {
 				return err
 			}
 		}
@@ -159,9 +162,9 @@ func (s *Sender) forgetMails(ctx context.Context, shard int, account string) err
 	return nil
 }
 
-// toldOf is the account that an entry of a mailbox tells of.
-func toldOf(text string) string {
-	var t told
+// entryAccount returns the account of the webhook that an entry of a mailbox is about; "" where the entry can't be read.
+func entryAccount(text string) string {
+	var t mailEntry
 	if json.Unmarshal([]byte(text), &t) != nil {
 		return ""
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
-// Account is what owns webhooks and events. It begins with the first thing that it stores.
+// Account owns webhooks and events. It begins to exist with the first thing that it stores.
 type Account struct {
 	Account   string        // 1 to 64 letters, digits, dots, dashes and underscores
 	Name      string        // what its owner calls it
@@ -22,38 +22,38 @@ type Account struct {
 	CreatedAt time.Time     // of an account that has stored nothing yet: now
 }
 
-// NotifyEmail is an address of an account's owner. It gets mail only once its owner confirmed it.
+// NotifyEmail is an address of an account's owner. It gets no notices until the link in a first mail was opened.
 type NotifyEmail struct {
 	Address   string `json:"address"`
 	Confirmed bool   `json:"confirmed"`
 }
 
-// AccountUpdate changes the fields that are not nil. An address that stays in Emails stays confirmed.
+// AccountUpdate changes the fields that are not nil. An address that is in Emails before and after the update stays confirmed.
 type AccountUpdate struct {
 	Name         *string   // at most 256 bytes; empty: none
 	Emails       *[]string // all of them, 5 at most
 	NotifyURL    *string   // empty: none, and its secret goes with it
 	NotifySecret *string   // 16 to 256 bytes; empty makes one
-	// Portal says where the portal is, for links in mails to addresses that are to be confirmed. It is asked only where
-	// there is mail. Nil: only the configuration does.
+	// Portal returns the URL of the portal, for links in mails to addresses that are to be confirmed. It is called only where such a
+	// mail is sent. Defaults to the portal_url of the configuration.
 	Portal func() (string, error)
 }
 
-// accountLane stands where a webhook's lane does in what the secret of an account is sealed for. Lanes of webhooks are longer.
+// accountLane takes the place of a lane where a secret of an account is sealed. It can't be a webhook's: those are longer.
 const accountLane = "account"
 
-// accountInfo is what is stored of an account beside its creation.
+// accountInfo is the part of an account that its owner sets, in the JSON in which it is stored.
 type accountInfo struct {
 	Name   string        `json:"name,omitempty"`
 	Emails []NotifyEmail `json:"emails,omitempty"`
 	URL    string        `json:"url,omitempty"`
 	Secret string        `json:"secret,omitempty"` // of URL, sealed
-	// Keys make the tokens of links in mails to an address; sealed.
+	// Keys are the keys of the tokens in mails, by address; sealed.
 	Keys   map[string]string `json:"keys,omitempty"`
 	Portal string            `json:"portal,omitempty"` // where such links lead, unless the configuration says so
 }
 
-// accountRecord is an account as it stands in the store.
+// accountRecord is an account as it was read from the store.
 type accountRecord struct {
 	account string
 	version string // "" where the store knows nothing of it
@@ -67,10 +67,10 @@ func (r *accountRecord) public() Account {
 	return Account{Account: r.account, Name: r.Name, Emails: r.Emails, NotifyURL: r.URL, CreatedAt: r.created}
 }
 
-// errEnding refuses what an account wants to store while it is being deleted.
+// errEnding refuses every write of an account that is being deleted.
 var errEnding = &Error{Code: CodeConflict, Message: "this account is being deleted; try again when that is done, and it begins anew"}
 
-// accountRecord reads an account. Every account that has a valid name exists: one that has stored nothing begins now.
+// accountRecord reads an account. Every account with a valid name can be read: one that has stored nothing was created now.
 func (s *Sender) accountRecord(ctx context.Context, account string) (shard int, r *accountRecord, err error) {
 	if shard, err = s.shard(ctx, account); err != nil {
 		return 0, nil, err
@@ -113,10 +113,10 @@ func (s *Sender) accountRecords(ctx context.Context, accounts ...string) ([]*acc
 	return list, nil
 }
 
-// changeAccount has change edit what is stored of an account, again where somebody else's change came first.
+// changeAccount reads an account, has change edit it, and writes it. Where somebody else wrote it in between, it does so again.
 func (s *Sender) changeAccount(ctx context.Context, account string, change func(r *accountRecord) error) (r *accountRecord, err error) {
 	var shard int
-	err = repeat("this account", func() error {
+	err = retryChanged("this account", func() error {
 		if shard, r, err = s.accountRecord(ctx, account); err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (s *Sender) changeAccount(ctx context.Context, account string, change func(
 			return fmt.Errorf("writing account %s: %w", account, err)
 		}
 		if r.created, err = s.registry.WriteAccount(ctx, shard, account, r.version, string(info)); err != nil {
-			return s.notWritten("account", err)
+			return s.writeError("account", err)
 		}
 		return nil
 	})
@@ -144,15 +144,15 @@ func (s *Sender) Account(ctx context.Context, account string) (Account, error) {
 	return r.public(), nil
 }
 
-// UpdateAccount changes the given fields of an account. Where it has a NotifyURL and no secret for it, one is made and
-// returned: it is not shown again.
+// UpdateAccount changes the given fields of an account. Where the account then has a NotifyURL but no secret, one is made and
+// returned as secret, for this once: it can't be read later.
 func (s *Sender) UpdateAccount(ctx context.Context, account string, u AccountUpdate) (a Account, secret string, err error) {
 	if err := s.checkAccountUpdate(u); err != nil {
 		return Account{}, "", err
 	}
 	var unconfirmed []string
 	r, err := s.changeAccount(ctx, account, func(r *accountRecord) error {
-		if secret, err = s.applyTo(r, u); err != nil || u.Emails == nil {
+		if secret, err = s.applyAccountUpdate(r, u); err != nil || u.Emails == nil {
 			return err
 		}
 		if unconfirmed, err = s.setMailKeys(r); err != nil || s.mails.server == nil || len(unconfirmed) == 0 {
@@ -172,19 +172,19 @@ func (s *Sender) UpdateAccount(ctx context.Context, account string, u AccountUpd
 		return Account{}, "", err
 	}
 	for _, address := range unconfirmed {
-		if err := s.mailbox(ctx, shard, boxesOfMail, boxName(account, address), fieldConfirm, "", 0); err != nil {
+		if err := s.addMail(ctx, shard, boxKindMail, boxName(account, address), fieldConfirm, "", 0); err != nil {
 			return Account{}, "", s.unavailable("mail", err) // asking for the same again mails what is missing
 		}
 	}
 	return r.public(), secret, nil
 }
 
-func (s *Sender) applyTo(r *accountRecord, u AccountUpdate) (made string, err error) {
+func (s *Sender) applyAccountUpdate(r *accountRecord, u AccountUpdate) (made string, err error) {
 	if u.Name != nil {
 		r.Name = *u.Name
 	}
 	if u.Emails != nil {
-		r.Emails = withConfirmed(*u.Emails, r.Emails)
+		r.Emails = keepConfirmed(*u.Emails, r.Emails)
 	}
 	if u.NotifyURL != nil {
 		r.URL = *u.NotifyURL
@@ -207,8 +207,8 @@ func (s *Sender) applyTo(r *accountRecord, u AccountUpdate) (made string, err er
 	return made, err
 }
 
-// withConfirmed makes a list of addresses, of which those that were confirmed stay so.
-func withConfirmed(addresses []string, before []NotifyEmail) []NotifyEmail {
+// keepConfirmed makes a list of addresses in which those that were confirmed before still are.
+func keepConfirmed(addresses []string, before []NotifyEmail) []NotifyEmail {
 	list := make([]NotifyEmail, len(addresses))
 	for i, address := range addresses {
 		list[i] = NotifyEmail{address, slices.Contains(before, NotifyEmail{address, true})}
@@ -255,8 +255,8 @@ func checkEmails(addresses []string) error {
 	return nil
 }
 
-// isEmail takes the addresses that every mail server takes: no quotes, no comments, no name in front, nothing that could
-// end a line or a command.
+// isEmail reports whether every mail server accepts this as an address: no quotes, no comments, no name in front, and nothing
+// that could end a line or a command.
 func isEmail(address string) bool {
 	local, domain, ok := strings.Cut(address, "@")
 	if !ok || local == "" || len(local) > 64 || len(address) > 254 || !isDotted(local, "!#$%&'*+-/=?^_`{|}~") {
@@ -270,7 +270,7 @@ func isEmail(address string) bool {
 	return strings.Contains(domain, ".") && isDotted(domain, "-")
 }
 
-// isDotted reports whether text is made of words of letters, digits and some signs, with single dots between them.
+// isDotted reports whether text consists of words of letters, digits and the given signs, with single dots between them.
 func isDotted(text, signs string) bool {
 	for word := range strings.SplitSeq(text, ".") {
 		if !names.IsMadeOf(word, signs) {
@@ -280,7 +280,8 @@ func isDotted(text, signs string) bool {
 	return true
 }
 
-// Accounts returns the accounts that have stored anything, by name, and the cursor of the next page where there is more.
+// Accounts returns the accounts that have stored anything, sorted by name, and the cursor of the next page, "" where there is
+// none.
 func (s *Sender) Accounts(ctx context.Context, cursor string, limit int) (items []Account, next string, err error) {
 	after, limit, err := checkPage(cursor, limit, names.IsAccount)
 	if err != nil {
@@ -310,13 +311,13 @@ func (s *Sender) Accounts(ctx context.Context, cursor string, limit int) (items 
 	return items, next, nil
 }
 
-// accountNames lists the accounts whose names come after one, by name, as many as most at most; all where most is 0.
-func (s *Sender) accountNames(ctx context.Context, after string, most int) ([]string, error) {
+// accountNames returns at most limit account names that sort after the given one, sorted; all of them where limit is 0.
+func (s *Sender) accountNames(ctx context.Context, after string, limit int) ([]string, error) {
 	shards, err := s.store.Shards(ctx)
 	if err != nil {
 		return nil, s.unavailable("check", err)
 	}
-	names, err := s.registry.AccountNames(ctx, shards, after, most)
+	names, err := s.registry.AccountNames(ctx, shards, after, limit)
 	if err != nil {
 		return nil, s.unavailable("accounts", err)
 	}

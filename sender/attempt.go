@@ -19,16 +19,16 @@ import (
 )
 
 const (
-	// maxResponse is how much of an answer is kept to be shown.
+	// maxResponse is how many bytes of an answer are kept for the history.
 	maxResponse = 1 << 10
-	// maxError bounds what an endpoint can put into an error, such as the names in its certificate.
+	// maxError is how many bytes an error has at most: an endpoint chooses part of it, such as the names in its certificate.
 	maxError = 512
-	// maxDrain is how much of an answer is read so that its connection can be used again. What is longer costs its
-	// connection, not our memory; the status counts all the same.
+	// maxDrain is how many more bytes of an answer are read, so that its connection can be used again. A longer answer costs its
+	// connection and not our memory; its status counts all the same.
 	maxDrain = 64 << 10
-	// poisonAfter is how many processes in a row have to die with a job before that counts as a failed attempt.
+	// poisonAfter is how many processes in a row must die while they attempt a job before that counts as a failed attempt.
 	poisonAfter = 3
-	// slowAttempt is when a successful attempt makes its webhook's window smaller.
+	// slowAttempt is the duration from which on even a successful attempt makes the window of its webhook smaller.
 	slowAttempt = time.Second
 )
 
@@ -43,7 +43,7 @@ const (
 	outcomeToken    = "token"
 )
 
-// result is what came of one HTTP request.
+// result is the outcome of one HTTP request.
 type result struct {
 	outcome    string
 	status     int
@@ -56,16 +56,16 @@ type result struct {
 
 func (r *result) success() bool { return r.outcome == outcomeSuccess }
 
-// attempt makes one attempt of a delivery. It is the dispatcher's handler.
+// attempt makes one attempt of a delivery. The dispatcher calls it for each claimed job.
 func (s *Sender) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 	p, ok := decodePayload(j.Payload, j.ID)
 	if !ok {
-		s.ended(ctx, j, &p, StateFailed, ReasonExpired, nil)
+		s.recordEnd(ctx, j, &p, StateFailed, ReasonExpired, nil)
 		return queue.Outcome{Kind: queue.Failed, Reason: ReasonExpired}
 	}
 	installation, err := s.Installation(ctx)
 	if err != nil {
-		return queue.Outcome{Kind: queue.Back} // known from the claim on, but on a cluster of which a node is down: no failure of the endpoint's
+		return queue.Outcome{Kind: queue.Back} // the claim before has read it, so this happens only on a cluster with a node down: no failure of the endpoint
 	}
 	if owner := ownerOf(j.Lane); owner != "" {
 		if j.Meta, err = s.ownerMeta(ctx, owner); err != nil {
@@ -84,7 +84,7 @@ func (s *Sender) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 		r = s.request(ctx, j, &p, number, began, installation)
 	}
 	if r.cause != nil && (ctx.Err() != nil || isUnavailable(r.cause)) {
-		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt, wherever it cut it off; nor is our store's failure
+		return queue.Outcome{Kind: queue.Back} // neither a shutdown, wherever it interrupts the attempt, nor a failure of our own store is a failed attempt
 	}
 	s.o.Observer.Attempt(r.outcome, r.took)
 	return s.outcomeOf(ctx, j, &p, number, began, &r)
@@ -92,28 +92,28 @@ func (s *Sender) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 
 // request makes the HTTP request, and reads the answer within the same timeout.
 func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number int, began time.Time, installation string) (r result) {
-	e, err := s.endpointOf(j)
+	e, err := s.endpointFor(j)
 	if err != nil {
 		return result{outcome: outcomeInternal, err: "the sender could not prepare this attempt; its operator's log says why", cause: err}
 	}
-	ctx, cancel := s.within(ctx, e.timeout)
+	ctx, cancel := s.withTimeout(ctx, e.timeout)
 	defer cancel()
 	ctx, span := s.startAttempt(ctx, e, j, p, number)
 	defer span.End()
 	defer func() {
 		r.took = time.Since(began)
-		r.err = clip(r.err, maxError)
+		r.err = truncate(r.err, maxError)
 		endAttempt(span, &r)
 	}()
 	request := s.newRequest(ctx, e, p, number, began, installation)
 	var access *token
 	if e.tokens != nil {
 		if access, err = e.tokens.get(ctx); err != nil {
-			return result{outcome: outcomeToken, err: tokenWords(err), cause: err}
+			return result{outcome: outcomeToken, err: tokenErrorText(err), cause: err}
 		}
 		request.Header["Authorization"] = []string{"Bearer " + access.Token}
 	}
-	answer, err := e.via.RoundTrip(request)
+	answer, err := e.transport.RoundTrip(request)
 	if err != nil {
 		kind := string(destination.KindOf(err))
 		if kind == "" {
@@ -124,7 +124,7 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 	defer answer.Body.Close()
 	r.status = answer.StatusCode
 	if r.status == http.StatusUnauthorized && access != nil {
-		e.tokens.refused(ctx, access)
+		e.tokens.reject(ctx, access)
 	}
 	if answer.StatusCode == http.StatusSwitchingProtocols {
 		// What follows belongs to no answer: reading it would wait for as long as the endpoint likes, whatever the timeout.
@@ -146,7 +146,7 @@ func (s *Sender) request(ctx context.Context, j *queue.Job, p *payload, number i
 	default:
 		r.outcome, r.err = outcomeStatus, fmt.Sprintf("answered %d", c)
 		if c == http.StatusTooManyRequests || c == http.StatusServiceUnavailable {
-			r.retryAfter = retryAfter(answer.Header.Get("Retry-After"), time.Now())
+			r.retryAfter = parseRetryAfter(answer.Header.Get("Retry-After"), time.Now())
 		}
 	}
 	return r
@@ -162,11 +162,11 @@ func (s *Sender) newRequest(ctx context.Context, e *endpoint, p *payload, number
 	}
 	// One buffer for all signatures, and one list for all values: a delivery should not cost a dozen allocations.
 	buf := make([]byte, 0, 256)
-	buf = e.body.Append(buf, body)
+	buf = e.videocloud.Append(buf, body)
 	signature := len(buf)
-	buf = e.appendStandard(buf, p.eventID, now, body)
+	buf = e.appendSignatures(buf, p.eventID, now, body)
 	signed := string(buf)
-	values := []string{signed[:signature], p.kind, p.eventID, strconv.Itoa(number), strconv.FormatInt(now.Unix(), 10), signed[signature:], installation}
+	values := []string{signed[:signature], p.eventType, p.eventID, strconv.Itoa(number), strconv.FormatInt(now.Unix(), 10), signed[signature:], installation}
 	value := func(i int) []string { return values[i : i+1 : i+1] }
 	// Names are written as documented; net/http leaves them as they are.
 	h["Content-Type"] = contentType
@@ -201,8 +201,8 @@ func (c lowerCarrier) Get(key string) string { return http.Header(c).Get(key) }
 func (c lowerCarrier) Set(key, value string) { c[key] = []string{value} }
 func (c lowerCarrier) Keys() []string        { return nil }
 
-// readAnswer reads an answer to its end, or as far as is worth it, and returns its beginning. length is what it says of itself, -1 for
-// nothing: most answers are short, and need no room for a long one.
+// readAnswer reads an answer to its end, but no further than maxDrain, and returns its beginning. length is its Content-Length,
+// -1 where it has none: most answers are short and need no room for a long one.
 func readAnswer(body io.Reader, length int64) (string, error) {
 	if body == http.NoBody {
 		return "", nil
@@ -216,26 +216,26 @@ func readAnswer(body io.Reader, length int64) (string, error) {
 		m, err := body.Read(head[n:])
 		n += m
 		if err == io.EOF {
-			return text(head[:n]), nil
+			return validText(head[:n]), nil
 		}
 		if err != nil {
-			return text(head[:n]), err
+			return validText(head[:n]), err
 		}
 	}
 	_, err := io.CopyN(io.Discard, body, maxDrain)
 	if err == io.EOF {
 		err = nil
 	}
-	return text(head[:n]), err
+	return validText(head[:n]), err
 }
 
-func text(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
+func validText(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
 
-// retryAfter reads a Retry-After header (RFC 9110 section 10.2.3), bounded by MaxRetryAfter. Fractions of a second are
-// no part of the standard, but in use.
-func retryAfter(value string, now time.Time) time.Duration {
+// parseRetryAfter reads the value of a Retry-After header (RFC 9110 section 10.2.3). It returns at most config.MaxRetryAfter, and
+// 0 for a value that is not valid. Fractions of a second are not in the standard, but in use.
+func parseRetryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
-	if seconds, ok := decimal(value); ok {
+	if seconds, ok := parseDecimal(value); ok {
 		return time.Duration(min(seconds, config.MaxRetryAfter.Seconds()) * float64(time.Second))
 	}
 	if at, err := http.ParseTime(value); err == nil {
@@ -244,8 +244,8 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// decimal reads digits with at most one point among them: neither a sign nor an exponent, nor what else ParseFloat takes.
-func decimal(text string) (float64, bool) {
+// parseDecimal reads digits with at most one point among them: no sign, no exponent, and nothing else that ParseFloat accepts.
+func parseDecimal(text string) (float64, bool) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	if whole+fraction == "" || strings.Trim(whole+fraction, "0123456789") != "" {
 		return 0, false
@@ -254,13 +254,13 @@ func decimal(text string) (float64, bool) {
 	return f, err == nil || errors.Is(err, strconv.ErrRange) // what is out of range is infinite
 }
 
-// outcomeOf turns a result into what becomes of the delivery.
+// outcomeOf decides what becomes of a delivery after an attempt with this result.
 func (s *Sender) outcomeOf(ctx context.Context, j *queue.Job, p *payload, number int, began time.Time, r *result) queue.Outcome {
 	o := queue.Outcome{Log: logEntry(number, began, r), Slow: r.took >= slowAttempt, Hold: r.retryAfter, Took: r.took}
 	if j.Lane == notifyLane {
 		o.Took = -1 // a notice of the operator's is in nobody's figures
 	}
-	state, retry := StateRetrying, s.retryOf(j)
+	state, retry := StateRetrying, s.retryTable(j)
 	switch {
 	case r.success():
 		o.Kind, state = queue.Succeeded, StateSucceeded
@@ -274,20 +274,20 @@ func (s *Sender) outcomeOf(ctx context.Context, j *queue.Job, p *payload, number
 			o.Reason = ReasonPoison
 		}
 	}
-	if !r.success() && r.outcome != outcomePoison && !isNotifying(j.Lane) {
+	if !r.success() && r.outcome != outcomePoison && !isNotifyLane(j.Lane) {
 		o.DisableAfter = s.c.DisableAfter
 	}
 	if state == StateFailed || o.DisableAfter > 0 {
 		o.Detail = failureDetail(j, p, number, r)
 	}
-	s.attempted(ctx, j, p, number, r, state, max(o.Delay, o.Hold))
+	s.logAttempt(ctx, j, p, number, r, state, max(o.Delay, o.Hold))
 	if state != StateRetrying {
-		s.ended(ctx, j, p, state, o.Reason, r)
+		s.recordEnd(ctx, j, p, state, o.Reason, r)
 	}
 	return o
 }
 
-// logEntry is an attempt as the history keeps it: an [Attempt] in JSON. Written by hand, as every delivery makes one.
+// logEntry returns an attempt as the history keeps it: an [Attempt] in JSON. It is written by hand, as every delivery makes one.
 func logEntry(number int, at time.Time, r *result) string {
 	b := make([]byte, 0, 96+len(r.err)+len(r.body))
 	b = strconv.AppendInt(append(b, `{"number":`...), int64(number), 10)
@@ -297,7 +297,7 @@ func logEntry(number int, at time.Time, r *result) string {
 		b = strconv.AppendInt(append(b, `,"statusCode":`...), int64(r.status), 10)
 	}
 	b = appendText(b, `,"error":`, r.err)
-	b = appendText(b, `,"responseBody":`, clip(r.body, maxResponse))
+	b = appendText(b, `,"responseBody":`, truncate(r.body, maxResponse))
 	return string(append(b, '}'))
 }
 
@@ -309,8 +309,8 @@ func appendText(b []byte, name, value string) []byte {
 	return append(append(b, name...), quoted...)
 }
 
-// clip shortens text to at most n bytes without cutting a character.
-func clip(text string, n int) string {
+// truncate shortens text to at most n bytes without cutting a character.
+func truncate(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}
@@ -320,7 +320,7 @@ func clip(text string, n int) string {
 	return text[:n]
 }
 
-// detail is what a notice says of the failure that caused it.
+// detail is the part of a notice that describes the failure.
 type detail struct {
 	EventID        string `json:"eventId"`
 	DeliveryID     string `json:"deliveryId"`
@@ -329,14 +329,15 @@ type detail struct {
 	LastError      string `json:"lastError"`
 }
 
-// failureDetail is the detail of a failure, with the mark of one that must not cause a notice.
+// failureDetail returns the detail of a failure as the store keeps it for a notice: a dash in front marks one that must not cause
+// a notice.
 func failureDetail(j *queue.Job, p *payload, number int, r *result) string {
-	if isNotifying(j.Lane) {
+	if isNotifyLane(j.Lane) {
 		return ""
 	}
 	mark := ""
 	if p.notice {
-		mark = "-" // a failing notice never makes another notice, but that its webhook is disabled
+		mark = "-" // a notice that fails causes no other notice, unless its webhook is disabled for it
 	}
 	b, _ := json.Marshal(detail{p.eventID, deliveryID(j.Lane, j.ID), number, r.status, r.err})
 	return mark + string(b)

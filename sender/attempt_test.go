@@ -316,9 +316,9 @@ func TestLesson21_RetryAfterOnlyDelays(t *testing.T) {
 func TestLesson21_RetryAfterDate(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
-	require.Equal(t, 10*time.Minute, retryAfter(now.Add(10*time.Minute).Format(http.TimeFormat), now))
-	require.Equal(t, config.MaxRetryAfter, retryAfter(now.Add(2*time.Hour).Format(http.TimeFormat), now))
-	require.Zero(t, retryAfter(now.Add(-time.Second).Format(http.TimeFormat), now))
+	require.Equal(t, 10*time.Minute, parseRetryAfter(now.Add(10*time.Minute).Format(http.TimeFormat), now))
+	require.Equal(t, config.MaxRetryAfter, parseRetryAfter(now.Add(2*time.Hour).Format(http.TimeFormat), now))
+	require.Zero(t, parseRetryAfter(now.Add(-time.Second).Format(http.TimeFormat), now))
 }
 
 // TestLesson78_RetryAfterOfFractions: what endpoints write instead of whole seconds counts; what is no number does not.
@@ -333,7 +333,7 @@ func TestLesson78_RetryAfterOfFractions(t *testing.T) {
 		now.Add(90 * time.Second).Format(time.ANSIC):   90 * time.Second,
 		now.Add(90 * time.Second).Format(time.RFC3339): 0,
 	} {
-		require.Equal(t, want, retryAfter(value, now), value)
+		require.Equal(t, want, parseRetryAfter(value, now), value)
 	}
 }
 
@@ -350,7 +350,7 @@ func TestLogEntryIsAnAttempt(t *testing.T) {
 			at := time.Date(2024, 3, 31, 14, 0, 0, 123_456_789, time.FixedZone("", 7200))
 			want, err := json.Marshal(Attempt{
 				Number: 3, At: at.UTC().Truncate(time.Millisecond), DurationMS: r.took.Milliseconds(), StatusCode: r.status, Error: r.err,
-				ResponseBody: clip(r.body, maxResponse),
+				ResponseBody: truncate(r.body, maxResponse),
 			})
 			require.NoError(t, err)
 			require.Equal(t, string(want), logEntry(3, at, &r))

@@ -17,7 +17,7 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
-// AuthType is a way in which an endpoint knows who calls it.
+// AuthType says how an endpoint authenticates its callers.
 type AuthType string
 
 // The types of [Auth].
@@ -28,8 +28,8 @@ const (
 	AuthMTLS   AuthType = "mtls"   // a client certificate
 )
 
-// Auth is what an endpoint asks of its callers beside the signature. Which fields go with a type is in authFields; those
-// that are secret are empty in a webhook that is shown.
+// Auth holds the credentials that an endpoint asks of its callers, beside the signature. authFields lists which fields belong to
+// which type. In a webhook that is read back, the secret ones are empty.
 type Auth struct {
 	Type         AuthType `json:"type"`
 	Username     string   `json:"username,omitempty"`
@@ -46,31 +46,31 @@ type Auth struct {
 // authField is a field of an [Auth].
 type authField struct {
 	name       string
-	of         func(a *Auth) *string
+	value      func(a *Auth) *string
 	isSecret   bool
 	isOptional bool
 	max        int
 	problem    func(value string) string // "" where there is none
 }
 
-// authFields are the fields that go with each type. The bounds stand in the OpenAPI document too; a test compares them.
+// authFields lists the fields of each type. The OpenAPI document states the same bounds; a test compares them.
 var authFields = map[AuthType][]authField{
 	AuthBasic: {
-		{name: "username", of: func(a *Auth) *string { return &a.Username }, max: 256, problem: userName},
-		{name: "password", of: func(a *Auth) *string { return &a.Password }, max: 1024, isSecret: true, problem: printable},
+		{name: "username", value: func(a *Auth) *string { return &a.Username }, max: 256, problem: userName},
+		{name: "password", value: func(a *Auth) *string { return &a.Password }, max: 1024, isSecret: true, problem: printable},
 	},
 	AuthBearer: {
-		{name: "token", of: func(a *Auth) *string { return &a.Token }, max: 4096, isSecret: true, problem: bearerToken},
+		{name: "token", value: func(a *Auth) *string { return &a.Token }, max: 4096, isSecret: true, problem: bearerToken},
 	},
 	AuthOAuth2: {
-		{name: "tokenUrl", of: func(a *Auth) *string { return &a.TokenURL }, max: 2048},
-		{name: "clientId", of: func(a *Auth) *string { return &a.ClientID }, max: 256, problem: printable},
-		{name: "clientSecret", of: func(a *Auth) *string { return &a.ClientSecret }, max: 1024, isSecret: true, problem: printable},
-		{name: "scope", of: func(a *Auth) *string { return &a.Scope }, max: 1024, isOptional: true, problem: scopes},
+		{name: "tokenUrl", value: func(a *Auth) *string { return &a.TokenURL }, max: 2048},
+		{name: "clientId", value: func(a *Auth) *string { return &a.ClientID }, max: 256, problem: printable},
+		{name: "clientSecret", value: func(a *Auth) *string { return &a.ClientSecret }, max: 1024, isSecret: true, problem: printable},
+		{name: "scope", value: func(a *Auth) *string { return &a.Scope }, max: 1024, isOptional: true, problem: scopes},
 	},
 	AuthMTLS: {
-		{name: "certificate", of: func(a *Auth) *string { return &a.Certificate }, max: 16 << 10},
-		{name: "key", of: func(a *Auth) *string { return &a.Key }, max: 16 << 10, isSecret: true},
+		{name: "certificate", value: func(a *Auth) *string { return &a.Certificate }, max: 16 << 10},
+		{name: "key", value: func(a *Auth) *string { return &a.Key }, max: 16 << 10, isSecret: true},
 	},
 }
 
@@ -97,17 +97,17 @@ func without(excluded func(rune) bool, problem string) func(value string) string
 
 func userName(value string) string { return cmp.Or(noColon(value), printable(value)) }
 
-// public is what may be shown: the type, and what is no secret.
+// public returns a copy without what is secret.
 func (a Auth) public() *Auth {
 	for _, f := range authFields[a.Type] {
 		if f.isSecret {
-			*f.of(&a) = ""
+			*f.value(&a) = ""
 		}
 	}
 	return &a
 }
 
-// checkAuth checks that an Auth is whole, and holds nothing of another type.
+// checkAuth checks that an Auth has all fields of its type, within their bounds, and none of another type.
 func (s *Sender) checkAuth(a *Auth) error {
 	fields, ok := authFields[a.Type]
 	if !ok {
@@ -116,8 +116,8 @@ func (s *Sender) checkAuth(a *Auth) error {
 	rest := *a
 	rest.Type = ""
 	for _, f := range fields {
-		value := *f.of(a)
-		*f.of(&rest) = ""
+		value := *f.value(a)
+		*f.value(&rest) = ""
 		name := "auth." + f.name
 		switch {
 		case value == "" && !f.isOptional:
@@ -133,7 +133,7 @@ func (s *Sender) checkAuth(a *Auth) error {
 	}
 	for _, list := range authFields {
 		for _, f := range list {
-			if *f.of(&rest) != "" {
+			if *f.value(&rest) != "" {
 				return invalid("auth."+f.name, "auth.%s does not go with auth of type %s", f.name, a.Type)
 			}
 		}
@@ -142,7 +142,7 @@ func (s *Sender) checkAuth(a *Auth) error {
 	case AuthOAuth2:
 		return s.checkTokenURL(a.TokenURL)
 	case AuthMTLS:
-		return checkIdentity(a)
+		return checkCertificate(a)
 	}
 	return nil
 }
@@ -156,7 +156,7 @@ func (s *Sender) checkTokenURL(raw string) error {
 	return err
 }
 
-func checkIdentity(a *Auth) error {
+func checkCertificate(a *Auth) error {
 	i, err := destination.NewIdentity([]byte(a.Certificate), []byte(a.Key))
 	switch {
 	case errors.Is(err, destination.ErrCertificate):
@@ -169,8 +169,8 @@ func checkIdentity(a *Auth) error {
 	return nil
 }
 
-// checkWhole refuses settings of a webhook that can't hold together.
-func checkWhole(v *publicPart) error {
+// checkAuthConflicts refuses an Auth that contradicts the URL or the custom headers of its webhook.
+func checkAuthConflicts(v *publicPart) error {
 	switch {
 	case v.Auth == nil:
 	case v.Auth.Type != AuthMTLS:
@@ -185,7 +185,8 @@ func checkWhole(v *publicPart) error {
 	return nil
 }
 
-// setAuth changes what the endpoint asks of its callers. What GET shows leaves it as it is; an Auth without a type ends it.
+// setAuth changes the credentials of a webhook to a. An Auth that equals what GET answers changes nothing, as does nil; the zero
+// Auth removes them.
 func (s *Sender) setAuth(r *record, m *meta, a *Auth) error {
 	switch {
 	case a == nil, r.public.Auth != nil && *a == *r.public.Auth:
@@ -206,8 +207,8 @@ func (s *Sender) setAuth(r *record, m *meta, a *Auth) error {
 	return nil
 }
 
-// authenticate has an endpoint's requests carry what m says.
-func (e *endpoint) authenticate(s *Sender, lane string, m *meta) error {
+// addAuth makes the requests to an endpoint carry the credentials that m holds.
+func (e *endpoint) addAuth(s *Sender, lane string, m *meta) error {
 	if m.Auth == "" {
 		return nil
 	}
@@ -225,19 +226,19 @@ func (e *endpoint) authenticate(s *Sender, lane string, m *meta) error {
 	case AuthBearer:
 		e.headers["Authorization"] = []string{"Bearer " + a.Token}
 	case AuthOAuth2:
-		e.tokens = s.newTokens(lane, m, &a)
+		e.tokens = s.newTokenSource(lane, m, &a)
 	case AuthMTLS:
 		i, err := destination.NewIdentity([]byte(a.Certificate), []byte(a.Key))
 		if err != nil {
 			return fmt.Errorf("reading the webhook's certificate: %w", err)
 		}
-		by, ok := e.via.(interface {
+		by, ok := e.transport.(interface {
 			As(*destination.Identity) http.RoundTripper
 		})
 		if !ok {
 			return errors.New("this transport has no client certificates")
 		}
-		e.via = by.As(i)
+		e.transport = by.As(i)
 	}
 	return nil
 }

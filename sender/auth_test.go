@@ -152,7 +152,7 @@ func TestAuthIsRefused(t *testing.T) {
 		require.Equal(t, row.field, err.(*Error).Field, name)
 		for _, list := range authFields {
 			for _, f := range list {
-				if value := *f.of(&row.a); len(value) > 8 && f.isSecret {
+				if value := *f.value(&row.a); len(value) > 8 && f.isSecret {
 					require.NotContains(t, err.Error(), value, name)
 				}
 			}

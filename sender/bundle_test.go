@@ -141,7 +141,7 @@ func mustShard(t *testing.T, b *bundle) int {
 func (b *bundle) quick(lease, grace time.Duration) *bundle {
 	b.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: b.queue, Store: b.store, Shards: b.store.Shards, Handler: b.attempt, Lease: lease, Grace: grace,
-		Concurrency: b.c.Concurrency, PerLane: b.c.PerWebhook, OnNotices: b.wakeChores, OnExpired: b.expired, Logger: b.log,
+		Concurrency: b.c.Concurrency, PerLane: b.c.PerWebhook, OnNotices: b.wakeChores, OnExpired: b.recordExpired, Logger: b.log,
 	})
 	return b
 }
@@ -229,7 +229,7 @@ func (b *bundle) rests(account string) {
 
 // timesOut has the time for each attempt be over when a test says so, however fast or slow the machine is, and not before.
 func (b *bundle) timesOut(over <-chan struct{}) {
-	b.within = func(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	b.withTimeout = func(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 		assert.Equal(b.t, b.c.Timeout, timeout)
 		ctx, cancel := context.WithCancelCause(ctx)
 		go func() {

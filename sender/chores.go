@@ -8,10 +8,11 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
-// choreEvery is how often all shards are looked over for work that another process left behind.
-const choreEvery = time.Minute
+// choreInterval is how often every shard is checked for chores that another process left behind.
+const choreInterval = time.Minute
 
-// wakeChores has a shard's outbox and chores looked at soon. It never blocks: what it drops is found within a minute.
+// wakeChores has the notices and chores of a shard looked after soon. It never blocks: a shard that does not fit into the channel
+// is found within a minute.
 func (s *Sender) wakeChores(shard int) {
 	select {
 	case s.chores <- shard:
@@ -19,9 +20,10 @@ func (s *Sender) wakeChores(shard int) {
 	}
 }
 
-// doChores sends notices, ends deliveries of deleted webhooks, works off replays, and finishes what a publish or the deletion of an account left, until ctx ends. Each is written
-// down in the store before it begins, so whichever process comes next goes on with it.
-func (s *Sender) doChores(ctx context.Context) {
+// runChores works off notices and chores until ctx ends: deliveries of deleted webhooks are cancelled, replays continued,
+// publishes completed that were interrupted, events and accounts removed. Each chore is in the store before it begins, so that
+// any process can continue it.
+func (s *Sender) runChores(ctx context.Context) {
 	tick := time.NewTimer(0)
 	defer tick.Stop()
 	for {
@@ -29,18 +31,18 @@ func (s *Sender) doChores(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case shard := <-s.chores:
-			s.doShard(ctx, shard)
+			s.runShardChores(ctx, shard)
 		case <-tick.C:
 			if n, err := s.store.Shards(ctx); err == nil {
-				s.findChores(ctx, n)
+				s.checkShards(ctx, n)
 			}
-			tick.Reset(choreEvery)
+			tick.Reset(choreInterval)
 		}
 	}
 }
 
-// findChores asks all shards in one round trip.
-func (s *Sender) findChores(ctx context.Context, shards int) {
+// checkShards runs the chores of every shard that has some. It asks all shards in one round trip.
+func (s *Sender) checkShards(ctx context.Context, shards int) {
 	counts, err := s.queue.ChoreCounts(ctx, shards)
 	if err != nil {
 		s.o.Observer.StoreError("chores")
@@ -48,13 +50,13 @@ func (s *Sender) findChores(ctx context.Context, shards int) {
 	}
 	for shard, n := range counts {
 		if n > 0 {
-			s.doShard(ctx, shard)
+			s.runShardChores(ctx, shard)
 		}
 	}
 }
 
-// doShard does what there is to do in one shard. Errors are logged: the chore stays written down, and is tried again.
-func (s *Sender) doShard(ctx context.Context, shard int) {
+// runShardChores runs what there is to do in one shard. Errors are logged: the chore stays in the store and is tried again.
+func (s *Sender) runShardChores(ctx context.Context, shard int) {
 	if err := s.sendNotices(ctx, shard); err != nil && ctx.Err() == nil {
 		s.log.Error("sending notices; trying again", "error", err)
 		s.o.Observer.StoreError("notices")
@@ -71,8 +73,8 @@ func (s *Sender) doShard(ctx context.Context, shard int) {
 			s.replays.run(ctx, s, shard, of)
 			continue
 		}
-		c, known := choreKinds[kind]
-		if !known {
+		c, ok := choreKinds[kind]
+		if !ok {
 			continue // of a later version
 		}
 		if err := c.do(s, ctx, shard, of); err != nil && ctx.Err() == nil {
@@ -86,35 +88,35 @@ func (s *Sender) doShard(ctx context.Context, shard int) {
 	}
 }
 
-// choreKinds are the chores that are done at once, by their kind: what does them, and what the log says where that fails.
+// choreKinds are the chores that are run at once, by their kind: the method that runs one, and what the log says where it fails.
 var choreKinds = map[string]struct {
 	do              func(s *Sender, ctx context.Context, shard int, of string) error
 	failed          string
-	subject, prefix string // the attribute of the log line that names what the chore is of, where it can be named
+	subject, prefix string // names the chore's subject in the log, where it has a name of its own
 }{
 	queue.ChoreCancel:  {(*Sender).cancelAllWaiting, "cancelling deliveries of a deleted webhook", "webhook_id", webhookPrefix},
-	queue.ChoreExpunge: {(*Sender).expungeOn, "taking an event's content out of the store", "", ""},
-	queue.ChoreAccount: {(*Sender).endAccountOn, "deleting an account", "account", ""},
+	queue.ChoreExpunge: {(*Sender).continueExpunge, "taking an event's content out of the store", "", ""},
+	queue.ChoreAccount: {(*Sender).runAccountEnd, "deleting an account", "account", ""},
 	queue.ChoreFanout:  {(*Sender).finishPublish, "finishing a publish that was cut off", "", ""},
 }
 
-// cancelAllWaiting ends all of a deleted webhook's waiting deliveries.
+// cancelAllWaiting cancels all waiting deliveries of a deleted webhook.
 func (s *Sender) cancelAllWaiting(ctx context.Context, shard int, lane string) error {
 	return s.cancelWaiting(ctx, shard, lane, -1)
 }
 
-// retryChores is how long a chore that failed waits.
-const retryChores = time.Second
+// choreRetryDelay is how long a chore that failed waits before it is tried again.
+const choreRetryDelay = time.Second
 
 func (s *Sender) wakeChoresLater(ctx context.Context, shard int) {
-	time.AfterFunc(retryChores, func() {
+	time.AfterFunc(choreRetryDelay, func() {
 		if ctx.Err() == nil {
 			s.wakeChores(shard)
 		}
 	})
 }
 
-// cancelWaiting ends a deleted webhook's waiting deliveries in so many steps, or all of them where steps is negative.
+// cancelWaiting cancels waiting deliveries of a deleted webhook, in at most so many steps; all of them where steps is negative.
 func (s *Sender) cancelWaiting(ctx context.Context, shard int, lane string, steps int) error {
 	for ; steps != 0; steps-- {
 		left, ended, err := s.queue.Cancel(ctx, shard, lane)
@@ -122,7 +124,7 @@ func (s *Sender) cancelWaiting(ctx context.Context, shard int, lane string, step
 			return err
 		}
 		if ended > 0 {
-			s.cancelled(ctx, lane, ended)
+			s.recordCancelled(ctx, lane, ended)
 		}
 		if left == 0 {
 			return nil

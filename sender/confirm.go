@@ -12,18 +12,18 @@ import (
 	"github.com/videocloud/webhooks/internal/names"
 )
 
-// What a link in a mail does when it is opened.
+// The actions of links in mails.
 const (
 	linkConfirm     = "confirm"
 	linkUnsubscribe = "unsubscribe"
 )
 
-// An address of an account's owner gets mail only once a link in a first mail was opened; a link in each later one ends it.
-// Both hold a token that only that mail has: made from a key of the address, which is stored sealed.
+// An address of an account's owner gets notices only after the link in a first mail was opened; a link in each later mail ends
+// them. Each link holds a token that only this mail has. It is made with a key of the address, which is stored sealed:
 //
-//	token = <base64url of the account>.<base64url of HMAC-SHA256(key, what it does)>
+//	token = <base64url of the account>.<base64url of HMAC-SHA256(key, action)>
 
-// Confirmation is what came of opening a link.
+// Confirmation is the result of opening a link in a mail.
 type Confirmation struct {
 	Address   string `json:"address"`
 	Confirmed bool   `json:"confirmed" doc:"false: it gets no more mail."`
@@ -35,7 +35,8 @@ func (r *accountRecord) hasConfirmed(address string) bool {
 	return slices.Contains(r.Emails, NotifyEmail{address, true})
 }
 
-// setMailKeys gives each address a key for its links, and drops those of others. It returns the addresses that are to be confirmed.
+// setMailKeys makes a key for each address that has none, and drops the keys of addresses that are gone. It returns the addresses
+// that are not confirmed.
 func (s *Sender) setMailKeys(r *accountRecord) (unconfirmed []string, err error) {
 	keys := map[string]string{}
 	for _, e := range r.Emails {
@@ -52,48 +53,48 @@ func (s *Sender) setMailKeys(r *accountRecord) (unconfirmed []string, err error)
 	return unconfirmed, nil
 }
 
-func (s *Sender) mailToken(r *accountRecord, address, does string) (string, error) {
+func (s *Sender) mailToken(r *accountRecord, address, action string) (string, error) {
 	key, err := s.open(r.account, accountLane, r.Keys[address])
 	if err != nil {
 		return "", err
 	}
 	m := hmac.New(sha256.New, []byte(key))
-	_, _ = m.Write([]byte(does))
+	_, _ = m.Write([]byte(action))
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(r.account)) + "." + encode(m.Sum(nil)), nil
 }
 
-// mailLink is the link that does something for an address; empty where there is no telling where the portal is. It is for a
-// browser, which keeps what follows the # from servers and their logs. A mail program that is to end mail by itself sends that to
-// no one, so it gets oneClick.
-func (s *Sender) mailLink(r *accountRecord, address, does string) (link, oneClick string, err error) {
+// mailLink returns the link of an action for an address, both empty where the URL of the portal is not known. link is for a
+// browser, which does not send what follows the # to servers and their logs. oneClick is for a mail program that unsubscribes by
+// itself, so what identifies the address must be in what it sends.
+func (s *Sender) mailLink(r *accountRecord, address, action string) (link, oneClick string, err error) {
 	portal := cmp.Or(s.c.PortalURL, r.Portal)
 	if portal == "" {
 		return "", "", nil
 	}
-	token, err := s.mailToken(r, address, does)
-	return portal + "#" + does + "=" + token, portal + "?" + does + "=" + token, err
+	token, err := s.mailToken(r, address, action)
+	return portal + "#" + action + "=" + token, portal + "?" + action + "=" + token, err
 }
 
-// mailConfirmation sends the first mail to an address.
-func (s *Sender) mailConfirmation(ctx context.Context, l *letter, of *accountRecord) (string, error) {
+// sendConfirmation sends the first mail to an address.
+func (s *Sender) sendConfirmation(ctx context.Context, l *mailClaim, of *accountRecord) (string, error) {
 	if !slices.Contains(of.Emails, NotifyEmail{l.address, false}) {
-		return "", errNobody
+		return "", errNoRecipient
 	}
 	link, _, err := s.mailLink(of, l.address, linkConfirm)
 	if err != nil {
 		return "", err
 	}
 	if link == "" {
-		return "", errNobody
+		return "", errNoRecipient
 	}
 	m := &message{Brand: s.c.Brand, Address: l.address, Account: l.account, Confirm: link, id: s.messageID(l)}
 	m.Subject = "Confirm that you want to be told of failed webhooks"
 	m.Headline = m.Subject
-	return s.post(ctx, m, "confirm")
+	return s.postMail(ctx, m, "confirm")
 }
 
-// ConfirmEmail does what the link with a token is for: it confirms an address of an account's owner, or ends it.
+// ConfirmEmail performs the action of the link with a token: it confirms an address of an account's owner, or removes it.
 func (s *Sender) ConfirmEmail(ctx context.Context, token string) (c Confirmation, err error) {
 	name, _, ok := strings.Cut(token, ".")
 	account, err := base64.RawURLEncoding.DecodeString(name)
@@ -102,18 +103,18 @@ func (s *Sender) ConfirmEmail(ctx context.Context, token string) (c Confirmation
 	}
 	_, err = s.changeAccount(ctx, string(account), func(r *accountRecord) error {
 		for i, e := range r.Emails {
-			for _, does := range []string{linkConfirm, linkUnsubscribe} {
+			for _, action := range []string{linkConfirm, linkUnsubscribe} {
 				if r.Keys[e.Address] == "" {
 					continue
 				}
-				right, err := s.mailToken(r, e.Address, does)
+				right, err := s.mailToken(r, e.Address, action)
 				if err != nil {
 					return err
 				}
 				if !hmac.Equal([]byte(right), []byte(token)) {
 					continue
 				}
-				c = Confirmation{e.Address, does == linkConfirm}
+				c = Confirmation{e.Address, action == linkConfirm}
 				if r.Emails[i].Confirmed = c.Confirmed; !c.Confirmed {
 					r.Emails = slices.Delete(r.Emails, i, i+1)
 					delete(r.Keys, e.Address)

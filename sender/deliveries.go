@@ -8,10 +8,10 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
-// inspectBatch is how many deliveries one look at the store covers.
+// inspectBatch is how many deliveries one call to the store inspects.
 const inspectBatch = 200
 
-// Delivery returns a delivery of an account with its attempts, as of one moment.
+// Delivery returns a delivery of an account with its attempts, all read at one moment.
 func (s *Sender) Delivery(ctx context.Context, account, id string) (Delivery, error) {
 	_, lane, job, st, err := s.delivery(ctx, account, id)
 	if err != nil {
@@ -20,9 +20,9 @@ func (s *Sender) Delivery(ctx context.Context, account, id string) (Delivery, er
 	return s.newDelivery(lane, job, &st), nil
 }
 
-// delivery finds a delivery; another account's is not found.
+// delivery reads a delivery of an account. One of another account is not found.
 func (s *Sender) delivery(ctx context.Context, account, id string) (shard int, lane, job string, st queue.Standing, err error) {
-	lane, job, ok := deliveryParts(id)
+	lane, job, ok := parseDeliveryID(id)
 	if !ok {
 		return 0, "", "", st, errNotFound
 	}
@@ -40,17 +40,17 @@ func (s *Sender) delivery(ctx context.Context, account, id string) (shard int, l
 	return shard, lane, job, st, nil
 }
 
-// states are the queue's states in the API's words.
-var states = map[queue.State]State{
+// stateNames are the names that the API has for the states of the queue.
+var stateNames = map[queue.State]State{
 	queue.StatePending: StatePending, queue.StateRetrying: StateRetrying, queue.StateSucceeded: StateSucceeded,
 	queue.StateFailed: StateFailed, queue.StateCancelled: StateCancelled,
 }
 
-// newDelivery says in the API's words how a job stands.
+// newDelivery describes the standing of a job in the terms of the API.
 func (s *Sender) newDelivery(lane, job string, st *queue.Standing) Delivery {
 	d := Delivery{
 		ID: deliveryID(lane, job), EventID: eventIDOf(st.EventID, job), Type: st.Type, WebhookID: webhookPrefix + lane,
-		State: states[st.State], CreatedAt: st.Created.UTC(), Attempts: []Attempt{}, underWay: st.Place == queue.PlaceLeased, due: st.Due,
+		State: stateNames[st.State], CreatedAt: st.Created.UTC(), Attempts: []Attempt{}, underWay: st.Place == queue.PlaceLeased, due: st.Due,
 	}
 	if d.State == StateFailed {
 		d.Reason = st.Reason
@@ -69,7 +69,7 @@ func (s *Sender) newDelivery(lane, job string, st *queue.Standing) Delivery {
 	return d
 }
 
-// inspectEntries says how the jobs of index entries stand.
+// inspectEntries returns the standing of the job of each index entry.
 func (s *Sender) inspectEntries(ctx context.Context, shard int, lane string, entries []queue.Entry) ([]queue.Standing, error) {
 	if len(entries) == 0 {
 		return nil, nil
@@ -85,7 +85,8 @@ func (s *Sender) inspectEntries(ctx context.Context, shard int, lane string, ent
 	return standings, nil
 }
 
-// RetryDelivery makes a delivery due now, with a fresh retry table. One that is being attempted right now stays as it is.
+// RetryDelivery makes a delivery due now, with the attempts of its retry table counted afresh. A delivery that is being attempted
+// stays as it is.
 func (s *Sender) RetryDelivery(ctx context.Context, account, id string) (Delivery, error) {
 	shard, lane, job, st, err := s.delivery(ctx, account, id)
 	if err != nil {
@@ -112,5 +113,5 @@ func (s *Sender) RetryDelivery(ctx context.Context, account, id string) (Deliver
 	return s.Delivery(ctx, account, id)
 }
 
-// errDisabled refuses to send to a webhook that gets nothing until its owner ends that.
+// errDisabled refuses to send to a webhook that is disabled, until its owner makes it active.
 var errDisabled = &Error{Code: CodeConflict, Message: "its webhook is disabled and gets nothing; set its status to active first"}

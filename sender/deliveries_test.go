@@ -147,7 +147,7 @@ func TestRetryDelivery(t *testing.T) {
 			b.reaches(waited, StateSucceeded)
 		}
 
-		_, job, _ := deliveryParts(id)
+		_, job, _ := parseDeliveryID(id)
 		require.NoError(t, store.Client().Del(t.Context(), b.queue.Tag(mustShard(t, b))+"body:"+job).Err())
 		_, err = b.RetryDelivery(t.Context(), "default", id)
 		requireError(t, err, CodeConflict, "")

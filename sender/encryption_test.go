@@ -190,8 +190,8 @@ func sealedWith(t *testing.T, b *bundle, webhooks ...Webhook) map[string]int {
 		var m meta
 		require.NoError(t, json.Unmarshal([]byte(r.Meta), &m))
 		values := []string{m.Secret}
-		if m.Old != "" {
-			values = append(values, m.Old)
+		if m.OldSecret != "" {
+			values = append(values, m.OldSecret)
 		}
 		for _, v := range m.Headers {
 			values = append(values, v)

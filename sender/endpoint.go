@@ -12,34 +12,34 @@ import (
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
-// meta is what an attempt needs to know of its webhook. It comes with every claim, so that a change counts from the
-// very next attempt on; secrets and header values in it are sealed.
+// meta is what an attempt needs to know of its webhook. Each claim returns it, so that a change counts from the very next attempt
+// on. Secrets and header values in it are sealed.
 type meta struct {
-	URL      string            `json:"u"`
-	Account  string            `json:"a"`
-	Secret   string            `json:"k"`
-	Old      string            `json:"o,omitempty"`  // the secret before, while it overlaps
-	OldUntil int64             `json:"ou,omitempty"` // unix seconds
-	Headers  map[string]string `json:"h,omitempty"`
-	Key      string            `json:"sk,omitempty"` // the private key of signing ed25519
-	OldKeys  []oldKey          `json:"so,omitempty"` // those before, while they overlap, the latest first
-	Auth     string            `json:"au,omitempty"` // an [Auth] in JSON
-	AuthID   string            `json:"ai,omitempty"` // another for each Auth that is given
-	Retry    []time.Duration   `json:"r,omitempty"`  // of its own; nanoseconds
-	Timeout  time.Duration     `json:"t,omitempty"`  // of its own; nanoseconds
+	URL            string            `json:"u"`
+	Account        string            `json:"a"`
+	Secret         string            `json:"k"`
+	OldSecret      string            `json:"o,omitempty"`  // the secret before, while it overlaps
+	OldSecretUntil int64             `json:"ou,omitempty"` // unix seconds
+	Headers        map[string]string `json:"h,omitempty"`
+	Key            string            `json:"sk,omitempty"` // the private key of signing ed25519
+	OldKeys        []oldKey          `json:"so,omitempty"` // those before, while they overlap, the latest first
+	Auth           string            `json:"au,omitempty"` // an [Auth] in JSON
+	AuthID         string            `json:"ai,omitempty"` // another for each Auth that is given
+	Retry          []time.Duration   `json:"r,omitempty"`  // of its own; nanoseconds
+	Timeout        time.Duration     `json:"t,omitempty"`  // of its own; nanoseconds
 }
 
-// set takes over what an attempt needs of the settings.
-func (m *meta) set(v *Settings) {
+// setFrom copies what an attempt needs of the settings.
+func (m *meta) setFrom(v *Settings) {
 	m.URL, m.Retry, m.Timeout = v.URL, nil, time.Duration(v.Timeout)
 	for _, d := range v.Retry {
 		m.Retry = append(m.Retry, time.Duration(d))
 	}
 }
 
-// eachSealed calls f for all that is sealed in m, and puts what it returns in its place.
+// eachSealed replaces every sealed value in m by what f returns for it.
 func (m *meta) eachSealed(f func(sealed string) string) {
-	for _, at := range []*string{&m.Secret, &m.Old, &m.Key, &m.Auth} {
+	for _, at := range []*string{&m.Secret, &m.OldSecret, &m.Key, &m.Auth} {
 		if *at != "" {
 			*at = f(*at)
 		}
@@ -52,28 +52,28 @@ func (m *meta) eachSealed(f func(sealed string) string) {
 	}
 }
 
-// endpoint is a webhook ready to be delivered to.
+// endpoint is a webhook with all that requests to it need, decoded and unsealed.
 type endpoint struct {
-	meta     string // what it was made from
-	account  string
-	url      *url.URL
-	via      http.RoundTripper
-	body     *signature.VideoCloudSigner
-	standard *signature.StandardSigner // nil with signing ed25519
-	keys     []keySigner               // of signing ed25519
-	old      *signature.StandardSigner // nil without an overlap
-	oldUntil time.Time
-	headers  http.Header
-	retry    []time.Duration
-	timeout  time.Duration
-	tokens   *tokens // nil without auth by OAuth 2
+	meta        string // what it was made from
+	account     string
+	url         *url.URL
+	transport   http.RoundTripper
+	videocloud  *signature.VideoCloudSigner
+	standard    *signature.StandardSigner // nil with signing ed25519
+	keys        []keySigner               // of signing ed25519
+	oldStandard *signature.StandardSigner // nil without an overlap
+	oldUntil    time.Time
+	headers     http.Header
+	retry       []time.Duration
+	timeout     time.Duration
+	tokens      *tokenSource // nil without auth by OAuth 2
 }
 
-// maxEndpoints bounds the ready-made endpoints of a process.
+// maxEndpoints is how many endpoints a process keeps.
 const maxEndpoints = 20_000
 
-// endpoints keeps ready-made endpoints. It is no cache of settings: an entry is used only while the claim's own meta
-// is, byte for byte, the one that it was made from.
+// endpoints keeps the endpoints that were made last. Settings can't be stale in it: an endpoint is used only while the meta of
+// the claim is, byte for byte, the one that it was made from.
 type endpoints struct {
 	mu     sync.RWMutex
 	byLane map[string]*endpoint
@@ -108,10 +108,10 @@ func (s *Sender) newEndpoint(lane, text string) (*endpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the webhook's URL: %w", err)
 	}
-	e := &endpoint{meta: text, account: m.Account, url: u, via: s.transport, headers: http.Header{}}
-	e.retry, e.timeout = s.scheduleOf(m.Retry, m.Timeout)
+	e := &endpoint{meta: text, account: m.Account, url: u, transport: s.transport, headers: http.Header{}}
+	e.retry, e.timeout = s.effectiveSchedule(m.Retry, m.Timeout)
 	if lane == notifyLane {
-		e.via = s.notify.transport
+		e.transport = s.notify.transport
 	}
 	if ownerOf(lane) != "" {
 		lane = accountLane // what its secret is sealed for
@@ -120,7 +120,7 @@ func (s *Sender) newEndpoint(lane, text string) (*endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.body, err = signature.NewVideoCloudSigner(secret); err != nil {
+	if e.videocloud, err = signature.NewVideoCloudSigner(secret); err != nil {
 		return nil, err
 	}
 	if m.Key == "" {
@@ -131,19 +131,19 @@ func (s *Sender) newEndpoint(lane, text string) (*endpoint, error) {
 	if e.keys, err = s.keySigners(lane, &m); err != nil {
 		return nil, err
 	}
-	if m.Old != "" {
-		old, err := s.open(m.Account, lane, m.Old)
+	if m.OldSecret != "" {
+		old, err := s.open(m.Account, lane, m.OldSecret)
 		if err != nil {
 			return nil, err
 		}
-		if e.old, err = signature.NewStandardSigner(old); err != nil {
+		if e.oldStandard, err = signature.NewStandardSigner(old); err != nil {
 			return nil, err
 		}
-		e.oldUntil = time.Unix(m.OldUntil, 0)
+		e.oldUntil = time.Unix(m.OldSecretUntil, 0)
 	}
 	for name, sealed := range m.Headers {
-		if s.reserved(name) {
-			continue // it became one of ours after it was registered: with another brand
+		if s.isReservedHeader(name) {
+			continue // since the webhook was registered, another brand has made it one of ours
 		}
 		value, err := s.open(m.Account, lane, sealed)
 		if err != nil {
@@ -151,7 +151,7 @@ func (s *Sender) newEndpoint(lane, text string) (*endpoint, error) {
 		}
 		e.headers[http.CanonicalHeaderKey(name)] = []string{value}
 	}
-	if err := e.authenticate(s, lane, &m); err != nil {
+	if err := e.addAuth(s, lane, &m); err != nil {
 		return nil, err
 	}
 	return e, nil

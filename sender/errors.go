@@ -51,7 +51,7 @@ func invalid(field, format string, args ...any) *Error {
 	return &Error{Code: CodeInvalidField, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
-// isUnavailable reports whether the store is to blame.
+// isUnavailable reports whether an error is a failure of the store.
 func isUnavailable(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Code == CodeUnavailable

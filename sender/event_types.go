@@ -17,7 +17,7 @@ import (
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
-// EventType is one entry of the catalogue: of the configuration, or made at run time.
+// EventType is one entry of the catalogue, which holds those of the configuration and those made at run time.
 type EventType struct {
 	Name        string          // such as video.uploaded
 	Description string          // what it stands for
@@ -26,7 +26,7 @@ type EventType struct {
 	Example     json.RawMessage // data for a test; empty: the documented one, or that of its group
 }
 
-// EventTypeUpdate changes the fields that are not nil; an empty one is taken away.
+// EventTypeUpdate changes the fields that are not nil; an empty value removes what was set.
 type EventTypeUpdate struct {
 	Description *string          // at most 1,024 bytes
 	Group       *string          // at most 64 bytes
@@ -34,7 +34,7 @@ type EventTypeUpdate struct {
 	Example     *json.RawMessage // an object that fits the schema, at most 16 KiB
 }
 
-// eventTypeInfo is what is stored of an event type, beside the configuration.
+// eventTypeInfo is what is stored of an event type, in addition to the configuration.
 type eventTypeInfo struct {
 	Description *string `json:"description,omitempty"`
 	Group       *string `json:"group,omitempty"`
@@ -42,10 +42,10 @@ type eventTypeInfo struct {
 	Example     string  `json:"example,omitempty"`
 }
 
-// catalogue is all event types as of one moment.
+// catalogue is all event types as they were at one moment.
 type catalogue struct {
 	version string
-	asked   time.Time // before the store was
+	readAt  time.Time // before the store was
 	list    []EventType
 	entries map[string]*catalogueEntry
 }
@@ -57,20 +57,21 @@ type catalogueEntry struct {
 	schema     *dataschema.Schema
 }
 
-// Event types of other processes are seen within a second: see keyTrusted of the API, which asks for keys in the same way.
+// Other processes see a changed event type within a second, because none uses a catalogue for longer. See keyMaxAge of package
+// api, which does the same for keys.
 const (
-	typesTrusted = 900 * time.Millisecond
-	typesRenewed = 400 * time.Millisecond
+	catalogueMaxAge     = 900 * time.Millisecond
+	catalogueRefreshAge = 400 * time.Millisecond
 )
 
-// eventTypes keeps the catalogue that was read last.
-type eventTypes struct {
-	current  atomic.Pointer[catalogue]
-	renewing atomic.Bool
-	reading  sync.Mutex
+// catalogueCache keeps the catalogue that was read last.
+type catalogueCache struct {
+	current    atomic.Pointer[catalogue]
+	refreshing atomic.Bool
+	loading    sync.Mutex
 }
 
-// baseCatalogue is that of the configuration alone.
+// baseCatalogue returns the catalogue of the configuration alone.
 func (s *Sender) baseCatalogue() *catalogue {
 	c := &catalogue{entries: map[string]*catalogueEntry{}}
 	for _, t := range s.c.EventTypes {
@@ -80,51 +81,51 @@ func (s *Sender) baseCatalogue() *catalogue {
 	return c
 }
 
-// lastCatalogue is the catalogue as it was read last, that of the configuration before it was.
-func (s *Sender) lastCatalogue() *catalogue {
+// cachedCatalogue returns the catalogue that was read last; before the first, that of the configuration.
+func (s *Sender) cachedCatalogue() *catalogue {
 	if c := s.eventTypes.current.Load(); c != nil {
 		return c
 	}
 	return s.baseCatalogue()
 }
 
-// catalogue returns the event types as they were less than a second ago. One question a second to the store is what that
-// costs while events are published.
+// catalogue returns the event types as they were less than a second ago. While events are published, that costs the store one
+// question a second.
 func (s *Sender) catalogue(ctx context.Context) (*catalogue, error) {
 	c := s.eventTypes.current.Load()
 	if c == nil {
-		return s.readTypes(ctx)
+		return s.loadCatalogue(ctx)
 	}
-	if time.Since(c.asked) > typesTrusted {
-		bounded, cancel := context.WithTimeout(ctx, typesTrusted)
+	if time.Since(c.readAt) > catalogueMaxAge {
+		bounded, cancel := context.WithTimeout(ctx, catalogueMaxAge)
 		defer cancel()
-		fresh, err := s.readTypes(bounded)
+		fresh, err := s.loadCatalogue(bounded)
 		if err == nil {
 			return fresh, nil
 		}
-		// Where the part of the store is down that holds the types, what was known stays: what lives on the other parts goes on.
+		// Where the node that holds the types is down, the last catalogue goes on to be used: accounts on other nodes are still served.
 		last := *c
-		last.asked = time.Now()
+		last.readAt = time.Now()
 		s.eventTypes.current.CompareAndSwap(c, &last)
 		return &last, nil
 	}
-	if time.Since(c.asked) > typesRenewed && s.eventTypes.renewing.CompareAndSwap(false, true) {
+	if time.Since(c.readAt) > catalogueRefreshAge && s.eventTypes.refreshing.CompareAndSwap(false, true) {
 		go func() {
-			defer s.eventTypes.renewing.Store(false)
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), typesTrusted) // the request may end before
+			defer s.eventTypes.refreshing.Store(false)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), catalogueMaxAge) // the request may end before
 			defer cancel()
-			_, _ = s.readTypes(ctx) // where it fails, a later request waits for another try
+			_, _ = s.loadCatalogue(ctx) // where it fails, a later request waits for another try
 		}()
 	}
 	return c, nil
 }
 
-func (s *Sender) readTypes(ctx context.Context) (*catalogue, error) {
-	s.eventTypes.reading.Lock()
-	defer s.eventTypes.reading.Unlock()
+func (s *Sender) loadCatalogue(ctx context.Context) (*catalogue, error) {
+	s.eventTypes.loading.Lock()
+	defer s.eventTypes.loading.Unlock()
 	before := s.eventTypes.current.Load()
-	if before != nil && time.Since(before.asked) < typesRenewed {
-		return before, nil // somebody else has just read them
+	if before != nil && time.Since(before.readAt) < catalogueRefreshAge {
+		return before, nil // another goroutine has just read them
 	}
 	asked := time.Now()
 	if _, err := s.store.Shards(ctx); err != nil {
@@ -136,19 +137,19 @@ func (s *Sender) readTypes(ctx context.Context) (*catalogue, error) {
 	}
 	if before != nil && before.version == version {
 		same := *before
-		same.asked = asked
+		same.readAt = asked
 		s.eventTypes.current.Store(&same)
 		return &same, nil
 	}
 	c := s.baseCatalogue()
-	c.asked, c.version = asked, version
+	c.readAt, c.version = asked, version
 	if version != "" {
 		stored, err := s.registry.EventTypes(ctx)
 		if err != nil {
 			return nil, s.unavailable("event types", err)
 		}
 		for name, text := range stored {
-			if err := c.add(name, text, before); err != nil {
+			if err := c.addStored(name, text, before); err != nil {
 				s.log.ErrorContext(ctx, "an event type in the store can't be read", "event", name, "error", err)
 			}
 		}
@@ -168,8 +169,8 @@ func (s *Sender) readTypes(ctx context.Context) (*catalogue, error) {
 	return c, nil
 }
 
-// add puts what is stored of a type over what the configuration says. A schema is compiled once for each version of it.
-func (c *catalogue) add(name, text string, before *catalogue) error {
+// addStored adds what is stored of a type to what the configuration says. A schema is compiled once for each version.
+func (c *catalogue) addStored(name, text string, before *catalogue) error {
 	var info eventTypeInfo
 	if err := json.Unmarshal([]byte(text), &info); err != nil {
 		return err
@@ -200,7 +201,7 @@ func (c *catalogue) add(name, text string, before *catalogue) error {
 	return err
 }
 
-// EventTypes is the catalogue: the configured types, then those made at run time, by name.
+// EventTypes returns the catalogue: the configured types in their order, then those made at run time, sorted by name.
 func (s *Sender) EventTypes(ctx context.Context) ([]EventType, error) {
 	c, err := s.catalogue(ctx)
 	if err != nil {
@@ -209,8 +210,8 @@ func (s *Sender) EventTypes(ctx context.Context) ([]EventType, error) {
 	return c.list, nil
 }
 
-// PutEventType makes an event type, or changes the given fields of one. From then on data published under it must fit its
-// schema; every process sees that within a second.
+// PutEventType makes an event type, or changes the given fields of one. From then on data published under it must match its
+// schema; every process sees the change within a second.
 func (s *Sender) PutEventType(ctx context.Context, name string, u EventTypeUpdate) (EventType, error) {
 	if _, err := config.EventTypesFromNames([]string{name}); err != nil || name == config.EventTest {
 		return EventType{}, invalid("name", "%s is not a name for an event type: lower-case words joined by dots, such as order.paid, 64 characters at most", quote(name))
@@ -235,7 +236,7 @@ func (s *Sender) PutEventType(ctx context.Context, name string, u EventTypeUpdat
 			schema = e.schema
 		}
 		if schema != nil && info.Example != "" {
-			if err := fits(schema, "example", []byte(info.Example)); err != nil {
+			if err := checkSchema(schema, "example", []byte(info.Example)); err != nil {
 				return &Error{Code: CodeInvalidField, Field: "example", Message: "example does not fit the schema: " + err.Message}
 			}
 		}
@@ -243,7 +244,7 @@ func (s *Sender) PutEventType(ctx context.Context, name string, u EventTypeUpdat
 	})
 }
 
-// DeleteEventType takes away a type that was made at run time.
+// DeleteEventType removes a type that was made at run time.
 func (s *Sender) DeleteEventType(ctx context.Context, name string) error {
 	_, err := s.changeEventType(ctx, name, func(e *catalogueEntry, info *eventTypeInfo) error {
 		switch {
@@ -261,13 +262,13 @@ func (s *Sender) DeleteEventType(ctx context.Context, name string) error {
 	return err
 }
 
-// errDeleted has a change take the type away.
+// errDeleted is what a change returns to have the type removed.
 var errDeleted = errors.New("deleted")
 
 func (s *Sender) changeEventType(ctx context.Context, name string, change func(e *catalogueEntry, info *eventTypeInfo) error) (changed EventType, err error) {
-	err = repeat("this event type", func() error {
-		s.forgetTypes()
-		c, err := s.readTypes(ctx)
+	err = retryChanged("this event type", func() error {
+		s.expireCatalogue()
+		c, err := s.loadCatalogue(ctx)
 		if err != nil {
 			return err
 		}
@@ -289,17 +290,17 @@ func (s *Sender) changeEventType(ctx context.Context, name string, change func(e
 			return asked
 		}
 		err = s.registry.WriteEventType(ctx, name, stored, text, config.MaxEventTypes)
-		s.forgetTypes()
+		s.expireCatalogue()
 		switch {
 		case errors.Is(err, registry.ErrLimit):
 			return &Error{Code: CodeLimitReached, Message: fmt.Sprintf("there are %d event types made at run time, the most there may be; delete one first", config.MaxEventTypes)}
 		case err != nil:
-			return s.notWritten("event type", err)
+			return s.writeError("event type", err)
 		case asked != nil:
 			return asked
 		}
 		next := s.baseCatalogue()
-		if err := next.add(name, text, nil); err != nil {
+		if err := next.addStored(name, text, nil); err != nil {
 			return fmt.Errorf("reading event type %s: %w", name, err)
 		}
 		changed = next.entries[name].EventType
@@ -308,13 +309,13 @@ func (s *Sender) changeEventType(ctx context.Context, name string, change func(e
 	return changed, err
 }
 
-// forgetTypes has the catalogue read again.
-func (s *Sender) forgetTypes() {
-	s.eventTypes.reading.Lock()
-	defer s.eventTypes.reading.Unlock()
+// expireCatalogue makes the next call read the catalogue from the store.
+func (s *Sender) expireCatalogue() {
+	s.eventTypes.loading.Lock()
+	defer s.eventTypes.loading.Unlock()
 	if c := s.eventTypes.current.Load(); c != nil {
 		old := *c
-		old.asked = time.Time{}
+		old.readAt = time.Time{}
 		s.eventTypes.current.Store(&old)
 	}
 }
@@ -344,8 +345,8 @@ func (u *EventTypeUpdate) check() (*dataschema.Schema, error) {
 	return schema, nil
 }
 
-// fits checks data against a schema. The error names the place, below a field.
-func fits(schema *dataschema.Schema, field string, data []byte) *Error {
+// checkSchema checks data against a schema. The field of the error is the place within the given field.
+func checkSchema(schema *dataschema.Schema, field string, data []byte) *Error {
 	err := schema.Check(data)
 	if err == nil {
 		return nil

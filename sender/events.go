@@ -10,8 +10,8 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
-// Events returns events of an account, newest first, for as long as their IDs are known, and the cursor of the next page where there is
-// more. A page for one type may be short, or empty, and still have a next one.
+// Events returns the events of an account, newest first, for as long as their IDs are kept, and the cursor of the next page, ""
+// where there is none. A page for one type may be short, even empty, although there is a next one.
 func (s *Sender) Events(ctx context.Context, account string, f EventFilter) (items []EventSummary, next string, err error) {
 	page, err := s.listPage(ctx, account, f.Cursor, f.Limit, isStreamID)
 	if err != nil {
@@ -27,9 +27,9 @@ func (s *Sender) Events(ctx context.Context, account string, f EventFilter) (ite
 	for i := range events {
 		e := &events[i]
 		items[i] = EventSummary{
-			ID: eventIDOf(e.ID, e.Job), Type: e.Type, Timestamp: time.Unix(e.Timestamp, 0).UTC(), CreatedAt: e.Created.UTC(), Deliveries: make(map[State]int, len(states)),
+			ID: eventIDOf(e.ID, e.Job), Type: e.Type, Timestamp: time.Unix(e.Timestamp, 0).UTC(), CreatedAt: e.Created.UTC(), Deliveries: make(map[State]int, len(stateNames)),
 		}
-		for stored, state := range states {
+		for stored, state := range stateNames {
 			items[i].Deliveries[state] = e.Count(stored)
 		}
 	}
@@ -45,7 +45,7 @@ func (s *Sender) Event(ctx context.Context, account, id string) (EventRecord, er
 	if err != nil {
 		return EventRecord{}, err
 	}
-	found, err := s.queue.Event(ctx, shard, account, id, jobOfOwn(id), s.c.HistoryEntries)
+	found, err := s.queue.Event(ctx, shard, account, id, jobOfEventID(id), s.c.HistoryEntries)
 	if err != nil {
 		return EventRecord{}, s.unavailable("read", err)
 	}
@@ -65,13 +65,13 @@ func (s *Sender) Event(ctx context.Context, account, id string) (EventRecord, er
 	return e, nil
 }
 
-// DeleteEvent takes an event's data and all kept answers to it out of the store, and cancels its deliveries that wait. An
-// attempt under way ends, and leaves nothing behind. The event is not found any more, but its ID stays known for 72
+// DeleteEvent removes the data of an event and all kept answers to it from the store, and cancels its waiting deliveries. An
+// attempt that is under way ends and leaves nothing behind. The event can't be found any more, but its ID stays in use for 72
 // hours: publishing under it is a conflict.
 //
-// What an append-only file or a backup of the store holds goes as these are written anew.
+// What an append-only file or a backup of the store holds disappears when these are rewritten.
 //
-// Failure policy: where it returns an error after its first step, the data is gone and the rest follows as a chore.
+// Failure policy: where it returns an error after its first step, the data is gone and the rest is removed in the background.
 func (s *Sender) DeleteEvent(ctx context.Context, account, id string) error {
 	if !names.IsID(id) {
 		return errNotFound
@@ -80,40 +80,40 @@ func (s *Sender) DeleteEvent(ctx context.Context, account, id string) error {
 	if err != nil {
 		return err
 	}
-	step, err := s.queue.Expunge(ctx, shard, account, id, jobOfOwn(id))
+	step, err := s.queue.Expunge(ctx, shard, account, id, jobOfEventID(id))
 	if err != nil {
 		return s.unavailable("expunge", err)
 	}
 	if step == nil {
 		return errNotFound
 	}
-	s.expunged(ctx, step)
+	s.recordExpunged(ctx, step)
 	if step.Left == 0 {
 		return nil
 	}
-	if err := s.expungeOn(ctx, shard, step.Job); err != nil {
+	if err := s.continueExpunge(ctx, shard, step.Job); err != nil {
 		s.wakeChores(shard)
 		return s.unavailable("expunge", err)
 	}
 	return nil
 }
 
-// expungeOn goes on with an event whose data is gone, to its end.
-func (s *Sender) expungeOn(ctx context.Context, shard int, job string) error {
+// continueExpunge removes the rest of an event whose data is gone.
+func (s *Sender) continueExpunge(ctx context.Context, shard int, job string) error {
 	for {
 		step, err := s.queue.ExpungeOn(ctx, shard, job)
 		if err != nil || step == nil {
 			return err
 		}
-		s.expunged(ctx, step)
+		s.recordExpunged(ctx, step)
 		if step.Left == 0 {
 			return nil
 		}
 	}
 }
 
-// expunged tells of the deliveries that a step cancelled.
-func (s *Sender) expunged(ctx context.Context, step *queue.Expunged) {
+// recordExpunged counts and logs the deliveries that a step cancelled.
+func (s *Sender) recordExpunged(ctx context.Context, step *queue.Expunged) {
 	for _, lane := range step.Cancelled {
 		s.o.Observer.Delivery(StateCancelled)
 		s.log.LogAttrs(ctx, slog.LevelInfo, "delivery of a deleted event is cancelled", slog.String("delivery_id", deliveryID(lane, step.Job)), slog.String("webhook_id", webhookPrefix+lane))

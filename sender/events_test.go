@@ -87,7 +87,7 @@ func TestEventsAreListed(t *testing.T) {
 		publish("default", 10)
 		gone, err := b.Event(t.Context(), "default", "event-5")
 		require.NoError(t, err)
-		_, job, _ := deliveryParts(gone.Deliveries[0].ID)
+		_, job, _ := parseDeliveryID(gone.Deliveries[0].ID)
 		require.NoError(t, store.Client().Del(t.Context(), b.queue.Tag(mustShard(t, b))+"event:"+job).Err())
 		require.Equal(t, []string{"event-4", "event-3", "event-2", "event-1", "event-0"}, b.listed("default", EventFilter{Limit: 3, Cursor: next}))
 

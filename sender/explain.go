@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// Explanation is all that is known of an event or a delivery, for its operator. It holds no payload.
+// Explanation is everything that the store holds about an event or a delivery but the payload, for the operator.
 type Explanation struct {
 	Account   string    `json:"account"`
 	EventID   string    `json:"eventId"`
 	Type      string    `json:"event"`
 	Timestamp time.Time `json:"timestamp"`
-	Size      int       `json:"size,omitempty"` // bytes of the body; 0 once it has expired
-	// KeptUntil is when the payload expires, unless it is sent again. Nil once it has.
+	Size      int       `json:"size,omitempty"` // bytes of the body; 0 once the payload has expired
+	// KeptUntil is when the payload expires, unless it is sent again. Nil where it has expired.
 	KeptUntil  *time.Time          `json:"keptUntil,omitempty"`
 	TraceID    string              `json:"traceId,omitempty"`
 	Deliveries []ExplainedDelivery `json:"deliveries"`
 }
 
-// ExplainedDelivery is a delivery with its webhook, and in words how it stands and what comes next.
+// ExplainedDelivery is a delivery with its webhook, and sentences about its state and what comes next.
 type ExplainedDelivery struct {
 	Delivery
 	Webhook *WebhookInfo `json:"webhook,omitempty"` // nil where it was deleted
 	Says    []string     `json:"says"`
 }
 
-// Explain says what became of an event, or of one delivery, and what comes next.
+// Explain explains what became of an event, or of one delivery, and what comes next.
 func (s *Sender) Explain(ctx context.Context, account, id string) (Explanation, error) {
-	deliveries, event, err := s.toExplain(ctx, account, id)
+	deliveries, event, err := s.explainedDeliveries(ctx, account, id)
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -47,7 +47,7 @@ func (s *Sender) Explain(ctx context.Context, account, id string) (Explanation, 
 		explained := ExplainedDelivery{Delivery: d}
 		w, err := s.Webhook(ctx, account, d.WebhookID)
 		if err == nil {
-			infos, err := s.infos(ctx, shard, account, []Webhook{w})
+			infos, err := s.webhookInfos(ctx, shard, account, []Webhook{w})
 			if err != nil {
 				return Explanation{}, err
 			}
@@ -55,16 +55,16 @@ func (s *Sender) Explain(ctx context.Context, account, id string) (Explanation, 
 		} else if !errors.Is(err, errNotFound) {
 			return Explanation{}, err
 		}
-		explained.Says = s.say(&explained, x.KeptUntil)
+		explained.Says = s.explainState(&explained, x.KeptUntil)
 		x.Deliveries = append(x.Deliveries, explained)
 	}
 	return x, nil
 }
 
-// toExplain finds the deliveries of an event, or the one that id names and its event.
-func (s *Sender) toExplain(ctx context.Context, account, id string) ([]Delivery, EventRecord, error) {
+// explainedDeliveries returns all deliveries of an event, or the one that id names, with the event.
+func (s *Sender) explainedDeliveries(ctx context.Context, account, id string) ([]Delivery, EventRecord, error) {
 	only := ""
-	if _, _, ok := deliveryParts(id); ok {
+	if _, _, ok := parseDeliveryID(id); ok {
 		d, err := s.Delivery(ctx, account, id)
 		if err != nil {
 			return nil, EventRecord{}, err
@@ -82,12 +82,12 @@ func (s *Sender) toExplain(ctx context.Context, account, id string) ([]Delivery,
 	return deliveries, event, nil
 }
 
-// explainPayload says what is still there of an event's payload, and which trace it belongs to.
+// explainPayload adds to x the size and the expiry of the payload, and the ID of the trace.
 func (s *Sender) explainPayload(ctx context.Context, shard int, x *Explanation, ds []Delivery, lanes int) error {
 	if len(ds) == 0 {
-		return nil // what nobody subscribes to is not kept
+		return nil // an event without subscribers is not kept
 	}
-	_, job, _ := deliveryParts(ds[0].ID)
+	_, job, _ := parseDeliveryID(ds[0].ID)
 	body, left, err := s.queue.Payload(ctx, shard, job)
 	if err != nil {
 		return s.unavailable("read", err)
@@ -99,7 +99,7 @@ func (s *Sender) explainPayload(ctx context.Context, shard int, x *Explanation, 
 	x.Size, x.TraceID = p.size(), p.traceID()
 	if left > 0 {
 		until := time.Now().Add(left).UTC()
-		if end, ok := endOf(ds); ok && lanes == 1 { // its key's own end is only a safety net, see settle.lua
+		if end, ok := lastSuccess(ds); ok && lanes == 1 { // the expiry of its key is only a safety net, see settle.lua
 			if kept := end.Add(s.c.RetentionSucceeded); kept.Before(until) {
 				until = kept
 			}
@@ -110,8 +110,9 @@ func (s *Sender) explainPayload(ctx context.Context, shard int, x *Explanation, 
 	return nil
 }
 
-// endOf is when the last of some deliveries succeeded, where all did: now at the latest, where the history tells no more.
-func endOf(ds []Delivery) (end time.Time, ok bool) {
+// lastSuccess returns when the last of some deliveries succeeded. ok is false where one did not. Where the history has no attempt
+// left it returns now, the latest time that it can have been.
+func lastSuccess(ds []Delivery) (end time.Time, ok bool) {
 	for _, d := range ds {
 		if d.State != StateSucceeded {
 			return end, false
@@ -127,21 +128,21 @@ func endOf(ds []Delivery) (end time.Time, ok bool) {
 	return end, true
 }
 
-// say puts into words how a delivery stands and what comes next.
-func (s *Sender) say(d *ExplainedDelivery, kept *time.Time) []string {
+// explainState describes the state of a delivery and what comes next.
+func (s *Sender) explainState(d *ExplainedDelivery, keptUntil *time.Time) []string {
 	switch d.State {
 	case StateSucceeded:
-		return s.saySucceeded(d)
+		return s.explainSucceeded(d)
 	case StateCancelled:
 		return []string{"cancelled: its webhook was deleted"}
 	case StateFailed:
-		return s.sayFailed(d, kept)
+		return s.explainFailed(d, keptUntil)
 	default:
-		return s.sayOpen(d)
+		return s.explainOpen(d)
 	}
 }
 
-func (s *Sender) saySucceeded(d *ExplainedDelivery) []string {
+func (s *Sender) explainSucceeded(d *ExplainedDelivery) []string {
 	if n := len(d.Attempts); n > 0 {
 		last := d.Attempts[n-1]
 		return []string{fmt.Sprintf("delivered: attempt %d was answered %d after %d ms", last.Number, last.StatusCode, last.DurationMS)}
@@ -149,8 +150,8 @@ func (s *Sender) saySucceeded(d *ExplainedDelivery) []string {
 	return []string{"delivered; its attempts are no longer in the history (history)"}
 }
 
-// reasons are what failed deliveries that made no last attempt died of.
-var reasons = map[string]string{
+// reasonTexts describes the reasons of deliveries that failed without a last attempt.
+var reasonTexts = map[string]string{
 	ReasonBacklog:  "failed at once: the webhook had max_pending deliveries waiting, or its account max_pending_account",
 	ReasonDisabled: "failed at once: the webhook was disabled",
 	ReasonExpired:  "failed: it waited longer than max_age",
@@ -158,40 +159,40 @@ var reasons = map[string]string{
 	ReasonPoison:   "failed: three processes in a row died while attempting it; their logs may say why",
 }
 
-func (s *Sender) sayFailed(d *ExplainedDelivery, kept *time.Time) []string {
-	says := []string{reasons[d.Reason]}
+func (s *Sender) explainFailed(d *ExplainedDelivery, keptUntil *time.Time) []string {
+	says := []string{reasonTexts[d.Reason]}
 	if says[0] == "" {
 		says[0] = "failed: every attempt of the retry table did"
 		if n := len(d.Attempts); n > 0 {
-			says[0] += ", the last because it " + problem(&d.Attempts[n-1])
+			says[0] += ", the last because it " + attemptProblem(&d.Attempts[n-1])
 		}
 	}
 	switch {
-	case kept == nil:
+	case keptUntil == nil:
 		return append(says, "its payload has expired: publish the event again")
 	case d.Webhook == nil:
 		return append(says, "its webhook was deleted: it can't be sent again")
 	}
-	return append(says, "it can be sent again until "+kept.Format(time.RFC3339)+": caddy webhook retry "+d.ID)
+	return append(says, "it can be sent again until "+keptUntil.Format(time.RFC3339)+": caddy webhook retry "+d.ID)
 }
 
-func problem(a *Attempt) string {
+func attemptProblem(a *Attempt) string {
 	if a.StatusCode != 0 {
 		return "was answered " + strconv.Itoa(a.StatusCode)
 	}
 	return "got no answer (" + a.Error + ")"
 }
 
-func (s *Sender) sayOpen(d *ExplainedDelivery) []string {
+func (s *Sender) explainOpen(d *ExplainedDelivery) []string {
 	next, of := 1, len(s.c.Retry)
 	if d.Webhook != nil {
-		of = s.attemptsOf(&d.Webhook.Settings)
+		of = s.maxAttempts(&d.Webhook.Settings)
 	}
 	var says []string
 	if n := len(d.Attempts); n > 0 && d.State == StateRetrying {
 		last := &d.Attempts[n-1]
 		next = last.Number + 1
-		says = append(says, fmt.Sprintf("attempt %d of %d failed: it %s", last.Number, of, problem(last)))
+		says = append(says, fmt.Sprintf("attempt %d of %d failed: it %s", last.Number, of, attemptProblem(last)))
 	}
 	number := fmt.Sprintf("attempt %d of %d", next, of)
 	switch {

@@ -148,7 +148,7 @@ func TestExpungingGoesOnAfterARestart(t *testing.T) {
 	}
 	p, err := b.Publish(t.Context(), "default", Event{Type: "video.uploaded", Data: json.RawMessage(`{"v":"` + markOfPayload + `"}`)})
 	require.NoError(t, err)
-	step, err := b.queue.Expunge(t.Context(), mustShard(t, b), "default", p.ID, jobOfOwn(p.ID))
+	step, err := b.queue.Expunge(t.Context(), mustShard(t, b), "default", p.ID, jobOfEventID(p.ID))
 	require.NoError(t, err)
 	require.Equal(t, 150, step.Left)
 	require.NotContains(t, b.contents(), markOfPayload, "the first step takes the payload")

@@ -13,19 +13,18 @@ import (
 )
 
 const (
-	// filterBudget is how long the filters of one request may take. After that events pass, and are counted as those on which a
-	// filter failed.
+	// filterBudget is how long the filters of one request may take together. After that they count as failed, and their events pass.
 	filterBudget = 50 * time.Millisecond
-	// filterLeast is how many steps a request may always take: a process that was put aside in the middle of a few evaluations has
-	// not used up anything. They take about as long as the dearest evaluation.
-	filterLeast = filter.MaxCost
+	// filterMinSteps is how many steps the filters of a request may take in any case, however long they last: a process that did not
+	// get the CPU for a while has not used up its budget. It is the cost of the most expensive evaluation.
+	filterMinSteps = filter.MaxCost
 
-	// What a process remembers of filters at most: it is forgotten as a whole, and found out again.
+	// How much a process remembers of filters. Beyond that it forgets everything, and reads it again.
 	maxFilters  = 4096   // by their version
-	maxDeciding = 50_000 // over all types of events in all accounts
+	maxDeciding = 50_000 // filters in all entries of filters.deciding
 )
 
-// filterVersion names a filter's text in the store.
+// filterVersion returns the version by which the store refers to the text of a filter.
 func filterVersion(source string) string {
 	if source == "" {
 		return ""
@@ -34,37 +33,37 @@ func filterVersion(source string) string {
 	return hex.EncodeToString(sum[:10])
 }
 
-// filters are what this process knows of the filters of webhooks. It is no cache of settings: the store has the last word on which
-// filters decide, see [queue.Asked].
+// filters is what this process has read of the filters of webhooks. It can't make a stale filter decide: with each push the store
+// checks which filters decide, see [queue.Asked].
 type filters struct {
 	compiled filter.Cache
 
 	mu        sync.RWMutex
-	byVersion map[string]*filter.Filter // nil: it does not compile any more
+	byVersion map[string]*filter.Filter // nil where it does not compile any more
 	deciding  map[string]queue.Asked    // by account and type
 	size      int                       // of deciding
 }
 
-func (f *filters) of(account, kind string) queue.Asked {
+func (f *filters) decidingFor(account, kind string) queue.Asked {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return f.deciding[account+" "+kind]
 }
 
-// unknown are those of the filters whose text has not been read.
-func (f *filters) unknown(all []queue.Filter) []queue.Filter {
+// missing returns those of the filters whose text has not been read.
+func (f *filters) missing(all []queue.Filter) []queue.Filter {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	var unknown []queue.Filter
-	for _, one := range all {
-		if _, known := f.byVersion[one.Version]; !known {
-			unknown = append(unknown, one)
+	var missing []queue.Filter
+	for _, wanted := range all {
+		if _, read := f.byVersion[wanted.Version]; !read {
+			missing = append(missing, wanted)
 		}
 	}
-	return unknown
+	return missing
 }
 
-func (f *filters) decide(account, kind string, asked queue.Asked) {
+func (f *filters) setDeciding(account, kind string, asked queue.Asked) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	key := account + " " + kind
@@ -80,7 +79,7 @@ func (f *filters) decide(account, kind string, asked queue.Asked) {
 	f.size += len(asked.Filters)
 }
 
-func (f *filters) read(source string) {
+func (f *filters) compile(source string) {
 	compiled, err := f.compiled.Get(source)
 	if err != nil {
 		compiled = nil // of a version with other rules: it fails on every event
@@ -93,31 +92,31 @@ func (f *filters) read(source string) {
 	f.byVersion[filterVersion(source)] = compiled
 }
 
-// learn finds out what the store asked for of some of the events: the texts of filters that this process has not met.
-func (s *Sender) learn(ctx context.Context, shard int, answers []queue.Pushed, events []*queue.Event, which []int) error {
-	learnt := map[string]bool{}
+// loadFilters reads the filters that the store asked for in its answers to the events with the indexes in which.
+func (s *Sender) loadFilters(ctx context.Context, shard int, answers []queue.Pushed, events []*queue.Event, which []int) error {
+	loaded := map[string]bool{}
 	for _, i := range which {
 		e, asked := events[i], answers[i].Asked
-		if learnt[e.Type] || answers[i].Outcome != queue.PushAsked {
+		if loaded[e.Type] || answers[i].Outcome != queue.PushAsked {
 			continue
 		}
-		learnt[e.Type] = true
-		if err := s.readFilters(ctx, shard, s.filters.unknown(asked.Filters)); err != nil {
+		loaded[e.Type] = true
+		if err := s.readFilters(ctx, shard, s.filters.missing(asked.Filters)); err != nil {
 			return err
 		}
-		s.filters.decide(e.Account, e.Type, asked)
+		s.filters.setDeciding(e.Account, e.Type, asked)
 	}
 	return nil
 }
 
-// readFilters reads the texts of filters. One that is another by now is asked for again.
-func (s *Sender) readFilters(ctx context.Context, shard int, unknown []queue.Filter) error {
-	if len(unknown) == 0 {
+// readFilters reads and compiles the texts of filters. The store asks again for one that has changed since.
+func (s *Sender) readFilters(ctx context.Context, shard int, missing []queue.Filter) error {
+	if len(missing) == 0 {
 		return nil
 	}
-	lanes := make([]string, len(unknown))
-	for i, one := range unknown {
-		lanes[i] = one.Lane
+	lanes := make([]string, len(missing))
+	for i, filter := range missing {
+		lanes[i] = filter.Lane
 	}
 	webhooks, err := s.registry.Webhooks(ctx, shard, lanes)
 	if err != nil {
@@ -125,55 +124,55 @@ func (s *Sender) readFilters(ctx context.Context, shard int, unknown []queue.Fil
 	}
 	for _, w := range webhooks {
 		if r, err := readRecord(w); err == nil && r.public.Filter != "" { // else it is gone
-			s.filters.read(r.public.Filter)
+			s.filters.compile(r.public.Filter)
 		}
 	}
 	return nil
 }
 
-// filtering is the work on filters of one request, which has a budget.
-type filtering struct {
-	known *filters
-	now   func() time.Time
-	took  time.Duration
-	steps int
+// evaluate returns the verdict of one filter. An event on which it fails passes.
+type filterRun struct {
+	cache   *filters
+	now     func() time.Time
+	elapsed time.Duration
+	steps   int
 }
 
-func (s *Sender) newFiltering() *filtering { return &filtering{known: &s.filters, now: time.Now} }
+func (s *Sender) newFilterRun() *filterRun { return &filterRun{cache: &s.filters, now: time.Now} }
 
-// verdicts are those of the filters that decide on an event as far as this process knows. It returns none where it knows of none,
-// or not all of them: then the store asks.
-func (f *filtering) verdicts(q *queue.Event) string {
+// verdicts returns the verdicts of the filters that decide on an event, as the store takes them. It returns "" where this process
+// has not read all of them: then the store asks for them.
+func (f *filterRun) verdicts(q *queue.Event) string {
 	if q.Lane != "" || q.Verdicts == queue.VerdictsTaken {
 		return q.Verdicts
 	}
-	asked := f.known.of(q.Account, q.Type)
+	asked := f.cache.decidingFor(q.Account, q.Type)
 	if len(asked.Filters) == 0 {
 		return ""
 	}
 	began := f.now()
-	used := f.took
+	used := f.elapsed
 	p, _ := decodePayload(q.Payload, q.Job)
 	e := &filter.Event{Type: q.Type, ID: q.ID, Timestamp: time.Unix(q.Timestamp, 0), Data: []byte(p.data)}
-	said := make(map[string]byte, len(asked.Filters))
+	verdicts := make(map[string]byte, len(asked.Filters))
 	text := make([]byte, 0, len(asked.Signature)+len(asked.Filters))
 	text = append(text, asked.Signature...)
-	f.known.mu.RLock()
+	f.cache.mu.RLock()
 	compiled := make([]*filter.Filter, len(asked.Filters))
-	for i, one := range asked.Filters {
-		var known bool
-		if compiled[i], known = f.known.byVersion[one.Version]; !known {
-			f.known.mu.RUnlock()
+	for i, deciding := range asked.Filters {
+		var read bool
+		if compiled[i], read = f.cache.byVersion[deciding.Version]; !read {
+			f.cache.mu.RUnlock()
 			return ""
 		}
 	}
-	f.known.mu.RUnlock()
-	for i, one := range asked.Filters {
-		verdict, known := said[one.Version]
-		if !known {
-			verdict = f.ask(compiled[i], e)
-			f.took = used + f.now().Sub(began)
-			said[one.Version] = verdict
+	f.cache.mu.RUnlock()
+	for i, deciding := range asked.Filters {
+		verdict, evaluated := verdicts[deciding.Version]
+		if !evaluated {
+			verdict = f.evaluate(compiled[i], e)
+			f.elapsed = used + f.now().Sub(began)
+			verdicts[deciding.Version] = verdict
 		}
 		text = append(text, verdict)
 	}
@@ -181,8 +180,8 @@ func (f *filtering) verdicts(q *queue.Event) string {
 }
 
 // ask is the verdict of one filter. One that can't be told lets the event through.
-func (f *filtering) ask(compiled *filter.Filter, e *filter.Event) byte {
-	if compiled == nil || f.steps >= filterLeast && f.took >= filterBudget {
+func (f *filterRun) evaluate(compiled *filter.Filter, e *filter.Event) byte {
+	if compiled == nil || f.steps >= filterMinSteps && f.elapsed >= filterBudget {
 		return queue.VerdictFail
 	}
 	before := e.Steps()
@@ -197,7 +196,7 @@ func (f *filtering) ask(compiled *filter.Filter, e *filter.Event) byte {
 	return queue.VerdictDrop
 }
 
-// checkFilter refuses an expression that is none, with the place.
+// checkFilter refuses a text that is not a valid expression; the error names the place.
 func (s *Sender) checkFilter(source string) error {
 	if source == "" {
 		return nil
@@ -209,12 +208,13 @@ func (s *Sender) checkFilter(source string) error {
 func (s *Sender) compileFilter(source string) (*filter.Filter, error) {
 	compiled, err := s.filters.compiled.Get(source)
 	if err != nil {
-		return nil, &Error{Code: CodeInvalidField, Field: "filter", Message: "filter is a CEL expression, such as data.size > 1000000: " + clip(err.Error(), maxError), Err: err}
+		return nil, &Error{Code: CodeInvalidField, Field: "filter", Message: "filter is a CEL expression, such as data.size > 1000000: " + truncate(err.Error(), maxError), Err: err}
 	}
 	return compiled, nil
 }
 
-// TestFilter says whether an event would pass a filter. problem is why that can't be told: then it would.
+// TestFilter reports whether an event would pass a filter. problem is why the filter fails on the event, "" where it does not:
+// then the event would pass.
 func (s *Sender) TestFilter(source string, e Event) (matches bool, problem string, err error) {
 	if source == "" {
 		return false, "", invalid("filter", "filter is a CEL expression, such as data.size > 1000000")
@@ -223,7 +223,7 @@ func (s *Sender) TestFilter(source string, e Event) (matches bool, problem strin
 	if err != nil {
 		return false, "", err
 	}
-	if s.lastCatalogue().entries[e.Type] == nil {
+	if s.cachedCatalogue().entries[e.Type] == nil {
 		return false, "", unknownType(e.Type)
 	}
 	if err := CheckEvent(e); err != nil {
@@ -237,7 +237,7 @@ func (s *Sender) TestFilter(source string, e Event) (matches bool, problem strin
 	}
 	matches, failed := compiled.Match(&filter.Event{Type: e.Type, ID: e.ID, Timestamp: e.Timestamp.Truncate(time.Second), Data: e.Data})
 	if failed != nil {
-		return true, clip(failed.Error(), maxError), nil
+		return true, truncate(failed.Error(), maxError), nil
 	}
 	return matches, "", nil
 }

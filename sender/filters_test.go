@@ -220,15 +220,15 @@ func ticking(step time.Duration) func() time.Time {
 }
 
 // deciding is an event of an account with so many filters, and the work on it.
-func deciding(sources ...string) (*filtering, *queue.Event) {
-	f := &filtering{known: &filters{}, now: ticking(0)}
+func deciding(sources ...string) (*filterRun, *queue.Event) {
+	f := &filterRun{cache: &filters{}, now: ticking(0)}
 	asked := queue.Asked{Signature: "sig"}
 	for i, source := range sources {
-		f.known.read(source)
+		f.cache.compile(source)
 		asked.Filters = append(asked.Filters, queue.Filter{Lane: fmt.Sprint(i), Version: filterVersion(source)})
 	}
-	f.known.decide("a", "video.uploaded", asked)
-	p := payload{kind: "video.uploaded", data: guideData}
+	f.cache.setDeciding("a", "video.uploaded", asked)
+	p := payload{eventType: "video.uploaded", data: guideData}
 	return f, &queue.Event{Account: "a", Type: "video.uploaded", Payload: p.encode()}
 }
 
@@ -251,7 +251,7 @@ func TestARequestHasABudgetForFilters(t *testing.T) {
 		kept := strings.Count(got, "0")
 		require.Equal(t, strings.Repeat("0", kept)+strings.Repeat("e", 1000-kept), got)
 		require.Less(t, kept, 1000)
-		require.GreaterOrEqual(t, f.steps, filterLeast)
+		require.GreaterOrEqual(t, f.steps, filterMinSteps)
 		require.Equal(t, "sig"+strings.Repeat("e", 1000), f.verdicts(e), "the next event of the request")
 	})
 	t.Run("a few evaluations are always made", func(t *testing.T) {
@@ -273,7 +273,7 @@ func TestARequestHasABudgetForFilters(t *testing.T) {
 			sources = append(sources, fmt.Sprintf("data.a.all(x, data.a.all(y, x == y)) || %d == 1", i+2))
 		}
 		f, e := deciding(sources...)
-		p := payload{kind: "video.uploaded", data: `{"a":[` + strings.Repeat("1,", 100_000) + `1]}`}
+		p := payload{eventType: "video.uploaded", data: `{"a":[` + strings.Repeat("1,", 100_000) + `1]}`}
 		e.Payload = p.encode()
 		f.now = ticking(filterBudget / 20)
 		require.Equal(t, "sig"+strings.Repeat("e", 1000), f.verdicts(e))
@@ -282,9 +282,9 @@ func TestARequestHasABudgetForFilters(t *testing.T) {
 	t.Run("what can't be told", func(t *testing.T) {
 		t.Parallel()
 		f, e := deciding("data.size > 1")
-		f.known.byVersion[filterVersion("data.size > 1")] = nil // it does not compile in this version
+		f.cache.byVersion[filterVersion("data.size > 1")] = nil // it does not compile in this version
 		require.Equal(t, "sige", f.verdicts(e))
-		delete(f.known.byVersion, filterVersion("data.size > 1"))
+		delete(f.cache.byVersion, filterVersion("data.size > 1"))
 		require.Empty(t, f.verdicts(e), "it is asked for again")
 		e.Lane = "x"
 		require.Empty(t, f.verdicts(e))
@@ -299,12 +299,12 @@ func TestWhatIsKnownOfFiltersIsBounded(t *testing.T) {
 	var f filters
 	some := make([]queue.Filter, 1000)
 	for i := range 3 * maxDeciding / len(some) {
-		f.decide("a", fmt.Sprint(i), queue.Asked{Signature: "s", Filters: some})
+		f.setDeciding("a", fmt.Sprint(i), queue.Asked{Signature: "s", Filters: some})
 		require.LessOrEqual(t, f.size, maxDeciding)
 	}
-	f.decide("a", "0", queue.Asked{})
+	f.setDeciding("a", "0", queue.Asked{})
 	for i := range 3 * maxDeciding / len(some) {
-		f.decide("a", fmt.Sprint(i), queue.Asked{})
+		f.setDeciding("a", fmt.Sprint(i), queue.Asked{})
 	}
 	require.Zero(t, f.size)
 	require.Empty(t, f.deciding)

@@ -79,7 +79,7 @@ func FuzzPayload(f *testing.F) {
 				return // can't be in any of them
 			}
 		}
-		p := payload{eventID: id, kind: kind, timestamp: timestamp, traceparent: parent, tracestate: state, notice: notice, data: data}
+		p := payload{eventID: id, eventType: kind, timestamp: timestamp, traceparent: parent, tracestate: state, notice: notice, data: data}
 		const job = "06h0hjh4mntan8w7tt7mctd5ar"
 		got, ok := decodePayload(p.encode(), job)
 		require.True(t, ok)
@@ -105,7 +105,7 @@ func FuzzRetryAfter(f *testing.F) {
 		f.Add(v)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		d := retryAfter(value, time.Date(2024, 3, 31, 12, 0, 0, 0, time.UTC))
+		d := parseRetryAfter(value, time.Date(2024, 3, 31, 12, 0, 0, 0, time.UTC))
 		require.GreaterOrEqual(t, d, time.Duration(0))
 		require.LessOrEqual(t, d, config.MaxRetryAfter)
 	})
@@ -120,10 +120,10 @@ func FuzzIDs(f *testing.F) {
 		if lane := laneOf(id); lane != "" {
 			require.Equal(t, id, webhookPrefix+lane)
 		}
-		if lane, job, ok := deliveryParts(id); ok {
+		if lane, job, ok := parseDeliveryID(id); ok {
 			require.Equal(t, id, deliveryID(lane, job))
 		}
-		if job := jobOfOwn(id); job != "" {
+		if job := jobOfEventID(id); job != "" {
 			require.Equal(t, id, eventIDOf("", job))
 		}
 		if place, err := readCursor(id); err == nil && place != "" {

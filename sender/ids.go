@@ -22,14 +22,14 @@ const (
 
 var laneAlphabet = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// newLane makes 60 random bits.
+// newLane makes a lane of 60 random bits.
 func newLane() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
 	return laneAlphabet.EncodeToString(b[:])[:laneLength]
 }
 
-// laneOf returns the lane of a webhook's ID, or "" where it is none of ours.
+// laneOf returns the lane of a webhook's ID, or "" where it is not the form of one.
 func laneOf(id string) string {
 	lane, ok := strings.CutPrefix(id, webhookPrefix)
 	if !ok || len(lane) != laneLength {
@@ -40,8 +40,8 @@ func laneOf(id string) string {
 
 func deliveryID(lane, job string) string { return deliveryPrefix + lane + job }
 
-// deliveryParts is the reverse of deliveryID.
-func deliveryParts(id string) (lane, job string, ok bool) {
+// parseDeliveryID is the reverse of deliveryID.
+func parseDeliveryID(id string) (lane, job string, ok bool) {
 	rest, ok := strings.CutPrefix(id, deliveryPrefix)
 	if !ok || len(rest) != laneLength+queue.JobIDLength {
 		return "", "", false
@@ -53,8 +53,8 @@ func newUUID() [16]byte {
 	return uuid.Must(uuid.NewV7()) // fails only where crypto/rand would
 }
 
-// jobOfOwn returns the job of an event ID that has our own form, "" for others.
-func jobOfOwn(id string) string {
+// jobOfEventID returns the job of an event ID that we made, "" for one of a publisher's.
+func jobOfEventID(id string) string {
 	digits, ok := strings.CutPrefix(id, signature.EventIDPrefix)
 	if !ok || len(digits) != 32 || strings.ToLower(digits) != digits {
 		return ""
@@ -66,7 +66,7 @@ func jobOfOwn(id string) string {
 	return queue.NewJobID(b)
 }
 
-// eventIDOf returns the event ID of a job: the publisher's where it gave one, else the one that the job stands for.
+// eventIDOf returns the event ID of a job: the publisher's where it gave one, else the one that follows from the job.
 func eventIDOf(given, job string) string {
 	if given != "" {
 		return given

@@ -19,7 +19,7 @@ import (
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
-// Key is an API key that was made at run time. Its value is not part of it: only its hash is kept.
+// Key is an API key that was made at run time, without its value: only a hash of that is stored.
 type Key struct {
 	ID          string // key_…
 	Account     string // that it acts for; * is any
@@ -33,7 +33,7 @@ type Key struct {
 	Root        string    // the key of the configuration at the beginning of that, with which all end
 }
 
-// NewKey is what makes a key.
+// NewKey describes a key to be made.
 type NewKey struct {
 	Account     string    // that it acts for; * is any
 	Role        string    // publish, read, manage, all or portal
@@ -44,7 +44,7 @@ type NewKey struct {
 	Root        string    // the key of the configuration at the beginning of that, or RootOperator
 }
 
-// keyRecord is a key as it is kept. key_delete.lua reads sum, account and by.
+// keyRecord is a key as it is stored. key_delete.lua reads sum, account and by.
 type keyRecord struct {
 	Sum         string `json:"sum"`
 	Account     string `json:"account"`
@@ -56,7 +56,7 @@ type keyRecord struct {
 	ExpiresAt   int64  `json:"expires,omitempty"` // unix ms
 }
 
-// RootOperator stands for who makes keys by other means than a key of the configuration: the operator, who may do all.
+// RootOperator is the Root of keys that the operator makes without a key of the configuration.
 const RootOperator = "operator"
 
 const (
@@ -64,16 +64,16 @@ const (
 	keyValuePrefix = "vck_"
 )
 
-// keyForm is the form of every key that is made: 32 random bytes.
-var keyForm = regexp.MustCompile(`^vck_[A-Za-z0-9_-]{43}$`)
+// keyPattern matches the value of every key that is made: 32 random bytes.
+var keyPattern = regexp.MustCompile(`^vck_[A-Za-z0-9_-]{43}$`)
 
-func keySum(value string) string {
+func hashKey(value string) string {
 	sum := sha256.Sum256([]byte(value))
 	return hex.EncodeToString(sum[:])
 }
 
-// CreateKey makes an API key and returns its value, which is kept nowhere: a hash of it is, and as the value is random
-// a fast one is enough.
+// CreateKey makes an API key and returns its value, which is not stored. A hash of it is; a fast one is enough, as the value is
+// random.
 func (s *Sender) CreateKey(ctx context.Context, in NewKey) (k Key, value string, err error) {
 	if in.Account != AnyAccount && !names.IsAccount(in.Account) {
 		return k, "", errAccount
@@ -81,7 +81,7 @@ func (s *Sender) CreateKey(ctx context.Context, in NewKey) (k Key, value string,
 	if _, err := s.shard(ctx, config.DefaultAccount); err != nil { // is the store right?
 		return k, "", err
 	}
-	_ = s.endKeys(ctx) // those whose time is over make room; a failure only leaves them for the next time
+	_ = s.deleteKeys(ctx) // expired keys make room; where this fails they stay until the next time
 	var random [32]byte
 	_, _ = rand.Read(random[:]) // never fails, see crypto/rand
 	value = keyValuePrefix + base64.RawURLEncoding.EncodeToString(random[:])
@@ -89,18 +89,18 @@ func (s *Sender) CreateKey(ctx context.Context, in NewKey) (k Key, value string,
 		ID: keyIDPrefix + queue.NewJobID(newUUID()), Account: in.Account, Role: in.Role, WebhookID: in.WebhookID,
 		Description: in.Description, ExpiresAt: in.ExpiresAt, By: in.By, Root: in.Root,
 	}
-	r := keyRecord{Sum: keySum(value), Account: k.Account, By: k.By, Root: in.Root, Role: k.Role, WebhookID: k.WebhookID, Description: k.Description}
+	r := keyRecord{Sum: hashKey(value), Account: k.Account, By: k.By, Root: in.Root, Role: k.Role, WebhookID: k.WebhookID, Description: k.Description}
 	ends := ""
 	if !in.ExpiresAt.IsZero() {
 		r.ExpiresAt = in.ExpiresAt.UnixMilli()
 		ends = strconv.FormatInt(r.ExpiresAt, 10)
 	}
-	if err := s.openFor(ctx, k.Account); err != nil {
+	if err := s.openKeyAccount(ctx, k.Account); err != nil {
 		return k, "", err
 	}
 	record, _ := json.Marshal(r) // strings and a number
-	k.CreatedAt, err = s.registry.MakeKey(ctx, registry.NewKey{
-		ID: k.ID, Sum: r.Sum, Record: string(record), Account: k.Account, By: k.By, Ends: ends, Most: config.MaxKeys,
+	k.CreatedAt, err = s.registry.CreateKey(ctx, registry.NewKey{
+		ID: k.ID, Sum: r.Sum, Record: string(record), Account: k.Account, By: k.By, Ends: ends, Limit: config.MaxKeys,
 	})
 	switch {
 	case errors.Is(err, registry.ErrGone):
@@ -111,37 +111,36 @@ func (s *Sender) CreateKey(ctx context.Context, in NewKey) (k Key, value string,
 		return k, "", s.unavailable("key", err)
 	}
 	// Again: the account may have been deleted meanwhile, whose keys are in another shard.
-	if err := s.openFor(ctx, k.Account); err != nil {
-		return k, "", errors.Join(err, s.endKeys(ctx, k.ID))
+	if err := s.openKeyAccount(ctx, k.Account); err != nil {
+		return k, "", errors.Join(err, s.deleteKeys(ctx, k.ID))
 	}
 	return k, value, nil
 }
 
-// openFor notes the account that a key is for, * being none.
-func (s *Sender) openFor(ctx context.Context, account string) error {
+// openKeyAccount records the account that a key is for; * is no account.
+func (s *Sender) openKeyAccount(ctx context.Context, account string) error {
 	if account == AnyAccount {
 		return nil
 	}
 	return s.openAccount(ctx, account)
 }
 
-// FindKey returns the key that has a value, and notes that it is used. What has not the form of a key that was made is
-// not asked for.
+// FindKey returns the key with a value, and records that it is used. It does not ask the store for a value that can't be one.
 func (s *Sender) FindKey(ctx context.Context, value string) (Key, error) {
-	if !keyForm.MatchString(value) {
+	if !keyPattern.MatchString(value) {
 		return Key{}, errNotFound
 	}
 	if _, err := s.shard(ctx, config.DefaultAccount); err != nil {
 		return Key{}, err
 	}
-	id, record, err := s.registry.FindKey(ctx, keySum(value))
+	id, record, err := s.registry.FindKey(ctx, hashKey(value))
 	if err != nil {
 		return Key{}, s.unavailable("key", err)
 	}
 	return readKey(id, record)
 }
 
-// readKey reads the record of a key; without one there is none.
+// readKey decodes the record of a key; errNotFound where it is empty.
 func readKey(id, record string) (Key, error) {
 	if record == "" {
 		return Key{}, errNotFound
@@ -157,13 +156,14 @@ func readKey(id, record string) (Key, error) {
 	return k, nil
 }
 
-// ListKeys returns the keys of an account, or of all where account is *, oldest first, and the cursor of the next page.
+// ListKeys returns the keys of an account, or of all accounts where account is [AnyAccount], oldest first, and the cursor of the
+// next page, "" where there is none.
 func (s *Sender) ListKeys(ctx context.Context, account, cursor string, limit int) (items []Key, next string, err error) {
 	page, err := s.listPage(ctx, config.DefaultAccount, cursor, limit, isNumber)
 	if err != nil {
 		return nil, "", err
 	}
-	if err := s.endKeys(ctx); err != nil {
+	if err := s.deleteKeys(ctx); err != nil {
 		return nil, "", err
 	}
 	if account == AnyAccount {
@@ -188,7 +188,7 @@ func (s *Sender) ListKeys(ctx context.Context, account, cursor string, limit int
 	return items, next, nil
 }
 
-// DeleteKey ends a key of an account, of any where account is *, and all that it made.
+// DeleteKey deletes a key of an account, of any account where account is [AnyAccount], and all keys that it made.
 func (s *Sender) DeleteKey(ctx context.Context, account, id string) error {
 	if _, err := s.shard(ctx, config.DefaultAccount); err != nil {
 		return err
@@ -204,12 +204,12 @@ func (s *Sender) DeleteKey(ctx context.Context, account, id string) error {
 	if account != AnyAccount && k.Account != account {
 		return errNotFound
 	}
-	return s.endKeys(ctx, id)
+	return s.deleteKeys(ctx, id)
 }
 
-// endKeys ends keys and all that they made; without any, those whose time is over.
-func (s *Sender) endKeys(ctx context.Context, ids ...string) error {
-	if err := s.registry.EndKeys(ctx, ids...); err != nil {
+// deleteKeys deletes keys with all that they made, and in any case those that have expired.
+func (s *Sender) deleteKeys(ctx context.Context, ids ...string) error {
+	if err := s.registry.DeleteKeys(ctx, ids...); err != nil {
 		return s.unavailable("key", err)
 	}
 	return nil

@@ -44,7 +44,7 @@ func TestKeysAreKeptAsHashes(t *testing.T) {
 		b := newBundle(t, store, nil)
 		_, value, err := b.CreateKey(t.Context(), NewKey{Account: "shop", Role: "all"})
 		require.NoError(t, err)
-		all, err := store.Client().HGetAll(t.Context(), b.queue.Key(registry.Home, queue.KeyAPIKeys)).Result()
+		all, err := store.Client().HGetAll(t.Context(), b.queue.Key(registry.SharedShard, queue.KeyAPIKeys)).Result()
 		require.NoError(t, err)
 		require.NotContains(t, fmt.Sprint(all), value)
 	})

@@ -77,7 +77,7 @@ func TestLesson54_StateIsWritten(t *testing.T) {
 				b.reaches(Published{Deliveries: []DeliveryRef{d}}, StateFailed)
 			}
 			shard := mustShard(t, b)
-			_, job, _ := deliveryParts(p.Deliveries[0].ID)
+			_, job, _ := parseDeliveryID(p.Deliveries[0].ID)
 			payload := b.queue.Tag(shard) + "body:" + job
 			eventually(t, "all that was kept of the failure is gone", func() bool {
 				return store.Client().Exists(t.Context(), payload).Val() == 0
@@ -164,7 +164,7 @@ func TestLesson56_DisabledDuringReplay(t *testing.T) {
 		other := newBundle(t, store, nil) // not started: the replay waits
 		b.wakeChores(0)
 		shard := mustShard(t, b)
-		_, job, _ := deliveryParts(b.publish(guideData).Deliveries[0].ID)
+		_, job, _ := parseDeliveryID(b.publish(guideData).Deliveries[0].ID)
 		eventually(t, "both failed", func() bool { return b.failed(w) == 2 })
 		require.NoError(t, store.Client().HSet(t.Context(), b.queue.Tag(shard)+"conf:"+laneOf(w.ID), "st", "disabled").Err())
 		key := string(queue.KeyReplay) + "rpl_test"

@@ -11,8 +11,8 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
-// scanPerPage bounds how many deliveries one step looks at while it filters: some milliseconds of the store's time.
-const scanPerPage = 500
+// maxScanned is how many deliveries one step reads while it filters: some milliseconds of the store's time.
+const maxScanned = 500
 
 // DeliveryFilter selects deliveries.
 type DeliveryFilter struct {
@@ -26,8 +26,9 @@ type DeliveryFilter struct {
 	Cursor    string    // of the page before; empty: the first
 }
 
-// Deliveries returns a webhook's deliveries, newest first, and the cursor of the next page where there is more. A page without a filter, or of failed
-// ones, is full; another may be short, or empty, and still have a next one.
+// Deliveries returns the deliveries of a webhook, newest first, and the cursor of the next page, "" where there is none. A page
+// without a filter, or of failed deliveries, is full unless it is the last; another may be short, even empty, although there is a
+// next one.
 func (s *Sender) Deliveries(ctx context.Context, account, webhookID string, f DeliveryFilter) (items []Delivery, next string, err error) {
 	if err := f.check(); err != nil {
 		return nil, "", err
@@ -36,11 +37,11 @@ func (s *Sender) Deliveries(ctx context.Context, account, webhookID string, f De
 	if err != nil {
 		return nil, "", err
 	}
-	return s.list(ctx, shard, account, r.Lane, f)
+	return s.listDeliveries(ctx, shard, account, r.Lane, f)
 }
 
-// AccountDeliveries is [Sender.Deliveries] over all webhooks that an account has or had. It lists what came as long as events are listed, and of what
-// is older, as long as it can be sent again, what failed.
+// AccountDeliveries is [Sender.Deliveries] over all webhooks that an account has or had. It returns the deliveries of all events
+// that [Sender.Events] lists, and of older events those that failed and can be sent again.
 func (s *Sender) AccountDeliveries(ctx context.Context, account string, f DeliveryFilter) (items []Delivery, next string, err error) {
 	if err := f.check(); err != nil {
 		return nil, "", err
@@ -61,7 +62,7 @@ func (s *Sender) AccountDeliveries(ctx context.Context, account string, f Delive
 	if err != nil {
 		return nil, "", err
 	}
-	return s.list(ctx, shard, account, lane, f)
+	return s.listDeliveries(ctx, shard, account, lane, f)
 }
 
 func (f *DeliveryFilter) check() (err error) {
@@ -79,18 +80,18 @@ func (f *DeliveryFilter) check() (err error) {
 	return nil
 }
 
-// list reads a page of a webhook, or of an account where lane is "".
-func (s *Sender) list(ctx context.Context, shard int, account, lane string, f DeliveryFilter) (items []Delivery, next string, err error) {
+// listDeliveries reads a page of a webhook's deliveries, or of an account's where lane is "".
+func (s *Sender) listDeliveries(ctx context.Context, shard int, account, lane string, f DeliveryFilter) (items []Delivery, next string, err error) {
 	q := queue.ListFilter{
-		Account: account, Lane: lane, State: stateOf(f.State), Type: f.Event, Since: f.Since, Until: f.Until,
-		Most: f.Limit, Through: scanPerPage, Entries: s.c.HistoryEntries,
+		Account: account, Lane: lane, State: queueState(f.State), Type: f.Event, Since: f.Since, Until: f.Until,
+		Most: f.Limit, Through: maxScanned, Entries: s.c.HistoryEntries,
 	}
-	if q.After, err = readListPlace(f.Cursor, &q); err != nil {
+	if q.After, err = parseListCursor(f.Cursor, &q); err != nil {
 		return nil, "", err
 	}
 	isFull := f.Event == "" && (f.State == "" || f.State == StateFailed)
 	items = []Delivery{}
-	err = s.inTurns(ctx, account, func() (bool, error) {
+	err = s.scanInSteps(ctx, account, func() (bool, error) {
 		jobs, more, err := s.queue.List(ctx, shard, q)
 		if err != nil {
 			return false, s.unavailable("read", err)
@@ -104,7 +105,7 @@ func (s *Sender) list(ctx context.Context, shard int, account, lane string, f De
 			return false, nil
 		}
 		if isFull && len(items) == f.Limit && more.ID == "" {
-			// No page with nothing on it where nothing is older than events are listed.
+			// The full page would have an empty one behind it where there is nothing older than the listed events.
 			older := q
 			older.After, older.Most = *more, 1
 			found, rest, err := s.queue.List(ctx, shard, older)
@@ -116,7 +117,7 @@ func (s *Sender) list(ctx context.Context, shard int, account, lane string, f De
 			}
 		}
 		if !isFull || len(items) == f.Limit {
-			next = writeListPlace(more, &q)
+			next = formatListCursor(more, &q)
 			return false, nil
 		}
 		q.After, q.Most = *more, f.Limit-len(items)
@@ -128,9 +129,9 @@ func (s *Sender) list(ctx context.Context, shard int, account, lane string, f De
 	return items, next, nil
 }
 
-// stateOf is a state in the queue's letters.
-func stateOf(state State) queue.State {
-	for letter, word := range states {
+// queueState returns the state of the queue that has a name in the API.
+func queueState(state State) queue.State {
+	for letter, word := range stateNames {
 		if word == state {
 			return letter
 		}
@@ -138,14 +139,14 @@ func stateOf(state State) queue.State {
 	return queue.StateUnknown
 }
 
-// deliveriesOfEvent is a page of the deliveries of one event, by webhook.
+// deliveriesOfEvent returns a page of the deliveries of one event, sorted by webhook.
 func (s *Sender) deliveriesOfEvent(ctx context.Context, account string, f DeliveryFilter) ([]Delivery, string, error) {
 	after, err := readCursor(f.Cursor)
 	if err != nil {
 		return nil, "", err
 	}
 	if f.Cursor != "" {
-		if _, _, ok := deliveryParts(after); !ok {
+		if _, _, ok := parseDeliveryID(after); !ok {
 			return nil, "", errCursor
 		}
 	}
@@ -176,14 +177,15 @@ func (s *Sender) deliveriesOfEvent(ctx context.Context, account string, f Delive
 	return items, "", nil
 }
 
-// A cursor of a list is a place in what the list is read from, which is another where only failed deliveries are asked for: such a cursor begins
-// with cursorFailed. Where an account's list has come to what is older than its events are, the cursor begins with cursorOlder and says so.
+// A cursor is a place in the index that a list is read from. The failed deliveries have an index of their own, and the cursors of
+// it begin with cursorFailed. An account's list that has passed its oldest event continues in another index, and cursors there
+// begin with cursorOlder.
 const (
 	cursorFailed = "failed"
 	cursorOlder  = "older"
 )
 
-func writeListPlace(p *queue.ListPlace, q *queue.ListFilter) string {
+func formatListCursor(p *queue.ListPlace, q *queue.ListFilter) string {
 	parts := []string{p.ID, p.Lane}
 	switch {
 	case q.State == queue.StateFailed:
@@ -194,8 +196,8 @@ func writeListPlace(p *queue.ListPlace, q *queue.ListFilter) string {
 	return writeCursor(strings.Join(parts, ":"))
 }
 
-// readListPlace reads the cursor of such a list. One of another kind of list is none.
-func readListPlace(cursor string, q *queue.ListFilter) (p queue.ListPlace, err error) {
+// parseListCursor reads the cursor of a list of deliveries. A cursor of another kind of list is refused.
+func parseListCursor(cursor string, q *queue.ListFilter) (p queue.ListPlace, err error) {
 	text, err := readCursor(cursor)
 	if err != nil || text == "" {
 		return p, err
@@ -213,12 +215,12 @@ func readListPlace(cursor string, q *queue.ListFilter) (p queue.ListPlace, err e
 		if p.Before, err = strconv.ParseInt(parts[1], 10, 53); err != nil || p.Before <= 0 {
 			return queue.ListPlace{}, errCursor
 		}
-		if p.ID == "" && p.Lane == "" { // at their beginning
+		if p.ID == "" && p.Lane == "" { // at the beginning of the older ones
 			return p, nil
 		}
 	case !failed && len(parts) == 2:
 		p.ID, p.Lane = parts[0], parts[1]
-		if q.Lane == "" && p.Lane == "" { // behind an event
+		if q.Lane == "" && p.Lane == "" { // the place is behind all deliveries of an event
 			valid = func() bool { return isStreamID(p.ID) }
 		}
 	default:

@@ -9,8 +9,8 @@ import (
 	"github.com/videocloud/webhooks/internal/sample"
 )
 
-// attempted writes the one log line of an attempt, and shows it to whoever watches.
-func (s *Sender) attempted(ctx context.Context, j *queue.Job, p *payload, number int, r *result, state State, delay time.Duration) {
+// logAttempt writes the one log line of an attempt, and tells the watcher of it.
+func (s *Sender) logAttempt(ctx context.Context, j *queue.Job, p *payload, number int, r *result, state State, delay time.Duration) {
 	if w := s.o.Watcher; w != nil && w.Watching() {
 		w.Attempted(s.newAttemptInfo(j, p, number, r, state, delay))
 	}
@@ -25,7 +25,7 @@ func (s *Sender) attempted(ctx context.Context, j *queue.Job, p *payload, number
 	if !ok {
 		return
 	}
-	attrs := append(s.about(j, p), slog.Int("attempt", number), slog.String("outcome", r.outcome), slog.Int("status", r.status),
+	attrs := append(s.deliveryAttrs(j, p), slog.Int("attempt", number), slog.String("outcome", r.outcome), slog.Int("status", r.status),
 		slog.Duration("duration", r.took), slog.String("state", string(state)))
 	if r.err != "" {
 		attrs = append(attrs, slog.String("error", r.err))
@@ -36,11 +36,11 @@ func (s *Sender) attempted(ctx context.Context, j *queue.Job, p *payload, number
 	if state == StateRetrying {
 		attrs = append(attrs, slog.Duration("next_attempt_in", delay))
 	}
-	s.log.LogAttrs(ctx, level, "delivery.attempted", leftOutAttr(attrs, leftOut)...)
+	s.log.LogAttrs(ctx, level, "delivery.attempted", withLeftOut(attrs, leftOut)...)
 }
 
-// ended counts a delivery that ended, and logs a failed one.
-func (s *Sender) ended(ctx context.Context, j *queue.Job, p *payload, state State, reason string, r *result) {
+// recordEnd counts a delivery that ended, and logs it where it failed. r is nil where it ended without an attempt.
+func (s *Sender) recordEnd(ctx context.Context, j *queue.Job, p *payload, state State, reason string, r *result) {
 	s.o.Observer.Delivery(state)
 	if state != StateFailed {
 		return
@@ -53,52 +53,52 @@ func (s *Sender) ended(ctx context.Context, j *queue.Job, p *payload, state Stat
 	if r != nil {
 		attempts++
 	}
-	attrs := append(s.about(j, p), slog.Int("attempts", attempts), slog.String("reason", reason))
+	attrs := append(s.deliveryAttrs(j, p), slog.Int("attempts", attempts), slog.String("reason", reason))
 	if r != nil {
 		attrs = append(attrs, slog.String("last_error", r.err), slog.Int("last_status", r.status))
 	}
-	s.log.LogAttrs(ctx, slog.LevelWarn, "delivery.failed", leftOutAttr(attrs, leftOut)...)
+	s.log.LogAttrs(ctx, slog.LevelWarn, "delivery.failed", withLeftOut(attrs, leftOut)...)
 }
 
-// refused counts and logs the deliveries of a new event that failed at once, for their webhooks took none.
-func (s *Sender) refused(ctx context.Context, q *queue.Event, a queue.Pushed) {
+// recordRefused counts and logs the deliveries of a new event that failed at once, as their webhooks accept none.
+func (s *Sender) recordRefused(ctx context.Context, q *queue.Event, a queue.Pushed) {
 	for _, r := range a.Refused {
-		p := payload{eventID: q.ID, kind: q.Type}
+		p := payload{eventID: q.ID, eventType: q.Type}
 		p.traceparent, _ = traceOf(ctx)
-		s.ended(ctx, &queue.Job{Lane: r.Lane, ID: a.Job}, &p, StateFailed, r.Reason, nil)
+		s.recordEnd(ctx, &queue.Job{Lane: r.Lane, ID: a.Job}, &p, StateFailed, r.Reason, nil)
 	}
 }
 
-// expired counts and logs deliveries that waited longer than max_age.
-func (s *Sender) expired(e queue.Expired) {
+// recordExpired counts and logs deliveries that waited longer than max_age.
+func (s *Sender) recordExpired(e queue.Expired) {
 	for range e.Count {
 		s.o.Observer.Delivery(StateFailed)
 	}
 	s.log.Warn("delivery.failed", "webhook_id", webhookPrefix+e.Lane, "deliveries", e.Count, "reason", ReasonExpired)
 }
 
-// cancelled counts deliveries of a deleted webhook.
-func (s *Sender) cancelled(ctx context.Context, lane string, n int) {
+// recordCancelled counts and logs the deliveries that were cancelled with their webhook.
+func (s *Sender) recordCancelled(ctx context.Context, lane string, n int) {
 	for range n {
 		s.o.Observer.Delivery(StateCancelled)
 	}
 	s.log.InfoContext(ctx, "deliveries of a deleted webhook are cancelled", "webhook_id", webhookPrefix+lane, "deliveries", n)
 }
 
-// lines thins out floods of log lines, each kind by itself.
-type lines struct{ successes, failures, ended sample.Lines }
+// logLines limits the rate of log lines, each kind by itself.
+type logLines struct{ successes, failures, ended sample.Lines }
 
-func leftOutAttr(attrs []slog.Attr, leftOut int64) []slog.Attr {
+func withLeftOut(attrs []slog.Attr, leftOut int64) []slog.Attr {
 	if leftOut > 0 {
 		attrs = append(attrs, slog.Int64("left_out", leftOut))
 	}
 	return attrs
 }
 
-func (s *Sender) about(j *queue.Job, p *payload) []slog.Attr {
+func (s *Sender) deliveryAttrs(j *queue.Job, p *payload) []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("webhook_id", webhookPrefix+j.Lane), slog.String("delivery_id", deliveryID(j.Lane, j.ID)),
-		slog.String("event_id", p.eventID), slog.String("event", p.kind),
+		slog.String("event_id", p.eventID), slog.String("event", p.eventType),
 	}
 	if id := p.traceID(); id != "" {
 		attrs = append(attrs, slog.String("trace_id", id))
@@ -106,15 +106,15 @@ func (s *Sender) about(j *queue.Job, p *payload) []slog.Attr {
 	return attrs
 }
 
-// Watcher sees each attempt of this process as it ends. Its methods must not block.
+// Watcher is told of each attempt of this process as it ends. Its methods must not block.
 type Watcher interface {
-	// Watching reports whether anybody looks. Attempted is called only then.
+	// Watching reports whether anybody wants to know. Attempted is called only then.
 	Watching() bool
 	// Attempted is one attempt that ended.
 	Attempted(a AttemptInfo)
 }
 
-// AttemptInfo is an attempt with what it belongs to. It holds no secret, signature or body.
+// AttemptInfo is an attempt with the IDs of what it belongs to. It holds no secret, signature or body.
 type AttemptInfo struct {
 	At         time.Time `json:"at"` // its end
 	Account    string    `json:"account"`
@@ -134,13 +134,13 @@ type AttemptInfo struct {
 
 func (s *Sender) newAttemptInfo(j *queue.Job, p *payload, number int, r *result, state State, delay time.Duration) AttemptInfo {
 	a := AttemptInfo{
-		At: time.Now().UTC(), WebhookID: webhookPrefix + j.Lane, DeliveryID: deliveryID(j.Lane, j.ID), EventID: p.eventID, Type: p.kind,
+		At: time.Now().UTC(), WebhookID: webhookPrefix + j.Lane, DeliveryID: deliveryID(j.Lane, j.ID), EventID: p.eventID, Type: p.eventType,
 		Number: number, Outcome: r.outcome, StatusCode: r.status, Error: r.err, DurationMS: r.took.Milliseconds(), State: state, TraceID: p.traceID(),
 	}
 	if state == StateRetrying {
 		a.NextInMS = delay.Milliseconds()
 	}
-	if e, err := s.endpointOf(j); err == nil {
+	if e, err := s.endpointFor(j); err == nil {
 		a.Account = e.account
 	}
 	return a

@@ -13,19 +13,19 @@ import (
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
-// threadsKept is how long a mail about a webhook is known, for those that follow to stand under it.
+// threadsKept is how long a mail about a webhook is remembered, so that later ones can be shown as replies to it.
 const threadsKept = 30 * 24 * time.Hour
 
-// maxReferences bounds the header References.
+// maxReferences is how many Message-IDs the header References holds.
 const maxReferences = 20
 
-// thread is the mail that first told of a webhook's outage.
+// thread is the first mail about a webhook's outage.
 type thread struct {
 	ID      string `json:"i"`
 	Subject string `json:"s"`
 }
 
-func addressIn(from string) string {
+func bareAddress(from string) string {
 	a, err := netmail.ParseAddress(from)
 	if err != nil {
 		return from
@@ -33,14 +33,14 @@ func addressIn(from string) string {
 	return a.Address
 }
 
-// sendMail sends what a mailbox has to say.
-func (s *Sender) sendMail(ctx context.Context, l *letter) error {
-	_, err := s.mail(ctx, l)
+// sendMail mails the content of a claimed mailbox.
+func (s *Sender) sendMail(ctx context.Context, l *mailClaim) error {
+	_, err := s.deliverMail(ctx, l)
 	return err
 }
 
-// mail is sendMail that returns the server's answer.
-func (s *Sender) mail(ctx context.Context, l *letter) (string, error) {
+// deliverMail is sendMail, and returns the answer of the mail server.
+func (s *Sender) deliverMail(ctx context.Context, l *mailClaim) (string, error) {
 	var of *accountRecord
 	if l.account != notifyAccount {
 		var err error
@@ -49,12 +49,12 @@ func (s *Sender) mail(ctx context.Context, l *letter) (string, error) {
 		}
 	}
 	if l.confirm {
-		return s.mailConfirmation(ctx, l, of)
+		return s.sendConfirmation(ctx, l, of)
 	}
 	if of != nil && !of.hasConfirmed(l.address) {
-		return "", errNobody
+		return "", errNoRecipient
 	}
-	m, err := s.compose(ctx, l)
+	m, err := s.newMessage(ctx, l)
 	if err != nil {
 		return "", err
 	}
@@ -63,19 +63,19 @@ func (s *Sender) mail(ctx context.Context, l *letter) (string, error) {
 			return "", err
 		}
 	}
-	if err := s.underOutage(ctx, l, m); err != nil {
+	if err := s.setReferences(ctx, l, m); err != nil {
 		return "", err
 	}
-	answer, err := s.post(ctx, m, "notice")
+	answer, err := s.postMail(ctx, m, "notice")
 	if err != nil {
 		return "", err
 	}
-	s.rememberThreads(ctx, l, m)
+	s.storeThreads(ctx, l, m)
 	return answer, nil
 }
 
-// underOutage has a mail refer to those that told of the same webhooks before.
-func (s *Sender) underOutage(ctx context.Context, l *letter, m *message) error {
+// setReferences makes a mail a reply to the first mails about the same webhooks.
+func (s *Sender) setReferences(ctx context.Context, l *mailClaim, m *message) error {
 	lanes := make([]string, len(m.all))
 	for i, o := range m.all {
 		lanes[i] = o.Lane
@@ -94,15 +94,15 @@ func (s *Sender) underOutage(ctx context.Context, l *letter, m *message) error {
 	}
 	m.references = distinct(m.references)
 	m.references = m.references[:min(len(m.references), maxReferences)]
-	// Some programs put a mail under another only where it has the same subject.
+	// Some mail programs show a reply below a mail only where it has the same subject.
 	if len(before) == len(m.all) && len(m.references) == 1 {
 		m.Subject = "Re: " + before[0].Subject
 	}
 	return nil
 }
 
-// rememberThreads notes the mail that told of an outage first. Failure policy: without it the next one stands by itself.
-func (s *Sender) rememberThreads(ctx context.Context, l *letter, m *message) {
+// storeThreads stores the first mail about an outage. Failure policy: where this fails, the next mail is not shown as a reply.
+func (s *Sender) storeThreads(ctx context.Context, l *mailClaim, m *message) {
 	text, _ := json.Marshal(thread{m.id, m.Subject}) // strings
 	threads := make([]registry.Thread, len(m.all))
 	for i, o := range m.all {
@@ -111,17 +111,17 @@ func (s *Sender) rememberThreads(ctx context.Context, l *letter, m *message) {
 			threads[i].Mail = string(text)
 		}
 	}
-	if err := s.registry.KeepThreads(ctx, l.shard, l.box, threads, threadsKept); err != nil {
+	if err := s.registry.StoreThreads(ctx, l.shard, l.box, threads, threadsKept); err != nil {
 		s.o.Observer.StoreError("mail")
 	}
 }
 
-// post has the mail server take a message, and returns its answer.
-func (s *Sender) post(ctx context.Context, m *message, template string) (string, error) {
-	return s.postBy(ctx, s.mails.server, m, template)
+// postMail has the mail server accept a message, and returns its answer.
+func (s *Sender) postMail(ctx context.Context, m *message, template string) (string, error) {
+	return s.postMailBy(ctx, s.mails.server, m, template)
 }
 
-func (s *Sender) postBy(ctx context.Context, server *mailServer, m *message, template string) (string, error) {
+func (s *Sender) postMailBy(ctx context.Context, server *mailServer, m *message, template string) (string, error) {
 	text, html, err := m.render(template)
 	if err != nil {
 		return "", err
@@ -144,7 +144,7 @@ func (s *Sender) postBy(ctx context.Context, server *mailServer, m *message, tem
 		msg.SetGenHeaderPreformatted(mail.HeaderListUnsubscribe, "<"+m.oneClick+">")
 		msg.SetGenHeaderPreformatted(mail.HeaderListUnsubscribePost, "List-Unsubscribe=One-Click")
 	}
-	msg.SetGenHeader("Auto-Submitted", "auto-generated") // no answers by machines
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // asks for no automatic replies
 	msg.SetBodyString(mail.TypeTextPlain, text)
 	msg.AddAlternativeString(mail.TypeTextHTML, html)
 	return server.send(ctx, msg)

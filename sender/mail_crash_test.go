@@ -85,7 +85,7 @@ func (b *bundle) mailDueNow(address string) {
 // dueAt has a mailbox of mail due, and looked at.
 func (b *bundle) dueAt(shard int, box string) {
 	b.t.Helper()
-	b.dueIn(boxesOfMail, shard, box)
+	b.dueIn(boxKindMail, shard, box)
 }
 
 // dueIn has a mailbox of a kind due, and looked at.

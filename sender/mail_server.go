@@ -18,50 +18,53 @@ import (
 	"github.com/videocloud/webhooks/config"
 )
 
-// mailServer is the connection to the server that takes mail. One goroutine uses it.
+// mailServer is a mail server and the connection to it. Only one goroutine may use it.
 type mailServer struct {
-	client  *mail.Client
-	name    string // host and port
-	from    string
-	secrets *strings.Replacer // a server may repeat what it was told, and its words are logged
-	used    time.Time
-	keep    time.Duration // mailIdle
+	client    *mail.Client
+	name      string // host and port
+	from      string
+	secrets   *strings.Replacer // replaces the password in what the server says, which is logged
+	lastUsed  time.Time
+	keepAlive time.Duration // mailIdle
 
 	mu   sync.Mutex
 	conn net.Conn // nil: none
 }
 
 const (
-	// mailIdle is for how long a connection to the mail server is kept for the next message.
+	// mailIdle is how long a connection to the mail server is kept for the next message.
 	mailIdle = 20 * time.Second
-	// mailStep bounds the way to the first message, and each message. A server looks at what it was given before it says
-	// that it took it; who does not wait for that sends it twice.
-	mailStep = 30 * time.Second
-	// mailGrace is what a message under way has left when the process stops.
+	// mailStepTimeout bounds the way to the first message, and each message. A server examines a message before it says that it
+	// accepts it; a client that does not wait for that sends it twice.
+	mailStepTimeout = 30 * time.Second
+	// mailGrace is how long a message that is being sent may still take when the process stops.
 	mailGrace = 5 * time.Second
 )
 
-// What became of a message that was not taken. Anything else is an answer to it, such as a full mailbox, and has it tried
-// again by the schedule of its own mailbox.
+// Why a message was not accepted. Any other error is an answer to this message, such as a full mailbox, and has it tried again on
+// the schedule of its own mailbox.
 var (
-	// errRefused ends a message: its server, or the rules of here, will never take it.
+	// errRefused ends a message: its server, or a rule of ours, will never accept it.
 	errRefused = errors.New("refused for good")
-	// errServer says nothing of the message: its server takes none now. Every mailbox waits for it, and none loses a try.
+	// errServer says nothing about the message: its server accepts none at present. All mailboxes wait for it, and none uses up a
+	// try.
 	errServer = errors.New("the server takes no message now")
-	// errUnanswered leaves open whether the message was taken, so that it is tried by its mailbox's schedule, and never given up.
+	// errUnanswered leaves open whether the message was accepted. It is tried again on the schedule of its mailbox, and never given
+	// up.
 	errUnanswered = errors.New("no answer to the message")
 )
 
-// dialing opens a connection to a mail server.
-type dialing = func(ctx context.Context, network, address string) (net.Conn, error)
+// dialFunc opens a connection to a mail server.
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// newMailServer makes the connection to be: with these roots and by this dialer where tests give them.
-func newMailServer(c *config.Sender, roots *tls.Config, dial dialing) (*mailServer, error) {
+// newMailServer prepares the connection to the configured server. Tests give roots and dial; nil is the system's roots, and the
+// network.
+func newMailServer(c *config.Sender, roots *tls.Config, dial dialFunc) (*mailServer, error) {
 	to, err := c.MailServer()
 	if err != nil {
 		return nil, err
 	}
-	m := &mailServer{keep: mailIdle, from: c.SMTPFrom, name: net.JoinHostPort(to.Host, strconv.Itoa(to.Port)), secrets: strings.NewReplacer()}
+	m := &mailServer{keepAlive: mailIdle, from: c.SMTPFrom, name: net.JoinHostPort(to.Host, strconv.Itoa(to.Port)), secrets: strings.NewReplacer()}
 	settings := &tls.Config{}
 	if roots != nil {
 		settings = roots.Clone()
@@ -70,12 +73,13 @@ func newMailServer(c *config.Sender, roots *tls.Config, dial dialing) (*mailServ
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
-	options := []mail.Option{mail.WithPort(to.Port), mail.WithTimeout(mailStep), mail.WithoutSMTPUTF8()}
+	options := []mail.Option{mail.WithPort(to.Port), mail.WithTimeout(mailStepTimeout), mail.WithoutSMTPUTF8()}
 	switch {
-	case to.TLS: // not WithSSL: the connection below is the one that has it
+	case to.TLS: // not WithSSL: the connection that dialer returns has TLS already
 		options = append(options, mail.WithTLSPolicy(mail.TLSOpportunistic))
 	case to.Loopback:
-		// Here mail goes without TLS too, so a certificate of nobody's, as mail servers make themselves one, is no worse.
+		// On loopback mail may be sent without TLS as well, so a certificate that nobody signed, as mail servers make for themselves,
+		// is no worse.
 		settings.InsecureSkipVerify = true
 		options = append(options, mail.WithTLSPolicy(mail.TLSOpportunistic))
 	default:
@@ -85,7 +89,7 @@ func newMailServer(c *config.Sender, roots *tls.Config, dial dialing) (*mailServ
 	if to.User != "" {
 		how := mail.SMTPAuthAutoDiscover
 		if to.Loopback && !to.TLS {
-			how = mail.SMTPAuthPlainNoEnc // what autodiscovery would not take without TLS; nobody listens in on loopback
+			how = mail.SMTPAuthPlainNoEnc // which autodiscovery refuses without TLS; nobody listens in on loopback
 		}
 		options = append(options, mail.WithSMTPAuth(how), mail.WithUsername(to.User), mail.WithPassword(to.Password))
 		encode := base64.StdEncoding.EncodeToString
@@ -97,8 +101,8 @@ func newMailServer(c *config.Sender, roots *tls.Config, dial dialing) (*mailServ
 	return m, nil
 }
 
-// dialer keeps hold of each connection: the library leaves one open where the server refuses STARTTLS or the login.
-func (m *mailServer) dialer(dial dialing, settings *tls.Config, secure bool) dialing {
+// dialer remembers each connection, because the library leaves one open where the server refuses STARTTLS or the login.
+func (m *mailServer) dialer(dial dialFunc, settings *tls.Config, secure bool) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		if err != nil {
@@ -107,7 +111,7 @@ func (m *mailServer) dialer(dial dialing, settings *tls.Config, secure bool) dia
 		m.mu.Lock()
 		m.conn = conn
 		m.mu.Unlock()
-		if ctx.Err() != nil { // cut came too early for this one
+		if ctx.Err() != nil { // abort came too early for this connection
 			return nil, ctx.Err()
 		}
 		if !secure {
@@ -118,30 +122,31 @@ func (m *mailServer) dialer(dial dialing, settings *tls.Config, secure bool) dia
 	}
 }
 
-// send has the server take a message, over the connection of the one before where there is one, and returns its answer.
+// send has the server accept a message, over the last connection where that is still open, and returns the answer.
 func (m *mailServer) send(ctx context.Context, msg *mail.Msg) (string, error) {
 	if m.connection() != nil {
-		answer, err := m.over(ctx, msg)
+		answer, err := m.sendOver(ctx, msg)
 		var of *mail.SendError
 		if !errors.As(err, &of) || of.Reason != mail.ErrConnCheck {
-			return answer, m.judge(err)
+			return answer, m.classify(err)
 		}
-		m.close() // the server had closed it: nothing of the message has left
+		m.close() // the server has closed it, so nothing of the message was sent
 	}
-	stop := context.AfterFunc(ctx, m.cut)
+	stop := context.AfterFunc(ctx, m.abort)
 	err := m.client.DialWithContext(ctx)
 	stop()
 	if err != nil {
 		m.close()
-		return "", fmt.Errorf("%w: connecting to %s: %s", errServer, m.name, m.words(err))
+		return "", fmt.Errorf("%w: connecting to %s: %s", errServer, m.name, m.errorText(err))
 	}
-	answer, err := m.over(ctx, msg)
-	return answer, m.judge(err)
+	answer, err := m.sendOver(ctx, msg)
+	return answer, m.classify(err)
 }
 
-// over sends a message over the connection that there is. The end of ctx leaves it a moment: one that is cut off may have been taken.
-func (m *mailServer) over(ctx context.Context, msg *mail.Msg) (string, error) {
-	m.used = time.Now()
+// sendOver sends a message over the open connection. When ctx ends the message gets mailGrace more, as one that is cut off may
+// have been accepted.
+func (m *mailServer) sendOver(ctx context.Context, msg *mail.Msg) (string, error) {
+	m.lastUsed = time.Now()
 	conn := m.connection()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now().Add(mailGrace)) })
 	defer stop()
@@ -149,21 +154,21 @@ func (m *mailServer) over(ctx context.Context, msg *mail.Msg) (string, error) {
 	if !msg.IsDelivered() {
 		return "", err
 	}
-	if err != nil { // it concerns what follows the message
+	if err != nil { // the error is of what follows the message
 		m.close()
 	}
-	return m.words(errors.New(msg.ServerResponse())), nil
+	return m.errorText(errors.New(msg.ServerResponse())), nil
 }
 
-// judge says what an error of the library means for the message.
-func (m *mailServer) judge(err error) error {
+// classify turns an error of the library into errRefused, errServer, errUnanswered, or an answer to this message.
+func (m *mailServer) classify(err error) error {
 	var of *mail.SendError
 	if err == nil {
 		return nil
 	}
 	if !errors.As(err, &of) {
 		m.close()
-		return fmt.Errorf("%w: %s", errServer, m.words(err))
+		return fmt.Errorf("%w: %s", errServer, m.errorText(err))
 	}
 	code, kind := of.ErrorCode(), error(nil)
 	toMessage := of.Reason == mail.ErrSMTPRcptTo || of.Reason == mail.ErrSMTPData || of.Reason == mail.ErrSMTPDataClose || of.Reason == mail.ErrWriteContent
@@ -179,19 +184,19 @@ func (m *mailServer) judge(err error) error {
 		m.close()
 	}
 	if kind == nil {
-		return errors.New(m.words(err))
+		return errors.New(m.errorText(err))
 	}
-	return fmt.Errorf("%w: %s", kind, m.words(err))
+	return fmt.Errorf("%w: %s", kind, m.errorText(err))
 }
 
-// serviceClosing is what a server says that is about to stop, to whatever it was asked (RFC 5321, 3.8).
+// serviceClosing is what a server that is about to stop answers to any command (RFC 5321 section 3.8).
 const serviceClosing = 421
 
-// quotedAnswer is a server's answer as the standard library tells of it.
+// quotedAnswer matches a server's answer in an error of the standard library.
 var quotedAnswer = regexp.MustCompile(`(\d{3}) ("(?:[^"\\]|\\.)*")`)
 
-// words are what a server or the library says, fit for a line of a log or of a terminal.
-func (m *mailServer) words(err error) string {
+// errorText returns what a server or the library says as one line for a log or a terminal, without secrets.
+func (m *mailServer) errorText(err error) string {
 	text := quotedAnswer.ReplaceAllStringFunc(err.Error(), func(answer string) string {
 		said, err := strconv.Unquote(answer[4:])
 		if err != nil {
@@ -202,9 +207,9 @@ func (m *mailServer) words(err error) string {
 	return oneLine(m.secrets.Replace(text))
 }
 
-// idle closes a connection that has not been used for a while, and returns when to look again.
+// idle closes a connection that has not been used for a while, and returns after what time to call it again.
 func (m *mailServer) idle(next time.Duration) time.Duration {
-	if left := m.keep - time.Since(m.used); m.connection() != nil && left > 0 {
+	if left := m.keepAlive - time.Since(m.lastUsed); m.connection() != nil && left > 0 {
 		return min(next, left)
 	}
 	m.close()
@@ -217,14 +222,14 @@ func (m *mailServer) connection() net.Conn {
 	return m.conn
 }
 
-// cut ends the connection, whatever is under way on it.
-func (m *mailServer) cut() {
+// abort closes the connection, whatever is under way on it.
+func (m *mailServer) abort() {
 	if conn := m.connection(); conn != nil {
 		_ = conn.Close()
 	}
 }
 
-// close ends the connection, where there is one. A server that is said goodbye to has a second to answer.
+// close closes the connection, if there is one, and waits at most a second for the server's answer to QUIT.
 func (m *mailServer) close() {
 	conn := m.connection()
 	if conn == nil {

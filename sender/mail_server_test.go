@@ -23,7 +23,7 @@ func toOps(log *logText, addresses ...string) func(*Options) {
 }
 
 // by has a sender reach its mail server by a dialer.
-func (b *bundle) by(p *postOffice, dial dialing) {
+func (b *bundle) by(p *postOffice, dial dialFunc) {
 	b.t.Helper()
 	var err error
 	b.mails.dial = dial
@@ -231,7 +231,7 @@ func TestSilentMailServerEndsWithTheProcess(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
 	go func() {
-		_, err := b.postBy(ctx, m, &message{Address: "ops@example.com", id: "x@example.com"}, "notice")
+		_, err := b.postMailBy(ctx, m, &message{Address: "ops@example.com", id: "x@example.com"}, "notice")
 		failed <- err
 	}()
 	eventually(t, "it waits for an answer", func() bool { return p.hears("EHLO") })
@@ -244,15 +244,15 @@ func TestSilentMailServerEndsWithTheProcess(t *testing.T) {
 func TestMailServerIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil)
-	m := &mailLoop{s: b.Sender, kind: boxesOfMail}
+	m := &mailLoop{s: b.Sender, kind: boxKindMail}
 	down := fmt.Errorf("%w: connecting", errServer)
 	for i := range 2 * len(serverRetry) {
 		before := time.Now()
-		m.watch(down)
-		require.WithinRange(t, m.until, before.Add(serverRetry[min(i, len(serverRetry)-1)]), time.Now().Add(serverRetry[min(i, len(serverRetry)-1)]))
+		m.backOff(down)
+		require.WithinRange(t, m.pausedUntil, before.Add(serverRetry[min(i, len(serverRetry)-1)]), time.Now().Add(serverRetry[min(i, len(serverRetry)-1)]))
 	}
-	m.watch(errNobody)
+	m.backOff(errNoRecipient)
 	require.Equal(t, 2*len(serverRetry), m.failures)
-	m.watch(errors.New("452 full"))
+	m.backOff(errors.New("452 full"))
 	require.Zero(t, m.failures)
 }

@@ -24,9 +24,9 @@ func TestOneMailForAnOutageOfAll(t *testing.T) {
 		b := mailed(t, store, p, func(o *Options) { o.Config.NotifyEmail = []string{"ops@example.com"} })
 		for i := range all {
 			lane := fmt.Sprintf("lane%08d", i)
-			text, err := json.Marshal(told{Kind: "failed", Account: fmt.Sprint("account-", i), Lane: lane, URL: "https://" + lane + ".example.com/", At: int64(i), Count: 1})
+			text, err := json.Marshal(mailEntry{Kind: "failed", Account: fmt.Sprint("account-", i), Lane: lane, URL: "https://" + lane + ".example.com/", At: int64(i), Count: 1})
 			require.NoError(t, err)
-			require.NoError(t, b.mailbox(t.Context(), 0, boxesOfMail, boxName(notifyAccount, "ops@example.com"), lane, string(text), time.Minute))
+			require.NoError(t, b.addMail(t.Context(), 0, boxKindMail, boxName(notifyAccount, "ops@example.com"), lane, string(text), time.Minute))
 		}
 		b.mailDueNow("ops@example.com")
 		b.start()
@@ -91,14 +91,14 @@ func TestALargeMailboxIsHandedOutInParts(t *testing.T) {
 	for left := all; left > 0; {
 		require.NoError(t, store.Client().HSet(t.Context(), key, fieldTries, 3).Err())
 		b.dueAt(0, box)
-		c, err := b.registry.ClaimMailbox(t.Context(), 0, boxesOfMail, time.Minute)
+		c, err := b.registry.ClaimMailbox(t.Context(), 0, boxKindMail, time.Minute)
 		require.NoError(t, err)
 		require.Equal(t, box, c.Box)
 		require.Equal(t, "3", c.Content[fieldTries])
 		delete(c.Content, fieldTries)
 		require.NotEmpty(t, c.Content)
 		require.Less(t, len(c.Content), all/2)
-		require.NoError(t, b.registry.MailTold(t.Context(), 0, boxesOfMail, box, slices.Collect(maps.Keys(c.Content)), 0))
+		require.NoError(t, b.registry.SettleMail(t.Context(), 0, boxKindMail, box, slices.Collect(maps.Keys(c.Content)), 0))
 		left -= len(c.Content)
 		n, err := store.Client().HLen(t.Context(), key).Result()
 		require.NoError(t, err)

@@ -28,7 +28,7 @@ func mailed(t *testing.T, store *Store, p *postOffice, change func(o *Options)) 
 		}
 	})
 	var err error
-	b.mails.trust = p.trust
+	b.mails.rootCAs = p.trust
 	b.mails.server, err = newMailServer(&b.c, p.trust, nil)
 	require.NoError(t, err)
 	b.mails.gather, b.mails.schedule = 300*time.Millisecond, []time.Duration{10 * time.Millisecond, 10 * time.Millisecond, 10 * time.Millisecond}
@@ -73,7 +73,7 @@ func TestMailOfAnOutage(t *testing.T) {
 		p := newPostOffice(t, true)
 		b := mailed(t, store, p, nil)
 		b.mails.gather = time.Hour // until all have failed that the mail is to count
-		b.mails.server.keep = time.Hour
+		b.mails.server.keepAlive = time.Hour
 		b.start()
 		b.confirmed(p, "default", "owner@example.com")
 		a := answering(503)
@@ -236,7 +236,7 @@ func TestMailSurvivesACrash(t *testing.T) {
 		// As if it had died with the mailbox in its hands: nobody says what became of it before the lease ends.
 		shards, err := store.Shards(t.Context())
 		require.NoError(t, err)
-		due := first.queue.Tag(0) + "mails:" + boxesOfMail
+		due := first.queue.Tag(0) + "mails:" + boxKindMail
 		require.Positive(t, shards)
 		require.NoError(t, store.Client().ZAdd(t.Context(), due, redis.Z{Member: boxName(notifyAccount, "ops@example.com")}).Err())
 		p.answers("NOTHING", "")
@@ -282,12 +282,12 @@ func TestASilentMailServerHoldsNobodyUp(t *testing.T) {
 	b.publish(guideData)
 	eventually(t, "the mail server is asked", func() bool { return p.hears("EHLO") })
 	eventually(t, "Slack is told", func() bool { return len(slack.got()) == 1 })
-	box := boxName(notifyAccount, boxesOfSlack)
+	box := boxName(notifyAccount, boxKindSlack)
 	b.gathered(0, box, 0)
 	w := b.webhook(failing.URL)
 	b.publish(guideData)
 	b.gathered(0, box, 1)
-	b.dueIn(boxesOfSlack, 0, box) // else at the end of a pause
+	b.dueIn(boxKindSlack, 0, box) // else at the end of a pause
 	eventually(t, "Slack is told", func() bool { return len(slack.got()) == 2 })
 	require.Contains(t, string(slack.got()[1].body), w.ID)
 	require.Empty(t, p.got())
@@ -335,7 +335,7 @@ func TestNoticesAreTried(t *testing.T) {
 		o.Config.NotifyEmail, o.Config.NotifySlack = []string{"a@example.com", "b@example.com"}, slack.URL+"/secret-path"
 		o.Config.NotifyURL, o.Config.NotifySecret = to.URL, "operators_notify_secret"
 	})
-	t.Cleanup(b.hangUp)
+	t.Cleanup(b.closeIdleConnections)
 	list, err := b.TestNotices(t.Context())
 	require.NoError(t, err)
 	require.Len(t, list, 4)

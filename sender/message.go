@@ -28,7 +28,8 @@ var (
 // maxListed is how many webhooks a message describes.
 const maxListed = 50
 
-// message is what is told to one address. All of it is text: whoever shows it as markup escapes it.
+// message is what one address is told, as the templates and Slack show it. Everything in it is text, which whoever shows it as
+// markup must escape.
 type message struct {
 	Subject     string
 	Headline    string
@@ -37,21 +38,21 @@ type message struct {
 	Address     string
 	Account     string // empty for the operator
 	Webhooks    []messageWebhook
-	More        int // webhooks that are not described
+	More        int // webhooks beyond maxListed
 	Portal      string
 	Confirm     string
 	Unsubscribe string
 
-	all        []*summary // of the webhooks that it tells of
+	all        []*summary // of all webhooks that it reports
 	id         string     // Message-ID, without the angle brackets
 	oneClick   string     // Unsubscribe, for programs
-	references []string   // Message-IDs of what told of these webhooks before
+	references []string   // Message-IDs of the first mails about these webhooks
 }
 
 // messageWebhook is one webhook in a message.
 type messageWebhook struct {
 	State   string
-	Class   string // of its colours where the reader's screen is dark
+	Class   string // CSS class, for colours in dark mode
 	Colour  string
 	Address string
 	Note    string
@@ -64,7 +65,7 @@ type messageWebhook struct {
 
 type fact struct{ Name, Value string }
 
-// Lines are the webhook in plain text.
+// Lines returns the description of the webhook as lines of plain text.
 func (w messageWebhook) Lines() []string {
 	head := w.State + ": " + w.Address
 	if w.Account != "" {
@@ -93,16 +94,16 @@ const (
 
 var stateColours = map[string]string{stateFailed: "#b3261e", stateDisabled: "#8a4b00", stateRecovered: "#1b6e3c"}
 
-// summary is what a letter says of one webhook, all its notices together.
+// summary sums up all notices of a mailbox about one webhook.
 type summary struct {
-	told
-	state string
-	count int  // deliveries that failed since the last message
-	both  bool // it failed and recovered within this letter
+	mailEntry
+	state              string
+	count              int  // deliveries that failed since the last message
+	failedAndRecovered bool // it failed and recovered within this letter
 }
 
-// summaries sums up notices by webhook, in the order in which each was first told of.
-func summaries(notices []told) (list []*summary) {
+// summaries sums up notices by webhook, in the order of the first notice about each.
+func summaries(notices []mailEntry) (list []*summary) {
 	by := map[string]*summary{}
 	for _, n := range notices {
 		o := by[n.Lane]
@@ -115,19 +116,19 @@ func summaries(notices []told) (list []*summary) {
 		o.state = stateFailed
 		switch n.Kind {
 		case "recovered":
-			o.state, o.both = stateRecovered, failed || o.both
+			o.state, o.failedAndRecovered = stateRecovered, failed || o.failedAndRecovered
 			n.LastError, n.Status, n.Attempts = o.LastError, o.Status, o.Attempts
 		case "disabled":
 			o.state = stateDisabled
 		}
-		o.told = n
+		o.mailEntry = n
 		o.count += n.Count
 	}
 	return list
 }
 
-// compose makes a letter's message, with how things stand now. An error is errNobody where none is to be told.
-func (s *Sender) compose(ctx context.Context, l *letter) (*message, error) {
+// newMessage makes the message of a claimed mailbox, with the counts of the webhooks as they are now.
+func (s *Sender) newMessage(ctx context.Context, l *mailClaim) (*message, error) {
 	m := &message{Brand: s.c.Brand, Address: l.address, id: s.messageID(l)}
 	ours := l.account == notifyAccount
 	if !ours {
@@ -144,7 +145,7 @@ func (s *Sender) compose(ctx context.Context, l *letter) (*message, error) {
 		if err != nil {
 			return nil, err
 		}
-		infos, err := s.infos(ctx, shard, account, list)
+		infos, err := s.webhookInfos(ctx, shard, account, list)
 		if err != nil {
 			return nil, err
 		}
@@ -156,16 +157,16 @@ func (s *Sender) compose(ctx context.Context, l *letter) (*message, error) {
 	for i, o := range m.all {
 		states[o.state]++
 		if i < maxListed {
-			m.Webhooks = append(m.Webhooks, s.describe(o, counts[o.Lane], ours))
+			m.Webhooks = append(m.Webhooks, s.describeWebhook(o, counts[o.Lane], ours))
 		}
 	}
 	m.More = len(m.all) - len(m.Webhooks)
-	m.words(states)
+	m.setTexts(states)
 	return m, nil
 }
 
-// words are subject, headline and the sentence under it.
-func (m *message) words(states map[string]int) {
+// setTexts sets the subject, the headline and the sentence below it.
+func (m *message) setTexts(states map[string]int) {
 	if len(m.all) == 1 {
 		o := m.all[0]
 		m.Subject = "Webhook " + strings.ToLower(o.state) + ": " + hostOf(o.URL)
@@ -175,7 +176,7 @@ func (m *message) words(states map[string]int) {
 			stateDisabled:  "This webhook gets nothing more until you set its status to active.",
 			stateRecovered: "Deliveries to this webhook succeed again.",
 		}[o.state]
-		if o.both {
+		if o.failedAndRecovered {
 			m.Intro = "This webhook failed, and succeeds again by now."
 		}
 		return
@@ -191,15 +192,15 @@ func (m *message) words(states map[string]int) {
 	m.Intro = "What happened since the last message, one webhook after the other."
 }
 
-// describe says how one webhook stands.
-func (s *Sender) describe(o *summary, now WebhookInfo, ours bool) messageWebhook {
+// describeWebhook describes how one webhook stands.
+func (s *Sender) describeWebhook(o *summary, now WebhookInfo, ours bool) messageWebhook {
 	id := webhookPrefix + o.Lane
 	w := messageWebhook{State: o.state, Class: strings.ToLower(o.state), Colour: stateColours[o.state], Address: oneLine(o.URL), Note: oneLine(o.Note)}
 	add := func(name, value string) { w.Facts = append(w.Facts, fact{name, value}) }
 	add("Webhook", id)
-	add("Failed since", atUTC(o.Since))
+	add("Failed since", formatUTC(o.Since))
 	if o.state == stateRecovered {
-		add("Recovered", atUTC(o.At))
+		add("Recovered", formatUTC(o.At))
 	}
 	if o.LastError != "" || o.Status != 0 {
 		add("Last error", oneLine(cmp.Or(o.LastError, fmt.Sprintf("answered %d", o.Status))))
@@ -231,7 +232,7 @@ func (s *Sender) describe(o *summary, now WebhookInfo, ours bool) messageWebhook
 	return w
 }
 
-func atUTC(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC") }
+func formatUTC(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC") }
 
 func hostOf(raw string) string {
 	if u, err := url.Parse(raw); err == nil && u.Host != "" {
@@ -240,35 +241,36 @@ func hostOf(raw string) string {
 	return "?"
 }
 
-// oneLine keeps what came from outside from looking like more than it is: it begins no line, and turns no text around.
+// oneLine makes text from outside safe to show: it becomes one line, without characters that are invisible or change how others
+// are read.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp):
 			return ' '
-		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Variation_Selector): // they are not seen, but turn, join or hide what is
+		case unicode.In(r, unicode.Cf, unicode.Co, unicode.Variation_Selector): // invisible ones that reverse, join or hide others
 			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(text, "?"))
-	return clip(strings.Join(strings.Fields(text), " "), maxError)
+	return truncate(strings.Join(strings.Fields(text), " "), maxError)
 }
 
-// messageID is the same for the same letter, so that one that was sent twice is shown once.
-func (s *Sender) messageID(l *letter) string {
+// messageID returns the same ID for the same content, so that a mail which was sent twice is shown once.
+func (s *Sender) messageID(l *mailClaim) string {
 	oldest := ""
 	if len(l.fields) > 0 {
 		oldest = l.fields[0]
 	}
 	sum := sha256.Sum256([]byte(s.store.Prefix() + "\x00" + l.box + "\x00" + oldest))
 	domain := "webhooks.invalid"
-	if _, after, ok := strings.Cut(addressIn(s.c.SMTPFrom), "@"); ok {
+	if _, after, ok := strings.Cut(bareAddress(s.c.SMTPFrom), "@"); ok {
 		domain = after
 	}
 	return base64.RawURLEncoding.EncodeToString(sum[:18]) + "@" + domain
 }
 
-// render makes a message's text and HTML by the templates of a name.
+// render returns the text and the HTML of a message, made by the templates with a name.
 func (m *message) render(name string) (text, html string, err error) {
 	var t, h bytes.Buffer
 	if err := mailText.ExecuteTemplate(&t, name+".txt", m); err != nil {
@@ -280,7 +282,7 @@ func (m *message) render(name string) (text, html string, err error) {
 	return strings.TrimSpace(t.String()) + "\n", h.String(), nil
 }
 
-// distinct is a list without what is in it before.
+// distinct returns a list without empty and repeated values.
 func distinct(list []string) []string {
 	var kept []string
 	for _, v := range list {

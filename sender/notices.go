@@ -18,16 +18,16 @@ import (
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
-// notifyLane is the lane of each shard whose deliveries go to the operator's notify_url. Lanes of webhooks are longer.
+// notifyLane is the lane, in each shard, of deliveries to the operator's notify_url. It can't be a webhook's: those are longer.
 const notifyLane = "notify"
 
-// notifyAccount owns the events of notifyLane. No account has a name with a tilde.
+// notifyAccount owns the events of notifyLane. No account has a tilde in its name.
 const notifyAccount = "~notify"
 
-// ownersAccount owns the events of ownerLane: another one, as one notice has the same ID in both lanes.
-const ownersAccount = "~owner"
+// ownerAccount owns the events of ownerLane. It is not notifyAccount, as one notice has the same ID in both lanes.
+const ownerAccount = "~owner"
 
-// notice is one entry of the outbox: it was written in the same step as the failure or the recovery that it tells of.
+// notice is an entry of the outbox. It was written in the same step as the failure or recovery that it reports.
 type notice struct {
 	id     string // of its entry
 	kind   string // failed, disabled or recovered
@@ -37,13 +37,13 @@ type notice struct {
 	count  int
 }
 
-// outboxBatch is how many notices are sent before looking again.
+// outboxBatch is how many notices are read at once.
 const outboxBatch = 50
 
-// sendNotices empties a shard's outbox.
+// sendNotices sends all notices in a shard's outbox.
 //
-// Failure policy: an entry is removed after its notice was published. A crash in between has it published again under
-// the same event ID, which the store recognises; the log line and the operator's event may then come twice.
+// Failure policy: an entry is removed after its notice was published. After a crash in between it is published again under the
+// same event ID, which the store recognises; the log line and the operator's event may then come twice.
 func (s *Sender) sendNotices(ctx context.Context, shard int) error {
 	for {
 		entries, err := s.queue.Notices(ctx, shard, outboxBatch)
@@ -73,7 +73,7 @@ const (
 	noticeRecovered = "webhook_recovered"
 )
 
-// noticeData is the data of a notice's event, in the contract's order.
+// noticeData is the data of a notice's event, in the order of the contract.
 type noticeData struct {
 	Kind      string `json:"kind"`
 	WebhookID string `json:"webhookId"`
@@ -91,7 +91,7 @@ func (s *Sender) sendNotice(ctx context.Context, shard int, n notice) error {
 	}
 	r, err := readRecord(w)
 	if err != nil {
-		return nil // deleted in between: its owner knows
+		return nil // deleted in between, so there is nobody to tell
 	}
 	id := webhookPrefix + n.lane
 	d := noticeData{
@@ -111,22 +111,23 @@ func (s *Sender) sendNotice(ctx context.Context, shard int, n notice) error {
 	if err != nil {
 		return err
 	}
-	s.announce(ctx, r, n, d, data)
-	if err := s.tell(ctx, shard, r, n, of); err != nil {
+	s.notifyOperator(ctx, r, n, d, data)
+	if err := s.addNotice(ctx, shard, r, n, of); err != nil {
 		return err
 	}
 	if err := s.publishNotice(ctx, shard, r, n, event, data, of); err != nil {
 		return err
 	}
-	// The operator's mailboxes are in another shard, so what tells of an account that was deleted meanwhile may have come after that.
+	// The operator's mailboxes are in another shard, so the entries above may have been added after the deletion of the account
+	// removed them.
 	if _, now, err := s.accountRecord(ctx, r.Account); err != nil || !now.ending && now.exists {
 		return err
 	}
-	return s.forgetMails(ctx, shard, r.Account)
+	return s.removeMail(ctx, shard, r.Account)
 }
 
-// announce tells the operator: a log line and an event of the host program.
-func (s *Sender) announce(ctx context.Context, r *record, n notice, d noticeData, data []byte) {
+// notifyOperator writes a log line, and calls OnEvent of the options.
+func (s *Sender) notifyOperator(ctx context.Context, r *record, n notice, d noticeData, data []byte) {
 	attrs := []any{"webhook_id", d.WebhookID, "account", r.Account, "failed_since", d.FailedSince}
 	if n.kind == "recovered" {
 		s.log.InfoContext(ctx, "webhook.recovered", attrs...)
@@ -151,13 +152,13 @@ func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n noti
 		Account: r.Account, ID: signature.EventID(own), IDJob: job, Job: job, Type: event, Timestamp: noticeTime(n).Unix(),
 		Digest: digest(event, data), Topics: topics(r.Account, event), TellsOf: n.lane, Verdicts: queue.VerdictsTaken, // no filter keeps it out
 	}
-	p := payload{eventID: q.ID, kind: event, timestamp: q.Timestamp, notice: true, data: string(data)}
+	p := payload{eventID: q.ID, eventType: event, timestamp: q.Timestamp, notice: true, data: string(data)}
 	q.Payload = p.encode()
 	if _, err := s.queue.Push(ctx, shard, q); err != nil {
 		return err
 	}
 	if of.URL != "" {
-		if err := s.pushNotice(ctx, shard, q, ownersAccount, ownerLane(r.Account)); err != nil {
+		if err := s.pushNotice(ctx, shard, q, ownerAccount, ownerLane(r.Account)); err != nil {
 			return err
 		}
 	}
@@ -167,8 +168,8 @@ func (s *Sender) publishNotice(ctx context.Context, shard int, r *record, n noti
 	return s.pushNotice(ctx, shard, q, notifyAccount, notifyLane)
 }
 
-// pushNotice queues a notice in a lane whose deliveries are not those of a webhook. Where it goes is up to the configuration of the process that
-// attempts it, or to the account as it is then. Of a webhook that was deleted meanwhile nothing is told.
+// pushNotice queues a notice in a lane that is not a webhook's. Where it goes is decided at the attempt: by the configuration of
+// that process, or by the account as it is then. Nothing is queued about a webhook that was deleted meanwhile.
 func (s *Sender) pushNotice(ctx context.Context, shard int, q *queue.Event, account, lane string) error {
 	to := *q
 	to.Account, to.IDJob, to.Job, to.Lane = account, "", queue.NewJobID(newUUID()), lane
@@ -176,10 +177,10 @@ func (s *Sender) pushNotice(ctx context.Context, shard int, q *queue.Event, acco
 	return err
 }
 
-// ownerLane is the lane of what goes to an account's notifyUrl. Lanes of webhooks have no tilde.
+// ownerLane returns the lane of what goes to an account's notifyUrl. Lanes of webhooks have no tilde.
 func ownerLane(account string) string { return notifyLane + "~" + account }
 
-// ownerOf is the account of an ownerLane, "" for another lane.
+// ownerOf returns the account of an ownerLane, "" for any other lane.
 func ownerOf(lane string) string {
 	account, _ := strings.CutPrefix(lane, notifyLane+"~")
 	if account == lane {
@@ -188,17 +189,17 @@ func ownerOf(lane string) string {
 	return account
 }
 
-// isNotifying reports whether a lane's deliveries are notices to an operator or an owner.
-func isNotifying(lane string) bool { return lane == notifyLane || ownerOf(lane) != "" }
+// isNotifyLane reports whether a lane's deliveries are notices to the operator or an owner.
+func isNotifyLane(lane string) bool { return lane == notifyLane || ownerOf(lane) != "" }
 
-// noticeTime is when its entry was written, by Redis' clock.
+// noticeTime returns when the entry of a notice was written, by the clock of Redis.
 func noticeTime(n notice) time.Time {
 	ms, _, _ := strings.Cut(n.id, "-")
 	at, _ := strconv.ParseInt(ms, 10, 64)
 	return time.UnixMilli(at).UTC()
 }
 
-// noticeJob is the job of a notice: always the same for one entry, so that publishing it twice is recognised.
+// noticeJob returns the job of a notice. It is always the same for one entry, so that publishing it twice is recognised.
 func noticeJob(tag string, n notice) string {
 	sum := sha256.Sum256([]byte(tag + n.lane + n.id))
 	var b [16]byte
@@ -211,8 +212,8 @@ func noticeJob(tag string, n notice) string {
 	return queue.NewJobID(b)
 }
 
-// notifier delivers to the operator's notify_url: signed, retried and logged like any webhook, but to wherever the
-// operator says, our own admin endpoint excepted.
+// notifier delivers to the operator's notify_url: signed, retried and logged like any webhook, and to any address but those of
+// our own admin endpoint.
 type notifier struct {
 	meta      string
 	transport http.RoundTripper
@@ -243,7 +244,7 @@ func (s *Sender) newNotifier() (n notifier, err error) {
 	return n, nil
 }
 
-// ownerMeta is where notices to the owner of an account go, as of now; "" where they go nowhere any more.
+// ownerMeta returns the meta for notices to the owner of an account, as it is now; "" where the owner has no notifyUrl any more.
 func (s *Sender) ownerMeta(ctx context.Context, account string) (string, error) {
 	_, of, err := s.accountRecord(ctx, account)
 	if err != nil || of.URL == "" {
@@ -253,8 +254,8 @@ func (s *Sender) ownerMeta(ctx context.Context, account string) (string, error) 
 	return string(text), err
 }
 
-// endpointOf returns where a job goes.
-func (s *Sender) endpointOf(j *queue.Job) (*endpoint, error) {
+// endpointFor returns the endpoint of a job.
+func (s *Sender) endpointFor(j *queue.Job) (*endpoint, error) {
 	if j.Lane != notifyLane {
 		return s.endpoint(j.Lane, j.Meta)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
-// NotifyTest is what came of one message that tries whether notices arrive.
+// NotifyTest is the result of one test notice.
 type NotifyTest struct {
 	Option string `json:"option"` // notify_email, notify_slack or notify_url
 	To     string `json:"to"`     // an address, or the host of one that may be secret
@@ -21,7 +21,7 @@ type NotifyTest struct {
 	Answer string `json:"answer"` // what the server said, or why there was no answer
 }
 
-// ErrNoNotices means that there is nothing that notices go to.
+// ErrNoNotices is returned where no option says where notices go.
 var ErrNoNotices = errors.New("none of notify_email, notify_slack and notify_url is set, so there is nothing to try")
 
 // TestNotices sends one message to each of notify_email, notify_slack and notify_url, now and once.
@@ -37,16 +37,16 @@ func (s *Sender) TestNotices(ctx context.Context) ([]NotifyTest, error) {
 	m := &message{Brand: s.c.Brand, Subject: "Test: notices about webhooks arrive"}
 	m.Headline, m.Intro = m.Subject, "Somebody ran: caddy webhook notify-test. No webhook has failed."
 	if len(s.c.NotifyEmail) > 0 {
-		server, err := newMailServer(&s.c, s.mails.trust, s.mails.dial) // the other one belongs to the goroutine that empties mailboxes
+		server, err := newMailServer(&s.c, s.mails.rootCAs, s.mails.dial) // the other one belongs to the goroutine that empties mailboxes
 		if err != nil {
 			return nil, err
 		}
 		defer server.close()
 		for _, address := range s.c.NotifyEmail {
 			to := *m
-			to.Address, to.id = address, s.messageID(&letter{box: boxName(notifyAccount, address), fields: []string{queue.NewJobID(newUUID())}})
+			to.Address, to.id = address, s.messageID(&mailClaim{box: boxName(notifyAccount, address), fields: []string{queue.NewJobID(newUUID())}})
 			within, cancel := context.WithTimeout(ctx, mailTimeout)
-			answer, err := s.postBy(within, server, &to, "notice")
+			answer, err := s.postMailBy(within, server, &to, "notice")
 			cancel()
 			add("notify_email", address, answer, err)
 		}
@@ -83,8 +83,8 @@ func (s *Sender) testNotifyURL(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
 	defer cancel()
 	now := time.Now()
-	p := payload{eventID: signature.EventID(newUUID()), kind: config.EventWarning, timestamp: now.Unix(), notice: true, data: `{"kind":"notify_test"}`}
-	answer, err := e.via.RoundTrip(s.newRequest(ctx, e, &p, 1, now, installation))
+	p := payload{eventID: signature.EventID(newUUID()), eventType: config.EventWarning, timestamp: now.Unix(), notice: true, data: `{"kind":"notify_test"}`}
+	answer, err := e.transport.RoundTrip(s.newRequest(ctx, e, &p, 1, now, installation))
 	if err != nil {
 		return "", errors.New(destination.Describe(err))
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
-// What is in this file and in explain.go is for the operator, who may see every account. Nothing of it is in the API.
+// This file and explain.go are for the operator, who may see every account. The API has nothing of them.
 
 // WebhookInfo is a webhook as its operator sees it.
 type WebhookInfo struct {
@@ -21,8 +21,8 @@ type WebhookInfo struct {
 	FailedSince *time.Time `json:"failedSince,omitempty"`
 }
 
-// EachWebhook calls f for the webhooks of an account, or of every account where it is "", account by account and oldest
-// first, until f returns an error. It reads some at a time, so that it never holds the store for long.
+// EachWebhook calls f for each webhook of an account, of every account where it is "", account by account and oldest first, until
+// f returns an error, which it returns. It reads a hundred webhooks at a time, so that it never occupies the store for long.
 func (s *Sender) EachWebhook(ctx context.Context, account string, f func(WebhookInfo) error) error {
 	accounts, err := []string{account}, error(nil)
 	if account == "" {
@@ -49,7 +49,7 @@ func (s *Sender) eachWebhookOf(ctx context.Context, account string, f func(Webho
 		if err != nil {
 			return err
 		}
-		infos, err := s.infos(ctx, shard, account, page)
+		infos, err := s.webhookInfos(ctx, shard, account, page)
 		if err != nil {
 			return err
 		}
@@ -64,8 +64,8 @@ func (s *Sender) eachWebhookOf(ctx context.Context, account string, f func(Webho
 	}
 }
 
-// infos adds the counts to webhooks of one account.
-func (s *Sender) infos(ctx context.Context, shard int, account string, page []Webhook) ([]WebhookInfo, error) {
+// webhookInfos adds the counts to webhooks of one account.
+func (s *Sender) webhookInfos(ctx context.Context, shard int, account string, page []Webhook) ([]WebhookInfo, error) {
 	if len(page) == 0 {
 		return nil, nil
 	}
@@ -87,16 +87,16 @@ func (s *Sender) infos(ctx context.Context, shard int, account string, page []We
 	return infos, nil
 }
 
-// AccountOf finds the account of a webhook, a delivery, a replay or an event. An event whose ID its publisher gave is
-// looked for in all accounts.
+// AccountOf returns the account of a webhook, a delivery, a replay or an event. For an event whose ID its publisher gave, it asks
+// all accounts.
 func (s *Sender) AccountOf(ctx context.Context, id string) (account string, err error) {
 	shards, err := s.store.Shards(ctx)
 	if err != nil {
 		return "", s.unavailable("check", err)
 	}
-	_, job, isDelivery := deliveryParts(id)
+	_, job, isDelivery := parseDeliveryID(id)
 	if !isDelivery {
-		job = jobOfOwn(id)
+		job = jobOfEventID(id)
 	}
 	switch lane := laneOf(id); {
 	case lane != "":
@@ -113,17 +113,17 @@ func (s *Sender) AccountOf(ctx context.Context, id string) (account string, err 
 		return account, nil
 	}
 	if !names.IsID(id) {
-		return "", errNowhere
+		return "", errNotInAnyAccount
 	}
-	return s.findGivenEvent(ctx, id)
+	return s.findPublishersEvent(ctx, id)
 }
 
-var errNowhere = &Error{Code: CodeNotFound, Message: "no account has such a thing, or it has expired; check the ID, and name the account if it has no webhook any more"}
+var errNotInAnyAccount = &Error{Code: CodeNotFound, Message: "no account has such a thing, or it has expired; check the ID, and name the account if it has no webhook any more"}
 
 // lookupBatch is how many accounts are asked in one round trip.
 const lookupBatch = 500
 
-func (s *Sender) findGivenEvent(ctx context.Context, id string) (string, error) {
+func (s *Sender) findPublishersEvent(ctx context.Context, id string) (string, error) {
 	accounts, err := s.accountNames(ctx, "", 0)
 	if err != nil {
 		return "", err
@@ -144,5 +144,5 @@ func (s *Sender) findGivenEvent(ctx context.Context, id string) (string, error) 
 			return some[at], nil
 		}
 	}
-	return "", errNowhere
+	return "", errNotInAnyAccount
 }

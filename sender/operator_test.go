@@ -183,7 +183,7 @@ func TestFailuresWithoutAnAttemptAreSeen(t *testing.T) {
 	require.Equal(t, p.Deliveries[0].ID, lines[0]["delivery_id"])
 	require.EqualValues(t, 0, lines[0]["attempts"])
 
-	b.expired(queue.Expired{Lane: laneOf(w.ID), Count: 3})
+	b.recordExpired(queue.Expired{Lane: laneOf(w.ID), Count: 3})
 	require.Equal(t, 4, counts.of(StateFailed))
 	require.Equal(t, w.ID, log.lines(t, "delivery.failed")[1]["webhook_id"])
 

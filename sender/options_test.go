@@ -140,7 +140,7 @@ func TestCancelledStaysCancelled(t *testing.T) {
 		p := b.publish(guideData)
 		require.NoError(t, b.DeleteWebhook(t.Context(), "default", w.ID))
 		tag := b.queue.Tag(mustShard(t, b))
-		_, job, _ := deliveryParts(p.Deliveries[0].ID)
+		_, job, _ := parseDeliveryID(p.Deliveries[0].ID)
 		both := store.Client().TxPipeline() // at one moment
 		event, gone := both.PTTL(t.Context(), tag+"event:"+job), both.PTTL(t.Context(), tag+"gone:"+laneOf(w.ID))
 		_, err := both.Exec(t.Context())

@@ -52,7 +52,8 @@ func checkLimit(limit int) (int, error) {
 
 var errCursor = invalid("cursor", "not a cursor; pass on nextCursor of the page before as it is")
 
-// writeCursor makes the cursor of the page that begins at a place; "" where there is no further page. Cursors are opaque to callers: base64 of the place.
+// writeCursor makes the cursor of the page that begins at a place; "" where there is no further page. To callers a cursor is
+// opaque; it is the base64 of the place.
 func writeCursor(place string) string { return base64.RawURLEncoding.EncodeToString([]byte(place)) }
 
 func readCursor(cursor string) (place string, err error) {

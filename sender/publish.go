@@ -17,7 +17,7 @@ import (
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
-// prepare checks a publisher's event and makes it ready to be pushed.
+// prepare checks an event of a publisher, and makes of it what is pushed to the queue.
 func (s *Sender) prepare(ctx context.Context, account string, e Event) (*queue.Event, error) {
 	types, err := s.catalogue(ctx)
 	if err != nil {
@@ -27,18 +27,18 @@ func (s *Sender) prepare(ctx context.Context, account string, e Event) (*queue.E
 	if entry == nil {
 		return nil, unknownType(e.Type)
 	}
-	q, err := s.prepareAny(ctx, account, e)
+	q, err := s.prepareAnyType(ctx, account, e)
 	if err != nil || entry.schema == nil {
 		return q, err
 	}
-	if err := fits(entry.schema, "data", e.Data); err != nil {
+	if err := checkSchema(entry.schema, "data", e.Data); err != nil {
 		return nil, err
 	}
 	return q, nil
 }
 
-// prepareAny is prepare for an event of any type.
-func (s *Sender) prepareAny(ctx context.Context, account string, e Event) (*queue.Event, error) {
+// prepareAnyType is prepare for a type that need not be in the catalogue.
+func (s *Sender) prepareAnyType(ctx context.Context, account string, e Event) (*queue.Event, error) {
 	if y := e.Timestamp.UTC().Year(); !e.Timestamp.IsZero() && (y < 1 || y > 9999) {
 		return nil, invalid("timestamp", "a timestamp is RFC 3339, such as 2024-03-31T12:00:00Z")
 	}
@@ -57,9 +57,9 @@ func (s *Sender) prepareAny(ctx context.Context, account string, e Event) (*queu
 	if e.ID == "" {
 		q.ID, q.OwnID = signature.EventID(u), true
 	} else {
-		q.IDJob = jobOfOwn(e.ID)
+		q.IDJob = jobOfEventID(e.ID)
 	}
-	p := payload{eventID: e.ID, kind: e.Type, timestamp: q.Timestamp}
+	p := payload{eventID: e.ID, eventType: e.Type, timestamp: q.Timestamp}
 	p.traceparent, p.tracestate = traceOf(ctx)
 	q.Carry(p.head(), e.Data)
 	return q, nil
@@ -69,7 +69,8 @@ func tooLarge() *Error {
 	return &Error{Code: CodePayloadTooLarge, Field: "data", Message: "an event has at most 256 KiB with its envelope; publish a link to what is larger"}
 }
 
-// digest is what an event ID stands for. 16 bytes: nobody gains by a collision but the publisher itself.
+// digest identifies the content that an event ID stands for. 16 bytes are enough: nobody gains by a collision but the publisher
+// itself.
 func digest(event string, data []byte) string {
 	h := sha256.New()
 	h.Write([]byte(event))
@@ -78,7 +79,7 @@ func digest(event string, data []byte) string {
 	return string(h.Sum(nil)[:16])
 }
 
-// topics names the sets of lanes that subscribe to an event in an account. Account names have no white space.
+// topics returns the names of the sets of lanes that subscribe to an event in an account. Account names have no white space.
 func topics(account, event string) []string {
 	patterns := config.Patterns(event)
 	for i, p := range patterns {
@@ -89,7 +90,7 @@ func topics(account, event string) []string {
 
 var traceContext = propagation.TraceContext{}
 
-// traceOf returns the W3C trace context of ctx's span, to be stored with the event.
+// traceOf returns the W3C trace context of the span in ctx, which is stored with the event.
 func traceOf(ctx context.Context) (parent, state string) {
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		return "", ""
@@ -130,15 +131,15 @@ func (s *Sender) push(ctx context.Context, account string, q *queue.Event) (Publ
 	if err != nil {
 		return Published{}, err
 	}
-	answers, errs := s.pushAll(ctx, shard, []*queue.Event{q}, s.newFiltering())
+	answers, errs := s.pushAll(ctx, shard, []*queue.Event{q}, s.newFilterRun())
 	if errs[0] != nil {
 		return Published{}, s.unavailable("publish", errs[0])
 	}
-	return s.published(ctx, q, answers[0])
+	return s.publishedAnswer(ctx, q, answers[0])
 }
 
-// otherJob gives an event another job: another event has the one that it had.
-func otherJob(q *queue.Event) {
+// replaceJob gives an event a new job, as another event has the one that it had.
+func replaceJob(q *queue.Event) {
 	u := newUUID()
 	q.Job = queue.NewJobID(u)
 	if q.OwnID {
@@ -146,14 +147,14 @@ func otherJob(q *queue.Event) {
 	}
 }
 
-// pushTries bounds how often events are pushed again: because somebody changed a filter in the meantime, or their job is another's.
+// pushTries is how often events are pushed again where a filter was changed in the meantime, or their job is another event's.
 const pushTries = 20
 
 var errFiltersChange = errors.New("filters of the account change all the time")
 
-// pushAll pushes events of one account with the verdicts of its filters, in their order. Where filters have changed meanwhile, the new ones are
-// asked, and what comes behind waits for that.
-func (s *Sender) pushAll(ctx context.Context, shard int, events []*queue.Event, f *filtering) ([]queue.Pushed, []error) {
+// pushAll pushes events of one account, in their order, with the verdicts of its filters. Where filters were changed meanwhile,
+// it evaluates the new ones and pushes again; the events after one of these wait for that.
+func (s *Sender) pushAll(ctx context.Context, shard int, events []*queue.Event, f *filterRun) ([]queue.Pushed, []error) {
 	answers, errs := make([]queue.Pushed, len(events)), make([]error, len(events))
 	left := make([]int, len(events))
 	for i := range left {
@@ -174,8 +175,8 @@ func (s *Sender) pushAll(ctx context.Context, shard int, events []*queue.Event, 
 			}
 			switch got[k].Outcome {
 			case queue.PushTaken:
-				otherJob(events[i])
-				errs[i], again = errNoJob, append(again, i) // until it is told otherwise, as below
+				replaceJob(events[i])
+				errs[i], again = errNoJob, append(again, i) // unless the next push succeeds; the same below
 			case queue.PushAsked, queue.PushLater:
 				errs[i], again = errFiltersChange, append(again, i)
 			}
@@ -183,7 +184,7 @@ func (s *Sender) pushAll(ctx context.Context, shard int, events []*queue.Event, 
 		if left = again; len(left) == 0 {
 			break
 		}
-		if err := s.learn(ctx, shard, answers, events, left); err != nil {
+		if err := s.loadFilters(ctx, shard, answers, events, left); err != nil {
 			for _, i := range left {
 				errs[i] = err
 			}
@@ -195,14 +196,14 @@ func (s *Sender) pushAll(ctx context.Context, shard int, events []*queue.Event, 
 
 var errNoJob = &Error{Code: CodeUnavailable, Message: "no free job ID was found"}
 
-func (s *Sender) published(ctx context.Context, q *queue.Event, a queue.Pushed) (Published, error) {
+func (s *Sender) publishedAnswer(ctx context.Context, q *queue.Event, a queue.Pushed) (Published, error) {
 	switch a.Outcome {
 	case queue.PushEnding:
 		return Published{}, errEnding
 	case queue.PushOther:
 		return Published{}, &Error{Code: CodeConflict, Field: "id", Message: "this ID was used in the last 72 h for another event, other data or another timestamp; choose a new ID for a new event"}
 	}
-	s.refused(ctx, q, a)
+	s.recordRefused(ctx, q, a)
 	p := Published{
 		ID: q.ID, Type: q.Type, Timestamp: time.Unix(a.Timestamp, 0).UTC(), Duplicate: a.Outcome == queue.PushSame,
 		Deliveries: make([]DeliveryRef, len(a.Lanes)),
@@ -213,7 +214,7 @@ func (s *Sender) published(ctx context.Context, q *queue.Event, a queue.Pushed) 
 	return p, nil
 }
 
-// PublishBatch publishes several events in few round trips. Each has an answer or an error of its own, in order.
+// PublishBatch publishes several events in few round trips. The results are in the order of the events.
 func (s *Sender) PublishBatch(ctx context.Context, account string, events []Event) []PublishResult {
 	ctx, span := s.tracer.Start(ctx, "webhook.publish", trace.WithSpanKind(trace.SpanKindProducer),
 		trace.WithAttributes(attribute.Int("messaging.batch.message_count", len(events)), attribute.String("webhook.account", account)))
@@ -236,13 +237,13 @@ func (s *Sender) PublishBatch(ctx context.Context, account string, events []Even
 		}
 		return results
 	}
-	answers, errs := s.pushAll(ctx, shard, ready, s.newFiltering())
+	answers, errs := s.pushAll(ctx, shard, ready, s.newFilterRun())
 	for k, i := range places {
 		if errs[k] != nil {
 			results[i].Err = s.unavailable("publish", errs[k])
 			continue
 		}
-		results[i].Published, results[i].Err = s.published(ctx, ready[k], answers[k])
+		results[i].Published, results[i].Err = s.publishedAnswer(ctx, ready[k], answers[k])
 	}
 	return results
 }
@@ -251,7 +252,7 @@ func (s *Sender) PublishBatch(ctx context.Context, account string, events []Even
 func (s *Sender) TestWebhook(ctx context.Context, account, id string) (Published, error) {
 	data, _ := json.Marshal(map[string]string{"webhookId": id, "message": "This is a test event."})
 	return s.publishTo(ctx, account, id, func() (*queue.Event, error) {
-		return s.prepareAny(ctx, account, Event{Type: config.EventTest, Data: data})
+		return s.prepareAnyType(ctx, account, Event{Type: config.EventTest, Data: data})
 	})
 }
 
@@ -287,10 +288,10 @@ func (s *Sender) publishTo(ctx context.Context, account, id string, prepare func
 	return s.push(ctx, account, q)
 }
 
-// publishIdle is how long nobody must have gone on with an event until it counts as left behind by its publisher.
+// publishIdle is how long an event that was stored in part must have stood still before another process completes it.
 const publishIdle = 5 * time.Second
 
-// finishPublish finishes an event that its publisher's process began and did not finish.
+// finishPublish completes an event that the process of its publisher stored in part only.
 func (s *Sender) finishPublish(ctx context.Context, shard int, job string) error {
 	whole, refused, err := s.queue.FinishPush(ctx, shard, job, publishIdle)
 	if err == nil && !whole {

@@ -16,12 +16,12 @@ var ErrNoKey = errors.New("encryption_key is not set; make a key with: caddy web
 // ErrUnopened means that a stored secret could not be opened: its key is not among those of encryption_key, or it was changed.
 var ErrUnopened = errors.New("some stored secrets can't be opened; put the key that they were encrypted with behind the first one of encryption_key")
 
-// Reencrypt encrypts with the first encryption key every webhook's secrets (signing secret and key, header values, auth)
-// that are not: those that are in the clear, and those encrypted with one of the older keys, which can be taken out of the configuration afterwards.
-// It returns how many webhooks it changed. Run it once all processes have the new key first.
+// Reencrypt encrypts all stored secrets (signing secrets and keys, header values, auth, those of accounts) with the first
+// encryption key: those in the clear, and those encrypted with an older key, which can be removed from the configuration
+// afterwards. It returns how many webhooks it changed. Call it once all processes have the new key first.
 //
-// It is safe beside traffic and beside changes of webhooks, and to be interrupted and run again. What it can't open it
-// leaves as it is, goes on with the others, and returns an error that names the first such webhook.
+// It may run while events are delivered and webhooks are changed, and be interrupted and run again. A secret that it can't open
+// it leaves as it is, goes on with the others, and returns an error that wraps [ErrUnopened] and names the first such webhook.
 func (s *Sender) Reencrypt(ctx context.Context) (n int, err error) {
 	if !s.sealer.Encrypts() {
 		return 0, ErrNoKey
@@ -33,7 +33,7 @@ func (s *Sender) Reencrypt(ctx context.Context) (n int, err error) {
 		switch {
 		case changed:
 			n++
-		case isSealed(err):
+		case isUnopened(err):
 			if failed++; first == nil {
 				first = fmt.Errorf("webhook %s of account %s: %w", w.ID, w.Account, err)
 			}
@@ -55,31 +55,31 @@ func (s *Sender) Reencrypt(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// isSealed reports whether err says that something could not be opened.
-func isSealed(err error) bool {
+// isUnopened reports whether err says that a value could not be opened.
+func isUnopened(err error) bool {
 	return errors.Is(err, seal.ErrUnknownKey) || errors.Is(err, seal.ErrAuthentication) || errors.Is(err, seal.ErrFormat)
 }
 
-// reseal seals anew what is not sealed with the first key, and reports whether there was anything.
+// reseal encrypts the secrets of a webhook that are not encrypted with the first key, and reports whether there were any.
 func (s *Sender) reseal(ctx context.Context, account, id string) (changed bool, err error) {
-	err = repeat("webhook "+id, func() error {
+	err = retryChanged("webhook "+id, func() error {
 		shard, r, err := s.record(ctx, account, id)
 		if err != nil {
 			return err
 		}
-		m, err := r.private()
+		m, err := r.decodeMeta()
 		if err != nil {
 			return err
 		}
-		stale, err := s.resealed(r, &m, time.Now())
+		stale, err := s.resealMeta(r, &m, time.Now())
 		if r.public.Auth != nil && r.public.Auth.Type == AuthOAuth2 {
 			s.forgetStaleToken(ctx, shard, account, r.Lane)
 		}
 		if err != nil || !stale {
 			return err
 		}
-		if err := s.rewrite(ctx, shard, r, m, "", &r.public); err != nil {
-			return s.notWritten("update", err)
+		if err := s.storeUpdate(ctx, shard, r, m, "", &r.public); err != nil {
+			return s.writeError("update", err)
 		}
 		changed = true
 		return nil
@@ -87,16 +87,16 @@ func (s *Sender) reseal(ctx context.Context, account, id string) (changed bool, 
 	return changed, err
 }
 
-// resealing seals values of one place anew where their key is not the first.
-type resealing struct {
+// resealer encrypts values of one account and lane again, where their key is not the first.
+type resealer struct {
 	s             *Sender
 	account, lane string
 	stale         bool  // some were
 	err           error // of all that could not be opened or sealed
 }
 
-// value returns what is to stand in place of a sealed value.
-func (r *resealing) value(sealed string) string {
+// reseal returns what takes the place of a sealed value.
+func (r *resealer) reseal(sealed string) string {
 	value, current, err := r.s.sealer.Open(sealed, seal.AssociatedData(r.account, r.lane))
 	if err != nil || current {
 		r.err = errors.Join(r.err, err)
@@ -108,21 +108,21 @@ func (r *resealing) value(sealed string) string {
 	return anew
 }
 
-// resealed seals the values in m anew where their key is not the first, and reports whether it changed any.
-func (s *Sender) resealed(r *record, m *meta, now time.Time) (stale bool, err error) {
-	if m.Old != "" && now.Unix() >= m.OldUntil {
-		m.Old, m.OldUntil, stale = "", 0, true // it signs nothing any more, and need not keep an old key in use
+// resealMeta encrypts the values in m again where their key is not the first, and reports whether it changed any.
+func (s *Sender) resealMeta(r *record, m *meta, now time.Time) (stale bool, err error) {
+	if m.OldSecret != "" && now.Unix() >= m.OldSecretUntil {
+		m.OldSecret, m.OldSecretUntil, stale = "", 0, true // it signs nothing any more, and must not keep an old key in use
 	}
 	ended := func(k oldKey) bool { return now.Unix() >= k.Until }
 	if slices.ContainsFunc(m.OldKeys, ended) {
 		m.OldKeys, stale = slices.DeleteFunc(m.OldKeys, ended), true
 	}
-	again := resealing{s: s, account: r.Account, lane: r.Lane}
-	m.eachSealed(again.value)
+	again := resealer{s: s, account: r.Account, lane: r.Lane}
+	m.eachSealed(again.reseal)
 	return stale || again.stale, again.err
 }
 
-// resealAccounts seals the secrets of accounts anew: what signs their notices, and what makes links in their mails.
+// resealAccounts encrypts the secrets of accounts again: those that sign notices, and those that make the links in mails.
 func (s *Sender) resealAccounts(ctx context.Context) error {
 	names, err := s.accountNames(ctx, "", 0)
 	if err != nil {
@@ -136,14 +136,14 @@ func (s *Sender) resealAccounts(ctx context.Context) error {
 		if err := s.resealRegistrations(ctx, shard, name); err != nil {
 			return err
 		}
-		if stale, err := s.resealedAccount(r); err != nil || !stale {
+		if stale, err := s.resealAccount(r); err != nil || !stale {
 			if err != nil {
 				return fmt.Errorf("%w: those of account %s: %w", ErrUnopened, name, err)
 			}
 			continue
 		}
 		_, err = s.changeAccount(ctx, name, func(r *accountRecord) error {
-			_, err := s.resealedAccount(r)
+			_, err := s.resealAccount(r)
 			return err
 		})
 		if err != nil && !errors.Is(err, errEnding) {
@@ -153,7 +153,7 @@ func (s *Sender) resealAccounts(ctx context.Context) error {
 	return nil
 }
 
-// resealRegistrations seals anew what idempotency keys were used to ask for, also of webhooks that are deleted.
+// resealRegistrations encrypts again what idempotency keys were used to ask for, also of webhooks that are deleted.
 func (s *Sender) resealRegistrations(ctx context.Context, shard int, account string) error {
 	webhooks, err := s.registry.ListWebhooks(ctx, shard, account)
 	if err != nil {
@@ -174,8 +174,8 @@ func (s *Sender) resealRegistrations(ctx context.Context, shard int, account str
 		if made.Key == "" {
 			continue
 		}
-		again := resealing{s: s, account: account, lane: lane}
-		sealed := again.value(made.Asked)
+		again := resealer{s: s, account: account, lane: lane}
+		sealed := again.reseal(made.Asked)
 		if again.err != nil {
 			return fmt.Errorf("%w: that of an idempotency key of account %s: %w", ErrUnopened, account, again.err)
 		}
@@ -189,13 +189,13 @@ func (s *Sender) resealRegistrations(ctx context.Context, shard int, account str
 	return nil
 }
 
-func (s *Sender) resealedAccount(r *accountRecord) (stale bool, err error) {
-	again := resealing{s: s, account: r.account, lane: accountLane}
+func (s *Sender) resealAccount(r *accountRecord) (stale bool, err error) {
+	again := resealer{s: s, account: r.account, lane: accountLane}
 	if r.Secret != "" {
-		r.Secret = again.value(r.Secret)
+		r.Secret = again.reseal(r.Secret)
 	}
 	for address, key := range r.Keys {
-		r.Keys[address] = again.value(key)
+		r.Keys[address] = again.reseal(key)
 	}
 	return again.stale, again.err
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
-// A replay goes through a webhook's index from its place on, in steps: each step finds the deliveries that match, makes
-// them due and moves the place, all in one script. A replay that was interrupted is gone on with at its place, by any
-// process; none of its deliveries is skipped, and none is made due twice.
+// A replay walks through the index of a webhook in steps. Each step finds the deliveries that match, makes them due and moves the
+// replay's cursor, all in one script. Any process continues an interrupted replay at its cursor; it skips none of the deliveries,
+// and makes none due twice.
 
 const (
-	// replayScan bounds how many deliveries one step looks at: where few match, a step still gets on.
+	// replayScan is how many deliveries one step reads, so that a step gets on also where few match.
 	replayScan = 2000
-	// replayKept is how long a replay that ended can be looked at.
+	// replayKept is how long a replay can be read after it ended.
 	replayKept = 72 * time.Hour
 )
 
@@ -28,14 +28,14 @@ const (
 const (
 	replayRunning   = "running"
 	replayDone      = "done"
-	replayCancelled = "cancelled" // it was, or its webhook was deleted
+	replayCancelled = "cancelled" // it was cancelled, or its webhook was deleted
 	replayDryRun    = "dry_run"
 )
 
 // replayEnd is the cursor of a replay that has made its last step.
 const replayEnd = "end"
 
-// selection is what a replay sends again.
+// selection says which deliveries a replay sends again.
 type selection struct {
 	Lane  string   `json:"lane"`
 	Until string   `json:"until"` // an ID of the index
@@ -50,7 +50,7 @@ func (sel selection) matches(st queue.Standing) bool {
 	return st.State == queue.StateFailed || sel.All && st.State == queue.StateSucceeded
 }
 
-// StartReplay selects deliveries of a webhook and queues them again, at 100 a second. With DryRun it only counts.
+// StartReplay selects deliveries of a webhook and starts to queue them again, 100 a second. With DryRun it only counts them.
 func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r ReplayRequest) (Replay, error) {
 	sel, since, err := s.selection(r)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 		return Replay{}, errDisabled
 	}
 	sel.Lane = hook.Lane
-	// Until now by Redis' clock, so that what the replay itself causes is not part of it.
+	// Until now by the clock of Redis, so that what the replay itself causes is not part of it.
 	now, err := s.registry.Now(ctx)
 	if err != nil {
 		return Replay{}, s.unavailable("replay", err)
@@ -75,7 +75,7 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 	out := Replay{WebhookID: webhookID, State: replayDryRun, CreatedAt: now.UTC()}
 	id := replayPrefix + queue.NewJobID(newUUID())
 	place := since
-	err = s.inTurns(ctx, account, func() (bool, error) {
+	err = s.scanInSteps(ctx, account, func() (bool, error) {
 		step, err := s.replayStep(ctx, shard, sel, place, replayScan)
 		if err != nil {
 			return false, err
@@ -84,7 +84,7 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 		out.Unavailable += step.unavailable
 		place = step.next
 		if sel.All && !r.DryRun {
-			if err := s.registry.LeaveOut(ctx, shard, id, step.open); err != nil {
+			if err := s.registry.ExcludeJobs(ctx, shard, id, step.open); err != nil {
 				return false, s.unavailable("replay", err)
 			}
 		}
@@ -103,7 +103,7 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 		Created: now, Selection: string(selected),
 	})
 	if err != nil {
-		return Replay{}, s.notWritten("replay", err)
+		return Replay{}, s.writeError("replay", err)
 	}
 	s.wakeChores(shard)
 	return out, nil
@@ -127,7 +127,7 @@ func (s *Sender) selection(r ReplayRequest) (sel selection, since string, err er
 		sel.Until = strconv.FormatInt(r.Until.UnixMilli(), 10)
 	}
 	for _, e := range r.Events {
-		if e != "*" && e != config.EventTest && !s.subscribable(e) {
+		if e != "*" && e != config.EventTest && !s.isSubscribable(e) {
 			return sel, "", unknownSubscription(e)
 		}
 	}
@@ -135,25 +135,25 @@ func (s *Sender) selection(r ReplayRequest) (sel selection, since string, err er
 	return sel, strconv.FormatInt(max(r.Since.UnixMilli(), 0), 10), nil
 }
 
-// step is what one step of a replay found.
-type step struct {
+// replayFound is what one step of a replay found.
+type replayFound struct {
 	jobs        []string
-	open        []string // those that wait or are under way
+	open        []string // jobs that wait or are under way
 	unavailable int
 	next        string // where the next step begins; "" where this was the last
 }
 
-// replayStep looks for at most so many deliveries that can be sent again, from a place of the index on.
-func (s *Sender) replayStep(ctx context.Context, shard int, sel selection, from string, most int) (step, error) {
-	var st step
+// replayStep finds at most so many deliveries that can be sent again, from a place of the index on.
+func (s *Sender) replayStep(ctx context.Context, shard int, sel selection, from string, most int) (replayFound, error) {
+	var st replayFound
 	for scanned, count := 0, min(most, inspectBatch); ; count = inspectBatch {
 		entries, err := s.queue.History(ctx, shard, sel.Lane, false, from, sel.Until, count)
 		if err != nil {
-			return step{}, s.unavailable("read", err)
+			return replayFound{}, s.unavailable("read", err)
 		}
 		standings, err := s.inspectEntries(ctx, shard, sel.Lane, entries)
 		if err != nil {
-			return step{}, err
+			return replayFound{}, err
 		}
 		for i, e := range entries {
 			from = "(" + e.ID
@@ -180,7 +180,7 @@ func (s *Sender) replayStep(ctx context.Context, shard int, sel selection, from 
 	}
 }
 
-// Replay returns how a replay of an account stands.
+// Replay returns a replay of an account with its progress.
 func (s *Sender) Replay(ctx context.Context, account, id string) (Replay, error) {
 	shard, err := s.shard(ctx, account)
 	if err != nil {
@@ -199,12 +199,13 @@ func (s *Sender) Replay(ctx context.Context, account, id string) (Replay, error)
 	}, nil
 }
 
-// endReplay ends a replay that still runs.
+// endReplay ends a replay, unless it has ended already.
 func (s *Sender) endReplay(ctx context.Context, shard int, id, state string) error {
 	return s.registry.EndReplay(ctx, shard, id, state, replayKept)
 }
 
-// ListReplays returns an account's replays that can still be looked at, newest first, and the cursor of the next page.
+// ListReplays returns the replays of an account that can still be read, newest first, and the cursor of the next page, "" where
+// there is none.
 func (s *Sender) ListReplays(ctx context.Context, account, cursor string, limit int) (items []Replay, next string, err error) {
 	page, err := s.listPage(ctx, account, cursor, limit, isNumber)
 	if err != nil {
@@ -228,7 +229,7 @@ func (s *Sender) ListReplays(ctx context.Context, account, cursor string, limit 
 	return items, writeCursor(place), nil
 }
 
-// CancelReplay ends a replay: what it has not sent yet stays as it is.
+// CancelReplay ends a replay. The deliveries that it has not queued yet stay as they are.
 func (s *Sender) CancelReplay(ctx context.Context, account, id string) (Replay, error) {
 	if _, err := s.Replay(ctx, account, id); err != nil {
 		return Replay{}, err
@@ -243,13 +244,13 @@ func (s *Sender) CancelReplay(ctx context.Context, account, id string) (Replay, 
 	return s.Replay(ctx, account, id)
 }
 
-// everSince is where a replay of all that is kept begins.
-var everSince = time.UnixMilli(1)
+// earliestSince is the Since of a replay of everything that is kept.
+var earliestSince = time.UnixMilli(1)
 
-// RetryWebhook sends all failed deliveries of a webhook again, as a replay.
+// RetryWebhook is [Sender.StartReplay], but for a Since that is zero, which stands for all deliveries that are kept.
 func (s *Sender) RetryWebhook(ctx context.Context, account, id string, r ReplayRequest) (Replay, error) {
 	if r.Since.IsZero() {
-		r.Since = everSince
+		r.Since = earliestSince
 	}
 	return s.StartReplay(ctx, account, id, r)
 }

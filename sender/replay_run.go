@@ -13,17 +13,17 @@ import (
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
-// pace is how fast replays go.
+// pace is the speed of replays.
 type pace struct {
 	step  int           // deliveries made due by one step
 	pause time.Duration // between steps of one webhook's replays
-	hold  time.Duration // nobody else works on a replay for so long after a step: how late it goes on after a crash
+	hold  time.Duration // no other process works on a replay for so long after a step; after a crash it continues that much later
 }
 
 // replayPace keeps a replay at 100 deliveries a second.
 var replayPace = pace{step: 10, pause: 100 * time.Millisecond, hold: 5 * time.Second}
 
-// notSentReasons are the API's words for why a delivery was not queued again.
+// notSentReasons are the API's names for the reasons why a delivery was not queued again.
 var notSentReasons = map[queue.Resent]string{
 	queue.ResentUnderWay: "underWay", queue.ResentUnavailable: "unavailable", queue.ResentUnknown: "unavailable",
 	queue.ResentBacklog: ReasonBacklog, queue.ResentDisabled: ReasonDisabled,
@@ -58,13 +58,13 @@ func (s *Sender) readReplay(ctx context.Context, shard int, id string) (r *regis
 	return r, sel, json.Unmarshal([]byte(r.Selection), &sel)
 }
 
-// replays are those that this process works on.
+// replays is the set of replays that this process works on.
 type replays struct {
 	running sync.Map // by ID
 	wait    sync.WaitGroup
 }
 
-// run works on a replay in the background, unless it does so already.
+// run works on a replay in the background, unless this process does so already.
 func (rs *replays) run(ctx context.Context, s *Sender, shard int, id string) {
 	if _, running := rs.running.LoadOrStore(id, true); running {
 		return
@@ -75,8 +75,8 @@ func (rs *replays) run(ctx context.Context, s *Sender, shard int, id string) {
 	})
 }
 
-// runReplay makes steps until the replay or ctx ends. Steps of one webhook's replays follow each other at the pace of
-// one, whoever makes them: each step holds the webhook's place.
+// runReplay makes steps until the replay or ctx ends. All replays of one webhook together make no more steps than one would, in
+// whichever processes they run: each step occupies the webhook for a pause.
 func (s *Sender) runReplay(ctx context.Context, shard int, id string) {
 	owner := id + queue.NewJobID(newUUID())
 	tick := time.NewTicker(s.pace.pause)
@@ -93,7 +93,7 @@ func (s *Sender) runReplay(ctx context.Context, shard int, id string) {
 			return
 		case errors.Is(err, queue.ErrTooSoon): // another replay of the webhook had this turn
 		case errors.Is(err, queue.ErrCursorMoved), errors.Is(err, queue.ErrBacklog):
-			redisstore.Pause(ctx, s.pace.hold/5) // another process is at it, or the webhook has enough to do
+			redisstore.Pause(ctx, s.pace.hold/5) // another process works on it, or the webhook has max_pending deliveries waiting
 		case err != nil && ctx.Err() == nil:
 			s.log.Error("replaying; trying again", "replay_id", id, "error", err)
 			redisstore.Pause(ctx, time.Second)
@@ -112,7 +112,7 @@ func (s *Sender) stepReplay(ctx context.Context, shard int, id, owner string) (d
 	if deleted, err := s.queue.LaneDeleted(ctx, shard, sel.Lane); err == nil && deleted {
 		return true, s.endReplay(ctx, shard, id, replayCancelled)
 	}
-	if r.Cursor == replayEnd { // whoever made the last step died before it said so
+	if r.Cursor == replayEnd { // the process that made the last step died before it ended the replay
 		return true, s.endReplay(ctx, shard, id, replayDone)
 	}
 	st, err := s.replayStep(ctx, shard, sel, r.Cursor, min(s.pace.step, s.c.MaxPending))
@@ -120,7 +120,7 @@ func (s *Sender) stepReplay(ctx context.Context, shard int, id, owner string) (d
 		return false, err
 	}
 	if sel.All {
-		if st.jobs, err = s.registry.WithoutLeftOut(ctx, shard, id, st.jobs); err != nil {
+		if st.jobs, err = s.registry.WithoutExcluded(ctx, shard, id, st.jobs); err != nil {
 			return false, s.unavailable("replay", err)
 		}
 	}

@@ -233,7 +233,7 @@ func TestReplayOfExpiredPayloads(t *testing.T) {
 		for id := range ids {
 			if len(expired) < 20 {
 				expired[id] = true
-				require.NoError(t, store.Client().Del(t.Context(), b.queue.Tag(mustShard(t, b))+"body:"+jobOfOwn(id)).Err())
+				require.NoError(t, store.Client().Del(t.Context(), b.queue.Tag(mustShard(t, b))+"body:"+jobOfEventID(id)).Err())
 			}
 		}
 		dry := b.replay(w, ReplayRequest{DryRun: true})

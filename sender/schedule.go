@@ -9,40 +9,40 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
-// scheduleOf fills in what a webhook has not set of its own: when attempts are made, and how long each may take.
-func (s *Sender) scheduleOf(retry []time.Duration, timeout time.Duration) ([]time.Duration, time.Duration) {
+// effectiveSchedule returns the retry table and the timeout of a webhook: its own, else those of the configuration.
+func (s *Sender) effectiveSchedule(retry []time.Duration, timeout time.Duration) ([]time.Duration, time.Duration) {
 	if len(retry) == 0 {
 		retry = s.c.Retry
 	}
 	return retry, cmp.Or(timeout, s.c.Timeout)
 }
 
-// retryOf is the retry table of a job's webhook, as of its claim.
-func (s *Sender) retryOf(j *queue.Job) []time.Duration {
-	if e, err := s.endpointOf(j); err == nil {
+// retryTable returns the retry table of a job's webhook, as of its claim.
+func (s *Sender) retryTable(j *queue.Job) []time.Duration {
+	if e, err := s.endpointFor(j); err == nil {
 		return e.retry
 	}
-	return s.c.Retry // what can't be read can't be attempted either
+	return s.c.Retry // a meta that can't be read can't be attempted either
 }
 
-// attemptsOf is how many attempts a webhook with these settings gets.
-func (s *Sender) attemptsOf(v *Settings) int {
+// maxAttempts returns how many attempts a delivery to a webhook with these settings gets.
+func (s *Sender) maxAttempts(v *Settings) int {
 	if len(v.Retry) > 0 {
 		return len(v.Retry)
 	}
 	return len(s.c.Retry)
 }
 
-// checkRetry refuses a table, or a timeout with it, whose last attempt could come after the delivery has expired.
+// checkRetry refuses a retry table and a timeout with which the last attempt could come after the delivery has expired.
 func (s *Sender) checkRetry(field string, v *Settings) error {
 	var m meta
-	m.set(v)
+	m.setFrom(v)
 	for _, d := range m.Retry {
 		if d < 0 {
 			return invalid(field, "a delay of retry can't be negative")
 		}
 	}
-	retry, timeout := s.scheduleOf(m.Retry, m.Timeout)
+	retry, timeout := s.effectiveSchedule(m.Retry, m.Timeout)
 	takes := config.RetrySpan(retry, timeout)
 	if takes < s.c.MaxAge {
 		return nil

@@ -79,13 +79,13 @@ func TestSecretOverlap(t *testing.T) {
 		// The same change again, as after an answer that was lost, keeps the old one.
 		b.update(w, WebhookUpdate{Secret: ptr(second), SecretOverlap: time.Hour})
 		requireSigned(t, deliver(), second, made)
-		require.InDelta(t, time.Now().Add(time.Hour).Unix(), stored().OldUntil, 60)
+		require.InDelta(t, time.Now().Add(time.Hour).Unix(), stored().OldSecretUntil, 60)
 		b.update(w, WebhookUpdate{Secret: ptr(third), SecretOverlap: time.Hour})
 		requireSigned(t, deliver(), third, second)
 
 		// Let the overlap end.
 		m := stored()
-		m.OldUntil = time.Now().Unix() - 1
+		m.OldSecretUntil = time.Now().Unix() - 1
 		past, err := json.Marshal(m)
 		require.NoError(t, err)
 		require.NoError(t, store.Client().HSet(t.Context(), key, "meta", string(past)).Err())

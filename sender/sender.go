@@ -49,7 +49,7 @@ import (
 
 // Options of a [Sender].
 type Options struct {
-	// Config are the settings; what is zero gets its default.
+	// Config holds the settings. A zero field stands for its default.
 	Config config.Sender
 	// Store keeps everything; see [store.Open]. Required. It must outlive the sender.
 	Store *store.Store
@@ -57,15 +57,15 @@ type Options struct {
 	Logger *slog.Logger
 	// Version is shown in the User-Agent. Defaults to this module's own.
 	Version string
-	// OnEvent is told of webhook_failed and webhook_recovered, with the data of the notice. Defaults to nothing.
+	// OnEvent is called for webhook_failed and webhook_recovered, with the data of the notice. Defaults to nothing.
 	OnEvent func(ctx context.Context, name string, data map[string]any)
 	// Forbidden returns the addresses of our own admin endpoints, which are never delivered to. Defaults to none.
 	Forbidden func() []netip.AddrPort
 	// TracerProvider makes the spans. Defaults to none; then no trace leaves with a delivery either.
 	TracerProvider trace.TracerProvider
-	// Observer is told of attempts and ended deliveries, for metrics. Defaults to nothing.
+	// Observer is told of attempts and of deliveries that ended, for metrics. Defaults to nothing.
 	Observer Observer
-	// Watcher sees each attempt. Defaults to nobody.
+	// Watcher is told of each attempt. Defaults to nobody.
 	Watcher Watcher
 	// Transport replaces the guarded transport in tests. Defaults to one that obeys Config.
 	Transport http.RoundTripper
@@ -87,33 +87,33 @@ func (noObserver) Attempt(string, time.Duration) {}
 func (noObserver) Delivery(State)                {}
 func (noObserver) StoreError(string)             {}
 
-// Sender is the sending half. It is safe for concurrent use.
+// Sender takes registrations and events, and delivers. It is safe for concurrent use.
 type Sender struct {
-	c          config.Sender
-	o          Options
-	log        *slog.Logger
-	store      *redisstore.Store
-	queue      *queue.Queue
-	registry   *registry.Registry
-	policy     *destination.Policy
-	transport  http.RoundTripper
-	sealer     *seal.Sealer
-	tracer     trace.Tracer
-	names      config.BrandHeaders
-	userAgent  []string
-	eventTypes eventTypes
-	propagate  bool // traceparent leaves with a delivery
-	lines      lines
-	stats      statsCache
-	began      atomic.Int64 // when it began to deliver, in unix ms
-	endpoints  endpoints
-	replays    replays
-	turns      *turns // of scans
-	pace       pace
-	notify     notifier
-	mails      mailing
-	filters    filters
-	within     func(context.Context, time.Duration) (context.Context, context.CancelFunc) // bounds an attempt: context.WithTimeout, but in tests of what happens then
+	c           config.Sender
+	o           Options
+	log         *slog.Logger
+	store       *redisstore.Store
+	queue       *queue.Queue
+	registry    *registry.Registry
+	policy      *destination.Policy
+	transport   http.RoundTripper
+	sealer      *seal.Sealer
+	tracer      trace.Tracer
+	names       config.BrandHeaders
+	userAgent   []string
+	eventTypes  catalogueCache
+	propagate   bool // traceparent leaves with a delivery
+	lines       logLines
+	stats       statsCache
+	began       atomic.Int64 // when it began to deliver, in unix ms
+	endpoints   endpoints
+	replays     replays
+	scans       *scanQueue // of scans
+	pace        pace
+	notify      notifier
+	mails       mailSettings
+	filters     filters
+	withTimeout func(context.Context, time.Duration) (context.Context, context.CancelFunc) // bounds an attempt: context.WithTimeout, but in tests of what happens then
 
 	dispatcher *queue.Dispatcher
 	chores     chan int // shards with notices or chores to look at
@@ -142,8 +142,8 @@ func New(o Options) (*Sender, error) {
 	}
 	s := &Sender{
 		c: c, o: o, log: o.Logger, store: redisstore.Inside(o.Store), names: config.HeadersFor(c.Brand),
-		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64), turns: newTurns(),
-		propagate: propagate, pace: replayPace, within: context.WithTimeout,
+		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64), scans: newScanQueue(),
+		propagate: propagate, pace: replayPace, withTimeout: context.WithTimeout,
 	}
 	s.userAgent = []string{s.names.UserAgent + "/" + o.Version}
 	cidrs, private, err := c.Networks()
@@ -152,7 +152,7 @@ func New(o Options) (*Sender, error) {
 	}
 	s.policy = &destination.Policy{AllowHTTP: c.AllowHTTP, Allow: cidrs, AllowPrivate: private, Forbidden: o.Forbidden}
 	if s.transport = o.Transport; s.transport == nil {
-		// Beside those in use as many are kept.
+		// As many idle connections are kept as there can be in use.
 		t := destination.TransportOptions{MaxConns: 2 * max(c.Concurrency, queue.SlotCeiling())}
 		if c.Proxy != "" {
 			if t.Proxy, err = url.Parse(c.Proxy); err != nil {
@@ -171,14 +171,14 @@ func New(o Options) (*Sender, error) {
 	if s.notify, err = s.newNotifier(); err != nil {
 		return nil, err
 	}
-	if s.mails, err = s.newMailing(); err != nil {
+	if s.mails, err = s.newMailSettings(); err != nil {
 		return nil, err
 	}
 	s.queue = queue.New(s.store, s.limits(), queue.ShardTags(s.store.Prefix()))
 	s.registry = registry.New(s.store, s.queue)
 	s.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: s.queue, Store: s.store, Shards: s.store.Shards, Handler: s.attempt,
-		Concurrency: c.Concurrency, PerLane: c.PerWebhook, OnNotices: s.wakeChores, OnExpired: s.expired, Logger: s.log,
+		Concurrency: c.Concurrency, PerLane: c.PerWebhook, OnNotices: s.wakeChores, OnExpired: s.recordExpired, Logger: s.log,
 	})
 	return s, nil
 }
@@ -210,12 +210,12 @@ func (s *Sender) Start(ctx context.Context) error {
 	}
 	s.began.Store(time.Now().UnixMilli())
 	s.running.Go(func() { s.dispatcher.Run(ctx) })
-	s.running.Go(func() { s.beat(ctx) })
+	s.running.Go(func() { s.runHeartbeat(ctx) })
 	for _, loop := range s.mailLoops() {
 		s.running.Go(func() { loop.run(ctx) })
 	}
 	s.running.Go(func() {
-		s.doChores(ctx)
+		s.runChores(ctx)
 		s.replays.wait.Wait()
 	})
 	return nil
@@ -231,7 +231,7 @@ func (s *Sender) Stop(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		s.running.Wait()
-		s.hangUp()
+		s.closeIdleConnections()
 		close(done)
 	}()
 	select {
@@ -242,8 +242,8 @@ func (s *Sender) Stop(ctx context.Context) error {
 	return nil
 }
 
-// hangUp closes the connections that are kept for the next delivery.
-func (s *Sender) hangUp() {
+// closeIdleConnections closes the connections that are kept for further deliveries.
+func (s *Sender) closeIdleConnections() {
 	for _, transport := range []http.RoundTripper{s.transport, s.notify.transport} {
 		if t, ok := transport.(interface{ CloseIdleConnections() }); ok {
 			t.CloseIdleConnections()
@@ -251,7 +251,7 @@ func (s *Sender) hangUp() {
 	}
 }
 
-// shard returns where an account lives, or an unavailable [Error] while the store can't be trusted.
+// shard returns the shard of an account, or an [Error] of [CodeUnavailable] while the store can't be used.
 func (s *Sender) shard(ctx context.Context, account string) (int, error) {
 	if !names.IsAccount(account) { // it becomes a part of keys and topics
 		return 0, errAccount
@@ -265,21 +265,21 @@ func (s *Sender) shard(ctx context.Context, account string) (int, error) {
 	return int(h.Sum32() % uint32(n)), nil
 }
 
-// unavailable turns a store's failure into what the caller may see. The cause stays in Err.
+// unavailable turns a failure of the store into the error for the caller. The cause stays in Err.
 func (s *Sender) unavailable(operation string, err error) error {
 	s.o.Observer.StoreError(operation)
 	return &Error{Code: CodeUnavailable, Message: "the store can't be reached or refuses writes right now; try again shortly", Err: err}
 }
 
-// notWritten turns what the registry says of a write into what the caller may see.
-func (s *Sender) notWritten(operation string, err error) error {
+// writeError turns what the registry says of a write into the error for the caller.
+func (s *Sender) writeError(operation string, err error) error {
 	switch {
 	case errors.Is(err, registry.ErrEnding):
 		return errEnding
 	case errors.Is(err, registry.ErrGone):
 		return errNotFound
 	case errors.Is(err, registry.ErrChanged):
-		return err // for repeat
+		return err // retryChanged handles it
 	}
 	return s.unavailable(operation, err)
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/videocloud/webhooks/config"
 )
 
-// Settings are all that the owner of a webhook sets and is shown again. It is the one description of them: a part of the
-// object, of the requests that make and change it, and of the record in the store. The tags hold each field's bounds,
-// from which the rule, its message and the OpenAPI document are made; what a tag can't say stands in settingRules. So a
-// new field is one line here, one in each SDK and one in the reference.
+// Settings are what the owner of a webhook sets and reads back. This is their only description: they are a part of the object, of
+// the requests that make and change it, and of the record in the store. The tags hold the bounds of each field, from which the
+// rule, its message and the OpenAPI document are made; settingRules has the rules that no tag can state. So a new field needs one
+// line here, one in each SDK and one in the reference.
 //
 //	min, max            the least and most bytes of a string, items of a list, members of a map, or the number or duration itself
 //	max_key, max_value  the most bytes of a map's keys and values
-//	enum                all values of a string, beside none
+//	enum                all values that a string can have, beside the empty one
 type Settings struct {
 	URL         string            `json:"url" required:"true" null:"no" format:"uri" max:"2048" doc:"Where deliveries go: https, a public host, no user info." example:"https://your-server.com/webhooks"`
 	Events      []string          `json:"events" required:"true" null:"no" min:"1" max:"500" doc:"Event types, groups such as video.*, or * for all." example:"video.uploaded"`
@@ -34,7 +34,7 @@ type Settings struct {
 	Metadata    map[string]string `json:"metadata,omitempty" max:"16" max_key:"64" max_value:"512" doc:"Strings of yours, which are kept and shown."`
 }
 
-// settingRules are what bounds can't say, by the field's name.
+// settingRules are the rules that no tag can state, by the name of the field.
 var settingRules = map[string]func(s *Sender, v *Settings) error{
 	"url":     func(s *Sender, v *Settings) error { return s.checkURL(v.URL) },
 	"events":  func(s *Sender, v *Settings) error { return s.checkEvents(v.Events) },
@@ -77,21 +77,21 @@ var settings = func() []setting {
 	return list
 }()
 
-// checkSettings checks the fields that are not as they were: what was taken once stays, also where the rules of today
-// would not let it in. A webhook that is new was nothing before.
-func (s *Sender) checkSettings(was, is *Settings) error {
-	before, now := reflect.ValueOf(was).Elem(), reflect.ValueOf(is).Elem()
+// checkSettings checks the fields that differ between before and after: a value that was accepted once stays, even if the rules
+// of today would refuse it. For a new webhook before is the zero value.
+func (s *Sender) checkSettings(before, after *Settings) error {
+	old, changed := reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem()
 	for i := range settings {
 		f := &settings[i]
-		v := now.Field(f.index)
-		if reflect.DeepEqual(before.Field(f.index).Interface(), v.Interface()) && !(f.isRequired && v.IsZero()) {
+		v := changed.Field(f.index)
+		if reflect.DeepEqual(old.Field(f.index).Interface(), v.Interface()) && !(f.isRequired && v.IsZero()) {
 			continue
 		}
-		if problem := f.problem(v); problem != "" && !v.IsZero() { // what is zero is not set
+		if problem := f.problem(v); problem != "" && !v.IsZero() { // a zero value means that the field is not set
 			return invalid(f.name, "%s", problem)
 		}
-		if rule := settingRules[f.name]; rule != nil { // it also says what to give where nothing was given
-			if err := rule(s, is); err != nil {
+		if rule := settingRules[f.name]; rule != nil { // which also says what to give where nothing was given
+			if err := rule(s, after); err != nil {
 				return err
 			}
 		}
@@ -99,7 +99,7 @@ func (s *Sender) checkSettings(was, is *Settings) error {
 	return nil
 }
 
-// problem says how a value is out of its bounds, "" where it isn't.
+// problem describes how a value is out of its bounds; "" where it is not.
 func (f *setting) problem(v reflect.Value) string {
 	switch v.Kind() {
 	case reflect.Int:
@@ -138,14 +138,15 @@ func (f *setting) problem(v reflect.Value) string {
 	return ""
 }
 
-// clone is a copy that shares nothing with v. It goes the way of the record in the store, so that it holds for every field.
+// clone returns a copy that shares nothing with v. It is encoded and decoded like the record in the store, so that this holds for
+// every field.
 func (v *Settings) clone() (c Settings) {
 	text, _ := json.Marshal(v) // strings, numbers, and lists and maps of them
 	_ = json.Unmarshal(text, &c)
 	return c
 }
 
-// checkStatus lets an owner set what an owner may set.
+// checkStatus refuses a status that an owner can't set.
 func checkStatus(status Status) error {
 	if !slices.Contains([]Status{StatusActive, StatusPaused}, status) {
 		return invalid("status", "status takes active or paused")

@@ -9,19 +9,19 @@ import (
 // SigningEd25519 is the [Settings.Signing] of a webhook with a key pair of its own.
 const SigningEd25519 = "ed25519"
 
-// maxOldKeys bounds how many keys sign beside the current one. There are several where a rotation is made again within
-// the overlap of the one before, as by a client that lost the answer: the key that receivers know must go on signing.
+// maxOldKeys is how many keys sign beside the current one. There are several where a key is rotated again within the overlap of
+// the rotation before, as by a client that lost the answer: the key that receivers know must go on signing.
 const maxOldKeys = 3
 
-// oldKey is a key pair that still signs.
+// oldKey is a former key pair that still signs.
 type oldKey struct {
 	Key   string `json:"k"` // the private key, sealed
 	Until int64  `json:"u"` // unix seconds
 }
 
-// resign changes what makes webhook-signature, as r.public.Signing and u say. Until the overlap ends, what made it before
-// does so too. It reports whether something else makes it now.
-func (s *Sender) resign(r *record, m *meta, u *WebhookUpdate, now time.Time) (changed bool, err error) {
+// changeSigning changes which secret or key makes webhook-signature, as r.public.Signing and u say. The one before goes on
+// signing beside it until the overlap ends. changed reports whether another one signs now.
+func (s *Sender) changeSigning(r *record, m *meta, u *WebhookUpdate, now time.Time) (changed bool, err error) {
 	wants, had := r.public.Signing == SigningEd25519, m.Key != ""
 	switch {
 	case u.RotateKey && !wants:
@@ -34,16 +34,16 @@ func (s *Sender) resign(r *record, m *meta, u *WebhookUpdate, now time.Time) (ch
 	until := now.Add(u.SecretOverlap).Unix() + 1 // whole seconds: rather longer than shorter
 	switch {
 	case u.SecretOverlap == 0:
-		m.Old, m.OldUntil, m.OldKeys = "", 0, nil
+		m.OldSecret, m.OldSecretUntil, m.OldKeys = "", 0, nil
 	case had:
 		m.OldKeys = append([]oldKey{{m.Key, until}}, m.OldKeys[:min(len(m.OldKeys), maxOldKeys-1)]...)
 	default:
-		m.Old, m.OldUntil = m.Secret, until
+		m.OldSecret, m.OldSecretUntil = m.Secret, until
 	}
 	m.Key, r.public.PublicKey = "", ""
 	if !wants {
-		if m.Old == m.Secret { // it signs by itself again
-			m.Old, m.OldUntil = "", 0
+		if m.OldSecret == m.Secret { // it is the one that signs again
+			m.OldSecret, m.OldSecretUntil = "", 0
 		}
 		return true, nil
 	}
@@ -56,7 +56,7 @@ func (s *Sender) resign(r *record, m *meta, u *WebhookUpdate, now time.Time) (ch
 	return true, nil
 }
 
-// keySigner is a key pair that signs, for ever where until is zero.
+// keySigner is a key pair that signs, until a time unless that is zero.
 type keySigner struct {
 	*signature.KeySigner
 	until time.Time
@@ -84,8 +84,8 @@ func (s *Sender) keySigners(lane string, m *meta) (list []keySigner, err error) 
 	return list, err
 }
 
-// appendStandard appends the value of webhook-signature: what signs now, then what still does.
-func (e *endpoint) appendStandard(buf []byte, id string, now time.Time, body ...[]byte) []byte {
+// appendSignatures appends the value of webhook-signature: the current signature, then those of former keys or secrets.
+func (e *endpoint) appendSignatures(buf []byte, id string, now time.Time, body ...[]byte) []byte {
 	start := len(buf)
 	space := func() {
 		if len(buf) > start {
@@ -102,9 +102,9 @@ func (e *endpoint) appendStandard(buf []byte, id string, now time.Time, body ...
 			buf = k.Append(buf, id, at, body...)
 		}
 	}
-	if e.old != nil && now.Before(e.oldUntil) {
+	if e.oldStandard != nil && now.Before(e.oldUntil) {
 		space()
-		buf = e.old.Append(buf, id, at, body...)
+		buf = e.oldStandard.Append(buf, id, at, body...)
 	}
 	return buf
 }

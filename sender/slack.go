@@ -13,29 +13,30 @@ import (
 	"github.com/videocloud/webhooks/internal/destination"
 )
 
-// slack posts to a Slack incoming webhook. Its address is a secret: who has it may post.
+// slack posts to an incoming webhook of Slack. Its URL is a secret: whoever has it can post.
 type slack struct {
 	url       *url.URL
 	transport http.RoundTripper
 }
 
-var forSlack = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+var slackEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// slackText is a message as Slack takes it: what came from outside is text, and can't make a link or call somebody. Slack is asked to read no marks in it either, see post.
+// slackText returns a message as text for Slack. What came from outside is escaped, so that it can't make a link or notify
+// somebody; post asks Slack to format nothing in it either.
 func (m *message) slackText() string {
 	var b strings.Builder
-	b.WriteString(forSlack.Replace(m.Subject))
+	b.WriteString(slackEscaper.Replace(m.Subject))
 	for _, w := range m.Webhooks {
-		fmt.Fprintf(&b, "\n• %s", forSlack.Replace(strings.Join(w.Lines(), "\n   ")))
+		fmt.Fprintf(&b, "\n• %s", slackEscaper.Replace(strings.Join(w.Lines(), "\n   ")))
 	}
 	if m.Portal != "" {
-		fmt.Fprintf(&b, "\n%s", forSlack.Replace(m.Portal))
+		fmt.Fprintf(&b, "\n%s", slackEscaper.Replace(m.Portal))
 	}
 	return b.String()
 }
 
-func (s *Sender) sendSlack(ctx context.Context, l *letter) error {
-	m, err := s.compose(ctx, l)
+func (s *Sender) sendSlack(ctx context.Context, l *mailClaim) error {
+	m, err := s.newMessage(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (s *Sender) sendSlack(ctx context.Context, l *letter) error {
 	return err
 }
 
-// post posts a message, and returns what Slack answered.
+// post posts a text, and returns the answer of Slack.
 func (k *slack) post(ctx context.Context, userAgent []string, text string) (string, error) {
 	body, err := json.Marshal(map[string]any{"text": text, "mrkdwn": false, "parse": "none", "unfurl_links": false, "unfurl_media": false})
 	if err != nil {
@@ -56,7 +57,7 @@ func (k *slack) post(ctx context.Context, userAgent []string, text string) (stri
 		if errors.As(err, &dial) && dial.Op == "dial" {
 			kind = errServer
 		}
-		return "", fmt.Errorf("%w: notify_slack: %s", kind, destination.Describe(err)) // the cause may hold the address
+		return "", fmt.Errorf("%w: notify_slack: %s", kind, destination.Describe(err)) // the cause may hold the URL
 	}
 	defer answer.Body.Close()
 	said, _ := readAnswer(answer.Body, answer.ContentLength)

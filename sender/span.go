@@ -16,14 +16,14 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
-var asClient = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
+var clientSpan = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
 
 // startAttempt starts the span of an attempt, in the trace of the event's publisher.
 func (s *Sender) startAttempt(ctx context.Context, e *endpoint, j *queue.Job, p *payload, number int) (context.Context, trace.Span) {
 	if p.traceparent != "" {
 		ctx = traceContext.Extract(ctx, propagation.MapCarrier{config.HeaderTraceparent: p.traceparent, config.HeaderTracestate: p.tracestate})
 	}
-	ctx, span := s.tracer.Start(ctx, "webhook.attempt", asClient...)
+	ctx, span := s.tracer.Start(ctx, "webhook.attempt", clientSpan...)
 	if span.IsRecording() {
 		span.SetAttributes(
 			attribute.String("http.request.method", http.MethodPost),
@@ -34,7 +34,7 @@ func (s *Sender) startAttempt(ctx context.Context, e *endpoint, j *queue.Job, p 
 			attribute.String("webhook.id", webhookPrefix+j.Lane),
 			attribute.String("webhook.delivery.id", deliveryID(j.Lane, j.ID)),
 			attribute.String("webhook.event.id", p.eventID),
-			attribute.String("webhook.event.type", p.kind),
+			attribute.String("webhook.event.type", p.eventType),
 			attribute.Int("webhook.attempt", number),
 		)
 	}
@@ -50,7 +50,7 @@ func endAttempt(span trace.Span, r *result) {
 	}
 	if !r.success() {
 		span.SetAttributes(attribute.String("error.type", r.outcome))
-		span.RecordError(errors.New(r.err)) // what the owner is told: the cause may hold addresses of ours
+		span.RecordError(errors.New(r.err)) // the text for the owner: the cause may hold addresses of ours
 		span.SetStatus(codes.Error, r.err)
 	}
 }

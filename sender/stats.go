@@ -9,7 +9,7 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
-// QueueStats says how much there is to do, over all accounts and processes.
+// QueueStats is how much there is to do, over all accounts and processes.
 type QueueStats struct {
 	Waiting  int `json:"waiting"`  // due, or waiting for their time
 	InFlight int `json:"inFlight"` // being attempted
@@ -20,17 +20,18 @@ type QueueStats struct {
 	Senders int `json:"senders"`
 }
 
-// statsKept is for how long figures are given out again: scrapers and people cost no more than that.
+// statsKept is how long figures are returned again, so that frequent readers cost the store no more.
 const statsKept = 2 * time.Second
 
-// statsCache keeps the last figures.
+// statsCache keeps the figures that were read last.
 type statsCache struct {
 	mu    sync.Mutex
 	at    time.Time
 	stats QueueStats
 }
 
-// QueueStats asks the store, in two commands (in a cluster one for each shard, and one), or gives out figures of the last 2 s.
+// QueueStats returns the figures of the queue, at most 2 s old. They cost two commands; on a cluster one for each shard and one
+// more.
 func (s *Sender) QueueStats(ctx context.Context) (QueueStats, error) {
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
@@ -53,7 +54,7 @@ func (s *Sender) QueueStats(ctx context.Context) (QueueStats, error) {
 	return s.stats.stats, nil
 }
 
-// Outcomes are those that an [Observer] may be told of an attempt.
+// Outcomes returns all outcomes of an attempt that an [Observer] may be told of.
 func Outcomes() []string {
 	outcomes := []string{outcomeSuccess, outcomeStatus, outcomeRedirect, outcomeRead, outcomeInternal, outcomePoison, outcomeToken}
 	for _, k := range []destination.Kind{
@@ -65,10 +66,10 @@ func Outcomes() []string {
 	return outcomes
 }
 
-// AnyAccount stands for every account, where a method takes that.
+// AnyAccount stands for every account, where a method accepts that.
 const AnyAccount = "*"
 
-// Window names a stretch of time up to now that attempts are counted for.
+// Window is a stretch of time up to now, for which attempts are counted.
 type Window string
 
 // The windows: 60 buckets of a minute, 48 of half an hour, 56 of three hours.
@@ -80,7 +81,7 @@ const (
 
 var windows = map[Window]queue.Window{WindowHour: queue.LastHour, WindowDay: queue.LastDay, WindowWeek: queue.LastWeek}
 
-// Stats are attempts by outcome over time, and what waits.
+// Stats is the number of attempts by outcome over time, and what waits.
 type Stats struct {
 	Window        Window        // how far back they go
 	BucketSeconds int           // 60, 1,800 or 10,800

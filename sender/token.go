@@ -15,55 +15,55 @@ import (
 )
 
 const (
-	// tokenLease is how long a process has to ask for a token before another may: less than an attempt's time, so that
-	// those who wait for a process that died still get theirs.
+	// tokenLease is how long a process has to fetch a token before another process may. It is shorter than an attempt, so that those
+	// who wait for a process that died still get their token.
 	tokenLease = 8 * time.Second
-	// tokenPoll is how often a process looks whether another has got the token.
+	// tokenPoll is how often a process checks whether another has fetched the token.
 	tokenPoll = 100 * time.Millisecond
-	// renewWait is how long an attempt waits for a new token while the one there is still good.
+	// renewWait is how long an attempt waits for a new token while the old one is still valid.
 	renewWait = 2 * time.Second
-	// unsaidLifetime is how long a token is kept of which the authorization server does not say how long it is good.
-	unsaidLifetime = time.Hour
+	// defaultTokenLifetime is the lifetime of a token for which the authorization server states none.
+	defaultTokenLifetime = time.Hour
 )
 
-// tokens are the access tokens of one webhook. Every process that delivers for it shares one through the store, where it
-// is sealed: whoever finds none there asks for one while the others wait, so neither a delivery nor a restart costs a
+// tokenSource provides the access tokens of one webhook. Every process that delivers to it shares one through the store, where it
+// is sealed: the process that finds none there fetches one while the others wait. So neither a delivery nor a restart costs a
 // request to the authorization server.
 //
-//	get ──► in this process ──► in the store ──► ask, alone ──► authorization server
-type tokens struct {
+//	get ──► in this process ──► in the store ──► fetch, in one process ──► authorization server
+type tokenSource struct {
 	s       *Sender
 	lane    string
 	account string
-	id      string // of the auth that it is for: a token for another is none
+	id      string // of the Auth that it is for: tokens for another can't be used
 	config  clientcredentials.Config
 
-	mu      sync.Mutex
-	current *token
-	spent   string // the record that another is wanted for
-	flight  *flight
-	style   oauth2.AuthStyle
-	enough  time.Duration // see renewWait
+	mu        sync.Mutex
+	current   *token
+	rejected  string // the record of a token that the endpoint refused
+	search    *tokenSearch
+	style     oauth2.AuthStyle
+	renewWait time.Duration // see renewWait
 }
 
 // token is an access token as this process keeps it.
 type token struct {
 	tokenRecord
-	record string    // as it is in the store
-	renew  time.Time // from when on another is asked for, while this one is still good
-	ends   time.Time
+	record  string    // as it is in the store
+	renewAt time.Time // when another is fetched, although this one is still valid
+	expires time.Time
 }
 
 // tokenRecord is an access token as the store keeps it, sealed.
 type tokenRecord struct {
-	Token string           `json:"t"`
-	For   string           `json:"f"` // the auth it is for
-	Early int64            `json:"e"` // ms before its end at which another is asked for
-	Style oauth2.AuthStyle `json:"s"` // how the authorization server takes the client's credentials
+	Token       string           `json:"t"`
+	AuthID      string           `json:"f"` // the Auth that it is for
+	RenewBefore int64            `json:"e"` // milliseconds before its expiry at which another is fetched
+	Style       oauth2.AuthStyle `json:"s"` // how the authorization server takes the client's credentials
 }
 
-// flight is the search for a token, which several attempts wait for.
-type flight struct {
+// tokenSearch is a search for a token that several attempts wait for.
+type tokenSearch struct {
 	done    chan struct{}
 	cancel  context.CancelFunc
 	waiting int
@@ -71,8 +71,8 @@ type flight struct {
 	err     error
 }
 
-func (s *Sender) newTokens(lane string, m *meta, a *Auth) *tokens {
-	t := &tokens{s: s, lane: lane, account: m.Account, id: m.AuthID, style: oauth2.AuthStyleInHeader, enough: renewWait}
+func (s *Sender) newTokenSource(lane string, m *meta, a *Auth) *tokenSource {
+	t := &tokenSource{s: s, lane: lane, account: m.Account, id: m.AuthID, style: oauth2.AuthStyleInHeader, renewWait: renewWait}
 	t.config = clientcredentials.Config{ClientID: a.ClientID, ClientSecret: a.ClientSecret, TokenURL: a.TokenURL}
 	if a.Scope != "" {
 		t.config.Scopes = []string{a.Scope} // they are joined by spaces, as they were given
@@ -80,26 +80,26 @@ func (s *Sender) newTokens(lane string, m *meta, a *Auth) *tokens {
 	return t
 }
 
-// get returns a token that is good now.
-func (t *tokens) get(ctx context.Context) (*token, error) {
+// get returns a token that is valid now.
+func (t *tokenSource) get(ctx context.Context) (*token, error) {
 	t.mu.Lock()
 	have, now := t.current, time.Now()
-	if have != nil && !now.Before(have.ends) {
+	if have != nil && !now.Before(have.expires) {
 		have = nil
 	}
-	if have != nil && (now.Before(have.renew) || t.flight != nil) {
+	if have != nil && (now.Before(have.renewAt) || t.search != nil) {
 		t.mu.Unlock()
 		return have, nil
 	}
-	f := t.flight
+	f := t.search
 	if f == nil {
-		f = t.fly(ctx)
+		f = t.startSearch(ctx)
 	}
 	f.waiting++
 	t.mu.Unlock()
 	var enough <-chan time.Time
 	if have != nil {
-		timer := time.NewTimer(t.enough)
+		timer := time.NewTimer(t.renewWait)
 		defer timer.Stop()
 		enough = timer.C
 	}
@@ -112,39 +112,40 @@ func (t *tokens) get(ctx context.Context) (*token, error) {
 	defer t.mu.Unlock()
 	if f.waiting--; f.waiting == 0 {
 		f.cancel()
-		if t.flight == f {
-			t.flight = nil // who comes now begins another
+		if t.search == f {
+			t.search = nil // later callers begin another
 		}
 	}
 	switch {
 	case f.token != nil:
 		return f.token, nil
-	case have != nil: // it is still good, and the next try is a while away
-		have.renew = time.Now().Add(min(time.Until(have.ends)/4, time.Minute))
+	case have != nil: // it is still valid; the next try comes later
+		have.renewAt = time.Now().Add(min(time.Until(have.expires)/4, time.Minute))
 		return have, nil
 	case f.err != nil:
 		return nil, f.err
 	}
-	return nil, &tokenError{says: "the authorization server gave no token in time", cause: ctx.Err()}
+	return nil, &tokenError{text: "the authorization server gave no token in time", cause: ctx.Err()}
 }
 
-// fly begins the search for a token. It is not bound to the attempt that began it, but to there being any that wait.
-func (t *tokens) fly(ctx context.Context) *flight {
-	f := &flight{done: make(chan struct{})}
+// startSearch begins the search for a token. It ends when no attempt waits for it any more, and not with the attempt that began
+// it.
+func (t *tokenSource) startSearch(ctx context.Context) *tokenSearch {
+	f := &tokenSearch{done: make(chan struct{})}
 	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	t.flight = f
-	known := t.spent
+	t.search = f
+	staleRecord := t.rejected
 	if t.current != nil {
-		known = t.current.record
+		staleRecord = t.current.record
 	}
 	t.s.running.Go(func() {
 		defer f.cancel()
-		found, err := t.find(ctx, known)
+		found, err := t.find(ctx, staleRecord)
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		f.token, f.err = found, err
-		if t.flight == f {
-			t.flight = nil
+		if t.search == f {
+			t.search = nil
 		}
 		if found != nil {
 			t.current, t.style = found, found.Style
@@ -154,25 +155,25 @@ func (t *tokens) fly(ctx context.Context) *flight {
 	return f
 }
 
-// find looks for a token other than the known one in the store, or asks for one.
-func (t *tokens) find(ctx context.Context, known string) (*token, error) {
+// find returns a token from the store whose record is not the given one, or fetches one.
+func (t *tokenSource) find(ctx context.Context, staleRecord string) (*token, error) {
 	shard, err := t.s.shard(ctx, t.account)
 	if err != nil {
 		return nil, err
 	}
 	process := queue.NewJobID(newUUID())
 	for {
-		there, err := t.s.registry.ClaimToken(ctx, shard, t.lane, known, process, tokenLease)
+		claimed, err := t.s.registry.ClaimToken(ctx, shard, t.lane, staleRecord, process, tokenLease)
 		switch {
 		case err != nil:
 			return nil, t.s.unavailable("token", err)
-		case there.Ask:
-			return t.ask(ctx, shard, process)
-		case there.Record != "":
-			if found := t.read(there.Record, there.Left); found != nil {
+		case claimed.MustFetch:
+			return t.requestAndShare(ctx, shard, process)
+		case claimed.Record != "":
+			if found := t.openRecord(claimed.Record, claimed.Lifetime); found != nil {
 				return found, nil
 			}
-			known = there.Record // for another auth, or sealed with a key that is not there any more
+			staleRecord = claimed.Record // for another Auth, or sealed with a key that is gone
 			continue
 		}
 		if !redisstore.Pause(ctx, tokenPoll) {
@@ -181,15 +182,15 @@ func (t *tokens) find(ctx context.Context, known string) (*token, error) {
 	}
 }
 
-// ask gets a token from the authorization server, and shares it.
-func (t *tokens) ask(ctx context.Context, shard int, process string) (*token, error) {
+// requestAndShare fetches a token from the authorization server, and stores it for all processes.
+func (t *tokenSource) requestAndShare(ctx context.Context, shard int, process string) (*token, error) {
 	r, lifetime, err := t.fetch(ctx)
 	found := &token{tokenRecord: r}
 	if err == nil {
 		text, _ := json.Marshal(r) // strings and numbers
 		found.record, err = t.s.seal(t.account, t.lane, string(text))
 	}
-	// Whoever waits for this one, here or elsewhere, is to hear of it also where the attempt that began it has ended.
+	// Other attempts, here and in other processes, wait for the result, also where the attempt that began the search has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenLease)
 	defer cancel()
 	if e := t.s.registry.StoreToken(ctx, shard, t.account, t.lane, process, found.record, lifetime); e != nil && err == nil {
@@ -198,36 +199,36 @@ func (t *tokens) ask(ctx context.Context, shard int, process string) (*token, er
 	if err != nil {
 		return nil, err
 	}
-	found.good(time.Now(), lifetime)
+	found.setLifetime(time.Now(), lifetime)
 	return found, nil
 }
 
-// good sets until when a token is used.
-func (t *token) good(now time.Time, left time.Duration) {
-	t.ends = now.Add(left)
-	t.renew = t.ends.Add(-time.Duration(t.Early) * time.Millisecond)
+// setLifetime sets until when a token is used.
+func (t *token) setLifetime(now time.Time, left time.Duration) {
+	t.expires = now.Add(left)
+	t.renewAt = t.expires.Add(-time.Duration(t.RenewBefore) * time.Millisecond)
 }
 
-// read opens a record of the store; nil where it is no token for this webhook as it is now.
-func (t *tokens) read(record string, left time.Duration) *token {
+// openRecord opens a record of the store. It returns nil where that holds no token for the present Auth of the webhook.
+func (t *tokenSource) openRecord(record string, left time.Duration) *token {
 	text, err := t.s.open(t.account, t.lane, record)
 	if err != nil {
 		return nil
 	}
 	found := &token{record: record}
-	if json.Unmarshal([]byte(text), &found.tokenRecord) != nil || found.For != t.id {
+	if json.Unmarshal([]byte(text), &found.tokenRecord) != nil || found.AuthID != t.id {
 		return nil
 	}
-	found.good(time.Now(), left)
+	found.setLifetime(time.Now(), left)
 	return found
 }
 
-// refused forgets a token that the endpoint did not take. Of the attempts that it was refused to, the first does.
-func (t *tokens) refused(ctx context.Context, used *token) {
+// reject discards a token that the endpoint did not accept. Of all attempts with that token, the first does so.
+func (t *tokenSource) reject(ctx context.Context, used *token) {
 	t.mu.Lock()
 	isCurrent := t.current == used
 	if isCurrent {
-		t.current, t.spent = nil, used.record
+		t.current, t.rejected = nil, used.record
 	}
 	t.mu.Unlock()
 	if isCurrent {
@@ -245,11 +246,11 @@ func (s *Sender) forgetToken(ctx context.Context, account, lane, record string) 
 	}
 }
 
-// forgetStaleToken forgets a webhook's token where it is not sealed with the first key; the next attempt asks for another.
+// forgetStaleToken discards a webhook's token where it is not sealed with the first key; the next attempt fetches another.
 func (s *Sender) forgetStaleToken(ctx context.Context, shard int, account, lane string) {
 	record, err := s.registry.Token(ctx, shard, lane)
 	if err != nil || record == "" {
-		return // there is none, or the store is down, which the next call finds out
+		return // there is none, or the store is down, which the next call reports
 	}
 	if _, current, err := s.sealer.Open(record, seal.AssociatedData(account, lane)); err == nil && current {
 		return

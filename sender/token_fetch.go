@@ -17,38 +17,38 @@ import (
 )
 
 const (
-	// maxTokenAnswer bounds what an authorization server's answer may hold.
+	// maxTokenAnswer is how many bytes of an authorization server's answer are read.
 	maxTokenAnswer = 64 << 10
-	// maxToken bounds a token: it goes into a header.
+	// maxToken is how many bytes a token has at most: it is sent in a header.
 	maxToken = 16 << 10
 )
 
-// tokenError says why there is no token, in words for the owner of the webhook.
+// tokenError is the reason why there is no token.
 type tokenError struct {
-	says  string
-	cause error // for the operator; holds nothing of an answer, which may repeat the client's secret
+	text  string
+	cause error // for the operator; without the answer, which may repeat the client's secret
 }
 
 func (e *tokenError) Error() string {
 	if e.cause == nil {
-		return e.says
+		return e.text
 	}
-	return e.says + ": " + e.cause.Error()
+	return e.text + ": " + e.cause.Error()
 }
 
 func (e *tokenError) Unwrap() error { return e.cause }
 
-// tokenWords is what the owner reads of an attempt that got no token.
-func tokenWords(err error) string {
+// tokenErrorText returns what the owner of the webhook reads of an attempt that got no token.
+func tokenErrorText(err error) string {
 	var e *tokenError
 	if errors.As(err, &e) {
-		return e.says
+		return e.text
 	}
 	return "the sender could not prepare this attempt; its operator's log says why"
 }
 
-// fetch asks the authorization server for a token, and says how long it is good.
-func (t *tokens) fetch(ctx context.Context) (r tokenRecord, lifetime time.Duration, err error) {
+// fetch requests a token from the authorization server, and returns it with its lifetime.
+func (t *tokenSource) fetch(ctx context.Context) (r tokenRecord, lifetime time.Duration, err error) {
 	t.mu.Lock()
 	style := t.style
 	t.mu.Unlock()
@@ -62,23 +62,23 @@ func (t *tokens) fetch(ctx context.Context) (r tokenRecord, lifetime time.Durati
 		}
 	}
 	if err != nil {
-		return r, 0, describeToken(err)
+		return r, 0, newTokenError(err)
 	}
 	switch {
 	case !strings.EqualFold(got.Type(), "Bearer"):
-		return r, 0, &tokenError{says: "the authorization server gave a token that is not of type Bearer, and no other can be used"}
+		return r, 0, &tokenError{text: "the authorization server gave a token that is not of type Bearer, and no other can be used"}
 	case len(got.AccessToken) > maxToken || bearerToken(got.AccessToken) != "":
-		return r, 0, &tokenError{says: "the authorization server gave a token that can't stand in a header"}
+		return r, 0, &tokenError{text: "the authorization server gave a token that can't stand in a header"}
 	}
-	lifetime = unsaidLifetime
+	lifetime = defaultTokenLifetime
 	if !got.Expiry.IsZero() {
 		lifetime = time.Until(got.Expiry)
-		lifetime = max(lifetime-min(lifetime/10, 5*time.Second), time.Second) // not to arrive when it has just ended
+		lifetime = max(lifetime-min(lifetime/10, 5*time.Second), time.Second) // so that it does not expire on the way
 	}
 	return tokenRecord{got.AccessToken, t.id, min(time.Minute, lifetime/5).Milliseconds(), style}, lifetime, nil
 }
 
-func (t *tokens) request(ctx context.Context, style oauth2.AuthStyle) (*oauth2.Token, error) {
+func (t *tokenSource) request(ctx context.Context, style oauth2.AuthStyle) (*oauth2.Token, error) {
 	client := &http.Client{
 		Transport:     tokenTransport{t.s.transport},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -90,8 +90,8 @@ func (t *tokens) request(ctx context.Context, style oauth2.AuthStyle) (*oauth2.T
 
 var errTokenAnswer = errors.New("the authorization server's answer has more than 64 KiB")
 
-// tokenTransport bounds an authorization server's answer, and lets a request go out again where a kept connection was
-// found closed.
+// tokenTransport bounds the answer of an authorization server, and lets a request be sent again where a kept connection was found
+// closed.
 type tokenTransport struct{ http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
@@ -124,7 +124,7 @@ func (t tokenTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// tokenErrors are the codes that an authorization server may answer (RFC 6749 section 5.2), and what to do about each.
+// tokenErrors are the error codes of authorization servers (RFC 6749 section 5.2), and what to do about each.
 var tokenErrors = map[string]string{
 	"invalid_client":         "check clientId and clientSecret",
 	"unauthorized_client":    "this client may not use client credentials there; allow it, or use another client",
@@ -134,29 +134,29 @@ var tokenErrors = map[string]string{
 	"invalid_request":        "it did not take the request for a token; check tokenUrl and scope",
 }
 
-// describeToken turns what the library says into words for the owner.
-func describeToken(err error) error {
+// newTokenError turns an error of the library into one with a text for the owner.
+func newTokenError(err error) error {
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) {
 		says := "the authorization server"
 		if refused.Response != nil {
 			says += fmt.Sprintf(" answered %d", refused.Response.StatusCode)
 			if c := refused.Response.StatusCode; c >= 300 && c < 400 {
-				return &tokenError{says: says + "; redirects are not followed, give the final URL as tokenUrl"}
+				return &tokenError{text: says + "; redirects are not followed, give the final URL as tokenUrl"}
 			}
 		}
 		if what, known := tokenErrors[refused.ErrorCode]; known {
 			says += " (" + refused.ErrorCode + "); " + what
 		}
-		return &tokenError{says: says}
+		return &tokenError{text: says}
 	}
-	var wrapped *url.Error // its own words hold the URL
+	var wrapped *url.Error // its own text holds the URL
 	if !errors.As(err, &wrapped) {
-		return &tokenError{says: "the authorization server's answer holds no token"}
+		return &tokenError{text: "the authorization server's answer holds no token"}
 	}
 	err = wrapped.Err
 	if errors.Is(err, errTokenAnswer) {
-		return &tokenError{says: errTokenAnswer.Error()}
+		return &tokenError{text: errTokenAnswer.Error()}
 	}
-	return &tokenError{says: "asking the authorization server for a token: " + destination.Describe(err), cause: err}
+	return &tokenError{text: "asking the authorization server for a token: " + destination.Describe(err), cause: err}
 }

@@ -138,26 +138,26 @@ func TestTokenIsRenewed(t *testing.T) {
 	require.NoError(t, err)
 	e, err := b.endpoint(laneOf(w.ID), r.Meta)
 	require.NoError(t, err)
-	e.tokens.enough = time.Hour // a new one is waited for, however slow its server is
+	e.tokens.renewWait = time.Hour // a new one is waited for, however slow its server is
 	get := func() string {
 		found, err := e.tokens.get(t.Context())
 		require.NoError(t, err)
 		return found.Token
 	}
 	require.Equal(t, "token-1", get())
-	require.InDelta(t, time.Hour.Seconds(), time.Until(e.tokens.current.ends).Seconds(), 60)
-	require.InDelta(t, 60, e.tokens.current.ends.Sub(e.tokens.current.renew).Seconds(), 1)
-	due := func() { e.tokens.current.renew = time.Now().Add(-time.Second) }
+	require.InDelta(t, time.Hour.Seconds(), time.Until(e.tokens.current.expires).Seconds(), 60)
+	require.InDelta(t, 60, e.tokens.current.expires.Sub(e.tokens.current.renewAt).Seconds(), 1)
+	due := func() { e.tokens.current.renewAt = time.Now().Add(-time.Second) }
 	due()
 	by.answers(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(500); return true })
 	require.Equal(t, "token-1", get())
-	require.True(t, e.tokens.current.renew.After(time.Now()), "the next try is a while away")
+	require.True(t, e.tokens.current.renewAt.After(time.Now()), "the next try is a while away")
 	by.answers(nil)
 	due()
 	require.Equal(t, "token-2", get())
 	require.Equal(t, "token-2", get())
 	require.Len(t, by.got(), 3)
-	e.tokens.current.ends = time.Now().Add(-time.Second)
+	e.tokens.current.expires = time.Now().Add(-time.Second)
 	require.Equal(t, "token-3", get())
 	b.running.Wait()
 }

@@ -6,33 +6,35 @@ import (
 	"time"
 )
 
-// turnAtMost is how long a step holds its turn: a store that hangs holds up who asks it, and nobody else for longer.
-const turnAtMost = 250 * time.Millisecond
+// maxScanStep is how long a step of a scan keeps its slot: a store that hangs delays the scan that asks it, and others for no
+// longer than this.
+const maxScanStep = 250 * time.Millisecond
 
-// turns are what the scans of a process take. One step is under way at a time, and of each account one waits for its turn: an account with many readers
-// holds those of another up for a step of its own, and not for all of them. The zero value is not ready, see newTurns.
-type turns struct {
-	next chan struct{} // holds one value while somebody has the turn
+// scanQueue orders the scans of a process. One step runs at a time, and of each account one step waits for it: an account with
+// many readers delays those of another account by one step, and not by all of its own. The zero value can't be used, see
+// newScanQueue.
+type scanQueue struct {
+	slot chan struct{} // holds one value while a step runs
 
 	mu       sync.Mutex
-	accounts map[string]*queueing // those that have or want a turn
+	accounts map[string]*accountScans // those that have a step running or waiting
 }
 
-type queueing struct {
-	first chan struct{} // holds one value while one of the account's has the turn, or is the one that waits for it
+type accountScans struct {
+	slot  chan struct{} // holds one value while a step of the account runs, or is the one that waits
 	users int
 }
 
-func newTurns() *turns {
-	return &turns{next: make(chan struct{}, 1), accounts: map[string]*queueing{}}
+func newScanQueue() *scanQueue {
+	return &scanQueue{slot: make(chan struct{}, 1), accounts: map[string]*accountScans{}}
 }
 
-// take waits for the turn of an account. What it returns ends the turn; it is called once.
-func (t *turns) take(ctx context.Context, account string) (end func(), err error) {
+// acquire waits until a step of an account may run. The caller must call release once, when the step has ended.
+func (t *scanQueue) acquire(ctx context.Context, account string) (release func(), err error) {
 	t.mu.Lock()
 	q := t.accounts[account]
 	if q == nil {
-		q = &queueing{first: make(chan struct{}, 1)}
+		q = &accountScans{slot: make(chan struct{}, 1)}
 		t.accounts[account] = q
 	}
 	q.users++
@@ -45,37 +47,37 @@ func (t *turns) take(ctx context.Context, account string) (end func(), err error
 		}
 	}
 	select {
-	case q.first <- struct{}{}:
+	case q.slot <- struct{}{}:
 	case <-ctx.Done():
 		leave()
 		return nil, ctx.Err()
 	}
 	select {
-	case t.next <- struct{}{}:
+	case t.slot <- struct{}{}:
 	case <-ctx.Done():
-		<-q.first
+		<-q.slot
 		leave()
 		return nil, ctx.Err()
 	}
 	return func() {
-		<-t.next
-		<-q.first
+		<-t.slot
+		<-q.slot
 		leave()
 	}, nil
 }
 
-// inTurns makes the steps of a scan of an account's, until step says that there is no more. After each step the next of any scan waits for as long as it
-// took: however many read, the store is free for others half of the time.
-func (s *Sender) inTurns(ctx context.Context, account string, step func() (more bool, err error)) error {
+// scanInSteps runs the steps of a scan of an account, until step says that there are no more. After each step the next one of any
+// scan waits for as long as the step took: however many read, the store is free for others half of the time.
+func (s *Sender) scanInSteps(ctx context.Context, account string, step func() (more bool, err error)) error {
 	for more := true; more; {
-		end, err := s.turns.take(ctx, account)
+		release, err := s.scans.acquire(ctx, account)
 		if err != nil {
-			return &Error{Code: CodeUnavailable, Message: "this was given up before its turn to read came; try again", Err: err} // no failure of the store's
+			return &Error{Code: CodeUnavailable, Message: "this was given up before its turn to read came; try again", Err: err} // not a failure of the store
 		}
-		began, ends := time.Now(), time.AfterFunc(turnAtMost, end)
+		began, timer := time.Now(), time.AfterFunc(maxScanStep, release)
 		more, err = step()
-		if ends.Stop() {
-			ends.Reset(min(time.Since(began), turnAtMost))
+		if timer.Stop() {
+			timer.Reset(min(time.Since(began), maxScanStep))
 		}
 		if err != nil {
 			return err

@@ -22,7 +22,7 @@ func TestLesson64ScansTakeTurns(t *testing.T) {
 	t.Parallel()
 	o := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil).o
 	synctest.Test(t, func(t *testing.T) {
-		s := &Sender{o: o, turns: newTurns()}
+		s := &Sender{o: o, scans: newScanQueue()}
 		const took, readers, steps = 10 * time.Millisecond, 8, 20
 		var scanning, most atomic.Int32
 		var all sync.WaitGroup
@@ -30,7 +30,7 @@ func TestLesson64ScansTakeTurns(t *testing.T) {
 		for range readers {
 			all.Go(func() {
 				made := 0
-				assert.NoError(t, s.inTurns(t.Context(), "a", func() (bool, error) {
+				assert.NoError(t, s.scanInSteps(t.Context(), "a", func() (bool, error) {
 					made++
 					most.Store(max(most.Load(), scanning.Add(1)))
 					time.Sleep(took)
@@ -42,7 +42,7 @@ func TestLesson64ScansTakeTurns(t *testing.T) {
 		}
 		// Another account's is not behind all of these, but behind one that has the turn and one that waits.
 		time.Sleep(took / 2)
-		assert.NoError(t, s.inTurns(t.Context(), "b", func() (bool, error) { return false, nil }))
+		assert.NoError(t, s.scanInSteps(t.Context(), "b", func() (bool, error) { return false, nil }))
 		assert.LessOrEqual(t, time.Since(began), 4*took)
 		all.Wait()
 		require.EqualValues(t, 1, most.Load())
@@ -51,28 +51,28 @@ func TestLesson64ScansTakeTurns(t *testing.T) {
 		// A step that hangs gives its turn away; one that failed does as well.
 		time.Sleep(took)
 		hangs := make(chan struct{})
-		go func() { _ = s.inTurns(t.Context(), "a", func() (bool, error) { <-hangs; return false, nil }) }()
+		go func() { _ = s.scanInSteps(t.Context(), "a", func() (bool, error) { <-hangs; return false, nil }) }()
 		synctest.Wait()
 		began = time.Now()
 		broken := errors.New("broken")
-		require.ErrorIs(t, s.inTurns(t.Context(), "a", func() (bool, error) { return true, broken }), broken)
-		require.NoError(t, s.inTurns(t.Context(), "a", func() (bool, error) { return false, nil }))
-		require.Equal(t, turnAtMost, time.Since(began))
+		require.ErrorIs(t, s.scanInSteps(t.Context(), "a", func() (bool, error) { return true, broken }), broken)
+		require.NoError(t, s.scanInSteps(t.Context(), "a", func() (bool, error) { return false, nil }))
+		require.Equal(t, maxScanStep, time.Since(began))
 		close(hangs)
 		synctest.Wait()
 
 		// Who leaves is not waited for, before others of its account or before others' accounts.
-		end, err := s.turns.take(t.Context(), "a")
+		end, err := s.scans.acquire(t.Context(), "a")
 		require.NoError(t, err)
 		ctx, leave := context.WithCancel(t.Context())
 		leave()
 		for _, account := range []string{"a", "b"} {
 			var e *Error
-			require.ErrorAs(t, s.inTurns(ctx, account, func() (bool, error) { return true, nil }), &e)
+			require.ErrorAs(t, s.scanInSteps(ctx, account, func() (bool, error) { return true, nil }), &e)
 			require.Equal(t, CodeUnavailable, e.Code)
 		}
 		end()
-		require.Empty(t, s.turns.next)
-		require.Empty(t, s.turns.accounts, "nothing of an account is kept")
+		require.Empty(t, s.scans.slot)
+		require.Empty(t, s.scans.accounts, "nothing of an account is kept")
 	})
 }

@@ -8,7 +8,7 @@ import (
 // Status of a webhook.
 type Status string
 
-// The statuses that the contract names. Only the owner ends StatusPaused and StatusDisabled.
+// The statuses of a webhook. Only its owner ends StatusPaused and StatusDisabled.
 const (
 	StatusActive   Status = "active"
 	StatusFailed   Status = "failed"
@@ -28,7 +28,7 @@ const (
 	StateCancelled State = "cancelled" // its webhook was deleted
 )
 
-// Reasons of a failed delivery that ended without using up its retry table.
+// Reasons of a delivery that failed before its retry table was used up.
 const (
 	ReasonBacklog  = "backlog"  // the webhook had max_pending deliveries waiting, or its account max_pending_account
 	ReasonDisabled = "disabled" // the webhook was disabled
@@ -37,7 +37,7 @@ const (
 	ReasonPoison   = "poison"   // three processes in a row died while attempting it
 )
 
-// Webhook is a registered endpoint. Secrets are never part of it.
+// Webhook is a registered endpoint. It never holds secrets.
 type Webhook struct {
 	ID string // whk_…
 	Settings
@@ -57,7 +57,7 @@ type LastDelivery struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// NewWebhook is what registers a webhook.
+// NewWebhook describes a webhook to be registered.
 type NewWebhook struct {
 	Settings
 	Secret  string            // 16 to 256 bytes; empty makes one
@@ -65,25 +65,25 @@ type NewWebhook struct {
 	Auth    *Auth             // what the endpoint asks of its callers; nil is nothing
 	Status  Status            // active or paused; empty is active
 
-	// IdempotencyKey makes a repetition of the same call within 72 hours answer the first webhook instead of making
-	// another. Optional; [A-Za-z0-9_-]{1,128}.
+	// IdempotencyKey lets a call be repeated: within 72 hours the same call with the same key returns the first webhook instead of
+	// making another. Optional; [A-Za-z0-9_-]{1,128}.
 	IdempotencyKey string
 }
 
 // WebhookUpdate changes the fields that are not nil.
 type WebhookUpdate struct {
-	// Change edits the Settings of the webhook, which it gets as it stands; an error of its own ends the update. It is
-	// called again where somebody else's change came first.
+	// Change edits the Settings of the webhook that it is given; an error that it returns ends the update. It is called again where
+	// somebody else changed the webhook in between.
 	Change        func(w *Webhook) error
 	Secret        *string            // 16 to 256 bytes; it signs the very next attempt
 	RotateKey     bool               // makes another key pair, with Signing ed25519
 	SecretOverlap time.Duration      // how long the old secret, or key pair, still signs as a second value
 	Headers       *map[string]string // all custom headers, in place of those before
-	Auth          *Auth              // what GET shows changes nothing; one without a type ends it
+	Auth          *Auth              // an Auth as GET answers it changes nothing, one without a type removes it
 	Status        *Status            // active or paused
 }
 
-// Event is what a publisher hands in.
+// Event is an event to be published.
 type Event struct {
 	Type      string          // one of the catalogue
 	Data      json.RawMessage // a JSON object; delivered byte for byte
@@ -121,7 +121,7 @@ type EventRecord struct {
 	Deliveries []Delivery      `json:"deliveries"`
 }
 
-// Delivery is one event on its way to one webhook. Listings leave Attempts out only where there were none.
+// Delivery is one event on its way to one webhook. Attempts is never left out of a list, but for AttemptsLeftOut.
 type Delivery struct {
 	ID            string     `json:"id"`
 	EventID       string     `json:"eventId"`
@@ -132,12 +132,12 @@ type Delivery struct {
 	CreatedAt     time.Time  `json:"createdAt"`
 	NextAttemptAt *time.Time `json:"nextAttemptAt,omitempty"` // absent while it is under way, and while its webhook is paused
 	Attempts      []Attempt  `json:"attempts"`
-	// AttemptsLeftOut says that Attempts are missing: of an event with many webhooks whose histories are long. The delivery
-	// itself has them.
+	// AttemptsLeftOut reports that Attempts are missing because the event has many webhooks with long histories. The delivery itself
+	// has them.
 	AttemptsLeftOut bool `json:"attemptsLeftOut,omitempty"`
 
 	underWay bool      // it is being attempted
-	due      time.Time // since when, or from when on, it is due
+	due      time.Time // when it became due, or will be
 }
 
 // Attempt is one HTTP request of a delivery.

@@ -11,11 +11,12 @@ import (
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
-// updateTries bounds how often an update is made again because somebody else's came first.
+// updateTries is how often a change is tried again because somebody else's came first.
 const updateTries = 10
 
-// repeat makes a change again where somebody else's came first. After so many tries it says that what is to be changed is being changed all the time.
-func repeat(what string, change func() error) error {
+// retryChanged calls change again where somebody else's change came first. After updateTries it returns a conflict, which says
+// that what is being changed by others all the time.
+func retryChanged(what string, change func() error) error {
 	for range updateTries {
 		if err := change(); !errors.Is(err, registry.ErrChanged) {
 			return err
@@ -24,21 +25,21 @@ func repeat(what string, change func() error) error {
 	return &Error{Code: CodeConflict, Message: what + " is being changed by others all the time; try again"}
 }
 
-// UpdateWebhook changes the given fields of a webhook. A new secret or URL counts from the next attempt on, also of
-// what waits already.
+// UpdateWebhook changes the given fields of a webhook. A new secret or URL counts from the next attempt on, also for deliveries
+// that wait.
 func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u WebhookUpdate) (Webhook, error) {
 	_, _ = s.catalogue(ctx) // see CreateWebhook
 	if err := s.checkUpdate(u); err != nil {
 		return Webhook{}, err
 	}
 	var w Webhook
-	err := repeat("the webhook", func() error {
+	err := retryChanged("the webhook", func() error {
 		shard, r, err := s.record(ctx, account, id)
 		if err != nil {
 			return err
 		}
 		old := r.public
-		m, err := s.apply(r, u)
+		m, err := s.applyUpdate(r, u)
 		if err != nil {
 			return err
 		}
@@ -46,8 +47,8 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 		if u.Status != nil {
 			status = string(*u.Status)
 		}
-		if err := s.rewrite(ctx, shard, r, m, status, &old); err != nil {
-			return s.notWritten("update", err)
+		if err := s.storeUpdate(ctx, shard, r, m, status, &old); err != nil {
+			return s.writeError("update", err)
 		}
 		if status != "" {
 			r.Status = status
@@ -64,10 +65,10 @@ func (s *Sender) UpdateWebhook(ctx context.Context, account, id string, u Webhoo
 	return w, err
 }
 
-// rewrite stores a webhook that is still as it was read, when it was shown as old.
-func (s *Sender) rewrite(ctx context.Context, shard int, r *record, m meta, status string, old *publicPart) error {
+// storeUpdate stores a changed webhook, if it is still stored as it was read. old is its public part as it was read.
+func (s *Sender) storeUpdate(ctx context.Context, shard int, r *record, m meta, status string, old *publicPart) error {
 	return s.registry.Update(ctx, shard, registry.Change{
-		Lane: r.Lane, Account: r.Account, Version: r.Version, Status: status, Moved: r.public.URL != old.URL,
+		Lane: r.Lane, Account: r.Account, Version: r.Version, Status: status, URLChanged: r.public.URL != old.URL,
 		Old: old.stored(r.Lane, r.Meta), New: r.stored(m),
 	})
 }
@@ -94,9 +95,9 @@ func (s *Sender) checkUpdate(u WebhookUpdate) error {
 	return nil
 }
 
-// apply changes r as u says and returns what an attempt will need.
-func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
-	m, err := r.private()
+// applyUpdate changes r as u says and returns its new meta.
+func (s *Sender) applyUpdate(r *record, u WebhookUpdate) (meta, error) {
+	m, err := r.decodeMeta()
 	if err != nil {
 		return m, err
 	}
@@ -110,10 +111,10 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 			return m, err
 		}
 		r.public.Settings = w.Settings
-		m.set(&w.Settings)
+		m.setFrom(&w.Settings)
 	}
 	now, hadKey := time.Now(), m.Key != ""
-	changed, err := s.resign(r, &m, &u, now)
+	changed, err := s.changeSigning(r, &m, &u, now)
 	if err != nil {
 		return m, err
 	}
@@ -121,14 +122,14 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 	case u.Secret == nil && u.SecretOverlap > 0 && !changed:
 		return m, invalid("secretOverlap", "an overlap goes with a new secret, with rotateKey or with another signing")
 	case u.Secret == nil:
-	case hadKey || m.Key != "": // it makes no webhook-signature, or did until now, as resign has noted
+	case hadKey || m.Key != "": // the secret does not make webhook-signature, or did until now, which changeSigning has recorded
 		sealed, err := s.seal(r.Account, r.Lane, *u.Secret)
 		if err != nil {
 			return m, err
 		}
 		m.Secret = sealed
 	default:
-		if err := s.rotate(r, &m, *u.Secret, now, u.SecretOverlap); err != nil {
+		if err := s.rotateSecret(r, &m, *u.Secret, now, u.SecretOverlap); err != nil {
 			return m, err
 		}
 	}
@@ -143,21 +144,21 @@ func (s *Sender) apply(r *record, u WebhookUpdate) (meta, error) {
 	if err := s.setAuth(r, &m, u.Auth); err != nil {
 		return m, err
 	}
-	return m, checkWhole(&r.public)
+	return m, checkAuthConflicts(&r.public)
 }
 
-// rotate changes the secret in m. Until the overlap ends, the one before signs too. Changing to the secret that it has
-// already is the repetition of a change whose answer was lost: it must not push the one before out.
-func (s *Sender) rotate(r *record, m *meta, secret string, now time.Time, overlap time.Duration) error {
+// rotateSecret changes the secret in m. The one before signs too until the overlap ends. A change to the secret that the webhook
+// already has is the repetition of one whose answer was lost: it must not replace the one before.
+func (s *Sender) rotateSecret(r *record, m *meta, secret string, now time.Time, overlap time.Duration) error {
 	until := now.Add(overlap).Unix() + 1 // whole seconds: rather longer than shorter
 	current, err := s.open(r.Account, r.Lane, m.Secret)
 	switch {
 	case overlap == 0:
-		m.Old, m.OldUntil = "", 0
+		m.OldSecret, m.OldSecretUntil = "", 0
 	case err != nil || current != secret:
-		m.Old, m.OldUntil = m.Secret, until
-	case now.Unix() < m.OldUntil:
-		m.OldUntil = until
+		m.OldSecret, m.OldSecretUntil = m.Secret, until
+	case now.Unix() < m.OldSecretUntil:
+		m.OldSecretUntil = until
 	}
 	m.Secret, err = s.seal(r.Account, r.Lane, secret)
 	return err

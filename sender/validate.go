@@ -22,7 +22,7 @@ func (s *Sender) checkURL(raw string) error {
 	return s.checkDestination("url", raw)
 }
 
-// checkDestination checks an address that somebody else chose, in the field of that name.
+// checkDestination checks a URL that somebody else chose. field is where it was given.
 func (s *Sender) checkDestination(field, raw string) error {
 	_, err := s.policy.CheckURL(raw)
 	var refused *destination.Error
@@ -43,7 +43,7 @@ func (s *Sender) checkEvents(events []string) error {
 			return invalid("events", "%q is given twice", e)
 		}
 		seen[e] = true
-		if e != "*" && !s.subscribable(e) {
+		if e != "*" && !s.isSubscribable(e) {
 			return unknownSubscription(e)
 		}
 	}
@@ -58,9 +58,9 @@ func unknownSubscription(name string) *Error {
 	return &Error{Code: CodeUnknownEventType, Field: "events", Message: "unknown event type " + quote(name) + "; GET /event-types lists them, and a group such as video.* or * works too"}
 }
 
-func (s *Sender) subscribable(name string) bool {
+func (s *Sender) isSubscribable(name string) bool {
 	group, isGroup := strings.CutSuffix(name, ".*")
-	for _, t := range s.lastCatalogue().list {
+	for _, t := range s.cachedCatalogue().list {
 		if t.Name == name || isGroup && strings.HasPrefix(t.Name, group+".") {
 			return true
 		}
@@ -68,10 +68,10 @@ func (s *Sender) subscribable(name string) bool {
 	return false
 }
 
-// quote shortens what a caller sent for use in a message.
+// quote quotes and shortens what a caller sent, for use in a message.
 func quote(v string) string {
 	if len(v) > 64 {
-		v = clip(v, 64) + "…"
+		v = truncate(v, 64) + "…"
 	}
 	return strconv.Quote(strings.ToValidUTF8(v, "?"))
 }
@@ -92,7 +92,7 @@ func valueOf[T any](p *T) (v T) {
 	return v
 }
 
-// checkSecret never says anything of the secret but its length.
+// checkSecret checks a secret. Its errors say nothing of the secret but its length.
 func checkSecret(field, secret string) error {
 	if len(secret) < config.MinSecretSize || len(secret) > config.MaxSecretSize {
 		return invalid(field, "a secret has %d to %d bytes; leave it out to have one made", config.MinSecretSize, config.MaxSecretSize)
@@ -106,7 +106,8 @@ func checkSecret(field, secret string) error {
 	return nil
 }
 
-// hopByHop are the headers of RFC 9110 section 7.6.1 and those that net/http sets or reads itself.
+// hopByHop are the hop-by-hop headers of RFC 9110 section 7.6.1, those that net/http sets or reads itself, and those of ours that
+// every brand has.
 var hopByHop = map[string]bool{
 	"connection": true, "keep-alive": true, "proxy-connection": true, "proxy-authenticate": true, "proxy-authorization": true,
 	"te": true, "trailer": true, "transfer-encoding": true, "upgrade": true, "expect": true,
@@ -115,9 +116,9 @@ var hopByHop = map[string]bool{
 	config.HeaderTraceparent: true, config.HeaderTracestate: true,
 }
 
-// reserved reports whether a header belongs to the sender, in any letter case. With _ for - it would become the same
-// header behind a server that maps names to variables.
-func (s *Sender) reserved(name string) bool {
+// isReservedHeader reports whether a header belongs to the sender, in any letter case. A _ counts as -: behind a server that maps
+// headers to variables both are the same.
+func (s *Sender) isReservedHeader(name string) bool {
 	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
 	if hopByHop[name] {
 		return true
@@ -139,7 +140,7 @@ func (s *Sender) checkHeaders(headers map[string]string) error {
 		if len(name) > config.MaxHeaderName || !names.IsHeader(name) {
 			return invalid("headers", "%s is not a header name", quote(name))
 		}
-		if s.reserved(name) {
+		if s.isReservedHeader(name) {
 			return invalid("headers", "%s is set by the sender itself; choose another name", quote(name))
 		}
 		if key := http.CanonicalHeaderKey(name); seen[key] {
@@ -158,8 +159,8 @@ func validHeaderValue(value string) bool {
 	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }
 
-// checkData checks that data is one JSON object: valid UTF-8, no repeated names at its top level, no absurd nesting.
-// What passes is delivered byte for byte, so it must be what every parser reads the same way.
+// checkData checks that data is one JSON object in valid UTF-8, without repeated names at its top level, and not nested too deep.
+// It is delivered byte for byte, so every parser must read it the same way.
 func checkData(data json.RawMessage) error {
 	s := jsonscan.New(data)
 	var err, repeated error
@@ -187,9 +188,8 @@ func checkData(data json.RawMessage) error {
 
 var errAccount = invalid("account", "an account has 1 to %d letters, digits, dots, dashes and underscores", names.MaxAccount)
 
-// CheckEvent refuses what a publish refuses of any event, whatever the catalogue has: a bad ID, data that is not one JSON
-// object that every parser reads alike, or more of it than an event may hold. Data of an event that is not there yet, such
-// as a test delivery's, is judged by it too.
+// CheckEvent checks what a publish checks of an event of any type, whatever the catalogue holds: its ID, its size, and that its
+// data is one JSON object that every parser reads alike. It returns an [Error].
 func CheckEvent(e Event) error {
 	if e.ID != "" && !names.IsID(e.ID) {
 		return invalid("id", "an event ID has 1 to %d letters, digits, dashes and underscores", config.MaxEventID)

@@ -20,7 +20,7 @@ import (
 	"github.com/videocloud/webhooks/sender/internal/registry"
 )
 
-// publicPart is what is stored of a webhook to be shown again: nothing secret.
+// publicPart is what is stored of a webhook to be read back: nothing in it is secret.
 type publicPart struct {
 	Settings
 	HeaderNames []string `json:"headers,omitempty"`
@@ -28,7 +28,7 @@ type publicPart struct {
 	Auth        *Auth    `json:"auth,omitempty"`
 }
 
-// record is a webhook as it stands in the store, with its public part decoded.
+// record is a webhook as it was read from the store, with its public part decoded.
 type record struct {
 	registry.Webhook
 	public publicPart
@@ -48,8 +48,8 @@ func (r *record) webhook() Webhook {
 	return w
 }
 
-// private decodes what an attempt needs to know of the webhook.
-func (r *record) private() (m meta, err error) {
+// decodeMeta decodes what an attempt needs to know of the webhook.
+func (r *record) decodeMeta() (m meta, err error) {
 	if err = json.Unmarshal([]byte(r.Meta), &m); err != nil {
 		err = fmt.Errorf("reading webhook %s: %w", r.Lane, err)
 	}
@@ -63,10 +63,11 @@ func newSecret() string {
 	return "whsec_" + base64.StdEncoding.EncodeToString(b[:])
 }
 
-// CreateWebhook registers a webhook. The secret is returned only where in has none and one was made: it is not shown again.
+// CreateWebhook registers a webhook. It returns the secret only where in has none and one was made, for this once: it can't be
+// read later.
 func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhook) (w Webhook, secret string, err error) {
-	_, _ = s.catalogue(ctx) // subscriptions may be to types of a moment ago; where it can't be read, the store refuses all the same
-	if err := s.checkNew(in); err != nil {
+	_, _ = s.catalogue(ctx) // in may subscribe to types that were made a moment ago; where the catalogue can't be read, the store fails below
+	if err := s.checkNewWebhook(in); err != nil {
 		return Webhook{}, "", err
 	}
 	shard, err := s.shard(ctx, account)
@@ -86,20 +87,20 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 		public:  publicPart{Settings: in.Settings, HeaderNames: slices.Sorted(maps.Keys(in.Headers))},
 	}
 	m := meta{Account: account}
-	m.set(&in.Settings)
+	m.setFrom(&in.Settings)
 	if m.Secret, err = s.seal(account, r.Lane, in.Secret); err != nil {
 		return Webhook{}, "", err
 	}
 	if m.Headers, err = s.sealHeaders(account, r.Lane, in.Headers); err != nil {
 		return Webhook{}, "", err
 	}
-	if _, err := s.resign(&r, &m, &WebhookUpdate{}, time.Now()); err != nil {
+	if _, err := s.changeSigning(&r, &m, &WebhookUpdate{}, time.Now()); err != nil {
 		return Webhook{}, "", err
 	}
 	if err := s.setAuth(&r, &m, in.Auth); err != nil {
 		return Webhook{}, "", err
 	}
-	if err := checkWhole(&r.public); err != nil {
+	if err := checkAuthConflicts(&r.public); err != nil {
 		return Webhook{}, "", err
 	}
 	sealed := ""
@@ -109,14 +110,14 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 		}
 	}
 	made, err := s.registry.Register(ctx, shard, registry.Registration{
-		Lane: r.Lane, Account: account, Status: r.Status, Stored: r.stored(m), Most: config.MaxWebhooks,
-		IdempotencyKey: in.IdempotencyKey, Asked: sealed, Remember: config.IdempotencyLifetime,
+		Lane: r.Lane, Account: account, Status: r.Status, Stored: r.stored(m), Limit: config.MaxWebhooks,
+		IdempotencyKey: in.IdempotencyKey, Asked: sealed, KeyLifetime: config.IdempotencyLifetime,
 	})
 	switch {
 	case errors.Is(err, registry.ErrLimit):
 		return Webhook{}, "", &Error{Code: CodeLimitReached, Message: fmt.Sprintf("this account has %d webhooks, the most there may be; delete one first", config.MaxWebhooks)}
 	case err != nil:
-		return Webhook{}, "", s.notWritten("register", err)
+		return Webhook{}, "", s.writeError("register", err)
 	case made.Before != "":
 		w, err := s.registeredBefore(ctx, account, asked, made)
 		return w, "", err
@@ -125,7 +126,7 @@ func (s *Sender) CreateWebhook(ctx context.Context, account string, in NewWebhoo
 	return r.webhook(), secret, nil
 }
 
-// digest is what an idempotency key stands for. It covers the secret, so it is sealed where it is kept.
+// digest identifies what an idempotency key was used to ask for. It covers the secret, so it is stored sealed.
 func (in *NewWebhook) digest() string {
 	if in.IdempotencyKey == "" {
 		return ""
@@ -141,7 +142,7 @@ func (in *NewWebhook) digest() string {
 	return string(h.Sum(nil))
 }
 
-// registeredBefore answers a registration whose key was used before: the first webhook, where the same was asked for.
+// registeredBefore answers a registration whose key was used before: with the first webhook, where the same was asked for.
 func (s *Sender) registeredBefore(ctx context.Context, account, asked string, made registry.Registered) (Webhook, error) {
 	lane := made.Before
 	before, err := s.open(account, lane, made.Asked)
@@ -158,7 +159,7 @@ func (s *Sender) registeredBefore(ctx context.Context, account, asked string, ma
 	return w, err
 }
 
-func (s *Sender) checkNew(in NewWebhook) error {
+func (s *Sender) checkNewWebhook(in NewWebhook) error {
 	if err := s.checkSettings(new(Settings), &in.Settings); err != nil {
 		return err
 	}
@@ -190,7 +191,7 @@ func (s *Sender) sealHeaders(account, lane string, headers map[string]string) (m
 	return sealed, nil
 }
 
-// stored is the part of a webhook that is written whenever it changes.
+// stored returns the part of a webhook that every change writes.
 func (r *record) stored(m meta) registry.Stored {
 	private, _ := json.Marshal(m)
 	r.Meta = string(private)
@@ -226,7 +227,7 @@ func readRecord(w *registry.Webhook) (*record, error) {
 	return r, nil
 }
 
-// record reads a webhook of an account; another account's is not found.
+// record reads a webhook of an account. One of another account is not found.
 func (s *Sender) record(ctx context.Context, account, id string) (shard int, r *record, err error) {
 	lane := laneOf(id)
 	if lane == "" {
@@ -257,7 +258,7 @@ func (s *Sender) Webhook(ctx context.Context, account, id string) (Webhook, erro
 	return r.webhook(), nil
 }
 
-// ListWebhooks returns an account's webhooks, oldest first, and the cursor of the next page where there is more.
+// ListWebhooks returns an account's webhooks, oldest first, and the cursor of the next page, "" where there is none.
 func (s *Sender) ListWebhooks(ctx context.Context, account, cursor string, limit int) (items []Webhook, next string, err error) {
 	page, err := s.listPage(ctx, account, cursor, limit, webhookPlace.MatchString)
 	if err != nil {
@@ -302,27 +303,27 @@ func (s *Sender) DeleteWebhook(ctx context.Context, account, id string) error {
 	if err != nil {
 		return err
 	}
-	// The first thousand at once, so that few deliveries show as cancelled by the time of the answer; a long backlog
-	// is left to the chores.
+	// About a thousand are cancelled at once, so that a short backlog is gone when the answer comes; a chore cancels the rest of a
+	// long one.
 	if err := s.cancelWaiting(ctx, shard, r.Lane, 7); err != nil {
 		s.log.Warn("cancelling deliveries of a deleted webhook; going on later", "webhook_id", id, "error", err)
 	}
 	return nil
 }
 
-// unregister takes a webhook out of its account.
+// unregister removes a webhook from its account.
 func (s *Sender) unregister(ctx context.Context, account, id string) (shard int, r *record, err error) {
-	err = repeat("the webhook", func() error {
+	err = retryChanged("the webhook", func() error {
 		if shard, r, err = s.record(ctx, account, id); err != nil {
 			return err
 		}
 		if err := s.registry.Delete(ctx, shard, r.Lane, account, r.Version, r.public.stored(r.Lane, r.Meta)); err != nil {
-			return s.notWritten("delete", err)
+			return s.writeError("delete", err)
 		}
 		return nil
 	})
 	return shard, r, err
 }
 
-// webhookPlace is a cursor's text in the list of webhooks: creation time and lane.
+// webhookPlace matches a place in the list of webhooks: creation time and lane.
 var webhookPlace = regexp.MustCompile(`^[0-9]{13}[0-9a-z]{12}$`)

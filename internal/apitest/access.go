@@ -14,12 +14,12 @@ import (
 
 // operation is one row of the table of who may do what.
 type operation struct {
-	name    string // as the OpenAPI document has it
-	roles   []api.Role
-	body    string
-	status  int
-	private bool // its {id} is of one account
-	bound   int  // the answer to a portal's token of that one webhook
+	name        string // as the OpenAPI document has it
+	roles       []api.Role
+	body        string
+	status      int
+	private     bool // its {id} is of one account
+	tokenStatus int  // the answer to a portal's token of that one webhook
 }
 
 var (
@@ -73,7 +73,7 @@ var operations = []operation{
 
 // testAccess is the table of every role, in two accounts, and every route: everything belongs to account-a.
 func testAccess(t *testing.T, c *client) {
-	documentedEverywhere(t, c)
+	requireAllDocumented(t, c)
 	callers := slices.Clone(keys[:8])
 	for _, account := range []string{"account-a", "account-b"} {
 		callers = append(callers, api.Key{Value: c.portal("key-of-"+account+"-for-all", ""), Account: account, Role: api.RolePortal})
@@ -82,7 +82,7 @@ func testAccess(t *testing.T, c *client) {
 		for _, k := range callers {
 			t.Run(fmt.Sprintf("%s as %s for %s", o.name, k.Account, k.Role), func(t *testing.T) {
 				c := c.in(t)
-				webhook, event, method, path := c.concerned(o)
+				webhook, event, method, path := c.setUp(o)
 				res := c.as(k.Value).do(method, path, o.body)
 				switch {
 				case o.roles != nil && !slices.Contains(o.roles, k.Role):
@@ -110,17 +110,17 @@ func testAccess(t *testing.T, c *client) {
 					break // for any account, named by a header: see testAccounts
 				}
 				key := c.as(keyAny).do("POST", "/api-keys", fmt.Sprintf(`{"account":"*","role":%q}`, role)).ok(201)["key"].(string)
-				_, _, method, path := c.concerned(o)
+				_, _, method, path := c.setUp(o)
 				require.Equal(t, status, c.as(key).do(method, path, o.body).status, role)
 			}
 		})
 		t.Run(o.name+" with the token of one webhook", func(t *testing.T) {
 			c := c.in(t)
-			webhook, event, method, path := c.concerned(o)
-			require.Equal(t, o.bound, c.as(c.portal(keyA, webhook)).do(method, path, o.body).status)
+			webhook, event, method, path := c.setUp(o)
+			require.Equal(t, o.tokenStatus, c.as(c.portal(keyA, webhook)).do(method, path, o.body).status)
 			if strings.Contains(o.name, "{webhook}") || strings.Contains(o.name, "{delivery}") || strings.Contains(o.name, "{event}") || strings.Contains(o.name, "{replay}") {
 				// Of another webhook in the same account, which was not there when those were published.
-				webhook, event, method, path = c.concerned(o)
+				webhook, event, method, path = c.setUp(o)
 				other := c.webhook()
 				res := c.as(c.portal(keyA, other)).do(method, path, o.body)
 				require.Contains(t, []int{http.StatusForbidden, http.StatusNotFound}, res.status, res.body)
@@ -144,8 +144,8 @@ func (c *client) portal(key, webhook string) string {
 	return c.as(key).do("POST", "/portal-links", body).ok(201)["token"].(string)
 }
 
-// concerned makes what an operation is about, in account-a.
-func (c *client) concerned(o operation) (webhook, event, method, path string) {
+// setUp makes what an operation is about, in account-a.
+func (c *client) setUp(o operation) (webhook, event, method, path string) {
 	c.t.Helper()
 	webhook = c.webhook()
 	event, delivery := c.event()
@@ -167,8 +167,8 @@ func (c *client) concerned(o operation) (webhook, event, method, path string) {
 	return webhook, event, method, path
 }
 
-// documentedEverywhere makes sure that the table has every operation of the document.
-func documentedEverywhere(t *testing.T, c *client) {
+// requireAllDocumented makes sure that the table has every operation of the document.
+func requireAllDocumented(t *testing.T, c *client) {
 	d, err := parseDocument([]byte(c.as("").do("GET", "/openapi.json", "").body))
 	require.NoError(t, err)
 	var tested []string

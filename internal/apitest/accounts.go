@@ -38,7 +38,7 @@ func testAccountRecords(t *testing.T, c *client) {
 	})
 	t.Run("refused", func(t *testing.T) {
 		c := c.in(t).as(keyB)
-		for body, want := range map[string]bad{
+		for body, want := range map[string]refusal{
 			`{"name":5}`: {code: "invalid_field", field: "name"},
 			`{"name":"` + strings.Repeat("x", 257) + `"}`:                             {code: "invalid_field", field: "name"},
 			`{"notifyEmail":"ops@example.com"}`:                                       {code: "invalid_field", field: "notifyEmail"},

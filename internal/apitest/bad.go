@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bad is a request that must be refused with nothing done.
-type bad struct {
+// refusal is a request that must be refused with nothing done.
+type refusal struct {
 	body   string
 	status int
 	code   string
@@ -55,7 +55,7 @@ func testBadRequests(t *testing.T, c *client) {
 			require.Equal(t, allow, res.header.Get("Allow"))
 		})
 	}
-	for query, want := range map[string]bad{
+	for query, want := range map[string]refusal{
 		"limit=0":                {code: "invalid_field", field: "limit"},
 		"limit=101":              {code: "invalid_field", field: "limit"},
 		"limit=-1":               {code: "invalid_field", field: "limit"},
@@ -158,7 +158,7 @@ func testBadWebhooks(t *testing.T, c *client) {
 		return `{"url":"https://your-server.com/webhooks","events":["video.uploaded"],` + members + `}`
 	}
 	to := func(url string) string { return `{"url":"` + url + `","events":["video.uploaded"]}` }
-	rows := map[string]bad{
+	rows := map[string]refusal{
 		"no url":                {`{"events":["*"]}`, 422, "invalid_field", "url"},
 		"no events":             {`{"url":"https://your-server.com/"}`, 422, "invalid_field", "events"},
 		"null url":              {`{"url":null,"events":["*"]}`, 422, "invalid_field", "url"},
@@ -197,7 +197,7 @@ func testBadWebhooks(t *testing.T, c *client) {
 		"user info":       "https://user:password@your-server.com/webhooks",
 		"decimal address": "https://2130706433/webhooks",
 	} {
-		rows["url: "+name] = bad{to(url), 422, "unsafe_url", "url"}
+		rows["url: "+name] = refusal{to(url), 422, "unsafe_url", "url"}
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -218,7 +218,7 @@ func testBadEvents(t *testing.T, c *client) {
 	with := func(members string) string {
 		return `{"id":"` + eventID + `","event":"video.uploaded",` + members + `}`
 	}
-	for name, row := range map[string]bad{
+	for name, row := range map[string]refusal{
 		"empty":                    {" ", 400, "invalid_json", ""},
 		"not JSON":                 {"event=video.uploaded", 400, "invalid_json", ""},
 		"cut off":                  {`{"event":"video.uploaded","data":{`, 400, "invalid_json", ""},

@@ -19,12 +19,12 @@ func testBadToEveryRoute(t *testing.T, c *client) {
 	for _, o := range operations {
 		t.Run(o.name, func(t *testing.T) {
 			c := c.in(t)
-			webhook, _, method, path := c.concerned(o)
+			webhook, _, method, path := c.setUp(o)
 			caller := c
 			if o.roles != nil && len(o.roles) == 0 {
 				caller = c.as(keyAny)
 			}
-			before := c.everything()
+			before := c.snapshot()
 			_, field := caller.do(method, path+"?no_such_parameter=1", o.body).failure(422)
 			require.Equal(t, "no_such_parameter", field)
 			for id, other := range map[string]string{"whk_": "whk_none", "evt_": "evt_none", "dlv_": "dlv_none", "rpl_": "rpl_none", "key_": "key_none"} {
@@ -45,14 +45,14 @@ func testBadToEveryRoute(t *testing.T, c *client) {
 				}
 				caller.badBodies(d, method, path, good, d.resolve(schemaIn(requestBody)))
 			}
-			require.Equal(t, before, c.everything(), "what is refused leaves nothing")
+			require.Equal(t, before, c.snapshot(), "what is refused leaves nothing")
 			c.do("DELETE", "/webhooks/"+webhook, "").ok(200)
 		})
 	}
 }
 
-// everything is what there is to be seen of account-a.
-func (c *client) everything() (all []string) {
+// snapshot is what there is to be seen of account-a.
+func (c *client) snapshot() (all []string) {
 	c.t.Helper()
 	for _, path := range []string{"/account", "/event-types", "/webhooks"} {
 		all = append(all, c.do("GET", path, "").body)
@@ -86,7 +86,7 @@ func (c *client) badBodies(d *document, method, path, good string, schema map[st
 	}
 	code, field := c.do(method, path, with("no_such_field", 1)).failure(422)
 	require.Equal(c.t, [2]string{"unknown_field", "no_such_field"}, [2]string{code, field})
-	for _, name := range required(schema) {
+	for _, name := range requiredNames(schema) {
 		less := maps.Clone(members)
 		delete(less, name)
 		body, err := json.Marshal(less)
@@ -119,7 +119,7 @@ func (c *client) badBodies(d *document, method, path, good string, schema map[st
 	}
 }
 
-func required(schema map[string]any) (names []string) {
+func requiredNames(schema map[string]any) (names []string) {
 	list, _ := schema["required"].([]any)
 	for _, name := range list {
 		names = append(names, fmt.Sprint(name))

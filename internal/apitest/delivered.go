@@ -48,7 +48,7 @@ func RequireDelivered(t *testing.T, url, name string, header http.Header, body [
 	if data {
 		require.Equal(t, string(example), string(sent.Data))
 	}
-	require.Equal(t, names(t, example), names(t, sent.Data), "the members of %s, in order", name)
+	require.Equal(t, memberNames(t, example), memberNames(t, sent.Data), "the members of %s, in order", name)
 
 	known := []string{"Content-Type", "Content-Length", "Accept-Encoding"} // of HTTP itself
 	for _, ref := range post["parameters"].([]any) {
@@ -61,8 +61,8 @@ func RequireDelivered(t *testing.T, url, name string, header http.Header, body [
 	}
 }
 
-// names are those of an object's members, in their order.
-func names(t *testing.T, object []byte) (list []string) {
+// memberNames are those of an object's members, in their order.
+func memberNames(t *testing.T, object []byte) (list []string) {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(object))
 	_, err := d.Token()

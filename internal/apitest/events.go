@@ -157,7 +157,7 @@ func testBatch(t *testing.T, c *client) {
 	t.Run("as a whole", func(t *testing.T) {
 		c := c.in(t)
 		const good = `{"event":"video.uploaded","data":{},"id":"` + eventID + `"}`
-		for name, row := range map[string]bad{
+		for name, row := range map[string]refusal{
 			"broken at the end":    {`{"events":[` + good + `,{"event":]}`, 400, "invalid_json", ""},
 			"invalid UTF-8":        {`{"events":[` + good + ",{\"event\":\"\xff\"}]}", 400, "invalid_json", ""},
 			"something behind":     {`{"events":[` + good + `]}]`, 400, "invalid_json", ""},
@@ -249,7 +249,7 @@ func testReplay(t *testing.T, c *client) {
 	dry := c.do("POST", path, `{"since":"2024-03-31T12:00:00Z","state":"all","dryRun":true}`)
 	require.NotContains(t, dry.ok(http.StatusAccepted), "id")
 	require.Empty(t, dry.header.Get("Location"))
-	for _, row := range []bad{
+	for _, row := range []refusal{
 		{`{}`, 422, "invalid_field", "since"},
 		{`{"since":null}`, 422, "invalid_field", "since"},
 		{`{"since":"yesterday"}`, 422, "invalid_field", "since"},

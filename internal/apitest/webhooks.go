@@ -134,7 +134,7 @@ func testWebhooks(t *testing.T, c *client) {
 		failing := c.do("POST", "/webhooks/filter-test", fmt.Sprintf(asked, `"data.sise > 1"`)).ok(200)
 		require.Equal(t, true, failing["matches"])
 		require.NotEmpty(t, failing["error"])
-		for _, row := range []bad{
+		for _, row := range []refusal{
 			{fmt.Sprintf(asked, `"data.size >"`), 422, "invalid_field", "filter"},
 			{fmt.Sprintf(asked, `""`), 422, "invalid_field", "filter"},
 			{fmt.Sprintf(asked, `1`), 422, "invalid_field", "filter"},
@@ -179,7 +179,7 @@ func testWebhooks(t *testing.T, c *client) {
 		c := c.in(t)
 		id := c.webhook()
 		before := c.do("GET", "/webhooks/"+id, "").body
-		for _, row := range []bad{
+		for _, row := range []refusal{
 			{`{"url":"http://your-server.com/"}`, 422, "", "url"},
 			{`{"url":"https://127.0.0.1/"}`, 422, "", "url"},
 			{`{"url":null}`, 422, "invalid_field", "url"},

@@ -51,7 +51,7 @@ func (c *call) updateAccount(in accountUpdate) (answer changedAccount, err error
 	}
 	a, secret, err := c.Service.UpdateAccount(c.r.Context(), c.account, sender.AccountUpdate{
 		Name: in.Name, Emails: (*[]string)(in.NotifyEmail), NotifyURL: in.NotifyURL, NotifySecret: in.NotifySecret,
-		Portal: c.portal,
+		Portal: c.portalAddress,
 	})
 	if err != nil {
 		return answer, err
@@ -73,7 +73,7 @@ func (c *call) deleteAccount() (deletedAccount, error) {
 	if err != nil {
 		return deletedAccount{}, err
 	}
-	c.made.forget() // its keys
+	c.keyCache.clear() // its keys
 	return deletedAccount{Account: c.id, Ending: ending}, nil
 }
 

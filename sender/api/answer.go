@@ -52,8 +52,8 @@ type jsonAppender interface {
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// answer sends what a route returned.
-func (h *handler) answer(c *call, data any) {
+// sendAnswer sends what a route returned.
+func (h *handler) sendAnswer(c *call, data any) {
 	buf := buffers.Get().(*bytes.Buffer)
 	defer release(buf)
 	buf.Reset()
@@ -64,7 +64,7 @@ func (h *handler) answer(c *call, data any) {
 	}
 	buf.WriteString(`{"success":true,"data":`)
 	if err := encode(buf, data); err != nil {
-		h.refuse(c, err)
+		h.sendError(c, err)
 		return
 	}
 	buf.WriteString("}\n")
@@ -107,16 +107,16 @@ func release(buf *bytes.Buffer) {
 	}
 }
 
-// errorOf is the error as the caller may see it: ours as they are, any other without its text.
-func errorOf(err error) apiError {
+// publicError is the error as the caller may see it: ours as they are, any other without its text.
+func publicError(err error) apiError {
 	if e := (*sender.Error)(nil); errors.As(err, &e) && statuses[e.Code] != 0 {
 		return apiError{Code: e.Code, Message: e.Message, Field: e.Field}
 	}
 	return apiError{Code: sender.CodeUnavailable, Message: "the service can't do this at the moment; try again in a few seconds"}
 }
 
-// renamed is an error whose field, where it is at fault, goes by another name in the request.
-func renamed(err error, field, name string) error {
+// withFieldName is an error whose field, where it is at fault, goes by another name in the request.
+func withFieldName(err error, field, name string) error {
 	e := (*sender.Error)(nil)
 	if !errors.As(err, &e) || e.Field != field {
 		return err
@@ -126,9 +126,9 @@ func renamed(err error, field, name string) error {
 	return &named
 }
 
-// refuse sends an error.
-func (h *handler) refuse(c *call, err error) {
-	e := errorOf(err)
+// sendError sends an error.
+func (h *handler) sendError(c *call, err error) {
+	e := publicError(err)
 	status := statuses[e.Code]
 	h.logRefusal(c, status, e, err)
 	switch status {
@@ -158,7 +158,7 @@ func (h *handler) logRefusal(c *call, status int, e apiError, err error) {
 	if !h.Logger.Enabled(ctx, level) {
 		return
 	}
-	leftOut, ok := h.lines.of(level).Take(time.Now())
+	leftOut, ok := h.lines.forLevel(level).Take(time.Now())
 	if !ok {
 		return
 	}
@@ -186,7 +186,7 @@ func (h *handler) logRefusal(c *call, status int, e apiError, err error) {
 // store out of the log.
 type refusalLines struct{ debug, info, err sample.Lines }
 
-func (l *refusalLines) of(level slog.Level) *sample.Lines {
+func (l *refusalLines) forLevel(level slog.Level) *sample.Lines {
 	switch level {
 	case slog.LevelError:
 		return &l.err

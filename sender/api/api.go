@@ -68,7 +68,7 @@ var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
 type handler struct {
 	Options       // without Keys
 	keys          []hashedKey
-	made          *madeKeys
+	keyCache      *keyCache
 	accountHeader string
 	installation  string // the name of the header that carries it
 	openAPI       atomic.Pointer[openAPI]
@@ -94,7 +94,7 @@ func New(o Options) (http.Handler, error) {
 	o.Audit = cmp.Or(o.Audit, o.Logger)
 	o.Keys = nil // only their hashes are kept
 	h := &handler{
-		Options: o, keys: keys, made: newMadeKeys(o.Service, keys), accountHeader: accountHeader(o.Brand),
+		Options: o, keys: keys, keyCache: newKeyCache(o.Service, keys), accountHeader: accountHeader(o.Brand),
 		installation: http.CanonicalHeaderKey(config.HeadersFor(o.Brand).Installation),
 	}
 	h.describe = func(guide []delivered) (*openAPI, error) {
@@ -152,10 +152,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := call{handler: h, w: w, r: r, requestID: requestID(r)}
 	data, err := c.serve()
 	if err != nil {
-		h.refuse(&c, err)
+		h.sendError(&c, err)
 		return
 	}
-	h.answer(&c, data)
+	h.sendAnswer(&c, data)
 }
 
 func (c *call) serve() (data any, err error) {
@@ -168,7 +168,7 @@ func (c *call) serve() (data any, err error) {
 	if c.isPoll() {
 		return c.poll()
 	}
-	if err := c.withinWebhook(); err != nil {
+	if err := c.checkWebhookScope(); err != nil {
 		return nil, err
 	}
 	if c.query, err = parseQuery(c.r.URL.RawQuery, c.route.query); err != nil {

@@ -141,8 +141,8 @@ const (
 	accessOperator               // all, by a key of every account
 )
 
-// permitted are the roles of each access.
-var permitted = map[access][]Role{
+// permittedRoles are the roles of each access.
+var permittedRoles = map[access][]Role{
 	accessAny:      {RolePublish, RoleRead, RoleManage, RolePortal, RoleAll},
 	accessPublish:  {RolePublish, RoleAll},
 	accessRead:     {RoleRead, RoleManage, RolePortal, RoleAll},
@@ -152,7 +152,7 @@ var permitted = map[access][]Role{
 	accessOperator: {RoleAll},
 }
 
-func (a access) permits(r Role) bool { return slices.Contains(permitted[a], r) }
+func (a access) permits(r Role) bool { return slices.Contains(permittedRoles[a], r) }
 
 var (
 	errNoKey      = &sender.Error{Code: sender.CodeUnauthorized, Message: "send an API key: Authorization: Bearer <key>, or X-API-Key: <key>"}
@@ -189,10 +189,10 @@ func (h *handler) identify(r *http.Request) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	if k := h.findKey(value); k != nil {
+	if k := h.configuredKey(value); k != nil {
 		return k.caller, nil
 	}
-	return h.made.find(r.Context(), value)
+	return h.keyCache.find(r.Context(), value)
 }
 
 // Identity is what is known of who makes a request.
@@ -218,8 +218,8 @@ func Identify(h http.Handler, r *http.Request) (Identity, error) {
 	return Identity{KeyID: who.id, Account: who.account, Role: who.role, Ends: who.ends}, err
 }
 
-// withinWebhook keeps the token of one webhook to what concerns that webhook. What a route does not say it may not.
-func (c *call) withinWebhook() error {
+// checkWebhookScope keeps the token of one webhook to what concerns that webhook. What a route does not say it may not.
+func (c *call) checkWebhookScope() error {
 	own := c.caller.webhookID
 	if own == "" {
 		return nil
@@ -238,10 +238,10 @@ func (c *call) withinWebhook() error {
 	case c.route.scope == scopeNone:
 		return &sender.Error{Code: sender.CodeForbidden, Message: "this token is for one webhook only and may not do this; use a key of the account"}
 	}
-	return errNotHere
+	return errOtherWebhook
 }
 
-var errNotHere = &sender.Error{Code: sender.CodeNotFound, Message: "there is no such thing for this token, which is for one webhook only"}
+var errOtherWebhook = &sender.Error{Code: sender.CodeNotFound, Message: "there is no such thing for this token, which is for one webhook only"}
 
 // scope says what the token of one webhook may do at a route.
 type scope int
@@ -253,8 +253,8 @@ const (
 	scopeDelivery              // where {id} is a delivery of its webhook
 )
 
-// findKey compares every key, whatever it finds, so that the time taken tells nothing.
-func (h *handler) findKey(value string) *hashedKey {
+// configuredKey compares every key, whatever it finds, so that the time taken tells nothing.
+func (h *handler) configuredKey(value string) *hashedKey {
 	sum := sha256.Sum256([]byte(value))
 	var found *hashedKey
 	for i := range h.keys {

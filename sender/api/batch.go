@@ -65,7 +65,7 @@ func readBatch(body []byte) ([]batchItem, error) {
 }
 
 func (c *call) publishBatch() (answer publishedBatch, err error) {
-	if err := c.notOurOwn(); err != nil {
+	if err := c.refuseOwnDelivery(); err != nil {
 		return answer, err
 	}
 	body, err := c.body(maxBatchBody)
@@ -100,7 +100,7 @@ func (c *call) publishBatch() (answer publishedBatch, err error) {
 func allUnavailable(results []sender.PublishResult) error {
 	var first error
 	for _, r := range results {
-		if r.Err == nil || errorOf(r.Err).Code != sender.CodeUnavailable {
+		if r.Err == nil || publicError(r.Err).Code != sender.CodeUnavailable {
 			return nil
 		}
 		if first == nil {
@@ -126,7 +126,7 @@ func batchAnswers(items []batchItem, results []sender.PublishResult) publishedBa
 			next++
 		}
 		if err != nil {
-			e := errorOf(err)
+			e := publicError(err)
 			a.Items[i].refused = &e
 		}
 	}

@@ -200,9 +200,9 @@ func (c *call) idempotencyKey() (string, error) {
 	return keys[0], nil
 }
 
-// notOurOwn refuses what this installation itself delivers: a webhook that points here would feed itself for ever. What
+// refuseOwnDelivery refuses what this installation itself delivers: a webhook that points here would feed itself for ever. What
 // another installation delivers is a relay.
-func (c *call) notOurOwn() error {
+func (c *call) refuseOwnDelivery() error {
 	from := c.r.Header[c.installation]
 	if len(from) == 0 {
 		return nil
@@ -218,7 +218,7 @@ func (c *call) notOurOwn() error {
 }
 
 func (c *call) publish() (answer published, err error) {
-	if err := c.notOurOwn(); err != nil {
+	if err := c.refuseOwnDelivery(); err != nil {
 		return answer, err
 	}
 	in, err := decode[newEvent](c, newEventPlan, maxEventBody)
@@ -234,7 +234,7 @@ func (c *call) publish() (answer published, err error) {
 	}
 	p, err := c.Service.Publish(c.r.Context(), c.account, e)
 	if byHeader {
-		err = renamed(err, "id", idempotencyKey)
+		err = withFieldName(err, "id", idempotencyKey)
 	}
 	return converted(publishedOf)(p, err)
 }
@@ -247,7 +247,7 @@ func (c *call) getEvent() (answer event, err error) {
 	if own := c.caller.webhookID; own != "" {
 		e.Deliveries = slices.DeleteFunc(e.Deliveries, func(d sender.Delivery) bool { return d.WebhookID != own })
 		if len(e.Deliveries) == 0 {
-			return answer, errNotHere
+			return answer, errOtherWebhook
 		}
 	}
 	return event{

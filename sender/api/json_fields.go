@@ -57,9 +57,9 @@ func readObject(f *field, raw []byte, v reflect.Value) *sender.Error {
 	return nil
 }
 
-// empty refuses a value that stands for none: who leaves a field out says so, while one that came out empty by mistake, such as the webhook of a
+// errEmpty refuses a value that stands for none: who leaves a field out says so, while one that came out empty by mistake, such as the webhook of a
 // portal link, would widen what is asked for.
-func (f *field) empty() *sender.Error {
+func (f *field) errEmpty() *sender.Error {
 	if f.required {
 		return invalid(f.name, "must not be empty")
 	}
@@ -72,7 +72,7 @@ func readString(f *field, raw []byte, v reflect.Value) *sender.Error {
 		return invalid(f.name, "%s", problem)
 	}
 	if f.hasMin && text == "" {
-		return f.empty()
+		return f.errEmpty()
 	}
 	if len(text) < f.min {
 		return invalid(f.name, "must have at least %d bytes", f.min)
@@ -206,7 +206,7 @@ func readItems(f *field, raw []byte, v reflect.Value, items string, text func(it
 		return nil
 	})
 	if f.hasMin && len(list) == 0 {
-		return f.empty()
+		return f.errEmpty()
 	}
 	v.Set(reflect.ValueOf(list).Convert(v.Type()))
 	return refused

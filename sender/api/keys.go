@@ -101,8 +101,8 @@ func (c *call) keyAccount(named string) (string, error) {
 	return named, nil
 }
 
-// ending is when something that is made now ends: not after the key that makes it.
-func (c *call) ending(in *time.Duration, otherwise time.Duration) (time.Time, error) {
+// expiry is when something that is made now ends: not after the key that makes it.
+func (c *call) expiry(in *time.Duration, otherwise time.Duration) (time.Time, error) {
 	life := otherwise
 	if in != nil {
 		if life = *in; life < time.Second {
@@ -129,7 +129,7 @@ func (c *call) createKey(in newKey) (answer createdKey, err error) {
 	if err != nil {
 		return answer, err
 	}
-	ends, err := c.ending(in.ExpiresIn, 0)
+	ends, err := c.expiry(in.ExpiresIn, 0)
 	if err != nil {
 		return answer, err
 	}
@@ -156,7 +156,7 @@ func (c *call) deleteKey() (deletedKey, error) {
 	if err := c.Service.DeleteKey(c.r.Context(), c.accountOrAny(), c.id); err != nil {
 		return deletedKey{}, err
 	}
-	c.made.forget()
+	c.keyCache.clear()
 	return deletedKey{ID: c.id}, nil
 }
 
@@ -179,11 +179,11 @@ func (c *call) createPortalLink(in newPortalLink) (answer portalLink, err error)
 			return answer, err
 		}
 	}
-	portal, err := c.portal()
+	portal, err := c.portalAddress()
 	if err != nil {
 		return answer, err
 	}
-	ends, err := c.ending(in.ExpiresIn, defaultPortalLife)
+	ends, err := c.expiry(in.ExpiresIn, defaultPortalLife)
 	if err != nil {
 		return answer, err
 	}
@@ -196,20 +196,20 @@ func (c *call) createPortalLink(in newPortalLink) (answer portalLink, err error)
 	return portalLink{ID: k.ID, URL: portal + "#token=" + token, Token: token, ExpiresAt: millis(k.ExpiresAt)}, nil
 }
 
-// portal is where the portal is: as the configuration says, or on this very host where that can only be this machine.
+// portalAddress is where the portal is: as the configuration says, or on this very host where that can only be this machine.
 // The Host of a request is the caller's word: a link made of it could lead a customer, and the token, anywhere.
-func (c *call) portal() (string, error) {
+func (c *call) portalAddress() (string, error) {
 	if c.PortalURL != "" {
 		return c.PortalURL, nil
 	}
-	if c.r.TLS == nil && loopback(c.r.Host) && loopback(c.r.RemoteAddr) {
+	if c.r.TLS == nil && isLoopback(c.r.Host) && isLoopback(c.r.RemoteAddr) {
 		return "http://" + c.r.Host + portalPath, nil
 	}
 	return "", invalid("portal_url", "is not set, so there is no telling where customers reach the portal; write portal_url into the sender block of the Caddyfile")
 }
 
-// loopback reports whether a host, with a port or without, can only be this machine.
-func loopback(host string) bool {
+// isLoopback reports whether a host, with a port or without, can only be this machine.
+func isLoopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -230,36 +230,36 @@ const (
 	// keyTrusted is for how long a key that was found is not asked for again. A deleted one is refused everywhere within a
 	// second because no process trusts what it knows for longer, so nothing has to hear of deletions, and no subscription
 	// that is cut can go unnoticed. One question a second and key in use is what that costs.
-	keyTrusted = 900 * time.Millisecond
+	keyMaxAge = 900 * time.Millisecond
 	// keyRenewed is the age from which on a key in use is asked for beside the request, which need not wait for it.
-	keyRenewed = 400 * time.Millisecond
+	keyRefreshAge = 400 * time.Millisecond
 	// maxTrusted bounds the keys that are known.
-	maxTrusted = 10_000
+	maxCachedKeys = 10_000
 )
 
-// madeKeys knows the keys that were made at run time and are in use.
-type madeKeys struct {
+// keyCache knows the keys that were made at run time and are in use.
+type keyCache struct {
 	service Service
 	roots   map[string]bool // the keys of the configuration, and the operator
 	mu      sync.RWMutex
-	known   map[[sha256.Size]byte]*knownKey
-	asking  map[[sha256.Size]byte]*question // under way
+	cached  map[[sha256.Size]byte]*cachedKey
+	lookups map[[sha256.Size]byte]*keyLookup // under way
 }
 
-type knownKey struct {
+type cachedKey struct {
 	caller
-	asked    time.Time // before the store was
-	renewing bool
+	askedAt    time.Time // before the store was
+	refreshing bool
 }
 
-// question is what is being asked about one key, by some at once.
-type question struct {
-	by      int
+// keyLookup is what is being asked about one key, by some at once.
+type keyLookup struct {
+	callers int
 	refused bool // one of them heard that it is there no more, so an answer that says otherwise is older, however late it comes
 }
 
-func newMadeKeys(service Service, configured []hashedKey) *madeKeys {
-	m := &madeKeys{service: service, roots: map[string]bool{sender.RootOperator: true}, known: map[[sha256.Size]byte]*knownKey{}, asking: map[[sha256.Size]byte]*question{}}
+func newKeyCache(service Service, configured []hashedKey) *keyCache {
+	m := &keyCache{service: service, roots: map[string]bool{sender.RootOperator: true}, cached: map[[sha256.Size]byte]*cachedKey{}, lookups: map[[sha256.Size]byte]*keyLookup{}}
 	for _, k := range configured {
 		m.roots[k.root] = true
 	}
@@ -267,42 +267,42 @@ func newMadeKeys(service Service, configured []hashedKey) *madeKeys {
 }
 
 // find returns whose key it is.
-func (m *madeKeys) find(ctx context.Context, value string) (caller, error) {
+func (m *keyCache) find(ctx context.Context, value string) (caller, error) {
 	sum := sha256.Sum256([]byte(value))
 	now := time.Now()
 	m.mu.RLock()
-	k := m.known[sum]
+	k := m.cached[sum]
 	m.mu.RUnlock()
-	if k != nil && now.Sub(k.asked) < keyTrusted && (k.ends.IsZero() || now.Before(k.ends)) {
-		if now.Sub(k.asked) > keyRenewed && m.renew(k) {
+	if k != nil && now.Sub(k.askedAt) < keyMaxAge && (k.ends.IsZero() || now.Before(k.ends)) {
+		if now.Sub(k.askedAt) > keyRefreshAge && m.claimRefresh(k) {
 			go func() {
-				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keyTrusted) // the request may end before
+				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keyMaxAge) // the request may end before
 				defer cancel()
-				_, _ = m.ask(ctx, sum, value) // what fails here fails the next request
+				_, _ = m.lookUp(ctx, sum, value) // what fails here fails the next request
 			}()
 		}
 		return k.caller, nil
 	}
-	return m.ask(ctx, sum, value)
+	return m.lookUp(ctx, sum, value)
 }
 
 // renew reports whether it is the caller's to ask for a key again.
-func (m *madeKeys) renew(k *knownKey) bool {
+func (m *keyCache) claimRefresh(k *cachedKey) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	first := !k.renewing
-	k.renewing = true
+	first := !k.refreshing
+	k.refreshing = true
 	return first
 }
 
-func (m *madeKeys) ask(ctx context.Context, sum [sha256.Size]byte, value string) (caller, error) {
+func (m *keyCache) lookUp(ctx context.Context, sum [sha256.Size]byte, value string) (caller, error) {
 	m.mu.Lock()
-	q := m.asking[sum]
+	q := m.lookups[sum]
 	if q == nil {
-		q = &question{}
-		m.asking[sum] = q
+		q = &keyLookup{}
+		m.lookups[sum] = q
 	}
-	q.by++
+	q.callers++
 	m.mu.Unlock()
 	asked := time.Now()
 	k, err := m.service.FindKey(ctx, value)
@@ -313,34 +313,34 @@ func (m *madeKeys) ask(ctx context.Context, sum [sha256.Size]byte, value string)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	kept := m.asking[sum] == q // else a key was deleted after it had been asked for
-	if q.by--; kept && q.by == 0 {
-		delete(m.asking, sum)
+	kept := m.lookups[sum] == q // else a key was deleted after it had been asked for
+	if q.callers--; kept && q.callers == 0 {
+		delete(m.lookups, sum)
 	}
 	switch {
 	case gone, err == nil && q.refused:
 		q.refused = true
-		delete(m.known, sum)
+		delete(m.cached, sum)
 		return caller{}, errUnknownKey
 	case err != nil:
 		return caller{}, err
 	}
-	if len(m.known) >= maxTrusted {
-		clear(m.known)
+	if len(m.cached) >= maxCachedKeys {
+		clear(m.cached)
 	}
-	known := &knownKey{asked: asked, caller: caller{
+	known := &cachedKey{askedAt: asked, caller: caller{
 		id: k.ID, maker: k.ID, root: k.Root, account: k.Account, role: Role(k.Role), webhookID: k.WebhookID, ends: k.ExpiresAt,
 	}}
 	if kept {
-		m.known[sum] = known
+		m.cached[sum] = known
 	}
 	return known.caller, nil
 }
 
 // forget asks for every key again.
-func (m *madeKeys) forget() {
+func (m *keyCache) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	clear(m.known)
-	clear(m.asking) // what is told from now on of how it was before is not kept
+	clear(m.cached)
+	clear(m.lookups) // what is told from now on of how it was before is not kept
 }

@@ -118,7 +118,7 @@ func operationOf(s *schemas, r *route) doc {
 		accessAny:  "Takes any key.",
 	}[r.access])
 	if description == strings.TrimSpace(r.description) {
-		description = strings.TrimSpace(description + " Takes a key for " + quoted(permitted[r.access]) + ".")
+		description = strings.TrimSpace(description + " Takes a key for " + quoted(permittedRoles[r.access]) + ".")
 	}
 	d := doc{
 		{"operationId", r.operation},

@@ -12,11 +12,11 @@ import (
 type openAPI struct {
 	before, after []byte
 	guide         []delivered // the events of the guide that it shows
-	zipped        atomic.Pointer[zippedDocument]
+	compressed    atomic.Pointer[compressedDocument]
 }
 
-// zippedDocument is the document compressed, a tenth of its size, as it was last asked for: nearly always of one path.
-type zippedDocument struct {
+// compressedDocument is the document compressed, a tenth of its size, as it was last asked for: nearly always of one path.
+type compressedDocument struct {
 	path string
 	body []byte
 }
@@ -24,8 +24,8 @@ type zippedDocument struct {
 // serverMark stands for the server's URL while the document is made; no text of ours has it.
 const serverMark = "\x00"
 
-// at returns the document of a server at a path.
-func (o *openAPI) at(path string) (rawAnswer, error) {
+// documentAt returns the document of a server at a path.
+func (o *openAPI) documentAt(path string) (rawAnswer, error) {
 	if path == "" {
 		path = "/"
 	}
@@ -36,17 +36,17 @@ func (o *openAPI) at(path string) (rawAnswer, error) {
 	return buf.Bytes(), err
 }
 
-// zippedAt is at, compressed.
-func (o *openAPI) zippedAt(path string) (rawAnswer, error) {
-	if z := o.zipped.Load(); z != nil && z.path == path {
+// compressedAt is at, compressed.
+func (o *openAPI) compressedAt(path string) (rawAnswer, error) {
+	if z := o.compressed.Load(); z != nil && z.path == path {
 		return z.body, nil
 	}
-	plain, err := o.at(path)
+	plain, err := o.documentAt(path)
 	if err != nil {
 		return nil, err
 	}
-	z := &zippedDocument{path: path, body: gzipped.Bytes(plain)}
-	o.zipped.Store(z)
+	z := &compressedDocument{path: path, body: gzipped.Bytes(plain)}
+	o.compressed.Store(z)
 	return z.body, nil
 }
 
@@ -55,7 +55,7 @@ func (o *openAPI) zippedAt(path string) (rawAnswer, error) {
 func (c *call) document() (any, error) {
 	guide := guideDeliveries(c.r.Context(), c.Service)
 	d := c.openAPI.Load()
-	if !d.shows(guide) {
+	if !d.hasGuide(guide) {
 		var err error
 		if d, err = c.describe(guide); err != nil {
 			return nil, err
@@ -63,13 +63,13 @@ func (c *call) document() (any, error) {
 		c.openAPI.Store(d)
 	}
 	if c.r.Header.Get(ConsoleHeader) == "" || !gzipped.Accepted(c.r.Header) {
-		return d.at(c.prefix())
+		return d.documentAt(c.prefix())
 	}
-	answer, err := d.zippedAt(c.prefix())
+	answer, err := d.compressedAt(c.prefix())
 	if err == nil {
 		c.w.Header().Set("Content-Encoding", "gzip")
 	}
 	return answer, err
 }
 
-func (o *openAPI) shows(guide []delivered) bool { return slices.Equal(o.guide, guide) }
+func (o *openAPI) hasGuide(guide []delivered) bool { return slices.Equal(o.guide, guide) }

@@ -41,7 +41,7 @@ func (c *call) poll() (data any, err error) {
 		defer cancel()
 		together := *c
 		together.r = c.r.WithContext(ctx)
-		if err := together.withinWebhook(); err != nil {
+		if err := together.checkWebhookScope(); err != nil {
 			return nil, err
 		}
 		return together.route.serve(&together)

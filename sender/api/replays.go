@@ -54,7 +54,7 @@ func (c *call) getReplay() (answer replay, err error) {
 		return answer, err
 	}
 	if own := c.caller.webhookID; own != "" && r.WebhookID != own {
-		return answer, errNotHere
+		return answer, errOtherWebhook
 	}
 	return replayOf(r), nil
 }
@@ -79,7 +79,7 @@ func (c *call) retryWebhook(in newRetry) (answer replay, err error) {
 	}
 	r, err := c.Service.RetryWebhook(c.r.Context(), c.account, c.id, request)
 	if err != nil {
-		return answer, renamed(err, "events", "event")
+		return answer, withFieldName(err, "events", "event")
 	}
 	c.location = "/replays/" + r.ID
 	return replayOf(r), nil

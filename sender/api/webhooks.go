@@ -152,7 +152,7 @@ func (c *call) updateWebhook() (answer webhook, err error) {
 	if in.ID != nil && *in.ID != c.id {
 		return answer, invalid("id", "is another webhook's; a webhook keeps its ID")
 	}
-	u := sender.WebhookUpdate{Secret: in.Secret, SecretOverlap: valueOf(in.SecretOverlap), RotateKey: valueOf(in.RotateKey), Change: in.onto(body)}
+	u := sender.WebhookUpdate{Secret: in.Secret, SecretOverlap: valueOf(in.SecretOverlap), RotateKey: valueOf(in.RotateKey), Change: in.settingsChange(body)}
 	if in.Auth != nil {
 		u.Auth = &in.Auth.Auth
 	}
@@ -165,8 +165,8 @@ func (c *call) updateWebhook() (answer webhook, err error) {
 	return converted(webhookOf)(c.Service.UpdateWebhook(c.r.Context(), c.account, c.id, u))
 }
 
-// onto returns what reads the members of the body over the settings of a webhook as it stands.
-func (in *webhookUpdate) onto(body []byte) func(w *sender.Webhook) error {
+// settingsChange returns what reads the members of the body over the settings of a webhook as it stands.
+func (in *webhookUpdate) settingsChange(body []byte) func(w *sender.Webhook) error {
 	return func(w *sender.Webhook) error {
 		if in.CreatedAt != nil && !in.CreatedAt.Truncate(time.Second).Equal(w.CreatedAt.Truncate(time.Second)) {
 			return invalid("createdAt", "is not the time at which this webhook was registered, which stays")

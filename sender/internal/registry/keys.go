@@ -17,29 +17,29 @@ var (
 	keyDeleteScript = script("key_delete")
 )
 
-// Home is the shard of what is no account's: API keys, which are found before their account is known, and event types.
-const Home = 0
+// SharedShard is the shard of what is no account's: API keys, which are found before their account is known, and event types.
+const SharedShard = 0
 
-// deletedAtOnce bounds how many keys one call ends.
-const deletedAtOnce = 100
+// maxDeletedKeys bounds how many keys one call ends.
+const maxDeletedKeys = 100
 
 // NewKey is an API key to be kept.
 type NewKey struct {
 	ID, Sum, Record string // Sum is a hash of the key
 	Account, By     string
 	Ends            string // unix ms; empty: never
-	Most            int    // keys of an account
+	Limit           int    // keys of an account
 }
 
-// MakeKey keeps a key, and returns when it was made. It returns [ErrLimit] where its account has too many, and [ErrGone] where the key that
+// CreateKey keeps a key, and returns when it was made. It returns [ErrLimit] where its account has too many, and [ErrGone] where the key that
 // makes it was deleted.
-func (r *Registry) MakeKey(ctx context.Context, k NewKey) (time.Time, error) {
-	return r.write(ctx, Home, keyMakeScript, k.ID, k.Sum, k.Record, k.Account, k.By, k.Ends, k.Most)
+func (r *Registry) CreateKey(ctx context.Context, k NewKey) (time.Time, error) {
+	return r.write(ctx, SharedShard, keyMakeScript, k.ID, k.Sum, k.Record, k.Account, k.By, k.Ends, k.Limit)
 }
 
 // FindKey finds a key by its hash, and notes that it is used. The ID is empty where there is none.
 func (r *Registry) FindKey(ctx context.Context, sum string) (id, record string, err error) {
-	v, err := r.queue.Run(ctx, Home, keyFindScript, sum)
+	v, err := r.queue.Run(ctx, SharedShard, keyFindScript, sum)
 	if err != nil {
 		return "", "", err
 	}
@@ -51,7 +51,7 @@ func (r *Registry) FindKey(ctx context.Context, sum string) (id, record string, 
 
 // KeyRecord reads a key; empty where there is none.
 func (r *Registry) KeyRecord(ctx context.Context, id string) (string, error) {
-	return orNone(r.redis.HGet(ctx, r.queue.Key(Home, queue.KeyAPIKeys), id).Result())
+	return emptyIfNil(r.redis.HGet(ctx, r.queue.Key(SharedShard, queue.KeyAPIKeys), id).Result())
 }
 
 // ListedKey is a key of a list.
@@ -64,9 +64,9 @@ type ListedKey struct {
 // ListKeys lists keys of an account, or of all where account is "", oldest first, that were made after a time in ms, or all where it is "". more says that there
 // are others behind them.
 func (r *Registry) ListKeys(ctx context.Context, account, after string, most int) (keys []ListedKey, more bool, err error) {
-	order := r.queue.Key(Home, queue.KeyAPIKeysAll)
+	order := r.queue.Key(SharedShard, queue.KeyAPIKeysAll)
 	if account != "" {
-		order = r.queue.Key(Home, queue.KeyAPIKeysOf, account)
+		order = r.queue.Key(SharedShard, queue.KeyAPIKeysOf, account)
 	}
 	found, err := r.redis.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
 		Key: order, ByScore: true, Start: "(" + cmp.Or(after, "0"), Stop: "+inf", Count: int64(most) + 1,
@@ -84,7 +84,7 @@ func (r *Registry) ListKeys(ctx context.Context, account, after string, most int
 		keys[i] = ListedKey{ID: ids[i], Created: int64(z.Score)}
 	}
 	pipe := r.redis.TxPipeline() // one reading
-	records, used := pipe.HMGet(ctx, r.queue.Key(Home, queue.KeyAPIKeys), ids...), pipe.HMGet(ctx, r.queue.Key(Home, queue.KeyAPIKeysUsed), ids...)
+	records, used := pipe.HMGet(ctx, r.queue.Key(SharedShard, queue.KeyAPIKeys), ids...), pipe.HMGet(ctx, r.queue.Key(SharedShard, queue.KeyAPIKeysUsed), ids...)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, false, err
 	}
@@ -97,10 +97,10 @@ func (r *Registry) ListKeys(ctx context.Context, account, after string, most int
 	return keys, more, nil
 }
 
-// EndKeys ends keys and all that they made, and with them those whose time is over.
-func (r *Registry) EndKeys(ctx context.Context, ids ...string) error {
+// DeleteKeys ends keys and all that they made, and with them those whose time is over.
+func (r *Registry) DeleteKeys(ctx context.Context, ids ...string) error {
 	for {
-		left, err := r.queue.RunDurable(ctx, Home, keyDeleteScript, append([]any{deletedAtOnce}, texts(ids)...)...)
+		left, err := r.queue.RunDurable(ctx, SharedShard, keyDeleteScript, append([]any{maxDeletedKeys}, stringArgs(ids)...)...)
 		if err != nil {
 			return err
 		}
@@ -113,14 +113,14 @@ func (r *Registry) EndKeys(ctx context.Context, ids ...string) error {
 	}
 }
 
-// EndKeysOf ends all keys of an account.
-func (r *Registry) EndKeysOf(ctx context.Context, account string) error {
+// DeleteKeysOf ends all keys of an account.
+func (r *Registry) DeleteKeysOf(ctx context.Context, account string) error {
 	for {
-		ids, err := r.redis.ZRange(ctx, r.queue.Key(Home, queue.KeyAPIKeysOf, account), 0, deletedAtOnce-1).Result()
+		ids, err := r.redis.ZRange(ctx, r.queue.Key(SharedShard, queue.KeyAPIKeysOf, account), 0, maxDeletedKeys-1).Result()
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		if err := r.EndKeys(ctx, ids...); err != nil {
+		if err := r.DeleteKeys(ctx, ids...); err != nil {
 			return err
 		}
 	}

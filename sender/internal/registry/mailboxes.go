@@ -53,24 +53,24 @@ func (r *Registry) ClaimMailbox(ctx context.Context, shard int, kind string, lea
 // MailTries is the name in a mailbox of how often its message was tried.
 const MailTries = queue.FieldTries
 
-// MailTold says that something of a mailbox was told or given up, and for how long nothing more is told.
-func (r *Registry) MailTold(ctx context.Context, shard int, kind, box string, names []string, pause time.Duration) error {
-	for len(names) > mailNamesAtOnce { // after a crash in between the rest is in the next message
-		if err := r.mailDone(ctx, shard, kind, box, "", pause, 0, names[:mailNamesAtOnce]); err != nil {
+// SettleMail says that something of a mailbox was told or given up, and for how long nothing more is told.
+func (r *Registry) SettleMail(ctx context.Context, shard int, kind, box string, names []string, pause time.Duration) error {
+	for len(names) > maxMailNames { // after a crash in between the rest is in the next message
+		if err := r.mailDone(ctx, shard, kind, box, "", pause, 0, names[:maxMailNames]); err != nil {
 			return err
 		}
-		names = names[mailNamesAtOnce:]
+		names = names[maxMailNames:]
 	}
 	return r.mailDone(ctx, shard, kind, box, "", pause, 0, names)
 }
 
-// MailAgain has a mailbox due again later, after so many tries.
-func (r *Registry) MailAgain(ctx context.Context, shard int, kind, box string, later time.Duration, tries int) error {
+// RescheduleMail has a mailbox due again later, after so many tries.
+func (r *Registry) RescheduleMail(ctx context.Context, shard int, kind, box string, later time.Duration, tries int) error {
 	return r.mailDone(ctx, shard, kind, box, later.Milliseconds(), 0, tries, nil)
 }
 
 func (r *Registry) mailDone(ctx context.Context, shard int, kind, box string, again any, pause time.Duration, tries int, told []string) error {
-	_, err := r.queue.RunDurable(ctx, shard, mailDoneScript, append([]any{kind, box, again, pause.Milliseconds(), tries}, texts(told)...)...)
+	_, err := r.queue.RunDurable(ctx, shard, mailDoneScript, append([]any{kind, box, again, pause.Milliseconds(), tries}, stringArgs(told)...)...)
 	return err
 }
 
@@ -87,8 +87,8 @@ func (r *Registry) Threads(ctx context.Context, shard int, box string, lanes []s
 // Thread is a mail that told of a webhook. Of one that recovered it is empty.
 type Thread struct{ Lane, Mail string }
 
-// KeepThreads notes mails that told of webhooks, unless others did before, and forgets those of webhooks that recovered.
-func (r *Registry) KeepThreads(ctx context.Context, shard int, box string, threads []Thread, kept time.Duration) error {
+// StoreThreads notes mails that told of webhooks, unless others did before, and forgets those of webhooks that recovered.
+func (r *Registry) StoreThreads(ctx context.Context, shard int, box string, threads []Thread, kept time.Duration) error {
 	key, pipe := r.queue.Key(shard, queue.KeyThread, box), r.redis.Pipeline()
 	for _, t := range threads {
 		if t.Mail == "" {
@@ -112,17 +112,17 @@ func (r *Registry) MailboxContent(ctx context.Context, shard int, box string) (m
 	return r.redis.HGetAll(ctx, r.queue.Key(shard, queue.KeyMailbox, box)).Result()
 }
 
-// mailNamesAtOnce bounds how many entries one call takes out of a mailbox.
-const mailNamesAtOnce = 1000
+// maxMailNames bounds how many entries one call takes out of a mailbox.
+const maxMailNames = 1000
 
-// ForgetMail takes entries out of a mailbox, and the mails that told of webhooks out of its threads.
-func (r *Registry) ForgetMail(ctx context.Context, shard int, kind, box string, names, lanes []string) error {
+// RemoveMail takes entries out of a mailbox, and the mails that told of webhooks out of its threads.
+func (r *Registry) RemoveMail(ctx context.Context, shard int, kind, box string, names, lanes []string) error {
 	for {
-		these := names[:min(len(names), mailNamesAtOnce)]
+		these := names[:min(len(names), maxMailNames)]
 		names = names[len(these):]
-		those := lanes[:min(len(lanes), mailNamesAtOnce-len(these))]
+		those := lanes[:min(len(lanes), maxMailNames-len(these))]
 		lanes = lanes[len(those):]
-		args := append(append([]any{kind, box, len(these)}, texts(these)...), texts(those)...)
+		args := append(append([]any{kind, box, len(these)}, stringArgs(these)...), stringArgs(those)...)
 		if _, err := r.queue.RunDurable(ctx, shard, mailForgetScript, args...); err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ type AskedFor struct {
 
 // AskedFor reads what a webhook, which may be deleted, was registered with; nothing where that was without a key, or long ago.
 func (r *Registry) AskedFor(ctx context.Context, shard int, account, lane string) (AskedFor, error) {
-	key, err := orNone(r.redis.HGet(ctx, r.queue.Key(shard, queue.KeyConf, lane), queue.FieldKey).Result())
+	key, err := emptyIfNil(r.redis.HGet(ctx, r.queue.Key(shard, queue.KeyConf, lane), queue.FieldKey).Result())
 	if err != nil || key == "" {
 		return AskedFor{}, err
 	}

@@ -47,11 +47,11 @@ func (r *Registry) write(ctx context.Context, shard int, s *redisstore.Script, a
 	if err != nil {
 		return time.Time{}, err
 	}
-	return written(answer)
+	return parseWritten(answer)
 }
 
-// written reads what such a script answered.
-func written(answer any) (created time.Time, err error) {
+// parseWritten reads what such a script answered.
+func parseWritten(answer any) (created time.Time, err error) {
 	if ms, ok := answer.(int64); ok {
 		return time.UnixMilli(ms).UTC(), nil
 	}
@@ -63,8 +63,8 @@ func written(answer any) (created time.Time, err error) {
 	return time.Time{}, err
 }
 
-// orNone makes an empty text of a value that is not there.
-func orNone(value string, err error) (string, error) {
+// emptyIfNil makes an empty text of a value that is not there.
+func emptyIfNil(value string, err error) (string, error) {
 	if errors.Is(err, redis.Nil) {
 		return "", nil
 	}
@@ -87,7 +87,7 @@ func text(v any) string {
 	return s
 }
 
-func texts(list []string) []any {
+func stringArgs(list []string) []any {
 	all := make([]any, len(list))
 	for i, s := range list {
 		all[i] = s

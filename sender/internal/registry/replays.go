@@ -25,15 +25,15 @@ type Replay struct {
 	NotSent                    map[queue.Resent]int
 }
 
-// leftOut ends the key of the deliveries that a replay of all leaves out: those that waited or were under way when it
+// excludedSuffix ends the key of the deliveries that a replay of all leaves out: those that waited or were under way when it
 // began. Most of them will have succeeded by the time that it comes to them, and nobody asked to have them twice.
-const leftOut = ":left-out"
+const excludedSuffix = ":left-out"
 
 const (
 	// unstarted is how long a replay may take to begin. If it never does, its key goes.
-	unstarted = time.Hour
+	unstartedLifetime = time.Hour
 	// mostReplays is how many of an account's replays are listed: the latest.
-	mostReplays = 1000
+	maxListedReplays = 1000
 )
 
 // Now is the store's own time.
@@ -46,28 +46,28 @@ func (r *Registry) StartReplay(ctx context.Context, shard int, id, lane string, 
 		queue.FieldReplayCursor, in.Cursor, queue.FieldReplayState, in.State, queue.FieldReplayMatched, in.Matched,
 		queue.FieldReplayUnavailable, in.Unavailable, queue.FieldReplaySent, 0, queue.FieldReplaySelection, in.Selection,
 	}
-	_, err := r.write(ctx, shard, replayMakeScript, append([]any{id, lane, in.Account, mostReplays, in.Created.UnixMilli()}, record...)...)
+	_, err := r.write(ctx, shard, replayMakeScript, append([]any{id, lane, in.Account, maxListedReplays, in.Created.UnixMilli()}, record...)...)
 	return err
 }
 
-// LeaveOut notes deliveries that a replay which is about to start leaves out.
-func (r *Registry) LeaveOut(ctx context.Context, shard int, id string, jobs []string) error {
+// ExcludeJobs notes deliveries that a replay which is about to start leaves out.
+func (r *Registry) ExcludeJobs(ctx context.Context, shard int, id string, jobs []string) error {
 	if len(jobs) == 0 {
 		return nil
 	}
-	key, pipe := r.queue.Key(shard, queue.KeyReplay, id)+leftOut, r.redis.TxPipeline()
-	pipe.SAdd(ctx, key, texts(jobs)...)
-	pipe.PExpire(ctx, key, unstarted)
+	key, pipe := r.queue.Key(shard, queue.KeyReplay, id)+excludedSuffix, r.redis.TxPipeline()
+	pipe.SAdd(ctx, key, stringArgs(jobs)...)
+	pipe.PExpire(ctx, key, unstartedLifetime)
 	_, err := pipe.Exec(ctx)
 	return err
 }
 
-// WithoutLeftOut returns the jobs that a replay doesn't leave out.
-func (r *Registry) WithoutLeftOut(ctx context.Context, shard int, id string, jobs []string) ([]string, error) {
+// WithoutExcluded returns the jobs that a replay doesn't leave out.
+func (r *Registry) WithoutExcluded(ctx context.Context, shard int, id string, jobs []string) ([]string, error) {
 	if len(jobs) == 0 {
 		return jobs, nil
 	}
-	left, err := r.redis.SMIsMember(ctx, r.queue.Key(shard, queue.KeyReplay, id)+leftOut, texts(jobs)...).Result()
+	left, err := r.redis.SMIsMember(ctx, r.queue.Key(shard, queue.KeyReplay, id)+excludedSuffix, stringArgs(jobs)...).Result()
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (r *Registry) ListReplays(ctx context.Context, shard int, account, before s
 // AccountOfReplay finds the account of a replay in whichever shard has it, "" where there is none.
 func (r *Registry) AccountOfReplay(ctx context.Context, shards int, id string) (string, error) {
 	for shard := range shards {
-		account, err := orNone(r.redis.HGet(ctx, r.queue.Key(shard, queue.KeyReplay, id), queue.FieldReplayAccount).Result())
+		account, err := emptyIfNil(r.redis.HGet(ctx, r.queue.Key(shard, queue.KeyReplay, id), queue.FieldReplayAccount).Result())
 		if err != nil || account != "" {
 			return account, err
 		}

@@ -15,9 +15,9 @@ var (
 
 // ClaimedToken is what a caller who wants a webhook's access token finds.
 type ClaimedToken struct {
-	Record string // sealed
-	Left   time.Duration
-	Ask    bool // there is none, and the caller is to ask for one; where another does that already both are empty
+	Record    string // sealed
+	Lifetime  time.Duration
+	MustFetch bool // there is none, and the caller is to ask for one; where another does that already both are empty
 }
 
 // ClaimToken finds an access token other than a known one. process is who calls, and lease the time in which it will have asked.
@@ -28,9 +28,9 @@ func (r *Registry) ClaimToken(ctx context.Context, shard int, lane, known, proce
 	}
 	if there, ok := v.([]any); ok && len(there) == 2 {
 		left, _ := there[1].(int64)
-		return ClaimedToken{Record: text(there[0]), Left: time.Duration(left) * time.Millisecond}, nil
+		return ClaimedToken{Record: text(there[0]), Lifetime: time.Duration(left) * time.Millisecond}, nil
 	}
-	return ClaimedToken{Ask: v == "ask"}, nil
+	return ClaimedToken{MustFetch: v == "ask"}, nil
 }
 
 // StoreToken says what came of asking; record is empty where no token was given.
@@ -47,5 +47,5 @@ func (r *Registry) DropToken(ctx context.Context, shard int, lane, record string
 
 // Token reads a webhook's access token; empty where there is none.
 func (r *Registry) Token(ctx context.Context, shard int, lane string) (string, error) {
-	return orNone(r.redis.Get(ctx, r.queue.Key(shard, queue.KeyToken, lane)).Result())
+	return emptyIfNil(r.redis.Get(ctx, r.queue.Key(shard, queue.KeyToken, lane)).Result())
 }

@@ -121,10 +121,10 @@ type Stored struct {
 type Registration struct {
 	Lane, Account, Status string
 	Stored
-	Most int // webhooks of an account
+	Limit int // webhooks of an account
 	// IdempotencyKey, where one was given, with what was asked for, sealed, and for how long that is remembered.
 	IdempotencyKey, Asked string
-	Remember              time.Duration
+	KeyLifetime           time.Duration
 }
 
 // Registered says how a registration went.
@@ -137,8 +137,8 @@ type Registered struct {
 // Register adds a webhook to its account. It returns [ErrLimit] where that has too many, and [ErrEnding].
 func (r *Registry) Register(ctx context.Context, shard int, in Registration) (out Registered, err error) {
 	args := append([]any{
-		in.Lane, in.Account, in.Most, in.Public, in.Meta, in.Rate, in.Cap, flag(in.Ordered), in.Status, in.IdempotencyKey, in.Asked, in.Remember.Milliseconds(), in.Member,
-	}, texts(in.Topics)...)
+		in.Lane, in.Account, in.Limit, in.Public, in.Meta, in.Rate, in.Cap, flag(in.Ordered), in.Status, in.IdempotencyKey, in.Asked, in.KeyLifetime.Milliseconds(), in.Member,
+	}, stringArgs(in.Topics)...)
 	v, err := r.queue.RunDurable(ctx, shard, registerScript, args...)
 	if err != nil {
 		return out, err
@@ -146,7 +146,7 @@ func (r *Registry) Register(ctx context.Context, shard int, in Registration) (ou
 	if before, ok := v.([]any); ok && len(before) == 2 {
 		return Registered{Before: text(before[0]), Asked: text(before[1])}, nil
 	}
-	out.Created, err = written(v)
+	out.Created, err = parseWritten(v)
 	return out, err
 }
 
@@ -162,15 +162,15 @@ func flag(is bool) string {
 type Change struct {
 	Lane, Account, Version string
 	Status                 string // empty: as it is
-	Moved                  bool   // its URL is another
+	URLChanged             bool   // its URL is another
 	Old, New               Stored
 }
 
 // Update changes a webhook that is still as it was read. It returns [ErrChanged] where it is not, and [ErrGone].
 func (r *Registry) Update(ctx context.Context, shard int, c Change) error {
 	args := append([]any{
-		c.Lane, c.Account, c.Version, c.New.Public, c.New.Meta, c.New.Rate, c.New.Cap, flag(c.New.Ordered), c.Status, flag(c.Moved), c.Old.Member, c.New.Member, len(c.Old.Topics),
-	}, append(texts(c.Old.Topics), texts(c.New.Topics)...)...)
+		c.Lane, c.Account, c.Version, c.New.Public, c.New.Meta, c.New.Rate, c.New.Cap, flag(c.New.Ordered), c.Status, flag(c.URLChanged), c.Old.Member, c.New.Member, len(c.Old.Topics),
+	}, append(stringArgs(c.Old.Topics), stringArgs(c.New.Topics)...)...)
 	_, err := r.write(ctx, shard, updateScript, args...)
 	return err
 }
@@ -178,7 +178,7 @@ func (r *Registry) Update(ctx context.Context, shard int, c Change) error {
 // Delete takes a webhook that is still as it was read out of its account; [queue.Queue.Cancel] then ends what waits. It returns
 // [ErrChanged] where it is another by now, and [ErrGone].
 func (r *Registry) Delete(ctx context.Context, shard int, lane, account, version string, old Stored) error {
-	_, err := r.write(ctx, shard, deleteScript, append([]any{lane, account, version, old.Member}, texts(old.Topics)...)...)
+	_, err := r.write(ctx, shard, deleteScript, append([]any{lane, account, version, old.Member}, stringArgs(old.Topics)...)...)
 	return err
 }
 
