@@ -57,9 +57,7 @@ func testAccountRecords(t *testing.T, c *client) {
 			`{"account":"account-a"}`:                                                 {code: "invalid_field", field: "account"},
 			`{"confirmed":true}`:                                                      {code: "unknown_field", field: "confirmed"},
 		} {
-			code, field := c.do("PUT", "/account", body).failure(422)
-			require.Equal(t, want.code, code, body)
-			require.Equal(t, want.field, field, body)
+			c.do("PUT", "/account", body).failsAt(422, want.code, want.field)
 		}
 		require.Len(t, c.do("GET", "/account", "").ok(200), 2, "nothing was stored")
 	})
@@ -68,20 +66,9 @@ func testAccountRecords(t *testing.T, c *client) {
 		for _, name := range []string{"zebra", "shop.one", "shop.two"} {
 			c.do("PUT", "/account", `{"name":"of `+name+`"}`, "X-VideoCloud-Account: "+name).ok(200)
 		}
-		var names []any
-		for cursor := ""; ; {
-			page := c.do("GET", "/accounts?limit=2"+cursor, "").ok(200)
-			for _, a := range page["items"].([]any) {
-				names = append(names, a.(map[string]any)["account"])
-			}
-			next, more := page["nextCursor"].(string)
-			if !more {
-				break
-			}
-			cursor = "&cursor=" + next
-		}
-		require.IsIncreasing(t, texts(names))
-		require.Subset(t, names, []any{"shop.one", "shop.two", "zebra"})
+		names, _ := c.walk("/accounts?limit=2", "account")
+		require.IsIncreasing(t, names)
+		require.Subset(t, names, []string{"shop.one", "shop.two", "zebra"})
 		require.Len(t, c.do("GET", "/account", "", "X-VideoCloud-Account: never-seen").ok(200), 2)
 		require.NotContains(t, c.do("GET", "/accounts?limit=100", "").body, "never-seen", "reading makes no account")
 	})
@@ -111,8 +98,7 @@ func testDeletedAccounts(t *testing.T, c *client) {
 	require.NotContains(t, listed(), "has.keys")
 	require.Contains(t, listed(), "publishes")
 	for _, name := range []string{"has.keys", "never-there", "*", "a:b", "no~name"} {
-		code, _ := c.do("DELETE", "/accounts/"+name, "").failure(404)
-		require.Equal(t, "not_found", code)
+		c.do("DELETE", "/accounts/"+name, "").fails(404, "not_found")
 	}
 	c.do("POST", "/webhooks", newWebhook, of+"has.keys").ok(201)
 	require.Len(t, c.do("GET", "/webhooks", "", of+"has.keys").items(), 1, "its name is used afresh")
@@ -125,19 +111,9 @@ func testExpunged(t *testing.T, c *client) {
 	c.do("POST", "/events", event).ok(202)
 	require.Equal(t, map[string]any{"id": "order-1"}, c.do("DELETE", "/events/order-1", "").ok(200))
 	for _, method := range []string{"GET", "DELETE"} {
-		code, _ := c.do(method, "/events/order-1", "").failure(404)
-		require.Equal(t, "not_found", code)
+		c.do(method, "/events/order-1", "").fails(404, "not_found")
 	}
-	code, field := c.do("POST", "/events", event).failure(409)
-	require.Equal(t, []string{"conflict", "id"}, []string{code, field})
+	c.do("POST", "/events", event).failsAt(409, "conflict", "id")
 	c.as(keyB).do("POST", "/events", event).ok(202)
 	c.do("DELETE", "/events/never-there", "").failure(404)
-}
-
-func texts(values []any) []string {
-	list := make([]string, len(values))
-	for i, v := range values {
-		list[i] = v.(string)
-	}
-	return list
 }

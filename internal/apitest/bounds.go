@@ -20,8 +20,7 @@ func RunBounds(t *testing.T, open Open) {
 // testBounds compares the bounds of the OpenAPI document with those of the API: of each member of a webhook, what is
 // just within its bounds is taken, and what is just beyond is refused with the member's name.
 func testBounds(t *testing.T, c *client) {
-	d, err := parseDocument([]byte(c.do("GET", "/openapi.json", "").body))
-	require.NoError(t, err)
+	d := c.document()
 	schema := d.resolve(schemaIn(d.operation("POST", "/webhooks")["requestBody"].(map[string]any)))
 	bounded := 0
 	for _, name := range slices.Sorted(maps.Keys(schema["properties"].(map[string]any))) {
@@ -40,9 +39,7 @@ func testBounds(t *testing.T, c *client) {
 			}
 			t.Run(fmt.Sprintf("%s %s %d", name, keyword, n), func(t *testing.T) {
 				c := c.in(t)
-				res := c.do("POST", "/webhooks", webhookWith(t, name, valueOf(name, keyword, beyond)))
-				_, field := res.failure(422)
-				require.Equal(t, name, field)
+				c.do("POST", "/webhooks", webhookWith(t, name, valueOf(name, keyword, beyond))).failsAt(422, "", name)
 				if name != "events" { // there are not as many event types as a list may hold
 					c.do("POST", "/webhooks", webhookWith(t, name, valueOf(name, keyword, int(n)))).ok(201)
 				}

@@ -143,6 +143,50 @@ func (r *response) failure(status int) (code, field string) {
 	return answer.Error.Code, answer.Error.Field
 }
 
+// fails makes sure of the status and the code of an error.
+func (r *response) fails(status int, code string) {
+	r.t.Helper()
+	got, _ := r.failure(status)
+	require.Equal(r.t, code, got, r.body)
+}
+
+// failsAt makes sure of the status, the code and the field of an error; an empty code stands for any.
+func (r *response) failsAt(status int, code, field string) {
+	r.t.Helper()
+	gotCode, gotField := r.failure(status)
+	if code != "" {
+		require.Equal(r.t, code, gotCode, r.body)
+	}
+	require.Equal(r.t, field, gotField, r.body)
+}
+
+// document returns the OpenAPI document that the handler serves.
+func (c *client) document() *document {
+	c.t.Helper()
+	res := c.as("").do("GET", "/openapi.json", "")
+	require.Equal(c.t, http.StatusOK, res.status)
+	d, err := parseDocument([]byte(res.body))
+	require.NoError(c.t, err)
+	return d
+}
+
+// walk reads all pages of a list, from a path with a query, and returns a member of each item and the number of pages.
+func (c *client) walk(path, member string) (values []string, pages int) {
+	c.t.Helper()
+	for cursor := ""; ; {
+		page := c.do("GET", path+"&cursor="+cursor, "").ok(http.StatusOK)
+		for _, item := range page["items"].([]any) {
+			values = append(values, item.(map[string]any)[member].(string))
+		}
+		pages++
+		require.Less(c.t, pages, 1000, "a list without an end")
+		var more bool
+		if cursor, more = page["nextCursor"].(string); !more {
+			return values, pages
+		}
+	}
+}
+
 const newWebhook = `{"url":"https://your-server.com/webhooks","events":["video.uploaded"],"secret":"your_webhook_secret"}`
 
 // webhook registers a webhook and returns its ID.

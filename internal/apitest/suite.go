@@ -81,6 +81,5 @@ func testGuide(t *testing.T, c *client) {
 
 	res = c.do("GET", "/webhooks", "")
 	require.Equal(t, `{"success":true,"data":{"items":[]}}`+"\n", res.body)
-	code, _ := c.do("GET", "/webhooks/"+id, "").failure(http.StatusNotFound)
-	require.Equal(t, "not_found", code)
+	c.do("GET", "/webhooks/"+id, "").fails(http.StatusNotFound, "not_found")
 }

@@ -23,7 +23,7 @@ type changedAccount struct {
 
 type accountPage struct{ page[account] }
 
-// accountUpdate is the body of PUT /account. It takes the object that GET answers as it is, so it has members that change
+// accountUpdate is the body of PUT /account. The object that GET answers can be sent as it is, so it has members that change
 // nothing.
 type accountUpdate struct {
 	Name         *string    `json:"name" null:"clear" max:"MaxAccountName" doc:"What its owner calls it."`
@@ -34,7 +34,7 @@ type accountUpdate struct {
 	CreatedAt    *time.Time `json:"createdAt" read_only:"true" doc:"Changes nothing."`
 }
 
-// emailList is a list of addresses, each as text or as GET shows it.
+// emailList is a list of addresses, each as text or as the object in which GET answers it.
 type emailList []string
 
 func accountOf(a sender.Account) account {

@@ -14,7 +14,7 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// retryAfter is how many seconds a caller of a service that is down should wait.
+// retryAfter is the number of seconds after which callers are asked to try again while the service is down.
 const retryAfter = "5"
 
 // statuses are the HTTP statuses of the errors' codes.
@@ -44,8 +44,7 @@ type apiError struct {
 	Field   string      `json:"field,omitempty" doc:"The field, parameter or header at fault, where there is one."`
 }
 
-// jsonAppender is an answer that writes itself: because it holds JSON that must not be reformatted, or
-// because it is answered often.
+// jsonAppender is an answer that encodes itself: because it holds JSON that must not be reformatted, or because it is sent often.
 type jsonAppender interface {
 	appendJSON(b []byte) ([]byte, error)
 }
@@ -89,7 +88,7 @@ func encode(buf *bytes.Buffer, data any) error {
 	return encodeJSON(buf, data)
 }
 
-// encodeJSON is encoding/json without escapes for HTML.
+// encodeJSON encodes like encoding/json, without escapes for HTML.
 func encodeJSON(buf *bytes.Buffer, v any) error {
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
@@ -100,14 +99,14 @@ func encodeJSON(buf *bytes.Buffer, v any) error {
 	return nil
 }
 
-// release keeps a buffer for the next answer, unless one large answer has made it large for ever.
+// release keeps a buffer for another answer, unless a large answer has made it larger than 256 KiB.
 func release(buf *bytes.Buffer) {
 	if buf.Cap() <= 256<<10 {
 		buffers.Put(buf)
 	}
 }
 
-// publicError is the error as the caller may see it: ours as they are, any other without its text.
+// publicError returns the error as the caller may see it: ours as it is, any other without its text.
 func publicError(err error) apiError {
 	if e := (*sender.Error)(nil); errors.As(err, &e) && statuses[e.Code] != 0 {
 		return apiError{Code: e.Code, Message: e.Message, Field: e.Field}
@@ -115,7 +114,7 @@ func publicError(err error) apiError {
 	return apiError{Code: sender.CodeUnavailable, Message: "the service can't do this at the moment; try again in a few seconds"}
 }
 
-// withFieldName is an error whose field, where it is at fault, goes by another name in the request.
+// withFieldName returns an error in which a field has another name: that which it has in the request.
 func withFieldName(err error, field, name string) error {
 	e := (*sender.Error)(nil)
 	if !errors.As(err, &e) || e.Field != field {
@@ -147,7 +146,7 @@ func (h *handler) sendError(c *call, err error) {
 func (h *handler) logRefusal(c *call, status int, e apiError, err error) {
 	level := slog.LevelDebug
 	switch {
-	case status == http.StatusLoopDetected: // the request's fault
+	case status == http.StatusLoopDetected: // the request is at fault, not the service
 		level = slog.LevelInfo
 	case status >= 500 && c.r.Context().Err() == nil:
 		level = slog.LevelError
@@ -182,7 +181,7 @@ func (h *handler) logRefusal(c *call, status int, e apiError, err error) {
 	h.Logger.LogAttrs(ctx, level, "request refused", attrs...)
 }
 
-// refusalLines thin out the lines of refusals, each level by itself: strangers with bad keys must not keep a failing
+// refusalLines limits the rate of log lines about refusals, each level by itself: strangers with bad keys must not keep a failing
 // store out of the log.
 type refusalLines struct{ debug, info, err sample.Lines }
 
@@ -196,7 +195,7 @@ func (l *refusalLines) forLevel(level slog.Level) *sample.Lines {
 	return &l.debug
 }
 
-// causeOf is what an operator needs to know: the cause that the caller was not told.
+// causeOf returns what an operator needs to know: the cause that the caller is not told.
 func causeOf(err error) error {
 	if e := (*sender.Error)(nil); errors.As(err, &e) && e.Err != nil {
 		return e.Err
@@ -215,7 +214,7 @@ func (h *handler) send(c *call, status int, body []byte) {
 	if c.r.Method == http.MethodHead {
 		return
 	}
-	_, _ = c.w.Write(body) // a caller that is gone has no use for an error
+	_, _ = c.w.Write(body) // nobody is left to hear of an error
 }
 
 // seconds is a time in answers: RFC 3339, UTC, whole seconds, as the guide writes it.
@@ -228,7 +227,7 @@ func (t seconds) append(b []byte) []byte {
 	return time.Time(t).UTC().AppendFormat(b, `"2006-01-02T15:04:05Z"`)
 }
 
-// millis is a time with its milliseconds, for what is about attempts.
+// millis is a time in answers with milliseconds, for what is about attempts.
 type millis time.Time
 
 // MarshalJSON implements json.Marshaler.
@@ -236,7 +235,7 @@ func (t millis) MarshalJSON() ([]byte, error) {
 	return time.Time(t).UTC().AppendFormat(nil, `"2006-01-02T15:04:05.000Z"`), nil
 }
 
-// appendString writes a string; those of IDs and event types need no escapes.
+// appendString appends a string. It is fast for strings that need no escapes, such as IDs and event types.
 func appendString(b []byte, s string) ([]byte, error) {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c > '~' || c == '"' || c == '\\' {

@@ -40,25 +40,26 @@ type Options struct {
 	Service Service
 	// Keys are the API keys that are let in. At least one, unless Anonymous is set.
 	Keys []Key
-	// Anonymous lets everybody in, as the default account with every right. It excludes Keys.
+	// Anonymous lets every caller in, as the default account with every right. It excludes Keys. Defaults to false.
 	Anonymous bool
 	// Brand is the word in the name of the account header, X-VideoCloud-Account. Defaults to VideoCloud.
 	Brand string
 	// BasePath is the path below which the API is served, such as /api/v1. Defaults to none.
 	BasePath string
-	// PortalURL is where customers reach the portal. Without it portal links can be made for loopback only.
+	// PortalURL is the URL at which customers reach the portal. Defaults to none: then links to the portal can be made on loopback
+	// only.
 	PortalURL string
-	// Audit gets a line for whatever was changed: by which key, for which account. Defaults to Logger.
+	// Audit gets a line for every change: by which key, and for which account. Defaults to Logger.
 	Audit *slog.Logger
 	// Mounted returns the path below which a request's own path lies as its caller wrote it: what a server in front of
 	// this handler took off the path, such as Caddy's handle_path. Location and the OpenAPI document's server begin with
 	// it. Defaults to none.
 	Mounted func(r *http.Request) string
-	// Polls lets pages that ask the same again and again share an answer. Defaults to none: each is answered alone.
+	// Polls lets pages that ask the same repeatedly share an answer. Defaults to none: each request is answered by itself.
 	Polls Polls
 	// Version is the version that the OpenAPI document shows. Defaults to this module's own.
 	Version string
-	// Logger gets refused keys and failures. Defaults to no log.
+	// Logger gets refused requests and failures. Defaults to none.
 	Logger *slog.Logger
 }
 
@@ -76,7 +77,7 @@ type handler struct {
 	lines         refusalLines
 }
 
-// New makes the API's handler. An error names the option of the Caddyfile at fault and never holds a key.
+// New returns the handler of the API. An error names the option of the Caddyfile at fault and never holds a key.
 func New(o Options) (http.Handler, error) {
 	if o.Service == nil {
 		return nil, errors.New("making the API: it needs a service")
@@ -124,10 +125,11 @@ type call struct {
 	location string // of what was made, for the Location header
 }
 
-// requestIDHeader names the request in its answer and in the log, so that a caller's report leads to our line.
+// requestIDHeader is the header that names a request in its answer and in the log, so that the log line can be found by what a
+// caller reports.
 const requestIDHeader = "X-Request-Id"
 
-// requestID is the name that a proxy in front gave to a request, or a new one.
+// requestID returns the name that a proxy in front gave to a request, or a new one.
 func requestID(r *http.Request) string {
 	if given := r.Header[requestIDHeader]; len(given) == 1 && names.IsID(given[0]) {
 		return given[0]
@@ -135,7 +137,7 @@ func requestID(r *http.Request) string {
 	return "req_" + rand.Text()
 }
 
-// prefix is what comes before a route's path in the URL that the caller used.
+// prefix returns what stands before the path of a route in the URL that the caller used.
 func (c *call) prefix() string {
 	if c.Mounted == nil {
 		return c.BasePath
@@ -183,7 +185,7 @@ func (c *call) serve() (data any, err error) {
 	return data, err
 }
 
-// logChange tells the audit log what was changed.
+// logChange writes what was changed to the audit log.
 func (c *call) logChange() {
 	subject := c.id
 	if i := strings.LastIndexByte(c.location, '/'); i >= 0 && subject == "" {

@@ -17,7 +17,7 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// Role is what a key may do.
+// Role says what a key may do.
 type Role string
 
 // The roles of the Caddyfile's api_key option.
@@ -32,27 +32,27 @@ const (
 // Roles are the roles that a key of the configuration can have.
 func Roles() []Role { return []Role{RolePublish, RoleRead, RoleManage, RoleAll} }
 
-// AnyAccount is the account of a key that names its account with each request, in a header.
+// AnyAccount is the account of a key for every account: each of its requests names one in a header.
 const AnyAccount = "*"
 
-// Key lets a caller in.
+// Key is an API key of the configuration.
 type Key struct {
-	// Value is the secret that the caller shows.
+	// Value is the secret that the caller sends.
 	Value string
-	// Account is the account that the key acts for, or AnyAccount. Defaults to "default".
+	// Account is the account that the key acts for, or [AnyAccount]. Defaults to "default".
 	Account string
-	// Role is what it may do. Defaults to all.
+	// Role says what the key may do. Defaults to [RoleAll].
 	Role Role
 }
 
-// withDefaults fills in what was not given.
+// withDefaults returns the key with the defaults of what was not given.
 func (k Key) withDefaults() Key {
 	k.Account = cmp.Or(k.Account, config.DefaultAccount)
 	k.Role = cmp.Or(k.Role, RoleAll)
 	return k
 }
 
-// Validate says what is wrong with a key, without showing it.
+// Validate returns what is wrong with a key, without its value; nil where nothing is.
 func (k Key) Validate() error {
 	if problem := k.withDefaults().problem(); problem != "" {
 		return errors.New("api_key" + problem)
@@ -60,7 +60,7 @@ func (k Key) Validate() error {
 	return nil
 }
 
-// problem goes on after the name of the key, and is empty where there is none.
+// problem describes what is wrong, to stand after the name of the key; "" where nothing is.
 func (k Key) problem() string {
 	switch {
 	case k.Value == "":
@@ -81,19 +81,19 @@ func (k Key) String() string { return fmt.Sprintf("key of account %q for %s", k.
 // GoString does for %#v what String does for %v.
 func (k Key) GoString() string { return k.String() }
 
-// caller is who sent a request: a key of the configuration, a key that was made, or anybody.
+// caller is who sends a request: a key of the configuration, a key that was made at run time, or anybody.
 type caller struct {
-	id        string // as the log names it
-	maker     string // as the keys that it makes name it
-	root      string // the key of the configuration that made it, or its maker, and so on; that key itself
+	id        string // its name in logs
+	maker     string // its name in the keys that it makes
+	root      string // the key of the configuration at the beginning of the chain of keys that made it
 	account   string
 	role      Role
-	webhookID string    // the only webhook that it may touch, where there is one
+	webhookID string    // the only webhook that it may use, where there is one
 	ends      time.Time // zero: never
 	anonymous bool
 }
 
-// hashedKey is a key as it is kept: its value can't be read back, and all are equally long.
+// hashedKey is a key as the handler keeps it: its value can't be read back, and all have the same length.
 type hashedKey struct {
 	sum [sha256.Size]byte
 	caller
@@ -141,7 +141,7 @@ const (
 	accessOperator               // all, by a key of every account
 )
 
-// permittedRoles are the roles of each access.
+// permittedRoles are the roles that each kind of access is for.
 var permittedRoles = map[access][]Role{
 	accessAny:      {RolePublish, RoleRead, RoleManage, RolePortal, RoleAll},
 	accessPublish:  {RolePublish, RoleAll},
@@ -160,7 +160,7 @@ var (
 	errTwoKeys    = &sender.Error{Code: sender.CodeUnauthorized, Message: "the request carries different API keys; send one"}
 )
 
-// authorize lets the caller into the route, or not, and settles the account that the call acts for.
+// authorize checks that the caller may use the route, and finds the account that the call acts for.
 func (c *call) authorize() error {
 	if c.route.access == accessOpen {
 		return nil
@@ -180,7 +180,7 @@ func (c *call) authorize() error {
 	return c.chooseAccount(c.caller.account)
 }
 
-// identify returns who sends a request, by its key.
+// identify returns the caller of a request, by its key.
 func (h *handler) identify(r *http.Request) (caller, error) {
 	if h.Anonymous {
 		return caller{id: "anonymous", account: config.DefaultAccount, role: RoleAll, anonymous: true}, nil
@@ -195,7 +195,7 @@ func (h *handler) identify(r *http.Request) (caller, error) {
 	return h.keyCache.find(r.Context(), value)
 }
 
-// Identity is what is known of who makes a request.
+// Identity is what is known of the caller of a request.
 type Identity struct {
 	// KeyID names the key in logs.
 	KeyID string
@@ -203,12 +203,12 @@ type Identity struct {
 	Account string
 	// Role is what the key may do.
 	Role Role
-	// Ends is when the key ends by itself; zero where it does not.
+	// Ends is when the key expires; zero where it does not.
 	Ends time.Time
 }
 
-// Identify returns whose key a request carries. The handler is one of [New]. It serves those who answer beside the API and
-// let in whom the API lets in.
+// Identify returns the caller of a request by the keys of h, a handler of [New]. It is for other handlers, such as the console's,
+// that let in the callers of the API.
 func Identify(h http.Handler, r *http.Request) (Identity, error) {
 	of, ok := h.(*handler)
 	if !ok {
@@ -218,7 +218,8 @@ func Identify(h http.Handler, r *http.Request) (Identity, error) {
 	return Identity{KeyID: who.id, Account: who.account, Role: who.role, Ends: who.ends}, err
 }
 
-// checkWebhookScope keeps the token of one webhook to what concerns that webhook. What a route does not say it may not.
+// checkWebhookScope refuses to the token of one webhook what does not concern that webhook. A route that states no scope is
+// refused to it.
 func (c *call) checkWebhookScope() error {
 	own := c.caller.webhookID
 	if own == "" {
@@ -243,17 +244,18 @@ func (c *call) checkWebhookScope() error {
 
 var errOtherWebhook = &sender.Error{Code: sender.CodeNotFound, Message: "there is no such thing for this token, which is for one webhook only"}
 
-// scope says what the token of one webhook may do at a route.
+// scope says for what the token of one webhook may use a route.
 type scope int
 
 const (
 	scopeNone     scope = iota // nothing
-	scopeFree                  // the route itself sees to it, or there is nothing of a webhook in it
+	scopeFree                  // the route checks it by itself, or answers nothing about webhooks
 	scopeWebhook               // where {id} is its webhook
 	scopeDelivery              // where {id} is a delivery of its webhook
 )
 
-// configuredKey compares every key, whatever it finds, so that the time taken tells nothing.
+// configuredKey returns the key of the configuration with a value; nil where there is none. It compares all keys, whatever it
+// finds, so that the time taken tells nothing.
 func (h *handler) configuredKey(value string) *hashedKey {
 	sum := sha256.Sum256([]byte(value))
 	var found *hashedKey
@@ -300,7 +302,7 @@ func bearerOf(values []string) (string, error) {
 	return strings.TrimSpace(value), nil
 }
 
-// chooseAccount settles the account: the key's own, or the one that the header names for a key of any account.
+// chooseAccount finds the account: the key's own, or the one that the header names for a key of every account.
 func (c *call) chooseAccount(ofKey string) error {
 	named := c.r.Header.Values(c.accountHeader)
 	if len(named) > 1 {

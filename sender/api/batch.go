@@ -8,14 +8,14 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// batchItem is one event of a batch, or what is wrong with it.
+// batchItem is one event of a batch, or the reason why it is refused.
 type batchItem struct {
 	event   newEvent
 	refused *sender.Error
 }
 
-// readBatch reads {"events":[…]}. A document that can't be read fails as a whole; an event that is
-// readable and wrong fails alone.
+// readBatch reads {"events":[…]}. A document that can't be read is refused as a whole; an event that can be read but is wrong is
+// refused by itself.
 func readBatch(body []byte) ([]batchItem, error) {
 	s, err := newScanner(body)
 	if err != nil {
@@ -25,11 +25,11 @@ func readBatch(body []byte) ([]batchItem, error) {
 	given := false
 	each := func(n int) error {
 		if n == config.MaxBatchEvents {
-			// Here, not at the end: what can't be taken is not read, however much of it there is.
+			// Refused here and not at the end, so that the events beyond are not read, however many there are.
 			return invalid("events", "holds more than %d events; send several batches", config.MaxBatchEvents)
 		}
 		item := batchItem{}
-		outer := s.refused // of the batch; where it is set, no item counts
+		outer := s.refused // what is refused of the batch; where that is set, the items don't count
 		err := newEventPlan.read(s, reflect.ValueOf(&item.event).Elem())
 		item.refused, s.refused = s.refused, outer
 		items = append(items, item)
@@ -95,8 +95,8 @@ func (c *call) publishBatch() (answer publishedBatch, err error) {
 	return batchAnswers(items, results), nil
 }
 
-// allUnavailable returns an error where nothing was stored because the store is down: the caller then
-// needs no look at each item to know that the whole batch is to be sent again.
+// allUnavailable returns an error where nothing was stored because the store is down: then the caller need not look at each item
+// to see that the whole batch must be sent again.
 func allUnavailable(results []sender.PublishResult) error {
 	var first error
 	for _, r := range results {
@@ -110,7 +110,7 @@ func allUnavailable(results []sender.PublishResult) error {
 	return first
 }
 
-// batchAnswers puts the results, which are those of the acceptable events, back into the order of all.
+// batchAnswers returns an answer for each item of a batch, in order. results are those of the items that were not refused.
 func batchAnswers(items []batchItem, results []sender.PublishResult) publishedBatch {
 	a := publishedBatch{Items: make([]batchAnswer, len(items))}
 	next := 0

@@ -12,17 +12,17 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// Bounds of the request bodies, in bytes. That of one event leaves room for what is not in its envelope
-// (its ID, white space between its members); the envelope itself is measured by the Service.
+// Bounds of request bodies, in bytes. That of one event leaves room for what is not in its envelope (its ID, white space between
+// its members); the Service measures the envelope itself.
 const (
 	maxEventBody  = config.MaxEnvelopeSize + 2<<10
 	maxBatchBody  = config.MaxBatchSize
 	maxConfigBody = 64 << 10 // webhooks and replays
 
-	maxConfirmBody = 2 << 10 // from whoever has a link, without a key
+	maxConfirmBody = 2 << 10 // anybody may send one, without a key
 )
 
-// decode reads the request's body into a struct, by its plan.
+// decode reads the body of a request into a struct, by the plan of its type.
 func decode[T any](c *call, p *plan, limit int64) (v T, err error) {
 	body, err := c.body(limit)
 	if err != nil {
@@ -31,7 +31,7 @@ func decode[T any](c *call, p *plan, limit int64) (v T, err error) {
 	return v, p.decode(body, reflect.ValueOf(&v))
 }
 
-// body returns the whole body, or refuses it. What the headers tell is refused before anything is read.
+// body returns the whole body. What the headers tell is refused before anything is read.
 func (c *call) body(limit int64) ([]byte, error) {
 	if err := checkMediaType(c.r.Header); err != nil {
 		return nil, err
@@ -48,8 +48,7 @@ func (c *call) body(limit int64) ([]byte, error) {
 
 var emptyPlan = &plan{}
 
-// noBody makes sure that a request which takes no body carries none, or an empty object: a body that is
-// sent was meant to do something.
+// noBody refuses a body other than an empty object, for a request that takes none: what is sent was meant to do something.
 func (c *call) noBody() error {
 	_, err := decodeOptional[struct{}](c, emptyPlan)
 	return err
@@ -70,7 +69,7 @@ func decodeOptional[T any](c *call, p *plan) (v T, err error) {
 	return v, p.decode(body, reflect.ValueOf(&v))
 }
 
-// read reads no more than the limit and one byte, whatever the Content-Length says or doesn't.
+// read reads at most one byte more than limit, whatever the Content-Length says.
 func (c *call) read(limit int64) ([]byte, error) {
 	if c.r.ContentLength > limit {
 		return nil, tooLarge(limit)
@@ -78,7 +77,7 @@ func (c *call) read(limit int64) ([]byte, error) {
 	if c.r.Body == nil {
 		return nil, nil
 	}
-	// One byte more than announced, so that the end is seen without growing the buffer.
+	// One byte more than announced, so that the end is found without growing the buffer.
 	size := c.r.ContentLength + 1
 	if c.r.ContentLength < 0 {
 		size = 4 << 10
@@ -107,7 +106,7 @@ func tooLarge(limit int64) *sender.Error {
 	return &sender.Error{Code: sender.CodePayloadTooLarge, Message: fmt.Sprintf("the body is larger than %d bytes; send less at a time", limit)}
 }
 
-// checkMediaType lets in JSON in UTF-8, uncompressed.
+// checkMediaType accepts JSON in UTF-8, not compressed.
 func checkMediaType(h http.Header) error {
 	for _, coding := range h.Values("Content-Encoding") {
 		if !strings.EqualFold(coding, "identity") {

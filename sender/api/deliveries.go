@@ -48,7 +48,7 @@ func (c *call) listDeliveries() (deliveryPage, error) {
 	return pageOf[deliveryPage](deliveryOf)(c.Service.Deliveries(c.r.Context(), c.account, c.id, c.query.deliveries()))
 }
 
-// listAccountDeliveries answers for the account; the token of one webhook sees what is that webhook's.
+// listAccountDeliveries answers the deliveries of the account; to the token of one webhook, those of that webhook.
 func (c *call) listAccountDeliveries() (deliveryPage, error) {
 	f := c.query.deliveries()
 	if own := c.caller.webhookID; own != "" {

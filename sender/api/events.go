@@ -66,7 +66,7 @@ type eventSummary struct {
 	Deliveries deliveryCounts `json:"deliveries"`
 }
 
-// deliveryCounts are how many deliveries of an event are in which state.
+// deliveryCounts is the number of an event's deliveries in each state.
 type deliveryCounts struct {
 	Pending   int `json:"pending"`
 	Retrying  int `json:"retrying"`
@@ -122,7 +122,7 @@ func publishedOf(p sender.Published) published {
 	return published{ID: p.ID, Event: p.Type, Timestamp: seconds(p.Timestamp), Deliveries: p.Deliveries, Duplicate: p.Duplicate}
 }
 
-// appendJSON implements jsonAppender: this is the answer that is given most.
+// this is the most frequent answer
 func (p published) appendJSON(b []byte) ([]byte, error) {
 	var err error
 	str := func(before, s string) {
@@ -188,7 +188,7 @@ func (e *newEvent) event() sender.Event {
 
 const idempotencyKey = "Idempotency-Key"
 
-// idempotencyKey is the header's value, "" where there is none.
+// idempotencyKey returns the value of the header, "" where there is none.
 func (c *call) idempotencyKey() (string, error) {
 	keys := c.r.Header[idempotencyKey]
 	switch {
@@ -200,8 +200,8 @@ func (c *call) idempotencyKey() (string, error) {
 	return keys[0], nil
 }
 
-// refuseOwnDelivery refuses what this installation itself delivers: a webhook that points here would feed itself for ever. What
-// another installation delivers is a relay.
+// refuseOwnDelivery refuses what this installation itself delivered: a webhook that points here would publish its own events for
+// ever. What another installation delivered is a relay.
 func (c *call) refuseOwnDelivery() error {
 	from := c.r.Header[c.installation]
 	if len(from) == 0 {

@@ -15,8 +15,8 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// A plan says how a JSON object is read into a Go struct. It is made once for each kind of request from
-// the struct's tags, which the OpenAPI document is made from as well (schema.go):
+// plan says how a JSON object is read into a Go struct. It is made once for each type of request, from the tags of the struct, of
+// which the OpenAPI document is made too (schema.go):
 //
 //	json:"name"       the member's name, exactly
 //	required:"true"   it must be there
@@ -24,7 +24,7 @@ import (
 //	null:"clear"      null stands for the empty value; otherwise it is as if the member were absent
 //	null:"no"         null is refused
 //
-// The members of an embedded struct are the request's own; null clears them, unless a tag says otherwise.
+// Members of an embedded struct are members of the request; null clears them, unless a tag says otherwise.
 type plan struct {
 	fields   []field
 	required uint64 // one bit for each field
@@ -37,7 +37,7 @@ type field struct {
 	min      int
 	hasMin   bool
 	required bool
-	longest  time.Duration // and shortest, of a duration
+	longest  time.Duration // with shortest, the bounds of a duration
 	shortest time.Duration
 	null     string
 	read     reader
@@ -86,7 +86,7 @@ func (p *plan) add(t reflect.Type, at []int, partial bool, null string) {
 	}
 }
 
-// limits are the constants that tags name as bounds, so that what the OpenAPI document states is what the rules go by.
+// limits are the constants that tags name as bounds, so that the OpenAPI document states the bounds that the rules have.
 var limits = map[string]int{
 	"MaxBatchEvents": config.MaxBatchEvents, "MaxAccountName": config.MaxAccountName, "MaxNotifyEmails": config.MaxNotifyEmails,
 	"MaxTypeDescription": config.MaxTypeDescription, "MaxTypeGroup": config.MaxTypeGroup, "MaxURL": config.MaxURL, "MaxEventID": config.MaxEventID,
@@ -94,7 +94,7 @@ var limits = map[string]int{
 	"MaxHeaders": config.MaxHeaders, "MaxHeaderName": config.MaxHeaderName, "MaxHeaderValue": config.MaxHeaderValue,
 }
 
-// limit is the bound that a tag states, or names. That of a duration is none.
+// limit returns the bound that a tag states or names. A duration is not such a bound.
 func limit(tag string) (n int, ok bool) {
 	if n, ok = limits[tag]; ok {
 		return n, true
@@ -120,7 +120,7 @@ func (p *plan) find(name []byte) int {
 	return -1
 }
 
-// decode reads the one object that body is into the struct that v points to.
+// decode reads body, one object, into the struct that v points to.
 func (p *plan) decode(body []byte, v reflect.Value) error {
 	s, err := newScanner(body)
 	if err != nil {
@@ -129,7 +129,7 @@ func (p *plan) decode(body []byte, v reflect.Value) error {
 	return s.finish(p.read(s, v.Elem()))
 }
 
-// read reads the object at the scanner into v; what it refuses is in s.refused.
+// read reads the object at the scanner into v. What it refuses is in s.refused.
 func (p *plan) read(s *scanner, v reflect.Value) error {
 	outer, seen := s.Depth, uint64(0)
 	s.Deepest = outer
@@ -161,7 +161,7 @@ func (p *plan) read(s *scanner, v reflect.Value) error {
 		return err
 	}
 	if s.Deepest-outer > config.MaxJSONDepth {
-		// It comes before what was noted about the fields: the document as a whole is at fault.
+		// This replaces what was refused of the fields: the whole document is at fault.
 		s.refused = &sender.Error{Code: sender.CodeInvalidJSON, Message: fmt.Sprintf("this is nested deeper than %d; flatten it", config.MaxJSONDepth)}
 	}
 	if missing := p.required &^ seen; missing != 0 {
@@ -176,7 +176,7 @@ func (p *plan) read(s *scanner, v reflect.Value) error {
 
 var errNoObject = &sender.Error{Code: sender.CodeInvalidJSON, Message: "this must be a JSON object"}
 
-// value reads a field's value, looking for repeated names in an event's data on the way.
+// value reads the value of a field. In an event's data it looks for repeated names on the way.
 func (s *scanner) value(f *field) ([]byte, error) {
 	if f.name == "data" && s.Space() == '{' {
 		start := s.Offset()
@@ -186,7 +186,7 @@ func (s *scanner) value(f *field) ([]byte, error) {
 	return s.Value()
 }
 
-// set puts a value into its field of v, and reports whether there was one: null is none.
+// set stores a value in its field of v, and reports whether there was one; null is none.
 func (f *field) set(raw []byte, v reflect.Value) (bool, *sender.Error) {
 	v = v.FieldByIndex(f.index)
 	if raw[0] == 'n' {
@@ -209,7 +209,7 @@ func (f *field) set(raw []byte, v reflect.Value) (bool, *sender.Error) {
 	return true, f.read(f, raw, v)
 }
 
-// invalid says what is wrong with a field; its message goes on after the field's name.
+// invalid returns the refusal of a field. The message goes on after the name of the field.
 func invalid(field, format string, args ...any) *sender.Error {
 	return &sender.Error{Code: sender.CodeInvalidField, Field: field, Message: field + " " + fmt.Sprintf(format, args...)}
 }
@@ -218,9 +218,9 @@ func unknownField(name []byte) *sender.Error {
 	return &sender.Error{Code: sender.CodeUnknownField, Field: shorten(name), Message: fmt.Sprintf("there is no field %q here; remove it (names are case-sensitive)", shorten(name))}
 }
 
-// scanner reads the document of a request. What makes it unreadable ends the scan at once. What is readable but not
-// acceptable - a repeated name, too deep a nesting, a wrong type - is noted by refuse, the first one counting, and the scan
-// goes on: so one bad event of a batch leaves the others.
+// scanner reads the document of a request. What can't be read ends the scan at once. What can be read but is not acceptable - a
+// repeated name, too deep a nesting, a wrong type - is recorded by refuse, of which the first call counts, and the scan goes on:
+// so one bad event of a batch leaves the others.
 type scanner struct {
 	jsonscan.Scanner
 	refused *sender.Error
@@ -237,7 +237,7 @@ func notJSON(err error) error {
 	return &sender.Error{Code: sender.CodeInvalidJSON, Message: "the body is not valid JSON: " + err.Error()}
 }
 
-// finish ends the scan of a whole document: err is what the scan came to so far.
+// finish ends the scan of a whole document. err is the result of the scan so far.
 func (s *scanner) finish(err error) error {
 	if err == nil {
 		err = s.End()
@@ -254,14 +254,15 @@ func (s *scanner) finish(err error) error {
 	return nil
 }
 
-// refuse notes what is wrong with a readable document; only the first such error is kept.
+// refuse records what is wrong with a document that can be read; only the first error is kept.
 func (s *scanner) refuse(err *sender.Error) {
 	if s.refused == nil {
 		s.refused = err
 	}
 }
 
-// object reads an object and refuses repeated names. The error's field is the name, or the member that the object is the value of.
+// object reads an object and refuses repeated names. The field of that error is the member whose value the object is, or where of
+// is "" the name.
 func (s *scanner) object(of string, each func(name []byte) error) error {
 	return s.Object(func(name []byte, repeated bool) error {
 		if repeated {
@@ -275,7 +276,7 @@ func (s *scanner) object(of string, each func(name []byte) error) error {
 	})
 }
 
-// shorten makes a name that a caller chose fit to be shown in an error.
+// shorten makes a name that a caller chose fit for an error: at most 64 bytes of valid UTF-8.
 func shorten(name []byte) string {
 	const most = 64
 	if len(name) <= most {

@@ -12,7 +12,7 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// reader reads a value, which is known to be well-formed and not null, into v.
+// reader reads a value into v. The value is known to be well-formed and not null.
 type reader func(f *field, raw []byte, v reflect.Value) *sender.Error
 
 var (
@@ -26,7 +26,7 @@ var (
 	typeEmails       = reflect.TypeFor[emailList]()
 )
 
-// readers are those of the types that fields have, but for auth, whose reader needs a plan, and for those that are known by their kind.
+// readers are the readers by type. The reader of auth is not here, as it needs a plan; the other types are read by their kind.
 var readers = map[reflect.Type]reader{
 	typeRaw: readObject, typeTime: readTime, typeTimeSpan: readDuration, typeDuration: readDuration, typeHeaderUpdate: readHeaderUpdate, typeEmails: readEmails,
 	reflect.TypeFor[[]config.Duration](): readDurations, reflect.TypeFor[[]string](): readStrings, reflect.TypeFor[map[string]string](): readMap,
@@ -57,8 +57,8 @@ func readObject(f *field, raw []byte, v reflect.Value) *sender.Error {
 	return nil
 }
 
-// errEmpty refuses a value that stands for none: who leaves a field out says so, while one that came out empty by mistake, such as the webhook of a
-// portal link, would widen what is asked for.
+// errEmpty refuses an empty value. Whoever wants none leaves the field out, while a value that is empty by mistake, such as the
+// webhook of a portal link, would widen what is asked for.
 func (f *field) errEmpty() *sender.Error {
 	if f.required {
 		return invalid(f.name, "must not be empty")
@@ -81,7 +81,7 @@ func readString(f *field, raw []byte, v reflect.Value) *sender.Error {
 	return nil
 }
 
-// textOf decodes a string. Half a surrogate pair is refused: replacing it would silently make another secret or ID.
+// textOf decodes a string. Half a surrogate pair is refused: a replacement would silently make another secret or ID.
 func textOf(raw []byte) (text, problem string) {
 	if raw[0] != '"' {
 		return "", "must be a string"
@@ -139,7 +139,7 @@ func readTime(f *field, raw []byte, v reflect.Value) *sender.Error {
 	return nil
 }
 
-// timeOf reads a point in time. The year 1 is left out because the zero time means that none was given.
+// timeOf reads a time. The year 1 is refused because the zero time means that none was given.
 func timeOf(field, text string) (time.Time, *sender.Error) {
 	var t time.Time
 	if t.UnmarshalText([]byte(text)) != nil {
@@ -196,7 +196,7 @@ func readItems(f *field, raw []byte, v reflect.Value, items string, text func(it
 	}
 	s, list := jsonscan.New(raw), []string{}
 	var refused *sender.Error
-	_ = s.Array(func(n int) error { // its form was checked before
+	_ = s.Array(func(n int) error { // the scan before has checked its form
 		item, _ := s.Value()
 		text, problem := text(item)
 		if problem != "" && refused == nil {
@@ -217,7 +217,7 @@ func readMap(f *field, raw []byte, v reflect.Value) *sender.Error {
 		return invalid(f.name, "must be an object of names and values")
 	}
 	s, members := scanner{Scanner: jsonscan.New(raw)}, map[string]string{}
-	_ = s.object(f.name, func(name []byte) error { // its form was checked before
+	_ = s.object(f.name, func(name []byte) error { // the scan before has checked its form
 		member, _ := s.Value()
 		text, problem := textOf(member)
 		if problem != "" {

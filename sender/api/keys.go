@@ -69,7 +69,7 @@ const MaxKeyDescription = 256
 
 const (
 	defaultPortalLife = 24 * time.Hour
-	portalPath        = "/console/portal/" // where the console stands unless portal_url says otherwise
+	portalPath        = "/console/portal/" // the path of the console, unless portal_url says otherwise
 )
 
 func keyOf(k sender.Key) key {
@@ -86,7 +86,7 @@ func millisOrNil(t time.Time) *millis {
 	return (*millis)(&t)
 }
 
-// keyAccount is the account that a key is made for: that of the body, else that of the request.
+// keyAccount returns the account that a key is made for: that of the body, else that of the request.
 func (c *call) keyAccount(named string) (string, error) {
 	switch {
 	case named == "" && c.account == "":
@@ -101,9 +101,10 @@ func (c *call) keyAccount(named string) (string, error) {
 	return named, nil
 }
 
-// expiry is when something that is made now ends: not after the key that makes it.
-func (c *call) expiry(in *time.Duration, otherwise time.Duration) (time.Time, error) {
-	life := otherwise
+// expiry returns when a key that is made now expires: at the latest with the key that makes it. The default applies where in is
+// nil; 0 stands for no expiry.
+func (c *call) expiry(in *time.Duration, byDefault time.Duration) (time.Time, error) {
+	life := byDefault
 	if in != nil {
 		if life = *in; life < time.Second {
 			return time.Time{}, invalid("expiresIn", "must be at least 1s")
@@ -143,7 +144,7 @@ func (c *call) createKey(in newKey) (answer createdKey, err error) {
 	return createdKey{ID: k.ID, Key: value, key: keyOf(k)}, nil
 }
 
-// accountOrAny is the account whose keys a call is about: * where none was named.
+// accountOrAny returns the account whose keys or figures a call is about, * where none was named.
 func (c *call) accountOrAny() string {
 	return cmp.Or(c.account, AnyAccount)
 }
@@ -196,8 +197,8 @@ func (c *call) createPortalLink(in newPortalLink) (answer portalLink, err error)
 	return portalLink{ID: k.ID, URL: portal + "#token=" + token, Token: token, ExpiresAt: millis(k.ExpiresAt)}, nil
 }
 
-// portalAddress is where the portal is: as the configuration says, or on this very host where that can only be this machine.
-// The Host of a request is the caller's word: a link made of it could lead a customer, and the token, anywhere.
+// portalAddress returns the URL of the portal: that of the configuration, or on this very host where that can only be this
+// machine. The Host of a request is chosen by the caller: a link made of it could lead a customer, and the token, anywhere.
 func (c *call) portalAddress() (string, error) {
 	if c.PortalURL != "" {
 		return c.PortalURL, nil
@@ -220,30 +221,31 @@ func isLoopback(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// makerOf names a key of the configuration to those that it makes: the same in every process that has it.
+// makerOf returns the name that a key of the configuration has in the keys that it makes. It is the same in every process with
+// that key.
 func makerOf(sum [sha256.Size]byte) string {
 	named := sha256.Sum256(append([]byte("maker "), sum[:]...))
 	return fmt.Sprintf("cfg_%x", named[:16])
 }
 
 const (
-	// keyTrusted is for how long a key that was found is not asked for again. A deleted one is refused everywhere within a
-	// second because no process trusts what it knows for longer, so nothing has to hear of deletions, and no subscription
-	// that is cut can go unnoticed. One question a second and key in use is what that costs.
+	// keyMaxAge is how long a key is used without asking the store again. A deleted key is refused everywhere within a second
+	// because no process uses a cached one for longer. So no process has to hear of deletions, and no lost subscription can go
+	// unnoticed. That costs one question a second for each key in use.
 	keyMaxAge = 900 * time.Millisecond
-	// keyRenewed is the age from which on a key in use is asked for beside the request, which need not wait for it.
+	// keyRefreshAge is the age from which on a key in use is read again in the background, while requests go on with the cached one.
 	keyRefreshAge = 400 * time.Millisecond
-	// maxTrusted bounds the keys that are known.
+	// maxCachedKeys is how many keys are cached.
 	maxCachedKeys = 10_000
 )
 
-// keyCache knows the keys that were made at run time and are in use.
+// keyCache caches the keys that were made at run time and are in use.
 type keyCache struct {
 	service Service
-	roots   map[string]bool // the keys of the configuration, and the operator
+	roots   map[string]bool // makers of keys that still count: the keys of the configuration, and the operator
 	mu      sync.RWMutex
 	cached  map[[sha256.Size]byte]*cachedKey
-	lookups map[[sha256.Size]byte]*keyLookup // under way
+	lookups map[[sha256.Size]byte]*keyLookup // by the hash of the key
 }
 
 type cachedKey struct {
@@ -252,10 +254,10 @@ type cachedKey struct {
 	refreshing bool
 }
 
-// keyLookup is what is being asked about one key, by some at once.
+// keyLookup is a question to the store about one key, which several callers may have asked at once.
 type keyLookup struct {
 	callers int
-	refused bool // one of them heard that it is there no more, so an answer that says otherwise is older, however late it comes
+	refused bool // one of them was told that the key is gone; an answer that says otherwise is older, however late it comes
 }
 
 func newKeyCache(service Service, configured []hashedKey) *keyCache {
@@ -266,7 +268,7 @@ func newKeyCache(service Service, configured []hashedKey) *keyCache {
 	return m
 }
 
-// find returns whose key it is.
+// find returns the caller with a key.
 func (m *keyCache) find(ctx context.Context, value string) (caller, error) {
 	sum := sha256.Sum256([]byte(value))
 	now := time.Now()
@@ -278,7 +280,7 @@ func (m *keyCache) find(ctx context.Context, value string) (caller, error) {
 			go func() {
 				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keyMaxAge) // the request may end before
 				defer cancel()
-				_, _ = m.lookUp(ctx, sum, value) // what fails here fails the next request
+				_, _ = m.lookUp(ctx, sum, value) // an error is repeated for the next request
 			}()
 		}
 		return k.caller, nil
@@ -286,7 +288,7 @@ func (m *keyCache) find(ctx context.Context, value string) (caller, error) {
 	return m.lookUp(ctx, sum, value)
 }
 
-// renew reports whether it is the caller's to ask for a key again.
+// claimRefresh reports whether the calling goroutine is to read a key again: the first one that asks is.
 func (m *keyCache) claimRefresh(k *cachedKey) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -309,11 +311,11 @@ func (m *keyCache) lookUp(ctx context.Context, sum [sha256.Size]byte, value stri
 	notFound := (*sender.Error)(nil)
 	gone := errors.As(err, &notFound) && notFound.Code == sender.CodeNotFound
 	if err == nil && !m.roots[k.Root] {
-		gone = true // the key of the configuration at the beginning of all is there no more
+		gone = true // the key of the configuration that all began with is gone
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	kept := m.lookups[sum] == q // else a key was deleted after it had been asked for
+	kept := m.lookups[sum] == q // otherwise a key was deleted while the store was asked
 	if q.callers--; kept && q.callers == 0 {
 		delete(m.lookups, sum)
 	}
@@ -337,10 +339,10 @@ func (m *keyCache) lookUp(ctx context.Context, sum [sha256.Size]byte, value stri
 	return known.caller, nil
 }
 
-// forget asks for every key again.
+// clear drops all keys, so that each is read again.
 func (m *keyCache) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	clear(m.cached)
-	clear(m.lookups) // what is told from now on of how it was before is not kept
+	clear(m.lookups) // answers to questions that were asked before are not cached
 }

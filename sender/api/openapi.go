@@ -14,7 +14,7 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// codes are all that an error can carry, in the order of their statuses.
+// codes are all codes of errors, in the order of their statuses.
 var codes = []sender.Code{
 	sender.CodeInvalidJSON, sender.CodeUnauthorized, sender.CodeForbidden, sender.CodeNotFound,
 	sender.CodeMethodNotAllowed, sender.CodeConflict, sender.CodePayloadTooLarge, sender.CodeUnsupportedMedia,
@@ -22,13 +22,13 @@ var codes = []sender.Code{
 	sender.CodeLimitReached, sender.CodeUnavailable, sender.CodeLoop,
 }
 
-// What the rules of [names] take, as patterns.
+// The rules of package names, as patterns.
 const (
 	accountPattern = "^[A-Za-z0-9._-]{1,64}$"
 	idPattern      = "^[A-Za-z0-9_-]{1,128}$"
 )
 
-// openAPIDocument makes the OpenAPI 3.1 document out of the routes, the Go types that they take and give, and what is delivered.
+// openAPIDocument makes the OpenAPI 3.1 document from the routes, the Go types of their requests and answers, and the deliveries.
 func openAPIDocument(version, brand string, anonymous bool, guide []delivered) (*openAPI, error) {
 	given, err := readExamples()
 	if err != nil {
@@ -139,7 +139,7 @@ func operationOf(s *schemas, r *route) doc {
 	return d
 }
 
-// pathBounds are what the document says of the variables in paths.
+// pathBounds are the bounds of the variables in paths.
 var pathBounds = map[string]member{"id": {"pattern", idPattern}, "name": {"maxLength", 64}, "account": {"pattern", accountPattern}}
 
 func parametersOf(r *route) (list []doc) {
@@ -219,7 +219,7 @@ func header(name, text string) doc {
 	return doc{{name, doc{{"description", text}, {"schema", doc{{"type", "string"}}}}}}
 }
 
-// possibleErrors are the codes that a route can answer, but for those of requests that reach no route.
+// possibleErrors returns the codes that a route can answer, but for those of requests that reach no route.
 func (r *route) possibleErrors() []sender.Code {
 	list := append([]sender.Code{sender.CodeInvalidField, sender.CodeUnknownField}, r.errors...) // the query's
 	if r.method != http.MethodGet && r.method != http.MethodDelete {
@@ -237,7 +237,7 @@ func (r *route) possibleErrors() []sender.Code {
 //go:embed examples.json
 var examplesJSON []byte
 
-// examples are those of examples.json.
+// examples is the content of examples.json.
 type examples struct {
 	Operations map[string]struct{ Request, Answer json.RawMessage }
 	Errors     map[sender.Code]json.RawMessage
@@ -250,7 +250,7 @@ func readExamples() (e examples, err error) {
 	return e, nil
 }
 
-// content is a body in JSON: its schema, and an example where there is one.
+// content describes a body in JSON: its schema, and an example where there is one.
 func content(schema doc, example any) doc {
 	d := doc{{"schema", schema}}
 	if raw, isRaw := example.(json.RawMessage); !isRaw || len(raw) > 0 {
@@ -259,7 +259,7 @@ func content(schema doc, example any) doc {
 	return doc{{"application/json", d}}
 }
 
-// answered is an answer around its data.
+// answered returns an answer with the given data.
 func answered(data json.RawMessage) any {
 	if len(data) == 0 {
 		return json.RawMessage(nil)
@@ -267,7 +267,7 @@ func answered(data json.RawMessage) any {
 	return doc{{"success", true}, {"data", data}}
 }
 
-// errorExamples are one of each error, for the components of the document.
+// errorExamples returns an example of each error, for the components of the document.
 func (e *examples) errorExamples() (list doc) {
 	for _, code := range codes {
 		var said apiError
@@ -280,7 +280,7 @@ func (e *examples) errorExamples() (list doc) {
 	return list
 }
 
-// errorContent is the body of one status, with an example of each of its codes.
+// errorContent describes the body of a status, with an example of each of its codes.
 func errorContent(codes []sender.Code) doc {
 	var list doc
 	for _, code := range codes {

@@ -8,23 +8,24 @@ import (
 	"github.com/videocloud/webhooks/internal/gzipped"
 )
 
-// openAPI is the document around the URL of its server, which is that of each request.
+// openAPI is the document before and after the URL of its server, which depends on the request.
 type openAPI struct {
 	before, after []byte
 	guide         []delivered // the events of the guide that it shows
 	compressed    atomic.Pointer[compressedDocument]
 }
 
-// compressedDocument is the document compressed, a tenth of its size, as it was last asked for: nearly always of one path.
+// compressedDocument is the document compressed to a tenth of its size, for the path that was asked for last: nearly always the
+// same.
 type compressedDocument struct {
 	path string
 	body []byte
 }
 
-// serverMark stands for the server's URL while the document is made; no text of ours has it.
+// serverMark takes the place of the server's URL while the document is made; no text of ours contains it.
 const serverMark = "\x00"
 
-// documentAt returns the document of a server at a path.
+// documentAt returns the document for a server at a path.
 func (o *openAPI) documentAt(path string) (rawAnswer, error) {
 	if path == "" {
 		path = "/"
@@ -36,7 +37,7 @@ func (o *openAPI) documentAt(path string) (rawAnswer, error) {
 	return buf.Bytes(), err
 }
 
-// compressedAt is at, compressed.
+// compressedAt is documentAt, compressed.
 func (o *openAPI) compressedAt(path string) (rawAnswer, error) {
 	if z := o.compressed.Load(); z != nil && z.path == path {
 		return z.body, nil
@@ -50,8 +51,8 @@ func (o *openAPI) compressedAt(path string) (rawAnswer, error) {
 	return z.body, nil
 }
 
-// document is the OpenAPI document as of now: which events of the guide there are may change. The console's pages, which ask
-// for it at each log-in, get it compressed; to all others it is as plain as any answer of the API.
+// document answers the OpenAPI document as it is now: the events of the guide in it may change. The pages of the console, which
+// ask for it at each log-in, get it compressed; everybody else gets it plain, like any answer of the API.
 func (c *call) document() (any, error) {
 	guide := guideDeliveries(c.r.Context(), c.Service)
 	d := c.openAPI.Load()

@@ -18,7 +18,7 @@ type delivered struct {
 	event   string // "" for any
 	summary string
 	data    string // an example of it
-	exact   bool   // the data are always like the example: ours, not a publisher's
+	exact   bool   // the data always have just the members of the example: they are ours, not a publisher's
 }
 
 // ownDeliveries are the events that the sender makes by itself.
@@ -35,12 +35,12 @@ var ownDeliveries = []delivered{
 	{"event", "", "An event of any other type: GET /event-types lists them, and PUT /event-types/{name} makes them", `{"orderId":"ord_123456"}`, false},
 }
 
-// guideDeliveries are the events of the guide that this installation has, and has unchanged. The document is open to all: what
-// an operator named, or said about a type, is for those who have a key.
+// guideDeliveries returns the events of the guide that this installation has unchanged. Everybody may read the document: what an
+// operator named, or wrote about a type, is only for callers with a key.
 func guideDeliveries(ctx context.Context, s Service) (list []delivered) {
 	types, err := s.EventTypes(ctx)
 	if err != nil {
-		return nil // the entry for any type says all that is known then
+		return nil // the entry for any type is then all that can be told
 	}
 	for _, t := range config.DefaultEventTypes() {
 		same := func(have sender.EventType) bool {
@@ -53,7 +53,7 @@ func guideDeliveries(ctx context.Context, s Service) (list []delivered) {
 	return list
 }
 
-// deliveredSection is the webhooks section of the document, with the parameters that it refers to.
+// deliveredSection returns the webhooks section of the document, and the parameters that it refers to.
 func deliveredSection(brand string, guide []delivered) (section, parameters doc, err error) {
 	var refs []doc
 	for _, h := range deliveredHeaders(brand) {
@@ -84,7 +84,7 @@ func deliveredSection(brand string, guide []delivered) (section, parameters doc,
 	return section, parameters, nil
 }
 
-// body is the envelope of a delivery: its schema and an example.
+// body describes the envelope of a delivery: its schema and an example.
 func (d delivered) body() (doc, error) {
 	data, err := schemaOfExample([]byte(d.data), d.exact)
 	if err != nil {
@@ -129,7 +129,8 @@ func deliveredHeaders(brand string) []deliveredHeader {
 	}
 }
 
-// schemaOfExample is a schema that an example fits: the types of its members, in their order. An exact one has just these.
+// schemaOfExample returns a schema for data like an example: the types of its members, in their order. An exact one allows just
+// these members.
 func schemaOfExample(example []byte, exact bool) (doc, error) {
 	d := json.NewDecoder(bytes.NewReader(example))
 	d.UseNumber()

@@ -13,7 +13,7 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// query holds the parameters of a listing. A parameter that is given empty is one that is not given.
+// query holds the parameters of a list. A parameter that is given empty counts as not given.
 type query struct {
 	limit  int
 	cursor string
@@ -80,10 +80,10 @@ func parseQuery(raw string, takes []string) (query, error) {
 	return q, nil
 }
 
-// parameter is a parameter of a listing: what the OpenAPI document says of it, and how it is read.
+// parameter is a parameter of a list: what the OpenAPI document says of it, and how it is read.
 type parameter struct {
 	text   string
-	schema doc // beside its type, which is string where this names none
+	schema doc // without its type, which is string unless it is named here
 	set    func(q *query, name, value string) error
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// doc is a JSON object that keeps its members' order, so that the document reads as it was written.
+// doc is a JSON object that keeps the order of its members, so that the document reads as it was written.
 type doc []member
 
 type member struct {
@@ -38,22 +38,22 @@ func (d doc) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// schemas collects the schemas of the structs that the routes take and give, by name.
+// schemas collects the schemas of the structs in requests and answers, by name.
 type schemas struct {
 	list     doc
 	made     map[reflect.Type]bool
 	examples *examples
 }
 
-// choice is an answer that is one of several.
+// choice is a type that stands for one of several.
 type choice interface{ choices() []reflect.Type }
 
 func (batchAnswer) choices() []reflect.Type {
 	return []reflect.Type{reflect.TypeFor[published](), reflect.TypeFor[refusedEvent]()}
 }
 
-// of returns the schema of a type; that of a struct is a reference. Requests and answers differ: what is
-// optional in a request may be null there, and a request has no other members.
+// of returns the schema of a type; for a struct, a reference to it. In a request what is optional may be null, and there are no
+// other members; an answer has neither.
 func (s *schemas) of(t reflect.Type, request bool) doc {
 	if t.Kind() == reflect.Pointer {
 		return s.of(t.Elem(), request)
@@ -102,7 +102,7 @@ func (s *schemas) of(t reflect.Type, request bool) doc {
 	panic("no schema for " + t.String())
 }
 
-// ref makes the schema of a struct, where it isn't made yet, and returns a reference to it.
+// ref returns a reference to the schema of a struct, which it makes if there is none yet.
 func (s *schemas) ref(t reflect.Type, request bool) doc {
 	name := strings.TrimPrefix(t.Name(), "api")
 	name = strings.ToUpper(name[:1]) + name[1:]
@@ -137,7 +137,7 @@ func (s *schemas) properties(t reflect.Type, request bool) (properties doc, requ
 		if sf.Anonymous {
 			p, r := s.properties(sf.Type, request)
 			for _, m := range p {
-				if properties.get(m.name) == nil { // else it stands outside, which hides it here
+				if properties.get(m.name) == nil { // otherwise the outer struct has a field of that name, which hides this one
 					properties = append(properties, m)
 				}
 			}
@@ -165,8 +165,7 @@ func (s *schemas) properties(t reflect.Type, request bool) (properties doc, requ
 	return properties, required
 }
 
-// constrained is the schema of a field with what its tags say about it: the bounds of a request, and what an answer may
-// be expected to keep to.
+// constrained returns the schema of a field with what its tags state: the bounds of a request, and what an answer keeps to.
 func (s *schemas) constrained(sf reflect.StructField, request bool) doc {
 	d := s.of(sf.Type, request)
 	tag := sf.Tag
@@ -212,7 +211,7 @@ func (s *schemas) constrained(sf reflect.StructField, request bool) doc {
 	return d
 }
 
-// with is d with another value of a member.
+// with returns d with another value of a member.
 func (d doc) with(name string, value any) doc {
 	for i := range d {
 		if d[i].name == name {
@@ -232,7 +231,7 @@ func (d doc) get(name string) any {
 	return nil
 }
 
-// nullable allows null as well. An enum names it too.
+// nullable makes a schema allow null as well, which an enum must name too.
 func nullable(d doc) doc {
 	for i, m := range d {
 		switch m.name {

@@ -6,10 +6,10 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// Service is what the API serves. *[sender.Sender] is one. Every method acts for one account and sees
-// nothing of another's. Its refusals are *[sender.Error]; any other error is answered 503 without its text.
+// Service does the work of the API; *[sender.Sender] is one. Each method acts for one account and sees nothing of any other. A
+// refusal is an *[sender.Error]; any other error is answered with 503, without its text.
 type Service interface {
-	// Installation is the name that deliveries of this installation carry.
+	// Installation returns the name that deliveries of this installation carry.
 	Installation(ctx context.Context) (string, error)
 
 	CreateWebhook(ctx context.Context, account string, in sender.NewWebhook) (w sender.Webhook, secret string, err error)
@@ -17,10 +17,10 @@ type Service interface {
 	Webhook(ctx context.Context, account, id string) (sender.Webhook, error)
 	UpdateWebhook(ctx context.Context, account, id string, u sender.WebhookUpdate) (sender.Webhook, error)
 	DeleteWebhook(ctx context.Context, account, id string) error
-	// SendExample sends the example of an event type, or of none a test event, to one webhook.
+	// SendExample sends the example of an event type to one webhook; a test event where event is "".
 	SendExample(ctx context.Context, account, id, event string) (sender.Published, error)
 
-	// TestFilter says whether an event would pass a filter, and why that can't be told: then it would.
+	// TestFilter reports whether an event would pass a filter. problem is why the filter fails on the event: then it would.
 	TestFilter(filter string, e sender.Event) (matches bool, problem string, err error)
 
 	Publish(ctx context.Context, account string, e sender.Event) (sender.Published, error)
@@ -37,12 +37,12 @@ type Service interface {
 	Delivery(ctx context.Context, account, id string) (sender.Delivery, error)
 	RetryDelivery(ctx context.Context, account, id string) (sender.Delivery, error)
 
-	// Stats are those of all accounts where account is *.
+	// Stats returns the figures of all accounts where account is *.
 	Stats(ctx context.Context, account string, w sender.Window) (sender.Stats, error)
 	WebhookStats(ctx context.Context, account, id string, w sender.Window) (sender.Stats, error)
 
 	CreateKey(ctx context.Context, in sender.NewKey) (k sender.Key, value string, err error)
-	// FindKey returns the key that has a value. The API asks at least once a second for each that is in use.
+	// FindKey returns the key with a value. The API asks at least once a second for each key in use.
 	FindKey(ctx context.Context, value string) (sender.Key, error)
 	// ListKeys and DeleteKey act for every account where account is *.
 	ListKeys(ctx context.Context, account, cursor string, limit int) (items []sender.Key, next string, err error)
@@ -50,11 +50,11 @@ type Service interface {
 
 	Account(ctx context.Context, account string) (sender.Account, error)
 	UpdateAccount(ctx context.Context, account string, u sender.AccountUpdate) (a sender.Account, secret string, err error)
-	// ConfirmEmail does what a link in a mail is for.
+	// ConfirmEmail performs the action of a link in a mail.
 	ConfirmEmail(ctx context.Context, token string) (sender.Confirmation, error)
 	// Accounts lists every account that has stored anything.
 	Accounts(ctx context.Context, cursor string, limit int) (items []sender.Account, next string, err error)
-	// DeleteAccount ends everything that an account has. ending reports that the rest of it goes by itself.
+	// DeleteAccount deletes everything that an account has. ending reports that the rest is deleted in the background.
 	DeleteAccount(ctx context.Context, account string) (ending bool, err error)
 
 	StartReplay(ctx context.Context, account, webhookID string, r sender.ReplayRequest) (sender.Replay, error)

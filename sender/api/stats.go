@@ -6,7 +6,7 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// stats are attempts by outcome over time, in answers.
+// stats is the number of attempts by outcome over time, in answers.
 type stats struct {
 	Window        sender.Window `json:"window" enum:"1h,24h,7d"`
 	BucketSeconds int           `json:"bucketSeconds" doc:"60, 1800 or 10800."`
@@ -45,7 +45,8 @@ func statsOf(s sender.Stats) stats {
 	return a
 }
 
-// getStats answers for the account, for all of them where a key of every account named none, and for one webhook where the token is its.
+// getStats answers for the account; for all of them where a key of every account names none; for one webhook where the token is
+// for that.
 func (c *call) getStats() (stats, error) {
 	if own := c.caller.webhookID; own != "" {
 		c.id = own

@@ -7,11 +7,11 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// newAuth is what an endpoint asks of its callers, by type. It is read as a [sender.Auth], which knows what goes with
-// which type; the shapes below describe it.
+// newAuth holds the credentials that an endpoint asks of its callers. It is read as a [sender.Auth], which knows what belongs to
+// which type; the structs below describe each type.
 type newAuth struct{ sender.Auth }
 
-// authUpdate is a newAuth that may also be what GET shows, which changes nothing. null ends it.
+// authUpdate is a newAuth, or what GET answers, which changes nothing. null removes the credentials.
 type authUpdate struct{ sender.Auth }
 
 type (
@@ -36,7 +36,7 @@ type (
 		Certificate string `json:"certificate" required:"true" min:"1" max:"16384" doc:"The client certificate in PEM, followed by those between it and its root."`
 		Key         string `json:"key" required:"true" min:"1" max:"16384" doc:"Its private key in PEM, unencrypted."`
 	}
-	// shownAuth is what answers show.
+	// shownAuth is the part of it that answers show.
 	shownAuth struct {
 		Type        sender.AuthType `json:"type" required:"true" enum:"basic,bearer,oauth2,mtls"`
 		Username    string          `json:"username,omitempty"`

@@ -18,8 +18,8 @@ type newWebhook struct {
 	Status  *sender.Status    `json:"status" enum:"active,paused" doc:"Left out, active."`
 }
 
-// webhookUpdate is the body of PUT and PATCH /webhooks/{id}. It takes the object that GET answers as it is, so it has
-// members that change nothing.
+// webhookUpdate is the body of PUT and PATCH /webhooks/{id}. The object that GET answers can be sent as it is, so it has members
+// that change nothing.
 type webhookUpdate struct {
 	sender.Settings
 	Secret        *string        `json:"secret" null:"no" min:"MinSecretSize" max:"MaxSecretSize" doc:"Signs from the next attempt on, 16 to 256 bytes."`
@@ -39,17 +39,18 @@ type webhookUpdate struct {
 // partial marks a request of which every member may be left out.
 func (webhookUpdate) partial() {}
 
-// headerUpdate is what an update says of the custom headers: all of them with their values, or the names as they are.
+// headerUpdate is what an update says of the custom headers: an object of all of them with their values, or the list of their
+// names, which changes nothing.
 type headerUpdate struct {
 	values map[string]string
 	names  []string // where a list was given
 }
 
-// ignored takes any value and keeps none.
+// ignored accepts any value and keeps none.
 type ignored struct{}
 
-// webhook is a webhook in answers: exactly the guide's fields in the guide's order, then what was set. Of the Settings
-// those that stand elsewhere in the order are repeated here, which hides them in there.
+// webhook is a webhook in answers: the fields of the guide in the guide's order, then the others. The Settings that come earlier
+// in this order are repeated here, which hides them in the embedded struct.
 type webhook struct {
 	ID           string        `json:"id" example:"whk_123456"`
 	URL          string        `json:"url" format:"uri"`
@@ -94,7 +95,7 @@ func webhookOf(w sender.Webhook) webhook {
 	return a
 }
 
-// notNil makes an empty list of none, for JSON.
+// notNil returns an empty list for nil, which JSON would show as null.
 func notNil[T any](list []T) []T {
 	if list == nil {
 		return []T{}
@@ -165,7 +166,7 @@ func (c *call) updateWebhook() (answer webhook, err error) {
 	return converted(webhookOf)(c.Service.UpdateWebhook(c.r.Context(), c.account, c.id, u))
 }
 
-// settingsChange returns what reads the members of the body over the settings of a webhook as it stands.
+// settingsChange returns the change of a webhook's settings that the members of the body make.
 func (in *webhookUpdate) settingsChange(body []byte) func(w *sender.Webhook) error {
 	return func(w *sender.Webhook) error {
 		if in.CreatedAt != nil && !in.CreatedAt.Truncate(time.Second).Equal(w.CreatedAt.Truncate(time.Second)) {
@@ -222,7 +223,7 @@ type filterTested struct {
 	Error   string `json:"error,omitempty" doc:"Why the filter fails on this event, where it does."`
 }
 
-// maxFilterTest is an event and an expression, each of whose bytes may be escaped.
+// maxFilterTest leaves room for an event and an expression, each byte of which may be escaped.
 const maxFilterTest = maxEventBody + 6<<10
 
 func (c *call) testFilter(in filterTest) (filterTested, error) {

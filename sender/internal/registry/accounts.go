@@ -24,13 +24,13 @@ type Account struct {
 	Ending  bool // it is being deleted
 }
 
-// AccountPlace is where an account lives.
+// AccountPlace is an account with its shard.
 type AccountPlace struct {
 	Shard   int
 	Account string
 }
 
-// Accounts reads accounts in one round trip. Of one that has stored nothing everything is zero.
+// Accounts reads accounts in one round trip. All fields of one that has stored nothing are zero.
 func (r *Registry) Accounts(ctx context.Context, places []AccountPlace) ([]Account, error) {
 	pipe, found := r.redis.Pipeline(), make([]*redis.SliceCmd, len(places))
 	for i, p := range places {
@@ -51,21 +51,21 @@ func (r *Registry) Accounts(ctx context.Context, places []AccountPlace) ([]Accou
 	return all, nil
 }
 
-// WriteAccount changes what an account's owner set, where it has still the version that was read, and returns when the account was
-// made. Else it returns [ErrChanged], or [ErrEnding].
+// WriteAccount changes what an account's owner set, if the account still has the given version, and returns when the account was
+// created. Otherwise it returns [ErrChanged], or [ErrEnding].
 func (r *Registry) WriteAccount(ctx context.Context, shard int, account, version, info string) (time.Time, error) {
 	return r.write(ctx, shard, accountWriteScript, account, version, info)
 }
 
-// AccountNames lists the accounts whose names come after one, by name, as many as most at most; all where most is 0.
-func (r *Registry) AccountNames(ctx context.Context, shards int, after string, most int) ([]string, error) {
+// AccountNames returns at most limit account names that sort after the given one, sorted; all of them where limit is 0.
+func (r *Registry) AccountNames(ctx context.Context, shards int, after string, limit int) ([]string, error) {
 	from := "-"
 	if after != "" {
 		from = "(" + after
 	}
 	pipe, cmds := r.redis.Pipeline(), make([]*redis.StringSliceCmd, shards)
 	for i := range cmds {
-		cmds[i] = pipe.ZRangeByLex(ctx, r.queue.Key(i, queue.KeyAccounts), &redis.ZRangeBy{Min: from, Max: "+", Count: int64(most)})
+		cmds[i] = pipe.ZRangeByLex(ctx, r.queue.Key(i, queue.KeyAccounts), &redis.ZRangeBy{Min: from, Max: "+", Count: int64(limit)})
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
@@ -75,13 +75,14 @@ func (r *Registry) AccountNames(ctx context.Context, shards int, after string, m
 		names = append(names, cmd.Val()...)
 	}
 	slices.Sort(names)
-	if most > 0 && len(names) > most {
-		names = names[:most]
+	if limit > 0 && len(names) > limit {
+		names = names[:limit]
 	}
 	return names, nil
 }
 
-// OpenAccount notes an account with the first thing that it stores elsewhere. It returns [ErrEnding] while it is being deleted.
+// OpenAccount records an account before the first thing that it stores elsewhere. It returns [ErrEnding] while the account is
+// being deleted.
 func (r *Registry) OpenAccount(ctx context.Context, shard int, account string) error {
 	_, err := r.write(ctx, shard, accountOpenScript, account)
 	return err

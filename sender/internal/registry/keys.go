@@ -17,27 +17,28 @@ var (
 	keyDeleteScript = script("key_delete")
 )
 
-// SharedShard is the shard of what is no account's: API keys, which are found before their account is known, and event types.
+// SharedShard is the shard of what belongs to no account: event types, and API keys, which are looked up before their account is
+// known.
 const SharedShard = 0
 
-// maxDeletedKeys bounds how many keys one call ends.
+// maxDeletedKeys is how many keys one call of the script deletes.
 const maxDeletedKeys = 100
 
-// NewKey is an API key to be kept.
+// NewKey is an API key to be stored.
 type NewKey struct {
 	ID, Sum, Record string // Sum is a hash of the key
 	Account, By     string
-	Ends            string // unix ms; empty: never
-	Limit           int    // keys of an account
+	Ends            string // unix milliseconds; empty: never
+	Limit           int    // how many keys an account may have
 }
 
-// CreateKey keeps a key, and returns when it was made. It returns [ErrLimit] where its account has too many, and [ErrGone] where the key that
-// makes it was deleted.
+// CreateKey stores a key, and returns when it was created. It returns [ErrLimit] where its account has too many, and [ErrGone]
+// where the key that makes it was deleted.
 func (r *Registry) CreateKey(ctx context.Context, k NewKey) (time.Time, error) {
 	return r.write(ctx, SharedShard, keyMakeScript, k.ID, k.Sum, k.Record, k.Account, k.By, k.Ends, k.Limit)
 }
 
-// FindKey finds a key by its hash, and notes that it is used. The ID is empty where there is none.
+// FindKey returns the key with a hash, and records that it is used. The ID is empty where there is none.
 func (r *Registry) FindKey(ctx context.Context, sum string) (id, record string, err error) {
 	v, err := r.queue.Run(ctx, SharedShard, keyFindScript, sum)
 	if err != nil {
@@ -49,7 +50,7 @@ func (r *Registry) FindKey(ctx context.Context, sum string) (id, record string, 
 	return "", "", nil
 }
 
-// KeyRecord reads a key; empty where there is none.
+// KeyRecord returns the record of a key; empty where there is none.
 func (r *Registry) KeyRecord(ctx context.Context, id string) (string, error) {
 	return emptyIfNil(r.redis.HGet(ctx, r.queue.Key(SharedShard, queue.KeyAPIKeys), id).Result())
 }
@@ -61,21 +62,21 @@ type ListedKey struct {
 	Used       time.Time // to the hour; zero: never
 }
 
-// ListKeys lists keys of an account, or of all where account is "", oldest first, that were made after a time in ms, or all where it is "". more says that there
-// are others behind them.
-func (r *Registry) ListKeys(ctx context.Context, account, after string, most int) (keys []ListedKey, more bool, err error) {
+// ListKeys returns at most limit keys of an account, of all accounts where account is "", oldest first, that were created after a
+// time in unix milliseconds, "" for all. more reports that there are others after them.
+func (r *Registry) ListKeys(ctx context.Context, account, after string, limit int) (keys []ListedKey, more bool, err error) {
 	order := r.queue.Key(SharedShard, queue.KeyAPIKeysAll)
 	if account != "" {
 		order = r.queue.Key(SharedShard, queue.KeyAPIKeysOf, account)
 	}
 	found, err := r.redis.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
-		Key: order, ByScore: true, Start: "(" + cmp.Or(after, "0"), Stop: "+inf", Count: int64(most) + 1,
+		Key: order, ByScore: true, Start: "(" + cmp.Or(after, "0"), Stop: "+inf", Count: int64(limit) + 1,
 	}).Result()
 	if err != nil || len(found) == 0 {
 		return nil, false, err
 	}
-	if more = len(found) > most; more {
-		found = found[:most]
+	if more = len(found) > limit; more {
+		found = found[:limit]
 	}
 	keys = make([]ListedKey, len(found))
 	ids := make([]string, len(found))
@@ -83,7 +84,7 @@ func (r *Registry) ListKeys(ctx context.Context, account, after string, most int
 		ids[i] = text(z.Member)
 		keys[i] = ListedKey{ID: ids[i], Created: int64(z.Score)}
 	}
-	pipe := r.redis.TxPipeline() // one reading
+	pipe := r.redis.TxPipeline() // both are read at one moment
 	records, used := pipe.HMGet(ctx, r.queue.Key(SharedShard, queue.KeyAPIKeys), ids...), pipe.HMGet(ctx, r.queue.Key(SharedShard, queue.KeyAPIKeysUsed), ids...)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, false, err
@@ -97,7 +98,7 @@ func (r *Registry) ListKeys(ctx context.Context, account, after string, most int
 	return keys, more, nil
 }
 
-// DeleteKeys ends keys and all that they made, and with them those whose time is over.
+// DeleteKeys deletes keys with all that they made, and those that have expired.
 func (r *Registry) DeleteKeys(ctx context.Context, ids ...string) error {
 	for {
 		left, err := r.queue.RunDurable(ctx, SharedShard, keyDeleteScript, append([]any{maxDeletedKeys}, stringArgs(ids)...)...)
@@ -108,12 +109,12 @@ func (r *Registry) DeleteKeys(ctx context.Context, ids ...string) error {
 			if len(ids) == 0 {
 				return nil
 			}
-			ids = nil // what was left to be found again
+			ids = nil // the script finds the rest by itself
 		}
 	}
 }
 
-// DeleteKeysOf ends all keys of an account.
+// DeleteKeysOf deletes all keys of an account.
 func (r *Registry) DeleteKeysOf(ctx context.Context, account string) error {
 	for {
 		ids, err := r.redis.ZRange(ctx, r.queue.Key(SharedShard, queue.KeyAPIKeysOf, account), 0, maxDeletedKeys-1).Result()

@@ -14,7 +14,8 @@ var (
 	mailForgetScript = script("mail_forget")
 )
 
-// AddMail puts something into a mailbox, which then waits for more of it for a moment. It goes by a name, so that it may be repeated.
+// AddMail adds an entry to a mailbox, which is due after the given time to gather more. An entry with the same name is replaced,
+// so that the call can be repeated.
 func (r *Registry) AddMail(ctx context.Context, shard int, kind, box, name, content string, gather time.Duration) error {
 	_, err := r.queue.RunDurable(ctx, shard, mailAddScript, kind, box, name, content, gather.Milliseconds())
 	return err
@@ -24,11 +25,11 @@ func (r *Registry) AddMail(ctx context.Context, shard int, kind, box, name, cont
 type ClaimedMailbox struct {
 	Box     string
 	Content map[string]string // by name
-	// Wait is how long until the next is due, where none is now; negative: there is none.
+	// Wait is how long until the next mailbox is due, where none is now; negative where there is none.
 	Wait time.Duration
 }
 
-// ClaimMailbox hands out a mailbox that is due, for a while. Box is empty where none is.
+// ClaimMailbox claims a mailbox that is due, for as long as the lease. Box is empty where none is due.
 func (r *Registry) ClaimMailbox(ctx context.Context, shard int, kind string, lease time.Duration) (c ClaimedMailbox, err error) {
 	v, err := r.queue.Run(ctx, shard, mailClaimScript, kind, lease.Milliseconds())
 	if err != nil {
@@ -50,12 +51,12 @@ func (r *Registry) ClaimMailbox(ctx context.Context, shard int, kind string, lea
 	return c, errAnswer
 }
 
-// MailTries is the name in a mailbox of how often its message was tried.
+// MailTries is the name of the entry that counts how often the message of a mailbox was tried.
 const MailTries = queue.FieldTries
 
-// SettleMail says that something of a mailbox was told or given up, and for how long nothing more is told.
+// SettleMail removes entries that were sent or given up from a mailbox, which is not due again until the pause is over.
 func (r *Registry) SettleMail(ctx context.Context, shard int, kind, box string, names []string, pause time.Duration) error {
-	for len(names) > maxMailNames { // after a crash in between the rest is in the next message
+	for len(names) > maxMailNames { // after a crash in between, the next message has the rest
 		if err := r.mailDone(ctx, shard, kind, box, "", pause, 0, names[:maxMailNames]); err != nil {
 			return err
 		}
@@ -64,7 +65,7 @@ func (r *Registry) SettleMail(ctx context.Context, shard int, kind, box string, 
 	return r.mailDone(ctx, shard, kind, box, "", pause, 0, names)
 }
 
-// RescheduleMail has a mailbox due again later, after so many tries.
+// RescheduleMail makes a mailbox due again later, with so many tries counted.
 func (r *Registry) RescheduleMail(ctx context.Context, shard int, kind, box string, later time.Duration, tries int) error {
 	return r.mailDone(ctx, shard, kind, box, later.Milliseconds(), 0, tries, nil)
 }
@@ -74,7 +75,7 @@ func (r *Registry) mailDone(ctx context.Context, shard int, kind, box string, ag
 	return err
 }
 
-// Threads reads the mails to a mailbox's address that told of webhooks first; empty where there was none.
+// Threads returns, for each webhook, the first mail about it to a mailbox's address; empty where there was none.
 func (r *Registry) Threads(ctx context.Context, shard int, box string, lanes []string) ([]string, error) {
 	values, err := r.redis.HMGet(ctx, r.queue.Key(shard, queue.KeyThread, box), lanes...).Result()
 	threads := make([]string, len(values))
@@ -84,10 +85,11 @@ func (r *Registry) Threads(ctx context.Context, shard int, box string, lanes []s
 	return threads, err
 }
 
-// Thread is a mail that told of a webhook. Of one that recovered it is empty.
+// Thread is the first mail about a webhook. It is empty for a webhook that recovered.
 type Thread struct{ Lane, Mail string }
 
-// StoreThreads notes mails that told of webhooks, unless others did before, and forgets those of webhooks that recovered.
+// StoreThreads stores the first mails about webhooks, unless there are earlier ones, and removes those about webhooks that
+// recovered.
 func (r *Registry) StoreThreads(ctx context.Context, shard int, box string, threads []Thread, kept time.Duration) error {
 	key, pipe := r.queue.Key(shard, queue.KeyThread, box), r.redis.Pipeline()
 	for _, t := range threads {
@@ -102,20 +104,20 @@ func (r *Registry) StoreThreads(ctx context.Context, shard int, box string, thre
 	return err
 }
 
-// Mailboxes are all of one kind.
+// Mailboxes returns the names of all mailboxes of one kind.
 func (r *Registry) Mailboxes(ctx context.Context, shard int, kind string) ([]string, error) {
 	return r.redis.ZRange(ctx, r.queue.Key(shard, queue.KeyMails, kind), 0, -1).Result()
 }
 
-// MailboxContent is what is in a mailbox, by name.
+// MailboxContent returns the entries of a mailbox, by name.
 func (r *Registry) MailboxContent(ctx context.Context, shard int, box string) (map[string]string, error) {
 	return r.redis.HGetAll(ctx, r.queue.Key(shard, queue.KeyMailbox, box)).Result()
 }
 
-// maxMailNames bounds how many entries one call takes out of a mailbox.
+// maxMailNames is how many entries one call of a script removes from a mailbox.
 const maxMailNames = 1000
 
-// RemoveMail takes entries out of a mailbox, and the mails that told of webhooks out of its threads.
+// RemoveMail removes entries from a mailbox, and the first mails about webhooks from its threads.
 func (r *Registry) RemoveMail(ctx context.Context, shard int, kind, box string, names, lanes []string) error {
 	for {
 		these := names[:min(len(names), maxMailNames)]

@@ -8,13 +8,13 @@ import (
 
 var registrationResealScript = script("registration_reseal")
 
-// AskedFor is what an idempotency key was first used to ask for.
+// AskedFor is an idempotency key and what it was first used to ask for.
 type AskedFor struct {
 	Key   string
 	Asked string // sealed
 }
 
-// AskedFor reads what a webhook, which may be deleted, was registered with; nothing where that was without a key, or long ago.
+// AskedFor returns what a webhook, which may be deleted, was registered with; zero where that was without a key, or long ago.
 func (r *Registry) AskedFor(ctx context.Context, shard int, account, lane string) (AskedFor, error) {
 	key, err := emptyIfNil(r.redis.HGet(ctx, r.queue.Key(shard, queue.KeyConf, lane), queue.FieldKey).Result())
 	if err != nil || key == "" {
@@ -27,7 +27,7 @@ func (r *Registry) AskedFor(ctx context.Context, shard int, account, lane string
 	return AskedFor{Key: key, Asked: text(values[1])}, nil
 }
 
-// ResealRegistration writes what was sealed anew, unless the key stands for something else by now.
+// ResealRegistration replaces what is sealed of a registration, unless the key stands for another one by now.
 func (r *Registry) ResealRegistration(ctx context.Context, shard int, account string, before AskedFor, sealed string) error {
 	_, err := r.queue.RunDurable(ctx, shard, registrationResealScript, account, before.Key, before.Asked, sealed)
 	return err

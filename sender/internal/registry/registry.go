@@ -1,8 +1,9 @@
-// Package registry keeps what stands beside the queue of the sender: webhooks, accounts, API keys, event types, access tokens, mailboxes
-// and replays. It knows keys, fields and scripts, and nothing of what a record says: rules, words and answers are the sender's.
+// Package registry stores what the sender has beside its queue: webhooks, accounts, API keys, event types, access tokens,
+// mailboxes and replays. It knows keys, fields and scripts, and nothing of the content of a record: rules, words and answers are
+// the sender's.
 //
-// Each file holds what there is of one thing, and calls the scripts of folder lua that begin with its name. A script's arguments are
-// put in order in one function, right beside the others that touch the same keys.
+// Each file has what there is of one thing, and calls the scripts of folder lua that begin with its name. One function puts the
+// arguments of a script in order, beside the others that use the same keys.
 package registry
 
 import (
@@ -28,17 +29,17 @@ func New(store *redisstore.Store, q *queue.Queue) *Registry {
 	return &Registry{queue: q, redis: store.Client()}
 }
 
-// What became of a write. The callers' words for it are their own.
+// Outcomes of a write. What to say about one is up to the caller.
 var (
 	ErrChanged = errors.New("somebody else's change came first")
 	ErrGone    = errors.New("it is not there any more")
 	ErrLimit   = errors.New("there are as many as there may be")
 	ErrEnding  = errors.New("its account is being deleted")
-	// errAnswer can only come from a script and a program of different versions.
+	// errAnswer can come only from a script and a program of different versions.
 	errAnswer = errors.New("a script's answer does not fit")
 )
 
-// outcomes are the words that scripts answer with.
+// outcomes are the errors for the words that scripts answer with.
 var outcomes = map[string]error{"ok": nil, "changed": ErrChanged, "gone": ErrGone, "limit": ErrLimit, "ending": ErrEnding, "ended": ErrGone}
 
 // write runs a script that answers with the creation time of what it wrote, in milliseconds, or with one of the words of outcomes.
@@ -50,20 +51,20 @@ func (r *Registry) write(ctx context.Context, shard int, s *redisstore.Script, a
 	return parseWritten(answer)
 }
 
-// parseWritten reads what such a script answered.
+// parseWritten reads the answer of such a script.
 func parseWritten(answer any) (created time.Time, err error) {
 	if ms, ok := answer.(int64); ok {
 		return time.UnixMilli(ms).UTC(), nil
 	}
 	word, _ := answer.(string)
-	err, known := outcomes[word]
-	if !known {
+	err, ok := outcomes[word]
+	if !ok {
 		err = errAnswer
 	}
 	return time.Time{}, err
 }
 
-// emptyIfNil makes an empty text of a value that is not there.
+// emptyIfNil returns an empty text for a value that does not exist.
 func emptyIfNil(value string, err error) (string, error) {
 	if errors.Is(err, redis.Nil) {
 		return "", nil

@@ -25,22 +25,22 @@ type Replay struct {
 	NotSent                    map[queue.Resent]int
 }
 
-// excludedSuffix ends the key of the deliveries that a replay of all leaves out: those that waited or were under way when it
-// began. Most of them will have succeeded by the time that it comes to them, and nobody asked to have them twice.
+// excludedSuffix ends the key of the deliveries that a replay of all excludes: those that waited or were under way when it began.
+// Most of them will have succeeded by the time that the replay comes to them, and nobody asked to have them sent twice.
 const excludedSuffix = ":left-out"
 
 const (
-	// unstarted is how long a replay may take to begin. If it never does, its key goes.
+	// unstartedLifetime is the expiry of that key until the replay has started.
 	unstartedLifetime = time.Hour
-	// mostReplays is how many of an account's replays are listed: the latest.
+	// maxListedReplays is how many replays of an account are listed: the latest.
 	maxListedReplays = 1000
 )
 
-// Now is the store's own time.
+// Now returns the time by the store's clock.
 func (r *Registry) Now(ctx context.Context) (time.Time, error) { return r.redis.Time(ctx).Result() }
 
-// StartReplay writes a replay of a webhook down, of which from then on whoever comes next makes the steps. It returns [ErrGone] where the
-// webhook was deleted meanwhile.
+// StartReplay stores a replay of a webhook, whose steps any process can then make. It returns [ErrGone] where the webhook was
+// deleted meanwhile.
 func (r *Registry) StartReplay(ctx context.Context, shard int, id, lane string, in Replay) error {
 	record := []any{
 		queue.FieldReplayCursor, in.Cursor, queue.FieldReplayState, in.State, queue.FieldReplayMatched, in.Matched,
@@ -50,7 +50,7 @@ func (r *Registry) StartReplay(ctx context.Context, shard int, id, lane string, 
 	return err
 }
 
-// ExcludeJobs notes deliveries that a replay which is about to start leaves out.
+// ExcludeJobs stores which deliveries are excluded from a replay that is about to start.
 func (r *Registry) ExcludeJobs(ctx context.Context, shard int, id string, jobs []string) error {
 	if len(jobs) == 0 {
 		return nil
@@ -62,7 +62,7 @@ func (r *Registry) ExcludeJobs(ctx context.Context, shard int, id string, jobs [
 	return err
 }
 
-// WithoutExcluded returns the jobs that a replay doesn't leave out.
+// WithoutExcluded returns the jobs that are not excluded from a replay.
 func (r *Registry) WithoutExcluded(ctx context.Context, shard int, id string, jobs []string) ([]string, error) {
 	if len(jobs) == 0 {
 		return jobs, nil
@@ -107,30 +107,31 @@ func (r *Registry) Replay(ctx context.Context, shard int, id string) (*Replay, e
 	return out, nil
 }
 
-// ReplayCursor is what a step of a replay moves on.
+// ReplayCursor returns the key of the cursor that a step of a replay moves, without its shard.
 func (r *Registry) ReplayCursor(id string) string { return string(queue.KeyReplay) + id }
 
-// EndReplay ends a replay that still runs; it can be looked at for a while. Who ended it first has decided how.
+// EndReplay ends a replay in a state, unless it has ended already. It can be read for the given time after that.
 func (r *Registry) EndReplay(ctx context.Context, shard int, id, state string, kept time.Duration) error {
 	_, err := r.queue.Run(ctx, shard, replayEndScript, id, state, kept.Milliseconds())
 	return err
 }
 
-// ListReplays lists an account's replays, newest first, that were made before a time in ms; "" for the newest. next is where to go on.
-func (r *Registry) ListReplays(ctx context.Context, shard int, account, before string, most int) (ids []string, next string, err error) {
+// ListReplays returns at most limit replays of an account, newest first, that were created before a time in unix milliseconds, ""
+// for the newest. next is where the next page begins.
+func (r *Registry) ListReplays(ctx context.Context, shard int, account, before string, limit int) (ids []string, next string, err error) {
 	place := "+inf"
 	if before != "" {
 		place = "(" + before
 	}
 	found, err := r.redis.ZRevRangeByScoreWithScores(ctx, r.queue.Key(shard, queue.KeyReplays, account), &redis.ZRangeBy{
-		Min: "-inf", Max: place, Count: int64(most) + 1,
+		Min: "-inf", Max: place, Count: int64(limit) + 1,
 	}).Result()
 	if err != nil {
 		return nil, "", err
 	}
-	if len(found) > most {
-		found = found[:most]
-		next = strconv.FormatInt(int64(found[most-1].Score), 10)
+	if len(found) > limit {
+		found = found[:limit]
+		next = strconv.FormatInt(int64(found[limit-1].Score), 10)
 	}
 	for _, z := range found {
 		ids = append(ids, text(z.Member))
@@ -138,7 +139,7 @@ func (r *Registry) ListReplays(ctx context.Context, shard int, account, before s
 	return ids, next, nil
 }
 
-// AccountOfReplay finds the account of a replay in whichever shard has it, "" where there is none.
+// AccountOfReplay returns the account of a replay in any shard; "" where there is none.
 func (r *Registry) AccountOfReplay(ctx context.Context, shards int, id string) (string, error) {
 	for shard := range shards {
 		account, err := emptyIfNil(r.redis.HGet(ctx, r.queue.Key(shard, queue.KeyReplay, id), queue.FieldReplayAccount).Result())

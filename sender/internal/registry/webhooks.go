@@ -22,22 +22,22 @@ type Webhook struct {
 	Public        string // what is shown of it
 	Meta          string // what an attempt needs
 	Created       time.Time
-	// Of its latest delivery; Last is zero where there is none.
+	// The outcome and the time of the latest delivery; Last is zero where there is none.
 	LastOK bool
 	Last   time.Time
-	// HeldUntil is until when its endpoint asked for no attempts; zero: it didn't.
+	// HeldUntil is the time until which its endpoint asked for no attempts; zero where it did not.
 	HeldUntil time.Time
-	// FilterFails are the events on which its filter failed.
+	// FilterFails is the number of events on which its filter failed.
 	FilterFails int
 }
 
-// webhookFields are those that a webhook is read from.
+// webhookFields are the fields that newWebhook decodes, in this order.
 var webhookFields = []string{
 	queue.FieldAccount, queue.FieldStatus, queue.FieldVersion, queue.FieldCreated, queue.FieldPublic, queue.FieldMeta,
 	queue.FieldLastOK, queue.FieldLastTime, queue.FieldHeldUntil, queue.FieldFilterFails,
 }
 
-// newWebhook returns nil for a lane that is none, or not any more.
+// newWebhook decodes a webhook. It returns nil where the lane has none, or not any more.
 func newWebhook(lane string, values []any) *Webhook {
 	field := func(i int) string { return text(values[i]) }
 	number := func(i int) int64 {
@@ -58,7 +58,7 @@ func newWebhook(lane string, values []any) *Webhook {
 	return w
 }
 
-// Webhook reads a webhook; nil where there is none.
+// Webhook returns a webhook; nil where there is none.
 func (r *Registry) Webhook(ctx context.Context, shard int, lane string) (*Webhook, error) {
 	values, err := r.redis.HMGet(ctx, r.queue.Key(shard, queue.KeyConf, lane), webhookFields...).Result()
 	if err != nil {
@@ -67,7 +67,7 @@ func (r *Registry) Webhook(ctx context.Context, shard int, lane string) (*Webhoo
 	return newWebhook(lane, values), nil
 }
 
-// Webhooks reads webhooks of one shard in a round trip; nil in the place of one that there is not.
+// Webhooks returns webhooks of one shard in one round trip; nil in the place of one that does not exist.
 func (r *Registry) Webhooks(ctx context.Context, shard int, lanes []string) ([]*Webhook, error) {
 	if len(lanes) == 0 {
 		return nil, nil
@@ -94,10 +94,10 @@ func (r *Registry) Webhooks(ctx context.Context, shard int, lanes []string) ([]*
 // ListedWebhook is a webhook of an account's list.
 type ListedWebhook struct {
 	Lane    string
-	Created int64 // ms; no two of an account have the same
+	Created int64 // unix milliseconds; no two of an account have the same
 }
 
-// ListWebhooks lists an account's webhooks, oldest first. There are a thousand at most, so they are read as a whole.
+// ListWebhooks returns an account's webhooks, oldest first. There are at most a thousand, so they are read as a whole.
 func (r *Registry) ListWebhooks(ctx context.Context, shard int, account string) ([]ListedWebhook, error) {
 	all, err := r.redis.ZRangeWithScores(ctx, r.queue.Key(shard, queue.KeyHooks, account), 0, -1).Result()
 	list := make([]ListedWebhook, len(all))
@@ -107,12 +107,12 @@ func (r *Registry) ListWebhooks(ctx context.Context, shard int, account string) 
 	return list, err
 }
 
-// Stored is what is written of a webhook whenever it changes.
+// Stored is what every change of a webhook writes.
 type Stored struct {
 	Public, Meta string
 	Rate, Cap    string // its own limits, or empty
 	Ordered      bool   // its deliveries go out one after the other
-	// Topics are those that it subscribes to, without the account, and Member is how it stands in them: see lib.lua.
+	// Topics are the topics that it subscribes to, without the account, and Member is its entry in each: see lib.lua.
 	Member string
 	Topics []string
 }
@@ -121,20 +121,20 @@ type Stored struct {
 type Registration struct {
 	Lane, Account, Status string
 	Stored
-	Limit int // webhooks of an account
-	// IdempotencyKey, where one was given, with what was asked for, sealed, and for how long that is remembered.
+	Limit int // how many webhooks an account may have
+	// IdempotencyKey may be empty. Asked is what was asked for with it, sealed, which is stored for KeyLifetime.
 	IdempotencyKey, Asked string
 	KeyLifetime           time.Duration
 }
 
-// Registered says how a registration went.
+// Registered is the result of a registration.
 type Registered struct {
 	Created time.Time
-	// Before and Asked are the webhook that the same idempotency key made before, and what was asked for then.
+	// Before is the lane of the webhook that the same idempotency key registered before, and Asked what was asked for then.
 	Before, Asked string
 }
 
-// Register adds a webhook to its account. It returns [ErrLimit] where that has too many, and [ErrEnding].
+// Register adds a webhook to its account. It returns [ErrLimit] where the account has too many, and [ErrEnding].
 func (r *Registry) Register(ctx context.Context, shard int, in Registration) (out Registered, err error) {
 	args := append([]any{
 		in.Lane, in.Account, in.Limit, in.Public, in.Meta, in.Rate, in.Cap, flag(in.Ordered), in.Status, in.IdempotencyKey, in.Asked, in.KeyLifetime.Milliseconds(), in.Member,
@@ -150,15 +150,15 @@ func (r *Registry) Register(ctx context.Context, shard int, in Registration) (ou
 	return out, err
 }
 
-// flag is how scripts take what is true or not.
-func flag(is bool) string {
-	if is {
+// flag returns a boolean in the form that scripts take.
+func flag(set bool) string {
+	if set {
 		return "1"
 	}
 	return ""
 }
 
-// Change is a webhook that is to be another.
+// Change is a change of a webhook.
 type Change struct {
 	Lane, Account, Version string
 	Status                 string // empty: as it is
@@ -166,7 +166,7 @@ type Change struct {
 	Old, New               Stored
 }
 
-// Update changes a webhook that is still as it was read. It returns [ErrChanged] where it is not, and [ErrGone].
+// Update changes a webhook, if it still has the given version. It returns [ErrChanged] where it has not, and [ErrGone].
 func (r *Registry) Update(ctx context.Context, shard int, c Change) error {
 	args := append([]any{
 		c.Lane, c.Account, c.Version, c.New.Public, c.New.Meta, c.New.Rate, c.New.Cap, flag(c.New.Ordered), c.Status, flag(c.URLChanged), c.Old.Member, c.New.Member, len(c.Old.Topics),
@@ -175,14 +175,14 @@ func (r *Registry) Update(ctx context.Context, shard int, c Change) error {
 	return err
 }
 
-// Delete takes a webhook that is still as it was read out of its account; [queue.Queue.Cancel] then ends what waits. It returns
-// [ErrChanged] where it is another by now, and [ErrGone].
+// Delete removes a webhook from its account, if it still has the given version; [queue.Queue.Cancel] then cancels what waits. It
+// returns [ErrChanged] where the webhook has another version by now, and [ErrGone].
 func (r *Registry) Delete(ctx context.Context, shard int, lane, account, version string, old Stored) error {
 	_, err := r.write(ctx, shard, deleteScript, append([]any{lane, account, version, old.Member}, stringArgs(old.Topics)...)...)
 	return err
 }
 
-// DeletedLanes are those of an account's webhooks that were deleted, for as long as anything of them may be kept.
+// DeletedLanes returns the lanes of an account's deleted webhooks, for as long as anything of them may be stored.
 func (r *Registry) DeletedLanes(ctx context.Context, shard int, account string) ([]string, error) {
 	return r.redis.ZRange(ctx, r.queue.Key(shard, queue.KeyUnhooked, account), 0, -1).Result()
 }
