@@ -224,11 +224,11 @@ func (k *credentials) unsignedChallenge(x *exchange) (*signature.Answer, bool) {
 // bodyChallenge looks into the body of a request without a signature, where the provider asks there. No more is read than a question
 // has.
 func (k *credentials) bodyChallenge(req *http.Request, x *exchange) (*signature.Answer, bool) {
-	c, ok := k.verifier.(interface{ AsksInBody() bool })
-	if x.DryRun || !ok || !c.AsksInBody() || req.ContentLength <= 0 || req.ContentLength > signature.MaxQuestion {
+	c, ok := k.verifier.(interface{ ChallengeInBody() bool })
+	if x.DryRun || !ok || !c.ChallengeInBody() || req.ContentLength <= 0 || req.ContentLength > signature.MaxSetupBody {
 		return nil, false
 	}
-	body, err := io.ReadAll(io.LimitReader(req.Body, signature.MaxQuestion))
+	body, err := io.ReadAll(io.LimitReader(req.Body, signature.MaxSetupBody))
 	if err != nil {
 		return nil, false
 	}

@@ -123,7 +123,7 @@ func newVerifier(c *config.Receiver) (verifier, error) {
 	}{
 		{"tolerance", c.Tolerance != 0 || c.ToleranceOff, v.UsesTimestamp(), "has no timestamp to judge"},
 		{"url", c.URL != "", v.UsesURL(), "does not sign the URL"},
-		{"challenge", c.Challenge != "", v.AsksForToken(), "has no set-up request that shows a token"},
+		{"challenge", c.Challenge != "", v.NeedsChallengeToken(), "has no set-up request that shows a token"},
 	} {
 		if use.given && !use.used {
 			return nil, &config.Conflict{Option: use.option, Other: "scheme", Problem: c.Scheme + " " + use.problem + "; remove " + use.option}

@@ -92,7 +92,7 @@ func (d *detector) checkHeaders(headers http.Header) error {
 
 // names are the schemes that a request looks like. What options describe is no guess: it has the header that they name.
 func (d *detector) names(headers http.Header, body []byte) []string {
-	names := signature.SchemeOf(headers, body)
+	names := signature.DetectSchemes(headers, body)
 	if header := d.config.Options["header"]; header != "" && len(headers[textproto.CanonicalMIMEHeaderKey(header)]) > 0 {
 		names = append(names, "hmac")
 	}
@@ -106,8 +106,8 @@ func (d *detector) verify(r *signature.Request, now time.Time) (string, signatur
 	var result signature.Result
 	guesses := d.names(r.Header, r.Body)
 	for _, name := range guesses {
-		if !likely(name, d.config.Secrets) || signature.Told(r.Header, r.Body, guesses[0], name) ||
-			(len(names) > 0 && !signature.Alike(r.Header, r.Body, names[0], name)) {
+		if !likely(name, d.config.Secrets) || signature.BodyTells(r.Body, guesses[0], name) ||
+			(len(names) > 0 && !signature.SameScore(r.Header, r.Body, names[0], name)) {
 			continue
 		}
 		verify, err := d.verifierOf(name)
@@ -136,7 +136,7 @@ func (d *detector) verify(r *signature.Request, now time.Time) (string, signatur
 
 // likely reports whether one of the secrets looks like the scheme's.
 func likely(scheme string, secrets []string) bool {
-	return len(secrets) == 0 || slices.ContainsFunc(secrets, func(secret string) bool { return signature.Likely(scheme, secret) })
+	return len(secrets) == 0 || slices.ContainsFunc(secrets, func(secret string) bool { return signature.SecretFits(scheme, secret) })
 }
 
 // verifyUsable is verifyAs with those of the secrets that the scheme can use: of several, some may be other schemes'. None at all is for

@@ -101,7 +101,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a := &arrivedRequest{At: time.Now(), Method: r.Method, URI: r.RequestURI, Status: l.status, Headers: headersJSON(redactedHeaders(r.Header)), Body: string(body)}
 	if l.verify == nil && l.guess {
-		if names := signature.SchemeOf(r.Header, body); len(names) > 0 {
+		if names := signature.DetectSchemes(r.Header, body); len(names) > 0 {
 			a.Guess = names[0]
 		}
 	}

@@ -2,137 +2,116 @@ package signature
 
 import (
 	"bytes"
+	"cmp"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Some providers' customers meet one of two signatures, by their settings. A scheme of those looks at what a request has, and holds it
-// against the secrets that could have made it: what an attacker leaves out or adds only chooses which secret he has to know.
+// Some providers sign in one of two ways, whichever their customer has set. The scheme of such a provider looks at the headers of a
+// request and verifies it by the way that they announce: what an attacker adds or leaves out only decides which secret he has to know.
 
-// gitlab takes signing tokens (`whsec_…`), which make the headers of Standard Webhooks, and secret tokens, which are sent as they are. A
-// request with a signature is judged by it where a signing token is configured.
-type gitlab struct {
-	signing, token           *generic // nil without secrets of the kind
-	signingIndex, tokenIndex []int
+// alternatives is a scheme that picks one of two others by the headers of a request.
+type alternatives struct {
+	pick   func(h http.Header) (*alternative, error)
+	signer *generic // signs requests
 }
 
-func newGitLab(r *row, c Config) (scheme, error) {
-	s := &gitlab{}
-	var signing, tokens []string
-	for i, secret := range c.Secrets {
-		if strings.HasPrefix(secret, whsec) {
-			signing, s.signingIndex = append(signing, secret), append(s.signingIndex, i)
-			continue
-		}
-		tokens, s.tokenIndex = append(tokens, secret), append(s.tokenIndex, i)
-	}
-	if len(c.Secrets) == 0 {
-		return nil, errNoSecret
-	}
-	own := c
-	if len(signing) > 0 {
-		standard := *table()["standard"]
-		standard.name, standard.eventHeader, standard.eventJSON = r.name, r.eventHeader, nil
-		own.Secrets = signing
-		g, err := newGeneric(&standard, own)
-		if err != nil {
-			return nil, err
-		}
-		s.signing = g.(*generic)
-	}
-	if len(tokens) > 0 {
-		own.Secrets = tokens
-		g, err := newGeneric(r, own)
-		if err != nil {
-			return nil, err
-		}
-		s.token = g.(*generic)
-	}
-	return s, nil
+// alternative is one of the two ways.
+type alternative struct {
+	*generic       // nil where no secret is for it
+	secrets  []int // the index of each of its secrets among all
 }
 
-// of is what judges a request.
-func (s *gitlab) of(h http.Header) (*generic, []int) {
-	if s.token == nil || (s.signing != nil && len(h["Webhook-Signature"]) > 0) {
-		return s.signing, s.signingIndex
+func (s *alternatives) check(h http.Header, now time.Time) error {
+	a, err := s.pick(h)
+	if err != nil {
+		return err
 	}
-	return s.token, s.tokenIndex
+	return a.check(h, now)
 }
 
-func (s *gitlab) check(h http.Header, now time.Time) error {
-	g, _ := s.of(h)
-	return g.check(h, now)
-}
-
-func (s *gitlab) verify(r *Request, now time.Time) (Result, error) {
-	g, index := s.of(r.Header)
-	res, err := g.verify(r, now)
-	if err == nil {
-		res.Secret = index[res.Secret]
+func (s *alternatives) verify(r *Request, now time.Time) (Result, error) {
+	a, err := s.pick(r.Header)
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := a.verify(r, now)
+	if err == nil && a.secrets != nil {
+		res.Secret = a.secrets[res.Secret]
 	}
 	return res, err
 }
 
-func (s *gitlab) sign(r *Request, id string, now time.Time) (http.Header, error) {
-	g, _ := s.of(http.Header{"Webhook-Signature": {"x"}})
-	return g.sign(r, id, now)
+func (s *alternatives) sign(r *Request, id string, now time.Time) (http.Header, error) {
+	return s.signer.sign(r, id, now)
 }
 
-// twilio takes signatures by the auth token with SHA-1, and those by a shared key, which a header announces, with SHA-256.
-type twilio struct {
-	token, shared *generic
+// newGitLab takes signing tokens (`whsec_…`), which make the headers of Standard Webhooks, and secret tokens, which are sent as they are.
+// A request with a signature is verified by it if a signing token is configured.
+func newGitLab(r *row, c Config) (scheme, error) {
+	if len(c.Secrets) == 0 {
+		return nil, errNoSecret
+	}
+	standard := *table()["standard"]
+	standard.name, standard.eventHeader, standard.eventJSON = r.name, r.eventHeader, nil
+	var signing, token alternative
+	var err error
+	for _, way := range []struct {
+		*alternative
+		row   *row
+		whsec bool
+	}{{&signing, &standard, true}, {&token, r, false}} {
+		own := c
+		own.Secrets = nil
+		for i, secret := range c.Secrets {
+			if strings.HasPrefix(secret, whsec) == way.whsec {
+				own.Secrets, way.secrets = append(own.Secrets, secret), append(way.secrets, i)
+			}
+		}
+		if len(own.Secrets) == 0 {
+			continue
+		}
+		if way.generic, err = newGeneric(way.row, own); err != nil {
+			return nil, err
+		}
+	}
+	s := &alternatives{signer: cmp.Or(signing.generic, token.generic)}
+	s.pick = func(h http.Header) (*alternative, error) {
+		if token.generic == nil || (signing.generic != nil && len(h["Webhook-Signature"]) > 0) {
+			return &signing, nil
+		}
+		return &token, nil
+	}
+	return s, nil
 }
 
 const twilioSettings = "X-Twilio-Webhooks-Signature-Settings"
 
+// newTwilio takes signatures by the auth token, with SHA-1, and those by a shared key, with SHA-256, which a header announces.
 func newTwilio(r *row, c Config) (scheme, error) {
-	token, err := newGeneric(r, c)
-	if err != nil {
+	var token, shared alternative
+	var err error
+	if token.generic, err = newGeneric(r, c); err != nil {
 		return nil, err
 	}
 	own := *r
 	own.alg = algSHA256
-	shared, err := newGeneric(&own, c)
-	if err != nil {
+	if shared.generic, err = newGeneric(&own, c); err != nil {
 		return nil, err
 	}
-	return &twilio{token.(*generic), shared.(*generic)}, nil
-}
-
-func (s *twilio) of(h http.Header) (*generic, error) {
-	if len(h[twilioSettings]) == 0 {
-		return s.token, nil
-	}
-	settings, err := pairs(h, twilioSettings)
-	if err != nil {
-		return nil, err
-	}
-	if settings["algorithm"] != "HMAC_SHA256" {
-		return nil, malformed(twilioSettings, "names another algorithm than HMAC_SHA256")
-	}
-	return s.shared, nil
-}
-
-func (s *twilio) check(h http.Header, now time.Time) error {
-	g, err := s.of(h)
-	if err != nil {
-		return err
-	}
-	return g.check(h, now)
-}
-
-func (s *twilio) verify(r *Request, now time.Time) (Result, error) {
-	g, err := s.of(r.Header)
-	if err != nil {
-		return Result{}, err
-	}
-	return g.verify(r, now)
-}
-
-func (s *twilio) sign(r *Request, id string, now time.Time) (http.Header, error) {
-	return s.token.sign(r, id, now)
+	return &alternatives{signer: token.generic, pick: func(h http.Header) (*alternative, error) {
+		if len(h[twilioSettings]) == 0 {
+			return &token, nil
+		}
+		settings, err := pairs(h, twilioSettings)
+		if err == nil && settings["algorithm"] != "HMAC_SHA256" {
+			err = malformed(twilioSettings, "names another algorithm than HMAC_SHA256")
+		}
+		return &shared, err
+	}}, nil
 }
 
 // mailgunFields are timestamp, token, signature and event as a Mailgun body has them: in JSON, or as fields of a form, which inbound
@@ -202,9 +181,7 @@ func partsOf(body []byte, boundary string) map[string]string {
 		content := body[:end]
 		body = body[end+len(delimiter):]
 		name := partName(head)
-		switch name {
-		case "timestamp", "token", "signature", "event":
-		default:
+		if !slices.Contains([]string{"timestamp", "token", "signature", "event"}, name) {
 			continue
 		}
 		if seen[name] || !printable(string(content[:min(len(content), maxField+1)])) {

@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"slices"
 	"strings"
 )
 
@@ -80,12 +81,7 @@ var smallOrderKeys = [][]byte{
 func smallOrder(public []byte) bool {
 	unsigned := bytes.Clone(public)
 	unsigned[31] &= 0x7f
-	for _, weak := range smallOrderKeys {
-		if bytes.Equal(unsigned, weak) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(smallOrderKeys, func(weak []byte) bool { return bytes.Equal(unsigned, weak) })
 }
 
 func mustHex(s string) []byte {
@@ -96,14 +92,8 @@ func mustHex(s string) []byte {
 	return b
 }
 
-// public reports whether the secret is a public key.
-func (r *row) public() bool {
-	switch r.alg {
-	case algEd25519, algECDSA, algECDSA1, algRSA1, algRSA256, algRSA512:
-		return true
-	}
-	return false
-}
+// usesPublicKey reports whether signatures are checked with a public key.
+func (r *row) usesPublicKey() bool { return r.alg == algEd25519 || publicHashes[r.alg] != 0 }
 
 // publicKey reads the key of a row.
 func (r *row) publicKey(secret string) (key, string) {
@@ -161,7 +151,7 @@ func (r *row) keyOf(public crypto.PublicKey) (key, string) {
 		return key{curve: own, hash: publicHashes[r.alg]}, ""
 	}
 	own, ok := public.(*rsa.PublicKey)
-	if !ok || !usualSize(own) {
+	if !ok || !allowedSize(own) {
 		return key{}, "it is not an RSA key of 2048 to 8192 bits"
 	}
 	return key{rsa: own, hash: publicHashes[r.alg]}, ""
@@ -197,7 +187,8 @@ func parsePublicKey(text string) (crypto.PublicKey, string) {
 	return parseDER("PUBLIC KEY", der)
 }
 
-func parseDER(kind string, der []byte) (crypto.PublicKey, string) {
+func parseDER(kind string, der []byte) (public crypto.PublicKey, why string) {
+	var err error
 	switch kind {
 	case "CERTIFICATE":
 		certificate, err := x509.ParseCertificate(der)
@@ -206,13 +197,10 @@ func parseDER(kind string, der []byte) (crypto.PublicKey, string) {
 		}
 		return certificate.PublicKey, ""
 	case "RSA PUBLIC KEY":
-		public, err := x509.ParsePKCS1PublicKey(der)
-		if err != nil {
-			return nil, "it is not a public key"
-		}
-		return public, ""
+		public, err = x509.ParsePKCS1PublicKey(der)
+	default:
+		public, err = x509.ParsePKIXPublicKey(der)
 	}
-	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
 		return nil, "it is not a public key"
 	}

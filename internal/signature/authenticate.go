@@ -38,7 +38,6 @@ func (g *generic) authenticate(c *claims, r *Request, now time.Time) (Result, er
 	}
 	matched := -1
 	if g.ring != nil {
-		var err error
 		if matched, err = g.matchesNamed(r.Header, c, &m, now); err != nil {
 			return Result{}, err
 		}
@@ -62,11 +61,11 @@ func (g *generic) authenticate(c *claims, r *Request, now time.Time) (Result, er
 	if g.payload.signsURL() {
 		res.URLSigned = m.url // in the spelling that was signed
 	}
-	res.Content = g.octets(&m)
+	res.Content = g.signedContent(&m)
 	g.identify(&res, c, r)
 	res.NoID, res.NoDigest = g.noID, g.noDigest
-	if g.asksAgain != nil && res.ID != "" {
-		res.NoDigest = g.asksAgain(m.url, m.form)
+	if g.repeatsRequests != nil && res.ID != "" {
+		res.NoDigest = g.repeatsRequests(m.url, m.form)
 	}
 	return res, nil
 }
@@ -108,33 +107,29 @@ func (g *generic) matches(k *key, c *claims, m *message) bool {
 		got, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(k.token))
 		return hmac.Equal(got[:], want[:]) // of the sums, so that the length stays hidden too
 	}
-	if c.usable == 1 { // nearly always: it is decoded already
-		if !g.isFor(k, candidate{key: c.firstKey}) {
-			return false
-		}
-		check := k.checker(&g.payload, m)
-		defer check.done()
-		return check.matches(c.first.bytes())
+	if c.usable == 1 && !g.labelFits(k, candidate{key: c.firstKey}) {
+		return false
 	}
 	check := k.checker(&g.payload, m)
 	defer check.done()
-	left := k.affordable(len(m.body))
-	for it := g.walk(c.signature, g.sep); ; {
-		e, more := it.next()
-		if !more {
-			return false
-		}
+	if c.usable == 1 { // nearly always: it is decoded already
+		return check.matches(c.first.bytes())
+	}
+	left := k.maxChecks(len(m.body))
+	it := g.syntax.walk(c.signature, g.sep)
+	for e, more := it.next(); more; e, more = it.next() {
 		var d decoded
-		if !e.ok || !g.isFor(k, e) || !g.decode(&d, e.value) {
+		if !e.ok || !g.labelFits(k, e) || !g.decode(&d, e.value) {
 			continue
 		}
 		if check.matches(d.bytes()) {
 			return true
 		}
 		if left--; left <= 0 {
-			return false
+			break
 		}
 	}
+	return false
 }
 
 // bodyTime holds the timestamp inside the verified body against the clock and returns the one that counts. A header's or
@@ -180,13 +175,8 @@ func (g *generic) identify(res *Result, c *claims, r *Request) {
 		res.ID, res.IDSigned = Field(r.Body, g.idJSON)
 		res.IDSigned = res.IDSigned && res.BodySigned
 	}
-	for i := 0; res.ID == "" && i < len(g.ids); i++ {
-		res.ID = optional(r.Header, g.ids[i])
+	if res.ID == "" {
+		res.ID = firstHeader(r.Header, g.ids)
 	}
-	for i := 0; res.Event == "" && i < len(g.eventJSON); i++ {
-		res.Event, _ = Field(r.Body, g.eventJSON[i])
-	}
-	if res.Event == "" && g.event != "" {
-		res.Event = optional(r.Header, g.event)
-	}
+	res.Event = g.eventType(r.Header, r.Body, g.event)
 }

@@ -52,19 +52,12 @@ func (s *bodyToken) verify(r *Request, _ time.Time) (Result, error) {
 	if distinctNames(r.Body, maxNames) != nil {
 		return Result{}, malformed("the body", "is not JSON with distinct names")
 	}
-	res := Result{Secret: matched, NoID: s.row.noID, NoDigest: true}
-	for i := 0; res.Event == "" && i < len(s.row.eventJSON); i++ {
-		res.Event, _ = Field(r.Body, s.row.eventJSON[i])
-	}
-	if s.row.idJSON != "" {
-		res.ID, _ = Field(r.Body, s.row.idJSON)
-	}
-	return res, nil
+	return Result{Secret: matched, NoDigest: true, Event: firstField(r.Body, s.row.eventJSON)}, nil
 }
 
 // given are the texts at the row's pointer. It is false where one is missing or no text.
 func (s *bodyToken) given(body []byte) (texts []string, ok bool) {
-	list, rest, several := strings.Cut(s.row.inJSON[0], "/*")
+	list, rest, several := strings.Cut(s.row.secretPointers[0], "/*")
 	if !several {
 		text, ok := Field(body, list)
 		return []string{text}, ok

@@ -1,6 +1,8 @@
 package signature
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -24,13 +26,12 @@ func newBox(r *row, c Config) (scheme, error) {
 		if i == 1 {
 			own.header = "box-signature-secondary"
 		}
-		one := c
-		one.Secrets = []string{secret}
-		g, err := newGeneric(&own, one)
+		c.Secrets = []string{secret}
+		g, err := newGeneric(&own, c)
 		if err != nil {
 			return nil, err
 		}
-		s.headers = append(s.headers, g.(*generic))
+		s.headers = append(s.headers, g)
 	}
 	return s, nil
 }
@@ -42,9 +43,7 @@ func (s *box) check(h http.Header, now time.Time) error {
 		if err == nil {
 			return nil
 		}
-		if first == nil {
-			first = err
-		}
+		first = cmp.Or(first, err)
 	}
 	return first
 }
@@ -71,9 +70,7 @@ func (s *box) sign(r *Request, id string, now time.Time) (http.Header, error) {
 		if err != nil {
 			return nil, err
 		}
-		for name, values := range own {
-			h[name] = values
-		}
+		maps.Copy(h, own)
 	}
 	return h, nil
 }

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -8,9 +9,21 @@ import (
 	"time"
 )
 
-// The schemes that sign a text of their own making: Hook0, Contentful, Hygraph and NOWPayments by [composed], and eBay's.
+// composedSchemes are the schemes that sign a text which is composed in Go, without eBay's.
+var composedSchemes = map[string]composedRules{
+	"hook0": {list: []string{"v1", "v0"}, compose: composeHook0, write: writeHook0},
+	"contentful": {headers: []string{contentfulSigned}, compose: composeContentful, write: func(c *composition, _ string) http.Header {
+		return http.Header{"X-Contentful-Timestamp": {c.t}, contentfulSigned: {"x-contentful-signed-headers,x-contentful-timestamp"}}
+	}},
+	"hygraph": {list: []string{"sign"}, compose: composeHygraph, write: func(c *composition, _ string) http.Header {
+		c.fields = map[string]string{"env": "master"}
+		c.frame = [2]string{"sign=", ", env=master, t=" + c.t}
+		return http.Header{}
+	}},
+	"nowpayments": {compose: composeNOWPayments},
+}
 
-// writeHook0 signs the ID where there is one.
+// writeHook0 has the ID signed, where there is one.
 func writeHook0(c *composition, id string) http.Header {
 	if id == "" {
 		c.frame[0] = "t=" + c.t + ",v0="
@@ -21,52 +34,33 @@ func writeHook0(c *composition, id string) http.Header {
 	return http.Header{"X-Event-Id": {id}}
 }
 
-// newHook0 checks Hook0's signatures: of time, certain headers and body (v1), or, where that is missing, of time and body (v0).
-func newHook0(r *row, c Config) (scheme, error) {
-	s, err := r.composed(c)
-	if err != nil {
-		return nil, err
-	}
-	s.write = writeHook0
-	s.read = func(s *composed, h http.Header) (*composition, error) {
-		fields, err := pairs(h, "X-Hook0-Signature")
-		if err != nil {
-			return nil, err
+// composeHook0 joins time, certain headers and body (v1), or, where that signature is missing, time and body (v0).
+func composeHook0(_ *composed, c *composition, r *Request) error {
+	var varying []byte
+	if _, ok := c.fields["v1"]; ok {
+		names := strings.Fields(c.fields["h"])
+		if len(names) == 0 || len(names) > maxCandidates {
+			return malformed("X-Hook0-Signature", "lists no headers, or too many")
 		}
-		c := &composition{t: fields["t"], fields: fields}
-		text, ok := fields["v1"]
-		if !ok {
-			text = fields["v0"]
-		}
-		s.row.enc.decode(&c.signature, text)
-		return c, nil
-	}
-	s.signed = func(_ *composed, c *composition, r *Request) error {
-		var varying []byte
-		if _, ok := c.fields["v1"]; ok {
-			names := strings.Fields(c.fields["h"])
-			if len(names) == 0 || len(names) > maxCandidates {
-				return malformed("X-Hook0-Signature", "lists no headers, or too many")
+		varying = append(varying, c.fields["h"]...)
+		for _, name := range names {
+			value, err := soleHeader(r.Header, http.CanonicalHeaderKey(name))
+			if err != nil {
+				return err
 			}
-			varying = append(varying, c.fields["h"]...)
-			for _, name := range names {
-				value, err := soleHeader(r.Header, http.CanonicalHeaderKey(name))
-				if err != nil {
-					return err
-				}
-				varying = append(append(varying, '.'), value...)
-			}
-			c.ids = slices.Contains(names, "x-event-id")
-			varying = append(varying, '.')
+			varying = append(append(varying, '.'), value...)
 		}
-		c.content = [][]byte{varying, r.Body}
-		c.text = [][]byte{[]byte(c.t + "."), varying, r.Body}
-		return nil
+		c.ids = slices.Contains(names, "x-event-id")
+		varying = append(varying, '.')
 	}
-	return s, nil
+	c.content = [][]byte{varying, r.Body}
+	c.text = [][]byte{[]byte(c.t + "."), varying, r.Body}
+	return nil
 }
 
-// newContentful checks Contentful's: method, address, the headers that one header lists, and body, each on a line.
+// contentfulSigned is the header that lists the signed ones.
+const contentfulSigned = "X-Contentful-Signed-Headers"
+
 func newContentful(r *row, c Config) (scheme, error) {
 	if c.URL == "" {
 		return nil, badOption("url", "the scheme contentful signs the public URL, so it has to be given")
@@ -79,133 +73,75 @@ func newContentful(r *row, c Config) (scheme, error) {
 			return nil, badSecret(i, "a signing secret of Contentful has 64 characters")
 		}
 	}
-	s, err := r.composed(c)
-	if err != nil {
-		return nil, err
-	}
-	const stamp, listed = "x-contentful-timestamp", "x-contentful-signed-headers"
-	s.write = func(c *composition, _ string) http.Header {
-		return http.Header{"X-Contentful-Timestamp": {c.t}, "X-Contentful-Signed-Headers": {listed + "," + stamp}}
-	}
-	s.read = func(s *composed, h http.Header) (*composition, error) {
-		text, err := soleHeader(h, "X-Contentful-Signature")
-		if err != nil {
-			return nil, err
-		}
-		c := &composition{}
-		s.row.enc.decode(&c.signature, text)
-		if c.t, err = soleHeader(h, "X-Contentful-Timestamp"); err != nil {
-			return nil, err
-		}
-		_, err = soleHeader(h, "X-Contentful-Signed-Headers")
-		return c, err
-	}
-	s.signed = func(s *composed, c *composition, r *Request) error {
-		names := strings.Split(strings.ToLower(r.Header.Get("X-Contentful-Signed-Headers")), ",")
-		if len(names) > 2*maxCandidates || !slices.Contains(names, stamp) || !slices.Contains(names, listed) {
-			return malformed("X-Contentful-Signed-Headers", "does not list itself and the timestamp, or too many")
-		}
-		slices.Sort(names)
-		var lines, still []string
-		for _, name := range names {
-			value, err := soleHeader(r.Header, http.CanonicalHeaderKey(strings.TrimSpace(name)))
-			if err != nil {
-				return err
-			}
-			line := strings.TrimSpace(name) + ":" + strings.TrimSpace(value)
-			lines = append(lines, line)
-			if name != stamp {
-				still = append(still, line)
-			}
-		}
-		u := publicURL(s.url, r.URL)
-		if len(u) > maxURL {
-			return malformed("the URL", "is too long")
-		}
-		_, _, _, path := cutURL(u)
-		if path == "" {
-			path = "/"
-		}
-		join := func(headers []string) [][]byte {
-			return [][]byte{[]byte(r.Method + "\n" + path + "\n" + strings.Join(headers, ";") + "\n"), r.Body}
-		}
-		c.text, c.content = join(lines), join(still)
-		return nil
-	}
-	return s, nil
+	return newComposed(r, c)
 }
 
-// newHygraph checks Hygraph's: a JSON object of the body as a string, the environment's name and the time.
-func newHygraph(r *row, c Config) (scheme, error) {
-	s, err := r.composed(c)
-	if err != nil {
-		return nil, err
+// composeContentful joins method, address, the headers that one header lists, and body, each on a line.
+func composeContentful(s *composed, c *composition, r *Request) error {
+	const stamp = "x-contentful-timestamp"
+	names := strings.Split(strings.ToLower(r.Header.Get(contentfulSigned)), ",")
+	if len(names) > 2*maxCandidates || !slices.Contains(names, stamp) || !slices.Contains(names, "x-contentful-signed-headers") {
+		return malformed(contentfulSigned, "does not list itself and the timestamp, or too many")
 	}
-	s.write = func(c *composition, _ string) http.Header {
-		c.fields = map[string]string{"env": "master"}
-		c.frame = [2]string{"sign=", ", env=master, t=" + c.t}
-		return http.Header{}
-	}
-	s.read = func(s *composed, h http.Header) (*composition, error) {
-		fields, err := pairs(h, "Gcms-Signature")
+	slices.Sort(names)
+	var lines, untimed []string
+	for _, name := range names {
+		value, err := soleHeader(r.Header, http.CanonicalHeaderKey(strings.TrimSpace(name)))
 		if err != nil {
-			return nil, err
+			return err
 		}
-		c := &composition{t: fields["t"], fields: fields}
-		s.row.enc.decode(&c.signature, fields["sign"])
-		return c, nil
+		line := strings.TrimSpace(name) + ":" + strings.TrimSpace(value)
+		lines = append(lines, line)
+		if name != stamp {
+			untimed = append(untimed, line)
+		}
 	}
-	s.signed = func(_ *composed, c *composition, r *Request) error {
-		if len(r.Body) > maxParsed || slices.ContainsFunc(r.Body, noJSON) {
-			return malformed("the body", "is no JSON, or too large")
-		}
-		text, ok := appendJSString(append(make([]byte, 0, len(r.Body)+len(r.Body)/8+256), `{"Body":`...), r.Body)
-		if !ok {
-			return errMismatch
-		}
-		if text, ok = appendJSString(append(text, `,"EnvironmentName":`...), []byte(c.fields["env"])); !ok {
-			return errMismatch
-		}
-		c.content = [][]byte{text}
-		c.text = [][]byte{text, []byte(`,"TimeStamp":` + strconv.FormatInt(c.ms, 10) + `}`)}
-		return nil
+	u := publicURL(s.url, r.URL)
+	if len(u) > maxURL {
+		return malformed("the URL", "is too long")
 	}
-	return s, nil
+	_, _, _, path := cutURL(u)
+	join := func(headers []string) [][]byte {
+		return [][]byte{[]byte(r.Method + "\n" + cmp.Or(path, "/") + "\n" + strings.Join(headers, ";") + "\n"), r.Body}
+	}
+	c.text, c.content = join(lines), join(untimed)
+	return nil
 }
 
-// noJSON are the control characters that no JSON text has, and each of which would be printed as six.
-func noJSON(c byte) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' }
+// composeHygraph prints a JSON object of the body as a string, the environment's name and the time.
+func composeHygraph(_ *composed, c *composition, r *Request) error {
+	if len(r.Body) > maxParsed || slices.ContainsFunc(r.Body, notInJSON) {
+		return malformed("the body", "is no JSON, or too large")
+	}
+	text, ok := appendJSString(append(make([]byte, 0, len(r.Body)+len(r.Body)/8+256), `{"Body":`...), r.Body)
+	if !ok {
+		return errMismatch
+	}
+	if text, ok = appendJSString(append(text, `,"EnvironmentName":`...), []byte(c.fields["env"])); !ok {
+		return errMismatch
+	}
+	c.content = [][]byte{text}
+	c.text = [][]byte{text, []byte(`,"TimeStamp":` + strconv.FormatInt(c.ms, 10) + `}`)}
+	return nil
+}
 
-// maxSorted bounds a body that is parsed and printed anew before its signature is known. Payment notices have some 2 KiB.
+// notInJSON reports whether a byte is a control character that no JSON text has. JavaScript would print each as six characters.
+func notInJSON(c byte) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\r' }
+
+// maxSorted bounds a body that is parsed and printed anew before its signature is known, in bytes. Payment notices have some 2 KiB.
 const maxSorted = 16 << 10
 
-// newNOWPayments checks NOWPayments': the JSON with sorted members.
-func newNOWPayments(r *row, c Config) (scheme, error) {
-	s, err := r.composed(c)
-	if err != nil {
-		return nil, err
+// composeNOWPayments prints the JSON with sorted members.
+func composeNOWPayments(_ *composed, c *composition, r *Request) error {
+	if len(r.Body) > maxSorted || distinctNames(r.Body, maxNames) != nil {
+		return malformed("the body", "is not JSON with distinct names, or is too large")
 	}
-	s.read = func(s *composed, h http.Header) (*composition, error) {
-		text, err := soleHeader(h, "X-Nowpayments-Sig")
-		if err != nil {
-			return nil, err
-		}
-		c := &composition{}
-		s.row.enc.decode(&c.signature, text)
-		return c, nil
+	text, ok := sortedJSON(r.Body)
+	if !ok {
+		return malformed("the body", "is not JSON")
 	}
-	s.signed = func(_ *composed, c *composition, r *Request) error {
-		if len(r.Body) > maxSorted || distinctNames(r.Body, maxNames) != nil {
-			return malformed("the body", "is not JSON with distinct names, or is too large")
-		}
-		text, ok := sortedJSON(r.Body)
-		if !ok {
-			return malformed("the body", "is not JSON")
-		}
-		c.text, c.content = [][]byte{text}, [][]byte{text}
-		return nil
-	}
-	return s, nil
+	c.text, c.content = [][]byte{text}, [][]byte{text}
+	return nil
 }
 
 // ebay checks eBay's: a header that is JSON in base64, with the key's ID and the signature.
@@ -224,7 +160,7 @@ func newEBay(preset *row, c Config) (scheme, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ebay{g.(*generic)}, nil
+	return &ebay{g}, nil
 }
 
 // inner are the headers that the one stands for.

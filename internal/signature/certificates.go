@@ -31,9 +31,9 @@ type certificates struct {
 
 // fetchedKey is the key of a fetched certificate. Those that verified nothing make room for others.
 type fetchedKey struct {
-	public  *rsa.PublicKey
-	fetched time.Time
-	proved  bool
+	public   *rsa.PublicKey
+	fetched  time.Time
+	verified bool
 }
 
 const (
@@ -86,7 +86,7 @@ func (s *certificates) verify(address string, now time.Time, hash crypto.Hash, d
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.keys[address]; c != nil {
-		c.proved = true
+		c.verified = true
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func (s *certificates) key(address string, now time.Time) *rsa.PublicKey {
 	}
 	parsed, _ := parsePublicKey(string(text))
 	public, ok := parsed.(*rsa.PublicKey)
-	if !ok || !usualSize(public) {
+	if !ok || !allowedSize(public) {
 		return nil
 	}
 	s.mu.Lock()
@@ -176,7 +176,7 @@ func (s *certificates) makeRoom() {
 	var worst string
 	for address, c := range s.keys {
 		w := s.keys[worst]
-		if w == nil || (w.proved && !c.proved) || (w.proved == c.proved && c.fetched.Before(w.fetched)) {
+		if w == nil || (w.verified && !c.verified) || (w.verified == c.verified && c.fetched.Before(w.fetched)) {
 			worst = address
 		}
 	}

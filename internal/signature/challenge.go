@@ -21,22 +21,22 @@ type handshake struct {
 	showsToken bool   // the request shows a token, without which it is not answered
 	inBody     bool   // the question is in the body, whether it is signed or not
 	method     string // of requests that nobody signs
-	unsigned   answerer
-	signed     answerer
+	unsigned   answerFunc
+	signed     answerFunc
 }
 
 // answerer answers a set-up request, and is false for everything else.
-type answerer func(v *Verifier, q *question) (*Answer, bool)
+type answerFunc func(v *Verifier, q *setupRequest) (*Answer, bool)
 
 // question is a request that may be a set-up request.
-type question struct {
+type setupRequest struct {
 	*Request
 	query url.Values // only of unsigned ones
 	token string     // what the operator configured as challenge
 }
 
 // parameter is the value of a parameter of the query that is there once.
-func (q *question) parameter(name string) string {
+func (q *setupRequest) parameter(name string) string {
 	if values := q.query[name]; len(values) == 1 {
 		return values[0]
 	}
@@ -44,7 +44,7 @@ func (q *question) parameter(name string) string {
 }
 
 // field is the text at a pointer of the body, empty where there is none.
-func (q *question) field(pointer string) string {
+func (q *setupRequest) field(pointer string) string {
 	text, _ := Field(q.Body, pointer)
 	return text
 }
@@ -56,14 +56,14 @@ const maxQuery = 4 << 10
 const maxEcho = 256
 
 // MaxQuestion bounds the body of an unsigned set-up request: 4 KiB.
-const MaxQuestion = 4 << 10
+const MaxSetupBody = 4 << 10
 
 // AsksForToken reports whether a set-up request of the provider shows a token, without which it is not answered.
-func (v *Verifier) AsksForToken() bool { return v.row.handshake.showsToken }
+func (v *Verifier) NeedsChallengeToken() bool { return v.row.handshake.showsToken }
 
 // AsksInBody reports whether an unsigned set-up request of the provider has its question in the body: then
 // [Verifier.UnsignedChallenge] wants the body of requests without a signature, up to [MaxQuestion].
-func (v *Verifier) AsksInBody() bool { return v.row.handshake.inBody }
+func (v *Verifier) ChallengeInBody() bool { return v.row.handshake.inBody }
 
 // UnsignedChallenge answers the set-up requests that providers don't sign, by whichever method they ask. Ask it before
 // [Verifier.Verify] and before methods are judged. It is false for everything else.
@@ -83,7 +83,7 @@ func (v *Verifier) UnsignedChallenge(r *Request, token string) (*Answer, bool) {
 	if err != nil {
 		return nil, false
 	}
-	return h.unsigned(v, &question{r, query, token})
+	return h.unsigned(v, &setupRequest{r, query, token})
 }
 
 // Challenge answers the set-up requests that providers sign. Call it after Verify let the request in; it is false for
@@ -93,7 +93,7 @@ func (v *Verifier) Challenge(r *Request, token string) (*Answer, bool) {
 	if v.row.handshake.signed == nil {
 		return nil, false
 	}
-	return v.row.handshake.signed(v, &question{Request: r, token: token})
+	return v.row.handshake.signed(v, &setupRequest{Request: r, token: token})
 }
 
 func empty(status int) (*Answer, bool) { return &Answer{Status: status, Header: http.Header{}}, true }
@@ -126,7 +126,7 @@ func answerText(name, text string) (*Answer, bool) {
 }
 
 // harmless reports whether a text may be signed for a stranger.
-func harmless(text string) bool {
+func safeToSign(text string) bool {
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {

@@ -1,6 +1,9 @@
 package signature
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // What identifies an event is what was signed: the very octets that were matched, without the time, for a retry is signed anew.
 // That is safe only where a stranger can't read the same octets in another way. A URL is spelled in many ways, and where
@@ -16,9 +19,9 @@ import "strings"
 type content uint8
 
 const (
-	contentBody  content = iota // the body is all that varies beside the time, or the ID is enough
-	contentOctet                // the octets without the time
-	contentWhole                // the octets with the time
+	contentBody    content = iota // the body is all that varies beside the time, or the ID is enough
+	contentUntimed                // the octets without the time
+	contentWhole                  // the octets with the time
 )
 
 // borders settles how the row's template is read.
@@ -35,7 +38,6 @@ func (r *row) borders(p payload) borders {
 	var names []string // of the variable parts, in order
 	before := map[string]string{}
 	literal := ""
-	first, last := "", ""
 	for _, part := range p.parts {
 		if part.name == "" {
 			literal += part.literal
@@ -47,42 +49,29 @@ func (r *row) borders(p payload) borders {
 		names = append(names, part.name)
 		before[part.name] = literal
 		literal = ""
-		if first == "" {
-			first = part.name
-		}
-		last = part.name
 	}
-	at := func(name string) int {
-		for i, n := range names {
-			if n == name {
-				return i
-			}
-		}
-		return -1
+	first, last := "", ""
+	if len(names) > 0 {
+		first, last = names[0], names[len(names)-1]
 	}
-	t := at("t")
+	t := slices.Index(names, "t")
 	if t >= 0 && r.numericTime() {
-		touches := (t > 0 && endsInDigit(before["t"])) || (t+1 < len(names) && startsWithDigit(before[names[t+1]]))
-		if touches {
+		if (t > 0 && endsInDigit(before["t"])) || (t+1 < len(names) && startsWithDigit(before[names[t+1]])) {
 			b.timeSize = r.digitsOfTime()
 			if r.pastOnly && last == "t" {
 				b.timeSize, b.bodyEnd = 0, true // it may lie in a far future
 			}
 		}
 	}
-	simple := true
-	for _, name := range names {
-		simple = simple && (name == "t" || strings.HasPrefix(name, "body"))
-	}
 	switch {
-	case simple:
+	case !slices.ContainsFunc(names, func(name string) bool { return name != "t" && !strings.HasPrefix(name, "body") }):
 		return b
 	case len(names) == 3 && names[0] == "id" && t == 1 && strings.HasPrefix(last, "body") && before["t"] != "" && before[last] != "" && b.timeSize == 0:
 		b.split = [2]string{before["t"], before[last]}
 		return b
 	}
 	b.movable = true
-	b.content = contentOctet
+	b.content = contentUntimed
 	pinned := t < 0 || first == "t" || (last == "t" && (!r.numericTime() || b.timeSize > 0 || strings.HasSuffix(before["t"], "\n"))) ||
 		(strings.HasSuffix(before["t"], "\n") && t+1 < len(names) && strings.HasPrefix(before[names[t+1]], "\n"))
 	if p.uses["id"] || !pinned {
@@ -110,7 +99,7 @@ func (r *row) digitsOfTime() int {
 }
 
 // divisible reports whether a signed ID could be cut into a shorter ID and a timestamp: then the same octets have two readings.
-func (b *borders) divisible(u unit, id string) bool {
+func (b *borders) ambiguousID(u unit, id string) bool {
 	if b.split[0] == "" {
 		return false
 	}
@@ -132,10 +121,10 @@ func (b *borders) divisible(u unit, id string) bool {
 }
 
 // octets are what identifies the event, nil where the body or the ID does.
-func (g *generic) octets(m *message) []byte {
+func (g *generic) signedContent(m *message) []byte {
 	size := len(m.body) + len(m.url) + len(m.form) + len(m.id) + len(m.t) + len(m.method) + 64
 	switch g.borders.content {
-	case contentOctet:
+	case contentUntimed:
 		return g.payload.appendBut("t", make([]byte, 0, size), m)
 	case contentWhole:
 		return g.payload.append(make([]byte, 0, size), m)

@@ -124,7 +124,7 @@ func (s *sample) dearRequests(t testing.TB, d dearBody, url string) []*Request {
 	crowd := *r
 	crowd.Header = r.Header.Clone()
 	switch {
-	case row.often:
+	case row.repeatedHeader:
 		crowd.Header[name] = slices.Repeat([]string{value}, maxCandidates)
 	case s.Name == "persona":
 		crowd.Header.Set(name, strings.Repeat(value+" ", maxSets))
@@ -132,7 +132,7 @@ func (s *sample) dearRequests(t testing.TB, d dearBody, url string) []*Request {
 		crowd.Header.Set(name, strings.Repeat(value+" ", maxCandidates))
 	case row.syntax == values, row.syntax == slashes:
 		crowd.Header.Set(name, value+strings.Repeat(string(row.sep)+value, maxCandidates-1))
-	case row.syntax == ordered, row.syntax == list && row.multi:
+	case row.syntax == ordered, row.syntax == list && row.several:
 		last := value[strings.LastIndexByte(value, row.sep)+1:]
 		crowd.Header.Set(name, value+strings.Repeat(string(row.sep)+last, maxCandidates-1))
 	default:

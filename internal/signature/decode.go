@@ -25,6 +25,7 @@ const (
 	encBase64                    // standard alphabet, padded, canonical
 	encBase64URL                 // URL alphabet, unpadded, canonical
 	encHexBase64                 // base64 of the hexadecimal text
+	encAnyBase64                 // standard or URL alphabet, padded or not: for hashes inside of what is signed, of which two spellings do no harm
 )
 
 // decoded is room for one signature on the stack.
@@ -53,6 +54,8 @@ func (e encoding) decode(d *decoded, text string) bool {
 		decoded, err := strictBase64.DecodeString(text)
 		text, ok := string(decoded), !strings.ContainsAny(text, "\r\n")
 		return ok && err == nil && d.hex(text, true)
+	case encAnyBase64:
+		return d.base64(strictBase64, text) || d.base64(strictBase64URL, strings.TrimRight(text, "="))
 	default:
 		return d.base64(strictBase64URL, text)
 	}
@@ -145,7 +148,7 @@ func (e encoding) encode(dst, signature []byte) []byte {
 	switch e {
 	case encHex, encLowerHex:
 		return appendHex(dst, signature)
-	case encBase64:
+	case encBase64, encAnyBase64:
 		return base64.StdEncoding.AppendEncode(dst, signature)
 	case encHexBase64:
 		return base64.StdEncoding.AppendEncode(dst, appendHex(nil, signature))

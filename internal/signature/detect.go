@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// SchemeOf names the schemes that a request may be of, the likeliest first. Several providers share a header; what else is
-// there, the form of the signature, and what the body has where the provider's bodies have it, decide. Of the schemes that sign
-// inside the body, the body tells by its form. Those that options describe can't be told.
+// DetectSchemes names the schemes that a request may be of, the likeliest first. Several providers use the same header; then the other
+// headers, the form of the signature and the fields of the body decide. A scheme that signs inside of the body is recognized by the
+// body's fields. Schemes that are described by options can't be recognized.
 //
-// A scheme that follows Standard Webhooks comes after it: nothing tells its requests from others'.
-func SchemeOf(h http.Header, body []byte) []string {
+// A scheme that follows Standard Webhooks comes after it, because its requests look the same as those of everyone who follows it.
+func DetectSchemes(h http.Header, body []byte) []string {
 	type guess struct {
 		name  string
 		score int
@@ -32,26 +32,25 @@ func SchemeOf(h http.Header, body []byte) []string {
 	return names
 }
 
-// Alike reports whether two schemes can't be told from each other by a request that both verify: they differ in nothing
-// but whose events they carry.
-func Alike(h http.Header, body []byte, a, b string) bool {
-	one, ok1 := find(a)
-	two, ok2 := find(b)
-	return ok1 && ok2 && one.score(h, body) == two.score(h, body)
+// SameScore reports whether nothing in a request that two schemes both verify says which of the two it is of.
+func SameScore(h http.Header, body []byte, a, b string) bool {
+	rowA, okA := find(a)
+	rowB, okB := find(b)
+	return okA && okB && rowA.score(h, body) == rowB.score(h, body)
 }
 
-// Told reports whether a request is told to be one scheme's by what another that shares its header has not: then that it was made by
-// the other's rule means that it is neither's.
-func Told(h http.Header, body []byte, one, other string) bool {
-	a, ok1 := find(one)
-	b, ok2 := find(other)
-	return ok1 && ok2 && a.header != "" && a.sharesHeader(other) && a.telltale != "" && a.evidence(body)-b.evidence(body) >= tells
+// BodyTells reports whether a body has the telltale field of a scheme and so is not of the other one, which uses the same header: a
+// request that verifies by the other one is then of neither.
+func BodyTells(body []byte, scheme, other string) bool {
+	a, okA := find(scheme)
+	b, okB := find(other)
+	return okA && okB && a.header != "" && a.sharesHeader(other) && a.telltale != "" && a.bodyScore(body)-b.bodyScore(body) >= telltaleScore
 }
 
-// tells is what a telltale weighs.
-const tells = 3
+// telltaleScore is what a telltale adds to a score.
+const telltaleScore = 3
 
-// score is zero where a request is not the row's for certain, and grows with what speaks for it.
+// score says how likely a request is of the row's scheme: zero where it can't be, otherwise at least 1.
 func (r *row) score(h http.Header, body []byte) int {
 	if form, ok := bodyForms[r.name]; ok {
 		if len(body) == 0 || !form(h, body) {
@@ -59,21 +58,21 @@ func (r *row) score(h http.Header, body []byte) int {
 		}
 		return 12 // below a signature of the right form, above a header that has none
 	}
-	score := r.likeness(h)
+	score := r.headerScore(h)
 	if score == 0 {
 		return 0
 	}
-	evidence := r.evidence(body)
-	if evidence == 0 && r.alg == algToken && r.header == "Authorization" {
-		return 0 // it may hold anything
+	bodyScore := r.bodyScore(body)
+	if bodyScore == 0 && r.alg == algToken && r.header == "Authorization" {
+		return 0 // any scheme may use this header
 	}
-	return max(score+evidence, 1)
+	return max(score+bodyScore, 1)
 }
 
-// evidence grows with the fields that the body has where the provider's have them: less than any header. Only schemes that share their header
-// need it.
-func (r *row) evidence(body []byte) int {
-	if len(body) == 0 || r.standard() || !shared()[textproto.CanonicalMIMEHeaderKey(r.header)] {
+// bodyScore is what the body's fields add to the score, less than any header does. It is zero for schemes that share their header with
+// no other, which need no more to be recognized.
+func (r *row) bodyScore(body []byte) int {
+	if len(body) == 0 || r.standard() || !sharedHeaders()[textproto.CanonicalMIMEHeaderKey(r.header)] {
 		return 0
 	}
 	has := func(pointer string) bool { _, ok := rawField(body, pointer); return pointer != "" && ok }
@@ -81,9 +80,9 @@ func (r *row) evidence(body []byte) int {
 	switch {
 	case r.telltale == "":
 	case has(r.telltale) || (r.telltale == "<" && body[0] == '<'):
-		score += tells
+		score += telltaleScore
 	case body[0] == '{':
-		score-- // its documents all have it
+		score-- // all of the provider's documents have the telltale
 	}
 	if len(r.eventJSON) > 0 && has(r.eventJSON[0]) {
 		score++
@@ -97,34 +96,34 @@ func (r *row) evidence(body []byte) int {
 // standard reports whether requests look like those of Standard Webhooks.
 func (r *row) standard() bool { return r.syntax == versions && r.header == "webhook-signature" }
 
-// shared are the headers that several providers sign in, those of Standard Webhooks aside.
-func shared() map[string]bool {
+// sharedHeaders are the signature headers that several presets use, by their canonical names.
+func sharedHeaders() map[string]bool {
 	seen, twice := map[string]bool{}, map[string]bool{}
 	for i := range presets {
 		name := textproto.CanonicalMIMEHeaderKey(presets[i].header)
 		twice[name] = seen[name]
-		seen[name] = seen[name] || !presets[i].described()
+		seen[name] = seen[name] || !presets[i].describedByOptions()
 	}
 	return twice
 }
 
-// described reports whether options describe the scheme.
-func (r *row) described() bool {
+// describedByOptions reports whether the user's options describe the scheme.
+func (r *row) describedByOptions() bool {
 	return r.name == "hmac" || slices.ContainsFunc(presetsGeneric, func(g row) bool { return g.name == r.name })
 }
 
-// likeness is zero where the row's signature header is missing, and grows with what else fits.
-func (r *row) likeness(h http.Header) int {
+// headerScore is zero where the row's signature header is missing, and grows with every other header that fits.
+func (r *row) headerScore(h http.Header) int {
 	has := func(name string) bool { return name != "" && len(h[textproto.CanonicalMIMEHeaderKey(name)]) > 0 }
 	header := strings.Replace(r.header, "*", "1", 1)
-	if !has(header) || r.described() {
+	if !has(header) || r.describedByOptions() {
 		return 0
 	}
 	score := 2
-	if r.plausible(h.Get(header)) {
+	if r.wellFormed(h.Get(header)) {
 		score += 16
 	} else if r.header == "Authorization" || r.jwt != nil {
-		return 0 // everyone's header
+		return 0 // other schemes use this header too
 	}
 	for _, name := range append([]string{r.eventHeader}, r.idHeaders...) {
 		if has(name) {
@@ -149,21 +148,18 @@ func (r *row) likeness(h http.Header) int {
 	return max(score, 1)
 }
 
-// plausible reports whether a header's value has the form of the row's signatures.
-func (r *row) plausible(value string) bool {
-	if r.name == "livekit" {
-		return strings.Count(value, ".") == 2 && (&jwtRules{bodyHash: "sha256", expires: true}).says(value)
-	}
+// wellFormed reports whether a header's value has the form of the row's signatures.
+func (r *row) wellFormed(value string) bool {
 	if r.jwt != nil {
-		for _, word := range r.jwt.words {
+		for _, word := range r.jwt.prefixes {
 			if !strings.HasPrefix(value, word) {
 				return false
 			}
 			value = value[len(word):]
 		}
-		return strings.Count(value, ".") == 2 && !strings.Contains(value, " ") && strings.Contains(value, "..") == r.jwt.detached && (r.jwt.detached || r.jwt.says(value))
+		return strings.Count(value, ".") == 2 && !strings.Contains(value, " ") && strings.Contains(value, "..") == r.jwt.detached && (r.jwt.detached || r.jwt.claimsPresent(value))
 	}
-	if r.tokens() {
+	if r.sendsSecret() {
 		return true
 	}
 	rest, ok := strings.CutPrefix(value, r.prefix)
@@ -181,8 +177,8 @@ func (r *row) plausible(value string) bool {
 	return g.scan(&claims{signature: rest}) == nil
 }
 
-// says reports whether a token has the claims that the rules ask for, whatever they are.
-func (r *jwtRules) says(token string) bool {
+// claimsPresent reports whether a token has the claims that the rules ask for, whatever their values.
+func (r *jwtRules) claimsPresent(token string) bool {
 	parts := strings.Split(token, ".")
 	payload, err := strictBase64URL.DecodeString(parts[1])
 	if err != nil {
@@ -191,15 +187,15 @@ func (r *jwtRules) says(token string) bool {
 	has := func(claim string) bool { _, ok := rawField(payload, "/"+claim); return ok }
 	issuer, _ := Field(payload, "/iss")
 	return (r.bodyHash == "" || has(r.bodyHash)) && (!r.audience || has("aud")) && (!r.email || has("email")) &&
-		(!r.qsh || has("qsh")) && (!r.expires || has("exp")) && (len(r.issuer) == 0 || slices.Contains(r.issuer, issuer))
+		(!r.qsh || has("qsh")) && (!r.mustExpire || has("exp")) && (len(r.issuer) == 0 || slices.Contains(r.issuer, issuer))
 }
 
-// ownSecrets begin the secrets of providers whose requests look like everybody's who follows Standard Webhooks.
-var ownSecrets = map[string]string{"polar": "polar_whs_", "supabase": "v1,whsec_"}
+// secretPrefixes begin the secrets of those providers whose requests can't be told from others that follow Standard Webhooks.
+var secretPrefixes = map[string]string{"polar": "polar_whs_", "supabase": "v1,whsec_"}
 
-// Likely reports whether a secret could be the scheme's, as far as its look says so.
-func Likely(scheme, secret string) bool {
-	for owner, prefix := range ownSecrets {
+// SecretFits reports whether a secret could be one of the scheme's, judging by its prefix.
+func SecretFits(scheme, secret string) bool {
+	for owner, prefix := range secretPrefixes {
 		if has := strings.HasPrefix(secret, prefix); scheme == owner || has {
 			return has && (scheme == owner || !table()[owner].sharesHeader(scheme))
 		}
@@ -207,6 +203,7 @@ func Likely(scheme, secret string) bool {
 	return true
 }
 
+// sharesHeader reports whether the other scheme has its signature in the same header.
 func (r *row) sharesHeader(scheme string) bool {
 	other, ok := find(scheme)
 	return ok && other.header == r.header

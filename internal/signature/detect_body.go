@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// bodyForms tell what the bodies of the schemes look like that sign inside the body, and so have no header to go by.
+// bodyForms recognize the bodies of the schemes that sign inside of the body and so have no header to be recognized by.
 var bodyForms = map[string]func(h http.Header, body []byte) bool{
 	"aws-sns": hasFields("/Type", "/MessageId", "/TopicArn", "/Signature", "/SignatureVersion"),
 	"adyen-standard": hasFields(
@@ -27,17 +27,19 @@ func hasFields(pointers ...string) func(http.Header, []byte) bool {
 	}
 }
 
+// mailgunSigned reports whether a body has the three fields of a Mailgun signature, in any of its forms.
 func mailgunSigned(h http.Header, body []byte) bool {
 	field := mailgunFields(&Request{Header: h, Body: body})
 	return field("timestamp") != "" && field("token") != "" && field("signature") != ""
 }
 
+// braintreeFields reports whether a form has the two fields of a Braintree notification.
 func braintreeFields(h http.Header, body []byte) bool {
 	fields, err := formUpTo(&Request{Header: h, Body: body}, maxParsed)
 	return err == nil && fields.Has("bt_signature") && fields.Has("bt_payload")
 }
 
-// wixToken is a token with the claim data, which is the whole body.
+// wixToken reports whether a body is a JSON Web Token with the claim data.
 func wixToken(_ http.Header, body []byte) bool {
 	text := bytes.TrimSpace(body)
 	parts := bytes.Split(text[:min(len(text), maxParsed)], []byte{'.'})

@@ -12,14 +12,14 @@ import (
 func TestSchemeOf(t *testing.T) {
 	forEachScheme(t, func(t *testing.T, s *sample) {
 		r := s.request(t, noon)
-		if row, _ := find(s.Name); row.described() {
-			require.NotContains(t, SchemeOf(r.Header, r.Body), s.Name)
+		if row, _ := find(s.Name); row.describedByOptions() {
+			require.NotContains(t, DetectSchemes(r.Header, r.Body), s.Name)
 			return
 		}
 		for _, name := range s.hints() {
 			r.Header.Set(name, "x")
 		}
-		names := SchemeOf(r.Header, nil)
+		names := DetectSchemes(r.Header, nil)
 		if s.Name == "okta" {
 			require.NotContains(t, names, s.Name, "its header may hold anything")
 			return
@@ -28,7 +28,7 @@ func TestSchemeOf(t *testing.T) {
 		if names[0] == "standard" {
 			return // has those headers too
 		}
-		require.True(t, names[0] == s.Name || Alike(r.Header, nil, names[0], s.Name), "%v", names)
+		require.True(t, names[0] == s.Name || SameScore(r.Header, nil, names[0], s.Name), "%v", names)
 	})
 }
 
@@ -67,7 +67,7 @@ func TestSchemeOfSharedHeaders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			names := SchemeOf(c.headers, nil)
+			names := DetectSchemes(c.headers, nil)
 			if len(c.want) == 0 {
 				require.Empty(t, names)
 				return
@@ -97,8 +97,8 @@ func TestSchemeOfBodies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, c.want, SchemeOf(c.headers, []byte(c.body))[0])
-			require.ElementsMatch(t, SchemeOf(c.headers, nil), SchemeOf(c.headers, []byte(c.body)))
+			require.Equal(t, c.want, DetectSchemes(c.headers, []byte(c.body))[0])
+			require.ElementsMatch(t, DetectSchemes(c.headers, nil), DetectSchemes(c.headers, []byte(c.body)))
 		})
 	}
 }
@@ -115,19 +115,19 @@ func TestSchemeOfVectors(t *testing.T) {
 			r, ok := find(v.Scheme)
 			require.True(t, ok, v.Scheme)
 			request := v.request(t)
-			names := SchemeOf(request.Header, request.Body)
+			names := DetectSchemes(request.Header, request.Body)
 			for i := range presets {
-				if presets[i].described() {
+				if presets[i].describedByOptions() {
 					require.NotContains(t, names, presets[i].name, "%s: what options describe is no guess", v.ID)
 				}
 			}
-			if !v.Valid || r.described() || len(v.options()["header"]) > 0 {
+			if !v.Valid || r.describedByOptions() || len(v.options()["header"]) > 0 {
 				continue
 			}
 			require.Contains(t, names, r.name, v.ID)
 			// Another provider is named first only where nothing tells the two apart.
 			if first, _ := find(names[0]); first.name != r.name && first.name != "standard" {
-				require.True(t, Alike(request.Header, request.Body, first.name, r.name), "%s %v", v.ID, names)
+				require.True(t, SameScore(request.Header, request.Body, first.name, r.name), "%s %v", v.ID, names)
 			}
 		}
 	}

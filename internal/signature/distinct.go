@@ -23,7 +23,7 @@ func distinctNames(doc []byte, most int) error {
 	var folded []byte
 	name := false // whether the next string is a name
 	total := 0
-	for p.space(); p.i < len(doc); p.space() {
+	for p.skipSpace(); p.i < len(doc); p.skipSpace() {
 		switch c := doc[p.i]; c {
 		case '{', '[':
 			if open = append(open, object{list: c == '['}); len(open) > maxDepth {
@@ -113,7 +113,7 @@ func appendFolded(dst, inner []byte) ([]byte, bool) {
 // elements are the elements of a JSON array, at most max of them.
 func elements(raw []byte, max int) ([][]byte, bool) {
 	p := scanner{doc: raw}
-	if !p.take('[') {
+	if !p.consume('[') {
 		return nil, false
 	}
 	var all [][]byte
@@ -123,7 +123,7 @@ func elements(raw []byte, max int) ([][]byte, bool) {
 			return nil, false
 		}
 		all = append(all, raw[start:p.i])
-		if !p.take(',') {
+		if !p.consume(',') {
 			break
 		}
 	}

@@ -59,7 +59,7 @@ func FuzzAnyScheme(f *testing.F) {
 		if a, ok := v.Challenge(r, ""); ok {
 			require.LessOrEqual(t, len(a.Body), 2*maxEcho+100)
 		}
-		SchemeOf(h, []byte(body))
+		DetectSchemes(h, []byte(body))
 		require.Less(t, time.Since(start), 10*time.Second)
 	})
 }
@@ -92,7 +92,7 @@ func strangers(t testing.TB) map[string]*Verifier {
 		case "standard", "svix", "lithic", "supabase":
 			c.Secrets = []string{whsec + base64.StdEncoding.EncodeToString(key)}
 		default:
-			if r, _ := find(s.Name); r.public() || (r.jwt != nil && len(s.config.Secrets) > 0 && strings.HasPrefix(s.config.Secrets[0], "-----")) {
+			if r, _ := find(s.Name); r.usesPublicKey() || (r.jwt != nil && len(s.config.Secrets) > 0 && strings.HasPrefix(s.config.Secrets[0], "-----")) {
 				c.Secrets = []string{s.wrong} // the samples' keys are random already
 				break
 			}

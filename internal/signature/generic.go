@@ -30,7 +30,7 @@ type generic struct {
 	ring                *keyring // of the keys that a header names
 }
 
-func newGeneric(r *row, c Config) (scheme, error) {
+func newGeneric(r *row, c Config) (*generic, error) {
 	ring, err := r.keyring(c)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func newGeneric(r *row, c Config) (scheme, error) {
 			return nil, badOption(name, "the scheme %s needs it", r.name)
 		}
 	}
-	p, err := parsePayload(r.template, only(c.Options, r.fixedBy...))
+	p, err := parsePayload(r.template, selectOptions(c.Options, r.fixedBy...))
 	if err != nil {
 		return nil, badOption("payload", "%v", err)
 	}
@@ -117,7 +117,7 @@ func (g *generic) claims(h http.Header, now time.Time) (claims, error) {
 		if len(c.id) > maxField {
 			return c, malformed(g.ids[0], "is too long")
 		}
-		if g.borders.divisible(g.unit, c.id) {
+		if g.borders.ambiguousID(g.unit, c.id) {
 			return c, malformed(g.ids[0], "could be read as an ID and a timestamp")
 		}
 	}
@@ -126,7 +126,7 @@ func (g *generic) claims(h http.Header, now time.Time) (claims, error) {
 
 // value reads the signature's header: the one there must be, or the several that there may be, of which each is a candidate.
 func (g *generic) value(h http.Header, c *claims) error {
-	if !g.often && !strings.HasSuffix(g.header, "*") {
+	if !g.repeatedHeader && !strings.HasSuffix(g.header, "*") {
 		value, err := soleHeader(h, g.sigHeader)
 		if err != nil {
 			return err
@@ -173,15 +173,12 @@ const maxFamily = 100
 
 // scan walks the signature header: it finds the timestamp of a list and makes sure that there is something to compare.
 func (g *generic) scan(c *claims) error {
-	if g.tokens() {
+	if g.sendsSecret() {
 		return nil
 	}
 	offered, stamps := 0, 0
-	for it := g.walk(c.signature, g.sep); ; {
-		e, more := it.next()
-		if !more {
-			break
-		}
+	it := g.syntax.walk(c.signature, g.sep)
+	for e, more := it.next(); more; e, more = it.next() {
 		if !e.ok {
 			return malformed(g.sigHeader, "is not a list of the scheme's form")
 		}
@@ -196,7 +193,7 @@ func (g *generic) scan(c *claims) error {
 			if len(g.keys) > 0 {
 				k = &g.keys[i]
 			}
-			if !g.isFor(k, e) {
+			if !g.labelFits(k, e) {
 				continue
 			}
 			offered++
@@ -213,7 +210,7 @@ func (g *generic) scan(c *claims) error {
 		return malformed(g.sigHeader, "has more than one timestamp")
 	case offered > maxCandidates:
 		return malformed(g.sigHeader, "offers too many signatures")
-	case offered > 1 && !g.multi && g.syntax != versions:
+	case offered > 1 && !g.several && g.syntax != versions:
 		return malformed(g.sigHeader, "has more than one signature")
 	case c.usable == 0:
 		return malformed(g.sigHeader, "has no signature of the scheme's form")
@@ -223,7 +220,7 @@ func (g *generic) scan(c *claims) error {
 
 // decode reads a signature of the row's kind.
 func (r *row) decode(d *decoded, text string) bool {
-	if r.long() {
+	if r.longSignatures() {
 		return r.enc.decodeLong(d, text)
 	}
 	return r.enc.decode(d, text)
@@ -233,17 +230,17 @@ func (r *row) decode(d *decoded, text string) bool {
 var anyKey key
 
 // long reports whether signatures are too long for the stack.
-func (r *row) long() bool { return publicHashes[r.alg] != 0 && r.alg != algECDSA && r.alg != algECDSA1 }
-
-func (g *generic) walk(header string, sep byte) candidates { return g.syntax.walk(header, sep) }
+func (r *row) longSignatures() bool {
+	return publicHashes[r.alg] != 0 && r.alg != algECDSA && r.alg != algECDSA1
+}
 
 // isFor reports whether a candidate could have been made with the key, by its label alone.
-func (g *generic) isFor(k *key, c candidate) bool {
+func (g *generic) labelFits(k *key, c candidate) bool {
 	switch g.syntax {
 	case single, values, ordered:
 		return true
 	}
-	return c.key == k.version || (c.key == "" && g.bare && k.mac != nil)
+	return c.key == k.version || (c.key == "" && g.unversioned && k.mac != nil)
 }
 
 // claimTime reads the timestamp of a header or a list and holds it against the clock, unless the body may have a better one.

@@ -15,14 +15,14 @@ import (
 var (
 	handshakeZoom = handshake{words: "`endpoint.url_validation`: signs Zoom's token", signed: answerZoom}
 
-	handshakeSlack = handshake{words: "`url_verification`: echoes the challenge", signed: func(_ *Verifier, q *question) (*Answer, bool) {
+	handshakeSlack = handshake{words: "`url_verification`: echoes the challenge", signed: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 		if q.field("/type") != "url_verification" {
 			return nil, false
 		}
 		return echo(q.field("/challenge"))
 	}}
 
-	handshakeTwitch = handshake{words: "`webhook_callback_verification`: echoes the challenge", signed: func(_ *Verifier, q *question) (*Answer, bool) {
+	handshakeTwitch = handshake{words: "`webhook_callback_verification`: echoes the challenge", signed: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 		if q.Header.Get("Twitch-Eventsub-Message-Type") != "webhook_callback_verification" {
 			return nil, false
 		}
@@ -31,7 +31,7 @@ var (
 
 	handshakeDiscord = handshake{words: "PING: answers PONG, or 204 to that of webhook events", signed: answerDiscord}
 
-	handshakeXero = handshake{words: "intent to receive: an empty 200", signed: func(_ *Verifier, q *question) (*Answer, bool) {
+	handshakeXero = handshake{words: "intent to receive: an empty 200", signed: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 		// "Intent to receive": no events, and a 200 that is really empty.
 		if events, ok := rawField(q.Body, "/events"); !ok || !isEmptyArray(events) {
 			return nil, false
@@ -39,18 +39,18 @@ var (
 		return empty(http.StatusOK)
 	}}
 
-	handshakeTebex = handshake{words: "`validation.webhook`: echoes its ID", signed: func(_ *Verifier, q *question) (*Answer, bool) {
+	handshakeTebex = handshake{words: "`validation.webhook`: echoes its ID", signed: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 		if q.field("/type") != "validation.webhook" {
 			return nil, false
 		}
 		return answerText("id", q.field("/id"))
 	}}
 
-	handshakeFront = handshake{words: "`x-front-challenge`: echoes it", signed: func(_ *Verifier, q *question) (*Answer, bool) {
+	handshakeFront = handshake{words: "`x-front-challenge`: echoes it", signed: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 		return echo(optional(q.Header, "X-Front-Challenge"))
 	}}
 
-	handshakeSNS = handshake{words: "`SubscriptionConfirmation`: confirms it, at Amazon's address only", signed: func(v *Verifier, q *question) (*Answer, bool) {
+	handshakeSNS = handshake{words: "`SubscriptionConfirmation`: confirms it, at Amazon's address only", signed: func(v *Verifier, q *setupRequest) (*Answer, bool) {
 		if q.field("/Type") != snsSubscription {
 			return nil, false
 		}
@@ -61,7 +61,7 @@ var (
 	}}
 
 	// handshakeEcho is Dropbox's and Nylas'.
-	handshakeEcho = handshake{words: "GET with `challenge`: echoes it", method: http.MethodGet, unsigned: func(_ *Verifier, q *question) (*Answer, bool) {
+	handshakeEcho = handshake{words: "GET with `challenge`: echoes it", method: http.MethodGet, unsigned: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 		return echo(q.parameter("challenge"))
 	}}
 
@@ -84,14 +84,14 @@ var (
 
 	handshakeOura = handshake{
 		words:  "GET with `challenge`: echoes it if `verification_token` is the option `challenge`",
-		method: http.MethodGet, showsToken: true, unsigned: func(_ *Verifier, q *question) (*Answer, bool) {
+		method: http.MethodGet, showsToken: true, unsigned: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 			return q.withToken("verification_token", "challenge")
 		},
 	}
 
 	handshakeStrava = handshake{
 		words:  "GET with `hub.challenge`: echoes it if `hub.verify_token` is the option `challenge`",
-		method: http.MethodGet, showsToken: true, unsigned: func(_ *Verifier, q *question) (*Answer, bool) {
+		method: http.MethodGet, showsToken: true, unsigned: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 			if q.parameter("hub.mode") != "subscribe" {
 				return nil, false
 			}
@@ -99,19 +99,19 @@ var (
 		},
 	}
 
-	handshakeOkta = handshake{words: "GET with `x-okta-verification-challenge`: echoes it", method: http.MethodGet, unsigned: func(_ *Verifier, q *question) (*Answer, bool) {
+	handshakeOkta = handshake{words: "GET with `x-okta-verification-challenge`: echoes it", method: http.MethodGet, unsigned: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 		return answerText("verification", optional(q.Header, "X-Okta-Verification-Challenge"))
 	}}
 
-	handshakeHead = handshake{words: "HEAD: an empty 200", method: http.MethodHead, unsigned: func(*Verifier, *question) (*Answer, bool) {
+	handshakeHead = handshake{words: "HEAD: an empty 200", method: http.MethodHead, unsigned: func(*Verifier, *setupRequest) (*Answer, bool) {
 		return empty(http.StatusOK)
 	}}
 
-	handshakeGraph = handshake{words: "POST with `validationToken`: echoes it", method: http.MethodPost, unsigned: func(_ *Verifier, q *question) (*Answer, bool) {
+	handshakeGraph = handshake{words: "POST with `validationToken`: echoes it", method: http.MethodPost, unsigned: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 		return echo(q.parameter("validationToken"))
 	}}
 
-	handshakeRingCentral = handshake{words: "POST with `Validation-Token`: echoes it", method: http.MethodPost, unsigned: func(_ *Verifier, q *question) (*Answer, bool) {
+	handshakeRingCentral = handshake{words: "POST with `Validation-Token`: echoes it", method: http.MethodPost, unsigned: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 		text := optional(q.Header, "Validation-Token")
 		if text == "" || len(text) > maxEcho || len(q.Header["Verification-Token"]) > 0 {
 			return nil, false
@@ -123,9 +123,9 @@ var (
 )
 
 // answerZoom proves that we have the secret by signing the token that Zoom sent.
-func answerZoom(v *Verifier, q *question) (*Answer, bool) {
+func answerZoom(v *Verifier, q *setupRequest) (*Answer, bool) {
 	plain := q.field("/payload/plainToken")
-	if q.field("/event") != "endpoint.url_validation" || !harmless(plain) {
+	if q.field("/event") != "endpoint.url_validation" || !safeToSign(plain) {
 		return nil, false
 	}
 	return answerJSON(struct {
@@ -136,7 +136,7 @@ func answerZoom(v *Verifier, q *question) (*Answer, bool) {
 
 // answerDiscord answers the PING of interactions (type 1, where events of that type carry an "event") and that of webhook
 // events (type 0).
-func answerDiscord(_ *Verifier, q *question) (*Answer, bool) {
+func answerDiscord(_ *Verifier, q *setupRequest) (*Answer, bool) {
 	kind, _ := rawField(q.Body, "/type")
 	_, event := rawField(q.Body, "/event")
 	switch {
@@ -149,7 +149,7 @@ func answerDiscord(_ *Verifier, q *question) (*Answer, bool) {
 }
 
 // answerMeta echoes the challenge of who shows the configured token, which there has to be.
-func answerMeta(_ *Verifier, q *question) (*Answer, bool) {
+func answerMeta(_ *Verifier, q *setupRequest) (*Answer, bool) {
 	if q.token == "" || q.parameter("hub.mode") != "subscribe" {
 		return nil, false
 	}
@@ -161,9 +161,9 @@ func answerMeta(_ *Verifier, q *question) (*Answer, bool) {
 
 // answerCRC proves to X that we have the secret. X does not sign its question: the answer is a signature of a text that anyone may
 // choose. No event can be forged with it, because an event is not made of letters and digits.
-func answerCRC(v *Verifier, q *question) (*Answer, bool) {
+func answerCRC(v *Verifier, q *setupRequest) (*Answer, bool) {
 	text := q.parameter("crc_token")
-	if !harmless(text) {
+	if !safeToSign(text) {
 		return nil, false
 	}
 	g := v.scheme.(*generic)
@@ -171,25 +171,25 @@ func answerCRC(v *Verifier, q *question) (*Answer, bool) {
 }
 
 // answerMonday echoes a challenge that stands in the body and is no event.
-func answerMonday(_ *Verifier, q *question) (*Answer, bool) {
+func answerMonday(_ *Verifier, q *setupRequest) (*Answer, bool) {
 	_, event := rawField(q.Body, "/event")
 	_, kind := rawField(q.Body, "/type")
-	if len(q.Body) == 0 || len(q.Body) > MaxQuestion || event || kind {
+	if len(q.Body) == 0 || len(q.Body) > MaxSetupBody || event || kind {
 		return nil, false
 	}
 	return answerText("challenge", q.field("/challenge"))
 }
 
 // answerSmartcar signs a challenge that stands in the body, in one of two places.
-func answerSmartcar(v *Verifier, q *question) (*Answer, bool) {
-	if len(q.Body) == 0 || len(q.Body) > MaxQuestion {
+func answerSmartcar(v *Verifier, q *setupRequest) (*Answer, bool) {
+	if len(q.Body) == 0 || len(q.Body) > MaxSetupBody {
 		return nil, false
 	}
 	if !strings.EqualFold(q.field("/eventName"), "verify") && !strings.EqualFold(q.field("/eventType"), "verify") {
 		return nil, false
 	}
 	for _, place := range []string{"/payload/challenge", "/data/challenge"} {
-		if text := q.field(place); harmless(text) {
+		if text := q.field(place); safeToSign(text) {
 			return answerText("challenge", v.signText(text))
 		}
 	}
@@ -199,7 +199,7 @@ func answerSmartcar(v *Verifier, q *question) (*Answer, bool) {
 var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // answerLinkedIn signs a UUID and nothing else: events are signed with the same key.
-func answerLinkedIn(v *Verifier, q *question) (*Answer, bool) {
+func answerLinkedIn(v *Verifier, q *setupRequest) (*Answer, bool) {
 	code := q.parameter("challengeCode")
 	if !uuidForm.MatchString(code) {
 		return nil, false
@@ -208,9 +208,9 @@ func answerLinkedIn(v *Verifier, q *question) (*Answer, bool) {
 }
 
 // answerEBay hashes the code with the verification token and our address.
-func answerEBay(v *Verifier, q *question) (*Answer, bool) {
+func answerEBay(v *Verifier, q *setupRequest) (*Answer, bool) {
 	code, endpoint := q.parameter("challenge_code"), v.config.Options["endpoint"]
-	if !harmless(code) || len(v.config.Secrets) == 0 || endpoint == "" {
+	if !safeToSign(code) || len(v.config.Secrets) == 0 || endpoint == "" {
 		return nil, false
 	}
 	sum := sha256.Sum256([]byte(code + v.config.Secrets[0] + endpoint))
@@ -219,7 +219,7 @@ func answerEBay(v *Verifier, q *question) (*Answer, bool) {
 
 var braintreeForm = regexp.MustCompile(`^[a-f0-9]{20,32}$`)
 
-func answerBraintree(v *Verifier, q *question) (*Answer, bool) {
+func answerBraintree(v *Verifier, q *setupRequest) (*Answer, bool) {
 	text := q.parameter("bt_challenge")
 	if text == "" {
 		return nil, false
@@ -232,7 +232,7 @@ func answerBraintree(v *Verifier, q *question) (*Answer, bool) {
 }
 
 // answerWebSub confirms a subscription, or its end, for the configured topic only: nobody else may subscribe us to anything.
-func answerWebSub(v *Verifier, q *question) (*Answer, bool) {
+func answerWebSub(v *Verifier, q *setupRequest) (*Answer, bool) {
 	if mode := q.parameter("hub.mode"); mode != "subscribe" && mode != "unsubscribe" {
 		return nil, false
 	}
@@ -243,7 +243,7 @@ func answerWebSub(v *Verifier, q *question) (*Answer, bool) {
 }
 
 // withToken answers a request that shows the configured token, and refuses another.
-func (q *question) withToken(shown, echoed string) (*Answer, bool) {
+func (q *setupRequest) withToken(shown, echoed string) (*Answer, bool) {
 	given := q.parameter(shown)
 	if q.token == "" || given == "" {
 		return nil, false

@@ -76,12 +76,12 @@ func (r *row) info() Info {
 	p, _ := parsePayload(r.template, fixed)
 	i := Info{
 		Name: r.name, Aliases: r.aliases, Provider: r.provider, Header: r.header,
-		Algorithm: r.algorithm(), Signed: r.how, Secret: r.secretIs,
+		Algorithm: r.algorithm(), Signed: r.signs, Secret: r.secretHelp,
 		SignsBody: r.signsBody(p), SignsURL: p.signsURL(),
 		PastOnly: r.pastOnly, CanSign: r.header != "" && !r.providerSigns,
 	}
 	setDefault(&i.Secret, "the secret's text")
-	if r.tokens() {
+	if r.sendsSecret() {
 		setDefault(&i.Signed, "nothing")
 	}
 	setDefault(&i.Signed, "`"+strings.ReplaceAll(r.template, "\n", "␤")+"`")
@@ -90,9 +90,9 @@ func (r *row) info() Info {
 		i.Timestamp = r.timestamp()
 	}
 	switch {
-	case r.name == "livekit" || (r.jwt != nil && r.jwt.expires):
+	case r.jwt != nil && r.jwt.mustExpire:
 		i.Timestamp = "`nbf` and `exp` of the token"
-	case r.jwt != nil && r.jwt.age:
+	case r.jwt != nil && r.jwt.checkIssuedAt:
 		i.Timestamp, i.Tolerance = "`iat` of the token (s)", r.tolerance
 	}
 	i.ID, i.IDSigned = r.idPlace(p)
@@ -110,39 +110,31 @@ func (r *row) info() Info {
 	return i
 }
 
+// publicNames are the algorithms with public keys, in words.
+var publicNames = map[algorithm]string{
+	algEd25519: "Ed25519", algECDSA: "ECDSA P-256 with SHA-256", algECDSA1: "ECDSA P-256 with SHA-1",
+	algRSA1: "RSA with SHA-1", algRSA256: "RSA with SHA-256", algRSA512: "RSA with SHA-512",
+}
+
+// algorithm is how the signature is made and encoded, in words.
 func (r *row) algorithm() string {
-	switch r.alg {
-	case algBasic:
+	switch {
+	case r.alg == algBasic:
 		return "none: name and password"
-	case algJWT:
-		if len(r.jwt.algs) == 0 {
-			return "a JWT, HS256 or what `alg` says"
-		}
-		return string(r.jwt.algs[0]) + ", in a JWT"
-	case algRSA1:
-		return "RSA with SHA-1, " + r.enc.String()
-	case algRSA256:
-		return "RSA with SHA-256, " + r.enc.String()
-	case algRSA512:
-		return "RSA with SHA-512, " + r.enc.String()
-	case algECDSA1:
-		return "ECDSA P-256 with SHA-1, " + r.enc.String()
-	case algToken:
+	case r.alg == algToken:
 		return "none: a shared token"
-	case algSHA256:
-		if r.name == "livekit" {
-			return "HMAC-SHA256, in a JWT"
-		}
-	case algEd25519:
-		return "Ed25519, " + r.enc.String()
-	case algECDSA:
-		return "ECDSA P-256 with SHA-256, " + r.enc.String()
+	case r.name == "livekit":
+		return "HMAC-SHA256, in a JWT"
+	case r.jwt != nil && len(r.jwt.algs) == 0:
+		return "a JWT, HS256 or what `alg` says"
+	case r.jwt != nil:
+		return string(r.jwt.algs[0]) + ", in a JWT"
+	case r.usesPublicKey():
+		return publicNames[r.alg] + ", " + r.enc.String()
 	}
-	name := strings.ToUpper(string(r.alg))
-	if r.plain {
-		name = "plain " + name
-	} else {
-		name = "HMAC-" + name
+	name := "HMAC-" + strings.ToUpper(string(r.alg))
+	if r.plainHash {
+		name = "plain " + strings.ToUpper(string(r.alg))
 	}
 	if r.prefix != "" {
 		return name + ", `" + r.prefix + "` and " + r.enc.String()
@@ -152,7 +144,7 @@ func (r *row) algorithm() string {
 
 // String names the encoding.
 func (e encoding) String() string {
-	return [...]string{"hex", "lower-case hex", "base64", "base64url", "base64 of the hex text"}[e]
+	return [...]string{"hex", "lower-case hex", "base64", "base64url", "base64 of the hex text", "base64 in either alphabet"}[e]
 }
 
 func (r *row) timestamp() string {
@@ -174,7 +166,7 @@ func (r *row) signsBody(p payload) bool {
 	switch {
 	case r.jwt != nil:
 		return r.jwt.bodyHash != "" || r.jwt.inBody || r.jwt.detached
-	case r.tokens() || r.name == "mailgun":
+	case r.sendsSecret() || r.name == "mailgun":
 		return false
 	}
 	return p.signsBody()
@@ -193,7 +185,7 @@ func (r *row) idPlace(p payload) (place string, signed bool) {
 
 // secretHeaders are the headers with the secret, or with a token that whoever reads it can use again.
 func (r *row) secretHeaders() []string {
-	if r.header == "" || (!r.tokens() && r.header != "Authorization" && r.jwt == nil) {
+	if r.header == "" || (!r.sendsSecret() && r.header != "Authorization" && r.jwt == nil) {
 		return nil
 	}
 	return []string{http.CanonicalHeaderKey(r.header)}
@@ -245,7 +237,7 @@ func pointers(fields []string) (words []string) {
 // unprotected says what everyone should know who relies on the scheme.
 func (r *row) unprotected(i Info) []string {
 	var notes []string
-	if r.tokens() {
+	if r.sendsSecret() {
 		note := "Nothing is signed: whoever sees one request has the token, and can send any other."
 		if r.name == "gitlab" {
 			note = "By the secret token nothing is signed: whoever sees one request has the token, and can send any other."
@@ -257,7 +249,7 @@ func (r *row) unprotected(i Info) []string {
 	} else if i.Timestamp == "" && r.name != "hmac" {
 		notes = append(notes, "There is no timestamp: a captured request stays right for ever, and only `dedup` keeps it out, for its `ttl`.")
 	}
-	bodyless := r.tokens() || (r.jwt != nil && !i.SignsBody)
+	bodyless := r.sendsSecret() || (r.jwt != nil && !i.SignsBody)
 	if i.ID != "" && !i.IDSigned && !bodyless && !r.noDigest && !r.noID {
 		notes = append(notes, "The ID header is not signed: a captured request can come under another one. The gateway also goes by what is signed.")
 	}
@@ -283,7 +275,7 @@ func (v *Verifier) HeaderName(canonical string) string {
 		names = append(names, f.name)
 	}
 	if s, ok := v.scheme.(*videoCloud); ok {
-		names = append(names, s.spelled()...)
+		names = append(names, s.documentedNames()...)
 	}
 	for _, name := range names {
 		if http.CanonicalHeaderKey(name) == canonical {

@@ -71,7 +71,7 @@ func rawField(doc []byte, pointer string) ([]byte, bool) {
 // fieldAt is where the value at a pointer begins and ends.
 func fieldAt(doc []byte, pointer string) (start, end int, ok bool) {
 	p := scanner{doc: doc}
-	p.space()
+	p.skipSpace()
 	for pointer != "" {
 		if pointer[0] != '/' {
 			return 0, 0, false
@@ -98,8 +98,8 @@ func fieldAt(doc []byte, pointer string) (start, end int, ok bool) {
 func fieldsOf(doc []byte, names ...string) (map[string]string, bool) {
 	fields := make(map[string]string, len(names))
 	p := scanner{doc: doc}
-	p.space()
-	if !p.take('{') {
+	p.skipSpace()
+	if !p.consume('{') {
 		return nil, false
 	}
 	for p.peek() == '"' {
@@ -108,7 +108,7 @@ func fieldsOf(doc []byte, names ...string) (map[string]string, bool) {
 			return nil, false
 		}
 		quoted := doc[start:p.i]
-		if !p.take(':') {
+		if !p.consume(':') {
 			return nil, false
 		}
 		start = p.i
@@ -121,7 +121,7 @@ func fieldsOf(doc []byte, names ...string) (map[string]string, bool) {
 			}
 			fields[name], _ = scalar(doc[start:p.i])
 		}
-		if !p.take(',') {
+		if !p.consume(',') {
 			break
 		}
 	}
@@ -141,7 +141,7 @@ func (p *scanner) peek() byte {
 	return 0
 }
 
-func (p *scanner) space() {
+func (p *scanner) skipSpace() {
 	for p.i < len(p.doc) {
 		switch p.doc[p.i] {
 		case ' ', '\t', '\r', '\n':
@@ -152,13 +152,13 @@ func (p *scanner) space() {
 	}
 }
 
-func (p *scanner) take(c byte) bool {
-	p.space()
+func (p *scanner) consume(c byte) bool {
+	p.skipSpace()
 	if p.peek() != c {
 		return false
 	}
 	p.i++
-	p.space()
+	p.skipSpace()
 	return true
 }
 
@@ -177,20 +177,20 @@ func (p *scanner) enterMember(token string) bool {
 	if strings.IndexByte(token, '~') >= 0 {
 		token = strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
 	}
-	p.take('{')
+	p.consume('{')
 	for p.peek() == '"' {
 		start := p.i
 		if !p.skipString() {
 			return false
 		}
 		name := p.doc[start:p.i]
-		if !p.take(':') {
+		if !p.consume(':') {
 			return false
 		}
 		if nameIs(name, token) {
 			return true
 		}
-		if !p.skip() || !p.take(',') {
+		if !p.skip() || !p.consume(',') {
 			return false
 		}
 	}
@@ -270,9 +270,9 @@ func (p *scanner) enterElement(token string) bool {
 	if err != nil || n < 0 || strconv.Itoa(n) != token {
 		return false
 	}
-	p.take('[')
+	p.consume('[')
 	for ; n > 0; n-- {
-		if !p.skip() || !p.take(',') {
+		if !p.skip() || !p.consume(',') {
 			return false
 		}
 	}
@@ -285,7 +285,7 @@ func (p *scanner) enterElement(token string) bool {
 func (p *scanner) skipString() bool {
 	doc, i, next := p.doc, p.i+1, -1
 	for {
-		for end := min(i+nearby, len(doc)); i < end; i++ {
+		for end := min(i+shortRun, len(doc)); i < end; i++ {
 			if c := doc[i]; c == '"' {
 				p.i = i + 1
 				return true
@@ -312,7 +312,7 @@ func (p *scanner) skipString() bool {
 }
 
 // nearby is how many bytes are looked at before a search is worth its start.
-const nearby = 32
+const shortRun = 32
 
 // skip moves behind the value. Nested values are counted, not recursed into, so depth costs nothing.
 func (p *scanner) skip() bool {

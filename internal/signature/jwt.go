@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"cmp"
 	"crypto"
 	"net/http"
 	"strings"
@@ -10,18 +11,19 @@ import (
 
 // jwtRules are what a token must say, beside being signed by one of the algorithms: a token never chooses its own.
 type jwtRules struct {
-	algs     []jose.SignatureAlgorithm
-	inBody   bool     // the body is the token
-	detached bool     // the token's payload is the body and is left out of it
-	bodyHash string   // claim with the SHA-256 of the body
-	hashEnc  encoding // of that claim
-	issuer   []string // one of them, unless the configuration says another
-	audience bool     // the claim aud must be the option audience, or the URL
-	email    bool     // the claim email must be the option email, and be verified
-	qsh      bool     // the claim qsh must be the hash of method, path and query
-	age      bool     // iat is held against the clock, by the tolerance
-	expires  bool     // exp must be there
-	words    []string // in front of the token; default none
+	algs          []jose.SignatureAlgorithm
+	inBody        bool     // the body is the token
+	detached      bool     // the token's payload is the body and is left out of it
+	bodyHash      string   // claim with the SHA-256 of the body
+	hashEnc       encoding // of that claim
+	issuer        []string // one of them, unless the configuration says another
+	issuerOption  string   // the option that names the issuer; default issuer
+	audience      bool     // the claim aud must be the option audience, or the URL
+	email         bool     // the claim email must be the option email, and be verified
+	qsh           bool     // the claim qsh must be the hash of method, path and query
+	checkIssuedAt bool     // iat is held against the clock, by the tolerance
+	mustExpire    bool     // exp must be there
+	prefixes      []string // in front of the token; default none
 }
 
 // jwtScheme checks a JSON Web Token: in a header, or as the body.
@@ -55,14 +57,19 @@ func newJWT(r *row, c Config) (scheme, error) {
 	if len(c.Secrets) == 0 && s.ring == nil {
 		return nil, errNoSecret
 	}
+	enc, err := r.secretEncoding(c)
+	if err != nil {
+		return nil, err
+	}
 	for i, secret := range c.Secrets {
-		if why := s.add(secret, c.Options["secret_encoding"]); why != "" {
+		if why := s.addSecret(secret, enc); why != "" {
 			return nil, badSecret(i, why)
 		}
 	}
-	if issuer, ok := c.Options["issuer"]; ok {
+	option := cmp.Or(s.rules.issuerOption, "issuer")
+	if issuer, ok := c.Options[option]; ok {
 		if issuer == "" {
-			return nil, badOption("issuer", "it is empty")
+			return nil, badOption(option, "it is empty")
 		}
 		s.issuer = []string{issuer}
 	}
@@ -95,7 +102,7 @@ func (s *jwtScheme) options(c Config) error {
 	r.header = o.header("header", r.header)
 	s.row = &r
 	if prefix, ok := c.Options["prefix"]; ok {
-		s.rules.words = []string{prefix}
+		s.rules.prefixes = []string{prefix}
 	}
 	fallback := "HS256"
 	if s.ring != nil {
@@ -111,8 +118,7 @@ func (s *jwtScheme) options(c Config) error {
 	if o.err != nil {
 		return o.err
 	}
-	symmetric := strings.HasPrefix(string(s.rules.algs[0]), "HS")
-	switch {
+	switch symmetric := s.symmetric(); {
 	case symmetric && s.ring != nil:
 		return badOption("alg", "%s is made with a secret, and jwks has public keys", s.rules.algs[0])
 	case !symmetric && s.ring == nil && len(c.Secrets) == 0:
@@ -139,7 +145,7 @@ func (s *jwtScheme) detach(c Config) error {
 			return badOption(claim, "it can't be with payload: a token whose payload is the body has no claims")
 		}
 	}
-	s.rules.detached, s.rules.audience, s.rules.expires = true, false, false
+	s.rules.detached, s.rules.audience, s.rules.mustExpire = true, false, false
 	return nil
 }
 
@@ -147,27 +153,20 @@ var jwtHashes = map[jose.SignatureAlgorithm]algorithm{jose.HS256: algSHA256, jos
 
 func (s *jwtScheme) symmetric() bool { return strings.HasPrefix(string(s.rules.algs[0]), "HS") }
 
-// add takes a secret, or a public key where the algorithm is one for those.
-func (s *jwtScheme) add(secret, enc string) string {
-	if !s.symmetric() {
-		if signer := parsePrivateKey(secret); signer != nil {
-			s.signer, s.publics = signer, append(s.publics, signer.Public())
-			return ""
+// addSecret adds a secret, or a public or private key where the algorithm needs one. It returns why that can't be.
+func (s *jwtScheme) addSecret(secret string, enc secretEncoding) (why string) {
+	if s.symmetric() {
+		decoded, why := enc.decode(secret)
+		if why == "" {
+			s.keys = append(s.keys, key{mac: newMAC(jwtHashes[s.rules.algs[0]], decoded)})
 		}
-		public, why := parsePublicKey(secret)
-		s.publics = append(s.publics, public)
 		return why
 	}
-	encoding := s.row.secret
-	if enc != "" {
-		var ok bool
-		if encoding, ok = secretEncodings[enc]; !ok {
-			return "secret_encoding is not one of utf8, base64, hex, whsec, nfkd, auto"
-		}
+	if signer := parsePrivateKey(secret); signer != nil {
+		s.signer, s.publics = signer, append(s.publics, signer.Public())
+		return ""
 	}
-	decoded, why := encoding.decode(secret)
-	if why == "" {
-		s.keys = append(s.keys, key{mac: newMAC(jwtHashes[s.rules.algs[0]], decoded)})
-	}
+	public, why := parsePublicKey(secret)
+	s.publics = append(s.publics, public)
 	return why
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
+// tokenLifetime is how long the tokens are valid that we sign, where the scheme wants an end.
+const tokenLifetime = 5 * time.Minute
+
 // sign makes a token with the first secret. Public keys can't.
 func (s *jwtScheme) sign(r *Request, _ string, now time.Time) (http.Header, error) {
 	switch {
@@ -19,15 +22,15 @@ func (s *jwtScheme) sign(r *Request, _ string, now time.Time) (http.Header, erro
 		return nil, errPublicKey
 	}
 	word := ""
-	if len(s.rules.words) > 0 {
-		word = s.rules.words[0]
+	if len(s.rules.prefixes) > 0 {
+		word = s.rules.prefixes[0]
 	}
 	if s.rules.detached {
 		return s.signDetached(r.Body, word)
 	}
 	claims := map[string]any{"iat": now.Unix()}
-	if s.rules.expires {
-		claims["exp"] = now.Add(liveKitLifetime).Unix()
+	if s.rules.mustExpire {
+		claims["nbf"], claims["exp"] = now.Unix(), now.Add(tokenLifetime).Unix()
 	}
 	if len(s.issuer) > 0 {
 		claims["iss"] = s.issuer[0]

@@ -29,7 +29,7 @@ func (s *jwtScheme) check(h http.Header, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return s.inTime(t, now)
+	return s.checkTimes(t, now)
 }
 
 // text is the token in the header.
@@ -38,20 +38,20 @@ func (s *jwtScheme) text(h http.Header) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(s.rules.words) == 0 {
+	if len(s.rules.prefixes) == 0 {
 		return value, nil
 	}
-	for _, word := range s.rules.words {
+	for _, word := range s.rules.prefixes {
 		if len(value) > len(word) && strings.EqualFold(value[:len(word)], word) {
 			return value[len(word):], nil
 		}
 	}
-	return "", malformed(s.header, "does not begin with "+strings.TrimSpace(s.rules.words[0]))
+	return "", malformed(s.header, "does not begin with "+strings.TrimSpace(s.rules.prefixes[0]))
 }
 
 func (s *jwtScheme) parse(text string, body []byte) (*webToken, error) {
 	bad := malformed("the token", "is not one of the scheme's form and algorithm")
-	if len(text) > s.most() || !canonicalToken(text) {
+	if len(text) > s.maxToken() || !canonicalToken(text) {
 		return nil, bad
 	}
 	t := webToken{text: text}
@@ -98,7 +98,7 @@ func canonicalToken(text string) bool {
 	return true
 }
 
-func (s *jwtScheme) most() int {
+func (s *jwtScheme) maxToken() int {
 	if s.rules.inBody {
 		return maxParsed
 	}
@@ -106,21 +106,21 @@ func (s *jwtScheme) most() int {
 }
 
 // inTime holds the token's own times against the clock: exp and nbf whatever the tolerance is, iat by it.
-func (s *jwtScheme) inTime(t *webToken, now time.Time) error {
-	expires, hasExpiry := t.number("exp")
+func (s *jwtScheme) checkTimes(t *webToken, now time.Time) error {
+	expires, hasExpiry := t.claimNumber("exp")
 	switch {
-	case s.rules.expires && !hasExpiry:
+	case s.rules.mustExpire && !hasExpiry:
 		return malformed("the token", "never expires")
 	case hasExpiry && now.Unix() >= expires:
 		return errStale
 	}
-	if since, ok := t.number("nbf"); ok && now.Unix() < since {
+	if since, ok := t.claimNumber("nbf"); ok && now.Unix() < since {
 		return errPremature
 	}
-	if !s.rules.age || s.window.off {
+	if !s.rules.checkIssuedAt || s.window.off {
 		return nil
 	}
-	at, ok := t.number("iat")
+	at, ok := t.claimNumber("iat")
 	if !ok {
 		return missing("the time iat in the token")
 	}
@@ -128,13 +128,13 @@ func (s *jwtScheme) inTime(t *webToken, now time.Time) error {
 }
 
 // number is a claim of seconds. A fraction is cut off.
-func (t *webToken) number(name string) (int64, bool) {
+func (t *webToken) claimNumber(name string) (int64, bool) {
 	whole, _, _ := strings.Cut(string(t.claims[name]), ".")
 	return digits(whole)
 }
 
 // words are the strings of a claim: one, or several.
-func (t *webToken) words(name string) []string {
+func (t *webToken) claimStrings(name string) []string {
 	var one string
 	if json.Unmarshal(t.claims[name], &one) == nil && t.claims[name] != nil {
 		return []string{one}
@@ -144,8 +144,8 @@ func (t *webToken) words(name string) []string {
 	return several
 }
 
-func (t *webToken) word(name string) string {
-	if words := t.words(name); len(words) == 1 {
+func (t *webToken) claimString(name string) string {
+	if words := t.claimStrings(name); len(words) == 1 {
 		return words[0]
 	}
 	return ""

@@ -7,9 +7,8 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
-	"net/http"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 )
@@ -23,7 +22,7 @@ func (s *jwtScheme) verify(r *Request, now time.Time) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := s.inTime(t, now); err != nil {
+	if err := s.checkTimes(t, now); err != nil {
 		return Result{}, err
 	}
 	matched, err := s.match(t, r.Body, now)
@@ -94,22 +93,22 @@ func (s *jwtScheme) match(t *webToken, body []byte, now time.Time) (int, error) 
 // checkClaims looks at what a genuine token says.
 func (s *jwtScheme) checkClaims(t *webToken, r *Request) error {
 	refuse := func(why string) error { return &Error{ReasonMismatch, "the token " + why} }
-	if len(s.issuer) > 0 && !slices.Contains(s.issuer, t.word("iss")) {
+	if len(s.issuer) > 0 && !slices.Contains(s.issuer, t.claimString("iss")) {
 		return refuse("is not from the issuer that is expected")
 	}
-	if s.rules.audience && !slices.Contains(t.words("aud"), s.audience) {
+	if s.rules.audience && !slices.Contains(t.claimStrings("aud"), s.audience) {
 		return refuse("is for another audience")
 	}
-	if s.rules.email && (t.word("email") != s.email || string(t.claims["email_verified"]) != "true") {
+	if s.rules.email && (t.claimString("email") != s.email || string(t.claims["email_verified"]) != "true") {
 		return refuse("is from another account")
 	}
-	if s.rules.qsh && subtle.ConstantTimeCompare([]byte(t.word("qsh")), []byte(queryHash(r.Method, publicURL(s.url, r.URL)))) != 1 {
+	if s.rules.qsh && subtle.ConstantTimeCompare([]byte(t.claimString("qsh")), []byte(queryHash(r.Method, publicURL(s.url, r.URL)))) != 1 {
 		return refuse("is for another request")
 	}
 	if claim := s.rules.bodyHash; claim != "" {
 		var d decoded
 		sum := sha256.Sum256(r.Body)
-		if !s.rules.hashEnc.decode(&d, t.word(claim)) || !hmac.Equal(d.bytes(), sum[:]) {
+		if !s.rules.hashEnc.decode(&d, t.claimString(claim)) || !hmac.Equal(d.bytes(), sum[:]) {
 			return refuse("is not for this body")
 		}
 	}
@@ -126,20 +125,15 @@ func queryHash(method, u string) string {
 		if name == "" || name == "jwt" {
 			continue
 		}
-		name = string(appendRFC3986(nil, unescaped(name)))
-		values[name] = append(values[name], string(appendRFC3986(nil, unescaped(value))))
+		name = string(appendEscaped(nil, unescaped(name), "-_.~")) // RFC 3986
+		values[name] = append(values[name], string(appendEscaped(nil, unescaped(value), "-_.~")))
 	}
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	sort.Strings(names)
 	var b strings.Builder
-	for i, name := range names {
-		if i > 0 {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if b.Len() > 0 {
 			b.WriteByte('&')
 		}
-		sort.Strings(values[name])
+		slices.Sort(values[name])
 		b.WriteString(name + "=" + strings.Join(values[name], ","))
 	}
 	if path = strings.TrimSuffix(path, "/"); path == "" {
@@ -149,22 +143,8 @@ func queryHash(method, u string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// appendRFC3986 escapes all but unreserved characters.
-func appendRFC3986(dst []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || isDigit(c) || strings.IndexByte("-_.~", c) >= 0 {
-			dst = append(dst, c)
-			continue
-		}
-		dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
-	}
-	return dst
-}
-
 // identify fills in the event's ID and type.
 func (s *jwtScheme) identify(res *Result, t *webToken, r *Request) {
-	doc := r.Body
 	if s.rules.inBody {
 		// Wix wraps an event three times; the outer layer is what stays the same when it is signed anew.
 		var outer, inner string
@@ -178,20 +158,8 @@ func (s *jwtScheme) identify(res *Result, t *webToken, r *Request) {
 		return
 	}
 	if s.row.idJSON != "" {
-		res.ID, res.IDSigned = Field(doc, s.row.idJSON)
+		res.ID, res.IDSigned = Field(r.Body, s.row.idJSON)
 		res.IDSigned = res.IDSigned && res.BodySigned
 	}
-	for _, name := range s.row.idHeaders {
-		if res.ID == "" {
-			res.ID = optional(r.Header, http.CanonicalHeaderKey(name))
-		}
-	}
-	for _, pointer := range s.row.eventJSON {
-		if res.Event == "" {
-			res.Event, _ = Field(doc, pointer)
-		}
-	}
-	if res.Event == "" && s.row.eventHeader != "" {
-		res.Event = optional(r.Header, http.CanonicalHeaderKey(s.row.eventHeader))
-	}
+	res.Event = firstField(r.Body, s.row.eventJSON)
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/rsa"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -26,17 +27,15 @@ type key struct {
 // keys turns the configured secrets into keys.
 func (r *row) keys(c Config) ([]key, error) {
 	secrets := c.Secrets
-	if public, ok := c.Options["public_key"]; ok && r.public() {
+	if public, ok := c.Options["public_key"]; ok && r.usesPublicKey() {
 		secrets = append(secrets[:len(secrets):len(secrets)], public)
 	}
 	if len(secrets) == 0 {
 		return nil, errNoSecret
 	}
-	enc := r.secret
-	if name, ok := c.Options["secret_encoding"]; ok && r.keyed() {
-		if enc, ok = secretEncodings[name]; !ok {
-			return nil, badOption("secret_encoding", "%q is not one of utf8, base64, hex, whsec, nfkd, auto", name)
-		}
+	enc, err := r.secretEncoding(c)
+	if err != nil {
+		return nil, err
 	}
 	keys := make([]key, 0, len(secrets))
 	for i, secret := range secrets {
@@ -50,8 +49,16 @@ func (r *row) keys(c Config) ([]key, error) {
 	return keys, nil
 }
 
-var secretEncodings = map[string]secretEncoding{
-	"utf8": secUTF8, "base64": secBase64, "hex": secHex, "whsec": secWhsec, "nfkd": secNFKD, "auto": secAuto,
+// secretEncoding is how the text of a secret becomes the key: as the option says, or else as the row does.
+func (r *row) secretEncoding(c Config) (secretEncoding, error) {
+	name, ok := c.Options["secret_encoding"]
+	switch enc := secretEncoding(name); {
+	case !ok || !r.takesOption("secret_encoding"):
+		return r.secret, nil
+	case slices.Contains([]secretEncoding{secUTF8, secBase64, secHex, secWhsec, secNFKD, secAuto}, enc):
+		return enc, nil
+	}
+	return "", badOption("secret_encoding", "%q is not one of utf8, base64, hex, whsec, nfkd, auto", name)
 }
 
 func (r *row) key(enc secretEncoding, secret string) (k key, why string) {
@@ -65,7 +72,7 @@ func (r *row) key(enc secretEncoding, secret string) (k key, why string) {
 		return key{token: secret}, ""
 	case r.alg == algToken:
 		return key{token: secret}, ""
-	case r.public() && r.syntax != versions:
+	case r.usesPublicKey() && r.syntax != versions:
 		return r.publicKey(secret)
 	case r.alg == algEd25519 || (r.syntax == versions && r.secret == secWhsec && asymmetric(secret)):
 		return ed25519Key(secret)
@@ -74,7 +81,7 @@ func (r *row) key(enc secretEncoding, secret string) (k key, why string) {
 	if why != "" {
 		return key{}, why
 	}
-	if r.plain {
+	if r.plainHash {
 		return key{mac: newPlainHash(r.alg, own)}, ""
 	}
 	return key{mac: newMAC(r.alg, own)}, ""
@@ -95,7 +102,7 @@ func (k *key) fits(d *decoded) bool {
 
 // affordable is how many candidates are checked for a body of a size. A check with a public key costs some hundred times what a comparison
 // does, and with Ed25519 each hashes the body anew.
-func (k *key) affordable(size int) int {
+func (k *key) maxChecks(size int) int {
 	switch {
 	case k.mac != nil:
 		return maxCandidates
@@ -128,7 +135,7 @@ func (k *key) checker(p *payload, m *message) checker {
 	case k.public != nil && p.isBody():
 		c.signed = m.body
 	case k.public != nil:
-		c.buffer = pieces.Get().(*[]byte)
+		c.buffer = buffers.Get().(*[]byte)
 		*c.buffer = p.append((*c.buffer)[:0], m)
 		c.signed = *c.buffer
 	}
@@ -142,7 +149,7 @@ func (c *checker) feed(pool *macPool, p *payload, m *message) {
 }
 
 // pieces are buffers for what has to be in one piece: for a large body a fresh one costs more than the check itself.
-var pieces = sync.Pool{New: func() any { return new([]byte) }}
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func (c *checker) matches(signature []byte) bool {
 	if c.key.mac != nil {
@@ -167,6 +174,6 @@ func (c *checker) done() {
 		c.pool.put(c.state)
 	}
 	if c.buffer != nil {
-		pieces.Put(c.buffer)
+		buffers.Put(c.buffer)
 	}
 }

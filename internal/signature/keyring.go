@@ -116,7 +116,7 @@ func keysOfSet(text []byte) (map[string]crypto.PublicKey, error) {
 		if k.UnmarshalJSON(raw) != nil || !k.Valid() || !k.IsPublic() || k.KeyID == "" || k.Use == "enc" {
 			continue
 		}
-		if public, ok := k.Key.(*rsa.PublicKey); ok && !usualSize(public) {
+		if public, ok := k.Key.(*rsa.PublicKey); ok && !allowedSize(public) {
 			continue
 		}
 		keys[k.KeyID] = k.Key
@@ -128,7 +128,7 @@ func keysOfSet(text []byte) (map[string]crypto.PublicKey, error) {
 }
 
 // usualSize reports whether an RSA key is of 2048 bits or more, and of no more than a stranger's request may cost to check.
-func usualSize(public *rsa.PublicKey) bool { return public.Size() >= 256 && public.Size() <= maxLong }
+func allowedSize(public *rsa.PublicKey) bool { return public.Size() >= 256 && public.Size() <= maxLong }
 
 // key returns the key of an ID, nil where nobody knows it.
 func (k *keyring) key(kid string, now time.Time) crypto.PublicKey {

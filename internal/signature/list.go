@@ -2,13 +2,13 @@ package signature
 
 import "strings"
 
-// candidates walks the signatures of a header without allocating. Every scheme has one of these syntaxes:
+// candidates iterates over the elements of a signature header without allocating. The header has one of these syntaxes:
 //
 //	single    <prefix><signature>
 //	values    <signature>,<signature>
 //	ordered   <timestamp>,<signature>,<signature>
 //	slashes   <key ID>/<algorithm>/<signature>,…
-//	list      t=<timestamp>,v1=<signature>,v1=<signature>    separator and keys vary
+//	list      t=<timestamp>,v1=<signature>,v1=<signature>    with other separators and keys
 //	versions  v1,<signature> v1a,<signature>                 Standard Webhooks
 type candidates struct {
 	syntax syntax
@@ -18,6 +18,7 @@ type candidates struct {
 	begun  bool
 }
 
+// syntax is how a signature header is written; see [candidates].
 type syntax uint8
 
 const (
@@ -29,27 +30,29 @@ const (
 	slashes
 )
 
-// orderedTime stands for the key of the first element where elements have none.
+// orderedTime is the key that the first element gets in the syntax ordered, whose elements have no keys.
 const orderedTime = "first"
 
-// candidate is one element: a key (or version) and what belongs to it.
+// candidate is one element: a key or version, and its value.
 type candidate struct {
 	key, value string
-	ok         bool // the element has the form of its syntax
+	ok         bool // whether the element has the form of its syntax
 }
 
+// walk starts at the first element of a header.
 func (s syntax) walk(header string, sep byte) candidates {
 	return candidates{syntax: s, sep: sep, rest: header}
 }
 
-// next returns the next element, or false at the end.
+// next returns the next element; false at the end.
 func (c *candidates) next() (candidate, bool) {
 	if c.done {
 		return candidate{}, false
 	}
 	switch c.syntax {
 	case list:
-		return c.nextPair()
+		key, value, ok := strings.Cut(c.cut(), "=")
+		return candidate{key, value, ok && key != ""}, true
 	case versions:
 		return c.nextVersion()
 	case values:
@@ -61,7 +64,7 @@ func (c *candidates) next() (candidate, bool) {
 		}
 		return e, true
 	case slashes:
-		// The label is key ID and algorithm: base64 may have slashes, too.
+		// Only the first two slashes separate: base64 may contain slashes too.
 		element := c.cut()
 		id, rest, _ := strings.Cut(element, "/")
 		alg, value, ok := strings.Cut(rest, "/")
@@ -71,12 +74,7 @@ func (c *candidates) next() (candidate, bool) {
 	return candidate{value: c.rest, ok: true}, true
 }
 
-func (c *candidates) nextPair() (candidate, bool) {
-	key, value, ok := strings.Cut(c.cut(), "=")
-	return candidate{key, value, ok && key != ""}, true
-}
-
-// cut takes the text up to the next separator, without the white space around it.
+// cut returns the text up to the next separator, without the white space around it, and moves behind the separator.
 func (c *candidates) cut() string {
 	element := c.rest
 	if i := strings.IndexByte(c.rest, c.sep); i >= 0 {
@@ -87,32 +85,25 @@ func (c *candidates) cut() string {
 	return strings.Trim(element, " \t")
 }
 
+// nextVersion is next for the syntax versions.
 func (c *candidates) nextVersion() (candidate, bool) {
-	// The separator of this syntax is white space, doubled or not.
-	c.rest = trimLeft(c.rest, c.sep)
+	space := " "
+	if c.sep == '\t' {
+		space = " \t" // OpenAI splits at any white space
+	}
+	c.rest = strings.TrimLeft(c.rest, space) // it may be doubled
 	if c.rest == "" {
 		c.done = true
 		return candidate{}, false
 	}
-	end := 0
-	for end < len(c.rest) && !isSpace(c.rest[end], c.sep) {
-		end++
+	element := c.rest
+	if end := strings.IndexAny(c.rest, space); end >= 0 {
+		element = c.rest[:end]
 	}
-	element := c.rest[:end]
-	c.rest = c.rest[end:]
+	c.rest = c.rest[len(element):]
 	version, value, ok := strings.Cut(element, ",")
 	if !ok {
-		return candidate{"", element, true}, true // unversioned: only OpenAI's scheme looks at these
+		return candidate{"", element, true}, true // without a version, which only OpenAI's scheme accepts
 	}
 	return candidate{version, value, version != ""}, true
 }
-
-func trimLeft(s string, sep byte) string {
-	for len(s) > 0 && isSpace(s[0], sep) {
-		s = s[1:]
-	}
-	return s
-}
-
-// isSpace takes tabs too where the separator is one (OpenAI splits at any white space).
-func isSpace(c, sep byte) bool { return c == ' ' || (c == sep && sep == '\t') }

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/hmac"
-	"crypto/md5"  // for Patreon, and who names it; an HMAC with it is not broken by collisions
-	"crypto/sha1" // for providers that still sign with it; an HMAC with SHA-1 is not broken by collisions
+	"crypto/md5"  // for Patreon and the option alg; collisions don't break an HMAC with MD5
+	"crypto/sha1" // for providers that still use it; collisions don't break an HMAC with SHA-1
 	"crypto/sha256"
 	"crypto/sha512"
 	"hash"
@@ -27,9 +27,9 @@ const (
 	algRSA1    algorithm = "rsa-sha1" // PKCS #1 v1.5, as are the others
 	algRSA256  algorithm = "rsa-sha256"
 	algRSA512  algorithm = "rsa-sha512"
-	algToken   algorithm = "token" // no signature at all: the header is the secret
-	algBasic   algorithm = "basic" // the same, as name and password
-	algJWT     algorithm = "jwt"   // a JSON Web Token, which may have the body's hash
+	algToken   algorithm = "token" // no signature: the request has the secret itself
+	algBasic   algorithm = "basic" // no signature: the header has name and password
+	algJWT     algorithm = "jwt"   // a JSON Web Token, which may contain the hash of the body
 )
 
 var hashes = map[algorithm]func() hash.Hash{
@@ -40,33 +40,33 @@ var hashes = map[algorithm]func() hash.Hash{
 	algSHA512: sha512.New,
 }
 
-// macPool keeps states of a keyed hash ready, so that a message costs one pass over it and no allocation: after
-// its first reset, a state of crypto/hmac restores the hashed key instead of hashing it again.
+// macPool holds reusable states of a keyed hash, so that a message costs one pass over it and no allocation: from its
+// first reset on, a state of crypto/hmac restores the hashed key instead of hashing it again.
 // It is safe for concurrent use.
 type macPool struct {
 	size int // bytes of a sum
 	pool sync.Pool
 }
 
-// macState is one state with its scratch space. Only its holder may use it.
+// macState is one state with its scratch space. It belongs to the caller of get until put.
 type macState struct {
 	h       hash.Hash
-	key     []byte // for {secret}, where the key is part of the message instead
+	key     []byte // what {secret} stands for, where the key is part of the message
 	scratch [512]byte
 	sum     [sha512.Size]byte
 }
 
-// newMAC makes HMAC states for a key.
+// newMAC returns a pool of HMAC states for a key.
 func newMAC(alg algorithm, key []byte) *macPool {
 	return newPool(hashes[alg], func() hash.Hash { return hmac.New(hashes[alg], key) }, nil)
 }
 
-// newPlainHash makes states of an unkeyed hash for schemes that put the secret into the message.
+// newPlainHash returns a pool of states of an unkeyed hash, for schemes that put the secret into the message.
 func newPlainHash(alg algorithm, key []byte) *macPool {
 	return newPool(hashes[alg], hashes[alg], key)
 }
 
-// digests make what RSA and ECDSA sign of a message.
+// digests are pools of hash states for RSA and ECDSA, which sign the hash of a message.
 var digests = map[crypto.Hash]*macPool{
 	crypto.SHA1:   newPool(sha1.New, sha1.New, nil),
 	crypto.SHA256: newPool(sha256.New, sha256.New, nil),
@@ -86,7 +86,7 @@ func (p *macPool) put(s *macState) {
 	p.pool.Put(s)
 }
 
-// write and writeString feed the state.
+// write and writeString add to the message.
 func (s *macState) write(b []byte) { _, _ = s.h.Write(b) } // a hash never fails
 
 func (s *macState) writeString(v string) {
@@ -97,10 +97,10 @@ func (s *macState) writeString(v string) {
 	}
 }
 
-// total is the sum of what was written. It is valid until the state is put back.
+// total returns the MAC or hash of what was written. It is valid until the state is put back.
 func (s *macState) total() []byte { return s.h.Sum(s.sum[:0]) }
 
-// sign returns what the key makes of a message, whose pieces are taken one after the other.
+// sign returns the MAC of a message, which consists of the pieces in their order.
 func (p *macPool) sign(message ...[]byte) []byte {
 	s := p.get()
 	defer p.put(s)
@@ -110,7 +110,7 @@ func (p *macPool) sign(message ...[]byte) []byte {
 	return bytes.Clone(s.total())
 }
 
-// signedBy is the index of the first key that makes this signature of a message, -1 where there is none.
+// signedBy returns the index of the first key that makes this signature of a message, or -1.
 func signedBy(keys []key, signature []byte, message ...[]byte) int {
 	for i := range keys {
 		s := keys[i].mac.get()

@@ -2,8 +2,8 @@ package signature
 
 import "slices"
 
-// described is the row of the verifier; the schemes for any provider have one of their own, which their options describe.
-func (v *Verifier) described() *row {
+// effectiveRow is the row that the verifier works by: the preset's, or one that the options have changed.
+func (v *Verifier) effectiveRow() *row {
 	switch s := v.scheme.(type) {
 	case *generic:
 		return s.row
@@ -13,25 +13,24 @@ func (v *Verifier) described() *row {
 	return v.row
 }
 
-// EventHeader is the header in which the provider names an event's type; empty where the body does, or nothing.
+// EventHeader returns the header in which the provider sends an event's type; empty if no header has it.
 func (v *Verifier) EventHeader() string {
 	if s, ok := v.scheme.(*videoCloud); ok {
-		return s.spelled()[1]
+		return s.documentedNames()[1]
 	}
-	return v.described().eventHeader
+	return v.effectiveRow().eventHeader
 }
 
-// IDHeaders are the headers in which the provider gives an event's ID, the first that counts first; none where the body
-// does, or nothing.
+// IDHeaders returns the headers in which the provider may send an event's ID, in the order in which they count; none if no header has it.
 func (v *Verifier) IDHeaders() []string {
-	return slices.DeleteFunc(slices.Clone(v.described().idHeaders), func(name string) bool { return name == "" })
+	return slices.DeleteFunc(slices.Clone(v.effectiveRow().idHeaders), func(name string) bool { return name == "" })
 }
 
-// SignsForm reports whether the scheme signs a form by its fields.
-func (v *Verifier) SignsForm() bool { return v.described().form != nil }
+// SignsForm reports whether the scheme signs the fields of a form instead of the bytes of the body.
+func (v *Verifier) SignsForm() bool { return v.effectiveRow().form != nil }
 
-// SecretHeaders are the headers that hold the secret itself in requests of a scheme, or a token that stands for it. A scheme whose options
-// name the header has none here: its verifier knows.
+// SecretHeaders returns the headers that hold the secret itself in requests of a scheme, or a token that can be used like it. Where options
+// name the header, ask [Verifier.SecretHeaders].
 func SecretHeaders(scheme string) []string {
 	if r, ok := table()[Canonical(scheme)]; ok {
 		return r.secretHeaders()

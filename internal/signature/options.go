@@ -66,9 +66,9 @@ func newHMAC(preset *row, c Config) (scheme, error) {
 	o := optionReader{options: c.Options}
 	r.alg = algorithm(o.choice("alg", string(r.alg), string(algMD5), string(algSHA1), string(algSHA256), string(algSHA384), string(algSHA512)))
 	o.signature(&r)
-	r.multi = o.choice("signatures", "one", "one", "any") == "any"
+	r.several = o.choice("signatures", "one", "one", "any") == "any"
 	if strings.HasSuffix(r.header, "*") {
-		r.syntax, r.sep, r.multi = values, ',', true
+		r.syntax, r.sep, r.several = values, ',', true
 	}
 	slashed := o.choice("list", "pairs", "pairs", "slashes") == "slashes"
 	if r.sigKey = o.word("signature_key"); r.sigKey != "" {

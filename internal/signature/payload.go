@@ -89,12 +89,8 @@ func (p payload) write(s *macState, m *message) {
 			s.write(m.body)
 		case "secret":
 			s.write(s.key)
-		case "body_sha256":
-			sum := sha256.Sum256(m.body)
-			s.write(append(s.scratch[:0], sum[:]...))
-		case "body_hash":
-			sum := sha256.Sum256(m.body)
-			s.write(appendHex(s.scratch[:0], sum[:]))
+		case "body_sha256", "body_hash":
+			s.write(part.append(s.scratch[:0], m))
 		default:
 			s.writeString(part.text(m))
 		}
@@ -110,20 +106,24 @@ func (p payload) appendBut(but string, dst []byte, m *message) []byte {
 		if part.name != "" && part.name == but {
 			continue
 		}
-		switch part.name {
-		case "body":
-			dst = append(dst, m.body...)
-		case "body_sha256":
-			sum := sha256.Sum256(m.body)
-			dst = append(dst, sum[:]...)
-		case "body_hash":
-			sum := sha256.Sum256(m.body)
-			dst = appendHex(dst, sum[:])
-		default:
-			dst = append(dst, part.text(m)...)
-		}
+		dst = part.append(dst, m)
 	}
 	return dst
+}
+
+// append appends what the part stands for.
+func (p part) append(dst []byte, m *message) []byte {
+	switch p.name {
+	case "body":
+		return append(dst, m.body...)
+	case "body_sha256", "body_hash":
+		sum := sha256.Sum256(m.body)
+		if p.name == "body_hash" {
+			return appendHex(dst, sum[:])
+		}
+		return append(dst, sum[:]...)
+	}
+	return append(dst, p.text(m)...)
 }
 
 func (p part) text(m *message) string {

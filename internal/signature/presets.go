@@ -18,36 +18,36 @@ var presetsBasic = []row{
 	{
 		name: "videocloud", provider: "VideoCloud", source: "VideoCloud's guide", header: "X-VideoCloud-Signature", enc: encLowerHex, tsHeader: "webhook-timestamp",
 		idHeaders: []string{"webhook-id", "X-VideoCloud-Event-Id"}, eventJSON: []string{"/event"},
-		options: []string{"brand"}, how: "the body; beside it, where the sender adds them, the `webhook-*` headers sign ID, timestamp and body",
+		options: []string{"brand"}, signs: "the body; beside it, where the sender adds them, the `webhook-*` headers sign ID, timestamp and body",
 		note: "Without the `webhook-*` headers there is neither a timestamp nor a signed ID; `require_timestamp` refuses such deliveries.",
 	},
 	{
 		name: "standard", provider: "Standard Webhooks", source: "standard-webhooks specification and libraries, 2026-11", aliases: []string{"standard-webhooks"}, header: "webhook-signature",
 		syntax: versions, sigKey: "v1", enc: encBase64, secret: secWhsec, template: "{id}.{t}.{body}",
 		tsHeader: "webhook-timestamp", idHeaders: []string{"webhook-id"}, eventJSON: []string{"/type"},
-		secretIs: "`whsec_` and base64 (v1), or `whpk_` and the public key in base64 (v1a)",
+		secretHelp: "`whsec_` and base64 (v1), or `whpk_` and the public key in base64 (v1a)",
 	},
 	{
 		name: "standard-v1a", provider: "Standard Webhooks, asymmetric only", source: "standard-webhooks specification, svix-server, 2026-11", aliases: []string{"standard-webhooks-v1a"}, header: "webhook-signature",
 		syntax: versions, sigKey: versionAsymmetric, alg: algEd25519, enc: encBase64, template: "{id}.{t}.{body}",
 		tsHeader: "webhook-timestamp", idHeaders: []string{"webhook-id"}, eventJSON: []string{"/type"},
-		secretIs: "`whpk_` and the public key in base64",
+		secretHelp: "`whpk_` and the public key in base64",
 	},
 	{
 		name: "svix", provider: "Svix, and who sends with it (Clerk, Resend, Brex)", source: "svix libraries, 2026-11", header: "svix-signature",
 		syntax: versions, sigKey: "v1", enc: encBase64, secret: secWhsec, template: "{id}.{t}.{body}",
 		tsHeader: "svix-timestamp", idHeaders: []string{"svix-id"}, eventJSON: []string{"/type"},
-		secretIs: "`whsec_` and base64",
+		secretHelp: "`whsec_` and base64",
 	},
 	{
 		name: "openai", provider: "OpenAI", source: "openai-python, 2026-11", header: "webhook-signature",
-		syntax: versions, sep: '\t', sigKey: "v1", bare: true, enc: encBase64, secret: secAuto, template: "{id}.{t}.{body}",
+		syntax: versions, sep: '\t', sigKey: "v1", unversioned: true, enc: encBase64, secret: secAuto, template: "{id}.{t}.{body}",
 		tsHeader: "webhook-timestamp", idHeaders: []string{"webhook-id"}, eventJSON: []string{"/type"},
-		secretIs: "`whsec_` and base64, or any other text as it is",
+		secretHelp: "`whsec_` and base64, or any other text as it is",
 	},
 	{
 		name: "hmac", provider: "any provider, described by options", source: "what you write", aliases: []string{"hmac-generic"}, header: "X-Signature",
-		options: hmacOptions, how: "what `payload` says",
+		options: hmacOptions, signs: "what `payload` says",
 		note: "Only what `payload` holds is protected: without `{t}` nothing ages, without `{id}` the ID header is unsigned.",
 	},
 }
@@ -64,7 +64,7 @@ var presetsCode = []row{
 	},
 	{
 		name: "gitlab", provider: "GitLab", source: "docs.gitlab.com, GitLab merge request 230944 (signing token), 2026-11", identity: "`Idempotency-Key`, which is one for an event and its retries; `X-Gitlab-Event-UUID` is shared by all webhooks of a recursion, so it counts for nothing", header: "X-Gitlab-Token", alg: algToken,
-		idHeaders: []string{"Idempotency-Key"}, eventHeader: "X-Gitlab-Event", how: "by a signing token as `standard`, by the secret token nothing", secretIs: "the signing token (`whsec_…`), which signs as Standard Webhooks does, or the secret token, which is sent as it is",
+		idHeaders: []string{"Idempotency-Key"}, eventHeader: "X-Gitlab-Event", signs: "by a signing token as `standard`, by the secret token nothing", secretHelp: "the signing token (`whsec_…`), which signs as Standard Webhooks does, or the secret token, which is sent as it is",
 	},
 	{
 		name: "bitbucket", provider: "Bitbucket Cloud, Jira", source: "support.atlassian.com, 2026-11", header: "X-Hub-Signature", prefix: "sha256=",
@@ -90,7 +90,7 @@ var presetsCode = []row{
 	},
 	{
 		name: "pagerduty", provider: "PagerDuty", source: "PagerDuty libraries, 2026-11", header: "X-PagerDuty-Signature",
-		syntax: list, sep: ',', sigKey: "v1", multi: true, idJSON: "/event/id", eventJSON: []string{"/event/event_type"},
+		syntax: list, sep: ',', sigKey: "v1", several: true, idJSON: "/event/id", eventJSON: []string{"/event/event_type"},
 	},
 	{name: "vercel", provider: "Vercel", source: "third party, 2026-11", header: "x-vercel-signature", alg: algSHA1, idJSON: "/id", eventJSON: []string{"/type"}},
 	{
@@ -100,7 +100,7 @@ var presetsCode = []row{
 	{
 		name: "workos", provider: "WorkOS", source: "workos libraries, 2026-11", header: "WorkOS-Signature",
 		syntax: list, sep: ',', tsKey: "t", sigKey: "v1", template: "{t}.{body}", unit: unitMillis, tolerance: 3 * time.Minute,
-		idJSON: "/id", eventJSON: []string{"/event"}, secretIs: "the whole text, any `whsec_` included",
+		idJSON: "/id", eventJSON: []string{"/event"}, secretHelp: "the whole text, any `whsec_` included",
 	},
 	{
 		name: "sanity", provider: "Sanity", source: "@sanity/webhook, 2026-11", noDigest: true, identity: "`idempotency-key` alone: the body is a projection that its owner wrote, so that different changes may have equal ones", header: "sanity-webhook-signature", enc: encBase64URL,
@@ -122,9 +122,8 @@ var specials = map[string]func(*row, Config) (scheme, error){
 	"mongodb-atlas": newOptioned, "strava": newOptioned,
 	"gitlab": newGitLab, "twilio": newTwilio, "pusher": newPusher, "supabase": newSupabase, "persona": newSets,
 	"microsoft-graph": newBodyToken, "meraki": newBodyToken, "figma": newBodyToken,
-	"braintree": newBraintree, "hook0": newHook0, "contentful": newContentful, "hygraph": newHygraph, "nowpayments": newNOWPayments,
+	"braintree": newBraintree, "hook0": newComposed, "contentful": newContentful, "hygraph": newComposed, "nowpayments": newComposed,
 	"ebay": newEBay, "aws-sns": newSNS, "paypal": newPayPal,
-	"livekit":        newLiveKit,
 	"mailgun":        newMailgun,
 	"adyen-standard": newAdyen,
 }

@@ -6,7 +6,7 @@ import "time"
 var presetsVideo = []row{
 	{
 		name: "mux", provider: "Mux", source: "mux-node-sdk, docs.mux.com, 2026-11", header: "Mux-Signature",
-		syntax: list, sep: ',', tsKey: "t", sigKey: "v1", multi: true, template: "{t}.{body}",
+		syntax: list, sep: ',', tsKey: "t", sigKey: "v1", several: true, template: "{t}.{body}",
 		idJSON: "/id", eventJSON: []string{"/type"},
 	},
 	{
@@ -23,18 +23,19 @@ var presetsVideo = []row{
 	},
 	{
 		name: "bunny-stream", provider: "Bunny Stream", source: "docs.bunny.net, third-party verifiers, 2026-11", noDigest: true, identity: "nothing: a notice says only which video and which status, and a video comes to a status more than once; each is let through", header: "X-BunnyStream-Signature",
-		secretIs: "the library's read-only API key",
+		secretHelp: "the library's read-only API key",
 	},
 	{
-		name: "livekit", provider: "LiveKit", source: "livekit server SDKs, 2026-11", header: "Authorization", idJSON: "/id", eventJSON: []string{"/event"},
-		options: []string{"api_key"}, secretIs: "the API secret",
-		how:  "a JWT (HS256) whose claim `sha256` is the hash of the body; `nbf` and `exp` bound its age, whatever `tolerance` says",
-		note: "Without the option `api_key` a token of any issuer with this secret is taken.",
+		name: "livekit", provider: "LiveKit", source: "livekit server SDKs, 2026-11", header: "Authorization", alg: algJWT, idJSON: "/id", eventJSON: []string{"/event"},
+		jwt:     &jwtRules{algs: hs256, bodyHash: "sha256", hashEnc: encAnyBase64, mustExpire: true, issuerOption: "api_key"},
+		options: []string{"api_key", "secret_encoding"}, secretHelp: "the API secret",
+		signs: "a JWT (HS256) whose claim `sha256` is the hash of the body; `nbf` and `exp` bound its age, whatever `tolerance` says",
+		note:  "Without the option `api_key` a token of any issuer with this secret is taken.",
 	},
 	{
-		name: "cloudinary", provider: "Cloudinary", source: "cloudinary libraries, 2026-11", header: "X-Cld-Signature", plain: true, alg: algSHA1, template: "{body}{t}{secret}",
+		name: "cloudinary", provider: "Cloudinary", source: "cloudinary libraries, 2026-11", header: "X-Cld-Signature", plainHash: true, alg: algSHA1, template: "{body}{t}{secret}",
 		tsHeader: "X-Cld-Timestamp", tolerance: 2 * time.Hour, pastOnly: true, eventJSON: []string{"/notification_type"},
-		options: []string{"alg"}, secretIs: "the API secret",
+		options: []string{"alg"}, secretHelp: "the API secret",
 		note: "A plain SHA-1 (with `alg sha256` SHA-256), not an HMAC. A timestamp in the future is accepted, as Cloudinary does: such a request never ages. The timestamp follows the body without a separator, so digits can move between them where a body ends in one.",
 	},
 	{

@@ -20,7 +20,7 @@ var presetsWork = []row{
 	{name: "launchdarkly", provider: "LaunchDarkly", source: "third party, 2026-11", header: "X-LD-Signature", eventJSON: []string{"/kind"}},
 	{
 		name: "sentry", provider: "Sentry", source: "getsentry's sample integration, 2026-11", header: "Sentry-Hook-Signature", idHeaders: []string{"Request-ID"},
-		eventHeader: "Sentry-Hook-Resource", secretIs: "the integration's client secret", note: "The headers with the resource and the time are not signed.",
+		eventHeader: "Sentry-Hook-Resource", secretHelp: "the integration's client secret", note: "The headers with the resource and the time are not signed.",
 	},
 	{
 		name: "heroku", provider: "Heroku", source: "third party, 2026-11", header: "Heroku-Webhook-Hmac-SHA256", enc: encBase64, eventJSON: []string{"/resource"},
@@ -32,7 +32,7 @@ var presetsWork = []row{
 	},
 	{
 		name: "terraform-cloud", provider: "Terraform Cloud, HCP Terraform", source: "third party, 2026-11", header: "X-TFE-Notification-Signature", alg: algSHA512,
-		eventJSON: []string{"/notifications/0/trigger"}, secretIs: "the notification's token",
+		eventJSON: []string{"/notifications/0/trigger"}, secretHelp: "the notification's token",
 	},
 	{
 		name: "mongodb-atlas", provider: "MongoDB Atlas", source: "third party, 2026-11", header: "X-MMS-Signature", alg: algSHA1, enc: encBase64, eventHeader: "X-MMS-Event",
@@ -62,35 +62,35 @@ var presetsWork = []row{
 	{name: "alchemy", provider: "Alchemy", source: "third party, 2026-11", header: "X-Alchemy-Signature", idJSON: "/id", eventJSON: []string{"/type"}},
 	{
 		name: "asana", provider: "Asana", source: "developers.asana.com, third party, 2026-11", header: "X-Hook-Signature", eventJSON: []string{"/events/0/action"}, noDigest: true,
-		secretIs: "the `X-Hook-Secret` of the set-up request, which Asana sends once, unsigned: read it with `caddy webhook listen`, or let it through to the app with `dry_run`",
-		identity: "nothing: events have no ID, and a heartbeat or the same change of one task is alike; each is let through",
+		secretHelp: "the `X-Hook-Secret` of the set-up request, which Asana sends once, unsigned: read it with `caddy webhook listen`, or let it through to the app with `dry_run`",
+		identity:   "nothing: events have no ID, and a heartbeat or the same change of one task is alike; each is let through",
 	},
 	{
 		name: "enode", provider: "Enode", source: "third party, 2026-11", header: "X-Enode-Signature", prefix: "sha1=", alg: algSHA1, eventJSON: []string{"/0/event"},
 	},
 	{
 		name: "airtable", provider: "Airtable", source: "pyairtable's tests, 2026-11", header: "X-Airtable-Content-MAC", prefix: "hmac-sha256=", secret: secBase64,
-		secretIs: "the MAC secret, in base64", identity: "the body, which is a ping without content, but has the time",
+		secretHelp: "the MAC secret, in base64", identity: "the body, which is a ping without content, but has the time",
 	},
 	{
 		name: "microsoft-teams", provider: "Microsoft Teams (outgoing webhooks)", source: "third party, 2026-11", header: "Authorization", prefix: "HMAC ", enc: encBase64, secret: secBase64,
-		idJSON: "/id", eventJSON: []string{"/type"}, secretIs: "the security token, in base64",
+		idJSON: "/id", eventJSON: []string{"/type"}, secretHelp: "the security token, in base64",
 	},
 	{
 		name: "linkedin", provider: "LinkedIn", source: "third party, 2026-11", header: "X-LI-Signature", template: "hmacsha256={body}", idJSON: "/notificationId", eventJSON: []string{"/type"},
-		handshake: handshakeLinkedIn, secretIs: "the client secret",
+		handshake: handshakeLinkedIn, secretHelp: "the client secret",
 	},
 	{
-		name: "docusign", provider: "DocuSign Connect", source: "developers.docusign.com, 2026-11", header: "X-DocuSign-Signature-*", enc: encBase64, syntax: values, sep: ',', multi: true,
+		name: "docusign", provider: "DocuSign Connect", source: "developers.docusign.com, 2026-11", header: "X-DocuSign-Signature-*", enc: encBase64, syntax: values, sep: ',', several: true,
 		eventJSON: []string{"/event"}, note: "One header for each key, of which any may be right. A retry has another `retryCount`, so another body.",
 	},
 	{
 		name: "buildkite", provider: "Buildkite", source: "buildkite.com/docs, 2026-11", header: "X-Buildkite-Signature", syntax: list, sep: ',', tsKey: "timestamp", sigKey: "signature",
-		template: "{t}.{body}", eventJSON: []string{"/event"}, secretIs: "the webhook's token",
+		template: "{t}.{body}", eventJSON: []string{"/event"}, secretHelp: "the webhook's token",
 	},
 	{
 		name: "buildkite-token", provider: "Buildkite (token)", source: "buildkite.com/docs, 2026-11", header: "X-Buildkite-Token", alg: algToken, eventJSON: []string{"/event"},
-		secretIs: "the webhook's token",
+		secretHelp: "the webhook's token",
 	},
 	{
 		name: "customerio", provider: "Customer.io", source: "customer.io/docs, 2026-11", header: "X-CIO-Signature", template: "v0:{t}:{body}", tsHeader: "X-CIO-Timestamp",
@@ -98,14 +98,14 @@ var presetsWork = []row{
 	},
 	{
 		name: "front", provider: "Front (applications)", source: "third party, 2026-11", header: "X-Front-Signature", enc: encBase64, template: "{t}:{body}",
-		tsHeader: "X-Front-Request-Timestamp", unit: unitEither, idJSON: "/payload/id", eventJSON: []string{"/type"}, handshake: handshakeFront, secretIs: "the application's secret",
+		tsHeader: "X-Front-Request-Timestamp", unit: unitEither, idJSON: "/payload/id", eventJSON: []string{"/type"}, handshake: handshakeFront, secretHelp: "the application's secret",
 	},
 	{
 		name: "front-rules", provider: "Front (rules)", source: "third party, 2026-11", header: "X-Front-Signature", alg: algSHA1, enc: encBase64, idJSON: "/payload/id", eventJSON: []string{"/type"},
-		secretIs: "the API secret",
+		secretHelp: "the API secret",
 	},
 	{
-		name: "persona", provider: "Persona", source: "third party, 2026-11", header: "Persona-Signature", syntax: list, sep: ',', tsKey: "t", sigKey: "v1", multi: true,
+		name: "persona", provider: "Persona", source: "third party, 2026-11", header: "Persona-Signature", syntax: list, sep: ',', tsKey: "t", sigKey: "v1", several: true,
 		template: "{t}.{body}", idJSON: "/data/id", eventJSON: []string{"/data/attributes/name"},
 	},
 	{
@@ -113,7 +113,7 @@ var presetsWork = []row{
 	},
 	{
 		name: "elevenlabs", provider: "ElevenLabs", source: "elevenlabs-js, 2026-11", header: "ElevenLabs-Signature", syntax: list, sep: ',', tsKey: "t", sigKey: "v0",
-		template: "{t}.{body}", tolerance: 30 * time.Minute, eventJSON: []string{"/type"}, secretIs: "the whole text",
+		template: "{t}.{body}", tolerance: 30 * time.Minute, eventJSON: []string{"/type"}, secretHelp: "the whole text",
 	},
 	{
 		name: "pylon", provider: "Pylon", source: "third party, 2026-11", header: "Pylon-Webhook-Signature", prefix: "hs256=", template: "{t}.{body}", tsHeader: "Pylon-Webhook-Timestamp",
@@ -125,31 +125,31 @@ var presetsWork = []row{
 	},
 	{
 		name: "oura", provider: "Oura", source: "third party, 2026-11", header: "x-oura-signature", template: "{t}{body}", tsHeader: "x-oura-timestamp", eventJSON: []string{"/event_type"},
-		handshake: handshakeOura, secretIs: "the client secret",
+		handshake: handshakeOura, secretHelp: "the client secret",
 	},
 	{
 		name: "trello", provider: "Trello", source: "developer.atlassian.com, third party, 2026-11", header: "X-Trello-Webhook", alg: algSHA1, enc: encBase64, template: "{body}{url}",
-		idJSON: "/action/id", eventJSON: []string{"/action/type"}, handshake: handshakeHead, secretIs: "the OAuth 1.0 secret of the app",
+		idJSON: "/action/id", eventJSON: []string{"/action/type"}, handshake: handshakeHead, secretHelp: "the OAuth 1.0 secret of the app",
 	},
 	{
 		name: "mandrill", provider: "Mailchimp Transactional (Mandrill)", source: "django-anymail's tests, third party, 2026-11", header: "X-Mandrill-Signature", alg: algSHA1, enc: encBase64,
-		template: "{url}{form}", form: mandrillForm, userInfo: true, handshake: handshakeHead, secretIs: "the webhook's key",
-		how:  "the URL, with name and password where it has them, and names and values of the form fields, sorted",
-		note: "Field names and values are joined without separators. A request carries several events.",
+		template: "{url}{form}", form: mandrillForm, userInfo: true, handshake: handshakeHead, secretHelp: "the webhook's key",
+		signs: "the URL, with name and password where it has them, and names and values of the form fields, sorted",
+		note:  "Field names and values are joined without separators. A request carries several events.",
 	},
 	{
 		name: "contentful", provider: "Contentful", source: "@contentful/node-apps-toolkit, 2026-11", header: "x-contentful-signature", tsHeader: "x-contentful-timestamp", unit: unitMillis, tolerance: 30 * time.Second,
-		eventHeader: "X-Contentful-Topic", template: "{method}\n{url}\n{body}", how: "method, path with query, the headers that `x-contentful-signed-headers` lists, and the body, each on a line",
-		secretIs: "the signing secret of 64 characters", identity: "what is signed, without the timestamp",
+		eventHeader: "X-Contentful-Topic", template: "{method}\n{url}\n{body}", signs: "method, path with query, the headers that `x-contentful-signed-headers` lists, and the body, each on a line",
+		secretHelp: "the signing secret of 64 characters", identity: "what is signed, without the timestamp",
 		note: "The topic is signed only where `x-contentful-signed-headers` lists it.",
 	},
 	{
 		name: "hygraph", provider: "Hygraph", source: "@hygraph/utils, 2026-11", header: "gcms-signature", enc: encBase64, tsKey: "t", unit: unitMillis, eventJSON: []string{"/operation"},
-		how: "a JSON object of body, environment and timestamp, as JavaScript prints it",
+		signs: "a JSON object of body, environment and timestamp, as JavaScript prints it",
 	},
 	{
 		name: "okta", provider: "Okta", source: "okta-developer-docs, 2026-11", header: "Authorization", alg: algToken, idJSON: "/eventId", eventJSON: []string{"/data/events/0/eventType"},
-		handshake: handshakeOkta, secretIs: "the authentication secret, which Okta sends as it is", note: "A request carries several events.",
+		handshake: handshakeOkta, secretHelp: "the authentication secret, which Okta sends as it is", note: "A request carries several events.",
 	},
 	{
 		name: "cloudflare-notifications", provider: "Cloudflare Notifications", source: "developers.cloudflare.com, third party, 2026-11", header: "cf-webhook-auth", alg: algToken,
@@ -157,75 +157,75 @@ var presetsWork = []row{
 	},
 	{
 		name: "assemblyai", provider: "AssemblyAI", source: "third party, 2026-11", header: "X-My-Webhook-Secret", alg: algToken, eventJSON: []string{"/status"}, options: []string{"header"},
-		secretIs: "the value of the header that you chose, whose name is the option `header`",
+		secretHelp: "the value of the header that you chose, whose name is the option `header`",
 	},
 	{
 		name: "deepgram", provider: "Deepgram", source: "third party, 2026-11", header: "dg-token", alg: algToken, idJSON: "/metadata/request_id",
-		secretIs: "the ID of the API key", note: "That ID is no secret by design: put Deepgram's addresses on the allowlist, or use `basic` with a name and password in the URL.",
+		secretHelp: "the ID of the API key", note: "That ID is no secret by design: put Deepgram's addresses on the allowlist, or use `basic` with a name and password in the URL.",
 	},
 	{
 		name: "ringcentral", provider: "RingCentral", source: "third party, 2026-11", header: "Verification-Token", alg: algToken, idJSON: "/uuid", eventJSON: []string{"/event"},
 		handshake: handshakeRingCentral,
 	},
 	{
-		name: "microsoft-graph", provider: "Microsoft Graph", source: "learn.microsoft.com, third party, 2026-11", alg: algToken, inJSON: []string{"/value/*/clientState"},
-		eventJSON: []string{"/value/0/changeType", "/value/0/lifecycleEvent"}, handshake: handshakeGraph, secretIs: "the subscription's `clientState`",
+		name: "microsoft-graph", provider: "Microsoft Graph", source: "learn.microsoft.com, third party, 2026-11", alg: algToken, secretPointers: []string{"/value/*/clientState"},
+		eventJSON: []string{"/value/0/changeType", "/value/0/lifecycleEvent"}, handshake: handshakeGraph, secretHelp: "the subscription's `clientState`",
 		note: "Every notification of the body must have it. The secret reaches the app in the body.",
 	},
 	{
-		name: "meraki", provider: "Cisco Meraki", source: "third party, 2026-11", alg: algToken, inJSON: []string{"/sharedSecret"}, eventJSON: []string{"/alertTypeId"},
-		secretIs: "the shared secret", note: "The secret reaches the app in the body. `alertId` is empty or alike for some alerts, so it does not count.",
+		name: "meraki", provider: "Cisco Meraki", source: "third party, 2026-11", alg: algToken, secretPointers: []string{"/sharedSecret"}, eventJSON: []string{"/alertTypeId"},
+		secretHelp: "the shared secret", note: "The secret reaches the app in the body. `alertId` is empty or alike for some alerts, so it does not count.",
 	},
 	{
-		name: "figma", provider: "Figma", source: "third party, 2026-11", alg: algToken, inJSON: []string{"/passcode"}, eventJSON: []string{"/event_type"},
-		secretIs: "the webhook's passcode", note: "The secret reaches the app in the body.",
+		name: "figma", provider: "Figma", source: "third party, 2026-11", alg: algToken, secretPointers: []string{"/passcode"}, eventJSON: []string{"/event_type"},
+		secretHelp: "the webhook's passcode", note: "The secret reaches the app in the body.",
 	},
 	{
 		name: "netlify", provider: "Netlify", source: "third party, 2026-11", header: "X-Webhook-Signature", alg: algJWT, jwt: &jwtRules{algs: hs256, bodyHash: "sha256", issuer: []string{"netlify"}},
-		eventJSON: []string{"/state"}, how: "a JWT (HS256) whose claim `sha256` is the hash of the body", secretIs: "the JWS secret token",
+		eventJSON: []string{"/state"}, signs: "a JWT (HS256) whose claim `sha256` is the hash of the body", secretHelp: "the JWS secret token",
 		identity: "the body: its `id` is the deploy's, which several events share",
 	},
 	{
 		name: "monday", provider: "monday.com", source: "developer.monday.com, third party, 2026-11", header: "Authorization", alg: algJWT,
-		jwt: &jwtRules{algs: hs256, audience: true, expires: true}, options: []string{"audience"}, idJSON: "/event/triggerUuid", eventJSON: []string{"/event/type"}, handshake: handshakeMonday,
-		how: "a JWT (HS256) without the body; its audience is the option `audience`, else `url`", secretIs: "the signing secret of the app; its client secret for events of the app's life",
+		jwt: &jwtRules{algs: hs256, audience: true, mustExpire: true}, options: []string{"audience"}, idJSON: "/event/triggerUuid", eventJSON: []string{"/event/type"}, handshake: handshakeMonday,
+		signs: "a JWT (HS256) without the body; its audience is the option `audience`, else `url`", secretHelp: "the signing secret of the app; its client secret for events of the app's life",
 		note: "The body is not signed: whoever sees one request can send any other until the token ends. Webhooks made in the web interface are not signed at all.",
 	},
 	{
 		name: "jira-connect", provider: "Jira (Connect apps)", source: "Atlassian's documents through third parties, 2026-11", header: "Authorization", alg: algJWT,
-		jwt: &jwtRules{algs: hs256, qsh: true, expires: true, words: []string{"JWT "}}, options: []string{"issuer"}, eventJSON: []string{"/webhookEvent"}, template: "{method}{url}",
-		how: "a JWT (HS256) of method, path and query, without the body", secretIs: "the shared secret of the installation; the option `issuer` is its client key",
+		jwt: &jwtRules{algs: hs256, qsh: true, mustExpire: true, prefixes: []string{"JWT "}}, options: []string{"issuer"}, eventJSON: []string{"/webhookEvent"}, template: "{method}{url}",
+		signs: "a JWT (HS256) of method, path and query, without the body", secretHelp: "the shared secret of the installation; the option `issuer` is its client key",
 		note: "The body is not signed: whoever sees one request can send any other to the same address until the token ends.",
 	},
 	{
 		name: "google-pubsub", provider: "Google Cloud Pub/Sub (push)", source: "docs.cloud.google.com, third party, 2026-11", header: "Authorization", alg: algJWT,
-		jwt:     &jwtRules{algs: rs256, words: bearer, issuer: []string{"https://accounts.google.com", "accounts.google.com"}, audience: true, email: true, expires: true},
+		jwt:     &jwtRules{algs: rs256, prefixes: bearer, issuer: []string{"https://accounts.google.com", "accounts.google.com"}, audience: true, email: true, mustExpire: true},
 		options: []string{"audience", "email", "jwks_pem"}, jwksURL: "https://www.googleapis.com/oauth2/v3/certs", hosts: []string{"www.googleapis.com"}, idJSON: "/message/messageId",
-		how: "a JWT (RS256) of Google's without the body", secretIs: "none: the keys are fetched from www.googleapis.com; the options `audience` and `email` say whose tokens pass",
+		signs: "a JWT (RS256) of Google's without the body", secretHelp: "none: the keys are fetched from www.googleapis.com; the options `audience` and `email` say whose tokens pass",
 		note: "The body is not signed: whoever sees one request can send any other until the token ends, within an hour.",
 	},
 	{
-		name: "wix", provider: "Wix", source: "@wix/sdk, 2026-11", alg: algJWT, jwt: &jwtRules{algs: rs256, inBody: true}, how: "a JWT (RS256), which the body is",
-		secretIs: "the app's public key in PEM", identity: "the event's ID inside the token, which is signed",
+		name: "wix", provider: "Wix", source: "@wix/sdk, 2026-11", alg: algJWT, jwt: &jwtRules{algs: rs256, inBody: true}, signs: "a JWT (RS256), which the body is",
+		secretHelp: "the app's public key in PEM", identity: "the event's ID inside the token, which is signed",
 	},
 	{
 		name: "fusionauth", provider: "FusionAuth", source: "third party: hookdeck/webhook-skills, 2026-11", header: "X-FusionAuth-Signature-JWT", alg: algJWT,
 		jwt: &jwtRules{algs: hs256, bodyHash: "request_body_sha256", hashEnc: encBase64}, idJSON: "/event/id", eventJSON: []string{"/event/type"},
-		how: "a JWT (HS256) whose claim `request_body_sha256` is the hash of the body, in base64",
+		signs: "a JWT (HS256) whose claim `request_body_sha256` is the hash of the body, in base64",
 	},
 	{
 		name: "travis-ci", provider: "Travis CI", source: "travis-ci's repositories, 2026-11", header: "Signature", alg: algRSA1, enc: encBase64, template: "{field}", form: travisForm,
-		secretIs: "Travis' public key in PEM, from its `/config`", how: "the form field `payload`, decoded", identity: "the signed text of `payload`",
+		secretHelp: "Travis' public key in PEM, from its `/config`", signs: "the form field `payload`, decoded", identity: "the signed text of `payload`",
 	},
 	{
 		name: "supabase", provider: "Supabase (Auth hooks)", source: "supabase.com/docs, third party, 2026-11", header: "webhook-signature",
 		syntax: versions, sigKey: "v1", enc: encBase64, secret: secWhsec, template: "{id}.{t}.{body}",
-		tsHeader: "webhook-timestamp", idHeaders: []string{"webhook-id"}, secretIs: "`v1,whsec_` and base64, several joined by a bar",
+		tsHeader: "webhook-timestamp", idHeaders: []string{"webhook-id"}, secretHelp: "`v1,whsec_` and base64, several joined by a bar",
 		note: "Supabase's database webhooks are not signed.",
 	},
 	{
 		name: "strava", provider: "Strava", source: "third party, 2026-11", header: "X-Strava-Token", alg: algToken, options: []string{"header"}, handshake: handshakeStrava,
-		eventJSON: []string{"/aspect_type"}, secretIs: "any token that you add in front of the gateway",
+		eventJSON: []string{"/aspect_type"}, secretHelp: "any token that you add in front of the gateway",
 		note: "Strava signs nothing and sends no secret: only the set-up request is answered. Let something in front of the gateway add the header.",
 	},
 }

@@ -65,7 +65,7 @@ func (s *sample) adjust(t testing.TB) {
 		s.body = []byte("payload=%7B%7D")
 		s.header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	if r.public() && s.Name != "standard-v1a" && s.Name != "aws-sns" && s.Name != "paypal" {
+	if r.usesPublicKey() && s.Name != "standard-v1a" && s.Name != "aws-sns" && s.Name != "paypal" {
 		public, private, wrong := pair(t, r.alg)
 		signing := s.config
 		signing.Options, signing.Secrets = s.config.Options, []string{private}
@@ -317,7 +317,7 @@ func TestEverySchemeNeedsItsHeaderOnce(t *testing.T) {
 		requireReason(t, ReasonMissing, err)
 
 		for _, values := range [][]string{{value, value}, {value, "x"}, {"x", value}, {value, ""}} {
-			if row, _ := find(s.Name); row.often && values[1] == value {
+			if row, _ := find(s.Name); row.repeatedHeader && values[1] == value {
 				continue // it may come several times
 			}
 			r.Header[header] = values

@@ -20,17 +20,17 @@ const (
 	secAuto   secretEncoding = "auto"   // base64 after whsec_ where that is there, otherwise its bytes
 )
 
+// whsec is the prefix of the secrets of Standard Webhooks.
 const whsec = "whsec_"
 
-// decode returns the key, or why there is none. An empty key never leaves it: whoever signs with the
-// empty key would be let in.
+// decode returns the key, or why there is none. It never returns an empty key, with which anyone could sign.
 func (e secretEncoding) decode(secret string) (key []byte, why string) {
 	if strings.TrimSpace(secret) == "" {
-		return nil, "it is empty" // blanks and line ends alone are a file that somebody emptied, not a secret
+		return nil, "it is empty" // nothing but white space is a file that somebody emptied, not a secret
 	}
 	if e == secWhsec || e == secAuto {
 		if rest, ok := strings.CutPrefix(secret, "v1,"); ok && strings.HasPrefix(rest, whsec) {
-			secret = rest // as some providers show it, with the version of the signatures that it makes
+			secret = rest // some providers show the version of its signatures in front of it
 		}
 	}
 	switch e {
@@ -54,8 +54,8 @@ func (e secretEncoding) decode(secret string) (key []byte, why string) {
 	return []byte(secret), ""
 }
 
-// base64Key decodes a key as people paste it: with or without padding. Unlike a signature, it comes from the
-// operator, so that spelling it in two ways does no harm.
+// base64Key decodes a key with or without padding, as people paste it. It comes from the operator, so that, unlike with a signature,
+// several spellings of it do no harm.
 func base64Key(text string) (key []byte, why string) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, "it has a line break in its base64"

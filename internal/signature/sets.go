@@ -1,17 +1,19 @@
 package signature
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
 )
 
-// sets tries the several sets, each with a timestamp of its own, that a header may have with spaces between: Persona's rotation.
+// sets is a scheme whose header may have several sets of timestamp and signature with spaces between them, while a key is rotated
+// (Persona). One of them has to be right.
 type sets struct {
 	*generic
 }
 
-// maxSets bounds them: a rotation has two, and each costs a pass over the body.
+// maxSets is how many sets one header may have: a rotation needs two, and each costs a pass over the body.
 const maxSets = 3
 
 func newSets(r *row, c Config) (scheme, error) {
@@ -19,10 +21,11 @@ func newSets(r *row, c Config) (scheme, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sets{g.(*generic)}, nil
+	return &sets{g}, nil
 }
 
-// each calls do with the headers for one set after the other, until one is right. The first error counts.
+// each calls do with headers that have only one set, for one set after the other until do returns nil. Otherwise it returns the first
+// error.
 func (s *sets) each(h http.Header, do func(h http.Header) error) error {
 	value, err := soleHeader(h, s.sigHeader)
 	if err != nil {
@@ -43,9 +46,7 @@ func (s *sets) each(h http.Header, do func(h http.Header) error) error {
 		if err == nil {
 			return nil
 		}
-		if first == nil {
-			first = err
-		}
+		first = cmp.Or(first, err)
 	}
 	return first
 }

@@ -129,7 +129,7 @@ func (s *braintree) signBody(r *Request, _ string, _ time.Time) ([]byte, error) 
 
 // signBody puts the secret where the provider has it.
 func (s *bodyToken) signBody(r *Request, _ string, _ time.Time) ([]byte, error) {
-	list, rest, several := strings.Cut(s.row.inJSON[0], "/*")
+	list, rest, several := strings.Cut(s.row.secretPointers[0], "/*")
 	places := []string{list}
 	if several {
 		raw, _ := rawField(r.Body, list)
@@ -149,7 +149,7 @@ func (s *bodyToken) signBody(r *Request, _ string, _ time.Time) ([]byte, error) 
 		}
 	}
 	if !ok {
-		return nil, cannotSign("a body of %s is a JSON object, with the secret at %s", s.row.provider, s.row.inJSON[0])
+		return nil, cannotSign("a body of %s is a JSON object, with the secret at %s", s.row.provider, s.row.secretPointers[0])
 	}
 	return body, nil
 }

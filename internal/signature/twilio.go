@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -74,9 +75,9 @@ func encodedAgain(query string) string {
 			if len(b) > 0 {
 				b = append(b, '&')
 			}
-			b = appendURIComponent(b, name)
+			b = appendEscaped(b, name, uriComponent)
 			b = append(b, '=')
-			b = appendURIComponent(b, value)
+			b = appendEscaped(b, value, uriComponent)
 		}
 	}
 	return string(b)
@@ -89,11 +90,14 @@ func unescaped(s string) string {
 	return s
 }
 
-// appendURIComponent escapes all but what encodeURIComponent leaves.
-func appendURIComponent(dst []byte, s string) []byte {
+// uriComponent is what JavaScript's encodeURIComponent leaves as it is, beside letters and digits.
+const uriComponent = "-_.!~*'()"
+
+// appendEscaped appends a text with percent-encodings of all but ASCII letters, digits and the bytes of unescaped.
+func appendEscaped(dst []byte, s, unescaped string) []byte {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || isDigit(c) || strings.IndexByte("-_.!~*'()", c) >= 0 {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || isDigit(c) || strings.IndexByte(unescaped, c) >= 0 {
 			dst = append(dst, c)
 			continue
 		}
@@ -106,7 +110,7 @@ const upperHex = "0123456789ABCDEF"
 
 // twilioAsksAgain: a call asks the same URL with the same fields again and again, for instructions. Its requests tell
 // themselves apart by the idempotency token alone.
-func twilioAsksAgain(url, form string) bool {
+func twilioRepeatsRequests(url, form string) bool {
 	return strings.Contains(form, "CallSid") || (form == "" && strings.Contains(url, "CallSid="))
 }
 
@@ -244,15 +248,10 @@ func formUpTo(r *Request, size int) (url.Values, error) {
 	return fields, nil
 }
 
-// joinForm writes the fields, sorted by name.
+// joinForm joins what write makes of each field, in the order of their names.
 func joinForm(fields url.Values, write func(b *strings.Builder, name string, values []string)) string {
-	names := make([]string, 0, len(fields))
-	for name := range fields {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	var b strings.Builder
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		write(&b, name, fields[name])
 	}
 	return b.String()

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// checkURL refuses a public URL that no provider could have signed. Only some sign a user's name and password in it.
+// checkURL refuses a public URL that the provider can't have signed: one that is not http or https, has a fragment, or has a user's name
+// although the row does not allow it.
 func (r *row) checkURL(public string) error {
 	u, err := url.Parse(public)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || (u.User != nil && !r.userInfo) || u.Fragment != "" {
@@ -14,9 +15,9 @@ func (r *row) checkURL(public string) error {
 	return nil
 }
 
-// publicURL is the URL that the provider signed: the configured one, for proxies change scheme, host, port and path, with
-// the request's own query where it has one, for providers add to it. A configured origin without a path takes the
-// request's path too. target is a request target or a whole URL.
+// publicURL returns the URL that the provider signed. It is the configured one, because proxies change scheme, host, port and path, with
+// the request's own query where it has one, because providers add parameters. If the configured URL has no path, the request's path
+// is added. target is a request target or a whole URL.
 func publicURL(configured, target string) string {
 	if i := strings.Index(target, "://"); i > 0 && target[0] != '/' {
 		target = target[i+3:]

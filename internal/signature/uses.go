@@ -2,12 +2,12 @@ package signature
 
 import "strings"
 
-// UsesTimestamp reports whether a timestamp is judged, so that a tolerance means something.
+// UsesTimestamp reports whether the scheme checks a timestamp, so that a tolerance has an effect.
 func (v *Verifier) UsesTimestamp() bool {
-	return v.described().timestamped() || v.row.info().Timestamp != ""
+	return v.effectiveRow().timestamped() || v.row.info().Timestamp != ""
 }
 
-// UsesURL reports whether the public URL is signed.
+// UsesURL reports whether the scheme signs the public URL.
 func (v *Verifier) UsesURL() bool {
 	if g, ok := v.scheme.(*generic); ok && g.payload.signsURL() {
 		return true
@@ -15,7 +15,7 @@ func (v *Verifier) UsesURL() bool {
 	return v.row.info().SignsURL || v.row.urls != nil
 }
 
-// listOptions says which options the scheme takes.
+// listOptions says which options the scheme has, as the end of an error message.
 func (r *row) listOptions() string {
 	var names []string
 	for _, o := range optionHelp {

@@ -11,14 +11,14 @@ import (
 )
 
 // videoCloud is our own scheme: a lower-case hexadecimal HMAC-SHA256 of the body in X-VideoCloud-Signature and, from every
-// sender of today, the headers of Standard Webhooks beside it, which sign the event ID and a timestamp as well.
-// An older sender may leave the latter out; but if one of the three is there, all must be there and right.
+// current sender, the headers of Standard Webhooks beside it, which sign the event ID and a timestamp too.
+// An older sender may leave those three out; but if one of them is present, all must be present and right.
 type videoCloud struct {
 	keys    []key
 	brand   string
 	names   config.BrandHeaders // canonical
 	std     *generic            // verifies the webhook-* headers
-	require bool
+	require bool                // whether the webhook-* headers must be there
 }
 
 // The canonical names of the Standard Webhooks headers.
@@ -40,21 +40,17 @@ func newVideoCloud(r *row, c Config) (scheme, error) {
 		return nil, err
 	}
 	s := &videoCloud{keys: keys, brand: brand, names: canonicalBrand(brand), require: c.RequireTimestamp}
-	// With an explicit encoding both signatures use that key; otherwise whsec_ means base64 to the standard one only.
+	// With an explicit encoding both signatures use the same key. Otherwise the standard one alone decodes what follows whsec_.
 	standard := *table()["standard"]
 	standard.secret, standard.eventJSON = secAuto, nil
-	std, err := newGeneric(&standard, Config{
-		Secrets: c.Secrets, Options: only(c.Options, "secret_encoding"), Tolerance: c.Tolerance, ToleranceOff: c.ToleranceOff,
+	s.std, err = newGeneric(&standard, Config{
+		Secrets: c.Secrets, Options: selectOptions(c.Options, "secret_encoding"), Tolerance: c.Tolerance, ToleranceOff: c.ToleranceOff,
 	})
-	if err != nil {
-		return nil, err
-	}
-	s.std = std.(*generic)
-	return s, nil
+	return s, err
 }
 
-// only are some of the options.
-func only(options map[string]string, names ...string) map[string]string {
+// selectOptions returns those of the options that have one of the names.
+func selectOptions(options map[string]string, names ...string) map[string]string {
 	var own map[string]string
 	for _, name := range names {
 		if value, ok := options[name]; ok {
@@ -67,6 +63,7 @@ func only(options map[string]string, names ...string) map[string]string {
 	return own
 }
 
+// canonicalBrand returns the header names of a brand in the canonical spelling, by which http.Header has them.
 func canonicalBrand(brand string) config.BrandHeaders {
 	names := config.HeadersFor(brand)
 	for _, name := range []*string{&names.Signature, &names.Event, &names.EventID, &names.Attempt} {
@@ -76,12 +73,12 @@ func canonicalBrand(brand string) config.BrandHeaders {
 }
 
 func (s *videoCloud) check(h http.Header, now time.Time) error {
-	return s.read(h, now, new(checked))
+	return s.read(h, now, new(parsedHeaders))
 }
 
 // read decodes our signature and, where the Standard Webhooks headers are there, reads what they say.
-func (s *videoCloud) read(h http.Header, now time.Time, k *checked) error {
-	k.by = nil
+func (s *videoCloud) read(h http.Header, now time.Time, k *parsedHeaders) error {
+	k.scheme = nil
 	value, err := soleHeader(h, s.names.Signature)
 	if err != nil {
 		return err
@@ -99,14 +96,14 @@ func (s *videoCloud) read(h http.Header, now time.Time, k *checked) error {
 			return err
 		}
 	}
-	k.by, k.now = s, now
+	k.scheme, k.now = s, now
 	return nil
 }
 
 func (s *videoCloud) verify(r *Request, now time.Time) (Result, error) {
-	k := &r.checked
-	if k.by != s || !k.now.Equal(now) {
-		k = new(checked)
+	k := &r.parsed
+	if k.scheme != s || !k.now.Equal(now) {
+		k = new(parsedHeaders)
 		if err := s.read(r.Header, now, k); err != nil {
 			return Result{}, err
 		}
@@ -147,8 +144,8 @@ func (s *videoCloud) sign(r *Request, id string, now time.Time) (http.Header, er
 	return h, nil
 }
 
-// spelled are the names of the headers as documented, rather than as Go's maps have them.
-func (s *videoCloud) spelled() []string {
+// documentedNames are the names of the headers as the documentation spells them; [http.Header] spells some of them in another way.
+func (s *videoCloud) documentedNames() []string {
 	names := config.HeadersFor(s.brand)
 	return []string{names.Signature, names.Event, names.EventID, config.HeaderWebhookID, config.HeaderWebhookTimestamp, config.HeaderWebhookSignature}
 }
