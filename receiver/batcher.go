@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// call is what every call of a store has in common: the waiting for its answer.
+// call is the part that all calls of a store have in common: waiting for the answer.
 type call struct {
 	at    time.Time // when it was made
 	err   error
-	lost  bool          // it was ended while its round trip may still be under way, which reads what it was given
-	ready chan struct{} // sent to once the answer may be read
+	lost  bool          // it ended with an error, while a round trip that reads its fields may still be under way: don't reuse it
+	ready chan struct{} // gets a value once the answer can be read
 }
 
 func (c *call) waits() *call { return c }
@@ -27,37 +27,37 @@ var errStoreSlow = fmt.Errorf("%w: it did not answer in time", ErrStore)
 
 // carrier makes round trips, one after the other.
 type carrier[T any] interface {
-	// most is how many of the calls may go together, from the first on: at least one.
+	// most returns how many of the calls, from the first on, may go out together: at least one.
 	most(calls []T) int
-	// carry makes the round trip. It only reads the calls: their owners may have left before it is over.
+	// carry makes the round trip. It must not write to the calls: their callers may have given up meanwhile.
 	carry(ctx context.Context, calls []T)
-	// answer tells the calls of the last round trip what came of it.
+	// answer gives the calls of the last round trip their results.
 	answer(calls []T)
 }
 
-// batcher gathers calls into round batcher: whatever arrives while one is under way goes out with the next. Its goroutine
-// lives only while there are calls.
+// batcher combines calls into round trips: calls that are made while one is under way go out with the next. Its goroutine
+// runs only while there are calls.
 type batcher[T interface{ waits() *call }] struct {
 	timeout time.Duration
 	carrier func() carrier[T]
 
 	mu      sync.Mutex
 	waiting []T
-	trip    *roundTrip[T] // under way, nil for none
-	spare   *roundTrip[T] // that of the last goroutine, to be used again
+	trip    *roundTrip[T] // the one that runs; nil for none
+	spare   *roundTrip[T] // of a goroutine that ended, to be reused
 }
 
-// roundTrip is a goroutine that makes round trips, and what it is working on.
+// roundTrip is the state of a goroutine that makes round trips.
 type roundTrip[T any] struct {
 	carrier   carrier[T]
 	calls     []T
 	timer     *time.Timer
 	deadline  time.Time // zero between two round trips
-	abandoned bool      // it overran its time; its calls were answered with an error, another may have its place
+	abandoned bool      // it overran its deadline: its calls got an error, and another goroutine may have taken its place
 }
 
-// run waits for the answer to the call. It takes no longer than the timeout: a round trip has the time that is left
-// to its oldest call, and when it overruns, the calls that wait behind it are ended with it.
+// run makes the call and waits for its answer, no longer than the timeout. The deadline of a round trip is that of its
+// oldest call; when a round trip overruns it, the calls that wait behind it end as well.
 func (b *batcher[T]) run(o T) {
 	b.mu.Lock()
 	b.waiting = append(b.waiting, o)
@@ -87,7 +87,7 @@ func (b *batcher[T]) work(t *roundTrip[T]) {
 		calls, deadline := t.calls, t.deadline
 		b.mu.Unlock()
 
-		// Detached: the calls of many requests travel together, and none of them may end the others'.
+		// A context of its own: the calls of many requests go out together, and no request may cancel those of others.
 		ctx, cancel := context.WithDeadline(context.Background(), deadline)
 		t.carrier.carry(ctx, calls)
 		cancel()
@@ -96,9 +96,9 @@ func (b *batcher[T]) work(t *roundTrip[T]) {
 		t.timer.Stop()
 		if !t.abandoned {
 			t.carrier.answer(calls)
-			t.deadline = time.Time{} // none under way: a timer that goes off late ends nothing
-			// Whoever can run makes its call before the next round trip: on a busy machine that makes batches several
-			// times as large, and on an idle one there is nobody to wait for.
+			t.deadline = time.Time{} // so that a timer that fires late abandons nothing
+			// Other goroutines that can run make their calls before the next round trip. On a busy machine this makes
+			// batches several times as large; on an idle one nobody waits.
 			b.mu.Unlock()
 			runtime.Gosched()
 			b.mu.Lock()
@@ -110,7 +110,7 @@ func (b *batcher[T]) work(t *roundTrip[T]) {
 	b.mu.Unlock()
 }
 
-// take moves the calls that go together out of those that wait, into the slice of the round trip before.
+// take removes the calls of the next round trip from those that wait. It reuses the slice of the previous one.
 func (b *batcher[T]) take(t *roundTrip[T]) []T {
 	clear(t.calls)
 	calls := t.calls[:0]
@@ -125,16 +125,16 @@ func (b *batcher[T]) take(t *roundTrip[T]) []T {
 	return calls
 }
 
-// abandon ends the calls of a round trip that takes too long, and those behind it. Nobody reads them afterwards:
-// the goroutine sees that it was abandoned and goes away once Redis, or the client's own timeout, lets it.
+// abandon ends the calls of a round trip that overran its deadline, and those that wait behind it. Their answers are not
+// read any more: the goroutine ends once Redis answers, or the client's own timeout ends the command.
 //
-// Failure policy: what was abandoned may still happen. Each script is safe to run late: it compares the token, and
-// who made the call settles the claim again when Redis is back.
+// Failure policy: Redis may still run an abandoned script. Each script is safe to run late, as it compares the token, and
+// the caller settles the claim again once Redis answers.
 func (b *batcher[T]) abandon(t *roundTrip[T]) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.trip != t || t.deadline.IsZero() || time.Now().Before(t.deadline) {
-		return // it is over, or the timer went off for the round trip before
+		return // the round trip has ended, or the timer fired for the previous one
 	}
 	t.abandoned = true
 	b.trip = nil

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// firstRead is how much memory a request may claim by its Content-Length before it has sent anything.
+// firstRead is the size in bytes of the first read: a larger Content-Length gets no more memory before bytes have arrived.
 const firstRead = 16 << 10
 
 var (
@@ -31,13 +31,13 @@ type bodyReader struct {
 	timeout time.Duration
 	client  func(*http.Request) netip.Addr
 	counts  *unfinished
-	lenient bool // what is refused goes to the app all the same
+	lenient bool // a refused request goes to the app nevertheless
 }
 
-// read reads the whole body: at most limit bytes of it and the one that shows that there are more, within the timeout. Memory
-// grows with what has arrived, never with what was announced. Where it is large enough, room is used for the body.
-// On an error it returns what was read so far, and the connection keeps its deadline: nobody waits for the rest of the body.
-func (br *bodyReader) read(w http.ResponseWriter, req *http.Request, room []byte) ([]byte, error) {
+// read reads the whole body within the timeout: at most limit bytes, and one more that shows that it is too large. Memory
+// grows with the bytes that have arrived, not with Content-Length. The body is read into buffer where that is large enough.
+// On an error read returns the bytes so far, and leaves the deadline on the connection, so that nobody waits for the rest.
+func (br *bodyReader) read(w http.ResponseWriter, req *http.Request, buffer []byte) ([]byte, error) {
 	if req.ContentLength > br.limit {
 		return nil, errTooLarge
 	}
@@ -47,23 +47,23 @@ func (br *bodyReader) read(w http.ResponseWriter, req *http.Request, room []byte
 	deadline := time.Now().Add(br.timeout)
 	control := http.NewResponseController(w)
 	bounded := control.SetReadDeadline(deadline) == nil
-	buf, err := br.readAll(req, room, deadline)
+	buf, err := br.readAll(req, buffer, deadline)
 	switch {
 	case bounded && (err == nil || br.lenient):
-		_ = control.SetReadDeadline(time.Time{}) // the app's time has bounds of its own
+		_ = control.SetReadDeadline(time.Time{}) // the app's work has a timeout of its own
 	case bounded && errors.Is(err, errBusy):
-		_ = control.SetReadDeadline(time.Unix(1, 0)) // the server would wait for the rest before it answers
+		_ = control.SetReadDeadline(time.Unix(1, 0)) // or the server would read the rest before it answers
 	}
 	return buf, err
 }
 
-func (br *bodyReader) readAll(req *http.Request, room []byte, deadline time.Time) ([]byte, error) {
+func (br *bodyReader) readAll(req *http.Request, buffer []byte, deadline time.Time) ([]byte, error) {
 	limit := br.limit
 	size := min(int64(firstRead), limit+1)
 	if req.ContentLength > 0 && req.ContentLength < size {
-		size = req.ContentLength + 1 // room to see the end without growing
+		size = req.ContentLength + 1 // so that the read that finds the end has room
 	}
-	buf := room[:0:min(int64(cap(room)), limit+1)]
+	buf := buffer[:0:min(int64(cap(buffer)), limit+1)]
 	if int64(cap(buf)) < size {
 		buf = make([]byte, 0, size)
 	}
@@ -80,9 +80,9 @@ func (br *bodyReader) readAll(req *http.Request, room []byte, deadline time.Time
 		case err != nil:
 			return buf, err
 		case !time.Now().Before(deadline):
-			return buf, errSlow // where the connection has no deadline
+			return buf, errSlow // not every connection takes a deadline
 		case int64(len(buf)) == req.ContentLength:
-			continue // whole, and the next read says so
+			continue // the next read returns io.EOF
 		}
 		if !body.client.IsValid() {
 			body.client = countedAs(br.client(req), req.Header)
@@ -100,11 +100,11 @@ func (br *bodyReader) readAll(req *http.Request, room []byte, deadline time.Time
 
 func refuseBody(req *http.Request, err error) *Refusal {
 	var timeout net.Error
-	var limited *http.MaxBytesError
+	var limited *http.MaxBytesError // of a handler in front of us
 	switch {
 	case errors.Is(err, errBusy):
-		return refuseFor(http.StatusServiceUnavailable, ReasonBusy, "Retry-After", retryBusy, err)
-	case errors.Is(err, errTooLarge), errors.As(err, &limited): // the latter by who stands in front of us
+		return refuseWithHeader(http.StatusServiceUnavailable, ReasonBusy, "Retry-After", retryBusy, err)
+	case errors.Is(err, errTooLarge), errors.As(err, &limited):
 		return refuse(http.StatusRequestEntityTooLarge, ReasonTooLarge, err)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return refuse(http.StatusRequestTimeout, ReasonBody, err)
@@ -115,41 +115,59 @@ func refuseBody(req *http.Request, err error) *Refusal {
 	}
 }
 
-// verifiedBody gives the app the bytes that were verified. They are not pooled: a transport may still read
-// after the handler returned.
+// verifiedBody reads the bytes that were verified. These are not pooled: a transport may still read them after the
+// handler has returned.
 type verifiedBody struct{ bytes.Reader }
 
 func (*verifiedBody) Close() error { return nil }
 
-// storedBody is verifiedBody for what comes out of a queue as a text.
+// storedBody is a verifiedBody that comes out of a queue as a string.
 type storedBody struct{ strings.Reader }
 
 func (*storedBody) Close() error { return nil }
 
-// setBody makes the request carry a stored body.
-func setBody(req *http.Request, body string) {
-	req.Body, req.GetBody = http.NoBody, func() (io.ReadCloser, error) { return http.NoBody, nil }
-	if body != "" {
-		open := func() (io.ReadCloser, error) {
-			b := &storedBody{}
-			b.Reset(body)
-			return b, nil
-		}
-		req.Body, _ = open()
-		req.GetBody = open
-	}
-	req.Header["Content-Length"] = []string{strconv.Itoa(len(body))}
-	req.ContentLength = int64(len(body))
-	delete(req.Header, "Expect")
+// setVerifiedBody gives the request the body, first read through b, which the caller allocated.
+func setVerifiedBody(req *http.Request, b *verifiedBody, body []byte) {
+	b.Reset(body)
+	setBody(req, b, len(body), func() (io.ReadCloser, error) {
+		again := &verifiedBody{}
+		again.Reset(body)
+		return again, nil
+	})
 }
 
-// buffers are for the bodies of events that a queue takes: nobody but us has seen them, and the queue has a copy.
+// setStoredBody gives the request a body out of a queue.
+func setStoredBody(req *http.Request, body string) {
+	open := func() (io.ReadCloser, error) {
+		b := &storedBody{}
+		b.Reset(body)
+		return b, nil
+	}
+	first, _ := open() // never fails
+	setBody(req, first, len(body), open)
+}
+
+// setBody gives the request a body of a known size, whatever it came with: a chunked one gets a length. A proxy's transport
+// calls reopen where it has to send the body again on another connection.
+func setBody(req *http.Request, body io.ReadCloser, size int, reopen func() (io.ReadCloser, error)) {
+	if size == 0 {
+		body, reopen = http.NoBody, func() (io.ReadCloser, error) { return http.NoBody, nil }
+	}
+	req.Body, req.GetBody = body, reopen
+	if req.ContentLength != int64(size) || len(req.Header["Content-Length"]) == 0 {
+		req.Header["Content-Length"] = []string{strconv.Itoa(size)}
+	}
+	req.ContentLength, req.TransferEncoding, req.Trailer = int64(size), nil, nil
+	delete(req.Header, "Expect") // the body has arrived, so the app has nothing to ask for
+}
+
+// buffers hold the bodies of events that are queued: only this package reads them, and the queue has made a copy.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// maxKeptBuffer bounds the buffers that are kept for other events.
+// maxKeptBuffer bounds, in bytes, the buffers that are put back into a pool.
 const maxKeptBuffer = 64 << 10
 
-// recycle gives the body's buffer to other requests. The body is gone then.
+// recycle puts the body's buffer back into the pool. The body must not be used afterwards.
 func (x *exchange) recycle() {
 	if x.buffer != nil && cap(x.body) <= maxKeptBuffer {
 		if cap(x.body) > cap(*x.buffer) {
@@ -158,34 +176,4 @@ func (x *exchange) recycle() {
 		buffers.Put(x.buffer)
 	}
 	x.buffer, x.body, x.request.Body = nil, nil, nil
-}
-
-// replaceBody makes the request carry the bytes, read through b, however they came: chunked ones get a length.
-func replaceBody(req *http.Request, b *verifiedBody, body []byte) {
-	if len(body) == 0 {
-		req.Body = http.NoBody
-		req.GetBody = func() (io.ReadCloser, error) { return http.NoBody, nil }
-	} else {
-		b.Reset(body)
-		req.Body = b
-		// A proxy's transport may have to send it again on another connection.
-		req.GetBody = func() (io.ReadCloser, error) {
-			again := &verifiedBody{}
-			again.Reset(body)
-			return again, nil
-		}
-	}
-	if req.ContentLength != int64(len(body)) || len(req.Header["Content-Length"]) == 0 {
-		req.Header["Content-Length"] = []string{strconv.Itoa(len(body))}
-	}
-	req.ContentLength = int64(len(body))
-	req.TransferEncoding = nil
-	req.Trailer = nil
-	delete(req.Header, "Expect") // we asked for the body already: the app has nothing to wait for
-}
-
-// partlyRead is a body whose start was read already, for a dry run that refuses nothing.
-type partlyRead struct {
-	io.Reader
-	io.Closer
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -12,45 +13,46 @@ import (
 // Store remembers which events are in work and which are done. [NewMemory] and [NewRedis] make one;
 // a [Guard] keeps a gateway going while its store is down.
 //
-// Every method is atomic, safe for concurrent use and safe to repeat with the same claim: a call whose
-// answer got lost may simply be made again.
+// Every method is atomic and safe for concurrent use. It is also safe to repeat with the same claim, so a call whose
+// answer was lost can be made again.
 type Store interface {
 	// Claim takes the claim's keys for its lease, both or neither, unless the event is in work or done.
-	// With a signed ID the ID's key alone decides; the digest's is taken along where it is free.
+	// With a signed ID the ID's key alone decides, and the digest's key is taken as well where it is free.
 	Claim(ctx context.Context, c *Claim) (State, error)
-	// Renew starts the lease anew, and takes back keys that had expired meanwhile. It never takes a key
-	// that someone else holds.
+	// Renew starts the lease anew, and takes keys again that expired meanwhile. It never takes a key
+	// that another claim holds.
 	Renew(ctx context.Context, c *Claim) error
-	// Done remembers the event for the claim's TTL. It never touches a key that someone else holds.
+	// Done remembers the event for the claim's TTL. It never changes a key that another claim holds.
 	Done(ctx context.Context, c *Claim) error
-	// Release gives the keys back, so that the next copy of the event is taken.
+	// Release frees the claim's keys, so that the next copy of the event can be claimed.
 	Release(ctx context.Context, c *Claim) error
 	// Forget removes a done event, found by the key of its ID or of its digest, together with its other
-	// key. It reports how many events that were; one that is in work stays.
+	// key. It returns the number of events removed. An event in work is kept.
 	Forget(ctx context.Context, k Key) (int, error)
-	// ForgetSince removes the events claimed at or after t that are done.
+	// ForgetSince removes the done events that were claimed at or after t. It returns their number.
 	ForgetSince(ctx context.Context, t time.Time) (int, error)
 }
 
-// ErrStore is matched by every error that means: the store can't be asked.
+// ErrStore is matched by every error of a store that does not answer.
 var ErrStore = errors.New("the store of claims is not reachable")
 
-// State is what a store says of a claim.
+// State is the result of [Store.Claim].
 type State uint8
 
+// The results of [Store.Claim]. Redis answers with these numbers, see claims.lua.
 const (
-	Claimed   State = iota // ours now; settle it with Done or Release
-	InFlight               // somebody else is working on it
-	Duplicate              // it was finished before
+	Claimed   State = iota // the caller holds the claim, and settles it with Done or Release
+	InFlight               // another claim holds the event
+	Duplicate              // the event was finished before
 )
 
-// Key is the hash of an event ID or of a body, scoped by the receiver's name. The zero Key is none.
+// Key is the hash of an event ID or of a body, different for each receiver's name and scheme. The zero Key is none.
 type Key [16]byte
 
 // IsZero reports whether there is no key.
 func (k Key) IsZero() bool { return k == Key{} }
 
-// String returns the form that appears in Redis, in logs and in {http.webhook.key}: 22 characters.
+// String returns the key as it stands in Redis, in logs and in {http.webhook.key}: 22 characters, or none for the zero Key.
 func (k Key) String() string {
 	if k.IsZero() {
 		return ""
@@ -58,38 +60,37 @@ func (k Key) String() string {
 	return base64.RawURLEncoding.EncodeToString(k[:])
 }
 
-// ParseKey reads what [Key.String] wrote.
-func ParseKey(s string) (Key, bool) {
-	var k Key
+// ParseKey parses what [Key.String] returned. ok is false for any other text, the empty one included.
+func ParseKey(s string) (k Key, ok bool) {
 	if len(s) != keyText {
-		return Key{}, false
+		return k, false
 	}
 	n, err := base64.RawURLEncoding.Strict().Decode(k[:], []byte(s))
 	return k, err == nil && n == len(k) && !k.IsZero()
 }
 
-// Claim is one request's hold on an event. Make it with [NewClaim]: its token tells it from every other
-// claim on the same event.
+// Claim is one request's hold on an event. Make it with [NewClaim], which gives it a random token: the token tells it from
+// every other claim on the same event.
 type Claim struct {
-	ID     Key // of the event ID, zero where there is none
-	Digest Key // of the body, zero where it may not identify the event
-	// Signed means that the signature covers the ID: the ID decides alone, the digest is only noted.
+	ID     Key // of the event ID; zero where there is none
+	Digest Key // of the body; zero where it must not identify the event
+	// Signed means that the signature covers the ID. Then the ID alone decides, and the digest is only stored along with it.
 	Signed bool
-	// Local lets the claim be taken in this process's memory while the store is down.
+	// Local permits a claim in this process's memory alone while the store is down.
 	Local bool
-	Lease time.Duration // how long the claim lives without being renewed
-	TTL   time.Duration // how long the event is remembered once done
+	Lease time.Duration // how long the claim lasts without being renewed
+	TTL   time.Duration // how long the event is remembered once it is done
 	At    time.Time     // when it was claimed, for [Store.ForgetSince]
-	// Others are the claims of the further events of the same request, where it has several. A [Store] leaves them alone; an
-	// [Enqueuer] takes the request where at least one of all is new and none is in work.
+	// Others are the claims of the further events of the same request, where it has several. A [Store] ignores them. An
+	// [Enqueuer] takes the request where none of its events is in work and at least one is new.
 	Others []*Claim
 
 	token uint64
-	text  string // memo of Value
-	redis struct{ tag, id, digest, held string }
+	text  string                                 // of Value, once it was asked for
+	redis struct{ tag, id, digest, held string } // the claim's two keys under a tag, and what they hold
 }
 
-// NewClaim fills in the claim's token.
+// NewClaim returns the claim with a token.
 func NewClaim(c Claim) *Claim {
 	c.mark()
 	return &c
@@ -101,7 +102,7 @@ func (c *Claim) mark() {
 	}
 }
 
-// keys returns the key that names the event and the one that goes along with it.
+// keys returns the key that names the event, and as alias the digest that is stored along with an ID.
 func (c *Claim) keys() (primary, alias Key) {
 	if c.ID.IsZero() {
 		return c.Digest, Key{}
@@ -109,13 +110,13 @@ func (c *Claim) keys() (primary, alias Key) {
 	return c.ID, c.Digest
 }
 
-// The modes of a claim, the first character of its value: which keys it has, and whether the ID is signed.
+// The modes of a claim, which are the first character of its value: which keys it has, and whether the ID is signed.
 const (
-	modeSigned       = 's' // signed ID, digest noted
-	modeSignedOnly   = 'S' // signed ID, no digest
-	modeUnsigned     = 'u' // ID and digest, both or neither
-	modeUnsignedOnly = 'i' // ID only
-	modeDigest       = 'd' // digest only
+	modeSigned       = 's' // a signed ID, and a digest
+	modeSignedOnly   = 'S' // a signed ID, and no digest
+	modeUnsigned     = 'u' // an unsigned ID and a digest: both keys are taken or neither
+	modeUnsignedOnly = 'i' // an unsigned ID, and no digest
+	modeDigest       = 'd' // a digest, and no ID
 )
 
 func (c *Claim) mode() byte {
@@ -133,8 +134,8 @@ func (c *Claim) mode() byte {
 	}
 }
 
-// Layout of a claim's value: mode (1), token (11), unix seconds (8 hex digits), digest (22, or none).
-// With the state before it - in work, or done - it fits Redis' 44 bytes for embedded strings.
+// Layout of a claim's value: the mode (1 character), the token (11), unix seconds (8 hex digits), and the digest (22, or none).
+// With the state in front of it, it fits into the 44 bytes of a string that Redis stores without another allocation.
 const (
 	stateWork = 'w'
 	stateDone = 'd'
@@ -143,8 +144,8 @@ const (
 	valueHead = 1 + tokenText + 8
 )
 
-// Value is what a store in Redis keeps under the claim's keys, after one character for the state:
-// "w" in work, "d" done. Comparing it as a whole compares the token.
+// Value returns what a store in Redis keeps under the claim's keys, behind one character for the state: "w" for in work,
+// "d" for done. Two values are equal only where the tokens are.
 func (c *Claim) Value() string {
 	if c.text == "" {
 		c.text = string(c.appendValue(make([]byte, 0, valueHead+keyText)))
@@ -152,7 +153,8 @@ func (c *Claim) Value() string {
 	return c.text
 }
 
-// inRedis returns the claim's two keys under the receiver's [Tag] and what they hold in that state, all in one string.
+// inRedis returns the claim's two keys under the receiver's [Tag], and what they hold in that state. All three are parts of
+// one string, which is one allocation.
 func (c *Claim) inRedis(tag string, state byte) (id, digest, held string) {
 	b := make([]byte, 0, 2*(len(tag)+len(keyID)+keyText)+1+valueHead+keyText)
 	b = appendRedisKey(b, tag, keyID, c.ID)
@@ -165,22 +167,13 @@ func (c *Claim) inRedis(tag string, state byte) (id, digest, held string) {
 
 func (c *Claim) appendValue(b []byte) []byte {
 	var token [8]byte
-	var at [8]byte
+	var at [4]byte
 	binary.BigEndian.PutUint64(token[:], c.token)
-	putHex(at[:], uint32(c.At.Unix()))
-	b = append(b, c.mode())
-	b = base64.RawURLEncoding.AppendEncode(b, token[:])
-	b = append(b, at[:]...)
+	binary.BigEndian.PutUint32(at[:], uint32(c.At.Unix()))
+	b = base64.RawURLEncoding.AppendEncode(append(b, c.mode()), token[:])
+	b = hex.AppendEncode(b, at[:])
 	if !c.Digest.IsZero() {
 		b = base64.RawURLEncoding.AppendEncode(b, c.Digest[:])
 	}
 	return b
-}
-
-func putHex(dst []byte, v uint32) {
-	const digits = "0123456789abcdef"
-	for i := 7; i >= 0; i-- {
-		dst[i] = digits[v&15]
-		v >>= 4
-	}
 }

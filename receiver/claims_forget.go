@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Forget lets the receiver take an event again: as a sender's replay through one's own gateway needs. The event is
-// named by its ID or, where it has none, by its key ([Outcome.Key]). It reports how many events that were: one that is
-// in work stays.
+// Forget lets the receiver accept an event again, which a replay by the sender needs. The event is named by its ID or,
+// where it has none, by its key ([Outcome.Key]). Forget returns the number of events forgotten; an event in work is
+// not forgotten. Its errors match [ErrStore].
 func (r *Receiver) Forget(ctx context.Context, event string) (int, error) {
 	if r.store == nil {
 		return 0, nil
@@ -22,7 +22,7 @@ func (r *Receiver) Forget(ctx context.Context, event string) (int, error) {
 	return 0, nil
 }
 
-// ForgetSince lets the receiver take every event again that it took at or after t.
+// ForgetSince lets the receiver accept every done event again that it claimed at or after t. It returns their number.
 func (r *Receiver) ForgetSince(ctx context.Context, t time.Time) (int, error) {
 	if r.store == nil {
 		return 0, nil

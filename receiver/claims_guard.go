@@ -13,12 +13,12 @@ import (
 type GuardOptions struct {
 	// Logger gets a line when the store goes down and when it is back. Defaults to none.
 	Logger *slog.Logger
-	// OnError is called for each call of the store that failed, by its name: claim, renew, done, release,
-	// write_back. For metrics. Defaults to nothing.
+	// OnError is called for each failed call of the store, for metrics. The operation is claim, renew, done, release or
+	// write_back. Defaults to none.
 	OnError func(operation string, err error)
-	// Timeout bounds one call. Defaults to 250ms.
+	// Timeout bounds one call of the store. Defaults to 250ms.
 	Timeout time.Duration
-	// Memory bounds what is kept while the store is down.
+	// Memory bounds the memory of claims that takes over while the store is down.
 	Memory MemoryOptions
 }
 
@@ -31,14 +31,14 @@ func (o *GuardOptions) timeout() time.Duration {
 	return o.Timeout
 }
 
-// Guard is a [Store] that survives the outage of the one behind it. Every claim is in its memory as long as it
-// is in work. After one failed call the store is spared: claims that allow it ([Claim.Local]) are taken in memory
-// alone, others fail with [ErrStore]. A probe looks for the store; once it is back, what was finished
-// meanwhile is written to it.
+// Guard is a [Store] with a circuit breaker in front of another one. Every claim is in the Guard's memory as long as it is in
+// work. One failed call opens the breaker: from then on claims that permit it ([Claim.Local]) are made in memory alone,
+// and others fail with [ErrStore]. A probe tries the store again and again. Once the store answers, the breaker closes,
+// and the events that were finished meanwhile are written to the store.
 //
-// Failure policy: while the store is down, gateways know nothing of each other, and this one knows only what it
-// saw itself since; copies of an event may reach the app through two of them. What was finished meanwhile is lost
-// when the process ends before the store is back.
+// Failure policy: while the store is down, gateways know nothing of each other, and this one knows only the events
+// that it has seen since. Copies of an event may reach the app through two gateways. What was finished meanwhile is
+// lost where the process ends before the store answers again.
 type Guard struct {
 	store   Store
 	memory  *Memory
@@ -46,21 +46,21 @@ type Guard struct {
 	onError func(string, error)
 	timeout time.Duration
 
-	down    atomic.Bool
-	pending atomic.Bool // there is something to be written back
+	down    atomic.Bool // the breaker is open
+	pending atomic.Bool // something has to be written back
 
 	mu       sync.Mutex
-	releases []*Claim // to be released once the store is back
-	probe    *time.Timer
+	releases []*Claim    // to be released once the store answers again
+	probe    *time.Timer // nil while no probe is scheduled or running
 	delay    time.Duration
 	closed   bool
 	work     sync.WaitGroup
 }
 
-// maxReleases bounds the claims that wait to be released; beyond it they end with their lease.
+// maxReleases bounds the claims that wait to be released. Further ones end with their lease.
 const maxReleases = 10_000
 
-// Delays between two probes.
+// The delay between two probes doubles from the first to the last of these.
 const (
 	firstProbe = 50 * time.Millisecond
 	lastProbe  = time.Second
@@ -77,18 +77,21 @@ func NewGuard(s Store, o GuardOptions) *Guard {
 
 // Claim implements [Store].
 func (g *Guard) Claim(ctx context.Context, c *Claim) (State, error) {
-	// The claim keeps what it is written as, before a renewal and its end may ask for it at the same time.
+	// The claim is encoded here, once: later a renewal and the settling may need the encoding at the same time.
 	if r, ok := g.store.(*remote); ok {
 		r.prepare(c)
 	} else {
 		c.Value()
 	}
-	// The memory comes first: it knows what this process works on, and what is not written back yet.
+	// The memory comes first: it has what this process works on, and what is not written back yet.
 	if state, err := g.memory.Claim(ctx, c); state != Claimed || err != nil {
 		return state, err
 	}
+	failure := ErrStore
 	if !g.down.Load() {
-		state, err := g.ask(ctx, c)
+		call, cancel := g.bounded(ctx)
+		state, err := g.store.Claim(call, c)
+		cancel()
 		if err == nil {
 			if state != Claimed {
 				g.memory.drop(c)
@@ -97,33 +100,17 @@ func (g *Guard) Claim(ctx context.Context, c *Claim) (State, error) {
 		}
 		g.failed("claim", err)
 		if !c.Local {
-			g.memory.drop(c)
-			g.releaseLater(c) // it may have been claimed all the same
-			return 0, storeError(err)
+			g.releaseLater(c) // the store may have made the claim nevertheless
 		}
-		return Claimed, nil
+		if failure = err; !errors.Is(err, ErrStore) {
+			failure = errors.Join(ErrStore, err)
+		}
 	}
 	if c.Local {
 		return Claimed, nil
 	}
 	g.memory.drop(c)
-	return 0, ErrStore
-}
-
-func (g *Guard) ask(ctx context.Context, c *Claim) (State, error) {
-	if bounded, ok := g.store.(*remote); ok {
-		return bounded.Claim(ctx, c)
-	}
-	ctx, cancel := context.WithTimeout(ctx, g.timeout)
-	defer cancel()
-	return g.store.Claim(ctx, c)
-}
-
-func storeError(err error) error {
-	if errors.Is(err, ErrStore) {
-		return err
-	}
-	return errors.Join(ErrStore, err)
+	return 0, failure
 }
 
 // Renew implements [Store].
@@ -132,7 +119,7 @@ func (g *Guard) Renew(ctx context.Context, c *Claim) error {
 	return g.call(ctx, "renew", c, g.store.Renew)
 }
 
-// Done implements [Store]. It doesn't fail: what the store can't take is kept and written back.
+// Done implements [Store]. It never fails: what the store can't take now is kept in memory and written back.
 func (g *Guard) Done(ctx context.Context, c *Claim) error {
 	if g.call(ctx, "done", c, g.store.Done) == nil {
 		g.memory.drop(c)
@@ -143,7 +130,7 @@ func (g *Guard) Done(ctx context.Context, c *Claim) error {
 	return nil
 }
 
-// Release implements [Store]. It doesn't fail, as Done.
+// Release implements [Store]. Like Done it never fails.
 func (g *Guard) Release(ctx context.Context, c *Claim) error {
 	err := g.call(ctx, "release", c, g.store.Release)
 	g.memory.drop(c)
@@ -167,32 +154,32 @@ func (g *Guard) ForgetSince(ctx context.Context, t time.Time) (int, error) {
 	return n + local, err
 }
 
-// Down reports whether the store is being spared.
+// Down reports whether the breaker is open, so that the store is not called.
 func (g *Guard) Down() bool { return g.down.Load() }
 
-// call asks the store, unless it is down.
+// call calls the store, unless the breaker is open.
 func (g *Guard) call(ctx context.Context, operation string, c *Claim, f func(context.Context, *Claim) error) error {
 	if g.down.Load() {
 		return ErrStore
 	}
-	err := g.bounded(ctx, c, f)
+	ctx, cancel := g.bounded(ctx)
+	defer cancel()
+	err := f(ctx, c)
 	if err != nil {
 		g.failed(operation, err)
 	}
 	return err
 }
 
-// bounded gives a call its time. The Redis store keeps its own, for many calls at once.
-func (g *Guard) bounded(ctx context.Context, c *Claim, f func(context.Context, *Claim) error) error {
-	if _, ok := g.store.(*remote); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, g.timeout)
-		defer cancel()
+// bounded returns a context that ends after the timeout of a call. The Redis store needs none, as its batches have their own.
+func (g *Guard) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := g.store.(*remote); ok {
+		return ctx, func() {}
 	}
-	return f(ctx, c)
+	return context.WithTimeout(ctx, g.timeout)
 }
 
-// failed opens the breaker.
+// failed counts a failed call and opens the breaker.
 func (g *Guard) failed(operation string, err error) {
 	g.onError(operation, err)
 	g.mu.Lock()
@@ -207,8 +194,8 @@ func (g *Guard) failed(operation string, err error) {
 	}
 }
 
-// Close ends the probing, after a last try to write back what waits. Requests under way may still call the
-// store; what it can't take then is lost.
+// Close stops the probes, and tries once more to write back what waits. Requests under way may still call the
+// store. What the store can't take then is lost.
 func (g *Guard) Close() error {
 	g.mu.Lock()
 	g.closed = true

@@ -346,7 +346,7 @@ func TestRedisThatRefusesWritesIsDown(t *testing.T) {
 			m.SetError("")
 			require.Eventually(t, func() bool { return !s.Down() }, 2*time.Minute, 5*time.Millisecond)
 			// Looked at before it is claimed: a claim made beside the guard, before what was done is written, would keep it from that.
-			id, _ := c.RedisKeys(s.remote.tag)
+			id := redisKey(s.remote.tag, keyID, c.ID)
 			require.Eventually(t, func() bool {
 				held, err := m.Get(id)
 				return err == nil && held[0] == stateDone
@@ -360,10 +360,11 @@ func TestRedisThatRefusesWritesIsDown(t *testing.T) {
 
 func TestClaimsShareASlot(t *testing.T) {
 	t.Parallel()
-	id, digest := event("1", "body").RedisKeys(Tag("webhooks", "videos"))
+	tag, both := Tag("webhooks", "videos"), event("1", "body")
+	id, digest := redisKey(tag, keyID, both.ID), redisKey(tag, keyDigest, both.Digest)
 	require.Regexp(t, `^\{webhooks:r:videos\}:i:[A-Za-z0-9_-]{22}$`, id)
 	require.Regexp(t, `^\{webhooks:r:videos\}:d:[A-Za-z0-9_-]{22}$`, digest)
-	_, none := event("1", "").RedisKeys(Tag("webhooks", "videos"))
+	none := redisKey(tag, keyDigest, event("1", "").Digest)
 	require.Equal(t, "{webhooks:r:videos}:-", none)
 	require.LessOrEqual(t, len("d"+event("1", "body").Value()), 44, "Redis keeps longer values apart from their header")
 }

@@ -8,24 +8,24 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// KnownState is how an event stands at a receiver's claims.
+// KnownState is the state of an event in a receiver's claims.
 type KnownState uint8
 
-// The states of an event. What is unknown was never taken, given back, or forgotten after its time.
+// The states of an event.
 const (
-	Unknown KnownState = iota
-	KnownInWork
-	KnownDone
+	Unknown     KnownState = iota // it was never claimed, its claim was released, or its TTL has ended
+	KnownInWork                   // a request holds its claim
+	KnownDone                     // it was finished: a copy is a duplicate
 )
 
-// KnownEvent is what a receiver's claims know of an event.
+// KnownEvent is the entry of an event in a receiver's claims.
 type KnownEvent struct {
 	State     KnownState
 	ClaimedAt time.Time // to the second
-	Until     time.Time // when it is forgotten, or its lease ends
+	Until     time.Time // the end of its lease, or of its TTL once done
 }
 
-// knower is a [Store] that can be asked without claiming anything.
+// knower is a [Store] that can be read without claiming anything.
 type knower interface {
 	lookUp(ctx context.Context, k Key) (KnownEvent, error)
 }
@@ -35,7 +35,8 @@ var (
 	_ knower = (*Redis)(nil)
 )
 
-// Known says what is known of an event, named as for [Receiver.Forget].
+// Known returns the entry of an event, which is named as for [Receiver.Forget]. A store of the caller's own has none to
+// read, so the state is [Unknown] there.
 func (r *Receiver) Known(ctx context.Context, event string) (KnownEvent, error) {
 	s, ok := r.store.(knower)
 	if !ok {
@@ -50,9 +51,6 @@ func (r *Receiver) Known(ctx context.Context, event string) (KnownEvent, error) 
 	}
 	return found, nil
 }
-
-// Scheme returns the name of the scheme that requests are verified by.
-func (r *Receiver) Scheme() string { return r.scheme }
 
 func (m *Memory) lookUp(_ context.Context, k Key) (KnownEvent, error) {
 	s, same := m.lock(k, Key{})
@@ -78,7 +76,7 @@ func (r *Redis) lookUp(ctx context.Context, k Key) (KnownEvent, error) {
 
 func (r *remote) lookUp(ctx context.Context, k Key) (KnownEvent, error) {
 	for _, kind := range []string{keyID, keyDigest} {
-		pipe := r.client.TxPipeline() // as of one moment
+		pipe := r.client.TxPipeline() // so that value and TTL are of the same moment
 		held, left := pipe.Get(ctx, redisKey(r.tag, kind, k)), pipe.PTTL(ctx, redisKey(r.tag, kind, k))
 		if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
 			return KnownEvent{}, queueError(err)

@@ -3,33 +3,33 @@ package receiver
 import (
 	"context"
 	"encoding/binary"
+	"iter"
 	"time"
 )
 
 // MemoryOptions bound a [Memory].
 type MemoryOptions struct {
-	// MaxEntries is how many keys are kept; an event has one or two. Defaults to 1048576.
+	// MaxEntries is the number of keys that are kept; an event has one or two. Defaults to 1048576.
 	MaxEntries int
-	// MaxBytes is about how much memory they may take. Defaults to 128 MiB.
+	// MaxBytes is about the memory that the keys may take, in bytes. Defaults to 128 MiB.
 	MaxBytes int64
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 }
 
-// entryCost is what one key takes: 72 bytes in the map, 24 in the queue, and the slack of both.
+// entryCost is the memory of one key in bytes: 72 in the map, 24 in the list of done events, and the spare room of both.
 const entryCost = 160
 
 const maxShards = 32
 
-// Memory is a [Store] in this process: for a single gateway, and what a [Guard] falls back on.
-// It is bounded, forgets everything at exit, and needs no goroutine: what expired is removed by the
-// calls that come by.
+// Memory is a [Store] in this process, for a single gateway, and the one that a [Guard] falls back on.
+// It is bounded, forgets everything when the process ends, and needs no goroutine: later calls remove what has expired.
 //
-// Failure policy: when it is full, the event that was done longest ago is forgotten early, so a late copy
-// of it would reach the app again. An event in work is never forgotten: those are as many as requests
-// in flight, which hold far more memory than their entries.
+// Failure policy: when it is full, the event that was done longest ago is forgotten before its TTL, so a late copy
+// of it would reach the app again. An event in work is never forgotten: there are no more of these than requests
+// in flight, which take far more memory than their entries.
 type Memory struct {
-	shards []shard
+	shards []shard // each with a lock of its own; a key's first bits choose the one that holds it
 	mask   uint64
 	now    func() time.Time
 }
@@ -67,17 +67,17 @@ func (m *Memory) Claim(_ context.Context, c *Claim) (State, error) {
 
 	held, taken := p.live(primary, now)
 	if taken && held.token == c.token {
-		return Claimed, nil // the same claim again
+		return Claimed, nil // a repeated call
 	}
 	if taken && !c.outranks(held) {
-		// A body that was finished is a duplicate even where its ID is in work again.
+		// A body that was finished is a duplicate, even where its unsigned ID is in work.
 		if !held.done && a != nil && !c.Signed {
 			if h, ok := a.live(alias, now); ok && h.done {
 				return Duplicate, nil
 			}
 		}
 		if a != nil && c.Signed && held.mode == modeUnsigned {
-			p.bind(primary, a, alias, held, now) // of the same body, or it would be outranked
+			p.bind(primary, a, alias, held, now) // the bodies are equal, or the claim would have outranked the entry
 		}
 		return held.state(), nil
 	}
@@ -99,8 +99,9 @@ func (m *Memory) Claim(_ context.Context, c *Claim) (State, error) {
 	return Claimed, nil
 }
 
-// outranks says whether a signed ID may take the key that an unsigned one of another body holds. Without
-// it, whoever holds back one signed request could send it under the ID of another event, and silence that.
+// outranks reports whether a claim with a signed ID may take the key that the same ID, unsigned and with another body,
+// holds. Otherwise somebody who captured a signed request could send it under the ID of another event, and so make
+// that event a duplicate.
 func (c *Claim) outranks(held entry) bool {
 	return c.Signed && held.mode == modeUnsigned && held.other != c.Digest
 }
@@ -132,7 +133,8 @@ func (m *Memory) Release(_ context.Context, c *Claim) error {
 	return nil
 }
 
-// update changes the claim's keys that are its own and in work, or free. With false the key is dropped.
+// update changes those of the claim's keys that are free, or that the claim itself has in work. Where change returns false,
+// the key is removed.
 func (m *Memory) update(c *Claim, now int64, change func(entry) (entry, bool)) {
 	primary, alias := c.keys()
 	p, a := m.lock(primary, alias)
@@ -153,7 +155,7 @@ func (m *Memory) Forget(_ context.Context, k Key) (int, error) {
 	if !ok || !e.done {
 		return 0, nil
 	}
-	// Both keys' shards can only be locked in order, so look again once they are.
+	// Two shards must be locked in the order of their index, so the entry is read again once both are.
 	p, a := m.lock(k, e.other)
 	defer unlock(p, a)
 	if again, ok := p.live(k, now); !ok || again != e {
@@ -171,9 +173,7 @@ func (m *Memory) Forget(_ context.Context, k Key) (int, error) {
 // ForgetSince implements [Store].
 func (m *Memory) ForgetSince(_ context.Context, t time.Time) (int, error) {
 	n := 0
-	for i := range m.shards {
-		s := &m.shards[i]
-		s.mu.Lock()
+	for s := range m.locked() {
 		for k, e := range s.entries {
 			if !e.done || int64(e.at) < t.Unix() {
 				continue
@@ -183,24 +183,35 @@ func (m *Memory) ForgetSince(_ context.Context, t time.Time) (int, error) {
 				n++
 			}
 		}
-		s.mu.Unlock()
 	}
 	return n, nil
 }
 
-// Len returns how many keys are kept, expired ones included that no call has come by yet.
+// Len returns the number of keys that are kept, with those that have expired and are not removed yet.
 func (m *Memory) Len() int {
 	n := 0
-	for i := range m.shards {
-		s := &m.shards[i]
-		s.mu.Lock()
+	for s := range m.locked() {
 		n += len(s.entries)
-		s.mu.Unlock()
 	}
 	return n
 }
 
-// drop removes what is the claim's own, done or not.
+// locked yields one shard after the other, each locked meanwhile.
+func (m *Memory) locked() iter.Seq[*shard] {
+	return func(yield func(*shard) bool) {
+		for i := range m.shards {
+			s := &m.shards[i]
+			s.mu.Lock()
+			more := yield(s)
+			s.mu.Unlock()
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+// drop removes the keys that the claim itself holds, in work or done.
 func (m *Memory) drop(c *Claim) {
 	primary, alias := c.keys()
 	p, a := m.lock(primary, alias)
@@ -211,37 +222,33 @@ func (m *Memory) drop(c *Claim) {
 	}
 }
 
-// finished returns up to n events that are done, as claims whose TTL is what is left of it.
+// finished returns up to n events that are done, as claims with the rest of their TTL.
 func (m *Memory) finished(n int) []*Claim {
-	now := m.now()
+	now := m.now().UnixMilli()
 	var out []*Claim
-	for i := range m.shards {
-		s := &m.shards[i]
-		s.mu.Lock()
+	for s := range m.locked() {
 		for k, e := range s.entries {
 			if len(out) == n {
-				break
+				return out
 			}
-			if !e.done || e.alias || e.expires <= now.UnixMilli() {
+			if !e.done || e.alias || e.expires <= now {
 				continue
 			}
 			c := &Claim{ID: k, Digest: e.other, token: e.token, At: time.Unix(int64(e.at), 0),
-				Signed: e.mode == modeSigned || e.mode == modeSignedOnly,
-				TTL:    time.Duration(e.expires-now.UnixMilli()) * time.Millisecond}
+				Signed: e.mode == modeSigned || e.mode == modeSignedOnly, TTL: time.Duration(e.expires-now) * time.Millisecond}
 			if e.mode == modeDigest {
 				c.ID, c.Digest = Key{}, k
 			}
 			out = append(out, c)
 		}
-		s.mu.Unlock()
 	}
 	return out
 }
 
 func (m *Memory) index(k Key) uint64 { return binary.LittleEndian.Uint64(k[:]) & m.mask }
 
-// lock takes the keys' shards in the order of their index, so that two calls can't wait for each other.
-// The second shard is nil where there is no second key.
+// lock locks the shards of both keys in the order of their index, so that two calls can't wait for each other.
+// a is nil where alias is zero.
 func (m *Memory) lock(primary, alias Key) (p, a *shard) {
 	i := m.index(primary)
 	p = &m.shards[i]
@@ -278,11 +285,11 @@ func (e entry) state() State {
 	return InFlight
 }
 
-// stripped reports whether the entry of a digest is of a claim without a signed ID. For a claim with one it is a copy of its event
-// without the signed headers, which came before the real one.
+// stripped reports whether the entry of a digest belongs to a claim without a signed ID. To a claim with a signed ID, such an
+// entry is a copy of the same event that came before it, with the signed headers removed.
 func (e entry) stripped() bool { return e.mode == modeUnsigned || e.mode == modeDigest }
 
-// as returns the entry of the digest that goes along with the ID.
+// as returns the entry for the digest's key of the claim whose ID's key holds e.
 func (e entry) as(id Key) entry {
 	e.alias, e.other = true, id
 	return e

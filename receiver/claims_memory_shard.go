@@ -2,28 +2,28 @@ package receiver
 
 import "sync"
 
-// shard is the part of a [Memory] that shares a lock.
+// shard is a part of a [Memory] with a lock of its own.
 type shard struct {
 	mu      sync.Mutex
-	max     int
+	max     int // entries
 	entries map[Key]entry
-	done    []marker // in the order in which they became done, from head on
+	done    []marker // from head on, in the order in which the entries became done
 	head    int
-	_       [24]byte // keeps two shards' locks out of one cache line
+	_       [24]byte // keeps the locks of two shards out of one cache line
 }
 
-// An entry holds no pointer, so the garbage collector never walks the map.
+// An entry holds no pointer, so the garbage collector does not scan the map.
 type entry struct {
 	token   uint64
-	expires int64 // unix milliseconds: of the lease, or of the memory of a done event
-	other   Key   // the event's other key, zero for none
-	at      uint32
+	expires int64  // unix milliseconds: the end of the lease, or of the TTL once done
+	other   Key    // the event's other key; zero for none
+	at      uint32 // unix seconds of the claim
 	mode    byte
 	done    bool
-	alias   bool // this is the digest that goes along with an ID
+	alias   bool // this is the entry of a digest that is stored along with an ID
 }
 
-// A marker finds a done entry in the order of expiry; it is stale when the entry has gone or changed.
+// A marker refers to a done entry. It is stale where the entry was removed or has changed since.
 type marker struct {
 	key     Key
 	expires int64
@@ -62,8 +62,8 @@ func (s *shard) change(k Key, fresh entry, now int64, change func(entry) (entry,
 	s.trim(now)
 }
 
-// bind gives a copy without signed headers, where it is done, to the signed ID that came after it: it is that event. Another event with
-// the same body, under another signed ID, has no part in it.
+// bind records a done copy without signed headers under the signed ID that came after it, as both are the same event. From then on
+// another event with the same body and another signed ID is no duplicate.
 func (s *shard) bind(id Key, digests *shard, digest Key, copied entry, now int64) {
 	if !copied.done {
 		return
@@ -75,7 +75,7 @@ func (s *shard) bind(id Key, digests *shard, digest Key, copied entry, now int64
 	s.trim(now)
 }
 
-// trim removes what expired and, beyond the bound, what has been done longest.
+// trim removes what has expired and, above the bound, what was done longest ago.
 func (s *shard) trim(now int64) {
 	for s.head < len(s.done) {
 		m := s.done[s.head]
@@ -89,7 +89,7 @@ func (s *shard) trim(now int64) {
 		}
 		s.head++
 	}
-	// Half of the slice is used up, or most markers are stale: move the rest to the front.
+	// Once half of the slice is used up, the rest moves to its front.
 	if s.head > 64 && s.head*2 >= len(s.done) {
 		s.done = append(s.done[:0], s.done[s.head:]...)
 		s.head = 0

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"fmt"
-	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -27,18 +26,17 @@ var (
 	forgetLua string
 )
 
-// Keys of the claims of one receiver, which share a hash tag and so a slot of a cluster.
+// Keys of the claims of one receiver. They share a hash tag, and so a slot of a cluster.
 const (
 	keyID     = string(queue.KeyClaimID)
 	keyDigest = string(queue.KeyClaimDigest)
 	keyNone   = string(queue.KeyNoClaim)
 )
 
-// Redis is a [Store] that several gateways share. While Redis is down it works as its [Guard] says.
+// Redis is a [Store] that several gateways share. While Redis is down, its [Guard] takes over.
 //
-// Calls made at the same time travel together: whatever arrives while a round trip is under way goes out with
-// the next one, as one script call over all its events. So the number of commands follows the speed of Redis, not the
-// number of requests.
+// Calls that are made while a round trip is under way go out together with the next one, as one script call. So the
+// number of commands depends on the speed of Redis, not on the number of requests.
 type Redis struct {
 	*Guard
 	remote *remote
@@ -46,12 +44,12 @@ type Redis struct {
 
 // RedisOptions are the settings of [NewRedis].
 type RedisOptions struct {
-	// Guard says what to do while Redis is down.
+	// Guard holds the settings for the time while Redis is down.
 	Guard GuardOptions
 }
 
-// NewRedis returns the claims of the receivers of that name, kept in a store. It does not connect. The store stays the
-// caller's and must outlive the claims.
+// NewRedis returns the claims of the receivers of that name, which are kept in the store. It does not connect. The caller
+// closes the store, after the claims.
 func NewRedis(s *store.Store, name string, o RedisOptions) *Redis {
 	inside := redisstore.Inside(s)
 	return newRedis(inside.Client(), inside.Prefix(), name, o)
@@ -62,14 +60,8 @@ func newRedis(client redis.UniversalClient, prefix, name string, o RedisOptions)
 	return &Redis{Guard: NewGuard(r, o.Guard), remote: r}
 }
 
-// Tag returns what every key of a receiver starts with.
+// Tag returns the hash tag with which every key of a receiver begins.
 func Tag(prefix, name string) string { return "{" + prefix + ":r:" + name + "}:" }
-
-// RedisKeys returns the claim's two keys under the receiver's [Tag], for scripts that claim by themselves. One
-// that the claim doesn't have is named after a key that nobody uses.
-func (c *Claim) RedisKeys(tag string) (id, digest string) {
-	return redisKey(tag, keyID, c.ID), redisKey(tag, keyDigest, c.Digest)
-}
 
 func redisKey(tag, kind string, k Key) string {
 	return string(appendRedisKey(nil, tag, kind, k))
@@ -83,7 +75,7 @@ func appendRedisKey(b []byte, tag, kind string, k Key) []byte {
 	return base64.RawURLEncoding.AppendEncode(append(b, kind...), k[:])
 }
 
-// remote is the store proper: what Redis knows, and nothing in its place.
+// remote is the [Store] in Redis itself, without a [Guard].
 type remote struct {
 	client redis.UniversalClient
 	tag    string
@@ -128,7 +120,7 @@ func (r *remote) do(kind opKind, c *Claim, lifetime time.Duration) (State, error
 	return state, err
 }
 
-// prepare writes the claim's keys and value once, into one string.
+// prepare encodes the claim's keys and value, once.
 func (r *remote) prepare(c *Claim) {
 	if c.redis.tag == r.tag {
 		return
@@ -138,8 +130,8 @@ func (r *remote) prepare(c *Claim) {
 	c.text = c.redis.held[1:]
 }
 
-// probe makes Redis run a script that writes, which is what a claim needs: a Redis that is full, that is a replica or
-// that forbids scripts answers a PING all the same.
+// probe makes Redis run a script that writes, as a claim does. A PING would be answered also by a Redis that is full, is a
+// replica, or forbids scripts.
 func (r *remote) probe(ctx context.Context) error {
 	b := newBatch(r.client)
 	b.carry(ctx, []*op{{kind: opRenew, id: queue.InTag(r.tag, queue.KeyProbe), digest: r.tag + keyNone, held: string([]byte{stateWork, modeUnsignedOnly}), ms: 1000}})
@@ -152,22 +144,21 @@ func (r *remote) Forget(ctx context.Context, k Key) (int, error) {
 }
 
 func (r *remote) forget(ctx context.Context, client redis.Scripter, keys []string, since time.Time) (int, error) {
-	var hex [8]byte
-	putHex(hex[:], uint32(min(max(since.Unix(), 0), math.MaxUint32)))
-	n, err := redis.NewScript(forgetLua).Run(ctx, client, keys, r.tag+keyDigest, string(hex[:])).Int()
+	at := fmt.Sprintf("%08x", min(max(since.Unix(), 0), math.MaxUint32)) // as in a claim's value
+	n, err := redis.NewScript(forgetLua).Run(ctx, client, keys, r.tag+keyDigest, at).Int()
 	if err != nil {
 		return 0, fmt.Errorf("forgetting events: %w: %w", ErrStore, err)
 	}
 	return n, nil
 }
 
-// forgetPage is how many keys one step of ForgetSince looks at, so that other clients get their turn.
+// forgetPage is the number of keys in one step of ForgetSince, so that other clients get their turn between two steps.
 const forgetPage = 500
 
 func (r *remote) ForgetSince(ctx context.Context, t time.Time) (int, error) {
 	node := redis.Cmdable(r.client)
 	if cluster, ok := r.client.(*redis.ClusterClient); ok {
-		// A scan goes to one node: the one that has the receiver's slot.
+		// A scan reads one node only, so it has to be the one with the receiver's slot.
 		master, err := cluster.MasterForKey(ctx, r.tag)
 		if err != nil {
 			return 0, fmt.Errorf("forgetting events: %w: %w", ErrStore, err)
@@ -180,7 +171,7 @@ func (r *remote) ForgetSince(ctx context.Context, t time.Time) (int, error) {
 		if err != nil {
 			return total, fmt.Errorf("forgetting events: %w: %w", ErrStore, err)
 		}
-		for some := range slices.Chunk(keys, forgetPage) { // a scan may find more than it is asked for
+		for some := range slices.Chunk(keys, forgetPage) { // SCAN may return more than it was asked for
 			n, err := r.forget(ctx, r.client, some, t)
 			if total += n; err != nil {
 				return total, err
@@ -195,11 +186,3 @@ func (r *remote) ForgetSince(ctx context.Context, t time.Time) (int, error) {
 var globQuote = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
 
 var _ Store = (*remote)(nil)
-
-// discard is the logger where none is given.
-func discard(l *slog.Logger) *slog.Logger {
-	if l == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return l
-}

@@ -11,7 +11,7 @@ import (
 
 type opKind uint8
 
-// In the order in which a batch runs them, see claims.lua.
+// The kinds of calls, in the order in which a batch runs them; see claims.lua.
 const (
 	opRelease opKind = iota
 	opDone
@@ -25,23 +25,22 @@ var (
 	claimsName   = redis.NewScript(claimsSource).Hash()
 )
 
-// op is one call of a store.
+// op is one call of the store.
 type op struct {
 	call
 	kind             opKind
 	id, digest, held string // the claim's keys, and what they hold while its event is in work
-	ms               int64  // to remember a finished event, or the lease
+	ms               int64  // the TTL of a finished event, or the lease
 
-	state State
+	state State // the result of opClaim
 }
 
-// ops are used again and again.
 var ops = sync.Pool{New: func() any { return &op{call: call{ready: make(chan struct{}, 1)}} }}
 
-// maxBatch bounds how long one script keeps Redis from other work: about a millisecond.
+// maxBatch bounds the calls of one script, so that it occupies Redis for about a millisecond.
 const maxBatch = 256
 
-// batch carries calls as one run of a script. Its slices are used again and again by one goroutine.
+// batch sends calls as one run of a script. One goroutine at a time uses it, and so its slices are reused.
 type batch struct {
 	client redis.UniversalClient
 	cmd    *redis.Cmd
@@ -57,15 +56,15 @@ func (b *batch) most(ops []*op) int { return min(len(ops), maxBatch) }
 func (b *batch) carry(ctx context.Context, ops []*op) {
 	b.sort(ops)
 	b.cmd = b.command(ctx, "evalsha", claimsName)
-	_ = b.client.Process(ctx, b.cmd) // the command carries its error
+	_ = b.client.Process(ctx, b.cmd) // the command holds its error
 	if redis.HasErrorPrefix(b.cmd.Err(), "NOSCRIPT") {
-		// A Redis that was restarted has forgotten the script.
+		// Redis loses its scripts when it is restarted.
 		b.cmd = b.command(ctx, "eval", claimsSource)
 		_ = b.client.Process(ctx, b.cmd)
 	}
 }
 
-// sort puts the calls into the order of their kinds; those of one kind stay as they were.
+// sort orders the calls by kind, and keeps the order within a kind.
 func (b *batch) sort(ops []*op) {
 	clear(b.sorted)
 	b.sorted = b.sorted[:0]
@@ -80,7 +79,7 @@ func (b *batch) sort(ops []*op) {
 	}
 }
 
-// command makes the run of the script. What it points to is not copied, and not changed either.
+// command makes the command that runs the script. Its arguments are pointers into the calls, which saves an allocation each.
 func (b *batch) command(ctx context.Context, name, script string) *redis.Cmd {
 	clear(b.args)
 	args := append(b.args[:0], name, script, 2*len(b.sorted))
@@ -100,7 +99,7 @@ func (b *batch) command(ctx context.Context, name, script string) *redis.Cmd {
 	return redis.NewCmd(ctx, args...)
 }
 
-// answer hands each call its answer.
+// answer gives each call its result.
 func (b *batch) answer([]*op) {
 	v, err := b.cmd.Result()
 	if err != nil {
@@ -119,17 +118,10 @@ func (b *batch) answer([]*op) {
 
 var errAnswer = errors.New("the script's answer is not understood")
 
+// readState reads the answer for one claim: a digit, which is the number of a [State].
 func readState(states string, i int) (State, error) {
-	if i >= len(states) {
-		return 0, fmt.Errorf("%w: %w", ErrStore, errAnswer)
-	}
-	switch states[i] {
-	case '0':
-		return Claimed, nil
-	case '1':
-		return InFlight, nil
-	case '2':
-		return Duplicate, nil
+	if i < len(states) && '0' <= states[i] && states[i] <= '0'+byte(Duplicate) {
+		return State(states[i] - '0'), nil
 	}
 	return 0, fmt.Errorf("%w: %w", ErrStore, errAnswer)
 }

@@ -17,7 +17,7 @@ func (g *Guard) releaseLater(c *Claim) {
 	g.writeBackLater()
 }
 
-// writeBackLater makes sure that a probe is on its way; it writes back whatever is there.
+// writeBackLater makes sure that a probe is scheduled, which writes back everything that waits.
 func (g *Guard) writeBackLater() {
 	g.pending.Store(true)
 	g.mu.Lock()
@@ -28,7 +28,7 @@ func (g *Guard) writeBackLater() {
 	g.mu.Unlock()
 }
 
-// schedule needs the lock. The timer is the only thing that runs by itself, and only during an outage.
+// schedule starts the timer of the next probe; g.mu must be held. The timer runs only during an outage.
 func (g *Guard) schedule() {
 	if g.closed {
 		return
@@ -40,15 +40,15 @@ func (g *Guard) schedule() {
 	})
 }
 
-// recover looks whether the store is back, writes back what waits, and opens the way to it again.
+// recover tries the store, and where it answers closes the breaker and writes back what waits.
 func (g *Guard) recover() {
-	// Detached: it serves no request.
+	// A context of its own, as the probe serves no request.
 	ctx, cancel := context.WithTimeout(context.Background(), g.timeout)
 	err := g.reach(ctx)
 	cancel()
 	if err == nil {
-		// Claims go to the store again from here on. Whatever is not written back yet is still in memory, which
-		// is asked first.
+		// Claims go to the store again from here on. What is not written back yet is still in the memory, which every
+		// claim asks first.
 		if g.down.Swap(false) {
 			g.log.Info("store of claims is back")
 		}
@@ -64,7 +64,7 @@ func (g *Guard) recover() {
 	g.schedule()
 }
 
-// reach asks the store for a sign of life, if it can give one.
+// reach makes the store answer, where it has a method for that.
 func (g *Guard) reach(ctx context.Context) error {
 	if p, ok := g.store.(interface{ probe(context.Context) error }); ok {
 		return p.probe(ctx)
@@ -72,7 +72,7 @@ func (g *Guard) reach(ctx context.Context) error {
 	return nil
 }
 
-// writeBackers is how many claims are written back at a time; the Redis store sends them as one batch.
+// writeBackers is the number of claims that are written back at the same time. The Redis store sends them as one batch.
 const writeBackers = 32
 
 func (g *Guard) writeBack() error {
@@ -84,7 +84,7 @@ func (g *Guard) writeBack() error {
 		g.mu.Unlock()
 		if err := g.settleAll(releases, g.store.Release, func(*Claim) {}); err != nil {
 			g.mu.Lock()
-			g.releases = append(releases, g.releases...) // releasing again does no harm
+			g.releases = append(releases, g.releases...) // some were released, which is safe to repeat
 			g.releases = g.releases[:min(len(g.releases), maxReleases)]
 			g.mu.Unlock()
 			return err
@@ -99,7 +99,7 @@ func (g *Guard) writeBack() error {
 	}
 }
 
-// settleAll settles claims side by side, and stops at the first failure.
+// settleAll settles claims concurrently, calls then for each, and stops at the first failure.
 func (g *Guard) settleAll(claims []*Claim, f func(context.Context, *Claim) error, then func(*Claim)) error {
 	var wg sync.WaitGroup
 	var next atomic.Int64
@@ -111,8 +111,11 @@ func (g *Guard) settleAll(claims []*Claim, f func(context.Context, *Claim) error
 				if i >= len(claims) {
 					return
 				}
-				// Detached: the requests of these claims are long over.
-				if err := g.bounded(context.Background(), claims[i], f); err != nil {
+				// A context of its own, as the requests of these claims have ended.
+				ctx, cancel := g.bounded(context.Background())
+				err := f(ctx, claims[i])
+				cancel()
+				if err != nil {
 					failure.Store(&err)
 					return
 				}

@@ -1,13 +1,13 @@
 package receiver
 
-// credentials are what a provider shows that it knows. They are replaced as a whole.
+// credentials hold the secrets of a provider. They are replaced as a whole.
 type credentials struct {
-	verifier  verifier
-	challenge string
+	verifier  verifier // holds the secrets
+	challenge string   // the token of set-up requests; empty for none
 }
 
-// SecretHeaders are the canonical names of the headers in which the sender shows the secret itself, or a token that stands for it: keep
-// them out of logs and stores.
+// SecretHeaders returns the canonical names of the headers that carry the secret itself, or a token that stands for it.
+// They must be kept out of logs and stores.
 func (r *Receiver) SecretHeaders() []string {
 	if v, ok := r.credentials.Load().verifier.(interface{ SecretHeaders() []string }); ok {
 		return v.SecretHeaders()
@@ -15,8 +15,9 @@ func (r *Receiver) SecretHeaders() []string {
 	return nil
 }
 
-// SetSecrets replaces the secrets and the challenge of the scheme, for requests that come from now on. Where they can't be
-// used it returns why, and those before stay. A receiver with a [Verifier] of the caller's own has none to replace.
+// SetSecrets replaces the secrets and the challenge of the scheme, for requests that begin from now on. It returns an error
+// where they can't be used, and keeps the previous ones then. It does nothing for a receiver with a [Verifier] of the
+// caller's own.
 func (r *Receiver) SetSecrets(secrets []string, challenge string) error {
 	if _, ok := r.credentials.Load().verifier.(foreign); ok {
 		return nil

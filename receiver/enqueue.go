@@ -9,11 +9,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Enqueuer keeps events until they are delivered. Claim and push are one atomic step: the event is known
-// from then on, and a copy of it is a duplicate.
+// Enqueuer keeps events until they are delivered. Claiming and storing are one atomic step: from then on, a copy of the
+// event is a duplicate.
 type Enqueuer interface {
-	// Enqueue stores the job, unless the claim says that its event is known. The claim is nil for events
-	// without an identity. When it returns Enqueued, the event survives whatever happens to this process.
+	// Enqueue stores the job, unless its event was claimed before. The claim is nil for an event without an identity. When
+	// Enqueue returns Enqueued, the event outlives this process.
 	Enqueue(ctx context.Context, c *Claim, j *Job) (EnqueueResult, error)
 }
 
@@ -22,18 +22,18 @@ type EnqueueResult uint8
 
 const (
 	Enqueued         EnqueueResult = iota // stored
-	EnqueueDuplicate                      // known; not stored again
-	EnqueueInFlight                       // somebody else is working on it
-	EnqueueFull                           // no room for it
+	EnqueueDuplicate                      // stored or finished before, so not stored again
+	EnqueueInFlight                       // another request holds its claim
+	EnqueueFull                           // the queue has as many waiting events as it may
 )
 
-// enqueue hands the event over and answers at once.
+// enqueue stores the event for later delivery, instead of forwarding it.
 //
-// Failure policy: the 200 goes out only after the store has the event, so nothing accepted is lost. When the
-// store did not answer, the event may be there all the same: then the sender's next try is a duplicate.
+// Failure policy: the 200 goes out only after the store has the event, so no accepted event is lost. When the
+// store did not answer, it may have the event nevertheless: then the sender's next attempt is a duplicate.
 func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
 	ctx := x.lasting()
-	// Claim and push are one step, so both spans are of that step.
+	// Claiming and storing are one step, so both spans measure that step.
 	var dedup trace.Span
 	if c != nil {
 		_, dedup = x.span(ctx, "webhook.dedup")
@@ -53,22 +53,22 @@ func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
 		return refuse(http.StatusBadGateway, ReasonNoApp, errNoDelivery)
 	}
 	if err != nil {
-		return refuseFor(http.StatusServiceUnavailable, ReasonStore, "Retry-After", retryStore, err)
+		return refuseStore(err)
 	}
 	switch result {
 	case EnqueueDuplicate:
 		x.markDuplicate()
 	case EnqueueInFlight:
-		return refuseFor(http.StatusConflict, ReasonInFlight, "Retry-After", retryInFlight, nil)
+		return refuseInFlight()
 	case EnqueueFull:
-		return refuseFor(http.StatusServiceUnavailable, ReasonQueueFull, "Retry-After", retryQueueFull, nil)
+		return refuseWithHeader(http.StatusServiceUnavailable, ReasonQueueFull, "Retry-After", retryQueueFull, nil)
 	default:
 		x.Result, x.Status = ResultQueued, http.StatusOK
 	}
 	return nil
 }
 
-// put hands a request over whose headers are not all kept.
+// put stores the job with the headers that the queue keeps.
 func (r *Receiver) put(ctx context.Context, c *Claim, j Job) (EnqueueResult, error) {
 	if q, ok := r.queue.(ownQueue); ok {
 		return q.enqueue(c, &j, r.kept)

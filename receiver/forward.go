@@ -12,30 +12,27 @@ import (
 	"time"
 )
 
-// forward lets the app work on the request, and settles what was claimed for it by its answer. That is nothing for events
-// without an identity and for what only a dry run lets through.
+// forward passes the request to the app, and settles the request's claims by the app's answer. An event without an identity
+// has no claim, nor has a request that only a dry run lets through.
 func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange, next Next) error {
 	ctx, cancel := context.WithTimeout(x.lasting(), r.config.Dedup.Timeout)
 	defer cancel()
 	x.rec = recorder{ResponseWriter: w}
-	if len(x.mine) == 0 {
-		err := x.answered(next(&x.rec, x.forApp(ctx, req)))
-		x.succeeded(err)
-		return err
-	}
-	x.keeper.start(x.lasting(), r, x.mine)
 	done := false
-	// Deferred, so that a panic of the app gives the event back on its way up.
-	defer func() {
-		x.keeper.stop()
-		r.settle(x.lasting(), x.mine, done)
-	}()
+	if len(x.mine) > 0 {
+		x.keeper.start(x.lasting(), r, x.mine)
+		// Deferred, so that a panic of the app releases the claims.
+		defer func() {
+			x.keeper.stop()
+			r.settle(x.lasting(), x.mine, done)
+		}()
+	}
 	err := x.answered(next(&x.rec, x.forApp(ctx, req)))
 	done = x.succeeded(err)
 	return err
 }
 
-// answered turns [ErrNoApp] into a refusal, unless somebody did write an answer.
+// answered turns [ErrNoApp] into a refusal, or into no error where an answer was written nevertheless.
 func (x *exchange) answered(err error) error {
 	if err == nil && x.rec.switches {
 		err = ErrSwitching
@@ -55,18 +52,21 @@ func (x *exchange) forApp(ctx context.Context, req *http.Request) *http.Request 
 	out := req.WithContext(ctx)
 	switch {
 	case x.whole:
-		replaceBody(out, &x.reader, x.body)
-	case len(x.body) > 0:
-		out.Body = partlyRead{io.MultiReader(bytes.NewReader(x.body), req.Body), req.Body}
+		setVerifiedBody(out, &x.reader, x.body)
+	case len(x.body) > 0: // of a dry run, which read only its beginning
+		out.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(x.body), req.Body), req.Body}
 	}
 	return out
 }
 
-// succeeded says whether the app is done with the event. Only a 2xx is: a proxy returns no error for a 500.
+// succeeded reports whether the app answered 2xx, and records the status. The error alone does not tell: a proxy returns
+// none for a 500.
 func (x *exchange) succeeded(err error) bool {
 	x.Status = x.rec.status
-	var failure *Failure
-	if x.Status == 0 && errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*Failure](err); ok && x.Status == 0 {
 		x.Status = failure.Status
 	}
 	ok := err == nil && x.rec.succeeded()
@@ -79,11 +79,10 @@ func (x *exchange) succeeded(err error) bool {
 	return ok
 }
 
-// Failure is an error of the handlers behind a receiver or a queue, where they know the status that it stands for. It says
-// so, and the outcome has it.
+// Failure is an error of the handlers behind a receiver or a queue that stands for a status. The [Outcome] gets that status.
 type Failure struct {
 	Status int
-	Err    error // nil where there is no more to say
+	Err    error // the cause; nil for none
 }
 
 // Error implements error.
@@ -94,14 +93,14 @@ func (f *Failure) Error() string {
 	return fmt.Sprintf("status %d: %v", f.Status, f.Err)
 }
 
-// Unwrap returns what is behind the failure.
+// Unwrap returns the cause of the failure.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// settle records what became of the events. It waits for the store, within the store's own bound, so that
-// once the sender has its answer every gateway knows the event.
+// settle finishes or releases the claims. It waits for the store, no longer than the store's own timeout, so that every
+// gateway knows the event once the sender has its answer.
 //
-// Failure policy: if this process dies between the app's answer and the record, the claim ends with its
-// lease and the sender's next try reaches the app a second time. The sender has had no answer then.
+// Failure policy: if this process dies between the app's answer and this record, the claim ends with its
+// lease and the sender's next attempt reaches the app a second time. The sender had no answer in this case.
 func (r *Receiver) settle(ctx context.Context, claims []*Claim, done bool) {
 	end := r.store.Release
 	if done {
@@ -117,11 +116,11 @@ func (r *Receiver) settle(ctx context.Context, claims []*Claim, done bool) {
 	}
 }
 
-// keeper renews the claims of a request each third of its lease while the app works.
+// keeper renews the claims of a request, every third of their lease, while the app works.
 type keeper struct {
 	r      *Receiver
 	ctx    context.Context
-	claims []*Claim // at least one
+	claims []*Claim // one or more
 
 	mu      sync.Mutex
 	timer   *time.Timer
@@ -138,7 +137,7 @@ func (k *keeper) start(ctx context.Context, r *Receiver, claims []*Claim) {
 
 func (k *keeper) renew() {
 	if !time.Now().Before(k.until) {
-		return // a handler that ignores the end of its time must not hold the event for ever
+		return // a handler that ignores its timeout must not hold the claims for ever
 	}
 	var err error
 	for _, c := range k.claims {
@@ -146,8 +145,8 @@ func (k *keeper) renew() {
 	}
 	wait := k.claims[0].Lease / 3
 	if err != nil {
-		// Failure policy: a claim that can't be renewed ends with its lease, after which a copy may reach the
-		// app as well. So try sooner.
+		// Failure policy: a claim that can't be renewed ends with its lease, and a copy of the event may then reach the
+		// app as well. So the next attempt to renew comes sooner.
 		wait = k.claims[0].Lease / 12
 		k.r.log.LogAttrs(k.ctx, slog.LevelWarn, "webhook claim not renewed",
 			slog.String("webhook_name", k.r.config.Name), slog.Any("error", err))
@@ -159,7 +158,7 @@ func (k *keeper) renew() {
 	}
 }
 
-// stop ends the renewing. One that is under way does no harm: it renews nothing that was settled.
+// stop stops the renewing. A renewal that is under way does no harm, as it has no effect on a settled claim.
 func (k *keeper) stop() {
 	k.mu.Lock()
 	k.stopped = true

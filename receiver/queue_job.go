@@ -96,7 +96,7 @@ func (j *Job) request(ctx context.Context, attempt int, header http.Header, body
 	req := (&http.Request{Method: j.Method, URL: u, RequestURI: j.URI, Host: j.Host, RemoteAddr: j.RemoteAddr,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header}).WithContext(ctx)
 	header[config.HeaderAttempt] = []string{strconv.Itoa(attempt)}
-	setBody(req, body)
+	setStoredBody(req, body)
 	return req, nil
 }
 

@@ -3,11 +3,11 @@
 //
 //	methods → addresses → signature header and timestamp → body → signature → identity → claim → app → settle
 //
-// The first of these that says no is the answer, and nothing is stored before the signature is right.
-// An event is done when the app answered 2xx. Any other answer, none, or a panic gives it back, so that the
-// sender's next try reaches the app again. The app gets the bytes that were signed, and the headers
-// X-Webhook-Verified, X-Webhook-Id, X-Webhook-Event and X-Webhook-Timestamp; whatever a client sends
-// under such names is dropped.
+// The first of these checks that fails decides the answer, and nothing is stored before the signature is verified.
+// An event is done when the app answered 2xx. After any other answer, no answer, or a panic, its claim is released, so
+// that the sender's next attempt reaches the app again. The app gets the bytes that were signed, and the headers
+// X-Webhook-Verified, X-Webhook-Id, X-Webhook-Event and X-Webhook-Timestamp. Headers that a client sends
+// under these names are dropped.
 //
 //	r, err := receiver.New(receiver.Options{Config: config.Receiver{
 //		Scheme:  "github",
@@ -19,16 +19,16 @@
 //	defer r.Close()
 //	http.Handle("/webhooks", r.Handler(app))
 //
-// Several gateways in front of one app share what they know through Redis ([NewRedis]) under the same name.
+// Several gateways in front of one app share their claims through Redis ([NewRedis]), under the same name.
 package receiver
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -40,32 +40,33 @@ import (
 
 // Options are what a [Receiver] is made of. Only Config.Secrets is required.
 type Options struct {
-	// Config are the settings; what is not given gets its default.
+	// Config holds the settings. A setting that is not given gets its default.
 	Config config.Receiver
-	// Store remembers the events. It is not closed by the receiver. Defaults to a [Memory] of its own.
+	// Store remembers the events. The receiver does not close it. Defaults to a new [Memory].
 	Store Store
-	// Enqueuer takes the events where Config.Queue is set, and only there.
+	// Enqueuer stores the events for later delivery. It is required with Config.Queue, and not used without.
 	Enqueuer Enqueuer
-	// Route names the apps that a request goes to, as it is accepted: those of its [Deliveries] that match. With several it is
-	// needed.
+	// Route returns the names of the [Deliveries] that a request goes to. It is called when the request is accepted, and is
+	// required where there are several deliveries. Defaults to none: there is one delivery without a name.
 	Route func(*http.Request) []string
 	// Verifier checks signatures. Defaults to the one that Config.Scheme names.
 	Verifier Verifier
 	// Logger gets one line for each request. Defaults to none.
 	Logger *slog.Logger
-	// ClientIP says which address a request comes from. Defaults to the peer's, whatever headers say.
+	// ClientIP returns the address that a request comes from. Defaults to the address of the connection's other end, whatever
+	// the headers say.
 	ClientIP func(*http.Request) netip.Addr
-	// CameIn says with which method and request target a request came in, which is what is signed, where handlers in front of the
-	// receiver rewrite it. Defaults to what the request has now.
+	// CameIn returns the method and the request target with which a request arrived, before handlers in front of the
+	// receiver rewrote it: these are what the sender signed. Defaults to the method and RequestURI of the request.
 	CameIn func(*http.Request) (method, target string)
-	// Allowed knows further addresses that may send, asked where Config.Allow holds none that matches.
-	// With it set, or with Config.Allow, no other address may.
+	// Allowed reports whether an address may send that matches none of Config.Allow. Where Allowed or Config.Allow is set,
+	// all other addresses are refused. Defaults to none.
 	Allowed func(*http.Request, netip.Addr) bool
-	// Observe is called after each request, for metrics.
+	// Observe is called after each request, for metrics. Defaults to none.
 	Observe func(Outcome)
 	// Now is the clock for timestamps and durations. Defaults to time.Now.
 	Now func() time.Time
-	// TracerProvider makes the spans. Defaults to that of the span in the request's context.
+	// TracerProvider makes the spans. Defaults to the provider of the span in the request's context.
 	TracerProvider trace.TracerProvider
 }
 
@@ -74,11 +75,11 @@ type Receiver struct {
 	credentials atomic.Pointer[credentials]
 
 	config   config.Receiver
-	scheme   string // its own name, whatever alias it was asked for by
+	scheme   string // canonical: the configuration may name an alias
 	store    Store  // nil without dedup
 	queue    Enqueuer
-	kept     func(header string) bool // of a request that is queued
-	stores   bool                     // the queue is our own, and takes all that is not refused
+	kept     func(header string) bool // which headers of a request the queue stores
+	stores   bool                     // the queue copies the body, so the buffer that it was read into can be reused
 	log      *slog.Logger
 	lines    lines
 	sources  sources
@@ -86,23 +87,23 @@ type Receiver struct {
 	observe  func(Outcome)
 	now      func() time.Time
 	cameIn   func(*http.Request) (method, target string)
-	route    func(*http.Request) []string // nil: to the only app
+	route    func(*http.Request) []string // nil: there is one delivery without a name
 	tracing  trace.TracerProvider
-	verified []string // values of X-Webhook-Verified, shared by all requests
-	allow    string   // value of Allow
+	verified []string // value of the header X-Webhook-Verified, shared by all requests
+	allow    string   // value of the header Allow
 	close    func() error
 }
 
-// New returns a receiver for the options, or an error that names the setting that can't work.
-// It starts nothing and connects to nothing.
+// New returns a receiver with the options, or an error that names the setting that can't work.
+// It starts no goroutine and makes no connection.
 func New(o Options) (*Receiver, error) {
 	c := o.Config
 	c.SetDefaults()
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Receiver{config: c, scheme: signature.Canonical(c.Scheme), queue: o.Enqueuer, log: o.Logger, observe: o.Observe, route: o.Route,
-		now: o.Now, tracing: o.TracerProvider, verified: []string{c.Scheme}, allow: allowHeader(c.Methods)}
+	r := &Receiver{config: c, scheme: signature.Canonical(c.Scheme), queue: o.Enqueuer, log: discard(o.Logger), observe: o.Observe, route: o.Route,
+		now: o.Now, cameIn: o.CameIn, tracing: o.TracerProvider, verified: []string{c.Scheme}, allow: strings.Join(c.Methods, ", ")}
 	if c.Queue == nil {
 		r.queue = nil
 	} else if r.queue == nil {
@@ -118,10 +119,7 @@ func New(o Options) (*Receiver, error) {
 		}
 	}
 	r.credentials.Store(&credentials{scheme, c.Challenge})
-	if r.log == nil {
-		r.log = slog.New(slog.DiscardHandler)
-	}
-	if r.cameIn = o.CameIn; r.cameIn == nil {
+	if r.cameIn == nil {
 		r.cameIn = func(req *http.Request) (method, target string) { return req.Method, req.RequestURI }
 	}
 	if r.now == nil {
@@ -143,7 +141,7 @@ func New(o Options) (*Receiver, error) {
 	return r, nil
 }
 
-// useStore settles where claims are kept. A foreign store is guarded, so that its outage obeys on_store_error.
+// useStore chooses where claims are kept. A store of the caller's own gets a [Guard], so that on_store_error applies to it too.
 func (r *Receiver) useStore(s Store) error {
 	if r.config.Dedup.Off {
 		return nil
@@ -163,7 +161,20 @@ func (r *Receiver) useStore(s Store) error {
 	return nil
 }
 
-// Close ends what the receiver started itself. Requests under way are not disturbed.
+// Handler returns a middleware: requests that pass go to next, and all others are answered here.
+func (r *Receiver) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_, err := r.Serve(w, req, func(w http.ResponseWriter, req *http.Request) error {
+			next.ServeHTTP(w, req)
+			return nil
+		})
+		if refusal, ok := errors.AsType[*Refusal](err); ok {
+			refusal.Write(w)
+		}
+	})
+}
+
+// Close stops the goroutines that the receiver started itself. It does not disturb requests under way.
 func (r *Receiver) Close() error {
 	if r.close == nil {
 		return nil
@@ -171,10 +182,16 @@ func (r *Receiver) Close() error {
 	return r.close()
 }
 
-// Name returns the name that scopes the receiver's events.
+// Name returns the name under which the receiver's events are kept apart from those of other receivers.
 func (r *Receiver) Name() string { return r.config.Name }
 
-// verifierError gives a configuration error of the scheme its place.
-func verifierError(scheme string, err error) error {
-	return fmt.Errorf("scheme %s: %w", scheme, err)
+// Scheme returns the canonical name of the scheme that requests are verified by.
+func (r *Receiver) Scheme() string { return r.scheme }
+
+// discard returns the logger, or one that drops everything where it is nil.
+func discard(l *slog.Logger) *slog.Logger {
+	if l == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return l
 }

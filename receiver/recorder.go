@@ -8,38 +8,38 @@ import (
 	"net/http"
 )
 
-// recorder notes the status that the app answers, for a proxy returns no error for a 500. It keeps what the
-// server's own writer can do.
+// recorder is an [http.ResponseWriter] that records the status of the app's answer: a proxy returns no error for a 500. It
+// keeps the abilities of the server's own writer.
 //
-// Once the client has left, writes go nowhere but succeed: the app's answer is read to its end, so that
+// Once the client has closed the connection, writes are dropped and succeed. So the app's answer is read to its end, and
 // a sender that hangs up does not turn a finished event into a failed one.
 type recorder struct {
 	http.ResponseWriter
 	status   int
-	gone     bool // the client has left
+	gone     bool // the client closed the connection, so writes are dropped
 	hijacked bool
-	switches bool // the app answered 101, which goes nowhere
+	switches bool // the app answered 101, which is not passed on
 }
 
 // Unwrap is for [http.ResponseController].
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// succeeded reports whether the app answered 2xx. A handler that wrote nothing answered 200, as net/http
-// will. One that took the connection over answered nothing that we could judge.
+// succeeded reports whether the app answered 2xx. A handler that wrote nothing answered 200, which net/http will send
+// for it. A handler that hijacked the connection gave no status.
 func (r *recorder) succeeded() bool {
 	return !r.hijacked && (r.status == 0 || r.status >= 200 && r.status < 300)
 }
 
-// wrote reports whether somebody answered, or took the connection.
+// wrote reports whether a handler wrote an answer or hijacked the connection.
 func (r *recorder) wrote() bool { return r.status != 0 || r.hijacked }
 
-// WriteHeader notes the final status: 1xx is information on the way to it, but for 101, which is not passed on.
+// WriteHeader records the final status. A status of 1xx is not final and is passed on, except 101, which is neither.
 //
-// Lesson 67: nobody asked for another protocol, as Upgrade was dropped, and an app that switches all the same would get what nobody
-// verified.
+// Lesson 67: the header Upgrade was dropped, so nobody asked for another protocol. An app that switches nevertheless
+// would get bytes that nobody verified.
 func (r *recorder) WriteHeader(status int) {
 	if status == http.StatusSwitchingProtocols && r.status == 0 {
-		r.switches, r.gone = true, true // whatever it writes now goes nowhere
+		r.switches, r.gone = true, true
 	}
 	if r.switches {
 		return
@@ -70,12 +70,12 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// isProgramError tells a mistake of the handler from a client that left.
+// isProgramError reports whether a write failed by a mistake of the handler, not because the client closed the connection.
 func isProgramError(err error) bool {
 	return err == http.ErrBodyNotAllowed || err == http.ErrContentLength || err == http.ErrHijacked
 }
 
-// ReadFrom lets the server copy a file without passing it through this process.
+// ReadFrom implements [io.ReaderFrom], so that the server can send a file without copying it through this process.
 func (r *recorder) ReadFrom(src io.Reader) (int64, error) {
 	r.implied()
 	to, ok := r.ResponseWriter.(io.ReaderFrom)
@@ -95,7 +95,7 @@ func (r *recorder) ReadFrom(src io.Reader) (int64, error) {
 // onlyWriter hides ReadFrom, which io.Copy would call again.
 type onlyWriter struct{ io.Writer }
 
-// source remembers whether it was the reading that failed.
+// source is a reader that keeps its error, to tell it from an error of writing.
 type source struct {
 	io.Reader
 	err error
@@ -119,14 +119,14 @@ func (r *recorder) FlushError() error {
 		return nil
 	}
 	err := http.NewResponseController(r.ResponseWriter).Flush()
-	if err != nil && !isUnsupported(err) {
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		r.gone = true
 		return nil
 	}
 	return err
 }
 
-// Hijack implements http.Hijacker where the server can.
+// Hijack implements http.Hijacker, where the server's own writer does.
 func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if r.switches {
 		return nil, nil, http.ErrNotSupported
@@ -137,8 +137,6 @@ func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	return conn, rw, err
 }
-
-func isUnsupported(err error) bool { return errors.Is(err, http.ErrNotSupported) }
 
 var (
 	_ http.Flusher  = (*recorder)(nil)

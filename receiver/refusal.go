@@ -4,12 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
-// Reasons of a [Refusal]: the words of {http.webhook.error}.
+// Reasons of a [Refusal], which are also the values of the placeholder {http.webhook.error}.
 const (
 	ReasonMethod    = "method"
 	ReasonIP        = "ip"
@@ -26,7 +25,7 @@ const (
 	ReasonBusy      = "busy"
 )
 
-// Values of Retry-After, in seconds: when trying again may help.
+// Values of the header Retry-After, in seconds.
 const (
 	retryInFlight  = "5"
 	retryStore     = "5"
@@ -34,14 +33,14 @@ const (
 	retryBusy      = "1"
 )
 
-// ErrNoApp is what the next handler, or [QueueOptions.Deliver], returns to say that nobody was there to answer the request: its
-// chain of handlers ran to its end. A handler that returns nil without having written anything did its work, and
-// answered 200. Where something was written after all, the error says nothing.
+// ErrNoApp is what the next handler, or [QueueOptions.Deliver], returns when no handler answered the request, because
+// its chain of handlers ran to its end. A handler that returns nil without having written anything is taken to have
+// answered 200, as in net/http. Where something was written, this error is ignored.
 var ErrNoApp = errors.New("nothing behind the receiver answers: add reverse_proxy, or another handler that answers, " +
 	"behind it, or check the matcher of the one that is there")
 
-// ErrSwitching is an [ErrNoApp] whose app answered 101, which is no answer to an event: the connection would become a tunnel whose content
-// nobody verified.
+// ErrSwitching is an [ErrNoApp] of an app that answered 101. That is no answer to an event: the connection would become a
+// tunnel, and nobody would verify what passes through it.
 var ErrSwitching error = switching{}
 
 type switching struct{}
@@ -51,18 +50,18 @@ func (switching) Error() string {
 	return "the app answered 101 and wants to speak another protocol, which is never passed on: it has to answer events with a 2xx"
 }
 
-// Is makes it an [ErrNoApp].
+// Is reports whether target is [ErrNoApp].
 func (switching) Is(target error) bool { return target == ErrNoApp }
 
-// StatusClientClosed is what a request counts as whose client left before its body was read.
+// StatusClientClosed is the status recorded for a request whose client closed the connection before its body was read.
 const StatusClientClosed = 499
 
-// Refusal is the error that [Receiver.Serve] returns instead of an answer. Nothing was written.
+// Refusal is the error with which [Receiver.Serve] refuses a request. The answer is left to the caller: nothing was written yet.
 type Refusal struct {
-	Status int
+	Status int         // of the answer
 	Reason string      // one of the Reason constants
-	Header http.Header // to be set on the answer, nil for none
-	Err    error       // what is behind it, for the log
+	Header http.Header // to be set on the answer; nil for none
+	Err    error       // the cause, for the log; nil for none
 }
 
 // Error implements error.
@@ -70,17 +69,16 @@ func (r *Refusal) Error() string {
 	if r.Err == nil {
 		return "refusing the request: " + r.Reason
 	}
-	var e *signature.Error
-	if errors.As(r.Err, &e) && e.Reason == r.Reason { // it begins with its reason
+	if e, ok := errors.AsType[*signature.Error](r.Err); ok && e.Reason == r.Reason { // its text begins with the reason
 		return "refusing the request: " + e.Error()
 	}
 	return fmt.Sprintf("refusing the request: %s: %v", r.Reason, r.Err)
 }
 
-// Unwrap returns what is behind the refusal.
+// Unwrap returns the cause of the refusal.
 func (r *Refusal) Unwrap() error { return r.Err }
 
-// Write answers the request with the status and an empty body: who was refused is not told why. The log knows.
+// Write answers the request with the status, the headers and an empty body. The reason goes to the log only.
 func (r *Refusal) Write(w http.ResponseWriter) {
 	for name, values := range r.Header {
 		w.Header()[name] = values
@@ -92,18 +90,24 @@ func refuse(status int, reason string, err error) *Refusal {
 	return &Refusal{Status: status, Reason: reason, Err: err}
 }
 
-func refuseFor(status int, reason, header, value string, err error) *Refusal {
+func refuseWithHeader(status int, reason, header, value string, err error) *Refusal {
 	return &Refusal{Status: status, Reason: reason, Header: http.Header{header: {value}}, Err: err}
 }
 
-// refuseSignature turns a verifier's error into a refusal. An error that isn't one of its own refuses too:
-// what can't be checked isn't right.
-func refuseSignature(err error) *Refusal {
-	var e *signature.Error
-	if errors.As(err, &e) {
-		return refuse(http.StatusUnauthorized, e.Reason, err)
-	}
-	return refuse(http.StatusUnauthorized, ReasonMismatch, err)
+func refuseInFlight() *Refusal {
+	return refuseWithHeader(http.StatusConflict, ReasonInFlight, "Retry-After", retryInFlight, nil)
 }
 
-func allowHeader(methods []string) string { return strings.Join(methods, ", ") }
+func refuseStore(err error) *Refusal {
+	return refuseWithHeader(http.StatusServiceUnavailable, ReasonStore, "Retry-After", retryStore, err)
+}
+
+// refuseSignature returns the refusal for a verifier's error. An error that is no [signature.Error] is a mismatch: a
+// signature that can't be checked is not right.
+func refuseSignature(err error) *Refusal {
+	reason := ReasonMismatch
+	if e, ok := errors.AsType[*signature.Error](err); ok {
+		reason = e.Reason
+	}
+	return refuse(http.StatusUnauthorized, reason, err)
+}

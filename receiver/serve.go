@@ -21,11 +21,11 @@ import (
 //	read      its body, within bounds                 body.go, unfinished.go
 //	verify    its signature; set-up requests          verifier.go, credentials.go
 //	identify  which event it is                       identity.go
-//	claim     nobody else has it                      claims.go (the [Store]), claims_memory.go, claims_redis.go, claims_guard.go
+//	claim     nobody else works on it, or has         claims.go (the [Store]), claims_memory.go, claims_redis.go, claims_guard.go
 //	forward   to the app, and settle the claim        forward.go, recorder.go
 //	enqueue   instead of both: claimed and stored     enqueue.go, queue_accept.go
 //
-// What is refused on the way is in refusal.go, what is told of it in outcome.go.
+// refusal.go holds the refusals, outcome.go what is logged and observed.
 
 // Next is the handler behind the receiver.
 type Next func(http.ResponseWriter, *http.Request) error
@@ -34,24 +34,24 @@ type Next func(http.ResponseWriter, *http.Request) error
 type exchange struct {
 	Outcome
 	body      []byte
-	buffer    *[]byte // the body's, where it may be used again
+	buffer    *[]byte // from the pool, to be put back; nil where the app gets the body
 	whole     bool    // all of the body was read
 	request   signature.Request
-	challenge *signature.Answer // of a set-up request
+	challenge *signature.Answer // the answer, where this is a set-up request of the provider
 	rec       recorder
 	detached  detached
 	claim     Claim
-	mine      []*Claim // those that are ours, to be settled
-	first     [1]*Claim
+	mine      []*Claim  // the claims that this request holds and has to settle
+	first     [1]*Claim // room for mine in the same allocation, as nearly all requests have one claim
 	keeper    keeper
 	reader    verifiedBody
 	values    [3]string    // of the headers that the app gets
 	tracer    trace.Tracer // nil without tracing
 	parent    context.Context
-	spared    *Refusal // what a dry run let through all the same
+	spared    *Refusal // what would have refused the request, were it not a dry run
 }
 
-// lasting returns the context of the app's work and of what must end well after the sender hung up.
+// lasting returns a context that does not end when the sender hangs up: for the app's work, and for settling claims.
 func (x *exchange) lasting() context.Context {
 	if x.detached.outcome == nil {
 		x.detached = detached{Context: x.parent, outcome: &x.Outcome}
@@ -59,9 +59,9 @@ func (x *exchange) lasting() context.Context {
 	return &x.detached
 }
 
-// Serve judges the request, and answers it or calls next. A refusal is returned as a [*Refusal], with nothing
-// written; other errors are next's own. The request's headers are changed in place: nobody behind the
-// receiver, an error page included, gets to see a forged header of ours.
+// Serve checks the request, and answers it or calls next. It returns a refusal as a [*Refusal], and has written nothing
+// then; all other errors are next's own. The request's headers are changed in place, so that no handler behind the
+// receiver, an error page included, sees a forged header of ours.
 func (r *Receiver) Serve(w http.ResponseWriter, req *http.Request, next Next) (out Outcome, err error) {
 	start := r.now()
 	x := &exchange{parent: req.Context()}
@@ -70,7 +70,7 @@ func (r *Receiver) Serve(w http.ResponseWriter, req *http.Request, next Next) (o
 	finished := false
 	defer func() {
 		if !finished {
-			x.Result = ResultFailed // a panic behind us, on its way up
+			x.Result = ResultFailed // a handler behind us panicked
 		}
 		x.Duration = r.now().Sub(start)
 		endReceive(span, &x.Outcome)
@@ -80,8 +80,7 @@ func (r *Receiver) Serve(w http.ResponseWriter, req *http.Request, next Next) (o
 	err = r.serve(w, req, x, next, start)
 	finished = true
 
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		x.Result, x.Error, x.Status = refusal.Reason, refusal.Reason, refusal.Status
 		cleanse(req.Header)
 	}
@@ -125,28 +124,28 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 		w.WriteHeader(x.Status)
 		return nil
 	case r.queue != nil:
-		w.Header()[config.HeaderQueued] = []string{"true"} // or its empty 200 looks like one from nobody
+		w.Header()[config.HeaderQueued] = []string{"true"} // tells this empty 200 from Caddy's own, which no app answered
 		w.WriteHeader(x.Status)
 		return nil
 	}
 	return r.forward(w, req, x, next)
 }
 
-// within reports whether the request came through a receiver of the same name and scheme before, which holds the claim of its event: a
-// snippet that a site imports twice. It would be in work elsewhere for ever.
+// within reports whether the request already passed a receiver of the same name and scheme, which holds the claim of its
+// event: a site may import the same snippet twice. The second claim would find the first in work, and always answer 409.
 func within(x *exchange) bool {
 	outer := FromContext(x.parent)
 	return outer != nil && outer.Verified && !outer.DryRun && outer.Name != "" && outer.Name == x.Name && outer.Scheme == x.Scheme && outer.Key == x.Key
 }
 
-// note records what a dry run lets through.
+// note records the refusal that a dry run ignores; nil is none.
 func (x *exchange) note(r *Refusal) {
 	if r != nil {
 		x.Result, x.Error, x.spared = r.Reason, r.Reason, r
 	}
 }
 
-// cause is what the log says of the error that came out: in a dry run, what would have been refused and why.
+// cause returns the error for the log: in a dry run, the refusal that was ignored as well.
 func (x *exchange) cause(err error) error {
 	switch {
 	case x.spared == nil:
@@ -162,70 +161,67 @@ func (x *exchange) markDuplicate() {
 	x.Result, x.Duplicate, x.Status = ResultDuplicate, true, http.StatusOK
 }
 
-// admit is everything before the identity, cheapest first. A set-up request is admitted with its answer and without a
-// result.
+// admit makes all checks up to the signature, the cheapest first. A set-up request is admitted with x.challenge set, and
+// with no result where it is not signed.
 func (r *Receiver) admit(w http.ResponseWriter, req *http.Request, x *exchange, now time.Time) (*signature.Result, *Refusal) {
 	method, target := r.cameIn(req)
 	x.request = signature.Request{Method: method, URL: target, Header: req.Header}
-	known := r.credentials.Load()
-	setup, asked := known.unsignedChallenge(x)
-	if !asked && !slices.Contains(r.config.Methods, req.Method) {
-		return nil, refuseFor(http.StatusMethodNotAllowed, ReasonMethod, "Allow", r.allow, fmt.Errorf("the receiver takes %s only", r.allow))
+	creds := r.credentials.Load()
+	challengeAnswer, isChallenge := creds.unsignedChallenge(x)
+	if !isChallenge && !slices.Contains(r.config.Methods, req.Method) {
+		return nil, refuseWithHeader(http.StatusMethodNotAllowed, ReasonMethod, "Allow", r.allow, fmt.Errorf("the receiver takes %s only", r.allow))
 	}
 	if addr, ok := r.sources.allow(req); !ok {
 		return nil, refuse(http.StatusForbidden, ReasonIP, fmt.Errorf("%s is on no allowlist", addr))
 	}
-	if asked {
-		return nil, x.answer(setup)
+	if isChallenge {
+		return nil, x.answer(challengeAnswer)
 	}
-	if err := known.check(&x.request, now); err != nil {
-		if a, ok := known.bodyChallenge(req, x); ok {
+	if err := creds.check(&x.request, now); err != nil {
+		if a, ok := creds.bodyChallenge(req, x); ok {
 			return nil, x.answer(a)
 		}
 		return nil, refuseSignature(err)
 	}
-	var room []byte
+	var buffer []byte
 	if r.stores {
 		x.buffer = buffers.Get().(*[]byte)
-		room = *x.buffer
+		buffer = *x.buffer
 	}
-	body, err := r.bodies.read(w, req, room)
+	body, err := r.bodies.read(w, req, buffer)
 	x.body, x.whole = body, err == nil
 	if err != nil {
 		return nil, refuseBody(req, err)
 	}
 	x.request.Body = body
 	_, span := x.span(x.parent, "webhook.verify")
-	v, err := known.verifier.Verify(&x.request, now)
+	v, err := creds.verifier.Verify(&x.request, now)
 	endSpan(span, err)
 	if err != nil {
 		return nil, refuseSignature(err)
 	}
-	// Before the identity: providers repeat some of these for ever, with the same body.
-	if c, ok := known.verifier.(challenger); ok && !x.DryRun {
-		if a, ok := c.Challenge(&x.request, known.challenge); ok {
+	// Before the identity: providers repeat some set-up requests for ever with the same body, and each wants its answer.
+	if c, ok := creds.verifier.(challenger); ok && !x.DryRun {
+		if a, ok := c.Challenge(&x.request, creds.challenge); ok {
 			return &v, x.answer(a)
 		}
 	}
 	return &v, nil
 }
 
-// unsignedChallenge looks for a set-up request that needs no signature. A dry run leaves it to the app.
-func (k *credentials) unsignedChallenge(x *exchange) (*signature.Answer, bool) {
-	if x.DryRun {
-		return nil, false
-	}
-	if c, ok := k.verifier.(challenger); ok {
-		return c.UnsignedChallenge(&x.request, k.challenge)
+// unsignedChallenge returns the answer to a set-up request that needs no signature. In a dry run the app answers it.
+func (c *credentials) unsignedChallenge(x *exchange) (*signature.Answer, bool) {
+	if v, ok := c.verifier.(challenger); ok && !x.DryRun {
+		return v.UnsignedChallenge(&x.request, c.challenge)
 	}
 	return nil, false
 }
 
-// bodyChallenge looks into the body of a request without a signature, where the provider asks there. No more is read than a question
-// has.
-func (k *credentials) bodyChallenge(req *http.Request, x *exchange) (*signature.Answer, bool) {
-	c, ok := k.verifier.(interface{ ChallengeInBody() bool })
-	if x.DryRun || !ok || !c.ChallengeInBody() || req.ContentLength <= 0 || req.ContentLength > signature.MaxSetupBody {
+// bodyChallenge returns the answer to a set-up request without a signature, where the provider puts the question into
+// the body. It reads no more than the longest question has.
+func (c *credentials) bodyChallenge(req *http.Request, x *exchange) (*signature.Answer, bool) {
+	v, ok := c.verifier.(interface{ ChallengeInBody() bool })
+	if x.DryRun || !ok || !v.ChallengeInBody() || req.ContentLength <= 0 || req.ContentLength > signature.MaxSetupBody {
 		return nil, false
 	}
 	body, err := io.ReadAll(io.LimitReader(req.Body, signature.MaxSetupBody))
@@ -234,10 +230,11 @@ func (k *credentials) bodyChallenge(req *http.Request, x *exchange) (*signature.
 	}
 	question := x.request
 	question.Body = body
-	return k.verifier.(challenger).UnsignedChallenge(&question, k.challenge)
+	return c.verifier.(challenger).UnsignedChallenge(&question, c.challenge)
 }
 
-// take claims the event, or each event of the request. Without a refusal at least one is ours, or all are duplicates.
+// take claims each event of the request. Where it returns no refusal, this request holds at least one claim, or all of its
+// events are duplicates.
 func (r *Receiver) take(x *exchange, c *Claim) *Refusal {
 	ctx, span := x.span(x.lasting(), "webhook.dedup")
 	x.mine = x.first[:0]
@@ -264,9 +261,9 @@ func (r *Receiver) takeOne(ctx context.Context, x *exchange, c *Claim) *Refusal 
 	state, err := r.store.Claim(ctx, c)
 	switch {
 	case err != nil:
-		return refuseFor(http.StatusServiceUnavailable, ReasonStore, "Retry-After", retryStore, err)
+		return refuseStore(err)
 	case state == InFlight:
-		return refuseFor(http.StatusConflict, ReasonInFlight, "Retry-After", retryInFlight, nil)
+		return refuseInFlight()
 	case state == Claimed:
 		x.mine = append(x.mine, c)
 	}

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"time"
@@ -10,24 +11,24 @@ import (
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
-// Verifier checks the signatures of a scheme of one's own. Those of this module come from [config.Receiver.Scheme]. It is
-// used by many requests at once.
+// Verifier checks the signatures of a scheme of the caller's own; the schemes of this module are chosen by
+// [config.Receiver.Scheme]. It must be safe for concurrent use.
 type Verifier interface {
-	// Check is everything that can be said from the headers alone, before the body is read.
+	// Check makes all checks that need the headers alone. It is called before the body is read.
 	Check(h http.Header, now time.Time) error
-	// Verify is the whole check. An error is answered 401, and its text is logged.
+	// Verify makes the whole check. An error is answered with 401, and its text is logged.
 	Verify(r *SignedRequest, now time.Time) (Verified, error)
 }
 
-// SignedRequest is a request as it came in. Its body is the bytes as received.
+// SignedRequest is a request as it arrived, with the body byte for byte.
 type SignedRequest struct {
 	Method string
-	URL    string // the request's target, with its query
+	URL    string // the request target, with its query
 	Header http.Header
 	Body   []byte
 }
 
-// Verified is what a request whose signature is right says about itself.
+// Verified is what a request says about itself once its signature is verified.
 type Verified struct {
 	Secret     int    // the index of the secret that matched
 	ID         string // the event's ID; empty if there is none
@@ -36,13 +37,13 @@ type Verified struct {
 	Timestamp  string // the provider's timestamp as written; empty if there is none
 	BodySigned bool   // the signature covers the body
 	URLSigned  string // the public URL where the scheme signs it
-	// Content, where it is not empty, identifies the event instead of the body: the very octets that were signed, without
-	// the time.
+	// Content, where it is not empty, identifies the event instead of the body. It holds the very octets that were signed,
+	// without the time.
 	Content []byte
-	// Items, where they are not empty, are the signed octets of each event in the body, each once and in order. Every one
-	// is an event of its own.
+	// Items, where it is not empty, holds the signed octets of each event in the body, each once and in order. Each is claimed
+	// as an event of its own.
 	Items [][]byte
-	// NoID and NoDigest say that the ID, or what is signed, does not tell events apart.
+	// NoID and NoDigest mean that the ID, or the signed octets, may be the same for different events.
 	NoID, NoDigest bool
 }
 
@@ -52,12 +53,12 @@ type verifier interface {
 	Verify(r *signature.Request, now time.Time) (signature.Result, error)
 }
 
-// requestChecker is a verifier that keeps with the request what Check found, for Verify.
+// requestChecker is a verifier that keeps what Check found with the request, so that Verify need not look again.
 type requestChecker interface {
 	CheckRequest(r *signature.Request, now time.Time) error
 }
 
-// check is the verifier's Check.
+// check calls the verifier's check of the headers.
 func (c *credentials) check(r *signature.Request, now time.Time) error {
 	if v, ok := c.verifier.(requestChecker); ok {
 		return v.CheckRequest(r, now)
@@ -65,7 +66,7 @@ func (c *credentials) check(r *signature.Request, now time.Time) error {
 	return c.verifier.Check(r.Header, now)
 }
 
-// foreign is a scheme of the caller's own.
+// foreign is a verifier of the caller's own.
 type foreign struct{ Verifier }
 
 func (f foreign) Verify(r *signature.Request, now time.Time) (signature.Result, error) {
@@ -73,7 +74,7 @@ func (f foreign) Verify(r *signature.Request, now time.Time) (signature.Result, 
 	return signature.Result(v), err
 }
 
-// SecretHeaders asks the scheme, where it has such a method.
+// SecretHeaders returns those of the caller's verifier, where it has such a method.
 func (f foreign) SecretHeaders() []string {
 	if v, ok := f.Verifier.(interface{ SecretHeaders() []string }); ok {
 		return v.SecretHeaders()
@@ -83,13 +84,13 @@ func (f foreign) SecretHeaders() []string {
 
 // challenger is a verifier of a scheme whose provider sends set-up requests.
 type challenger interface {
-	// UnsignedChallenge answers those that are not signed, by GET whatever methods are let in.
+	// UnsignedChallenge answers a set-up request without a signature. It may be a GET where the receiver takes no GET.
 	UnsignedChallenge(r *signature.Request, token string) (*signature.Answer, bool)
-	// Challenge answers those that are, once they were verified.
+	// Challenge answers a set-up request whose signature was verified.
 	Challenge(r *signature.Request, token string) (*signature.Answer, bool)
 }
 
-// answer is the gateway's own answer to a set-up request. A wrong token is refused, as everything else that is.
+// answer records the gateway's own answer to a set-up request, or returns a refusal where the token is wrong.
 func (x *exchange) answer(a *signature.Answer) *Refusal {
 	if a.Status >= http.StatusBadRequest {
 		return refuse(a.Status, ReasonMismatch, errChallenge)
@@ -100,21 +101,22 @@ func (x *exchange) answer(a *signature.Answer) *Refusal {
 
 var errChallenge = errors.New("the token of the set-up request is not the one configured as challenge")
 
-// writeChallenge sends it. What is echoed came from outside; the scheme bounds it and says that it is no web page.
+// writeChallenge writes the answer. It echoes what came from outside: the scheme has bounded its length, and its headers
+// keep a browser from showing it as a page.
 func writeChallenge(w http.ResponseWriter, a *signature.Answer) {
 	maps.Copy(w.Header(), a.Header)
 	w.WriteHeader(a.Status)
 	_, _ = w.Write(a.Body)
 }
 
-// newVerifier makes the scheme's verifier. Options of the receiver that mean nothing to the scheme are an error.
+// newVerifier makes the scheme's verifier. An option of the receiver that has no meaning for the scheme is an error.
 func newVerifier(c *config.Receiver) (verifier, error) {
 	v, err := signature.New(signature.Config{
 		Scheme: c.Scheme, Options: c.SchemeOptions, Secrets: c.Secrets, Tolerance: c.Tolerance,
 		ToleranceOff: c.ToleranceOff, RequireTimestamp: c.RequireTimestamp, URL: c.URL,
 	})
 	if err != nil {
-		return nil, verifierError(c.Scheme, err)
+		return nil, fmt.Errorf("scheme %s: %w", c.Scheme, err)
 	}
 	for _, use := range []struct {
 		option      string
@@ -132,7 +134,7 @@ func newVerifier(c *config.Receiver) (verifier, error) {
 	return v, nil
 }
 
-// CheckScheme reports settings that the scheme can't work with, without making a receiver.
+// CheckScheme returns an error for settings that the scheme can't work with. It makes no receiver.
 func CheckScheme(c config.Receiver) error {
 	c.SetDefaults()
 	_, err := newVerifier(&c)
