@@ -18,7 +18,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"embed"
 	"encoding/base32"
 	"fmt"
 	"math"
@@ -27,29 +26,6 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/internal/redisstore"
-)
-
-//go:embed lua/*.lua
-var sources embed.FS
-
-func source(name string) string {
-	b, err := sources.ReadFile("lua/" + name + ".lua")
-	if err != nil {
-		panic(err) // embedded: it can't be missing
-	}
-	return string(b)
-}
-
-// Script makes a script of one's own over the queue's keys: lib.lua is put in front of it, and it is called with
-// [Queue.Run], its own arguments starting at ARGV[10].
-func Script(lua string) *redisstore.Script { return redisstore.NewScript(source("lib"), lua) }
-
-var (
-	pushScript   = Script(source("push"))
-	claimScript  = Script(source("claim"))
-	settleScript = Script(source("figures") + source("settle"))
-	renewScript  = Script(source("renew"))
-	resendScript = Script(source("resend"))
 )
 
 // Limits bound what the queue keeps. All are needed.
