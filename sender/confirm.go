@@ -31,10 +31,6 @@ type Confirmation struct {
 
 var errLink = &Error{Code: CodeNotFound, Message: "this link is not valid any more; have the address confirmed anew with PUT /account"}
 
-func (r *accountRecord) hasConfirmed(address string) bool {
-	return slices.Contains(r.Emails, NotifyEmail{address, true})
-}
-
 // setMailKeys makes a key for each address that has none, and drops the keys of addresses that are gone. It returns the addresses
 // that are not confirmed.
 func (s *Sender) setMailKeys(r *accountRecord) (unconfirmed []string, err error) {
@@ -77,21 +73,22 @@ func (s *Sender) mailLink(r *accountRecord, address, action string) (link, oneCl
 }
 
 // sendConfirmation sends the first mail to an address.
-func (s *Sender) sendConfirmation(ctx context.Context, l *mailClaim, of *accountRecord) (string, error) {
+func (s *Sender) sendConfirmation(ctx context.Context, l *mailClaim, of *accountRecord) error {
 	if !slices.Contains(of.Emails, NotifyEmail{l.address, false}) {
-		return "", errNoRecipient
+		return errNoRecipient
 	}
 	link, _, err := s.mailLink(of, l.address, linkConfirm)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if link == "" {
-		return "", errNoRecipient
+		return errNoRecipient
 	}
 	m := &message{Brand: s.c.Brand, Address: l.address, Account: l.account, Confirm: link, id: s.messageID(l)}
 	m.Subject = "Confirm that you want to be told of failed webhooks"
 	m.Headline = m.Subject
-	return s.postMail(ctx, m, "confirm")
+	_, err = s.postMail(ctx, s.mails.server, m, "confirm")
+	return err
 }
 
 // ConfirmEmail performs the action of the link with a token: it confirms an address of an account's owner, or removes it.

@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,7 +133,11 @@ func lastSuccess(ds []Delivery) (end time.Time, ok bool) {
 func (s *Sender) explainState(d *ExplainedDelivery, keptUntil *time.Time) []string {
 	switch d.State {
 	case StateSucceeded:
-		return s.explainSucceeded(d)
+		if n := len(d.Attempts); n > 0 {
+			last := d.Attempts[n-1]
+			return []string{fmt.Sprintf("delivered: attempt %d was answered %d after %d ms", last.Number, last.StatusCode, last.DurationMS)}
+		}
+		return []string{"delivered; its attempts are no longer in the history (history)"}
 	case StateCancelled:
 		return []string{"cancelled: its webhook was deleted"}
 	case StateFailed:
@@ -140,14 +145,6 @@ func (s *Sender) explainState(d *ExplainedDelivery, keptUntil *time.Time) []stri
 	default:
 		return s.explainOpen(d)
 	}
-}
-
-func (s *Sender) explainSucceeded(d *ExplainedDelivery) []string {
-	if n := len(d.Attempts); n > 0 {
-		last := d.Attempts[n-1]
-		return []string{fmt.Sprintf("delivered: attempt %d was answered %d after %d ms", last.Number, last.StatusCode, last.DurationMS)}
-	}
-	return []string{"delivered; its attempts are no longer in the history (history)"}
 }
 
 // reasonTexts describes the reasons of deliveries that failed without a last attempt.
@@ -186,7 +183,7 @@ func attemptProblem(a *Attempt) string {
 func (s *Sender) explainOpen(d *ExplainedDelivery) []string {
 	next, of := 1, len(s.c.Retry)
 	if d.Webhook != nil {
-		of = s.maxAttempts(&d.Webhook.Settings)
+		of = cmp.Or(len(d.Webhook.Retry), of)
 	}
 	var says []string
 	if n := len(d.Attempts); n > 0 && d.State == StateRetrying {

@@ -69,9 +69,7 @@ func (f *DeliveryFilter) check() (err error) {
 	if f.Limit, err = checkLimit(f.Limit); err != nil {
 		return err
 	}
-	switch f.State {
-	case "", StatePending, StateRetrying, StateSucceeded, StateFailed, StateCancelled:
-	default:
+	if f.State != "" && queueState(f.State) == queue.StateUnknown {
 		return invalid("state", "state is pending, retrying, succeeded, failed or cancelled")
 	}
 	if !f.Since.IsZero() && !f.Until.IsZero() && f.Until.Before(f.Since) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	netmail "net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,43 +36,36 @@ func bareAddress(from string) string {
 
 // sendMail mails the content of a claimed mailbox.
 func (s *Sender) sendMail(ctx context.Context, l *mailClaim) error {
-	_, err := s.deliverMail(ctx, l)
-	return err
-}
-
-// deliverMail is sendMail, and returns the answer of the mail server.
-func (s *Sender) deliverMail(ctx context.Context, l *mailClaim) (string, error) {
 	var of *accountRecord
 	if l.account != notifyAccount {
 		var err error
 		if _, of, err = s.accountRecord(ctx, l.account); err != nil {
-			return "", err
+			return err
 		}
 	}
 	if l.confirm {
 		return s.sendConfirmation(ctx, l, of)
 	}
-	if of != nil && !of.hasConfirmed(l.address) {
-		return "", errNoRecipient
+	if of != nil && !slices.Contains(of.Emails, NotifyEmail{l.address, true}) {
+		return errNoRecipient
 	}
 	m, err := s.newMessage(ctx, l)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if of != nil {
 		if m.Unsubscribe, m.oneClick, err = s.mailLink(of, l.address, linkUnsubscribe); err != nil {
-			return "", err
+			return err
 		}
 	}
 	if err := s.setReferences(ctx, l, m); err != nil {
-		return "", err
+		return err
 	}
-	answer, err := s.postMail(ctx, m, "notice")
-	if err != nil {
-		return "", err
+	if _, err := s.postMail(ctx, s.mails.server, m, "notice"); err != nil {
+		return err
 	}
 	s.storeThreads(ctx, l, m)
-	return answer, nil
+	return nil
 }
 
 // setReferences makes a mail a reply to the first mails about the same webhooks.
@@ -116,12 +110,8 @@ func (s *Sender) storeThreads(ctx context.Context, l *mailClaim, m *message) {
 	}
 }
 
-// postMail has the mail server accept a message, and returns its answer.
-func (s *Sender) postMail(ctx context.Context, m *message, template string) (string, error) {
-	return s.postMailBy(ctx, s.mails.server, m, template)
-}
-
-func (s *Sender) postMailBy(ctx context.Context, server *mailServer, m *message, template string) (string, error) {
+// postMail has a mail server accept a message, and returns its answer.
+func (s *Sender) postMail(ctx context.Context, server *mailServer, m *message, template string) (string, error) {
 	text, html, err := m.render(template)
 	if err != nil {
 		return "", err

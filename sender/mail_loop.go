@@ -91,9 +91,8 @@ func (m *mailLoop) sendNext(ctx context.Context, shard int) (time.Duration, erro
 	bounded, cancel := context.WithTimeout(ctx, mailTimeout)
 	err = m.send(bounded, l)
 	cancel()
-	var store *Error
 	switch {
-	case errors.As(err, &store) && store.Code == CodeUnavailable:
+	case isUnavailable(err):
 		return 0, err
 	case err != nil && ctx.Err() != nil:
 		return 0, nil // a shutdown; another process goes on after the lease

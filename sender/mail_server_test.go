@@ -231,7 +231,7 @@ func TestSilentMailServerEndsWithTheProcess(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
 	go func() {
-		_, err := b.postMailBy(ctx, m, &message{Address: "ops@example.com", id: "x@example.com"}, "notice")
+		_, err := b.postMail(ctx, m, &message{Address: "ops@example.com", id: "x@example.com"}, "notice")
 		failed <- err
 	}()
 	eventually(t, "it waits for an answer", func() bool { return p.hears("EHLO") })

@@ -46,7 +46,7 @@ func (s *Sender) TestNotices(ctx context.Context) ([]NotifyTest, error) {
 			to := *m
 			to.Address, to.id = address, s.messageID(&mailClaim{box: boxName(notifyAccount, address), fields: []string{queue.NewJobID(newUUID())}})
 			within, cancel := context.WithTimeout(ctx, mailTimeout)
-			answer, err := s.postMailBy(within, server, &to, "notice")
+			answer, err := s.postMail(within, server, &to, "notice")
 			cancel()
 			add("notify_email", address, answer, err)
 		}

@@ -25,14 +25,6 @@ func (s *Sender) retryTable(j *queue.Job) []time.Duration {
 	return s.c.Retry // a meta that can't be read can't be attempted either
 }
 
-// maxAttempts returns how many attempts a delivery to a webhook with these settings gets.
-func (s *Sender) maxAttempts(v *Settings) int {
-	if len(v.Retry) > 0 {
-		return len(v.Retry)
-	}
-	return len(s.c.Retry)
-}
-
 // checkRetry refuses a retry table and a timeout with which the last attempt could come after the delivery has expired.
 func (s *Sender) checkRetry(field string, v *Settings) error {
 	var m meta

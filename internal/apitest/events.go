@@ -188,7 +188,7 @@ func testBatch(t *testing.T, c *client) {
 	})
 }
 
-// testDeliveries looks at what became of events.
+// testDeliveries is about the lists and the retry of deliveries.
 func testDeliveries(t *testing.T, c *client) {
 	webhook := c.webhook()
 	path := "/webhooks/" + webhook + "/deliveries"
@@ -221,7 +221,7 @@ func testDeliveries(t *testing.T, c *client) {
 	c.do("POST", "/deliveries/dlv_none/retry", "").failure(404)
 }
 
-// testReplay starts a replay and looks at its progress.
+// testReplay is about starting replays and reading their progress.
 func testReplay(t *testing.T, c *client) {
 	path := "/webhooks/" + c.webhook() + "/replay"
 	c.event()

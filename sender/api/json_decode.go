@@ -60,7 +60,8 @@ func (p *plan) add(t reflect.Type, at []int, partial bool, null string) {
 			p.add(sf.Type, index, partial, "clear")
 			continue
 		}
-		f := field{name: jsonName(sf), index: index, null: null}
+		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		f := field{name: name, index: index, null: null}
 		if n, ok := sf.Tag.Lookup("null"); ok {
 			f.null = n
 		}
@@ -104,11 +105,6 @@ func limit(tag string) (n int, ok bool) {
 	}
 	n, err := strconv.Atoi(tag)
 	return n, err == nil
-}
-
-func jsonName(sf reflect.StructField) string {
-	name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
-	return name
 }
 
 func (p *plan) find(name []byte) int {

@@ -30,9 +30,9 @@ const (
 
 // openAPIDocument makes the OpenAPI 3.1 document from the routes, the Go types of their requests and answers, and the deliveries.
 func openAPIDocument(version, brand string, anonymous bool, guide []delivered) (*openAPI, error) {
-	given, err := readExamples()
-	if err != nil {
-		return nil, err
+	var given examples
+	if err := json.Unmarshal(examplesJSON, &given); err != nil {
+		return nil, fmt.Errorf("reading examples.json: %w", err)
 	}
 	section, parameters, err := deliveredSection(brand, guide)
 	if err != nil {
@@ -241,13 +241,6 @@ var examplesJSON []byte
 type examples struct {
 	Operations map[string]struct{ Request, Answer json.RawMessage }
 	Errors     map[sender.Code]json.RawMessage
-}
-
-func readExamples() (e examples, err error) {
-	if err := json.Unmarshal(examplesJSON, &e); err != nil {
-		return e, fmt.Errorf("reading examples.json: %w", err)
-	}
-	return e, nil
 }
 
 // content describes a body in JSON: its schema, and an example where there is one.

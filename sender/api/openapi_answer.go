@@ -56,7 +56,7 @@ func (o *openAPI) compressedAt(path string) (rawAnswer, error) {
 func (c *call) document() (any, error) {
 	guide := guideDeliveries(c.r.Context(), c.Service)
 	d := c.openAPI.Load()
-	if !d.hasGuide(guide) {
+	if !slices.Equal(d.guide, guide) {
 		var err error
 		if d, err = c.describe(guide); err != nil {
 			return nil, err
@@ -72,5 +72,3 @@ func (c *call) document() (any, error) {
 	}
 	return answer, err
 }
-
-func (o *openAPI) hasGuide(guide []delivered) bool { return slices.Equal(o.guide, guide) }

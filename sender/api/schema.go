@@ -90,16 +90,14 @@ func (s *schemas) of(t reflect.Type, request bool) doc {
 		return doc{{"type", "object"}, {"additionalProperties", s.of(t.Elem(), request)}}
 	case reflect.Struct:
 		return s.ref(t, request)
-	case reflect.Int, reflect.Int64:
-		return doc{{"type", "integer"}}
-	case reflect.Float64:
-		return doc{{"type", "number"}}
-	case reflect.Bool:
-		return doc{{"type", "boolean"}}
-	case reflect.String:
-		return doc{{"type", "string"}}
 	}
-	panic("no schema for " + t.String())
+	name, ok := map[reflect.Kind]string{
+		reflect.Int: "integer", reflect.Int64: "integer", reflect.Float64: "number", reflect.Bool: "boolean", reflect.String: "string",
+	}[t.Kind()]
+	if !ok {
+		panic("no schema for " + t.String())
+	}
+	return doc{{"type", name}}
 }
 
 // ref returns a reference to the schema of a struct, which it makes if there is none yet.

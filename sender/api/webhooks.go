@@ -86,21 +86,13 @@ type deletedWebhook struct {
 
 func webhookOf(w sender.Webhook) webhook {
 	a := webhook{
-		ID: w.ID, URL: w.URL, Events: notNil(w.Events), Status: w.Status, CreatedAt: seconds(w.CreatedAt), HeldUntil: (*millis)(w.HeldUntil),
+		ID: w.ID, URL: w.URL, Events: append([]string{}, w.Events...), Status: w.Status, CreatedAt: seconds(w.CreatedAt), HeldUntil: (*millis)(w.HeldUntil),
 		Description: w.Description, Headers: w.HeaderNames, FilterErrors: w.FilterErrors, PublicKey: w.PublicKey, Auth: shownAuthOf(w.Auth), Settings: w.Settings,
 	}
 	if l := w.LastDelivery; l != nil {
 		a.LastDelivery = &lastDelivery{Success: l.Success, Timestamp: seconds(l.Timestamp)}
 	}
 	return a
-}
-
-// notNil returns an empty list for nil, which JSON would show as null.
-func notNil[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
 }
 
 var webhookUpdatePlan = planOf(reflect.TypeFor[webhookUpdate]())
