@@ -30,13 +30,13 @@ const (
 	MaxBatchSize       = 8 << 20   // bytes of one POST /events/batch
 	MaxWebhooks        = 1000      // webhooks in one account
 	MaxKeys            = 1000      // API keys of one account
-	MaxAccountName     = 256       // bytes of what an account's owner calls it
-	MaxNotifyEmails    = 5         // addresses of one account's owner
-	MaxEventTypes      = 500       // made at run time
-	MaxTypeDescription = 1024      // bytes
-	MaxTypeGroup       = 64        // bytes
-	MaxTypeExample     = 16 << 10  // bytes
-	MaxURL             = 2048      // bytes
+	MaxAccountName     = 256       // bytes of an account's display name
+	MaxNotifyEmails    = 5         // mail addresses of one account
+	MaxEventTypes      = 500       // event types that are added at run time
+	MaxTypeDescription = 1024      // bytes of an event type's description
+	MaxTypeGroup       = 64        // bytes of an event type's group
+	MaxTypeExample     = 16 << 10  // bytes of an event type's example
+	MaxURL             = 2048      // bytes of a webhook's URL
 	MinSecretSize      = 16        // bytes of a signing secret
 	MaxSecretSize      = 256       // bytes of a signing secret
 	MaxJSONDepth       = 1000      // nesting of a published document
@@ -59,17 +59,17 @@ const (
 	NoticeInterval = time.Hour
 )
 
-// DefaultKeyPrefix starts every key in Redis.
+// DefaultKeyPrefix is the default of what every key in Redis begins with.
 const DefaultKeyPrefix = "webhooks"
 
 // DefaultShards is the number of hash tags that accounts are spread over. It is stored in Redis at
 // first use and never changes afterwards.
 const DefaultShards = 16
 
-// DefaultAccount owns what is published and registered without an account.
+// DefaultAccount is the account that owns what is published and registered without naming one.
 const DefaultAccount = "default"
 
-// retryTable checks a retry table given by the user under the option's name.
+// retryTable checks a retry table. Errors begin with the option's name.
 func retryTable(option string, table []time.Duration) error {
 	if len(table) == 0 {
 		return fmt.Errorf("%s: give at least one delay, such as 0s", option)
@@ -87,6 +87,7 @@ func retryTable(option string, table []time.Duration) error {
 
 var errNegative = errors.New("must not be negative")
 
+// tooShort is the error of a duration below [ShortestDuration].
 func tooShort(option string, d time.Duration) error {
 	return fmt.Errorf("%s: at least %s, not %s", option, FormatDuration(ShortestDuration), d)
 }

@@ -2,11 +2,11 @@ package config
 
 import "fmt"
 
-// Conflict is a pair of options that can't both hold, each being right by itself. Match it with errors.As: whoever knows
-// where the options were written can say so.
+// Conflict is the error of two options that are each valid but can't be used together. Match it with errors.As, to add where the options
+// were written.
 type Conflict struct {
-	Option  string // at fault, after the names of the blocks that it stands in
-	Other   string // what it contradicts
+	Option  string // the option at fault, after the names of its blocks
+	Other   string // the option that it contradicts
 	Problem string // why, and what to do
 }
 

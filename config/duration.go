@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// ShortestDuration is the least that an option which is a duration may be: the store counts in milliseconds, and no
-// timeout below one leaves time for anything. Delays of a retry table may be 0.
+// ShortestDuration is the smallest value of an option that is a duration, because the store counts in milliseconds. Delays of a retry
+// table may be 0.
 const ShortestDuration = time.Millisecond
 
-// ShortestTolerance is the least that a tolerance may be: signed timestamps are mostly whole seconds.
+// ShortestTolerance is the smallest tolerance, because most signed timestamps are in whole seconds.
 const ShortestTolerance = time.Second
 
 var days = regexp.MustCompile(`[0-9]*\.?[0-9]+d`)
 
-// ParseDuration reads a duration as [time.ParseDuration] does, and takes d for days of 24 hours as well: 2d, 1d12h.
+// ParseDuration parses a duration as [time.ParseDuration] does, and accepts the unit d too, a day of 24 hours: 2d, 1d12h.
 func ParseDuration(text string) (time.Duration, error) {
 	return time.ParseDuration(days.ReplaceAllStringFunc(text, func(part string) string {
 		n, _ := strconv.ParseFloat(strings.TrimSuffix(part, "d"), 64) // the pattern lets only numbers through
@@ -24,10 +24,10 @@ func ParseDuration(text string) (time.Duration, error) {
 	}))
 }
 
-// Duration is a [time.Duration] that JSON has as a text, such as "5m" or "2d".
+// Duration is a [time.Duration] that is a text in JSON, such as "5m" or "2d".
 type Duration time.Duration
 
-// String writes it as [FormatDuration] does.
+// String returns the text that [FormatDuration] makes.
 func (d Duration) String() string { return FormatDuration(time.Duration(d)) }
 
 // MarshalText implements encoding.TextMarshaler.
@@ -40,7 +40,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// FormatDuration writes a duration as people do: 5m rather than 5m0s, and days where it is whole days.
+// FormatDuration formats a duration without zero units: 5m instead of 5m0s. From 48 hours on, whole days are in days: 2d.
 func FormatDuration(d time.Duration) string {
 	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
 		return strconv.FormatInt(int64(d/(24*time.Hour)), 10) + "d"

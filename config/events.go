@@ -20,7 +20,7 @@ const (
 	EventWarning = "system.warning"
 )
 
-// DefaultEventTypes is the catalogue of the guide: the 13 of its list and the two that its payload section documents.
+// DefaultEventTypes returns the catalogue of the user's guide: the 13 types of its list and the two of its section on payloads.
 func DefaultEventTypes() []EventType {
 	return []EventType{
 		{"video.uploaded", "Triggered when a new video is uploaded", "video"},
@@ -43,11 +43,12 @@ func DefaultEventTypes() []EventType {
 
 var eventTypeName = regexp.MustCompile(`^[a-z0-9_-]+(\.[a-z0-9_-]+)+$`)
 
-// EventTypesFromNames makes a catalogue of a user's own names; a name of the guide keeps its description.
+// EventTypesFromNames returns a catalogue of the names. A name of the default catalogue keeps its description. The error says which name is
+// malformed or given twice.
 func EventTypesFromNames(names []string) ([]EventType, error) {
-	known := map[string]EventType{}
+	defaults := map[string]EventType{}
 	for _, t := range DefaultEventTypes() {
-		known[t.Name] = t
+		defaults[t.Name] = t
 	}
 	seen := map[string]bool{}
 	types := make([]EventType, 0, len(names))
@@ -59,7 +60,7 @@ func EventTypesFromNames(names []string) ([]EventType, error) {
 			return nil, fmt.Errorf("event_types: %q is given twice", name)
 		}
 		seen[name] = true
-		t, ok := known[name]
+		t, ok := defaults[name]
 		if !ok {
 			group, _, _ := strings.Cut(name, ".")
 			t = EventType{Name: name, Group: group}
@@ -69,7 +70,7 @@ func EventTypesFromNames(names []string) ([]EventType, error) {
 	return types, nil
 }
 
-// Patterns lists the subscriptions that match an event type: the type itself, each of its groups
+// Patterns returns the subscriptions that match an event type: the type itself, each of its groups
 // followed by ".*", and "*".
 func Patterns(event string) []string {
 	patterns := []string{event}

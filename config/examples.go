@@ -16,7 +16,7 @@ var examples = map[string]string{
 		`"content":"Great video!","parentId":null,"createdAt":"2024-03-31T12:00:00Z"}`,
 }
 
-// Example returns data for an event type: the documented one, or that of its group.
+// Example returns example data of an event type, as a JSON object: that of the type or of its group where it is documented.
 func Example(event string) string {
 	if data, ok := examples[event]; ok {
 		return data

@@ -16,9 +16,9 @@ const (
 	HeaderEvent     = "X-Webhook-Event"
 	HeaderTimestamp = "X-Webhook-Timestamp"
 	HeaderAttempt   = "X-Webhook-Attempt"
-	HeaderDeliver   = "X-Webhook-Deliver"   // by which of a queue's named deliveries it comes
+	HeaderDeliver   = "X-Webhook-Deliver"   // the name of the queue's deliver block
 	HeaderDuplicate = "X-Webhook-Duplicate" // in the gateway's own answer
-	HeaderQueued    = "X-Webhook-Queued"    // in its answer to what its queue took
+	HeaderQueued    = "X-Webhook-Queued"    // in its own answer to an event that its queue accepted
 )
 
 // DefaultBrand is the word in the sender's header names and User-Agent.

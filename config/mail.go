@@ -10,26 +10,26 @@ import (
 	"strings"
 )
 
-// MailServer is a server that takes mail, as the option smtp names it.
+// MailServer is the server that the option smtp names.
 type MailServer struct {
 	Host     string // a name or an address
-	Port     int    // 587 with smtp and 465 with smtps unless it was given
+	Port     int    // default: 587 with smtp, 465 with smtps
 	TLS      bool   // from the beginning on (smtps); otherwise by STARTTLS
-	Loopback bool   // where STARTTLS need not be
-	User     string // empty: it wants none
+	Loopback bool   // whether the host is this machine: then STARTTLS is not required
+	User     string // empty: no login
 	Password string // goes with User
 }
 
 var errSMTP = errors.New("smtp: write smtp:// or smtps://, user and password where the server wants them, and a host, such as smtp://user:{env.SMTP_PASSWORD}@mail.example.com:587")
 
-// MailServer reads SMTPURL.
+// MailServer parses SMTPURL.
 func (s *Sender) MailServer() (m MailServer, err error) {
 	scheme, rest, ok := strings.Cut(s.SMTPURL, "://")
 	if !ok || scheme != "smtp" && scheme != "smtps" {
 		return m, errSMTP
 	}
 	m.TLS = scheme == "smtps"
-	// Cut by hand: a password that a placeholder stands for may hold what url.Parse takes for the end of the host.
+	// Not by url.Parse: a password from a placeholder may contain characters that would end the host.
 	if at := strings.LastIndex(rest, "@"); at >= 0 {
 		m.User, m.Password, ok = strings.Cut(rest[:at], ":")
 		rest = rest[at+1:]
@@ -58,7 +58,7 @@ func (s *Sender) MailServer() (m MailServer, err error) {
 	return m, nil
 }
 
-// unescaped is a text with its escapes undone, or as it is where % stands for itself.
+// unescaped decodes percent-encodings, or returns the text as it is where they are malformed.
 func unescaped(text string) string {
 	if plain, err := url.PathUnescape(text); err == nil {
 		return plain

@@ -12,7 +12,7 @@ import (
 
 // Receiver are the settings of one gateway. Every value is resolved: no placeholders.
 type Receiver struct {
-	// Name scopes claims, queue and metrics: the same on every gateway of one app, another for another app.
+	// Name separates the claims, the queue and the metrics of apps. It is the same on every gateway of one app.
 	// Required where the store is Redis.
 	Name string
 	// Scheme is the signature scheme. Default: videocloud.
@@ -35,30 +35,30 @@ type Receiver struct {
 	MaxSize int64
 	// ReadTimeout bounds how long the whole body may take. Default: 30s.
 	ReadTimeout time.Duration
-	// MaxUnfinished bounds the received bytes of all bodies that are not whole yet; one client may hold a quarter.
+	// MaxUnfinished bounds the bytes of all bodies that are not complete yet; one client may have a quarter of it.
 	// Default: 256 MiB, or four times MaxSize where that is more.
 	MaxUnfinished int64
-	// Methods that are let in. Default: POST.
+	// Methods are the methods of accepted requests. Default: POST.
 	Methods []string
 
-	sizeByDefault bool // nobody asked for this MaxSize
+	sizeByDefault bool // MaxSize was not given
 	// Challenge is the token that a provider's set-up request must show.
 	Challenge string
-	// Dedup lets each event through once.
+	// Dedup are the settings that let each event through once.
 	Dedup Dedup
-	// Queue answers at once and delivers later; nil forwards directly.
+	// Queue are the settings of a queue, which answers at once and delivers later. Default: nil, requests are forwarded directly.
 	Queue *Queue
-	// DryRun verifies, counts and logs, but refuses and drops nothing.
+	// DryRun verifies, counts and logs requests, but refuses and drops none.
 	DryRun bool
 }
 
 // What a receiver does while its store is down.
 const (
-	OnStoreErrorLocal  = "local"
-	OnStoreErrorReject = "reject"
+	OnStoreErrorLocal  = "local"  // claims are kept in the memory of the process
+	OnStoreErrorReject = "reject" // requests are refused
 )
 
-// Dedup are the settings of the once-only rule.
+// Dedup are the settings that let each event through once.
 type Dedup struct {
 	// Off lets every copy through.
 	Off bool
@@ -66,15 +66,15 @@ type Dedup struct {
 	IDHeader string
 	// IDPointer is the JSON pointer (RFC 6901) of the event ID in the body, instead of the scheme's own place.
 	IDPointer string
-	// DigestOff drops the alias by the body's digest.
+	// DigestOff recognizes events by their ID only, not by the digest of the body too.
 	DigestOff bool
 	// TTL is how long an event is remembered. Default: 72h.
 	TTL time.Duration
-	// Lease is how long a claim lives without being renewed. Default: 2m.
+	// Lease is how long a claim is valid without being renewed. Default: 2m.
 	Lease time.Duration
 	// Timeout is the longest the app may take. Default: 5m.
 	Timeout time.Duration
-	// OnStoreError is local or reject. Default: local.
+	// OnStoreError is what happens while the store is down: [OnStoreErrorLocal] or [OnStoreErrorReject]. Default: local.
 	OnStoreError string
 }
 
@@ -92,7 +92,7 @@ type Queue struct {
 	Ordered bool
 }
 
-// UnfinishedShare is the part of MaxUnfinished that one client may hold: one in so many.
+// UnfinishedShare is the divisor of MaxUnfinished that gives the share of one client.
 const UnfinishedShare = 4
 
 // SetDefaults fills in what was not given.
@@ -126,7 +126,7 @@ func (r *Receiver) SetDefaults() {
 // MaxQueueAge is the longest that an event may wait in a receiver's queue.
 const MaxQueueAge = 720 * time.Hour
 
-// retrySpan is how long the whole retry table takes, negative where that is more than can be counted.
+// retrySpan is how long the whole retry table takes; negative where that overflows.
 func (q *Queue) retrySpan() time.Duration {
 	var span time.Duration
 	for _, d := range q.Retry {
@@ -139,7 +139,7 @@ func (q *Queue) retrySpan() time.Duration {
 
 var methodName = regexp.MustCompile(`^[A-Z]{1,32}$`)
 
-// CheckMethods reports the first that is no method which a receiver could let in.
+// CheckMethods returns an error that names the first of the methods that a receiver can't accept.
 func CheckMethods(methods []string) error {
 	for _, m := range methods {
 		switch {
@@ -157,7 +157,7 @@ var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 var receiverName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // Validate reports the first setting that can't work, naming its option. No error contains a secret.
-// What only the scheme can judge (its options, the form of a secret) is checked by the receiver itself.
+// The scheme's options and the form of secrets are checked by the receiver itself.
 func (r *Receiver) Validate() error {
 	if r.Name != "" && !receiverName.MatchString(r.Name) {
 		return fmt.Errorf("name: %q is not a name; use letters, digits, dots, dashes and underscores, 64 at most", r.Name)

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// Memory is the value of [Redis.URL] that selects the in-memory store: for trying things out, lost at exit.
+// Memory is the value of [Redis.URL] that selects the in-memory store, for trials: its content is lost at exit.
 const Memory = "memory"
 
-// Local is the word that selects a server of our own; see [Redis.Local].
+// Local is the word that selects a server that this program runs itself; see [Redis.Local].
 const Local = "local"
 
 // Redis says where the store is. Every value is resolved: no placeholders.
@@ -41,9 +41,9 @@ type Redis struct {
 	TLS *RedisTLS
 	// Timeout bounds the dialling and each command. Default: 3s.
 	Timeout time.Duration
-	// Local runs a server of our own instead; it excludes everything else but Timeout. Default: none.
+	// Local are the settings of a server that this program runs itself. Only Timeout may be set beside it. Default: none.
 	Local *LocalRedis
-	// Replicas is how many replicas must have an event before its publish is answered (WAIT). Default: 0.
+	// Replicas is how many replicas must have an event before publishing it is answered (the command WAIT). Default: 0.
 	Replicas int
 }
 
@@ -61,17 +61,17 @@ const (
 	FsyncEverySec = "everysec"
 )
 
-// LocalRedis is a Redis or Valkey server that we run ourselves, for one program on one machine. Nothing but the server's
-// package has to be installed.
+// LocalRedis are the settings of a Redis or Valkey server that this program runs itself, for itself alone. Only the server's package has to
+// be installed.
 type LocalRedis struct {
-	// Dir is the folder of its data and its socket, which is made; it has to be ours alone (mode 0700). Required.
+	// Dir is the folder of its data and its socket. It is created; only this user may have access to it (mode 0700). Required.
 	Dir string
 	// Server is the program. Default: valkey-server or redis-server, whichever is on PATH.
 	Server string
-	// Fsync says when what was written is on the disk: "always" before it is answered, "everysec" within two seconds.
+	// Fsync says when written data is on the disk: "always" before the answer, "everysec" within two seconds.
 	// Default: always.
 	Fsync string
-	// MaxMemory bounds its memory in bytes; beyond that, publishing is refused. Default: 0, no bound.
+	// MaxMemory bounds its memory, in bytes. When it is full, publishing is refused. Default: 0, no bound.
 	MaxMemory int64
 }
 
@@ -140,7 +140,7 @@ func (r *Redis) Validate() error {
 	return r.together()
 }
 
-// together reports options that can't both hold, each being right by itself.
+// together returns a [Conflict] of options that are each valid but can't be used together.
 func (r *Redis) together() error {
 	cluster := r.Cluster || len(r.Addresses) > 1 && r.MasterName == ""
 	for _, o := range []struct {
@@ -168,7 +168,7 @@ func (r *Redis) together() error {
 	return nil
 }
 
-// beside names an option that says how to connect.
+// beside returns the name of an option that is set and says how to connect; empty if none is.
 func (r *Redis) beside() string {
 	for _, o := range []struct {
 		given bool
@@ -184,12 +184,13 @@ func (r *Redis) beside() string {
 	return ""
 }
 
-// urlParts are what a URL may say that options say too.
+// urlParts are the settings that a URL may contain and that have options too.
 type urlParts struct {
 	username, password string
 	db                 bool
 }
 
+// inURL returns the settings that the URL contains.
 func (r *Redis) inURL() (p urlParts) {
 	u, err := url.Parse(r.URL)
 	if err != nil {
@@ -201,10 +202,10 @@ func (r *Redis) inURL() (p urlParts) {
 	return p
 }
 
-// database is the path of a Redis URL.
+// database matches the path of a Redis URL.
 var database = regexp.MustCompile(`^/?([0-9]{1,9})?$`)
 
-// leastMemory is what a server that holds nothing takes, about.
+// leastMemory is about the memory of an empty server, in bytes.
 const leastMemory = 1 << 20
 
 func checkAddress(address string) error {
@@ -218,7 +219,7 @@ func checkAddress(address string) error {
 	return nil
 }
 
-// validateLocal reports what can't hold together with a server of our own, which is one, and listens on a socket in its folder.
+// validateLocal is Validate for a server that this program runs itself, which listens only on a socket in its folder.
 func (r *Redis) validateLocal() error {
 	other := ""
 	switch l := r.Local; {

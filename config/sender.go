@@ -18,15 +18,15 @@ type Sender struct {
 	Retry []time.Duration
 	// Timeout bounds one attempt, reading the answer included. Default: 15s.
 	Timeout time.Duration
-	// Concurrency is how many attempts this process has in flight. Default: as many as pay, between 256 and 8,192.
+	// Concurrency is how many attempts this process has in flight at most. Default: by the processor, memory and open files, between 256 and 8,192.
 	Concurrency int
 	// PerWebhook is how many attempts may be in flight to one webhook, in all processes. Default: 16.
 	PerWebhook int
 	// MaxPending is how many deliveries of one webhook may wait. Default: 100000.
 	MaxPending int
 
-	// MaxPendingAccount is how many deliveries of one account may wait. With more, webhooks that have over 1,000 waiting take none, while
-	// the others go on. Default: 1000000.
+	// MaxPendingAccount is how many deliveries of one account may wait. With more, those of its webhooks that have over 1,000 waiting get no
+	// further ones. Default: 1000000.
 	MaxPendingAccount int
 	// MaxAge is how long a delivery may wait before it fails as expired. Default: 24h.
 	MaxAge time.Duration
@@ -52,16 +52,16 @@ type Sender struct {
 	HistoryEntries int
 	// HistoryAge is how long attempts are kept. Default: 72h.
 	HistoryAge time.Duration
-	// NotifyURL also gets every notice, signed with NotifySecret. Default: none.
+	// NotifyURL is an address that gets every notice about a webhook, signed with NotifySecret. Default: none.
 	NotifyURL string
-	// NotifySecret signs notices to NotifyURL.
+	// NotifySecret signs notices to NotifyURL, which needs it. At least 16 bytes.
 	NotifySecret string
-	// PortalURL is where customers reach the portal, such as https://hooks.example.com/console/portal/. Default: none; then
+	// PortalURL is the public address of the portal, such as https://hooks.example.com/console/portal/. Default: none; then
 	// links to it can be made for loopback only.
 	PortalURL string
-	// SMTPURL is the server that takes mail about failed webhooks: smtp:// or smtps://. Default: none.
+	// SMTPURL is the mail server for mail about failed webhooks: smtp:// or smtps://. Default: none.
 	SMTPURL string
-	// SMTPFrom is the address that such mail comes from.
+	// SMTPFrom is the sender's address of such mail. Required with SMTPURL.
 	SMTPFrom string
 	// NotifyEmail are the operator's addresses, which get every notice. Default: none.
 	NotifyEmail []string
@@ -69,9 +69,9 @@ type Sender struct {
 	NotifySlack string
 	// DisableAfter is for how long all attempts to a webhook must have failed for it to be disabled. Default: 0, never.
 	DisableAfter time.Duration
-	// GoneDisable makes an answer of 410 end the delivery and disable the webhook.
+	// GoneDisable makes an answer with status 410 end the delivery and disable the webhook. Default: false.
 	GoneDisable bool
-	// PropagateTrace sends traceparent and tracestate to webhooks.
+	// PropagateTrace sends the headers traceparent and tracestate to webhooks. Default: false.
 	PropagateTrace bool
 	// Brand is the word in the header names and the User-Agent. Default: VideoCloud.
 	Brand string
@@ -97,6 +97,7 @@ func (s *Sender) SetDefaults() {
 	setDefault(&s.Brand, DefaultBrand)
 }
 
+// setDefault sets the field to value where it is zero.
 func setDefault[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {
@@ -173,7 +174,7 @@ func (s *Sender) Validate() error {
 	return s.together()
 }
 
-// together reports options that can't both hold, each being right by itself.
+// together returns a [Conflict] of options that are each valid but can't be used together.
 func (s *Sender) together() error {
 	if takes := s.RetrySpan(); takes > s.MaxAge {
 		return conflict("retry", "max_age", "the last attempt of this table can be %s away, and a delivery fails as expired after %s; shorten the table or raise max_age",
@@ -191,8 +192,8 @@ func (s *Sender) together() error {
 	return nil
 }
 
-// RetrySpan is how far the last attempt can be from the first: the delays of the retry table, and every attempt before
-// the last using up its timeout.
+// RetrySpan returns how far the last attempt can be from the first: all delays of the retry table, and the full timeout of every attempt
+// before the last.
 func (s *Sender) RetrySpan() time.Duration { return RetrySpan(s.Retry, s.Timeout) }
 
 // RetrySpan is [Sender.RetrySpan] of another table and another timeout.
@@ -207,7 +208,7 @@ func RetrySpan(retry []time.Duration, timeout time.Duration) time.Duration {
 	return span
 }
 
-// addDurations adds what is not negative, up to the longest duration there is.
+// addDurations adds durations that are not negative. It returns the longest duration where the sum would overflow.
 func addDurations(a, b time.Duration) time.Duration {
 	if b > math.MaxInt64-a {
 		return math.MaxInt64

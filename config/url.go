@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// parseURL reads a URL of one of the schemes that has a host, and a port that there is where it names one.
+// parseURL parses a URL. It returns false unless the URL has one of the schemes, a host, and a valid port or none.
 func parseURL(text string, schemes ...string) (*url.URL, bool) {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || !slices.Contains(schemes, u.Scheme) || !portFits(u) {

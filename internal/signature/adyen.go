@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// adyen checks the signatures in the items of an Adyen standard notification. Each covers eight fields of its item.
+// adyen is the scheme of Adyen's standard notifications, which have a signature in each item that covers eight fields of the item.
 type adyen struct {
 	inBody
 	row  *row
 	keys []key
 }
 
-// Bounds of one notification, which is taken apart before its signatures are known. Adyen sends one item in JSON, of a few
-// KiB.
+// Bounds of one notification, which is parsed before its signatures are verified: items, bytes of an item, and names. Adyen sends one item of
+// a few KiB.
 const (
 	maxAdyenItems = 100
 	maxAdyenItem  = 64 << 10
@@ -61,8 +61,8 @@ func (s *adyen) verify(r *Request, _ time.Time) (Result, error) {
 	if !json.Valid(r.Body) {
 		return Result{}, malformed("the notification", "is not JSON")
 	}
-	// What the eight fields say is the event, each item one, however often and in whichever order the list has it; the rest
-	// of the body may change from copy to copy.
+	// The eight fields of each item are an event. The list may have it several times and in any order, and the rest of the body may differ
+	// from copy to copy.
 	slices.SortFunc(res.Items, bytes.Compare)
 	res.Items = slices.CompactFunc(res.Items, bytes.Equal)
 	res.Content = bytes.Join(res.Items, []byte{'\n'})
@@ -70,7 +70,7 @@ func (s *adyen) verify(r *Request, _ time.Time) (Result, error) {
 	return res, nil
 }
 
-// item returns the signed octets of one and which key signed them.
+// item verifies one item. It returns the bytes that were signed, and the index of the key that signed them.
 func (s *adyen) item(item []byte) (signed []byte, matched int, err error) {
 	fields := members(members(item)["NotificationRequestItem"])
 	text := member(members(fields["additionalData"]), "hmacSignature")

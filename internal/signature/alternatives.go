@@ -114,8 +114,8 @@ func newTwilio(r *row, c Config) (scheme, error) {
 	}}, nil
 }
 
-// mailgunFields are timestamp, token, signature and event as a Mailgun body has them: in JSON, or as fields of a form, which inbound
-// messages and older webhooks are.
+// mailgunFields returns a function that reads timestamp, token, signature or event of a Mailgun body, which is JSON or, for inbound messages
+// and older webhooks, a form.
 func mailgunFields(r *Request) func(name string) string {
 	kind, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch kind {
@@ -149,14 +149,14 @@ func mailgunFields(r *Request) func(name string) string {
 	}
 }
 
-// Bounds of a form in parts, which is taken apart before its signature is known. Its attachments may be as large as the body.
+// Bounds of a multipart form, which is parsed before its signature is verified. Its attachments may be as large as the body.
 const (
 	maxParts      = 200
 	maxPartHeader = 1 << 10
 )
 
-// partsOf reads the short fields of a multipart form (RFC 7578) up to the first part that has not its form. A field that is there twice is
-// none. What lies between two boundaries is searched, not read, so that an attachment costs next to nothing.
+// partsOf reads the short fields of a multipart form (RFC 7578) up to the first malformed part. It leaves out a field that is there twice.
+// The content of other parts is only searched for the next boundary, so that attachments take little time.
 func partsOf(body []byte, boundary string) map[string]string {
 	fields := map[string]string{}
 	if boundary == "" || len(boundary) > maxBoundary {
@@ -196,7 +196,7 @@ func partsOf(body []byte, boundary string) map[string]string {
 
 const maxBoundary = 70 // RFC 2046
 
-// partName is the name of the field that the header of a part says.
+// partName returns the name of the field in the header of a part, empty if it has none.
 func partName(head []byte) string {
 	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		name, value, _ := bytes.Cut(line, []byte{':'})

@@ -22,13 +22,16 @@ const (
 	whsk = "whsk_" // base64 of the 64-byte private key, whose second half is the public one
 )
 
+// versionAsymmetric is the version of Ed25519 signatures in Standard Webhooks.
 const versionAsymmetric = "v1a"
 
+// asymmetric reports whether a secret is an Ed25519 key in the form of Standard Webhooks.
 func asymmetric(secret string) bool {
 	return strings.HasPrefix(secret, whpk) || strings.HasPrefix(secret, whsk)
 }
 
-// ed25519Key reads a key of Standard Webhooks: base64 with its prefixes.
+// ed25519Key reads a private or public key in the form of Standard Webhooks: its prefix and base64. It returns the key, or why there is
+// none, as all functions here do that read one.
 func ed25519Key(secret string) (key, string) {
 	if rest, ok := strings.CutPrefix(secret, whsk); ok {
 		return privateKey(rest)
@@ -78,6 +81,7 @@ var smallOrderKeys = [][]byte{
 	mustHex("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
 }
 
+// smallOrder reports whether a public key is one of smallOrderKeys.
 func smallOrder(public []byte) bool {
 	unsigned := bytes.Clone(public)
 	unsigned[31] &= 0x7f
@@ -95,7 +99,7 @@ func mustHex(s string) []byte {
 // usesPublicKey reports whether signatures are checked with a public key.
 func (r *row) usesPublicKey() bool { return r.alg == algEd25519 || publicHashes[r.alg] != 0 }
 
-// publicKey reads the key of a row.
+// publicKey reads a public or private key for the row's algorithm.
 func (r *row) publicKey(secret string) (key, string) {
 	if signer := parsePrivateKey(secret); signer != nil {
 		k, why := r.keyOf(signer.Public())
@@ -109,10 +113,10 @@ func (r *row) publicKey(secret string) (key, string) {
 	return r.keyOf(public)
 }
 
-// parsePrivateKey reads a key in PEM with which requests can be signed, in any of the forms that openssl writes. It is nil for anything else.
+// parsePrivateKey reads a private key in PEM, in any of the forms that openssl writes. It returns nil for anything else.
 func parsePrivateKey(text string) crypto.Signer {
 	block, rest := pem.Decode([]byte(text))
-	if block != nil && block.Type == "EC PARAMETERS" { // stands in front of a key by openssl ecparam
+	if block != nil && block.Type == "EC PARAMETERS" { // openssl ecparam writes it in front of the key
 		block, _ = pem.Decode(rest)
 	}
 	if block == nil {
@@ -135,7 +139,7 @@ func parsePrivateKey(text string) crypto.Signer {
 	return signer
 }
 
-// keyOf makes a key of the row's algorithm, and of no other.
+// keyOf makes a key that checks signatures by the row's algorithm. It refuses a public key of any other algorithm.
 func (r *row) keyOf(public crypto.PublicKey) (key, string) {
 	switch r.alg {
 	case algEd25519:
@@ -157,11 +161,12 @@ func (r *row) keyOf(public crypto.PublicKey) (key, string) {
 	return key{rsa: own, hash: publicHashes[r.alg]}, ""
 }
 
+// publicHashes are the hashes that the algorithms with public keys sign. Ed25519, which signs the message itself, has none.
 var publicHashes = map[algorithm]crypto.Hash{
 	algECDSA: crypto.SHA256, algECDSA1: crypto.SHA1, algRSA1: crypto.SHA1, algRSA256: crypto.SHA256, algRSA512: crypto.SHA512,
 }
 
-// parsePublicKey reads a key as providers show it: PEM (a public key or a certificate), its DER in base64, or the 32 bytes of an
+// parsePublicKey reads a public key in any of the forms that providers publish: PEM (a public key or a certificate), its DER in base64, or the 32 bytes of an
 // Ed25519 key in hexadecimal or base64.
 func parsePublicKey(text string) (crypto.PublicKey, string) {
 	if strings.Contains(text, "-----BEGIN ") {
@@ -187,6 +192,7 @@ func parsePublicKey(text string) (crypto.PublicKey, string) {
 	return parseDER("PUBLIC KEY", der)
 }
 
+// parseDER reads a public key or a certificate in DER; kind is the type of its PEM block.
 func parseDER(kind string, der []byte) (public crypto.PublicKey, why string) {
 	var err error
 	switch kind {

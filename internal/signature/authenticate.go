@@ -17,7 +17,7 @@ func (g *generic) verify(r *Request, now time.Time) (Result, error) {
 	return g.authenticate(&c, r, now)
 }
 
-// authenticate verifies what the headers claim.
+// authenticate verifies a request whose headers have these claims.
 func (g *generic) authenticate(c *claims, r *Request, now time.Time) (Result, error) {
 	var err error
 	m := message{body: r.Body, t: c.t, id: c.id, method: r.Method}
@@ -70,10 +70,10 @@ func (g *generic) authenticate(c *claims, r *Request, now time.Time) (Result, er
 	return res, nil
 }
 
-// maxURL bounds the URLs that are taken apart or hashed before the signature is known: twice what servers commonly take.
+// maxURL bounds the URLs that are parsed or hashed before the signature is verified, in bytes: twice what servers commonly accept.
 const maxURL = 16 << 10
 
-// urls are the spellings of the public URL to try, the plain one first.
+// urls returns the spellings of the public URL to try, the one as it came first.
 func (g *generic) urls(r *Request) []string {
 	if !g.payload.signsURL() {
 		return noURL
@@ -87,6 +87,7 @@ func (g *generic) urls(r *Request) []string {
 
 var noURL = []string{""}
 
+// parsable reports whether the query of a URL can be parsed.
 func parsable(u string) bool {
 	_, query, _ := strings.Cut(u, "?")
 	_, err := url.ParseQuery(query)
@@ -105,14 +106,14 @@ func (g *generic) matches(k *key, c *claims, m *message) bool {
 			given = string(text)
 		}
 		got, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(k.token))
-		return hmac.Equal(got[:], want[:]) // of the sums, so that the length stays hidden too
+		return hmac.Equal(got[:], want[:]) // hashes are compared, so that the time does not show the length either
 	}
 	if c.usable == 1 && !g.labelFits(k, candidate{key: c.firstKey}) {
 		return false
 	}
 	check := k.checker(&g.payload, m)
-	defer check.done()
-	if c.usable == 1 { // nearly always: it is decoded already
+	defer check.release()
+	if c.usable == 1 { // nearly always, and it is decoded already
 		return check.matches(c.first.bytes())
 	}
 	left := k.maxChecks(len(m.body))
@@ -132,8 +133,8 @@ func (g *generic) matches(k *key, c *claims, m *message) bool {
 	return false
 }
 
-// bodyTime holds the timestamp inside the verified body against the clock and returns the one that counts. A header's or
-// list's timestamp that isn't signed counts only where the body has none.
+// bodyTime checks the timestamp inside of the verified body and returns the timestamp that counts. One in a header or in the list, which
+// isn't signed in such schemes, counts only where the body has none.
 func (g *generic) bodyTime(c *claims, body []byte, now time.Time) (string, error) {
 	if g.tsJSON == "" {
 		return c.t, nil
@@ -158,7 +159,7 @@ func (g *generic) bodyTime(c *claims, body []byte, now time.Time) (string, error
 	return text, g.window.check(ms, precision, now)
 }
 
-// sameTime compares the list's timestamp with the body's: a second apart at most, for one may be in seconds.
+// sameTime reports whether the list's timestamp and the body's are at most a second apart: one of them may be in whole seconds.
 func sameTime(c *claims, ms, precision int64) bool {
 	coarse := max(c.precision, precision)
 	d := c.ms/coarse - ms/coarse
@@ -171,7 +172,7 @@ func (g *generic) identify(res *Result, c *claims, r *Request) {
 	case g.idSigned:
 		res.ID, res.IDSigned = c.id, true
 	case g.idJSON != "" && (!g.borders.movable || json.Valid(r.Body)):
-		// Where a border of the body can be moved, what is left of a document is none.
+		// Where an attacker can move a border of the body, the rest of a document is no valid JSON.
 		res.ID, res.IDSigned = Field(r.Body, g.idJSON)
 		res.IDSigned = res.IDSigned && res.BodySigned
 	}

@@ -8,15 +8,16 @@ import (
 	"time"
 )
 
-// bodyToken looks for the secret itself in the body: at one place, or in every element of a list, which all must have the same one.
+// bodyToken is a scheme whose requests have the secret itself in the body: at one place, or in every element of a list, which must all
+// have the same one.
 type bodyToken struct {
 	inBody
 	row    *row
-	tokens [][sha256.Size]byte // their hashes, so that a comparison hides the length too
-	first  string              // the one to sign with
+	tokens [][sha256.Size]byte // the hashes of the secrets, so that the time of a comparison does not show their length
+	first  string              // the secret to sign with
 }
 
-// maxListed bounds the elements of such a list.
+// maxListed is how many elements such a list may have.
 const maxListed = 1000
 
 func newBodyToken(r *row, c Config) (scheme, error) {
@@ -35,7 +36,7 @@ func (s *bodyToken) verify(r *Request, _ time.Time) (Result, error) {
 	if len(r.Body) > maxParsed {
 		return Result{}, malformed("the body", "is too large for a secret in it to be looked for")
 	}
-	given, ok := s.given(r.Body)
+	given, ok := s.secretsIn(r.Body)
 	if !ok || len(given) == 0 {
 		return Result{}, missing("the secret in the body")
 	}
@@ -48,15 +49,15 @@ func (s *bodyToken) verify(r *Request, _ time.Time) (Result, error) {
 		}
 		matched = i
 	}
-	// What a parser takes for the secret must be what we took for it.
+	// Every parser has to find the same secret as we did.
 	if distinctNames(r.Body, maxNames) != nil {
 		return Result{}, malformed("the body", "is not JSON with distinct names")
 	}
 	return Result{Secret: matched, NoDigest: true, Event: firstField(r.Body, s.row.eventJSON)}, nil
 }
 
-// given are the texts at the row's pointer. It is false where one is missing or no text.
-func (s *bodyToken) given(body []byte) (texts []string, ok bool) {
+// secretsIn returns the texts at the row's pointer; false where one is missing or is no text.
+func (s *bodyToken) secretsIn(body []byte) (texts []string, ok bool) {
 	list, rest, several := strings.Cut(s.row.secretPointers[0], "/*")
 	if !several {
 		text, ok := Field(body, list)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// box checks the two signatures of a Box webhook. Each of its two keys signs its own header, and one of them being
-// right is enough, so that a key can be replaced while the other holds. The keys are not interchangeable.
+// box is the scheme of Box, which sends two signatures, each made with a key of its own and in a header of its own. One valid signature is
+// enough, so that one key can be replaced while the other remains. The keys are not interchangeable.
 type box struct {
 	headers []*generic // by secret: primary, secondary
 }

@@ -150,7 +150,7 @@ func (s *composed) sign(r *Request, id string, now time.Time) (http.Header, erro
 	return h, nil
 }
 
-// pairs reads a header of name=value with commas between.
+// pairs reads a header of the form name=value,name=value.
 func pairs(h http.Header, name string) (map[string]string, error) {
 	value, err := soleHeader(h, name)
 	if err != nil {

@@ -144,7 +144,7 @@ func composeNOWPayments(_ *composed, c *composition, r *Request) error {
 	return nil
 }
 
-// ebay checks eBay's: a header that is JSON in base64, with the key's ID and the signature.
+// ebay is the scheme of eBay, whose header is a JSON object in base64 with the key's ID and the signature.
 type ebay struct {
 	*generic
 }
@@ -155,7 +155,7 @@ func newEBay(preset *row, c Config) (scheme, error) {
 	}
 	r := *preset
 	r.header, r.kidHeader = "Signature", "Kid"
-	c.Secrets = nil // the verification token, which signs nothing
+	c.Secrets = nil // the secret is the verification token, which signs nothing
 	g, err := newGeneric(&r, c)
 	if err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ func newEBay(preset *row, c Config) (scheme, error) {
 	return &ebay{g}, nil
 }
 
-// inner are the headers that the one stands for.
+// inner returns ID and signature as two headers, for the scheme that the row describes.
 func (s *ebay) inner(h http.Header) (http.Header, error) {
 	const name = "X-Ebay-Signature"
 	value, err := soleHeader(h, name)

@@ -9,27 +9,28 @@ import (
 	"time"
 )
 
-// certificates are the keys of certificates that requests name by their address: given by the configuration, or fetched from the
+// certificates are the keys of certificates that requests name by their address: those of the configuration, or fetched from the
 // provider's own hosts.
 //
-// Failure policy: a certificate's address never changes its content, so what was fetched once is kept. One that is not known is fetched
-// at most once a minute, and all of them together maxTries times, whoever names them. While one is on its way, some requests wait for
-// it; further ones, and those shortly after, are refused, and the provider tries again.
+// Failure policy: the content of a certificate's address never changes, so a fetched certificate is kept. An address without one is
+// fetched at most once a minute, and at most maxTries different addresses are tried in a minute, whoever names them. While a fetch is
+// under way, up to maxWaiting requests wait for it; further requests, and those in the minute after a failed fetch, are refused, and the
+// provider tries again.
 type certificates struct {
-	allowed func(address string) bool
-	given   map[string]crypto.PublicKey // nil: they are fetched
-	only    crypto.PublicKey            // given for every address
-	fetch   fetcher
+	allowed    func(address string) bool
+	byAddress  map[string]crypto.PublicKey // of the option certs
+	configured crypto.PublicKey            // of the option cert_pem, for every address
+	fetch      fetcher
 
 	mu    sync.Mutex
 	keys  map[string]*fetchedKey
-	tries map[string]time.Time // since when an address is not asked again
+	tries map[string]time.Time // when an address was last asked, unless that was a success
 
-	fetching map[string]chan struct{} // closed at the end of the one that is under way
+	fetching map[string]chan struct{} // by address: closed at the end of the fetch that is under way
 	waiting  int
 }
 
-// fetchedKey is the key of a fetched certificate. Those that verified nothing make room for others.
+// fetchedKey is the key of a fetched certificate.
 type fetchedKey struct {
 	public   *rsa.PublicKey
 	fetched  time.Time
@@ -50,26 +51,26 @@ func newCertificates(c Config, fetch fetcher, allowed func(string) bool) (*certi
 		if why != "" {
 			return nil, badOption("cert_pem", "%s", why)
 		}
-		s.only = public
+		s.configured = public
 	}
 	text, ok := c.Options["certs"]
 	if !ok {
 		return s, nil
 	}
-	if s.only != nil {
+	if s.configured != nil {
 		return nil, badOption("certs", "it can't be with cert_pem")
 	}
 	var texts map[string]string
 	if err := json.Unmarshal([]byte(text), &texts); err != nil || len(texts) == 0 {
 		return nil, badOption("certs", "give a JSON object with a certificate in PEM for each address")
 	}
-	s.given = map[string]crypto.PublicKey{}
+	s.byAddress = map[string]crypto.PublicKey{}
 	for address, text := range texts {
 		public, why := parsePublicKey(text)
 		if why != "" {
 			return nil, badOption("certs", "%s: %s", address, why)
 		}
-		s.given[address] = public
+		s.byAddress[address] = public
 	}
 	return s, nil
 }
@@ -96,19 +97,19 @@ func (s *certificates) key(address string, now time.Time) *rsa.PublicKey {
 	if !s.allowed(address) {
 		return nil
 	}
-	if s.given != nil || s.only != nil {
-		public := s.only
+	if s.byAddress != nil || s.configured != nil {
+		public := s.configured
 		if public == nil {
-			public = s.given[address]
+			public = s.byAddress[address]
 		}
 		key, _ := public.(*rsa.PublicKey)
 		return key
 	}
-	if known, ask := s.cached(address, now); !ask {
-		return known
+	if public, fetch := s.cached(address, now); !fetch {
+		return public
 	}
-	defer s.fetched(address)
-	text, err := s.fetch.get(context.Background(), address) // for everyone who waits, not for this request alone
+	defer s.finishFetch(address)
+	text, err := s.fetch.get(context.Background(), address) // not the request's context: other requests wait for the certificate too
 	if err != nil {
 		return nil
 	}
@@ -125,7 +126,7 @@ func (s *certificates) key(address string, now time.Time) *rsa.PublicKey {
 	return public
 }
 
-// cached returns what is known, and whether the address may be asked.
+// cached returns the key that is kept for an address, nil where there is none, and whether the caller has to fetch it now.
 func (s *certificates) cached(address string, now time.Time) (*rsa.PublicKey, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,7 +148,8 @@ func (s *certificates) cached(address string, now time.Time) (*rsa.PublicKey, bo
 	return nil, true
 }
 
-// wait is for the fetch that is under way, which has its own bound. It needs the lock, and has it again at its end.
+// wait waits for the fetch of an address that is under way, which has a timeout of its own, and returns the key. It is called with the
+// lock held, gives it up meanwhile, and returns with it held.
 func (s *certificates) wait(address string, done chan struct{}) *rsa.PublicKey {
 	s.waiting++
 	s.mu.Unlock()
@@ -160,15 +162,15 @@ func (s *certificates) wait(address string, done chan struct{}) *rsa.PublicKey {
 	return nil
 }
 
-// fetched lets those go on who wait.
-func (s *certificates) fetched(address string) {
+// finishFetch ends the fetch of an address: the requests that wait for it go on.
+func (s *certificates) finishFetch(address string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	close(s.fetching[address])
 	delete(s.fetching, address)
 }
 
-// makeRoom drops the oldest certificate where there are many, one that proved something only where all did.
+// makeRoom drops a certificate if there are maxCertificates: the oldest of those that verified nothing, or else the oldest of all.
 func (s *certificates) makeRoom() {
 	if len(s.keys) < maxCertificates {
 		return

@@ -17,25 +17,25 @@ type Answer struct {
 
 // handshake describes the set-up request of a provider that the gateway answers itself. The table of them is in handshake.go.
 type handshake struct {
-	words      string // what is asked and how it is answered, for the documentation
-	showsToken bool   // the request shows a token, without which it is not answered
-	inBody     bool   // the question is in the body, whether it is signed or not
-	method     string // of requests that nobody signs
+	words      string // what is asked and how it is answered, for the documentation; empty: there is none
+	needsToken bool   // the request must have the token that the operator configured
+	inBody     bool   // the challenge is in the body, signed or not
+	method     string // of unsigned set-up requests
 	unsigned   answerFunc
 	signed     answerFunc
 }
 
-// answerer answers a set-up request, and is false for everything else.
+// answerFunc answers a set-up request, and is false for everything else.
 type answerFunc func(v *Verifier, q *setupRequest) (*Answer, bool)
 
-// question is a request that may be a set-up request.
+// setupRequest is a request that may be a set-up request.
 type setupRequest struct {
 	*Request
-	query url.Values // only of unsigned ones
+	query url.Values // nil where the request is signed
 	token string     // what the operator configured as challenge
 }
 
-// parameter is the value of a parameter of the query that is there once.
+// parameter returns the value of a parameter that the query has exactly once, otherwise the empty string.
 func (q *setupRequest) parameter(name string) string {
 	if values := q.query[name]; len(values) == 1 {
 		return values[0]
@@ -43,33 +43,33 @@ func (q *setupRequest) parameter(name string) string {
 	return ""
 }
 
-// field is the text at a pointer of the body, empty where there is none.
+// field returns the text at a JSON pointer of the body, empty where there is none.
 func (q *setupRequest) field(pointer string) string {
 	text, _ := Field(q.Body, pointer)
 	return text
 }
 
-// maxQuery bounds the query of a set-up request.
+// maxQuery bounds the query of a set-up request, in bytes.
 const maxQuery = 4 << 10
 
-// maxEcho bounds what an answer repeats of a request, or signs.
+// maxEcho bounds the text of a request that an answer repeats or signs, in bytes.
 const maxEcho = 256
 
-// MaxQuestion bounds the body of an unsigned set-up request: 4 KiB.
+// MaxSetupBody bounds the body of an unsigned set-up request: 4 KiB.
 const MaxSetupBody = 4 << 10
 
-// AsksForToken reports whether a set-up request of the provider shows a token, without which it is not answered.
-func (v *Verifier) NeedsChallengeToken() bool { return v.row.handshake.showsToken }
+// NeedsChallengeToken reports whether a set-up request of the provider has to contain the configured token to be answered.
+func (v *Verifier) NeedsChallengeToken() bool { return v.row.handshake.needsToken }
 
-// AsksInBody reports whether an unsigned set-up request of the provider has its question in the body: then
-// [Verifier.UnsignedChallenge] wants the body of requests without a signature, up to [MaxQuestion].
+// ChallengeInBody reports whether an unsigned set-up request of the provider has its challenge in the body. Then
+// [Verifier.UnsignedChallenge] needs the body of requests without a signature, up to [MaxSetupBody].
 func (v *Verifier) ChallengeInBody() bool { return v.row.handshake.inBody }
 
-// UnsignedChallenge answers the set-up requests that providers don't sign, by whichever method they ask. Ask it before
-// [Verifier.Verify] and before methods are judged. It is false for everything else.
-// token is what the operator configured as challenge; without one Meta's request is not answered.
+// UnsignedChallenge answers the set-up requests that providers don't sign, whatever their method. Call it before [Verifier.Verify] and
+// before the method is checked. It returns false for every other request. token is what the operator configured as challenge; without
+// one, set-up requests that need a token are not answered.
 //
-// What is echoed came from a stranger: it is bounded, printable and sent as text/plain that browsers may not sniff.
+// The echoed text comes from an unknown sender. So it is bounded, printable, and sent with a type that browsers may not change by sniffing.
 func (v *Verifier) UnsignedChallenge(r *Request, token string) (*Answer, bool) {
 	h := &v.row.handshake
 	if h.unsigned == nil || r.Method != h.method {
@@ -86,9 +86,8 @@ func (v *Verifier) UnsignedChallenge(r *Request, token string) (*Answer, bool) {
 	return h.unsigned(v, &setupRequest{r, query, token})
 }
 
-// Challenge answers the set-up requests that providers sign. Call it after Verify let the request in; it is false for
-// events. Discord and Xero also probe with wrong signatures and expect the 401 that those get anyway. token is unused
-// today: a signature says more.
+// Challenge answers the set-up requests that providers sign. Call it after Verify accepted the request; it returns false for events.
+// Discord and Xero also send wrong signatures, to see them refused with 401. No signed set-up request needs the token so far.
 func (v *Verifier) Challenge(r *Request, token string) (*Answer, bool) {
 	if v.row.handshake.signed == nil {
 		return nil, false
@@ -96,8 +95,12 @@ func (v *Verifier) Challenge(r *Request, token string) (*Answer, bool) {
 	return v.row.handshake.signed(v, &setupRequest{Request: r, token: token})
 }
 
-func empty(status int) (*Answer, bool) { return &Answer{Status: status, Header: http.Header{}}, true }
+// emptyAnswer answers with a status and no body.
+func emptyAnswer(status int) (*Answer, bool) {
+	return &Answer{Status: status, Header: http.Header{}}, true
+}
 
+// echo answers with the text itself, if it is printable and short.
 func echo(text string) (*Answer, bool) {
 	if !printable(text) || len(text) > maxEcho {
 		return nil, false
@@ -105,6 +108,7 @@ func echo(text string) (*Answer, bool) {
 	return answer("text/plain", []byte(text))
 }
 
+// answerJSON answers with a value in JSON.
 func answerJSON(value any) (*Answer, bool) {
 	body, err := json.Marshal(value)
 	if err != nil {
@@ -113,11 +117,12 @@ func answerJSON(value any) (*Answer, bool) {
 	return answer("application/json", body)
 }
 
+// answer answers with a body of a content type.
 func answer(kind string, body []byte) (*Answer, bool) {
 	return &Answer{http.StatusOK, http.Header{"Content-Type": {kind}, "X-Content-Type-Options": {"nosniff"}}, body}, true
 }
 
-// answerText echoes a text in a JSON object.
+// answerText answers with a JSON object that has the text as its only member, if the text is printable and short.
 func answerText(name, text string) (*Answer, bool) {
 	if !printable(text) || len(text) > maxEcho {
 		return nil, false
@@ -125,7 +130,8 @@ func answerText(name, text string) (*Answer, bool) {
 	return answerJSON(map[string]string{name: text})
 }
 
-// harmless reports whether a text may be signed for a stranger.
+// safeToSign reports whether a text that anyone may have sent can be signed: it is short and has only letters, digits, dashes and
+// underscores, which no event consists of.
 func safeToSign(text string) bool {
 	for i := 0; i < len(text); i++ {
 		c := text[i]
@@ -136,7 +142,7 @@ func safeToSign(text string) bool {
 	return text != "" && len(text) <= maxEcho
 }
 
-// signText is the MAC of a text, whose form has been looked at, in hexadecimal: it proves that we have the secret.
+// signText returns the MAC of a text in hexadecimal, as a proof that we have the secret. The text must be [safeToSign].
 func (v *Verifier) signText(text string) string {
 	return string(appendHex(nil, v.scheme.(*generic).keys[0].mac.sign([]byte(text))))
 }

@@ -5,34 +5,35 @@ import (
 	"strings"
 )
 
-// What identifies an event is what was signed: the very octets that were matched, without the time, for a retry is signed anew.
-// That is safe only where a stranger can't read the same octets in another way. A URL is spelled in many ways, and where
-// two variable parts stand side by side, or between them what one of them may hold, the border between them can be moved: the
-// signature stays right, and the parts are others. So it is settled here, once for every template:
+// An event is identified by what was signed: by the bytes that the signature was made of, without the time, because a retry is signed
+// again. That is safe only if an attacker can't give the same bytes another meaning. A URL has many spellings. And where two variable
+// parts are neighbours, or have something between them that one of them may contain, the border between them can be moved: the
+// signature stays valid, and the parts are others. The rules for that are here, for all templates:
 //
-//   - Body and time alone: the body identifies the event. A time that touches it has one length, so its border is fixed.
-//   - An ID, a time and the body with text between them: the ID alone identifies it. An ID that could be cut in two is refused.
-//   - Everything else: the octets as a whole identify the event, beside the ID. Without the time where its place is
-//     fixed: at the beginning, at the end, or on a line of its own.
+//   - Only body and time: the body identifies the event. A time next to the body has a fixed length, so the border can't be moved.
+//   - An ID, a time and the body with text between them: the ID alone identifies the event. An ID that could be cut in two is refused.
+//   - Everything else: all signed bytes identify the event, beside the ID; without the time if its place is fixed: at the beginning,
+//     at the end, or on a line of its own.
 
-// content is how a template's octets become an identity.
+// content says which of the signed bytes identify an event.
 type content uint8
 
 const (
-	contentBody    content = iota // the body is all that varies beside the time, or the ID is enough
-	contentUntimed                // the octets without the time
-	contentWhole                  // the octets with the time
+	contentBody    content = iota // none of them: the body or the ID identifies it
+	contentUntimed                // all but the time
+	contentWhole                  // all of them
 )
 
-// borders settles how the row's template is read.
+// borders says what follows from the borders between the parts of a template.
 type borders struct {
 	content  content
-	timeSize int       // digits that a timestamp must have, 0 where it ends by itself
-	split    [2]string // what stands around a time behind the ID, where an ID could be cut there
-	bodyEnd  bool      // the time follows the body and has any length: the body may not end in a digit
-	movable  bool      // the body begins or ends where a stranger likes
+	timeSize int       // how many digits a timestamp must have; 0: any number
+	split    [2]string // the text before and after a time that follows the ID, at which an ID could be cut
+	bodyEnd  bool      // the time follows the body and may have any length, so the body must not end in a digit
+	movable  bool      // an attacker can move the beginning or the end of the body
 }
 
+// borders derives the rules for the row's template.
 func (r *row) borders(p payload) borders {
 	var b borders
 	var names []string // of the variable parts, in order
@@ -44,7 +45,7 @@ func (r *row) borders(p payload) borders {
 			continue
 		}
 		if part.name == "secret" {
-			continue // a part that the configuration fixes
+			continue // it is the same in every request
 		}
 		names = append(names, part.name)
 		before[part.name] = literal
@@ -59,7 +60,7 @@ func (r *row) borders(p payload) borders {
 		if (t > 0 && endsInDigit(before["t"])) || (t+1 < len(names) && startsWithDigit(before[names[t+1]])) {
 			b.timeSize = r.digitsOfTime()
 			if r.pastOnly && last == "t" {
-				b.timeSize, b.bodyEnd = 0, true // it may lie in a far future
+				b.timeSize, b.bodyEnd = 0, true // a time in a far future has more digits
 			}
 		}
 	}
@@ -75,22 +76,23 @@ func (r *row) borders(p payload) borders {
 	pinned := t < 0 || first == "t" || (last == "t" && (!r.numericTime() || b.timeSize > 0 || strings.HasSuffix(before["t"], "\n"))) ||
 		(strings.HasSuffix(before["t"], "\n") && t+1 < len(names) && strings.HasPrefix(before[names[t+1]], "\n"))
 	if p.uses["id"] || !pinned {
-		// The ID, which is signed and claimed as well, is what tells a retry by.
+		// A retry is recognized by the ID, which is signed too.
 		b.content = contentWhole
 	}
 	return b
 }
 
-// Text at the border of a number must not be a digit, and must be there.
+// endsInDigit and startsWithDigit report whether nothing separates a text from a number next to it: the text is empty or a digit is there.
 func endsInDigit(s string) bool     { return s == "" || isDigit(s[len(s)-1]) }
 func startsWithDigit(s string) bool { return s == "" || isDigit(s[0]) }
 func isDigit(c byte) bool           { return c >= '0' && c <= '9' }
 
+// numericTime reports whether timestamps are numbers.
 func (r *row) numericTime() bool {
 	return r.unit == unitSeconds || r.unit == unitMillis || r.unit == unitEither
 }
 
-// digitsOfTime is the length of a count of seconds or milliseconds until the year 2286.
+// digitsOfTime is how many digits a number of seconds or milliseconds since 1970 has between 2001 and 2286.
 func (r *row) digitsOfTime() int {
 	if r.unit == unitMillis {
 		return len("1700000000000")
@@ -98,7 +100,7 @@ func (r *row) digitsOfTime() int {
 	return len("1700000000")
 }
 
-// divisible reports whether a signed ID could be cut into a shorter ID and a timestamp: then the same octets have two readings.
+// ambiguousID reports whether a signed ID could also be read as a shorter ID and a timestamp.
 func (b *borders) ambiguousID(u unit, id string) bool {
 	if b.split[0] == "" {
 		return false
@@ -120,7 +122,7 @@ func (b *borders) ambiguousID(u unit, id string) bool {
 	}
 }
 
-// octets are what identifies the event, nil where the body or the ID does.
+// signedContent returns the signed bytes that identify the event, nil where the body or the ID does.
 func (g *generic) signedContent(m *message) []byte {
 	size := len(m.body) + len(m.url) + len(m.form) + len(m.id) + len(m.t) + len(m.method) + 64
 	switch g.borders.content {

@@ -6,14 +6,13 @@ import (
 	"strings"
 )
 
-// maxSignature is the longest decoded signature of the schemes with a MAC or a curve: an ECDSA P-256 signature in DER has up to 72
-// bytes. Those of RSA, and hexadecimal in base64, are decoded on the heap.
+// The longest decoded signatures, in bytes. Those of RSA are decoded on the heap.
 const (
-	maxSignature = 80
-	maxLong      = 1024 // RSA with 8,192 bits
+	maxSignature    = 80   // an ECDSA P-256 signature in DER has up to 72
+	maxRSASignature = 1024 // of a key with 8,192 bits
 )
 
-// maxHeader bounds the headers that are parsed; the longest real ones are tokens of about 1 KiB.
+// maxHeader bounds the headers that are parsed, in bytes; the longest that providers send are tokens of about 1 KiB.
 const maxHeader = 8 << 10
 
 // encoding is how a signature is written.
@@ -28,11 +27,11 @@ const (
 	encAnyBase64                 // standard or URL alphabet, padded or not: for hashes inside of what is signed, of which two spellings do no harm
 )
 
-// decoded is room for one signature on the stack.
+// decoded is a decoded signature, which is on the stack unless it is long.
 type decoded struct {
 	buf  [maxSignature]byte
 	n    int
-	long []byte // instead, where it is longer
+	long []byte // in place of buf, for RSA
 }
 
 func (d *decoded) bytes() []byte {
@@ -42,8 +41,8 @@ func (d *decoded) bytes() []byte {
 	return d.buf[:d.n]
 }
 
-// decode writes the bytes of text into d. It refuses everything but the one canonical spelling, save for the
-// case of hexadecimal digits: two spellings of one signature would be two requests to a cache or a log. What it refuses is decoded to nothing.
+// decode writes the bytes of text into d, and returns false, with nothing in d, if it can't. It accepts only the canonical spelling, though
+// either case of hexadecimal digits: to a cache or a log, two spellings of one signature would be two requests.
 func (e encoding) decode(d *decoded, text string) bool {
 	switch e {
 	case encHex, encLowerHex:
@@ -61,9 +60,9 @@ func (e encoding) decode(d *decoded, text string) bool {
 	}
 }
 
-// decodeLong is decode for signatures of RSA.
+// decodeLong is decode for signatures of RSA, which are too long for the stack.
 func (e encoding) decodeLong(d *decoded, text string) bool {
-	if len(text) == 0 || len(text) > 2*maxLong || strings.ContainsAny(text, "\r\n") {
+	if len(text) == 0 || len(text) > 2*maxRSASignature || strings.ContainsAny(text, "\r\n") {
 		return false
 	}
 	var err error
@@ -89,6 +88,7 @@ var (
 	strictBase64URL = base64.RawURLEncoding.Strict()
 )
 
+// hex decodes hexadecimal digits, only lower-case ones if lower is set.
 func (d *decoded) hex(text string, lower bool) bool {
 	if len(text) == 0 || len(text)%2 != 0 || len(text) > 2*maxSignature {
 		return false
@@ -110,12 +110,13 @@ func (d *decoded) hex(text string, lower bool) bool {
 	return true
 }
 
-// The values of hexadecimal digits, of all other bytes noDigit. Whether a digit is a letter is anybody's guess, so a branch for it costs a
-// processor more than the rest.
+// The values of hexadecimal digits, and noDigit for all other bytes. A table is faster than a branch, because a processor can't predict
+// whether a digit is a letter.
 var lowerHexValues, hexValues = valuesOf(hexDigits), valuesOf(hexDigits + "ABCDEF")
 
 const noDigit = 0xff
 
+// valuesOf makes a table of the digits, of which those from the 17th on are the upper-case letters.
 func valuesOf(digits string) (values [256]byte) {
 	for i := range values {
 		values[i] = noDigit

@@ -10,18 +10,18 @@ import (
 // Bounds of what is parsed before its signature can be known.
 const (
 	maxDepth = 100
-	maxNames = 10_000 // where nobody knows better
+	maxNames = 10_000 // where the scheme has no bound of its own
 )
 
 var errNames = errors.New("a name is repeated, there are too many, or it is no JSON")
 
-// distinctNames refuses JSON in which an object has a name twice, in any letter case: where only some fields are signed, we and the
-// app could otherwise read different ones. It costs one walk over the document, and refuses more names than most.
-func distinctNames(doc []byte, most int) error {
+// distinctNames refuses JSON in which an object has a name twice, in any letter case: where only some fields are signed, the app could
+// otherwise read others than were verified. It takes one pass over the document, and refuses more than limit names.
+func distinctNames(doc []byte, limit int) error {
 	p := scanner{doc: doc}
 	var open []object // those that are not closed yet
 	var folded []byte
-	name := false // whether the next string is a name
+	name := false // whether the next string is a member's name
 	total := 0
 	for p.skipSpace(); p.i < len(doc); p.skipSpace() {
 		switch c := doc[p.i]; c {
@@ -54,7 +54,7 @@ func distinctNames(doc []byte, most int) error {
 			name = false
 			var ok bool
 			folded, ok = appendFolded(folded[:0], doc[start+1:p.i-1])
-			if total++; !ok || total > most || !open[len(open)-1].add(folded) {
+			if total++; !ok || total > limit || !open[len(open)-1].add(folded) {
 				return errNames
 			}
 		default:
@@ -67,14 +67,14 @@ func distinctNames(doc []byte, most int) error {
 	return nil
 }
 
-// object are the names of an open object, or a list, which has none.
+// object has the names of an object that is not closed yet. A list, which has no names, is one too.
 type object struct {
 	list  bool
 	names []string
-	many  map[string]bool // of those behind the first few
+	many  map[string]bool // the names after the first few
 }
 
-// few is how many names are compared one by one: most objects have no more, and need no map.
+// few is how many names are compared one by one: most objects have no more and so need no map.
 const few = 8
 
 // add reports whether the name is new.
@@ -93,7 +93,7 @@ func (o *object) add(name []byte) bool {
 	return true
 }
 
-// appendFolded appends what a quoted name stands for, with all letters that some parser takes for the same one as one of them.
+// appendFolded appends what a quoted name stands for, with its letters folded. inner is the text between the quotes.
 func appendFolded(dst, inner []byte) ([]byte, bool) {
 	var room [utf8.UTFMax]byte
 	for len(inner) > 0 {
@@ -110,7 +110,7 @@ func appendFolded(dst, inner []byte) ([]byte, bool) {
 	return dst, true
 }
 
-// elements are the elements of a JSON array, at most max of them.
+// elements returns the elements of a JSON array; false if it is none, or has more than max.
 func elements(raw []byte, max int) ([][]byte, bool) {
 	p := scanner{doc: raw}
 	if !p.consume('[') {
@@ -130,7 +130,7 @@ func elements(raw []byte, max int) ([][]byte, bool) {
 	return all, p.peek() == ']'
 }
 
-// fold maps all letters that some parser takes for the same one to one of them.
+// fold maps all letters that a parser which ignores letter case may take for the same one to one of them.
 func fold(r rune) rune {
 	least := r
 	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {

@@ -183,7 +183,7 @@ func snippet(i Info) string {
 	if i.SignsURL {
 		b.WriteString("\t\t\turl https://hooks.example.com/webhooks\n")
 	}
-	if r, _ := find(i.Name); r.handshake.showsToken {
+	if r, _ := find(i.Name); r.handshake.needsToken {
 		fmt.Fprintf(&b, "\t\t\tchallenge {env.%s_VERIFY_TOKEN}\n", env)
 	}
 	b.WriteString("\t\t}\n\t\treverse_proxy localhost:9000\n\t}\n\thandle {\n\t\trespond 404\n\t}\n}\n")

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Reasons of an [Error]. They are words of the placeholder {http.webhook.error}.
+// Reasons of an [Error]. The placeholder {http.webhook.error} has them.
 const (
 	ReasonMissing   = "signature_missing"
 	ReasonMalformed = "signature_malformed"
@@ -19,16 +19,16 @@ var (
 	ErrSecret = errors.New("unusable secret")
 	// ErrOption is wrapped by [New] for an unknown scheme, an unknown option or a bad value.
 	ErrOption = errors.New("bad option")
-	// ErrCannotSign is wrapped by [Verifier.Sign] and [Verifier.SignBody] with the reason: the held key only verifies, nobody but the
-	// provider has one that signs, or the signature is part of a body that isn't of the provider's form.
+	// ErrCannotSign is wrapped by [Verifier.Sign] and [Verifier.SignBody] with the reason: the key only verifies, nobody but the
+	// provider has a key that signs, or the signature is part of a body that isn't of the provider's form.
 	ErrCannotSign = errors.New("this can't be signed")
 )
 
-// errPublicKey is for keys that only verify.
+// errPublicKey is the answer to signing with a key that only verifies.
 var errPublicKey = cannotSign("with a public key, or keys that are fetched, requests are only verified; give the private key as the secret")
 
-// Error says why a request was refused. Neither its Reason nor its Message holds a secret, a signature or
-// anything else of the request but the names of headers.
+// Error says why a request was refused. Neither its Reason nor its Message contains a secret, a signature or
+// anything else of the request but names of headers.
 type Error struct {
 	Reason  string
 	Message string
@@ -51,7 +51,7 @@ func badOption(name, format string, args ...any) error {
 	return fmt.Errorf("%s: %s (%w)", name, fmt.Sprintf(format, args...), ErrOption)
 }
 
-// errNoSecret is for schemes whose keys are not published.
+// errNoSecret is for schemes that need a secret.
 var errNoSecret = fmt.Errorf("secret: give at least one; without it nothing can be verified (%w)", ErrSecret)
 
 func badSecret(number int, why string) error {

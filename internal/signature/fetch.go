@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// What is fetched: sets of keys and certificates, from hosts that the provider names, by https, without redirects. Nothing of a
-// request can make us speak to anyone else.
+// Sets of keys and certificates are fetched only from hosts that the provider names, by https and without redirects. So no request can
+// make us connect to any other host.
 const (
 	fetchTimeout = 5 * time.Second
 	maxFetch     = 256 << 10
@@ -24,13 +24,13 @@ var (
 	errUnknownKey = &Error{ReasonMismatch, "the key that the request names is not known"}
 )
 
-// fetcher gets documents from certain hosts.
+// fetcher fetches documents from certain hosts.
 type fetcher struct {
 	hosts  []string
 	client *http.Client
 }
 
-// newFetcher uses the configuration's transport, which is for tests, or one of its own.
+// newFetcher uses the configuration's transport, or else sharedTransport.
 func newFetcher(c Config, hosts []string) fetcher {
 	transport := c.Transport
 	if transport == nil {
@@ -42,7 +42,7 @@ func newFetcher(c Config, hosts []string) fetcher {
 	}}
 }
 
-// sharedTransport is one for all schemes: they fetch seldom.
+// sharedTransport serves all schemes, which fetch seldom.
 var sharedTransport http.RoundTripper = &http.Transport{
 	Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: fetchTimeout, ResponseHeaderTimeout: fetchTimeout,
 	IdleConnTimeout: 30 * time.Second, MaxIdleConnsPerHost: 1, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10,
@@ -72,8 +72,8 @@ func (f fetcher) get(ctx context.Context, address string) ([]byte, error) {
 	return text, err
 }
 
-// allowedURL reports whether an address is https, at the standard port, without user or fragment, of one of the hosts. A host is
-// written as it is, or as a regular expression that begins with ^.
+// allowedURL reports whether an address is one of https at the standard port of one of the hosts, without user and fragment. A host is
+// a name, or a regular expression that begins with ^.
 func allowedURL(address string, hosts []string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
@@ -88,6 +88,7 @@ func allowedURL(address string, hosts []string) bool {
 	})
 }
 
+// hostOf returns the host of an address, empty where it is no URL.
 func hostOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

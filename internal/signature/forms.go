@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// maxParsed bounds the bodies that are parsed, or composed anew, before their signature is known, with room for providers that send
-// many events in one field.
+// maxParsed bounds the bodies that are parsed or composed before their signature is verified, in bytes. Some providers send many events in
+// one field.
 const maxParsed = 1 << 20
 
-// mandrillForm returns the fields as Mailchimp Transactional signs them: names sorted, each with its value.
+// mandrillForm joins the fields as Mailchimp Transactional signs them: sorted by name, each name with its value.
 func mandrillForm(r *Request, _ string) (string, error) {
 	fields, err := formUpTo(r, maxParsed)
 	if err != nil {
@@ -27,7 +27,7 @@ func mandrillForm(r *Request, _ string) (string, error) {
 	}), nil
 }
 
-// travisForm returns the one field that Travis signs.
+// travisForm returns the only field that Travis CI signs.
 func travisForm(r *Request, _ string) (string, error) {
 	fields, err := formUpTo(r, maxParsed)
 	if err != nil {
@@ -36,6 +36,7 @@ func travisForm(r *Request, _ string) (string, error) {
 	return onlyField(fields, "payload")
 }
 
+// onlyField returns the value of a field that must be there exactly once.
 func onlyField(fields url.Values, name string) (string, error) {
 	switch values := fields[name]; {
 	case len(values) == 0 || values[0] == "":
@@ -47,8 +48,8 @@ func onlyField(fields url.Values, name string) (string, error) {
 	}
 }
 
-// braintree checks a form with the signature in one field and what it signs in another. The signature names a public key, and is made with
-// the SHA-1 of the private one.
+// braintree is the scheme of Braintree: a form with the signature in one field and the signed text in another. The signature names the
+// public key, and is an HMAC whose key is the SHA-1 of the private one.
 type braintree struct {
 	inBody
 	keys   []key

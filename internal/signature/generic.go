@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// maxCandidates bounds the signatures that one header may offer: more than any rotation needs, few enough that an
-// asymmetric check of each stays cheap.
+// maxCandidates is how many signatures one header may have: more than any rotation of keys needs, and few enough to check them all.
 const maxCandidates = 16
 
 // generic is the scheme that a row describes.
@@ -21,13 +20,13 @@ type generic struct {
 	window  window
 	url     string
 
-	// Canonical names of the headers that are looked up.
+	// The names of headers are canonical.
 	sigHeader, tsHeader string
 	idSigned            bool
 	ids                 []string
 	event               string
 	fixed               []fixedHeader
-	ring                *keyring // of the keys that a header names
+	ring                *keyring // the keys that the header kidHeader names; nil where there is no such header
 }
 
 func newGeneric(r *row, c Config) (*generic, error) {
@@ -75,11 +74,11 @@ func newGeneric(r *row, c Config) (*generic, error) {
 	return g, nil
 }
 
-// claims are what the headers of a request say, before anything is verified.
+// claims are what the headers of a request say. Nothing of it is verified yet.
 type claims struct {
-	signature string // the header's value without its prefix
-	usable    int    // signatures of the right form in it
-	first     decoded
+	signature string  // the header's value without its prefix
+	usable    int     // how many signatures of the right form it has
+	first     decoded // the first of them
 	firstKey  string
 	t, id     string
 	ms        int64 // t as an instant
@@ -91,7 +90,7 @@ func (g *generic) check(h http.Header, now time.Time) error {
 	return err
 }
 
-// claims reads the headers. What is missing or malformed is found before the clock is asked.
+// claims reads the headers. Errors about missing and malformed headers come before one about the timestamp.
 func (g *generic) claims(h http.Header, now time.Time) (claims, error) {
 	var c claims
 	if err := g.value(h, &c); err != nil {
@@ -124,7 +123,7 @@ func (g *generic) claims(h http.Header, now time.Time) (claims, error) {
 	return c, g.claimTime(h, &c, now)
 }
 
-// value reads the signature's header: the one there must be, or the several that there may be, of which each is a candidate.
+// value reads the header of the signature, or joins the values of the several headers that a row may allow, each of which is a candidate.
 func (g *generic) value(h http.Header, c *claims) error {
 	if !g.repeatedHeader && !strings.HasSuffix(g.header, "*") {
 		value, err := soleHeader(h, g.sigHeader)
@@ -168,10 +167,10 @@ func (g *generic) value(h http.Header, c *claims) error {
 	return nil
 }
 
-// maxFamily is how many headers of one name with a number there may be: DocuSign's bound.
+// maxFamily is how many numbered headers a family may have: DocuSign's bound.
 const maxFamily = 100
 
-// scan walks the signature header: it finds the timestamp of a list and makes sure that there is something to compare.
+// scan goes through the signature header. It finds the timestamp of a list, and refuses a header without a signature of the right form.
 func (g *generic) scan(c *claims) error {
 	if g.sendsSecret() {
 		return nil
@@ -218,7 +217,7 @@ func (g *generic) scan(c *claims) error {
 	return nil
 }
 
-// decode reads a signature of the row's kind.
+// decode decodes a signature of the row's algorithm.
 func (r *row) decode(d *decoded, text string) bool {
 	if r.longSignatures() {
 		return r.enc.decodeLong(d, text)
@@ -226,15 +225,15 @@ func (r *row) decode(d *decoded, text string) bool {
 	return r.enc.decode(d, text)
 }
 
-// anyKey stands for keys that are known only by the request's key ID.
+// anyKey stands for the key that a request names, until it is looked up.
 var anyKey key
 
-// long reports whether signatures are too long for the stack.
+// longSignatures reports whether signatures are too long for the stack.
 func (r *row) longSignatures() bool {
 	return publicHashes[r.alg] != 0 && r.alg != algECDSA && r.alg != algECDSA1
 }
 
-// isFor reports whether a candidate could have been made with the key, by its label alone.
+// labelFits reports whether the label of a candidate is that of the key's signatures.
 func (g *generic) labelFits(k *key, c candidate) bool {
 	switch g.syntax {
 	case single, values, ordered:
@@ -243,11 +242,11 @@ func (g *generic) labelFits(k *key, c candidate) bool {
 	return c.key == k.version || (c.key == "" && g.unversioned && k.mac != nil)
 }
 
-// claimTime reads the timestamp of a header or a list and holds it against the clock, unless the body may have a better one.
+// claimTime reads the timestamp of a header or a list and checks it, unless the body may have one, which comes before it.
 func (g *generic) claimTime(h http.Header, c *claims, now time.Time) error {
 	switch {
 	case g.row.tsHeader != "" && g.tsJSON != "":
-		// Not signed, and only for a body without a timestamp: nothing about it matters before that is known.
+		// It isn't signed and counts only if the body has no timestamp, so what is wrong with it is not reported here.
 		text := optional(h, g.tsHeader)
 		if ms, precision, ok := g.unit.parse(text); ok {
 			c.t, c.ms, c.precision = text, ms, precision

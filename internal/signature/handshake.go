@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// The set-up requests that the gateway answers. What is echoed is bounded and printable; what is signed for a stranger has a form that
-// no event has.
+// The set-up requests that the gateway answers. An echoed text is bounded and printable; a text that is signed for an unknown sender has a
+// form that no event has.
 var (
 	handshakeZoom = handshake{words: "`endpoint.url_validation`: signs Zoom's token", signed: answerZoom}
 
@@ -36,7 +36,7 @@ var (
 		if events, ok := rawField(q.Body, "/events"); !ok || !isEmptyArray(events) {
 			return nil, false
 		}
-		return empty(http.StatusOK)
+		return emptyAnswer(http.StatusOK)
 	}}
 
 	handshakeTebex = handshake{words: "`validation.webhook`: echoes its ID", signed: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
@@ -55,19 +55,19 @@ var (
 			return nil, false
 		}
 		if err := v.scheme.(*sns).confirm(bytes.Clone(q.Body)); err != nil {
-			return empty(http.StatusBadGateway) // Amazon asks again
+			return emptyAnswer(http.StatusBadGateway) // Amazon asks again
 		}
-		return empty(http.StatusOK)
+		return emptyAnswer(http.StatusOK)
 	}}
 
-	// handshakeEcho is Dropbox's and Nylas'.
+	// handshakeEcho is that of Dropbox and Nylas.
 	handshakeEcho = handshake{words: "GET with `challenge`: echoes it", method: http.MethodGet, unsigned: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 		return echo(q.parameter("challenge"))
 	}}
 
 	handshakeMeta = handshake{
 		words:  "GET with `hub.challenge`: echoes it if `hub.verify_token` is the option `challenge`",
-		method: http.MethodGet, showsToken: true, unsigned: answerMeta,
+		method: http.MethodGet, needsToken: true, unsigned: answerMeta,
 	}
 
 	handshakeCRC = handshake{words: "GET with `crc_token`: signs it", method: http.MethodGet, unsigned: answerCRC}
@@ -84,14 +84,14 @@ var (
 
 	handshakeOura = handshake{
 		words:  "GET with `challenge`: echoes it if `verification_token` is the option `challenge`",
-		method: http.MethodGet, showsToken: true, unsigned: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
+		method: http.MethodGet, needsToken: true, unsigned: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 			return q.withToken("verification_token", "challenge")
 		},
 	}
 
 	handshakeStrava = handshake{
 		words:  "GET with `hub.challenge`: echoes it if `hub.verify_token` is the option `challenge`",
-		method: http.MethodGet, showsToken: true, unsigned: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
+		method: http.MethodGet, needsToken: true, unsigned: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
 			if q.parameter("hub.mode") != "subscribe" {
 				return nil, false
 			}
@@ -104,7 +104,7 @@ var (
 	}}
 
 	handshakeHead = handshake{words: "HEAD: an empty 200", method: http.MethodHead, unsigned: func(*Verifier, *setupRequest) (*Answer, bool) {
-		return empty(http.StatusOK)
+		return emptyAnswer(http.StatusOK)
 	}}
 
 	handshakeGraph = handshake{words: "POST with `validationToken`: echoes it", method: http.MethodPost, unsigned: func(_ *Verifier, q *setupRequest) (*Answer, bool) {
@@ -122,7 +122,7 @@ var (
 	handshakeWebSub = handshake{words: "GET with `hub.challenge`: echoes it for the option `topic`", method: http.MethodGet, unsigned: answerWebSub}
 )
 
-// answerZoom proves that we have the secret by signing the token that Zoom sent.
+// answerZoom signs the token that Zoom sent, as a proof that we have the secret.
 func answerZoom(v *Verifier, q *setupRequest) (*Answer, bool) {
 	plain := q.field("/payload/plainToken")
 	if q.field("/event") != "endpoint.url_validation" || !safeToSign(plain) {
@@ -134,7 +134,7 @@ func answerZoom(v *Verifier, q *setupRequest) (*Answer, bool) {
 	}{plain, v.signText(plain)})
 }
 
-// answerDiscord answers the PING of interactions (type 1, where events of that type carry an "event") and that of webhook
+// answerDiscord answers the PING of interactions (type 1, without the member "event" that events of that type have) and the PING of webhook
 // events (type 0).
 func answerDiscord(_ *Verifier, q *setupRequest) (*Answer, bool) {
 	kind, _ := rawField(q.Body, "/type")
@@ -143,24 +143,24 @@ func answerDiscord(_ *Verifier, q *setupRequest) (*Answer, bool) {
 	case string(kind) == "1" && !event:
 		return answerJSON(map[string]int{"type": 1})
 	case string(kind) == "0":
-		return empty(http.StatusNoContent)
+		return emptyAnswer(http.StatusNoContent)
 	}
 	return nil, false
 }
 
-// answerMeta echoes the challenge of who shows the configured token, which there has to be.
+// answerMeta echoes the challenge of a request that has the configured token. Without a configured token nothing is answered.
 func answerMeta(_ *Verifier, q *setupRequest) (*Answer, bool) {
 	if q.token == "" || q.parameter("hub.mode") != "subscribe" {
 		return nil, false
 	}
 	if !hmac.Equal([]byte(q.parameter("hub.verify_token")), []byte(q.token)) {
-		return empty(http.StatusForbidden)
+		return emptyAnswer(http.StatusForbidden)
 	}
 	return echo(q.parameter("hub.challenge"))
 }
 
-// answerCRC proves to X that we have the secret. X does not sign its question: the answer is a signature of a text that anyone may
-// choose. No event can be forged with it, because an event is not made of letters and digits.
+// answerCRC signs the token that X sent, as a proof that we have the secret. X does not sign its request, so anyone may choose the text
+// that is signed. No event can be forged with that, because an event does not consist of letters and digits alone.
 func answerCRC(v *Verifier, q *setupRequest) (*Answer, bool) {
 	text := q.parameter("crc_token")
 	if !safeToSign(text) {
@@ -170,7 +170,7 @@ func answerCRC(v *Verifier, q *setupRequest) (*Answer, bool) {
 	return answerJSON(map[string]string{"response_token": g.prefix + string(g.enc.encode(nil, g.keys[0].mac.sign([]byte(text))))})
 }
 
-// answerMonday echoes a challenge that stands in the body and is no event.
+// answerMonday echoes the challenge in a body that is no event.
 func answerMonday(_ *Verifier, q *setupRequest) (*Answer, bool) {
 	_, event := rawField(q.Body, "/event")
 	_, kind := rawField(q.Body, "/type")
@@ -180,7 +180,7 @@ func answerMonday(_ *Verifier, q *setupRequest) (*Answer, bool) {
 	return answerText("challenge", q.field("/challenge"))
 }
 
-// answerSmartcar signs a challenge that stands in the body, in one of two places.
+// answerSmartcar signs the challenge in the body, which is at one of two places.
 func answerSmartcar(v *Verifier, q *setupRequest) (*Answer, bool) {
 	if len(q.Body) == 0 || len(q.Body) > MaxSetupBody {
 		return nil, false
@@ -198,7 +198,7 @@ func answerSmartcar(v *Verifier, q *setupRequest) (*Answer, bool) {
 
 var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// answerLinkedIn signs a UUID and nothing else: events are signed with the same key.
+// answerLinkedIn signs a UUID and nothing else, because the same key signs events.
 func answerLinkedIn(v *Verifier, q *setupRequest) (*Answer, bool) {
 	code := q.parameter("challengeCode")
 	if !uuidForm.MatchString(code) {
@@ -207,7 +207,7 @@ func answerLinkedIn(v *Verifier, q *setupRequest) (*Answer, bool) {
 	return answerJSON(map[string]string{"challengeCode": code, "challengeResponse": v.signText(code)})
 }
 
-// answerEBay hashes the code with the verification token and our address.
+// answerEBay hashes the code, the verification token and the address of the gateway.
 func answerEBay(v *Verifier, q *setupRequest) (*Answer, bool) {
 	code, endpoint := q.parameter("challenge_code"), v.config.Options["endpoint"]
 	if !safeToSign(code) || len(v.config.Secrets) == 0 || endpoint == "" {
@@ -219,37 +219,38 @@ func answerEBay(v *Verifier, q *setupRequest) (*Answer, bool) {
 
 var braintreeForm = regexp.MustCompile(`^[a-f0-9]{20,32}$`)
 
+// answerBraintree signs a text that consists of hexadecimal digits only.
 func answerBraintree(v *Verifier, q *setupRequest) (*Answer, bool) {
 	text := q.parameter("bt_challenge")
 	if text == "" {
 		return nil, false
 	}
 	if !braintreeForm.MatchString(text) {
-		return empty(http.StatusForbidden)
+		return emptyAnswer(http.StatusForbidden)
 	}
 	s := v.scheme.(*braintree)
 	return echo(s.public + "|" + string(appendHex(nil, s.keys[0].mac.sign([]byte(text)))))
 }
 
-// answerWebSub confirms a subscription, or its end, for the configured topic only: nobody else may subscribe us to anything.
+// answerWebSub confirms a subscription or its end, for the configured topic only, so that nobody can subscribe the gateway to other topics.
 func answerWebSub(v *Verifier, q *setupRequest) (*Answer, bool) {
 	if mode := q.parameter("hub.mode"); mode != "subscribe" && mode != "unsubscribe" {
 		return nil, false
 	}
 	if topic := v.config.Options["topic"]; topic == "" || q.parameter("hub.topic") != topic {
-		return empty(http.StatusNotFound)
+		return emptyAnswer(http.StatusNotFound)
 	}
 	return echo(q.parameter("hub.challenge"))
 }
 
-// withToken answers a request that shows the configured token, and refuses another.
-func (q *setupRequest) withToken(shown, echoed string) (*Answer, bool) {
-	given := q.parameter(shown)
+// withToken echoes the parameter echoed if the parameter tokenName has the configured token, and refuses another token.
+func (q *setupRequest) withToken(tokenName, echoed string) (*Answer, bool) {
+	given := q.parameter(tokenName)
 	if q.token == "" || given == "" {
 		return nil, false
 	}
 	if !hmac.Equal([]byte(given), []byte(q.token)) {
-		return empty(http.StatusForbidden)
+		return emptyAnswer(http.StatusForbidden)
 	}
 	return answerText(echoed, q.parameter(echoed))
 }

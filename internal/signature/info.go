@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Info describes a scheme, for documentation and for what registers schemes by name.
+// Info describes a scheme, for the documentation and for code that registers schemes by name.
 type Info struct {
 	Name     string
 	Aliases  []string
 	Provider string
-	// Header has the signature; empty where the body has it.
+	// Header is the name of the header with the signature; empty where the body has it.
 	Header string
 	// Algorithm and encoding of the signature, in words.
 	Algorithm string
@@ -22,27 +22,27 @@ type Info struct {
 	SignsBody, SignsURL bool
 	// Timestamp is where the timestamp is and how it is written, in words; empty if there is none.
 	Timestamp string
-	// Tolerance is the scheme's own; zero without a timestamp.
+	// Tolerance is the default of [Config.Tolerance]; zero without a timestamp.
 	Tolerance time.Duration
-	// PastOnly says that a timestamp may be in the future.
+	// PastOnly says that only the age of a timestamp is checked: it may be in the future.
 	PastOnly bool
 	// ID is where the event's ID is, in words; empty if there is none.
 	ID string
 	// IDSigned says that the first place of ID is covered by the signature.
 	IDSigned bool
-	// Event is where the event's type is, in words; empty if nowhere.
+	// Event is where the event's type is, in words; empty if the request does not have it.
 	Event string
 	// Secret is what to configure as the secret.
 	Secret string
-	// SecretHeaders hold the secret itself, or a token that stands for it: keep them out of logs and stores.
+	// SecretHeaders are the headers that hold the secret itself, or a token that can be used like it. Keep them out of logs and stores.
 	SecretHeaders []string
 	// Handshake is the set-up request that the gateway answers, in words; empty if there is none.
 	Handshake string
-	// HandshakeUnsigned says that it comes without a signature.
+	// HandshakeUnsigned says that the set-up request has no signature.
 	HandshakeUnsigned bool
 	// Identity says what tells events apart, and why.
 	Identity string
-	// Source says where the scheme's rules were read, and when. Those that stand on third parties alone say so.
+	// Source says where the scheme's rules were read, and when. It says so where all sources are third parties.
 	Source string
 	// Unprotected lists what the signature does not protect.
 	Unprotected []string
@@ -191,7 +191,7 @@ func (r *row) secretHeaders() []string {
 	return []string{http.CanonicalHeaderKey(r.header)}
 }
 
-// identityText says what the row says, or else what follows from it.
+// identityText says what tells events apart: in the row's words, or what follows from the row.
 func (r *row) identityText(i Info, p payload) string {
 	switch {
 	case r.identity != "":
@@ -234,7 +234,7 @@ func pointers(fields []string) (words []string) {
 	return words
 }
 
-// unprotected says what everyone should know who relies on the scheme.
+// unprotected lists what the signature does not protect, for those who rely on the scheme.
 func (r *row) unprotected(i Info) []string {
 	var notes []string
 	if r.sendsSecret() {
@@ -264,7 +264,7 @@ func (r *row) unprotected(i Info) []string {
 	return notes
 }
 
-// HeaderName spells a canonical header name as the scheme's provider does.
+// HeaderName returns a canonical header name in the spelling of the scheme's provider.
 func (v *Verifier) HeaderName(canonical string) string {
 	r := v.row
 	if g, ok := v.scheme.(*generic); ok {

@@ -9,13 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxField bounds IDs and event types that are taken out of a request.
+// maxField bounds IDs and event types that are read from a request, in bytes.
 const maxField = 256
 
-// Field returns the string or number at a JSON pointer (RFC 6901) of a document, without parsing more of it than
-// leads there. It is false for anything else, for what is not printable ASCII of at most 256 characters
-// - it becomes a header and a part of a key - and for documents that are broken on the way.
-// Of a repeated name the first counts.
+// Field returns the string or number at a JSON pointer (RFC 6901) of a document, and parses the document only up to there. It returns
+// false for any other value, for a text that is not printable ASCII of at most 256 characters, since the text becomes a header and part of
+// a key, and for a document that is malformed before that place. Of a repeated name the first counts.
 func Field(doc []byte, pointer string) (string, bool) {
 	raw, ok := rawField(doc, pointer)
 	if !ok {
@@ -28,6 +27,7 @@ func Field(doc []byte, pointer string) (string, bool) {
 	return value, true
 }
 
+// printable reports whether a text is printable ASCII of 1 to maxField characters.
 func printable(s string) bool {
 	if s == "" || len(s) > maxField {
 		return false
@@ -68,7 +68,7 @@ func rawField(doc []byte, pointer string) ([]byte, bool) {
 	return doc[start:end], ok
 }
 
-// fieldAt is where the value at a pointer begins and ends.
+// fieldAt returns where the value at a pointer begins and ends.
 func fieldAt(doc []byte, pointer string) (start, end int, ok bool) {
 	p := scanner{doc: doc}
 	p.skipSpace()
@@ -128,7 +128,7 @@ func fieldsOf(doc []byte, names ...string) (map[string]string, bool) {
 	return fields, p.peek() == '}'
 }
 
-// scanner walks a JSON text. It checks no more than it needs to find its way: what it reads was verified before.
+// scanner moves through a JSON text. It checks only what it needs to find values.
 type scanner struct {
 	doc []byte
 	i   int
@@ -213,7 +213,8 @@ func nameIs(quoted []byte, want string) bool {
 	return want == ""
 }
 
-// nextText is what stands in front of the next escape of a string, or what its first escape stands for.
+// nextText returns the text before the next escape of a string, or, if it begins with an escape, what that stands for. inner is the text
+// between the quotes, and rest what follows.
 func nextText(inner []byte, room *[utf8.UTFMax]byte) (text, rest []byte, ok bool) {
 	if i := bytes.IndexByte(inner, '\\'); i != 0 {
 		if i < 0 {
@@ -246,7 +247,7 @@ func nextText(inner []byte, room *[utf8.UTFMax]byte) (text, rest []byte, ok bool
 	return utf8.AppendRune(room[:0], r), inner, true
 }
 
-// escapes are the characters that stand for one another behind a backslash.
+// escapes are the characters that a character after a backslash stands for.
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 // hexRune reads an escape of four hexadecimal digits.
@@ -279,9 +280,9 @@ func (p *scanner) enterElement(token string) bool {
 	return p.peek() != ']'
 }
 
-// skipString moves behind a string. It looks at the next few bytes one by one, as most strings are short and some are nothing
-// but escapes, and then jumps to the next quote or escape. The quote is looked for once for all escapes before it, so that
-// the cost grows with the string and no faster.
+// skipString moves behind a string. It compares the next few bytes one by one, because most strings are short and some consist of escapes
+// only, and then searches for the next quote or escape. The next quote is searched only once for all escapes before it, so that the time
+// is linear in the length of the string.
 func (p *scanner) skipString() bool {
 	doc, i, next := p.doc, p.i+1, -1
 	for {
@@ -311,10 +312,10 @@ func (p *scanner) skipString() bool {
 	}
 }
 
-// nearby is how many bytes are looked at before a search is worth its start.
+// shortRun is how many bytes are compared one by one before a search is faster.
 const shortRun = 32
 
-// skip moves behind the value. Nested values are counted, not recursed into, so depth costs nothing.
+// skip moves behind a value. It counts open brackets instead of recursing, so that no depth exhausts the stack.
 func (p *scanner) skip() bool {
 	doc, i, depth := p.doc, p.i, 0
 	for i < len(doc) {
@@ -359,8 +360,8 @@ func (p *scanner) skipWord() {
 	}
 }
 
-// kind is what a character does outside of strings. What a stranger sends is walked before its signature is known, so it is looked up
-// rather than searched for.
+// kind is what a character means outside of strings. A table is used because bodies are scanned before their signature is verified, so it
+// has to be fast.
 type kind uint8
 
 const (

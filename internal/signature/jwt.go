@@ -9,7 +9,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// jwtRules are what a token must say, beside being signed by one of the algorithms: a token never chooses its own.
+// jwtRules are what a token must say. It must be signed by one of the algorithms: a token never chooses its own.
 type jwtRules struct {
 	algs          []jose.SignatureAlgorithm
 	inBody        bool     // the body is the token
@@ -92,10 +92,10 @@ func newJWT(r *row, c Config) (scheme, error) {
 	return s, nil
 }
 
-// jwtAlgorithms are those that can be asked for. None of them is "none".
+// jwtAlgorithms are the values of the option alg (RFC 7518), without "none".
 var jwtAlgorithms = []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
-// options reads those of the generic scheme.
+// options reads the options of the scheme jwt.
 func (s *jwtScheme) options(c Config) error {
 	r := *s.row
 	o := optionReader{options: c.Options}
@@ -131,7 +131,7 @@ func (s *jwtScheme) options(c Config) error {
 	return nil
 }
 
-// detach makes the token one whose payload is the body and is left out of it, which has no claims.
+// detach reads the option payload, which says that the token's payload is the body and is left out of it. Such a token has no claims.
 func (s *jwtScheme) detach(c Config) error {
 	payload, ok := c.Options["payload"]
 	if !ok {

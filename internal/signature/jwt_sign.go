@@ -13,7 +13,7 @@ import (
 // tokenLifetime is how long the tokens are valid that we sign, where the scheme wants an end.
 const tokenLifetime = 5 * time.Minute
 
-// sign makes a token with the first secret. Public keys can't.
+// sign makes a token with the first secret, or the private key.
 func (s *jwtScheme) sign(r *Request, _ string, now time.Time) (http.Header, error) {
 	switch {
 	case s.rules.inBody:

@@ -9,7 +9,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// webToken is a parsed token.
+// webToken is a parsed token, which is not verified yet.
 type webToken struct {
 	jws    *jose.JSONWebSignature
 	text   string // as it came
@@ -32,7 +32,7 @@ func (s *jwtScheme) check(h http.Header, now time.Time) error {
 	return s.checkTimes(t, now)
 }
 
-// text is the token in the header.
+// text returns the token in the header.
 func (s *jwtScheme) text(h http.Header) (string, error) {
 	value, err := soleHeader(h, s.header)
 	if err != nil {
@@ -49,6 +49,7 @@ func (s *jwtScheme) text(h http.Header) (string, error) {
 	return "", malformed(s.header, "does not begin with "+strings.TrimSpace(s.rules.prefixes[0]))
 }
 
+// parse parses a token. body is its payload, where that is left out of it.
 func (s *jwtScheme) parse(text string, body []byte) (*webToken, error) {
 	bad := malformed("the token", "is not one of the scheme's form and algorithm")
 	if len(text) > s.maxToken() || !canonicalToken(text) {
@@ -84,7 +85,7 @@ func (s *jwtScheme) parse(text string, body []byte) (*webToken, error) {
 	return &t, nil
 }
 
-// canonicalToken reports whether a text has three parts in the one spelling that base64url has.
+// canonicalToken reports whether a text has three parts in canonical base64url.
 func canonicalToken(text string) bool {
 	parts := strings.Split(text, ".")
 	if len(parts) != 3 || strings.ContainsAny(text, "\r\n") {
@@ -98,6 +99,7 @@ func canonicalToken(text string) bool {
 	return true
 }
 
+// maxToken bounds the token, in bytes.
 func (s *jwtScheme) maxToken() int {
 	if s.rules.inBody {
 		return maxParsed
@@ -105,7 +107,7 @@ func (s *jwtScheme) maxToken() int {
 	return maxHeader
 }
 
-// inTime holds the token's own times against the clock: exp and nbf whatever the tolerance is, iat by it.
+// checkTimes checks the token's own times: exp and nbf whatever the tolerance is, and iat by the tolerance.
 func (s *jwtScheme) checkTimes(t *webToken, now time.Time) error {
 	expires, hasExpiry := t.claimNumber("exp")
 	switch {
@@ -127,13 +129,13 @@ func (s *jwtScheme) checkTimes(t *webToken, now time.Time) error {
 	return s.window.check(at*1000, 1000, now)
 }
 
-// number is a claim of seconds. A fraction is cut off.
+// claimNumber returns a claim in whole seconds. A fraction is cut off.
 func (t *webToken) claimNumber(name string) (int64, bool) {
 	whole, _, _ := strings.Cut(string(t.claims[name]), ".")
 	return digits(whole)
 }
 
-// words are the strings of a claim: one, or several.
+// claimStrings returns the strings of a claim: of a list, or the only one.
 func (t *webToken) claimStrings(name string) []string {
 	var one string
 	if json.Unmarshal(t.claims[name], &one) == nil && t.claims[name] != nil {
@@ -144,6 +146,7 @@ func (t *webToken) claimStrings(name string) []string {
 	return several
 }
 
+// claimString returns the only string of a claim, empty if it has none or several.
 func (t *webToken) claimString(name string) string {
 	if words := t.claimStrings(name); len(words) == 1 {
 		return words[0]

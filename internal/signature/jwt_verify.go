@@ -43,7 +43,7 @@ func (s *jwtScheme) verify(r *Request, now time.Time) (Result, error) {
 	return res, nil
 }
 
-// token is the text of the one in the header, or in the body.
+// token returns the token, from the header or the body.
 func (s *jwtScheme) token(r *Request) (string, error) {
 	if !s.rules.inBody {
 		return s.text(r.Header)
@@ -58,7 +58,7 @@ func (s *jwtScheme) token(r *Request) (string, error) {
 	return string(text), nil
 }
 
-// match returns which key signed the token.
+// match returns the index of the key that signed the token.
 func (s *jwtScheme) match(t *webToken, body []byte, now time.Time) (int, error) {
 	try := func(key any) bool {
 		if s.rules.detached {
@@ -77,7 +77,7 @@ func (s *jwtScheme) match(t *webToken, body []byte, now time.Time) (int, error) 
 		}
 		return -1, errMismatch
 	}
-	// Providers' secrets are often shorter than the library lets them be, so the MAC is made here.
+	// The library refuses short secrets, which many providers have, so the MAC is computed here.
 	last := strings.LastIndexByte(t.text, '.')
 	if i := signedBy(s.keys, t.jws.Signatures[0].Signature, []byte(t.text[:last])); i >= 0 {
 		return i, nil
@@ -90,7 +90,7 @@ func (s *jwtScheme) match(t *webToken, body []byte, now time.Time) (int, error) 
 	return -1, errMismatch
 }
 
-// checkClaims looks at what a genuine token says.
+// checkClaims checks what a token says whose signature is verified.
 func (s *jwtScheme) checkClaims(t *webToken, r *Request) error {
 	refuse := func(why string) error { return &Error{ReasonMismatch, "the token " + why} }
 	if len(s.issuer) > 0 && !slices.Contains(s.issuer, t.claimString("iss")) {
@@ -115,7 +115,7 @@ func (s *jwtScheme) checkClaims(t *webToken, r *Request) error {
 	return nil
 }
 
-// queryHash is Atlassian's: SHA-256 over method, path and the query in its canonical form.
+// queryHash is the query string hash of Atlassian Connect: the SHA-256 of method, path and the query in canonical form.
 func queryHash(method, u string) string {
 	_, _, _, tail := cutURL(u)
 	path, query, _ := strings.Cut(tail, "?")
@@ -146,7 +146,7 @@ func queryHash(method, u string) string {
 // identify fills in the event's ID and type.
 func (s *jwtScheme) identify(res *Result, t *webToken, r *Request) {
 	if s.rules.inBody {
-		// Wix wraps an event three times; the outer layer is what stays the same when it is signed anew.
+		// Wix wraps an event in three layers of JSON. The outermost stays the same when a retry is signed again.
 		var outer, inner string
 		if json.Unmarshal(t.claims["data"], &outer) == nil {
 			res.Content = []byte(outer)

@@ -12,11 +12,11 @@ import (
 	"sync"
 )
 
-// key checks signatures with one secret. Exactly one of its kinds is set.
+// key checks signatures with one secret. Exactly one of mac, token, public, curve and rsa is set.
 type key struct {
 	version string // list key or version of the signatures that it makes
 	mac     *macPool
-	token   string // compared as it is
+	token   string // the secret itself, which requests contain
 	public  ed25519.PublicKey
 	curve   *ecdsa.PublicKey
 	rsa     *rsa.PublicKey
@@ -61,6 +61,7 @@ func (r *row) secretEncoding(c Config) (secretEncoding, error) {
 	return "", badOption("secret_encoding", "%q is not one of utf8, base64, hex, whsec, nfkd, auto", name)
 }
 
+// key turns one secret into a key. It returns why that can't be.
 func (r *row) key(enc secretEncoding, secret string) (k key, why string) {
 	switch {
 	case secret == "":
@@ -100,8 +101,8 @@ func (k *key) fits(d *decoded) bool {
 	return d.n > 0
 }
 
-// affordable is how many candidates are checked for a body of a size. A check with a public key costs some hundred times what a comparison
-// does, and with Ed25519 each hashes the body anew.
+// maxChecks is how many candidate signatures are checked for a body of so many bytes. A check with a public key costs some hundred times
+// as much as the comparison of a MAC, and with Ed25519 each check hashes the body again.
 func (k *key) maxChecks(size int) int {
 	switch {
 	case k.mac != nil:
@@ -115,14 +116,15 @@ func (k *key) maxChecks(size int) int {
 // maxPublicChecks is how many signatures are checked with one public key: a rotation has two.
 const maxPublicChecks = 4
 
-// checker compares candidates with what one key makes of one message. The costly part is done once a message.
+// checker checks candidate signatures of one message with one key. Hashing the message, which costs most, is done only once. Call release
+// at the end.
 type checker struct {
 	key    *key
-	pool   *macPool  // that state belongs to
+	pool   *macPool  // to which state belongs
 	state  *macState // HMAC, plain hash, and the digest that RSA and ECDSA sign
-	want   []byte    // by state
+	want   []byte    // the MAC or hash that state computed
 	signed []byte    // what Ed25519 signs, in one piece
-	buffer *[]byte   // that holds it, where it is not the body alone
+	buffer *[]byte   // that holds signed, where it is not the body alone
 }
 
 func (k *key) checker(p *payload, m *message) checker {
@@ -148,14 +150,14 @@ func (c *checker) feed(pool *macPool, p *payload, m *message) {
 	c.want = c.state.total()
 }
 
-// pieces are buffers for what has to be in one piece: for a large body a fresh one costs more than the check itself.
+// buffers are reused for messages that have to be in one piece: to allocate one for a large body costs more than the check itself.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func (c *checker) matches(signature []byte) bool {
 	if c.key.mac != nil {
 		return hmac.Equal(c.want, signature)
 	}
-	return c.verifies(bytes.Clone(signature)) // so that only the costly algorithms put it on the heap
+	return c.verifies(bytes.Clone(signature)) // so that the signature is on the heap only for algorithms with public keys
 }
 
 func (c *checker) verifies(signature []byte) bool {
@@ -168,8 +170,8 @@ func (c *checker) verifies(signature []byte) bool {
 	return c.key.curve != nil && ecdsa.VerifyASN1(c.key.curve, c.want, signature)
 }
 
-// done gives the state or the buffer back.
-func (c *checker) done() {
+// release gives the state or the buffer back.
+func (c *checker) release() {
 	if c.state != nil {
 		c.pool.put(c.state)
 	}

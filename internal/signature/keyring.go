@@ -14,37 +14,36 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// keyring are public keys by their ID: given by the configuration, or fetched from where the provider publishes them.
+// keyring are public keys by their ID: those of the configuration, or fetched from the address where the provider publishes them.
 //
-// Failure policy: fetched keys are kept for an hour and longer while nothing better comes, so that an address that is down refuses
-// nobody whose key is known. An ID that nobody knows makes a fetch at most once a minute, whoever asks. While one is under way, some
-// requests wait for it, as it may bring their key: at a start all of them need it at once. Further ones, and those shortly after a
-// fetch, are refused, and the provider tries again.
+// Failure policy: fetched keys are used for an hour, and longer if fetching fails, so that an address that is down refuses no request
+// whose key was fetched before. An ID that is not among them causes a fetch at most once a minute, whoever sends it. While a fetch is
+// under way, up to maxWaiting requests wait for it, because it may bring their key, which all of them need after a start. Further
+// requests, and those in the minute after a fetch, are refused, and the provider tries again.
 type keyring struct {
 	url   string
 	fetch fetcher
 
 	mu       sync.Mutex
 	keys     map[string]crypto.PublicKey
-	fetched  time.Time // the last success
-	tried    time.Time
-	fetching chan struct{} // closed at the end of the one that is under way
+	fetched  time.Time     // the last success
+	tried    time.Time     // the last try
+	fetching chan struct{} // closed at the end of the fetch that is under way; nil where none is
 	waiting  int
 }
 
-// Times of fetched keys.
 const (
-	keysFresh = time.Hour
-	keysPause = time.Minute
+	keysFresh = time.Hour   // how long fetched keys are used without asking for them again
+	keysPause = time.Minute // the least time between two fetches
 )
 
-// maxWaiting bounds the requests that wait for a fetch, whose bodies nobody has vouched for.
+// maxWaiting is how many requests may wait for a fetch: their bodies are in memory and not yet verified.
 const maxWaiting = 32
 
-// maxKeys bounds what one address may hold.
+// maxKeys is how many keys are read from one address.
 const maxKeys = 100
 
-// keyring is what the configuration says of keys by ID, nil where there are none.
+// keyring returns the keys by ID that the configuration or the row names; nil if they name none.
 func (r *row) keyring(c Config) (*keyring, error) {
 	if text, ok := c.Options["jwks_pem"]; ok {
 		return keysOfPEM(text)
@@ -63,7 +62,7 @@ func (r *row) keyring(c Config) (*keyring, error) {
 		hosts := r.hosts
 		if r.jwksURL == "" || address != r.jwksURL {
 			if len(r.hosts) == 0 {
-				hosts = []string{hostOf(address)} // the operator's word
+				hosts = []string{hostOf(address)} // the operator chose it
 			}
 		}
 		if !allowedURL(address, hosts) {
@@ -101,8 +100,8 @@ func keysOfPEM(text string) (*keyring, error) {
 	return ring, nil
 }
 
-// keysOfSet reads a JSON Web Key Set. Keys without an ID, private ones, those of a kind that we
-// don't know, and RSA keys that are weak or dear are passed over.
+// keysOfSet reads a JSON Web Key Set (RFC 7517). It leaves out keys without an ID, private keys, keys of an unsupported kind, and RSA keys
+// of an unsupported size.
 func keysOfSet(text []byte) (map[string]crypto.PublicKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -127,10 +126,12 @@ func keysOfSet(text []byte) (map[string]crypto.PublicKey, error) {
 	return keys, nil
 }
 
-// usualSize reports whether an RSA key is of 2048 bits or more, and of no more than a stranger's request may cost to check.
-func allowedSize(public *rsa.PublicKey) bool { return public.Size() >= 256 && public.Size() <= maxLong }
+// allowedSize reports whether an RSA key has 2048 to 8192 bits: a smaller one is weak, and a larger one makes each check expensive.
+func allowedSize(public *rsa.PublicKey) bool {
+	return public.Size() >= 256 && public.Size() <= maxRSASignature
+}
 
-// key returns the key of an ID, nil where nobody knows it.
+// key returns the key of an ID, nil where there is none. It fetches the keys where that is due.
 func (k *keyring) key(kid string, now time.Time) crypto.PublicKey {
 	k.mu.Lock()
 	public := k.keys[kid]
@@ -145,7 +146,7 @@ func (k *keyring) key(kid string, now time.Time) crypto.PublicKey {
 	k.tried, k.fetching = now, make(chan struct{})
 	k.mu.Unlock()
 	if public != nil {
-		go k.refresh(now) // the known one does meanwhile
+		go k.refresh(now) // the old key is used meanwhile
 		return public
 	}
 	k.refresh(now)
@@ -154,7 +155,8 @@ func (k *keyring) key(kid string, now time.Time) crypto.PublicKey {
 	return k.keys[kid]
 }
 
-// wait is for what the fetch brings that is under way, which has its own bound. It needs the lock, and gives it back.
+// wait waits for the fetch that is under way, which has a timeout of its own, and returns the key of an ID. It is called with the lock
+// held, and returns without it.
 func (k *keyring) wait(kid string) crypto.PublicKey {
 	done := k.fetching
 	k.waiting++
@@ -166,10 +168,10 @@ func (k *keyring) wait(kid string) crypto.PublicKey {
 	return k.keys[kid]
 }
 
-// refresh fetches the keys, and keeps what it has if that fails.
+// refresh fetches the keys. If that fails, the old ones stay.
 func (k *keyring) refresh(now time.Time) {
-	defer k.done()
-	// Not the request's context: whoever asked first may hang up, and the others wait for the keys.
+	defer k.finishFetch() // also where the fetch panics: requests would wait for ever
+	// Not the request's context: its sender may hang up, while other requests wait for the keys.
 	text, err := k.fetch.get(context.Background(), k.url)
 	var keys map[string]crypto.PublicKey
 	if err == nil {
@@ -182,15 +184,16 @@ func (k *keyring) refresh(now time.Time) {
 	}
 }
 
-// done lets those go on who wait, also where the fetch panicked: they would wait for ever.
-func (k *keyring) done() {
+// finishFetch ends the fetch: the requests that wait for it go on.
+func (k *keyring) finishFetch() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	close(k.fetching)
 	k.fetching = nil
 }
 
-// matchesNamed verifies with the key that the request names. The key's own algorithm is the row's, or it is no match.
+// matchesNamed verifies with the key that the request names, and returns 0, or -1 where the signature is not the key's. A key of another
+// algorithm than the row's never matches.
 func (g *generic) matchesNamed(h http.Header, c *claims, m *message, now time.Time) (int, error) {
 	kid, err := soleHeader(h, http.CanonicalHeaderKey(g.kidHeader))
 	if err != nil {

@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// mailgun checks the signature in a Mailgun body. It covers a timestamp and a token that stand beside it, and
-// nothing of the event. The token is the ID: it is signed and used once.
+// mailgun is the scheme of Mailgun. The signature in the body covers a timestamp and a token beside it, and nothing of the event. The token
+// is used as the ID, because it is signed and each has only one event.
 type mailgun struct {
 	inBody
 	keys   []key
@@ -42,12 +42,12 @@ func (s *mailgun) verify(r *Request, now time.Time) (Result, error) {
 	if res.Secret = signedBy(s.keys, d.bytes(), signed); res.Secret < 0 {
 		return Result{}, errMismatch
 	}
-	// The two are signed without a separator: the window is also what keeps digits from moving between them.
+	// The two are signed without a separator. The window also keeps an attacker from moving digits between them.
 	if err := s.window.check(ms, precision, now); err != nil {
 		return Result{}, err
 	}
 	if s.window.off {
-		res.Content = signed // nothing else keeps the border between the two
+		res.Content = signed // the border between the two could be moved
 	}
 	res.Event = field("event")
 	return res, nil

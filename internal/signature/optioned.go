@@ -28,7 +28,7 @@ func newOptioned(preset *row, c Config) (scheme, error) {
 
 var timeUnits = []string{string(unitSeconds), string(unitMillis), "auto", string(unitRFC3339), string(unitISO), string(unitHTTPDate)}
 
-// hash reads the option alg into a row that has it.
+// hash reads the option alg into a row of a scheme that has it.
 func (o *optionReader) hash(r *row) {
 	switch r.name {
 	case "kaltura", "cloudinary":
@@ -46,7 +46,7 @@ func (o *optionReader) hash(r *row) {
 	}
 }
 
-// newPusher demands the configured app key, where there is one, in the header that names it.
+// newPusher requires the app key of the option key, where it is set, in the header that names the app.
 func newPusher(preset *row, c Config) (scheme, error) {
 	r := *preset
 	if name, ok := c.Options["key"]; ok {
@@ -58,7 +58,7 @@ func newPusher(preset *row, c Config) (scheme, error) {
 	return newGeneric(&r, c)
 }
 
-// newSupabase takes secrets as Supabase shows them: `v1,whsec_…`, several joined by a bar.
+// newSupabase accepts secrets as Supabase shows them: `v1,whsec_…`, several joined by a bar.
 func newSupabase(r *row, c Config) (scheme, error) {
 	var secrets []string
 	for _, text := range c.Secrets {

@@ -93,7 +93,7 @@ func newHMAC(preset *row, c Config) (scheme, error) {
 	return newGeneric(&r, c)
 }
 
-// coherent refuses combinations that would look safe without being so.
+// coherent refuses combinations of options that contradict each other, or seem to protect what they don't.
 func (r *row) coherent(c Config) error {
 	p, err := parsePayload(r.template, nil)
 	switch {
@@ -131,7 +131,8 @@ func (r *row) coherent(c Config) error {
 	return nil
 }
 
-// optionReader reads options and keeps the first error.
+// optionReader reads options and keeps the first error. Each of its methods reads the option of a name and returns fallback if that is not
+// set.
 type optionReader struct {
 	options map[string]string
 	err     error
@@ -186,7 +187,7 @@ func (o *optionReader) pointer(name, fallback string) string {
 	return value
 }
 
-// encoding is what the option of that name says.
+// encoding reads the option encoding.
 func (o *optionReader) encoding(fallback encoding) encoding {
 	switch o.choice("encoding", fallback.String(), "hex", "base64", "base64url") {
 	case "base64":
@@ -197,7 +198,7 @@ func (o *optionReader) encoding(fallback encoding) encoding {
 	return encHex
 }
 
-// signature reads into a row how a signature is written, where it is and what it signs. What no option says stays.
+// signature reads the options about the signature into a row. Fields without an option stay as they are.
 func (o *optionReader) signature(r *row) {
 	r.header = o.header("header", r.header)
 	if prefix, ok := o.options["prefix"]; ok {
@@ -207,13 +208,13 @@ func (o *optionReader) signature(r *row) {
 	r.template = o.text("payload", r.template)
 }
 
-// time reads where the timestamp is and how it is written.
+// time reads the options about a timestamp in a header into a row.
 func (o *optionReader) time(r *row) {
 	r.tsHeader = o.header("timestamp_header", r.tsHeader)
 	r.unit = unit(o.choice("timestamp_unit", string(r.unit), timeUnits...))
 }
 
-// event reads where the ID and the type of an event are.
+// event reads the options about an event's ID and type into a row.
 func (o *optionReader) event(r *row) {
 	if name := o.header("id_header", ""); name != "" {
 		r.idHeaders = []string{name}

@@ -32,7 +32,7 @@ var placeholders = map[string]string{
 	"form":        "the form fields, as the provider joins them (presets only)",
 }
 
-// parsePayload takes a template apart. fixed are placeholders of it whose text the configuration gives.
+// parsePayload parses a template. fixed are the texts of those placeholders that the configuration replaces.
 func parsePayload(template string, fixed map[string]string) (payload, error) {
 	p := payload{uses: map[string]bool{}}
 	for template != "" {
@@ -65,12 +65,12 @@ func (p payload) signsBody() bool {
 	return p.uses["body"] || p.uses["body_sha256"] || p.uses["body_hash"] || p.uses["form"] || p.uses["field"]
 }
 
-// signsURL reports whether the public URL is part of it.
+// signsURL reports whether the public URL, or a part of it, is in the payload.
 func (p payload) signsURL() bool {
 	return p.uses["url"] || p.uses["url_path"] || p.uses["query"] || p.uses["form"]
 }
 
-// isBody reports whether the body alone is signed, as it is.
+// isBody reports whether the payload is the body itself.
 func (p payload) isBody() bool { return len(p.parts) == 1 && p.parts[0].name == "body" }
 
 // message is what the placeholders of one request stand for.
@@ -97,7 +97,7 @@ func (p payload) write(s *macState, m *message) {
 	}
 }
 
-// append builds the payload of m in one piece, as the asymmetric algorithms need it, without the secret.
+// append appends the payload of m, without the secret, for the algorithms that need it in one piece.
 func (p payload) append(dst []byte, m *message) []byte { return p.appendBut("", dst, m) }
 
 // appendBut is append without one of the placeholders.
@@ -126,6 +126,7 @@ func (p part) append(dst []byte, m *message) []byte {
 	return append(dst, p.text(m)...)
 }
 
+// text returns what a part stands for, but for the body, its hashes and the secret.
 func (p part) text(m *message) string {
 	switch p.name {
 	case "":

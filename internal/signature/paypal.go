@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// paypalHost is where PayPal publishes its certificates: the API, and that of the sandbox.
+// paypalHost matches the hosts where PayPal publishes its certificates: those of the API and of its sandbox.
 const paypalHost = `^api(-m)?(\.sandbox)?\.paypal\.com$`
 
-// paypal checks what PayPal signs: the ID and the time of the transmission, the ID of the webhook, and the CRC-32 of the body. The
-// request says which certificate made it: one of PayPal's own hosts, or it is refused.
+// paypal is the scheme of PayPal, which signs the ID and the time of the transmission, the ID of the webhook, and the CRC-32 of the body.
+// The request names the address of the certificate, which must be on one of PayPal's own hosts.
 type paypal struct {
 	inBody
 	webhook string
@@ -53,7 +53,7 @@ func (s *paypal) check(h http.Header, _ time.Time) error {
 			return err
 		}
 		if name != paypalCert && strings.Contains(value, "|") {
-			return malformed(name, "has a | in it") // it would move the borders of what is signed
+			return malformed(name, "has a | in it") // it separates the signed parts, so their borders could be moved
 		}
 	}
 	if !strings.EqualFold(h.Get(paypalAlg), "SHA256withRSA") {
@@ -79,7 +79,7 @@ func (s *paypal) verify(r *Request, now time.Time) (Result, error) {
 	if err := s.certs.verify(r.Header.Get(paypalCert), now, crypto.SHA256, digest[:], d.bytes()); err != nil {
 		return Result{}, err
 	}
-	// Whoever has one request can make other bodies with its CRC-32, so what identifies it is what was signed, never the body.
+	// Whoever has one request can make other bodies with the same CRC-32. So the event is identified by what was signed, never by the body.
 	res := Result{BodySigned: true, Timestamp: at, Content: []byte(id + "|" + s.webhook + "|" + crc)}
 	if event, _ := Field(r.Body, "/event_type"); printable(event) {
 		res.Event = event

@@ -92,23 +92,23 @@ func (g *generic) frame(k *key, signature, t string) string {
 	case g.syntax == list && g.tsKey != "":
 		return g.tsKey + "=" + t + string(g.sep) + k.version + "=" + signature
 	case g.syntax == slashes:
-		return "1/" + k.version + "/" + signature // the key's ID, which means nothing to us
+		return "1/" + k.version + "/" + signature // any key ID: we ignore it
 	case g.syntax == list:
 		return k.version + "=" + signature
 	}
 	return signature
 }
 
-// NewEventID makes an ID in the form of the product's own: evt_ and a UUIDv7 without dashes. What a scheme signs may be any
-// text, so it serves them all.
+// NewEventID returns a new event ID in the product's own form: evt_ and a UUIDv7 (RFC 9562) in hexadecimal without dashes. It serves every
+// scheme, because an ID that a scheme signs may be any text.
 func NewEventID() string {
-	return EventID(uuid.Must(uuid.NewV7())) // fails only where crypto/rand would
+	return EventID(uuid.Must(uuid.NewV7())) // fails only if crypto/rand does, which ends the process
 }
 
-// EventIDPrefix begins every event ID of the product's own.
+// EventIDPrefix is the prefix of the event IDs that the product makes.
 const EventIDPrefix = "evt_"
 
-// EventID is the event ID that stands for a UUIDv7.
+// EventID returns the event ID of a UUIDv7.
 func EventID(b [16]byte) string {
 	var id [len(EventIDPrefix) + 2*len(b)]byte
 	hex.Encode(id[copy(id[:], EventIDPrefix):], b[:])

@@ -23,9 +23,9 @@ type bodySigner interface {
 	signBody(r *Request, id string, now time.Time) ([]byte, error)
 }
 
-// SignBody returns the body as the provider would send it, for schemes whose signature, or secret, is part of it; for others it is the
-// request's own. It takes what the provider signs, and may set the request's Content-Type. Bodies that aren't of the provider's form are an
-// [ErrCannotSign] that tells it.
+// SignBody returns the body as the provider would send it, for schemes whose signature or secret is part of it; for other schemes it returns
+// the request's body. The request's body must be what the provider signs; otherwise the error is an [ErrCannotSign] that describes the
+// form. SignBody may set the request's Content-Type.
 func (v *Verifier) SignBody(r *Request, id string, now time.Time) ([]byte, error) {
 	if s, ok := v.scheme.(bodySigner); ok {
 		return s.signBody(r, id, now)
@@ -38,13 +38,13 @@ func cannotSign(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCannotSign, fmt.Sprintf(format, args...))
 }
 
-// inBody is what the schemes have in common whose signature, or secret, is part of the body.
+// inBody implements check and sign for schemes whose signature, or secret, is part of the body.
 type inBody struct{}
 
-// errInBody is for what has no place outside of the body.
+// errInBody is the answer to signing with headers alone, where the signature is part of the body.
 var errInBody = cannotSign("the signature is part of the body, not a header; caddy webhook send puts it there")
 
-// check has nothing to look at before the body is there.
+// check accepts all headers, because nothing can be checked before the body is there.
 func (inBody) check(http.Header, time.Time) error { return nil }
 
 func (inBody) sign(*Request, string, time.Time) (http.Header, error) { return nil, errInBody }
@@ -72,7 +72,7 @@ func (s *adyen) signBody(r *Request, _ string, _ time.Time) ([]byte, error) {
 	return body, nil
 }
 
-// mailgunToken is how many octets of a token are random: Mailgun's are 50 hexadecimal digits.
+// mailgunToken is the length of a token in bytes: Mailgun's tokens have 50 hexadecimal digits.
 const mailgunToken = 25
 
 // signBody signs the time and a token, which is the event's ID: the given one, the body's, or a new one.
@@ -96,7 +96,7 @@ func (s *mailgun) signBody(r *Request, id string, now time.Time) ([]byte, error)
 		return nil, cannotSign("of Mailgun's forms those in parts are only verified; give JSON, or a form of the type %s", formType)
 	}
 	body, ok := r.Body, json.Valid(r.Body)
-	for _, a := range slices.Backward(added[:]) { // each is put in front of the one before
+	for _, a := range slices.Backward(added[:]) { // each is inserted in front of the last
 		if ok {
 			body, ok = withField(body, "/signature/"+a[0], a[1])
 		}
@@ -154,7 +154,7 @@ func (s *bodyToken) signBody(r *Request, _ string, _ time.Time) ([]byte, error) 
 	return body, nil
 }
 
-// signBody makes the token that the body is, of the claims that are given. A token is sent as it is.
+// signBody makes the token that is the body from the claims in the request's body. A body that is a token already is returned as it is.
 func (s *jwtScheme) signBody(r *Request, _ string, _ time.Time) ([]byte, error) {
 	if !s.rules.inBody || canonicalToken(string(r.Body)) {
 		return r.Body, nil
@@ -169,8 +169,8 @@ func (s *jwtScheme) signBody(r *Request, _ string, _ time.Time) ([]byte, error) 
 	return []byte(text), err
 }
 
-// withField returns a copy of the document with a text at the pointer: instead of what is there, or in front of the other members of its
-// object. Objects that are missing on the way are made. It is false where there is no object to put it into.
+// withField returns a copy of the document with a text at the pointer: in place of the value there, or as the first member of its
+// object. It adds objects that are missing on the way. It returns false where there is no object to put the text into.
 func withField(doc []byte, pointer, text string) ([]byte, bool) {
 	value, err := json.Marshal(text)
 	if err != nil {

@@ -13,7 +13,7 @@ type VideoCloudSigner struct {
 	mac *macPool
 }
 
-// NewVideoCloudSigner uses the secret's bytes as given. An empty secret is an [ErrSecret].
+// NewVideoCloudSigner returns a signer whose key is the bytes of the secret. An empty secret is an [ErrSecret].
 func NewVideoCloudSigner(secret string) (*VideoCloudSigner, error) {
 	if secret == "" {
 		return nil, badSecret(0, "it is empty")
@@ -21,7 +21,7 @@ func NewVideoCloudSigner(secret string) (*VideoCloudSigner, error) {
 	return &VideoCloudSigner{newMAC(algSHA256, []byte(secret))}, nil
 }
 
-// Append appends the lower-case hex of the signature over the body, whose parts are taken one after the other.
+// Append appends the signature of the body in lower-case hexadecimal. The body consists of the parts in their order.
 func (s *VideoCloudSigner) Append(dst []byte, body ...[]byte) []byte {
 	m := s.mac.get()
 	for _, part := range body {
@@ -38,8 +38,8 @@ type StandardSigner struct {
 	mac *macPool
 }
 
-// NewStandardSigner decodes a secret that starts with whsec_ from base64 and uses any other as its UTF-8 bytes.
-// A secret that is empty or doesn't decode is an [ErrSecret].
+// NewStandardSigner returns a signer whose key is what follows whsec_, decoded from base64, or the bytes of a secret without that prefix.
+// A secret that is empty or can't be decoded is an [ErrSecret].
 func NewStandardSigner(secret string) (*StandardSigner, error) {
 	key, why := secAuto.decode(secret)
 	if why != "" {
@@ -48,8 +48,8 @@ func NewStandardSigner(secret string) (*StandardSigner, error) {
 	return &StandardSigner{newMAC(algSHA256, key)}, nil
 }
 
-// Append appends "v1,<base64>" over id.timestamp.body, where timestamp is in unix seconds and the parts of the
-// body are taken one after the other. Several values in one header are separated by a space.
+// Append appends "v1,<base64>", the signature of id.timestamp.body. timestamp is in Unix seconds; the body consists of the parts in their
+// order. Several values in one header are separated by a space.
 func (s *StandardSigner) Append(dst []byte, id string, timestamp int64, body ...[]byte) []byte {
 	m := s.mac.get()
 	m.writeString(id)
@@ -69,17 +69,17 @@ type KeySigner struct {
 	private ed25519.PrivateKey
 }
 
-// NewSigningKey makes a key pair in the form of Standard Webhooks: whsk_ and the private key in base64, for a
-// [KeySigner], and whpk_ and the public one, for those who verify.
+// NewSigningKey returns a new key pair in the form of Standard Webhooks: whsk_ and the private key in base64, for a
+// [KeySigner], and whpk_ and the public key in base64, for verification.
 func NewSigningKey() (private, public string) {
 	_, k, _ := ed25519.GenerateKey(nil) // never fails, see crypto/rand
 	return whsk + base64.StdEncoding.EncodeToString(k), whpk + base64.StdEncoding.EncodeToString(k[ed25519.SeedSize:])
 }
 
-// NewKeySigner takes a private key as [NewSigningKey] makes it. Another is an [ErrSecret].
+// NewKeySigner returns a signer for a private key in the form of [NewSigningKey]. Any other text is an [ErrSecret].
 func NewKeySigner(private string) (*KeySigner, error) {
-	text, is := strings.CutPrefix(private, whsk)
-	if !is {
+	text, ok := strings.CutPrefix(private, whsk)
+	if !ok {
 		return nil, badSecret(0, "a private key starts with whsk_")
 	}
 	k, why := privateKey(text)

@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// snsHost is where Amazon publishes certificates and takes confirmations: no bucket, and nobody's subdomain.
+// snsHost matches the hosts where Amazon publishes certificates and receives confirmations. No customer of Amazon can have such a name.
 const snsHost = `^sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$`
 
-// sns checks Amazon SNS messages. The signature is in the body, and the body says which certificate made it: one of Amazon's own
-// hosts, or the message is refused. The fields are signed on lines of their own, so none but the message itself may have more than one.
+// sns is the scheme of Amazon SNS. The body has the signature and the address of the certificate, which must be on one of Amazon's own
+// hosts. Each field is signed on a line of its own, so only the message itself may have several lines.
 type sns struct {
 	inBody
 	row     *row
 	topic   string
-	version string // that has to be, or empty
+	version string // that the signature must have; empty: any
 	fetch   fetcher
 	certs   *certificates
 }
 
-// maxSNSNames bounds what is parsed before the signature is known.
+// maxSNSNames is how many names a message may have, which is parsed before its signature is verified.
 const maxSNSNames = 100
 
 func newSNS(r *row, c Config) (scheme, error) {
@@ -124,7 +124,7 @@ func (s *sns) hash(version string) (crypto.Hash, error) {
 
 var errConfirm = errors.New("the address for confirming is not one of Amazon's")
 
-// confirm answers a verified SubscriptionConfirmation by asking the address that it names.
+// confirm confirms a verified SubscriptionConfirmation by a request to the address that it names.
 func (s *sns) confirm(body []byte) error {
 	raw, _ := rawField(body, "/SubscribeURL")
 	address, _ := scalar(raw)

@@ -19,14 +19,14 @@ const (
 	unitISO      unit = "iso"  // as RFC 3339, or without a zone, which is UTC then
 )
 
-// maxTime bounds the text of a timestamp.
+// maxTime bounds the text of a timestamp, in bytes.
 const maxTime = 40
 
 // maxDigits keeps every count of milliseconds far inside an int64.
 const maxDigits = 15
 
-// parse returns the instant in milliseconds and how many of them the text can tell apart. Signs, leading zeros and fractions
-// of a number are refused: a timestamp that has two spellings would have two signatures.
+// parse returns the instant in Unix milliseconds, and the precision of the text in milliseconds. It refuses numbers with a sign, leading
+// zeros or a fraction, because a timestamp with two spellings would have two signatures.
 func (u unit) parse(text string) (ms, precision int64, ok bool) {
 	switch u {
 	case unitSeconds:
@@ -46,7 +46,7 @@ func (u unit) parse(text string) (ms, precision int64, ok bool) {
 		}
 		return unitRFC3339.parse(text)
 	case unitRFC3339:
-		// time.Parse is laxer than the format: it takes a one-digit hour and a comma.
+		// time.Parse also accepts a one-digit hour and a comma, which RFC 3339 does not have.
 		if len(text) < len("2006-01-02T15:04:05Z") || len(text) > maxTime || text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] == ',' {
 			return 0, 0, false
 		}
@@ -61,6 +61,7 @@ func (u unit) parse(text string) (ms, precision int64, ok bool) {
 	}
 }
 
+// instant returns what parse does. A time without a fraction has a precision of a second.
 func instant(t time.Time, err error) (ms, precision int64, ok bool) {
 	if err != nil {
 		return 0, 0, false
@@ -85,6 +86,7 @@ func (u unit) format(t time.Time) string {
 	}
 }
 
+// digits parses a number of at most maxDigits digits without leading zeros.
 func digits(text string) (int64, bool) {
 	if len(text) == 0 || len(text) > maxDigits || (text[0] == '0' && len(text) > 1) {
 		return 0, false
@@ -107,7 +109,8 @@ type window struct {
 	pastOnly bool // a timestamp in the future passes, however far
 }
 
-// check compares at the precision of the timestamp: one that counts seconds and is 300.9 s old is 300 s old.
+// check returns an error where a timestamp is outside of the window. It compares at the precision of the timestamp: one in whole seconds
+// that is 300.9 s old counts as 300 s old.
 func (w window) check(ms, precision int64, now time.Time) error {
 	if w.off {
 		return nil

@@ -15,7 +15,7 @@ import (
 // Twilio signs the URL it was given and, appended to it, every form field: name and value, sorted, repeated values once.
 // Any other body is signed by its SHA-256 in the URL's parameter bodySHA256.
 
-// Bounds of a form, which is parsed before its signature can be known: far more than any provider sends.
+// Bounds of a form, which is parsed before its signature is verified: bytes and fields, far more than any provider sends.
 const (
 	maxForm   = 128 << 10
 	maxFields = 1000
@@ -50,11 +50,11 @@ func twilioURLs(u string) []string {
 	return urls
 }
 
-// whatwgQuery escapes what URLs of browsers and Node escape in a query.
+// whatwgQuery escapes what the URL standard of WHATWG escapes in a query, as browsers and Node do.
 var whatwgQuery = strings.NewReplacer("'", "%27", `"`, "%22", "<", "%3C", ">", "%3E")
 
-// encodedAgain is the query after a round trip through JavaScript's encodeURIComponent. Repeated names move to where the
-// first one is.
+// encodedAgain is the query after it was decoded and encoded again with JavaScript's encodeURIComponent. The values of a repeated name move
+// to its first place.
 func encodedAgain(query string) string {
 	var names []string
 	values := map[string][]string{}
@@ -83,6 +83,7 @@ func encodedAgain(query string) string {
 	return string(b)
 }
 
+// unescaped decodes a part of a query, or returns it as it is where it can't be decoded.
 func unescaped(s string) string {
 	if plain, err := url.QueryUnescape(s); err == nil {
 		return plain
@@ -108,18 +109,19 @@ func appendEscaped(dst []byte, s, unescaped string) []byte {
 
 const upperHex = "0123456789ABCDEF"
 
-// twilioAsksAgain: a call asks the same URL with the same fields again and again, for instructions. Its requests tell
-// themselves apart by the idempotency token alone.
+// twilioRepeatsRequests reports whether a request is of a call. A call requests the same URL with the same fields again and again, for
+// instructions, and only the idempotency token tells its requests apart.
 func twilioRepeatsRequests(url, form string) bool {
 	return strings.Contains(form, "CallSid") || (form == "" && strings.Contains(url, "CallSid="))
 }
 
+// lowerHost returns the URL with its host in lower case.
 func lowerHost(u string) string {
 	scheme, user, host, tail := cutURL(u)
 	return scheme + "://" + user + strings.ToLower(host) + tail
 }
 
-// cutURL takes an absolute URL apart: user is empty or ends in @, tail is empty or begins with a slash or question mark.
+// cutURL splits an absolute URL: user is empty or ends in @, tail is empty or begins with a slash or question mark.
 func cutURL(u string) (scheme, user, host, tail string) {
 	scheme, host, _ = strings.Cut(u, "://")
 	if end := strings.IndexAny(host, "/?"); end >= 0 {
@@ -131,8 +133,8 @@ func cutURL(u string) (scheme, user, host, tail string) {
 	return scheme, user, host, tail
 }
 
-// portVariants are the URL as it is and with the other choice about the port. A URL without a path has one in every
-// request, so it is tried with it too.
+// portVariants returns the URL as it is, and with its port removed, or with the default port added. A URL without a path is returned with
+// the path / too, which every request has.
 func portVariants(u string) []string {
 	scheme, user, host, tail := cutURL(u)
 	own := scheme + "://" + user + host
@@ -151,8 +153,7 @@ func portVariants(u string) []string {
 	return urls
 }
 
-// twilioForm returns the fields as they are signed. A body that is neither a form nor hashed in the URL isn't signed
-// at all, and refused.
+// twilioForm joins the fields as Twilio signs them. A body that is neither a form nor hashed in the URL is not signed, so it is refused.
 func twilioForm(r *Request, u string) (string, error) {
 	query, err := queryOf(u)
 	if err != nil {
@@ -218,6 +219,7 @@ func plivoForm(r *Request, u string) (string, error) {
 	return base + pairs + joined, nil
 }
 
+// queryOf parses the query of a URL.
 func queryOf(u string) (url.Values, error) {
 	_, query, _ := strings.Cut(u, "?")
 	values, err := url.ParseQuery(query)
@@ -227,9 +229,10 @@ func queryOf(u string) (url.Values, error) {
 	return values, nil
 }
 
-// formOf parses the body as a form. An empty body is an empty form.
+// formOf parses the body as a form of at most maxForm bytes. An empty body is an empty form.
 func formOf(r *Request) (url.Values, error) { return formUpTo(r, maxForm) }
 
+// formUpTo is formOf with another bound.
 func formUpTo(r *Request, size int) (url.Values, error) {
 	if len(r.Body) == 0 {
 		return nil, nil
