@@ -12,8 +12,8 @@ var ownHeaders = []string{"x-webhook-verified", "x-webhook-id", "x-webhook-event
 
 const ownPrefix = "x-webhook-"
 
-// cleanse removes what nobody behind the receiver may get: forged headers of ours, and what would turn the exchange into a
-// connection of another protocol, whose content nobody verified.
+// cleanse removes headers that no handler behind the receiver may get: forged ones of ours, and those that would turn
+// the request into a connection of another protocol, whose content nobody verifies.
 func cleanse(h http.Header) {
 	dropOwn(h)
 	if len(h["Upgrade"]) > 0 || len(h["Http2-Settings"]) > 0 {
@@ -25,8 +25,8 @@ func cleanse(h http.Header) {
 	}
 }
 
-// dropOwn removes every header that a CGI-style app behind the gateway could take for one of ours: any letter
-// case, and anything but letters and digits where we write a dash, since such apps see them all as "_".
+// dropOwn removes every header that a CGI-style app could take for one of ours: in any letter case, and with any
+// character but letters and digits in place of a dash, since such apps read all of these as "_".
 // Lesson 48: X_Webhook_Verified must not pass for X-Webhook-Verified.
 func dropOwn(h http.Header) {
 	for name := range h {
@@ -34,7 +34,7 @@ func dropOwn(h http.Header) {
 			delete(h, name)
 		}
 	}
-	// "Connection: X-Webhook-Id" would make a proxy behind us strip the header that we set.
+	// "Connection: X-Webhook-Id" would make a proxy behind us remove the header that we set.
 	for _, v := range h["Connection"] {
 		if !mentionsOwn(v) {
 			continue
@@ -44,7 +44,7 @@ func dropOwn(h http.Header) {
 	}
 }
 
-// keepConnection drops the tokens of Connection that are not to be kept.
+// keepConnection removes the tokens of the header Connection for which keep returns false.
 func keepConnection(h http.Header, keep func(token string) bool) {
 	var kept []string
 	for _, v := range h["Connection"] {
@@ -73,7 +73,7 @@ func isOwn(name string) bool {
 	return false
 }
 
-// spells reports whether a name may pass for another one, which is in lower case.
+// spells reports whether an app may take name for own, which is in lower case.
 func spells(name, own string) bool {
 	if len(name) != len(own) {
 		return false
@@ -101,7 +101,7 @@ func mentionsOwn(connection string) bool {
 	return false
 }
 
-// setOwn tells the app what was verified.
+// setOwn sets the headers by which the app learns what was verified.
 func (r *Receiver) setOwn(h http.Header, x *exchange) {
 	h[config.HeaderVerified] = r.verified
 	x.values = [3]string{x.ID, x.Event, x.Timestamp}
@@ -112,8 +112,8 @@ func (r *Receiver) setOwn(h http.Header, x *exchange) {
 	}
 }
 
-// canStand reports whether a value can stand in a header. Not all can: they come out of a body, or from a foreign
-// verifier.
+// canStand reports whether a value is valid in a header and no longer than 1,024 bytes. Values come out of a body, or from a
+// verifier of the caller's own.
 func canStand(value string) bool {
 	if value == "" || len(value) > 1024 {
 		return false

@@ -11,17 +11,17 @@ import (
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
-// maxShownID bounds what of a request gets into headers and logs.
+// maxShownID is the longest event ID, in bytes, that gets into headers and logs.
 const maxShownID = 256
 
-// Two kinds of keys, so that an ID can never be taken for a digest.
+// The kinds of keys. They are part of what is hashed, so that an ID never has the key of a digest.
 const (
 	kindID     = "id"
 	kindDigest = "digest"
 )
 
-// EventKey returns the key of an event ID of that scheme, an alias of it included, at the receiver of that name, for
-// [Store.Forget]. Lesson 53: two providers' events behind one name have nothing to do with each other.
+// EventKey returns the key of an event ID for [Store.Forget], at the receiver of that name with that scheme or an alias of it.
+// Lesson 53: the scheme is part of the key, as two providers behind one name may use the same IDs.
 func EventKey(name, scheme, id string) Key {
 	if id == "" {
 		return Key{}
@@ -29,7 +29,7 @@ func EventKey(name, scheme, id string) Key {
 	return hashKey(kindID, name, signature.Canonical(scheme), id, nil)
 }
 
-// hashKey hashes the parts with their lengths before them, so that they can't run into each other.
+// hashKey hashes the parts, each behind its length, so that different parts never give the same input.
 func hashKey(kind, name, scheme, text string, body []byte) Key {
 	h := hashers.Get().(*hasher)
 	defer hashers.Put(h)
@@ -44,7 +44,7 @@ func hashKey(kind, name, scheme, text string, body []byte) Key {
 	return Key(h.Sum(h.sum[:0])[:len(Key{})])
 }
 
-// hasher is reused, for each request needs two.
+// hasher is a SHA-256 with its buffers. Hashers are reused, as each request needs two.
 type hasher struct {
 	hash.Hash
 	parts []byte
@@ -53,11 +53,10 @@ type hasher struct {
 
 var hashers = sync.Pool{New: func() any { return &hasher{Hash: sha256.New()} }}
 
-// identify fills in the event's ID and returns the claim that stands for it, nil where the event has no
-// identity and so is let through.
+// identify fills in the event's ID and returns its claim, or nil for an event without an identity, which always passes.
 func (r *Receiver) identify(x *exchange, h http.Header, v *signature.Result) *Claim {
 	id, signed := v.ID, v.IDSigned
-	counts := !v.NoID // a scheme's row says whether the provider's ID tells events apart; one that the operator names does
+	counts := !v.NoID // whether the ID tells events apart, which is known of the scheme; an ID that the operator configures does
 	d := &r.config.Dedup
 	switch {
 	case d.IDHeader != "":
@@ -67,10 +66,10 @@ func (r *Receiver) identify(x *exchange, h http.Header, v *signature.Result) *Cl
 	case d.IDPointer != "":
 		id, _ = signature.Field(x.body, d.IDPointer)
 		counts = true
-		signed = v.BodySigned && len(v.Content) == 0 // otherwise where the body begins is not fixed
+		signed = v.BodySigned && len(v.Content) == 0 // with Content the signature does not fix where the body begins
 	}
 	if len(id) <= maxShownID {
-		x.ID = id // longer ones identify the event all the same, but stay out of headers and logs
+		x.ID = id // a longer ID identifies the event too, but stays out of headers and logs
 	}
 	if d.Off {
 		return nil
@@ -85,14 +84,14 @@ func (r *Receiver) identify(x *exchange, h http.Header, v *signature.Result) *Cl
 	if counts {
 		c.ID = EventKey(r.config.Name, r.scheme, id)
 	}
-	// Where the octets count, an ID inside them is no more than they are: its border may be moved.
+	// With Content the octets identify the event, and the ID alone does not: the signature does not fix where in them it ends.
 	c.Signed = signed && !c.ID.IsZero() && len(v.Content) == 0
-	// Lesson 46: where the signature covers no body, a digest would be the client's word, and two events
-	// with equal bodies one.
+	// Lesson 46: without a signed body a client could choose the digest, and two events with equal bodies would count
+	// as one.
 	if (v.BodySigned || len(v.Content) > 0) && !v.NoDigest && !d.DigestOff {
 		content, url := x.body, v.URLSigned
 		if len(v.Content) > 0 {
-			content, url = v.Content, "" // the octets that were matched, in which the URL has no border of its own
+			content, url = v.Content, "" // the octets contain the URL, without a fixed end
 		}
 		c.Digest = hashKey(kindDigest, r.config.Name, r.scheme, url, content)
 	}
@@ -105,8 +104,8 @@ func (r *Receiver) identify(x *exchange, h http.Header, v *signature.Result) *Cl
 	return c
 }
 
-// identifyItems makes a claim for each event of a request with several, by its signed octets alone: whoever has some of
-// them can make other lists of them, all signed right.
+// identifyItems makes a claim for each event of a request with several, by the event's own signed octets. The whole list
+// does not count, because each event is signed for itself: a stranger could put captured events together into new lists.
 func (r *Receiver) identifyItems(x *exchange, items [][]byte, blank Claim) {
 	seen := make(map[Key]bool, len(items))
 	for _, item := range items {

@@ -10,49 +10,49 @@ import (
 	"github.com/videocloud/webhooks/internal/sample"
 )
 
-// What became of a request: the values of [Outcome.Result]. A refused one's is its Reason.
+// The values of [Outcome.Result]. The result of a refused request is its Reason.
 const (
 	ResultAccepted  = "accepted"  // the app answered 2xx
-	ResultFailed    = "failed"    // the app answered otherwise, or not at all; the event was given back
+	ResultFailed    = "failed"    // the app gave another answer or none, and the claim was released
 	ResultQueued    = "queued"    // accepted, to be delivered later
-	ResultDuplicate = "duplicate" // finished before
+	ResultDuplicate = "duplicate" // the event was finished before
 	ResultChallenge = "challenge" // a provider's set-up request, answered
 )
 
-// Outcome is what the receiver found out about a request. It holds no secret, signature or body.
+// Outcome describes a request and its result. It holds no secret, signature or body.
 type Outcome struct {
 	Name      string // of the receiver
 	Scheme    string
 	ID        string // the event ID, empty where there is none
 	Event     string // the event type, empty where the scheme knows none
-	Timestamp string // as the sender gave it
-	Key       string // what the event is known by in the store
+	Timestamp string // as the sender wrote it
+	Key       string // of the event in the store of claims, see [Key.String]
 	// Result is one of the Result constants, or the Reason of a refusal. While the app works, it is
 	// ResultAccepted.
 	Result string
-	// Error is the Reason of a refusal, empty otherwise. In a dry run it says what would have been refused.
+	// Error is the Reason of a refusal, empty otherwise. In a dry run it is the Reason of the refusal that was ignored.
 	Error string
-	// Cause says in words why it was refused or failed, for operators. It may hold what the app's side said.
+	// Cause is the error of a request that was refused or failed, for operators. It may quote errors of the app's side.
 	Cause     error
-	Duplicate bool // finished before
-	Verified  bool // the signature is right
+	Duplicate bool // the event was finished before
+	Verified  bool // the signature was verified
 	DryRun    bool
 	Secret    int // index of the secret that matched
-	Status    int // of the answer; 0 where the next handler or the caller decides on it
+	Status    int // of the answer; 0 where it is not known
 	Duration  time.Duration
 }
 
 type outcomeKey struct{}
 
-// FromContext returns what is known so far about the request that a handler behind the receiver works on.
-// It is nil behind no receiver. Don't change it.
+// FromContext returns the outcome so far, for a handler behind the receiver, or nil where there is no receiver.
+// It must not be changed.
 func FromContext(ctx context.Context) *Outcome {
 	o, _ := ctx.Value(outcomeKey{}).(*Outcome)
 	return o
 }
 
-// detached is a request's context without its end, so that a sender that hangs up does not cancel the
-// app's work. It carries the outcome in the same allocation.
+// detached is a request's context that is never cancelled, so that a sender that hangs up does not cancel the
+// app's work. It holds the outcome as well, which saves an allocation.
 type detached struct {
 	context.Context
 	outcome *Outcome
@@ -69,7 +69,7 @@ func (d *detached) Value(key any) any {
 	return d.Context.Value(key)
 }
 
-// lines thins out a flood of log lines, each level for itself: refusals must not hide an outage.
+// lines sample the log lines of each level by itself, so that a flood of refusals does not hide an outage.
 type lines struct{ info, warn, err sample.Lines }
 
 func (l *lines) of(level slog.Level) *sample.Lines {
@@ -83,7 +83,7 @@ func (l *lines) of(level slog.Level) *sample.Lines {
 	}
 }
 
-// level of a request's log line. Refusals are warnings: somebody, the sender or a stranger, has to know.
+// level returns the level of a request's log line. Refusals are warnings, so that operators see what senders get.
 func (o *Outcome) level() slog.Level {
 	switch {
 	case o.Error == ReasonStore, o.Error == ReasonQueueFull, o.Error == ReasonNoApp:

@@ -24,32 +24,33 @@ var (
 	orderScript = queue.Script(lanesLua + orderLua)
 )
 
-// QueueOptions are what a [Queue] is made of. Store, Name and Deliver are required.
+// QueueOptions are the options of [NewQueue]. Store, Name and Deliver are required.
 type QueueOptions struct {
-	// Config are the settings; what is not given gets its default.
+	// Config holds the settings. A setting that is not given gets its default.
 	Config config.Queue
 	// Store keeps the events; see [store.Open]. It must outlive the queue.
 	Store *store.Store
-	// Name is the receiver's.
+	// Name is the receiver's name.
 	Name string
-	// Delivery tells the queues of one receiver in front of several apps apart, see [Deliveries]. Its app gets it as
-	// X-Webhook-Deliver. Defaults to none: the only one.
+	// Delivery names the queue among those of one receiver in front of several apps, see [Deliveries]. The app gets it as
+	// X-Webhook-Deliver. Defaults to none: there is one app.
 	Delivery string
-	// Scheme is the receiver's. The store notes it together with the deliveries while the queue runs, so that a gateway which has them
-	// otherwise is told of; see [Deliveries.Differing]. Defaults to none: then nothing is noted.
+	// Scheme is the receiver's scheme. While the queue runs, the store records it together with the deliveries, so that
+	// gateways with other settings are found; see [Deliveries.Differing]. Defaults to none: then nothing is recorded.
 	Scheme string
-	// Deliver brings one event to the app. An error, or an answer other than 2xx, is a failed attempt; one that writes
-	// nothing has answered 200, as with net/http. [ErrNoApp] says that nobody was there to answer. The request's context ends
-	// with the attempt's time.
+	// Deliver passes one event to the app. An error, or an answer other than 2xx, is a failed attempt; writing nothing is
+	// an answer of 200, as in net/http. [ErrNoApp] means that no handler answered. The request's context ends
+	// with the timeout of the attempt.
 	Deliver func(http.ResponseWriter, *http.Request) error
 	// Logger gets one line for each attempt and each dead event. Defaults to none.
 	Logger *slog.Logger
-	// Observe is called after each attempt, and when events are given up without one. Defaults to nothing.
+	// Observe is called after each attempt, and when events are given up without one. Defaults to none.
 	Observe func(QueueAttempt)
 }
 
-// Queue keeps verified events in Redis and delivers them to the app: answered at once, retried by a table, dead after
-// its end, and there all the same after a crash of gateway or Redis. Several gateways of one name share it.
+// Queue keeps verified events in Redis, so that the sender is answered at once, and delivers them to the app. A failed
+// attempt is repeated by the retry table; after its last one the event is dead, and kept. Events outlive a crash of the
+// gateway, and of Redis as far as Redis keeps its data. Several gateways of one name share a queue.
 type Queue struct {
 	o          QueueOptions
 	store      *redisstore.Store
@@ -66,17 +67,20 @@ type Queue struct {
 }
 
 const (
-	// deadKept is how long a dead event is kept, and the longest that one may wait.
+	// deadKept is how long a dead event is kept, and the longest time that an event may wait.
 	deadKept = config.MaxQueueAge
-	// deliveredKept is how long a delivered event's payload stays: longer than any client tries the call again that
-	// queued it, for by the payload accept.lua knows that it did.
+	// deliveredKept is how long the payload of a delivered event stays. It is longer than any client repeats the call that
+	// queued the event, because accept.lua recognises a repeated call by the payload.
 	deliveredKept = time.Minute
 )
 
-// NewQueue prepares a queue. It starts nothing and connects to nothing.
+// NewQueue returns a queue, or an error for options that can't work. It starts no goroutine and makes no connection.
 func NewQueue(o QueueOptions) (*Queue, error) {
 	if o.Store == nil || o.Name == "" || o.Deliver == nil {
 		return nil, errors.New("queue: it needs a store, a name and a way to deliver")
+	}
+	if o.Observe == nil {
+		o.Observe = func(QueueAttempt) {}
 	}
 	c := config.Receiver{Queue: &o.Config}
 	c.SetDefaults()
@@ -99,10 +103,10 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 	return q, nil
 }
 
-// maxInFlight is the cap of the app's lane over all gateways: none, as each has its own.
+// maxInFlight is the cap of the app's lane over all gateways: in effect none, as each gateway has a cap of its own.
 const maxInFlight = 1 << 20
 
-// prepare waits for the store, and says there whether the queue is ordered before anything is taken out of it.
+// prepare waits until the store is ready, and records there whether the queue is ordered, before anything is claimed.
 func (q *Queue) prepare(ctx context.Context) error {
 	if err := q.store.Ready(ctx); err != nil {
 		return err
@@ -115,7 +119,7 @@ func (q *Queue) prepare(ctx context.Context) error {
 	return err
 }
 
-// Start begins to deliver. It returns at once; while Redis is down it goes on trying.
+// Start begins to deliver, and returns at once. While Redis is down it tries again and again.
 func (q *Queue) Start(ctx context.Context) {
 	ctx, q.stop = context.WithCancel(context.WithoutCancel(ctx)) // ends with Stop, not with the caller's context
 	q.began.Store(time.Now().UnixMilli())
@@ -125,8 +129,8 @@ func (q *Queue) Start(ctx context.Context) {
 	}
 }
 
-// Stop ends deliveries: attempts in flight get up to 10 s, and what is left is handed back. It returns when that is
-// done or ctx ends.
+// Stop stops the delivering: attempts in flight get up to 10 s, and all other claimed events go back to the queue. It
+// returns once that is done, or with an error when ctx ends.
 func (q *Queue) Stop(ctx context.Context) error {
 	if q.stop == nil {
 		return nil
@@ -145,7 +149,7 @@ func (q *Queue) Stop(ctx context.Context) error {
 	}
 }
 
-// poisonAfter is how many gateways in a row have to die with an event before that counts as a failed attempt.
+// poisonAfter is the number of gateways in a row that have to crash with an event before that counts as a failed attempt.
 const poisonAfter = 3
 
 // Outcomes of an attempt.
@@ -155,46 +159,43 @@ const (
 	outcomeDead      = "failed"
 )
 
-// attempt brings one event to the app. It is the dispatcher's handler.
+// attempt delivers one event to the app. It is the dispatcher's handler.
 func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
-	number, status, began := j.Attempts+1, 0, time.Now()
+	began := time.Now()
 	job, body, err := decodeJob(j.Payload)
 	if err != nil {
 		q.unreadable(j, err)
 		return queue.Outcome{Kind: queue.Failed, Reason: queue.ReasonExpired}
 	}
-	trace := job.Header.Get("Traceparent") // before the app's handlers get the headers
+	a := attempted{QueueAttempt: QueueAttempt{ID: job.ID, Event: job.Event, Number: j.Attempts + 1, Outcome: outcomeDelivered},
+		traceparent: job.Header.Get("Traceparent")} // read before the app's handlers may change the headers
 	if j.Expiries >= poisonAfter {
 		err = errPoison
 	} else {
-		status, err = q.deliver(ctx, job, body, number)
+		a.Status, err = q.deliver(ctx, job, body, a.Number)
 	}
 	if err != nil && ctx.Err() != nil {
 		return queue.Outcome{Kind: queue.Back} // a shutdown is not a failed attempt
 	}
-	out, outcome := queue.Outcome{Kind: queue.Succeeded}, outcomeDelivered
-	switch {
+	out := queue.Outcome{Kind: queue.Succeeded}
+	switch a.err = err; {
 	case err == nil:
-	case number < len(q.o.Config.Retry):
-		out, outcome = queue.Outcome{Kind: queue.Retry, Delay: q.o.Config.Retry[number]}, outcomeAgain
+	case a.Number < len(q.o.Config.Retry):
+		out = queue.Outcome{Kind: queue.Retry, Delay: q.o.Config.Retry[a.Number]}
+		a.Outcome, a.Error, a.Next = outcomeAgain, err.Error(), out.Delay
 	default:
-		out, outcome = queue.Outcome{Kind: queue.Failed, Reason: err.Error()}, outcomeDead
+		out = queue.Outcome{Kind: queue.Failed, Reason: err.Error()}
+		a.Outcome, a.Error = outcomeDead, out.Reason
 	}
-	took := time.Since(began)
-	q.logAttempt(ctx, &attempted{job, trace, number, outcome, err, took, out.Delay})
-	if q.o.Observe != nil {
-		seen := QueueAttempt{ID: job.ID, Event: job.Event, Number: number, Status: status, Outcome: outcome, Took: took, Next: out.Delay}
-		if err != nil {
-			seen.Error = err.Error()
-		}
-		q.o.Observe(seen)
-	}
+	a.Took = time.Since(began)
+	q.logAttempt(ctx, &a)
+	q.o.Observe(a.QueueAttempt)
 	return out
 }
 
 var errPoison = errors.New("poison: the gateway stopped three times in a row while delivering it")
 
-// deliver makes one attempt and returns what the app answered, 0 where it did not. A panic of the app's handlers is its failure.
+// deliver makes one attempt and returns the status of the app's answer, 0 for none. A panic of the app's handlers fails the attempt.
 func (q *Queue) deliver(ctx context.Context, job *Job, body string, number int) (status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, q.o.Config.Timeout)
 	defer cancel()
@@ -218,10 +219,10 @@ func (q *Queue) deliver(ctx context.Context, job *Job, body string, number int) 
 	if w.status != 0 && (w.status < 200 || w.status > 299) {
 		return w.status, fmt.Errorf("the app answered %d", w.status)
 	}
-	return w.status, ctx.Err() // an answer after the time counts as none
+	return w.status, ctx.Err() // an answer after the timeout is a failure
 }
 
-// answer takes what the app answers: only the status is of use.
+// answer is an [http.ResponseWriter] that records the status and drops the rest.
 type answer struct {
 	header http.Header
 	status int
@@ -235,7 +236,7 @@ func (w *answer) Header() http.Header {
 	return w.header
 }
 
-// WriteHeader implements http.ResponseWriter. Informational answers are not the answer, but for 101, after which no other comes.
+// WriteHeader implements http.ResponseWriter. A status of 1xx is not final, except 101, after which no other comes.
 func (w *answer) WriteHeader(status int) {
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status = status

@@ -19,14 +19,14 @@ var (
 	contentsScript = queue.Script(contentsLua)
 )
 
-// Place is where in a queue an event is.
+// Place says in which part of a queue an event is.
 type Place string
 
 // The places of an event.
 const (
 	PlaceWaiting  Place = "waiting"   // for its next attempt
 	PlaceInFlight Place = "in_flight" // it is being delivered
-	PlaceDead     Place = "dead"      // its retry table was used up; it is kept
+	PlaceDead     Place = "dead"      // its last attempt failed; it is kept
 )
 
 // Queued is an event in a queue, without its body.
@@ -47,7 +47,7 @@ type Queued struct {
 	Headers http.Header `json:"headers,omitempty"`
 }
 
-// Selection says which events of a queue are meant. What is left empty means any, but for State, which is [PlaceDead] then.
+// Selection selects events of a queue. An empty field selects any, except State, whose default is [PlaceDead].
 type Selection struct {
 	State        Place
 	Event        string    // its type
@@ -58,21 +58,22 @@ func (s *Selection) matches(q *Queued) bool {
 	return (s.Event == "" || s.Event == q.Event) && !q.Received.Before(s.Since) && (s.Until.IsZero() || !q.Received.After(s.Until))
 }
 
-// everything reports whether nothing but the place is asked for, so that no event has to be looked into.
+// everything reports whether only the place is selected, so that no event has to be read.
 func (s *Selection) everything() bool { return s.Event == "" && s.Since.IsZero() && s.Until.IsZero() }
 
 const (
-	// contentsStep is how many events one call looks at.
+	// contentsStep is the number of events that one call reads.
 	contentsStep = 100
-	// headBytes is how much of a stored event is read for all but its body. Where its headers are longer, it is read whole.
+	// headBytes is how much of a stored event is read to get everything but its body. Where its headers are longer, the whole
+	// event is read.
 	headBytes = 16 << 10
 )
 
-// ErrCursor is wrapped by the error about a cursor that no list gave.
+// ErrCursor is the error for a cursor that [Queue.List] did not return.
 var ErrCursor = errors.New("not a cursor of this list")
 
-// List shows some events of one place in the order of their times, behind the cursor: "" begins. Only an empty next one ends the list:
-// a page may be short, where a selection matches little.
+// List returns up to limit events of one place in the order of their times, from the cursor on; "" is the beginning. The
+// list ends only where next is empty: a page may be short where few events match the selection.
 func (q *Queue) List(ctx context.Context, s Selection, cursor string, limit int) (items []Queued, next string, err error) {
 	for looked := 0; len(items) < limit && looked < 20*contentsStep; looked += contentsStep {
 		found, end, err := q.page(ctx, &s, cursor, min(contentsStep, limit-len(items)), headBytes)
@@ -107,13 +108,14 @@ func (q *Queue) page(ctx context.Context, s *Selection, cursor string, most, hea
 	return kept, next, err
 }
 
-// Find returns the events of an ID, and the one whose job is called so, wherever in the queue they are. It goes through the whole queue.
+// Find returns the events with an ID, or the one whose job has that name, in any place of the queue. It reads the whole queue.
 func (q *Queue) Find(ctx context.Context, id string) ([]Queued, error) {
 	found, _, err := q.contents(ctx, headBytes, "", "jobs", id)
 	if err != nil || len(found) > 0 || id == "" {
 		return found, err
 	}
-	// In the order in which events go on, so that one which does so meanwhile is not missed.
+	// In the order in which events move on, so that an event that moves meanwhile is found, perhaps twice.
+	seen := map[string]bool{}
 	for _, place := range []Place{PlaceWaiting, PlaceInFlight, PlaceDead} {
 		for score, job := "", ""; ; {
 			items, next, err := q.contents(ctx, headBytes, id, string(place), score, job, contentsStep)
@@ -121,7 +123,8 @@ func (q *Queue) Find(ctx context.Context, id string) ([]Queued, error) {
 				return nil, err
 			}
 			for i := range items {
-				if items[i].ID == id {
+				if items[i].ID == id && !seen[items[i].Job] {
+					seen[items[i].Job] = true
 					found = append(found, items[i])
 				}
 			}
@@ -131,22 +134,10 @@ func (q *Queue) Find(ctx context.Context, id string) ([]Queued, error) {
 			score, job, _ = strings.Cut(next, "-")
 		}
 	}
-	return distinctJobs(found), nil
+	return found, nil
 }
 
-// distinctJobs keeps the first of those that went on while they were looked for.
-func distinctJobs(all []Queued) []Queued {
-	seen, kept := map[string]bool{}, all[:0]
-	for _, q := range all {
-		if !seen[q.Job] {
-			seen[q.Job] = true
-			kept = append(kept, q)
-		}
-	}
-	return kept
-}
-
-// Stored returns a queued request as it was stored. It is nil where there is none of that name any more.
+// Stored returns a queued request as it was stored. It is nil where the queue has no such job any more.
 func (q *Queue) Stored(ctx context.Context, job string) (*Job, error) {
 	text, _, err := q.queue.Payload(ctx, 0, job)
 	if err != nil {
@@ -158,7 +149,7 @@ func (q *Queue) Stored(ctx context.Context, job string) (*Job, error) {
 	return DecodeJob([]byte(text))
 }
 
-// contents reads the first bytes, head of them, of events that have the text in them: of those of a place, or of the named jobs.
+// contents reads the first head bytes of the events that contain the text: of a place, or of the jobs named in which.
 func (q *Queue) contents(ctx context.Context, head int, text, where string, which ...any) (items []Queued, next string, err error) {
 	v, err := q.queue.Run(ctx, 0, contentsScript, append([]any{q.o.Name, head, text, where}, which...)...)
 	if err != nil {
@@ -196,8 +187,7 @@ func (q *Queue) contents(ctx context.Context, head int, text, where string, whic
 	return items, next, nil
 }
 
-// describe fills in what the stored bytes say, of which head is the beginning. Bytes that can't be read are an event of which nothing more
-// is known.
+// describe fills in what the stored bytes say; head is their beginning. Of bytes that can't be decoded it fills in nothing.
 func (q *Queue) describe(ctx context.Context, item *Queued, head string, stored int) error {
 	if head == "" {
 		return nil
@@ -220,7 +210,7 @@ func (q *Queue) describe(ctx context.Context, item *Queued, head string, stored 
 	return nil
 }
 
-// queueError is the error about a store that can't be asked.
+// queueError returns an error that matches [ErrStore], or nil for nil.
 func queueError(err error) error {
 	if err == nil || errors.Is(err, ErrStore) {
 		return err

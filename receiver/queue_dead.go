@@ -3,6 +3,7 @@ package receiver
 import (
 	"context"
 	_ "embed"
+	"slices"
 
 	"github.com/videocloud/webhooks/internal/queue"
 )
@@ -13,8 +14,8 @@ var (
 	purgeScript = queue.Script(purgeLua)
 )
 
-// Retry makes events due now, with a fresh retry table: dead ones and waiting ones. It reports how many; one that is being delivered
-// right now is left alone.
+// Retry makes dead and waiting events due now, from the start of the retry table. It returns their number. An event that is being
+// delivered at this moment is left as it is.
 func (q *Queue) Retry(ctx context.Context, jobs ...string) (int, error) {
 	return inSteps(jobs, func(some []string) (int, error) {
 		outcomes, err := q.queue.Resend(ctx, 0, q.o.Name, some...)
@@ -28,12 +29,13 @@ func (q *Queue) Retry(ctx context.Context, jobs ...string) (int, error) {
 	})
 }
 
-// RetryAll is [Queue.Retry] of all that are selected, the oldest first.
+// RetryAll is [Queue.Retry] of all selected events, the oldest first.
 func (q *Queue) RetryAll(ctx context.Context, s Selection) (int, error) {
 	return q.each(ctx, s, func(jobs []string) (int, error) { return q.Retry(ctx, jobs...) })
 }
 
-// Purge drops events for good: dead ones and waiting ones. It reports how many; one that is being delivered right now is left alone.
+// Purge removes dead and waiting events for good. It returns their number. An event that is being delivered at this moment is
+// left as it is.
 func (q *Queue) Purge(ctx context.Context, jobs ...string) (int, error) {
 	return inSteps(jobs, func(some []string) (int, error) {
 		args := append(make([]any, 0, 1+len(some)), q.o.Name)
@@ -46,28 +48,24 @@ func (q *Queue) Purge(ctx context.Context, jobs ...string) (int, error) {
 	})
 }
 
-// PurgeAll is [Queue.Purge] of all that are selected.
+// PurgeAll is [Queue.Purge] of all selected events.
 func (q *Queue) PurgeAll(ctx context.Context, s Selection) (int, error) {
 	return q.each(ctx, s, func(jobs []string) (int, error) { return q.Purge(ctx, jobs...) })
 }
 
-// inSteps calls do with some of the jobs at a time, as no script writes without bound.
-func inSteps(jobs []string, do func([]string) (int, error)) (int, error) {
-	for total := 0; ; {
-		some := jobs[:min(len(jobs), contentsStep)]
-		if len(some) == 0 {
-			return total, nil
-		}
+// inSteps calls do with a limited number of jobs at a time, because the writes of one script are bounded.
+func inSteps(jobs []string, do func([]string) (int, error)) (total int, err error) {
+	for some := range slices.Chunk(jobs, contentsStep) {
 		n, err := do(some)
 		if total += n; err != nil {
 			return total, err
 		}
-		jobs = jobs[len(some):]
 	}
+	return total, nil
 }
 
-// each calls do with the jobs of all events that are selected now, some at a time. Retried ones that are due again behind the last one are
-// not met twice: what is dead or due after the beginning is another time's.
+// each calls do with the jobs of all selected events, a page at a time. It visits no more events than there are when it begins,
+// so that events which do puts back at the end of the queue are not visited again and again.
 func (q *Queue) each(ctx context.Context, s Selection, do func([]string) (int, error)) (total int, err error) {
 	head := headBytes
 	if s.everything() {

@@ -9,14 +9,14 @@ import (
 	"github.com/videocloud/webhooks/internal/queue"
 )
 
-// Deliveries are the queues of one receiver in front of several apps, one for each app: each has its own retries and dead
-// events, and one whose app is down holds no other. Which of them a request goes to stands in [Job.Deliveries]. It is in all of
-// them, or in none, together with the claim of its events.
+// Deliveries are the queues of one receiver in front of several apps, one for each app. Each has its own retries and dead
+// events, so an app that is down delays no other. [Job.Deliveries] names those that a request goes to. It is stored in
+// all of them or in none, in one step with the claim of its events.
 type Deliveries struct {
 	queues []*Queue
 }
 
-// NewDeliveries puts queues of one receiver together. Each has another [QueueOptions.Delivery].
+// NewDeliveries combines queues of one receiver. They must have the same name and store, and different [QueueOptions.Delivery].
 func NewDeliveries(queues ...*Queue) (*Deliveries, error) {
 	if len(queues) == 0 {
 		return nil, errors.New("queue: there is no delivery")
@@ -55,7 +55,7 @@ func (d *Deliveries) enqueue(c *Claim, j *Job, keep func(name string) bool) (Enq
 	return d.queues[0].enqueueTo(to, c, j, keep)
 }
 
-// ownQueue is an [Enqueuer] of this package: it keeps its own time, and writes what is kept of a request without another map.
+// ownQueue is an [Enqueuer] of this package: it has its own timeout, and filters the headers without copying them.
 type ownQueue interface {
 	enqueue(c *Claim, j *Job, keep func(name string) bool) (EnqueueResult, error)
 }
@@ -63,7 +63,8 @@ type ownQueue interface {
 // target is where one delivery's job goes.
 type target struct{ tag, job string }
 
-// deliveryTag starts the keys of a delivery: in the slot of the receiver's own, so that one script writes to all of them.
+// deliveryTag returns the tag of a delivery's keys. All are in the slot of the receiver's own keys, so that one script can
+// write to all deliveries.
 func deliveryTag(prefix, name, delivery string) string {
 	tag := Tag(prefix, name)
 	if delivery != "" {

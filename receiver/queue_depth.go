@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Depth is how many events wait, are being delivered and are dead.
+// Depth holds the numbers of events that wait, are being delivered, and are dead.
 type Depth struct {
 	Waiting  int `json:"waiting"`
 	InFlight int `json:"inFlight"`
 	Dead     int `json:"dead"`
-	// Oldest is for how long the earliest waiting event has been due. Negative: it is not due yet.
+	// Oldest is the time since the earliest waiting event became due; negative where it is not due yet.
 	Oldest time.Duration `json:"-"`
 }
 
-// Depth says how full the queue is, in one round trip.
+// Depth returns the numbers of events in the queue, in one round trip.
 func (q *Queue) Depth(ctx context.Context) (d Depth, err error) {
 	in, err := q.queue.Depth(ctx, 0, q.o.Name)
 	if err != nil {
@@ -23,7 +23,7 @@ func (q *Queue) Depth(ctx context.Context) (d Depth, err error) {
 	return Depth{Waiting: in.Waiting, InFlight: in.InFlight, Dead: in.Dead, Oldest: in.Oldest}, nil
 }
 
-// count is how many events are in a place now, that of the dead by default.
+// count returns the number of events in a place, by default [PlaceDead].
 func (q *Queue) count(ctx context.Context, place Place) (int, error) {
 	d, err := q.Depth(ctx)
 	switch place {

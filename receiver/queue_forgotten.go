@@ -16,15 +16,15 @@ var (
 	moveScript = queue.Script(lanesLua + moveLua)
 )
 
-// Forgotten is the queue of a delivery that no [Deliveries] names any more, as it was renamed or removed. Nobody delivers what is in it:
-// it can be looked at, moved and purged. Name the delivery again, and its events go out.
+// Forgotten is the queue of a delivery that was renamed or removed from the configuration while events were in it. They are not
+// delivered, but can be listed, moved and purged. Once a delivery has that name again, they are delivered.
 type Forgotten struct {
 	*Queue
 	Delivery string // empty for the one without a name
 	Depth    Depth
 }
 
-// Forgotten finds the deliveries that events were queued for, but that are not among these. Empty ones are left out.
+// Forgotten returns the queues of deliveries that are not among these and still hold events.
 func (d *Deliveries) Forgotten(ctx context.Context) ([]Forgotten, error) {
 	first := d.queues[0]
 	tags, err := first.queue.QueueTags(ctx, first.tag)
@@ -55,17 +55,17 @@ func (d *Deliveries) Forgotten(ctx context.Context) ([]Forgotten, error) {
 }
 
 var (
-	// ErrUnderWay says that not all could be moved or dropped, as a gateway is delivering some of the events right now.
+	// ErrUnderWay means that not all events could be moved or dropped, as a gateway is delivering some of them.
 	ErrUnderWay = errors.New("some events are being delivered right now: do it again when they have ended")
-	// ErrQueueFull says that not all could be moved, as the other queue takes no more.
+	// ErrQueueFull means that not all events could be moved, as the other queue is full.
 	ErrQueueFull = errors.New("the other queue is full: do it again when it has room, or raise its max_length")
 )
 
-// moveStep is how many events one call moves.
+// moveStep is the number of events that one call moves.
 const moveStep = 100
 
-// MoveTo moves all that waits or is dead to another queue of the same receiver, with its time and its attempts. It reports how many
-// events that were, with [ErrUnderWay] or [ErrQueueFull] where some are left.
+// MoveTo moves all waiting and dead events to another queue of the same receiver; they keep their times and attempts. It returns
+// their number, with [ErrUnderWay] or [ErrQueueFull] where some are left.
 func (q *Queue) MoveTo(ctx context.Context, to *Queue) (int, error) {
 	if to.o.Name != q.o.Name || to.store != q.store || to.o.Delivery == q.o.Delivery {
 		return 0, errors.New("queue: events move between the deliveries of one receiver")
@@ -73,7 +73,7 @@ func (q *Queue) MoveTo(ctx context.Context, to *Queue) (int, error) {
 	return q.empty(ctx, to.queue.Tag(0), to.o.Config.MaxLength)
 }
 
-// Drop drops all that waits or is dead, for good. It reports how many events that were, with [ErrUnderWay] where some are left.
+// Drop removes all waiting and dead events for good. It returns their number, with [ErrUnderWay] where some are left.
 func (q *Queue) Drop(ctx context.Context) (int, error) { return q.empty(ctx, "", 0) }
 
 func (q *Queue) empty(ctx context.Context, target string, room int) (total int, err error) {

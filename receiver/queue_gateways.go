@@ -21,8 +21,8 @@ var (
 	gatewaysScript = queue.Script(gatewaysLua)
 )
 
-// setup is what all gateways of one queue have to agree on: a queue belongs to its name, so what one of them takes each of them
-// delivers.
+// setup holds the settings that have to be the same on all gateways of one queue: they share the queue by its name, so an
+// event that one of them takes may be delivered by another.
 type setup struct {
 	scheme     string
 	deliveries []string // sorted
@@ -35,14 +35,14 @@ func readSetup(text string) setup {
 	return setup{parts[0], parts[1:]}
 }
 
-// OtherGateway is a gateway on the same store whose queues of the same name are set up otherwise.
+// OtherGateway is a gateway on the same store that has a queue of the same name with other settings.
 type OtherGateway struct {
 	Machine    string // its host's name
 	Scheme     string
 	Deliveries []string // their names, an empty one for the only app without a name
 }
 
-// String says what it is like, for operators.
+// String describes the gateway for operators.
 func (g OtherGateway) String() string {
 	return fmt.Sprintf("the gateway on %s has the scheme %s and %s", g.Machine, g.Scheme, delivers(g.Deliveries))
 }
@@ -54,25 +54,25 @@ func delivers(names []string) string {
 	return "the delivers " + strings.Join(names, ", ")
 }
 
-// announcer notes in the store how a gateway has set the queues of one name up, for as long as it runs.
+// announcer records in the store, for as long as a gateway runs, which settings its queues of one name have.
 type announcer struct {
-	q           *Queue // one of them
+	q           *Queue // any of them
 	id, process string
 	setup       setup
-	farewell    time.Duration // bounds the taking back of the note
-	told        string        // the others that the log knows of
+	farewell    time.Duration // bounds the removal of the record when the gateway stops
+	told        string        // the differing gateways that were logged last
 }
 
-// Times of a gateway's note in the store. One that ends without taking it back is forgotten after three of its beats.
+// A gateway's record is renewed at this interval. The record of a gateway that crashed ends after three of them.
 const (
 	announceEvery = 15 * time.Second
 	announceFor   = 3 * announceEvery
 )
 
-// thisProcess tells the gateways of one process, of which a reload has two for a moment, from those of others.
+// thisProcess names this process: a reload has two gateways in one process for a moment, and these are not compared.
 var thisProcess = uuid.NewString()
 
-// newAnnouncer is nil where nobody said which scheme the queue belongs to.
+// newAnnouncer returns nil for a queue without [QueueOptions.Scheme].
 func newAnnouncer(q *Queue, names ...string) *announcer {
 	if q.o.Scheme == "" {
 		return nil
@@ -98,18 +98,18 @@ func (a *announcer) call(ctx context.Context, kept time.Duration) ([]OtherGatewa
 	return others, nil
 }
 
-// run announces the gateway until ctx ends, and says in the log when others differ.
+// run records the gateway until ctx ends, and logs it when others differ.
 func (a *announcer) run(ctx context.Context) {
 	beat := time.NewTicker(announceEvery)
 	defer beat.Stop()
 	for {
-		if others, err := a.call(ctx, announceFor); err == nil { // a store that is down is told of by those who need it
+		if others, err := a.call(ctx, announceFor); err == nil { // others log that the store is down
 			a.tell(others)
 		}
 		select {
 		case <-beat.C:
 		case <-ctx.Done():
-			// Detached, as the end is what it is about; the note ends by itself where this fails.
+			// A context that has not ended. Where this fails, the record expires.
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.farewell)
 			defer cancel()
 			_, _ = a.call(last, 0)
@@ -128,8 +128,8 @@ func (a *announcer) tell(others []OtherGateway) {
 	}
 }
 
-// Differing are the gateways that run on the same store with a queue of the same name, but with another scheme or other
-// deliveries. It is an error of the set-up: what one of them takes the other delivers.
+// Differing returns the gateways on the same store that have a queue of the same name, but another scheme or other
+// deliveries. That is a mistake in their configuration: each would deliver events that the other took.
 func (d *Deliveries) Differing(ctx context.Context) ([]OtherGateway, error) {
 	if a := d.queues[0].announcer; a != nil {
 		return a.call(ctx, announceFor)

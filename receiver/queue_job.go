@@ -15,31 +15,31 @@ import (
 	"github.com/videocloud/webhooks/config"
 )
 
-// Job is a verified request that is delivered later: all that the app would have got, but hop-by-hop headers,
-// Authorization, Cookie and the header that is the scheme's secret, which are not kept. Its headers hold the X-Webhook-* ones already.
+// Job is a verified request that is delivered later, with everything that the app would have got except hop-by-hop headers,
+// Authorization, Cookie and the header with the scheme's secret. Its headers include those that the receiver sets.
 type Job struct {
 	Method     string
 	URI        string // as in the request line
 	Host       string
-	RemoteAddr string // of the sender's connection, host:port
-	TLS        bool   // it came over TLS
+	RemoteAddr string // host:port of the sender's end of the connection
+	TLS        bool   // the request came over TLS
 	Received   time.Time
 	Header     http.Header
 	Body       []byte
 
-	// Deliveries are the apps that it goes to, where the receiver is in front of several: see [Deliveries]. They are no part of
-	// the job's encoding.
+	// Deliveries names the [Deliveries] that the job goes to, where the receiver has several. The encoding of a job does not
+	// contain them.
 	Deliveries []string
 
 	// What was verified.
 	Scheme, ID, Event, Timestamp string
 }
 
-// newJob describes the request. It shares the request's headers, of which not all are kept.
+// newJob makes a job of the request. The job shares the request's headers.
 func newJob(req *http.Request, o *Outcome, body []byte, now time.Time, keep func(string) bool) Job {
 	uri := req.RequestURI
 	if uri == "" {
-		uri = req.URL.RequestURI() // made by a program, not read from a connection
+		uri = req.URL.RequestURI() // the request was made by a program, not read from a connection
 	}
 	j := Job{Method: req.Method, URI: uri, Host: req.Host, RemoteAddr: req.RemoteAddr, TLS: req.TLS != nil,
 		Received: now, Header: req.Header, Body: body,
@@ -50,8 +50,7 @@ func newJob(req *http.Request, o *Outcome, body []byte, now time.Time, keep func
 	return j
 }
 
-// isKept tells the headers that a queue keeps from those of one connection, and from credentials, which have no place
-// in a store.
+// isKept reports whether a queue stores a header: not those of one connection, and no credentials.
 func isKept(name string) bool {
 	switch name {
 	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
@@ -100,14 +99,14 @@ func (j *Job) request(ctx context.Context, attempt int, header http.Header, body
 	return req, nil
 }
 
-// jobVersion begins an encoded job, so that a later version can still read what is in a queue.
+// jobVersion is the first byte of an encoded job, so that later versions can read the jobs that are in a queue.
 const jobVersion = 1
 
-// ErrJob is wrapped by [DecodeJob] for bytes that no version of this program wrote.
+// ErrJob is matched by the errors of [DecodeJob], for bytes that no version of this program wrote.
 var ErrJob = errors.New("not a queued request")
 
-// Append appends the job's encoding: the version, a flag byte, the time, and then every text with its length
-// before it. The body is last and stored as it is.
+// Append appends the job's encoding to dst: the version, a byte for TLS, the time, and then every text behind its length.
+// The body is last.
 func (j *Job) Append(dst []byte) []byte { return j.append(dst, isAny) }
 
 // append is [Job.Append] with only some of the headers.
@@ -134,8 +133,8 @@ func (j *Job) append(dst []byte, keep func(name string) bool) []byte {
 	return append(dst, j.Body...)
 }
 
-// size is at least the length of the encoding, as long as no text but the body has more than 16,383 bytes: a larger one only
-// costs another allocation. names is how many headers are kept.
+// size returns an upper bound of the encoding's length, and the number of headers kept. The bound is too low where a text
+// other than the body has more than 16,383 bytes, which only costs another allocation.
 func (j *Job) size(keep func(name string) bool) (n, names int) {
 	const fixed, perText = 2 + 2*binary.MaxVarintLen64, 2
 	n = fixed + 8*perText + len(j.Method) + len(j.URI) + len(j.Host) + len(j.RemoteAddr) +
@@ -164,7 +163,7 @@ func appendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// DecodeJob reads what [Job.Append] wrote. The body shares b's memory.
+// DecodeJob decodes what [Job.Append] wrote. The body shares memory with b.
 func DecodeJob(b []byte) (*Job, error) {
 	j, body, err := decodeJob(string(b))
 	if err != nil {
@@ -176,7 +175,7 @@ func DecodeJob(b []byte) (*Job, error) {
 	return j, nil
 }
 
-// decodeJob is DecodeJob of a text, whose memory all that it returns shares. The body is beside the job.
+// decodeJob is DecodeJob of a string, with which all results share memory. It returns the body apart from the job.
 func decodeJob(text string) (j *Job, body string, err error) {
 	d := decoder{rest: text}
 	j, err = d.job()
@@ -222,7 +221,7 @@ func (d *decoder) job() (*Job, error) {
 	return j, nil
 }
 
-// decoder reads from what is left. Once it failed it only returns zeros, so that callers check once.
+// decoder reads an encoded job. After a failure it returns zero values only, so that callers check once, at the end.
 type decoder struct {
 	rest   string
 	failed bool
@@ -242,7 +241,7 @@ func (d *decoder) octet() byte {
 	return c
 }
 
-// uvarint reads a number, written like those of encoding/binary.
+// uvarint reads an unsigned varint of encoding/binary.
 func (d *decoder) uvarint() uint64 {
 	var v uint64
 	for i := range len(d.rest) {
@@ -265,8 +264,8 @@ func (d *decoder) varint() int64 {
 	return int64(u>>1) ^ -int64(u&1)
 }
 
-// count reads how many items follow. Each takes a byte at least, so there can't be more than bytes are left:
-// a forged count allocates nothing.
+// count reads the number of items that follow. Each has at least one byte, so a count above the number of bytes left is
+// refused, and a forged one allocates nothing.
 func (d *decoder) count() int {
 	v := d.uvarint()
 	if v > uint64(len(d.rest)) {

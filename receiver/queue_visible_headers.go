@@ -7,11 +7,11 @@ import (
 	"github.com/videocloud/webhooks/internal/signature"
 )
 
-// Hidden stands for a header's value that may be a secret.
+// Hidden replaces the value of a header that may be a secret.
 const Hidden = "(hidden)"
 
-// visibleHeaders are headers for a person's eyes: without the values of those that carry the scheme's secret, or look as if they
-// carried one of anybody's.
+// visibleHeaders returns the headers with the values hidden of those that carry the scheme's secret, or whose name suggests
+// any secret.
 func visibleHeaders(h http.Header, scheme string) http.Header {
 	secret := signature.SecretHeaders(scheme)
 	shown := make(http.Header, len(h))
@@ -28,7 +28,7 @@ func visibleHeaders(h http.Header, scheme string) http.Header {
 	return shown
 }
 
-// mayBeSecret tells names under which programs send secrets.
+// mayBeSecret reports whether programs send secrets under such a name.
 func mayBeSecret(name string) bool {
 	name = strings.ToLower(name)
 	for _, part := range []string{"authorization", "cookie", "token", "secret", "password", "passwd", "api-key", "apikey", "credential", "auth-key", "access-key"} {

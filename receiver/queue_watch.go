@@ -10,7 +10,7 @@ import (
 	"github.com/videocloud/webhooks/internal/sample"
 )
 
-// queueLines thins out floods of a queue's log lines, each kind by itself.
+// queueLines sample a queue's log lines, each kind by itself, so that a flood of one hides no other.
 type queueLines struct{ successes, failures, dead sample.Lines }
 
 // QueueAttempt is an attempt to bring an event to its app, or events that were given up without one.
@@ -25,26 +25,22 @@ type QueueAttempt struct {
 	Count     int           // how many events waited too long; 0 for an attempt
 }
 
-// attempted is one attempt that ended, and what comes of it: "succeeded", "retrying" or "failed".
+// attempted is an attempt that ended, with what only the log tells of it.
 type attempted struct {
-	job     *Job
-	trace   string // traceparent
-	number  int
-	outcome string
-	err     error
-	took    time.Duration
-	delay   time.Duration // until the next one
+	QueueAttempt
+	traceparent string
+	err         error
 }
 
-// logAttempt writes the one log line of an attempt, and another where the event is given up.
+// logAttempt writes one log line for an attempt, and another where the event is given up.
 func (q *Queue) logAttempt(ctx context.Context, a *attempted) {
 	level, lines := slog.LevelInfo, &q.lines.successes
 	if a.err != nil {
 		level, lines = slog.LevelWarn, &q.lines.failures
 	}
-	q.logLine(ctx, level, lines, "delivery.attempted", a, slog.Int("attempt", a.number), slog.Duration("duration", a.took))
-	if a.outcome == outcomeDead {
-		q.logLine(ctx, slog.LevelWarn, &q.lines.dead, "delivery.failed", a, slog.Int("attempts", a.number))
+	q.logLine(ctx, level, lines, "delivery.attempted", a, slog.Int("attempt", a.Number), slog.Duration("duration", a.Took))
+	if a.Outcome == outcomeDead {
+		q.logLine(ctx, slog.LevelWarn, &q.lines.dead, "delivery.failed", a, slog.Int("attempts", a.Number))
 	}
 }
 
@@ -56,21 +52,21 @@ func (q *Queue) logLine(ctx context.Context, level slog.Level, lines *sample.Lin
 	if !ok {
 		return
 	}
-	attrs := append(make([]slog.Attr, 0, 12), slog.String("webhook_name", q.o.Name), slog.String("event_id", a.job.ID),
-		slog.String("event", a.job.Event), slog.String("outcome", a.outcome))
+	attrs := append(make([]slog.Attr, 0, 12), slog.String("webhook_name", q.o.Name), slog.String("event_id", a.ID),
+		slog.String("event", a.Event), slog.String("outcome", a.Outcome))
 	if q.o.Delivery != "" {
 		attrs = append(attrs, slog.String("deliver", q.o.Delivery))
 	}
 	attrs = append(attrs, more...)
 	// The trace ID is the second field of the traceparent that came with the request.
-	if parts := strings.Split(a.trace, "-"); len(parts) == 4 && len(parts[1]) == 32 {
+	if parts := strings.Split(a.traceparent, "-"); len(parts) == 4 && len(parts[1]) == 32 {
 		attrs = append(attrs, slog.String("trace_id", parts[1]))
 	}
 	if a.err != nil {
 		attrs = append(attrs, slog.Any("error", a.err))
 	}
-	if a.delay > 0 {
-		attrs = append(attrs, slog.Duration("next_attempt_in", a.delay))
+	if a.Next > 0 {
+		attrs = append(attrs, slog.Duration("next_attempt_in", a.Next))
 	}
 	if leftOut > 0 {
 		attrs = append(attrs, slog.Int64("left_out", leftOut))
@@ -78,35 +74,24 @@ func (q *Queue) logLine(ctx context.Context, level slog.Level, lines *sample.Lin
 	q.log.LogAttrs(ctx, level, message, attrs...)
 }
 
-// aliveWithin is how long a queue's workers may go without an answer of the store. Idle ones ask every 15 s.
+// aliveWithin is the longest time that a queue's workers may go without an answer of the store. Idle ones ask every 15 s.
 const aliveWithin = 45 * time.Second
 
-// Alive reports whether the workers had an answer of the store lately, or were started just now. It is false for a queue
-// that was not started.
+// Alive reports whether the workers had an answer of the store, or were started, within the last 45 s. It is false for a
+// queue that was not started.
 func (q *Queue) Alive() bool {
 	began := q.began.Load()
-	return began > 0 && time.Since(latest(time.UnixMilli(began), q.dispatcher.LastRound())) < aliveWithin
+	return began > 0 && time.Since(time.UnixMilli(max(began, q.dispatcher.LastRound().UnixMilli()))) < aliveWithin
 }
 
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-// unreadable tells of a stored event that no version of this program wrote.
+// unreadable reports a stored event that no version of this program wrote.
 func (q *Queue) unreadable(j *queue.Job, err error) {
 	q.log.Error("delivery.failed", "webhook_name", q.o.Name, "job", j.ID, "error", err)
-	if q.o.Observe != nil {
-		q.o.Observe(QueueAttempt{Number: j.Attempts + 1, Outcome: outcomeDead, Error: err.Error()})
-	}
+	q.o.Observe(QueueAttempt{Number: j.Attempts + 1, Outcome: outcomeDead, Error: err.Error()})
 }
 
-// expired tells of events that waited too long.
+// expired reports events that waited too long.
 func (q *Queue) expired(e queue.Expired) {
 	q.log.Warn("delivery.failed", "webhook_name", q.o.Name, "deliver", q.o.Delivery, "outcome", outcomeDead, "error", queue.ReasonExpired, "count", e.Count)
-	if q.o.Observe != nil {
-		q.o.Observe(QueueAttempt{Outcome: outcomeDead, Error: "expired: they waited too long", Count: e.Count})
-	}
+	q.o.Observe(QueueAttempt{Outcome: outcomeDead, Error: "expired: they waited too long", Count: e.Count})
 }

@@ -23,7 +23,7 @@ func newSources(prefixes []netip.Prefix, client func(*http.Request) netip.Addr, 
 	return s
 }
 
-// allow reports whether the request may come in. An address that can't be told is on no list.
+// allow reports whether the request's address may send. A request whose address is not known may not, where there is a list.
 func (s *sources) allow(r *http.Request) (netip.Addr, bool) {
 	if len(s.prefixes) == 0 && s.further == nil {
 		return netip.Addr{}, true
@@ -49,8 +49,8 @@ func peer(r *http.Request) netip.Addr {
 	return a.Addr()
 }
 
-// unmap turns ::ffff:1.2.3.0/120 into 1.2.3.0/24. A shorter prefix of mapped addresses stays as it is: it
-// would be all of IPv4, which nobody means.
+// unmap turns ::ffff:1.2.3.0/120 into 1.2.3.0/24. A prefix shorter than /96 is kept as it is: as an IPv4 prefix it
+// would be all addresses, which nobody means.
 func unmap(p netip.Prefix) netip.Prefix {
 	if p.Addr().Is4In6() && p.Bits() >= 96 {
 		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96).Masked()

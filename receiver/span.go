@@ -10,8 +10,8 @@ import (
 
 const tracerName = "github.com/videocloud/webhooks/receiver"
 
-// startSpan begins the request's span. Without a provider, and without a span in the context that is recorded, there is
-// none: what isn't sampled costs nothing, and the trace of the context stays what the app sees.
+// startSpan starts the request's span. It returns nil where there is neither a provider nor a recording span in the context:
+// a request that is not sampled costs nothing, and the app sees the trace of the context.
 func (r *Receiver) startSpan(x *exchange) trace.Span {
 	provider := r.tracing
 	if provider == nil {
@@ -27,7 +27,7 @@ func (r *Receiver) startSpan(x *exchange) trace.Span {
 	return span
 }
 
-// endReceive ends it with what came out. Neither the headers nor the body have a place here.
+// endReceive ends the request's span with the outcome. It adds no headers and no body.
 func endReceive(span trace.Span, o *Outcome) {
 	if span == nil {
 		return
@@ -49,7 +49,7 @@ func endReceive(span trace.Span, o *Outcome) {
 	}
 }
 
-// span begins a step of the request.
+// span starts the span of one stage of the request.
 func (x *exchange) span(ctx context.Context, name string) (context.Context, trace.Span) {
 	if x.tracer == nil {
 		return ctx, nil
@@ -62,7 +62,7 @@ func endSpan(span trace.Span, err error) {
 		return
 	}
 	if err != nil {
-		span.RecordError(err) // of the verifier or the store: neither says anything of the body, a secret or a signature
+		span.RecordError(err) // errors of verifier and store contain no body, secret or signature
 		span.SetStatus(codes.Error, err.Error())
 	}
 	span.End()

@@ -9,9 +9,9 @@ import (
 	"github.com/videocloud/webhooks/config"
 )
 
-// unfinished counts the received bytes of the bodies that are not whole yet. Nothing has vouched for them: strangers that send slowly
-// would otherwise hold as much memory as they like, for as long as they like. What was announced counts for nothing, and a
-// body that comes in one piece is never counted.
+// unfinished counts the received bytes of bodies that are not complete yet. These are not verified: without a bound, strangers
+// that send slowly could hold any amount of memory for as long as they like. Only received bytes count, not Content-Length,
+// and a body that arrives in one piece is never counted.
 type unfinished struct {
 	limit int64 // for all clients together; a quarter of it for one
 
@@ -31,7 +31,7 @@ type unfinishedBody struct {
 	counted int64
 }
 
-// grow counts n bytes more. It reports whether there is room for them.
+// grow counts n more bytes, and returns false where that would exceed a limit.
 func (b *unfinishedBody) grow(n int64) bool {
 	u := b.of
 	u.mu.Lock()
@@ -45,7 +45,7 @@ func (b *unfinishedBody) grow(n int64) bool {
 	return true
 }
 
-// end takes the body off the count.
+// end subtracts the body's bytes from the count.
 func (b *unfinishedBody) end() {
 	if b.counted == 0 {
 		return
@@ -60,9 +60,9 @@ func (b *unfinishedBody) end() {
 	b.counted = 0
 }
 
-// countedAs is the client that a request's bytes are counted for. Behind a proxy on this machine, by a Unix socket
-// too, it is that proxy's client, which such a proxy writes last: all the world would share one quarter otherwise. Of an IPv6 address only the network counts,
-// for whoever has one address has them all.
+// countedAs returns the client that a request's bytes are counted for. Behind a proxy on this machine, or on a Unix socket,
+// that is the proxy's client, the last in X-Forwarded-For: otherwise all clients would share one quota. Of an
+// IPv6 address it is the /64, as whoever has one address of it has all.
 func countedAs(client netip.Addr, h http.Header) netip.Prefix {
 	client = client.Unmap().WithZone("")
 	if !client.IsValid() || client.IsLoopback() {
