@@ -79,11 +79,11 @@ func (a *App) atGateways(ctx context.Context, id string) ([]adminapi.Gateway, er
 				record.Deliveries = append(record.Deliveries, q.standing())
 			}
 		}
-		claim, err := there.Known(ctx, claimed)
+		claim, err := there.Lookup(ctx, claimed)
 		if err != nil {
 			return nil, err
 		}
-		if claim.State == receiver.Unknown && len(record.Deliveries) == 0 {
+		if claim.State == receiver.EventUnknown && len(record.Deliveries) == 0 {
 			continue
 		}
 		_, queue := a.shared[there.Name()]
@@ -94,15 +94,15 @@ func (a *App) atGateways(ctx context.Context, id string) ([]adminapi.Gateway, er
 }
 
 // describeClaim puts into words how an event stands at a receiver, which may have a queue.
-func describeClaim(g *adminapi.Gateway, k receiver.KnownEvent, queue bool) {
-	if k.State != receiver.Unknown {
+func describeClaim(g *adminapi.Gateway, k receiver.EventStatus, queue bool) {
+	if k.State != receiver.EventUnknown {
 		g.ClaimedAt, g.KnownUntil = &k.ClaimedAt, &k.Until
 	}
 	switch {
-	case k.State == receiver.KnownInWork:
+	case k.State == receiver.EventInWork:
 		g.Known = "in_work"
 		g.Says = append(g.Says, "it is with the app right now: copies are answered 409")
-	case k.State == receiver.KnownDone:
+	case k.State == receiver.EventDone:
 		g.Known = "done"
 		text := "the app answered 2xx"
 		if queue {

@@ -75,7 +75,7 @@ func (a *App) queuesBehind(ctx context.Context, name string, d *receiver.Deliver
 			all = append(all, q)
 		}
 	}
-	forgotten, err := d.Forgotten(ctx)
+	forgotten, err := d.OrphanedQueues(ctx)
 	for _, f := range forgotten {
 		all = append(all, namedQueue{name: name + "/" + f.Delivery, owner: name, forgotten: true, Queue: f.Queue})
 	}

@@ -135,7 +135,7 @@ func TestAdminShowsWhatAQueueHolds(t *testing.T) {
 func TestExplainDoesNotPromiseThatACopyIsTaken(t *testing.T) {
 	t.Parallel()
 	g := adminapi.Gateway{Receiver: "shop", Scheme: "github", Deliveries: []adminapi.QueuedDelivery{{Queue: "shop", State: receiver.PlaceDead, Attempts: 1, Failed: new(time.Time)}}}
-	describeClaim(&g, receiver.KnownEvent{}, true)
+	describeClaim(&g, receiver.EventStatus{}, true)
 	require.Empty(t, g.Known)
 	require.Contains(t, g.Says[0], "or the scheme tells events apart by what is signed")
 	require.Contains(t, g.Says[1], "after 1 attempt;")

@@ -34,7 +34,7 @@ func (a *App) allQueues(ctx context.Context) []adminapi.QueueStats {
 	all := []adminapi.QueueStats{}
 	a.eachQueue(ctx, func(q adminapi.QueueStats) { all = append(all, q) })
 	for _, name := range slices.Sorted(maps.Keys(a.shared)) {
-		forgotten, _ := a.shared[name].enqueuer.Forgotten(ctx)
+		forgotten, _ := a.shared[name].enqueuer.OrphanedQueues(ctx)
 		for _, f := range forgotten {
 			q := statsOf(name+"/"+f.Delivery, f.Depth)
 			q.Forgotten = true

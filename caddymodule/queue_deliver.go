@@ -166,7 +166,7 @@ func (a *App) differing(ctx context.Context) (problems []string) {
 // the health says otherwise.
 func (a *App) forgotten(ctx context.Context) (problems []string) {
 	for _, name := range slices.Sorted(maps.Keys(a.shared)) {
-		all, _ := a.shared[name].enqueuer.Forgotten(ctx)
+		all, _ := a.shared[name].enqueuer.OrphanedQueues(ctx)
 		for _, f := range all {
 			problems = append(problems, fmt.Sprintf("the receiver %s has %d events that wait and %d dead ones for the deliver %q, which it has no more: "+
 				"name it again until they are delivered, or `caddy webhook dead move %s/%s <deliver>`, or purge them",

@@ -134,12 +134,12 @@ func (r *Receiver) Provision(ctx caddy.Context) error {
 		return err
 	}
 	options := receiver.Options{
-		Config:   c,
-		Store:    store,
-		Logger:   slogger(ctx),
-		ClientIP: clientIP,
-		CameIn:   cameIn,
-		Observe:  app.received.observed(c.Name, observer(c.Name, c.Scheme)),
+		Config:          c,
+		Store:           store,
+		Logger:          slogger(ctx),
+		ClientIP:        clientIP,
+		OriginalRequest: cameIn,
+		Observe:         app.received.observed(c.Name, observer(c.Name, c.Scheme)),
 	}
 	if len(r.sources) > 0 {
 		options.Allowed = r.allowed

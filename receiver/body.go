@@ -27,11 +27,11 @@ var (
 
 // bodyReader reads bodies within the receiver's bounds.
 type bodyReader struct {
-	limit   int64
-	timeout time.Duration
-	client  func(*http.Request) netip.Addr
-	counts  *unfinished
-	lenient bool // a refused request goes to the app nevertheless
+	limit      int64
+	timeout    time.Duration
+	client     func(*http.Request) netip.Addr
+	unfinished *unfinished
+	dryRun     bool // a refused request goes to the app nevertheless
 }
 
 // read reads the whole body within the timeout: at most limit bytes, and one more that shows that it is too large. Memory
@@ -49,7 +49,7 @@ func (br *bodyReader) read(w http.ResponseWriter, req *http.Request, buffer []by
 	bounded := control.SetReadDeadline(deadline) == nil
 	buf, err := br.readAll(req, buffer, deadline)
 	switch {
-	case bounded && (err == nil || br.lenient):
+	case bounded && (err == nil || br.dryRun):
 		_ = control.SetReadDeadline(time.Time{}) // the app's work has a timeout of its own
 	case bounded && errors.Is(err, errBusy):
 		_ = control.SetReadDeadline(time.Unix(1, 0)) // or the server would read the rest before it answers
@@ -67,7 +67,7 @@ func (br *bodyReader) readAll(req *http.Request, buffer []byte, deadline time.Ti
 	if int64(cap(buf)) < size {
 		buf = make([]byte, 0, size)
 	}
-	body := unfinishedBody{of: br.counts}
+	body := unfinishedBody{all: br.unfinished}
 	defer body.end()
 	for {
 		n, err := req.Body.Read(buf[len(buf):cap(buf)])
@@ -85,7 +85,7 @@ func (br *bodyReader) readAll(req *http.Request, buffer []byte, deadline time.Ti
 			continue // the next read returns io.EOF
 		}
 		if !body.client.IsValid() {
-			body.client = countedAs(br.client(req), req.Header)
+			body.client = clientNetwork(br.client(req), req.Header)
 		}
 		if !body.grow(int64(n)) {
 			return buf, errBusy
@@ -167,13 +167,13 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 // maxKeptBuffer bounds, in bytes, the buffers that are put back into a pool.
 const maxKeptBuffer = 64 << 10
 
-// recycle puts the body's buffer back into the pool. The body must not be used afterwards.
-func (x *exchange) recycle() {
-	if x.buffer != nil && cap(x.body) <= maxKeptBuffer {
-		if cap(x.body) > cap(*x.buffer) {
-			*x.buffer = x.body[:0]
+// releaseBody puts the body's buffer back into the pool. The body must not be used afterwards.
+func (x *exchange) releaseBody() {
+	if x.pooled != nil && cap(x.body) <= maxKeptBuffer {
+		if cap(x.body) > cap(*x.pooled) {
+			*x.pooled = x.body[:0]
 		}
-		buffers.Put(x.buffer)
+		buffers.Put(x.pooled)
 	}
-	x.buffer, x.body, x.request.Body = nil, nil, nil
+	x.pooled, x.body, x.request.Body = nil, nil, nil
 }

@@ -62,7 +62,7 @@ func (k Key) String() string {
 
 // ParseKey parses what [Key.String] returned. ok is false for any other text, the empty one included.
 func ParseKey(s string) (k Key, ok bool) {
-	if len(s) != keyText {
+	if len(s) != keyLength {
 		return k, false
 	}
 	n, err := base64.RawURLEncoding.Strict().Decode(k[:], []byte(s))
@@ -86,17 +86,17 @@ type Claim struct {
 	Others []*Claim
 
 	token uint64
-	text  string                                 // of Value, once it was asked for
+	value string                                 // of Value, once it was asked for
 	redis struct{ tag, id, digest, held string } // the claim's two keys under a tag, and what they hold
 }
 
 // NewClaim returns the claim with a token.
 func NewClaim(c Claim) *Claim {
-	c.mark()
+	c.setToken()
 	return &c
 }
 
-func (c *Claim) mark() {
+func (c *Claim) setToken() {
 	for c.token == 0 {
 		c.token = rand.Uint64()
 	}
@@ -137,26 +137,26 @@ func (c *Claim) mode() byte {
 // Layout of a claim's value: the mode (1 character), the token (11), unix seconds (8 hex digits), and the digest (22, or none).
 // With the state in front of it, it fits into the 44 bytes of a string that Redis stores without another allocation.
 const (
-	stateWork = 'w'
-	stateDone = 'd'
-	keyText   = 22
-	tokenText = 11
-	valueHead = 1 + tokenText + 8
+	stateWork         = 'w'
+	stateDone         = 'd'
+	keyLength         = 22
+	tokenLength       = 11
+	valuePrefixLength = 1 + tokenLength + 8
 )
 
 // Value returns what a store in Redis keeps under the claim's keys, behind one character for the state: "w" for in work,
 // "d" for done. Two values are equal only where the tokens are.
 func (c *Claim) Value() string {
-	if c.text == "" {
-		c.text = string(c.appendValue(make([]byte, 0, valueHead+keyText)))
+	if c.value == "" {
+		c.value = string(c.appendValue(make([]byte, 0, valuePrefixLength+keyLength)))
 	}
-	return c.text
+	return c.value
 }
 
 // inRedis returns the claim's two keys under the receiver's [Tag], and what they hold in that state. All three are parts of
 // one string, which is one allocation.
 func (c *Claim) inRedis(tag string, state byte) (id, digest, held string) {
-	b := make([]byte, 0, 2*(len(tag)+len(keyID)+keyText)+1+valueHead+keyText)
+	b := make([]byte, 0, 2*(len(tag)+len(keyID)+keyLength)+1+valuePrefixLength+keyLength)
 	b = appendRedisKey(b, tag, keyID, c.ID)
 	first := len(b)
 	b = appendRedisKey(b, tag, keyDigest, c.Digest)

@@ -49,12 +49,12 @@ type Guard struct {
 	down    atomic.Bool // the breaker is open
 	pending atomic.Bool // something has to be written back
 
-	mu       sync.Mutex
-	releases []*Claim    // to be released once the store answers again
-	probe    *time.Timer // nil while no probe is scheduled or running
-	delay    time.Duration
-	closed   bool
-	work     sync.WaitGroup
+	mu              sync.Mutex
+	pendingReleases []*Claim    // to be released once the store answers again
+	probe           *time.Timer // nil while no probe is scheduled or running
+	delay           time.Duration
+	closed          bool
+	work            sync.WaitGroup
 }
 
 // maxReleases bounds the claims that wait to be released. Further ones end with their lease.
@@ -78,8 +78,8 @@ func NewGuard(s Store, o GuardOptions) *Guard {
 // Claim implements [Store].
 func (g *Guard) Claim(ctx context.Context, c *Claim) (State, error) {
 	// The claim is encoded here, once: later a renewal and the settling may need the encoding at the same time.
-	if r, ok := g.store.(*remote); ok {
-		r.prepare(c)
+	if r, ok := g.store.(*redisClaims); ok {
+		r.encode(c)
 	} else {
 		c.Value()
 	}
@@ -98,7 +98,7 @@ func (g *Guard) Claim(ctx context.Context, c *Claim) (State, error) {
 			}
 			return state, nil
 		}
-		g.failed("claim", err)
+		g.openBreaker("claim", err)
 		if !c.Local {
 			g.releaseLater(c) // the store may have made the claim nevertheless
 		}
@@ -166,21 +166,21 @@ func (g *Guard) call(ctx context.Context, operation string, c *Claim, f func(con
 	defer cancel()
 	err := f(ctx, c)
 	if err != nil {
-		g.failed(operation, err)
+		g.openBreaker(operation, err)
 	}
 	return err
 }
 
 // bounded returns a context that ends after the timeout of a call. The Redis store needs none, as its batches have their own.
 func (g *Guard) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := g.store.(*remote); ok {
+	if _, ok := g.store.(*redisClaims); ok {
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, g.timeout)
 }
 
-// failed counts a failed call and opens the breaker.
-func (g *Guard) failed(operation string, err error) {
+// openBreaker counts a failed call and opens the breaker.
+func (g *Guard) openBreaker(operation string, err error) {
 	g.onError(operation, err)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -190,7 +190,7 @@ func (g *Guard) failed(operation string, err error) {
 	g.log.Error("store of claims is down", "operation", operation, "error", err)
 	if g.probe == nil {
 		g.delay = firstProbe
-		g.schedule()
+		g.scheduleProbe()
 	}
 }
 

@@ -316,11 +316,11 @@ func TestScriptsAreLoadedAgain(t *testing.T) {
 	flush := func() { require.NoError(t, client.ScriptFlush(context.Background()).Err()) }
 	c := requireClaim(t, Claimed, s, event("1", "body"))
 	flush()
-	require.NoError(t, s.remote.Renew(context.Background(), c))
+	require.NoError(t, s.claims.Renew(context.Background(), c))
 	flush()
-	require.NoError(t, s.remote.Done(context.Background(), c))
+	require.NoError(t, s.claims.Done(context.Background(), c))
 	flush()
-	require.NoError(t, s.remote.Release(context.Background(), c))
+	require.NoError(t, s.claims.Release(context.Background(), c))
 	flush()
 	n, err := s.Forget(context.Background(), c.ID)
 	require.NoError(t, err)
@@ -346,12 +346,12 @@ func TestRedisThatRefusesWritesIsDown(t *testing.T) {
 			m.SetError("")
 			require.Eventually(t, func() bool { return !s.Down() }, 2*time.Minute, 5*time.Millisecond)
 			// Looked at before it is claimed: a claim made beside the guard, before what was done is written, would keep it from that.
-			id := redisKey(s.remote.tag, keyID, c.ID)
+			id := redisKey(s.claims.tag, keyID, c.ID)
 			require.Eventually(t, func() bool {
 				held, err := m.Get(id)
 				return err == nil && held[0] == stateDone
 			}, 2*time.Minute, 5*time.Millisecond)
-			state, err := s.remote.Claim(context.Background(), event("1", "body"))
+			state, err := s.claims.Claim(context.Background(), event("1", "body"))
 			require.NoError(t, err)
 			require.Equal(t, Duplicate, state)
 		})

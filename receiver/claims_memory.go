@@ -20,7 +20,7 @@ type MemoryOptions struct {
 // entryCost is the memory of one key in bytes: 72 in the map, 24 in the list of done events, and the spare room of both.
 const entryCost = 160
 
-const maxShards = 32
+const maxPartitions = 32
 
 // Memory is a [Store] in this process, for a single gateway, and the one that a [Guard] falls back on.
 // It is bounded, forgets everything when the process ends, and needs no goroutine: later calls remove what has expired.
@@ -29,9 +29,9 @@ const maxShards = 32
 // of it would reach the app again. An event in work is never forgotten: there are no more of these than requests
 // in flight, which take far more memory than their entries.
 type Memory struct {
-	shards []shard // each with a lock of its own; a key's first bits choose the one that holds it
-	mask   uint64
-	now    func() time.Time
+	partitions []partition // each with a lock of its own; a key's first bits choose the one that holds it
+	mask       uint64
+	now        func() time.Time
 }
 
 // NewMemory returns an empty store.
@@ -46,14 +46,14 @@ func NewMemory(o MemoryOptions) *Memory {
 		o.Now = time.Now
 	}
 	limit := max(1, min(o.MaxEntries, int(o.MaxBytes/entryCost)))
-	n := maxShards
+	n := maxPartitions
 	for n > 1 && limit/n < 64 {
 		n /= 2
 	}
-	m := &Memory{shards: make([]shard, n), mask: uint64(n - 1), now: o.Now}
-	for i := range m.shards {
-		m.shards[i].max = limit / n
-		m.shards[i].entries = make(map[Key]entry)
+	m := &Memory{partitions: make([]partition, n), mask: uint64(n - 1), now: o.Now}
+	for i := range m.partitions {
+		m.partitions[i].maxEntries = limit / n
+		m.partitions[i].entries = make(map[Key]entry)
 	}
 	return m
 }
@@ -69,7 +69,7 @@ func (m *Memory) Claim(_ context.Context, c *Claim) (State, error) {
 	if taken && held.token == c.token {
 		return Claimed, nil // a repeated call
 	}
-	if taken && !c.outranks(held) {
+	if taken && !c.overrides(held) {
 		// A body that was finished is a duplicate, even where its unsigned ID is in work.
 		if !held.done && a != nil && !c.Signed {
 			if h, ok := a.live(alias, now); ok && h.done {
@@ -77,7 +77,7 @@ func (m *Memory) Claim(_ context.Context, c *Claim) (State, error) {
 			}
 		}
 		if a != nil && c.Signed && held.mode == modeUnsigned {
-			p.bind(primary, a, alias, held, now) // the bodies are equal, or the claim would have outranked the entry
+			p.linkToID(primary, a, alias, held, now) // the bodies are equal, or the claim would have outranked the entry
 		}
 		return held.state(), nil
 	}
@@ -87,22 +87,22 @@ func (m *Memory) Claim(_ context.Context, c *Claim) (State, error) {
 		switch {
 		case ok && !c.Signed:
 			return h.state(), nil
-		case ok && h.stripped():
-			p.bind(primary, a, alias, h, now)
+		case ok && h.lacksSignedID():
+			p.linkToID(primary, a, alias, h, now)
 			return h.state(), nil
 		}
 		if !ok {
-			a.put(alias, e.as(primary), now)
+			a.put(alias, e.digestEntry(primary), now)
 		}
 	}
 	p.put(primary, e, now)
 	return Claimed, nil
 }
 
-// outranks reports whether a claim with a signed ID may take the key that the same ID, unsigned and with another body,
+// overrides reports whether a claim with a signed ID may take the key that the same ID, unsigned and with another body,
 // holds. Otherwise somebody who captured a signed request could send it under the ID of another event, and so make
 // that event a duplicate.
-func (c *Claim) outranks(held entry) bool {
+func (c *Claim) overrides(held entry) bool {
 	return c.Signed && held.mode == modeUnsigned && held.other != c.Digest
 }
 
@@ -142,7 +142,7 @@ func (m *Memory) update(c *Claim, now int64, change func(entry) (entry, bool)) {
 	fresh := entry{token: c.token, other: alias, at: uint32(c.At.Unix()), mode: c.mode()}
 	p.change(primary, fresh, now, change)
 	if a != nil {
-		a.change(alias, fresh.as(primary), now, change)
+		a.change(alias, fresh.digestEntry(primary), now, change)
 	}
 }
 
@@ -197,10 +197,10 @@ func (m *Memory) Len() int {
 }
 
 // locked yields one shard after the other, each locked meanwhile.
-func (m *Memory) locked() iter.Seq[*shard] {
-	return func(yield func(*shard) bool) {
-		for i := range m.shards {
-			s := &m.shards[i]
+func (m *Memory) locked() iter.Seq[*partition] {
+	return func(yield func(*partition) bool) {
+		for i := range m.partitions {
+			s := &m.partitions[i]
 			s.mu.Lock()
 			more := yield(s)
 			s.mu.Unlock()
@@ -249,15 +249,15 @@ func (m *Memory) index(k Key) uint64 { return binary.LittleEndian.Uint64(k[:]) &
 
 // lock locks the shards of both keys in the order of their index, so that two calls can't wait for each other.
 // a is nil where alias is zero.
-func (m *Memory) lock(primary, alias Key) (p, a *shard) {
+func (m *Memory) lock(primary, alias Key) (p, a *partition) {
 	i := m.index(primary)
-	p = &m.shards[i]
+	p = &m.partitions[i]
 	if alias.IsZero() {
 		p.mu.Lock()
 		return p, nil
 	}
 	j := m.index(alias)
-	a = &m.shards[j]
+	a = &m.partitions[j]
 	switch {
 	case i == j:
 		p.mu.Lock()
@@ -271,7 +271,7 @@ func (m *Memory) lock(primary, alias Key) (p, a *shard) {
 	return p, a
 }
 
-func unlock(p, a *shard) {
+func unlock(p, a *partition) {
 	p.mu.Unlock()
 	if a != nil && a != p {
 		a.mu.Unlock()
@@ -285,12 +285,12 @@ func (e entry) state() State {
 	return InFlight
 }
 
-// stripped reports whether the entry of a digest belongs to a claim without a signed ID. To a claim with a signed ID, such an
+// lacksSignedID reports whether the entry of a digest belongs to a claim without a signed ID. To a claim with a signed ID, such an
 // entry is a copy of the same event that came before it, with the signed headers removed.
-func (e entry) stripped() bool { return e.mode == modeUnsigned || e.mode == modeDigest }
+func (e entry) lacksSignedID() bool { return e.mode == modeUnsigned || e.mode == modeDigest }
 
-// as returns the entry for the digest's key of the claim whose ID's key holds e.
-func (e entry) as(id Key) entry {
+// digestEntry returns the entry for the digest's key of the claim whose ID's key holds e.
+func (e entry) digestEntry(id Key) entry {
 	e.alias, e.other = true, id
 	return e
 }

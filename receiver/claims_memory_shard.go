@@ -2,14 +2,14 @@ package receiver
 
 import "sync"
 
-// shard is a part of a [Memory] with a lock of its own.
-type shard struct {
-	mu      sync.Mutex
-	max     int // entries
-	entries map[Key]entry
-	done    []marker // from head on, in the order in which the entries became done
-	head    int
-	_       [24]byte // keeps the locks of two shards out of one cache line
+// partition is a part of a [Memory] with a lock of its own.
+type partition struct {
+	mu         sync.Mutex
+	maxEntries int // entries
+	entries    map[Key]entry
+	done       []marker // from head on, in the order in which the entries became done
+	head       int
+	_          [24]byte // keeps the locks of two shards out of one cache line
 }
 
 // An entry holds no pointer, so the garbage collector does not scan the map.
@@ -29,23 +29,23 @@ type marker struct {
 	expires int64
 }
 
-func (s *shard) live(k Key, now int64) (entry, bool) {
+func (s *partition) live(k Key, now int64) (entry, bool) {
 	e, ok := s.entries[k]
 	return e, ok && e.expires > now
 }
 
-func (s *shard) put(k Key, e entry, now int64) {
+func (s *partition) put(k Key, e entry, now int64) {
 	s.entries[k] = e
 	s.trim(now)
 }
 
-func (s *shard) drop(k Key, token uint64) {
+func (s *partition) drop(k Key, token uint64) {
 	if e, ok := s.entries[k]; ok && e.token == token {
 		delete(s.entries, k)
 	}
 }
 
-func (s *shard) change(k Key, fresh entry, now int64, change func(entry) (entry, bool)) {
+func (s *partition) change(k Key, fresh entry, now int64, change func(entry) (entry, bool)) {
 	e, ok := s.entries[k]
 	if ok && e.expires > now && (e.token != fresh.token || e.done) {
 		return
@@ -62,26 +62,26 @@ func (s *shard) change(k Key, fresh entry, now int64, change func(entry) (entry,
 	s.trim(now)
 }
 
-// bind records a done copy without signed headers under the signed ID that came after it, as both are the same event. From then on
+// linkToID records a done copy without signed headers under the signed ID that came after it, as both are the same event. From then on
 // another event with the same body and another signed ID is no duplicate.
-func (s *shard) bind(id Key, digests *shard, digest Key, copied entry, now int64) {
+func (s *partition) linkToID(id Key, digests *partition, digest Key, copied entry, now int64) {
 	if !copied.done {
 		return
 	}
 	copied.mode, copied.alias, copied.other = modeSigned, false, digest
 	s.entries[id] = copied
 	s.done = append(s.done, marker{id, copied.expires})
-	digests.entries[digest] = copied.as(id)
+	digests.entries[digest] = copied.digestEntry(id)
 	s.trim(now)
 }
 
 // trim removes what has expired and, above the bound, what was done longest ago.
-func (s *shard) trim(now int64) {
+func (s *partition) trim(now int64) {
 	for s.head < len(s.done) {
 		m := s.done[s.head]
 		e, ok := s.entries[m.key]
 		fresh := ok && e.done && e.expires == m.expires
-		if fresh && m.expires > now && len(s.entries) <= s.max {
+		if fresh && m.expires > now && len(s.entries) <= s.maxEntries {
 			break
 		}
 		if fresh {
@@ -99,7 +99,7 @@ func (s *shard) trim(now int64) {
 	}
 }
 
-func (s *shard) compact() {
+func (s *partition) compact() {
 	kept := s.done[:0]
 	for _, m := range s.done[s.head:] {
 		if e, ok := s.entries[m.key]; ok && e.done && e.expires == m.expires {

@@ -69,7 +69,7 @@ func TestMemoryForgetsWhatExpired(t *testing.T) {
 func TestMemoryKeepsNoMarkersOfWhatWasDropped(t *testing.T) {
 	t.Parallel()
 	m := NewMemory(MemoryOptions{MaxEntries: 32})
-	require.Len(t, m.shards, 1)
+	require.Len(t, m.partitions, 1)
 	stuck := event("stuck", "") // stands at the head of the line
 	requireClaim(t, Claimed, m, stuck)
 	require.NoError(t, m.Done(context.Background(), stuck))
@@ -80,7 +80,7 @@ func TestMemoryKeepsNoMarkersOfWhatWasDropped(t *testing.T) {
 		m.drop(c)
 	}
 	require.Equal(t, 1, m.Len())
-	require.Less(t, len(m.shards[0].done), 5000)
+	require.Less(t, len(m.partitions[0].done), 5000)
 	requireClaim(t, Duplicate, m, event("stuck", ""))
 }
 

@@ -39,7 +39,7 @@ const (
 // number of commands depends on the speed of Redis, not on the number of requests.
 type Redis struct {
 	*Guard
-	remote *remote
+	claims *redisClaims
 }
 
 // RedisOptions are the settings of [NewRedis].
@@ -56,8 +56,8 @@ func NewRedis(s *store.Store, name string, o RedisOptions) *Redis {
 }
 
 func newRedis(client redis.UniversalClient, prefix, name string, o RedisOptions) *Redis {
-	r := newRemote(client, prefix, name, o.Guard.timeout())
-	return &Redis{Guard: NewGuard(r, o.Guard), remote: r}
+	r := newRedisClaims(client, prefix, name, o.Guard.timeout())
+	return &Redis{Guard: NewGuard(r, o.Guard), claims: r}
 }
 
 // Tag returns the hash tag with which every key of a receiver begins.
@@ -75,44 +75,44 @@ func appendRedisKey(b []byte, tag, kind string, k Key) []byte {
 	return base64.RawURLEncoding.AppendEncode(append(b, kind...), k[:])
 }
 
-// remote is the [Store] in Redis itself, without a [Guard].
-type remote struct {
-	client redis.UniversalClient
-	tag    string
-	trips  batcher[*op]
+// redisClaims is the [Store] in Redis itself, without a [Guard].
+type redisClaims struct {
+	client  redis.UniversalClient
+	tag     string
+	batcher batcher[*op]
 }
 
-func newRemote(client redis.UniversalClient, prefix, name string, timeout time.Duration) *remote {
-	r := &remote{client: client, tag: Tag(prefix, name)}
-	r.trips = batcher[*op]{timeout: timeout, carrier: func() carrier[*op] { return newBatch(client) }}
+func newRedisClaims(client redis.UniversalClient, prefix, name string, timeout time.Duration) *redisClaims {
+	r := &redisClaims{client: client, tag: Tag(prefix, name)}
+	r.batcher = batcher[*op]{timeout: timeout, carrier: func() carrier[*op] { return newBatch(client) }}
 	return r
 }
 
-func (r *remote) Claim(_ context.Context, c *Claim) (State, error) {
+func (r *redisClaims) Claim(_ context.Context, c *Claim) (State, error) {
 	return r.do(opClaim, c, c.Lease)
 }
 
-func (r *remote) Renew(_ context.Context, c *Claim) error {
+func (r *redisClaims) Renew(_ context.Context, c *Claim) error {
 	_, err := r.do(opRenew, c, c.Lease)
 	return err
 }
 
-func (r *remote) Done(_ context.Context, c *Claim) error {
+func (r *redisClaims) Done(_ context.Context, c *Claim) error {
 	_, err := r.do(opDone, c, c.TTL)
 	return err
 }
 
-func (r *remote) Release(_ context.Context, c *Claim) error {
+func (r *redisClaims) Release(_ context.Context, c *Claim) error {
 	_, err := r.do(opRelease, c, 0)
 	return err
 }
 
-func (r *remote) do(kind opKind, c *Claim, lifetime time.Duration) (State, error) {
-	r.prepare(c)
+func (r *redisClaims) do(kind opKind, c *Claim, lifetime time.Duration) (State, error) {
+	r.encode(c)
 	o := ops.Get().(*op)
 	*o = op{call: call{at: time.Now(), ready: o.ready}, kind: kind, id: c.redis.id, digest: c.redis.digest, held: c.redis.held,
 		ms: max(1, lifetime.Milliseconds())}
-	r.trips.run(o)
+	r.batcher.run(o)
 	state, err := o.state, o.err
 	if !o.lost {
 		ops.Put(o)
@@ -120,30 +120,30 @@ func (r *remote) do(kind opKind, c *Claim, lifetime time.Duration) (State, error
 	return state, err
 }
 
-// prepare encodes the claim's keys and value, once.
-func (r *remote) prepare(c *Claim) {
+// encode encodes the claim's keys and value, once.
+func (r *redisClaims) encode(c *Claim) {
 	if c.redis.tag == r.tag {
 		return
 	}
 	c.redis.tag = r.tag
 	c.redis.id, c.redis.digest, c.redis.held = c.inRedis(r.tag, stateWork)
-	c.text = c.redis.held[1:]
+	c.value = c.redis.held[1:]
 }
 
 // probe makes Redis run a script that writes, as a claim does. A PING would be answered also by a Redis that is full, is a
 // replica, or forbids scripts.
-func (r *remote) probe(ctx context.Context) error {
+func (r *redisClaims) probe(ctx context.Context) error {
 	b := newBatch(r.client)
 	b.carry(ctx, []*op{{kind: opRenew, id: queue.InTag(r.tag, queue.KeyProbe), digest: r.tag + keyNone, held: string([]byte{stateWork, modeUnsignedOnly}), ms: 1000}})
 	return b.cmd.Err()
 }
 
-func (r *remote) Forget(ctx context.Context, k Key) (int, error) {
+func (r *redisClaims) Forget(ctx context.Context, k Key) (int, error) {
 	keys := []string{redisKey(r.tag, keyID, k), redisKey(r.tag, keyDigest, k)}
 	return r.forget(ctx, r.client, keys, time.Unix(0, 0))
 }
 
-func (r *remote) forget(ctx context.Context, client redis.Scripter, keys []string, since time.Time) (int, error) {
+func (r *redisClaims) forget(ctx context.Context, client redis.Scripter, keys []string, since time.Time) (int, error) {
 	at := fmt.Sprintf("%08x", min(max(since.Unix(), 0), math.MaxUint32)) // as in a claim's value
 	n, err := redis.NewScript(forgetLua).Run(ctx, client, keys, r.tag+keyDigest, at).Int()
 	if err != nil {
@@ -155,7 +155,7 @@ func (r *remote) forget(ctx context.Context, client redis.Scripter, keys []strin
 // forgetPage is the number of keys in one step of ForgetSince, so that other clients get their turn between two steps.
 const forgetPage = 500
 
-func (r *remote) ForgetSince(ctx context.Context, t time.Time) (int, error) {
+func (r *redisClaims) ForgetSince(ctx context.Context, t time.Time) (int, error) {
 	node := redis.Cmdable(r.client)
 	if cluster, ok := r.client.(*redis.ClusterClient); ok {
 		// A scan reads one node only, so it has to be the one with the receiver's slot.
@@ -185,4 +185,4 @@ func (r *remote) ForgetSince(ctx context.Context, t time.Time) (int, error) {
 
 var globQuote = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
 
-var _ Store = (*remote)(nil)
+var _ Store = (*redisClaims)(nil)

@@ -9,9 +9,9 @@ import (
 
 func (g *Guard) releaseLater(c *Claim) {
 	g.mu.Lock()
-	if len(g.releases) < maxReleases {
+	if len(g.pendingReleases) < maxReleases {
 		kept := *c // the original may be a part of its request
-		g.releases = append(g.releases, &kept)
+		g.pendingReleases = append(g.pendingReleases, &kept)
 	}
 	g.mu.Unlock()
 	g.writeBackLater()
@@ -23,28 +23,28 @@ func (g *Guard) writeBackLater() {
 	g.mu.Lock()
 	if g.probe == nil {
 		g.delay = firstProbe
-		g.schedule()
+		g.scheduleProbe()
 	}
 	g.mu.Unlock()
 }
 
-// schedule starts the timer of the next probe; g.mu must be held. The timer runs only during an outage.
-func (g *Guard) schedule() {
+// scheduleProbe starts the timer of the next probe; g.mu must be held. The timer runs only during an outage.
+func (g *Guard) scheduleProbe() {
 	if g.closed {
 		return
 	}
 	g.work.Add(1)
 	g.probe = time.AfterFunc(g.delay, func() {
 		defer g.work.Done()
-		g.recover()
+		g.probeStore()
 	})
 }
 
-// recover tries the store, and where it answers closes the breaker and writes back what waits.
-func (g *Guard) recover() {
+// probeStore tries the store, and where it answers closes the breaker and writes back what waits.
+func (g *Guard) probeStore() {
 	// A context of its own, as the probe serves no request.
 	ctx, cancel := context.WithTimeout(context.Background(), g.timeout)
-	err := g.reach(ctx)
+	err := g.ping(ctx)
 	cancel()
 	if err == nil {
 		// Claims go to the store again from here on. What is not written back yet is still in the memory, which every
@@ -61,11 +61,11 @@ func (g *Guard) recover() {
 		return
 	}
 	g.delay = min(2*g.delay, lastProbe)
-	g.schedule()
+	g.scheduleProbe()
 }
 
-// reach makes the store answer, where it has a method for that.
-func (g *Guard) reach(ctx context.Context) error {
+// ping makes the store answer, where it has a method for that.
+func (g *Guard) ping(ctx context.Context) error {
 	if p, ok := g.store.(interface{ probe(context.Context) error }); ok {
 		return p.probe(ctx)
 	}
@@ -79,13 +79,13 @@ func (g *Guard) writeBack() error {
 	g.pending.Store(false)
 	for {
 		g.mu.Lock()
-		releases := g.releases
-		g.releases = nil
+		releases := g.pendingReleases
+		g.pendingReleases = nil
 		g.mu.Unlock()
 		if err := g.settleAll(releases, g.store.Release, func(*Claim) {}); err != nil {
 			g.mu.Lock()
-			g.releases = append(releases, g.releases...) // some were released, which is safe to repeat
-			g.releases = g.releases[:min(len(g.releases), maxReleases)]
+			g.pendingReleases = append(releases, g.pendingReleases...) // some were released, which is safe to repeat
+			g.pendingReleases = g.pendingReleases[:min(len(g.pendingReleases), maxReleases)]
 			g.mu.Unlock()
 			return err
 		}
@@ -126,7 +126,7 @@ func (g *Guard) settleAll(claims []*Claim, f func(context.Context, *Claim) error
 	wg.Wait()
 	if err := failure.Load(); err != nil {
 		g.pending.Store(true)
-		g.failed("write_back", *err)
+		g.openBreaker("write_back", *err)
 		return *err
 	}
 	return nil

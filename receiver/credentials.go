@@ -19,7 +19,7 @@ func (r *Receiver) SecretHeaders() []string {
 // where they can't be used, and keeps the previous ones then. It does nothing for a receiver with a [Verifier] of the
 // caller's own.
 func (r *Receiver) SetSecrets(secrets []string, challenge string) error {
-	if _, ok := r.credentials.Load().verifier.(foreign); ok {
+	if _, ok := r.credentials.Load().verifier.(customVerifier); ok {
 		return nil
 	}
 	c := r.config

@@ -32,20 +32,20 @@ const (
 // Failure policy: the 200 goes out only after the store has the event, so no accepted event is lost. When the
 // store did not answer, it may have the event nevertheless: then the sender's next attempt is a duplicate.
 func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
-	ctx := x.lasting()
+	ctx := x.detachedContext()
 	// Claiming and storing are one step, so both spans measure that step.
 	var dedup trace.Span
 	if c != nil {
 		_, dedup = x.span(ctx, "webhook.dedup")
 	}
 	ctx, span := x.span(ctx, "webhook.enqueue")
-	job := newJob(req, &x.Outcome, x.body, r.now(), r.kept)
+	job := newJob(req, &x.Outcome, x.body, r.now(), r.keepsHeader)
 	if r.route != nil {
 		job.Deliveries = r.route(req)
 	}
-	result, err := r.put(ctx, c, job)
-	if r.stores {
-		x.recycle()
+	result, err := r.storeJob(ctx, c, job)
+	if r.poolsBodies {
+		x.releaseBody()
 	}
 	endSpan(span, err)
 	endSpan(dedup, err)
@@ -68,14 +68,14 @@ func (r *Receiver) enqueue(req *http.Request, x *exchange, c *Claim) *Refusal {
 	return nil
 }
 
-// put stores the job with the headers that the queue keeps.
-func (r *Receiver) put(ctx context.Context, c *Claim, j Job) (EnqueueResult, error) {
+// storeJob stores the job with the headers that the queue keeps.
+func (r *Receiver) storeJob(ctx context.Context, c *Claim, j Job) (EnqueueResult, error) {
 	if q, ok := r.queue.(ownQueue); ok {
-		return q.enqueue(c, &j, r.kept)
+		return q.enqueue(c, &j, r.keepsHeader)
 	}
 	ctx, cancel := context.WithTimeout(ctx, enqueueTimeout)
 	defer cancel()
-	j.Header = keptHeaders(j.Header, r.kept)
+	j.Header = keptHeaders(j.Header, r.keepsHeader)
 	return r.queue.Enqueue(ctx, c, &j)
 }
 

@@ -15,16 +15,16 @@ import (
 // forward passes the request to the app, and settles the request's claims by the app's answer. An event without an identity
 // has no claim, nor has a request that only a dry run lets through.
 func (r *Receiver) forward(w http.ResponseWriter, req *http.Request, x *exchange, next Next) error {
-	ctx, cancel := context.WithTimeout(x.lasting(), r.config.Dedup.Timeout)
+	ctx, cancel := context.WithTimeout(x.detachedContext(), r.config.Dedup.Timeout)
 	defer cancel()
 	x.rec = recorder{ResponseWriter: w}
 	done := false
-	if len(x.mine) > 0 {
-		x.keeper.start(x.lasting(), r, x.mine)
+	if len(x.claimed) > 0 {
+		x.renewer.start(x.detachedContext(), r, x.claimed)
 		// Deferred, so that a panic of the app releases the claims.
 		defer func() {
-			x.keeper.stop()
-			r.settle(x.lasting(), x.mine, done)
+			x.renewer.stop()
+			r.settle(x.detachedContext(), x.claimed, done)
 		}()
 	}
 	err := x.answered(next(&x.rec, x.forApp(ctx, req)))
@@ -51,7 +51,7 @@ func (x *exchange) answered(err error) error {
 func (x *exchange) forApp(ctx context.Context, req *http.Request) *http.Request {
 	out := req.WithContext(ctx)
 	switch {
-	case x.whole:
+	case x.wholeBody:
 		setVerifiedBody(out, &x.reader, x.body)
 	case len(x.body) > 0: // of a dry run, which read only its beginning
 		out.Body = struct {
@@ -116,27 +116,27 @@ func (r *Receiver) settle(ctx context.Context, claims []*Claim, done bool) {
 	}
 }
 
-// keeper renews the claims of a request, every third of their lease, while the app works.
-type keeper struct {
+// renewer renews the claims of a request, every third of their lease, while the app works.
+type renewer struct {
 	r      *Receiver
 	ctx    context.Context
 	claims []*Claim // one or more
 
-	mu      sync.Mutex
-	timer   *time.Timer
-	until   time.Time
-	stopped bool
+	mu       sync.Mutex
+	timer    *time.Timer
+	deadline time.Time
+	stopped  bool
 }
 
-func (k *keeper) start(ctx context.Context, r *Receiver, claims []*Claim) {
-	k.r, k.ctx, k.claims, k.until = r, ctx, claims, time.Now().Add(r.config.Dedup.Timeout)
+func (k *renewer) start(ctx context.Context, r *Receiver, claims []*Claim) {
+	k.r, k.ctx, k.claims, k.deadline = r, ctx, claims, time.Now().Add(r.config.Dedup.Timeout)
 	k.mu.Lock()
 	k.timer = time.AfterFunc(claims[0].Lease/3, k.renew)
 	k.mu.Unlock()
 }
 
-func (k *keeper) renew() {
-	if !time.Now().Before(k.until) {
+func (k *renewer) renew() {
+	if !time.Now().Before(k.deadline) {
 		return // a handler that ignores its timeout must not hold the claims for ever
 	}
 	var err error
@@ -159,7 +159,7 @@ func (k *keeper) renew() {
 }
 
 // stop stops the renewing. A renewal that is under way does no harm, as it has no effect on a settled claim.
-func (k *keeper) stop() {
+func (k *renewer) stop() {
 	k.mu.Lock()
 	k.stopped = true
 	k.timer.Stop()

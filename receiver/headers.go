@@ -7,15 +7,15 @@ import (
 	"github.com/videocloud/webhooks/config"
 )
 
-// ownHeaders are the names that the gateway sets, in lower case. Other X-Webhook-* headers are a provider's own.
-var ownHeaders = []string{"x-webhook-verified", "x-webhook-id", "x-webhook-event", "x-webhook-timestamp", "x-webhook-attempt", "x-webhook-deliver"}
+// gatewayHeaders are the names that the gateway sets, in lower case. Other X-Webhook-* headers are a provider's own.
+var gatewayHeaders = []string{"x-webhook-verified", "x-webhook-id", "x-webhook-event", "x-webhook-timestamp", "x-webhook-attempt", "x-webhook-deliver"}
 
-const ownPrefix = "x-webhook-"
+const gatewayPrefix = "x-webhook-"
 
-// cleanse removes headers that no handler behind the receiver may get: forged ones of ours, and those that would turn
+// stripHeaders removes headers that no handler behind the receiver may get: forged ones of ours, and those that would turn
 // the request into a connection of another protocol, whose content nobody verifies.
-func cleanse(h http.Header) {
-	dropOwn(h)
+func stripHeaders(h http.Header) {
+	dropGatewayHeaders(h)
 	if len(h["Upgrade"]) > 0 || len(h["Http2-Settings"]) > 0 {
 		delete(h, "Upgrade")
 		delete(h, "Http2-Settings")
@@ -25,21 +25,21 @@ func cleanse(h http.Header) {
 	}
 }
 
-// dropOwn removes every header that a CGI-style app could take for one of ours: in any letter case, and with any
+// dropGatewayHeaders removes every header that a CGI-style app could take for one of ours: in any letter case, and with any
 // character but letters and digits in place of a dash, since such apps read all of these as "_".
 // Lesson 48: X_Webhook_Verified must not pass for X-Webhook-Verified.
-func dropOwn(h http.Header) {
+func dropGatewayHeaders(h http.Header) {
 	for name := range h {
-		if isOwn(name) {
+		if isGatewayHeader(name) {
 			delete(h, name)
 		}
 	}
 	// "Connection: X-Webhook-Id" would make a proxy behind us remove the header that we set.
 	for _, v := range h["Connection"] {
-		if !mentionsOwn(v) {
+		if !mentionsGatewayHeader(v) {
 			continue
 		}
-		keepConnection(h, func(token string) bool { return !isOwn(token) })
+		keepConnection(h, func(token string) bool { return !isGatewayHeader(token) })
 		break
 	}
 }
@@ -61,20 +61,20 @@ func keepConnection(h http.Header, keep func(token string) bool) {
 	h["Connection"] = kept
 }
 
-func isOwn(name string) bool {
-	if len(name) <= len(ownPrefix) || name[0]|0x20 != 'x' {
+func isGatewayHeader(name string) bool {
+	if len(name) <= len(gatewayPrefix) || name[0]|0x20 != 'x' {
 		return false
 	}
-	for _, own := range ownHeaders {
-		if spells(name, own) {
+	for _, own := range gatewayHeaders {
+		if passesFor(name, own) {
 			return true
 		}
 	}
 	return false
 }
 
-// spells reports whether an app may take name for own, which is in lower case.
-func spells(name, own string) bool {
+// passesFor reports whether an app may take name for own, which is in lower case.
+func passesFor(name, own string) bool {
 	if len(name) != len(own) {
 		return false
 	}
@@ -92,29 +92,29 @@ func spells(name, own string) bool {
 	return true
 }
 
-func mentionsOwn(connection string) bool {
+func mentionsGatewayHeader(connection string) bool {
 	for token := range strings.SplitSeq(connection, ",") {
-		if isOwn(strings.TrimSpace(token)) {
+		if isGatewayHeader(strings.TrimSpace(token)) {
 			return true
 		}
 	}
 	return false
 }
 
-// setOwn sets the headers by which the app learns what was verified.
-func (r *Receiver) setOwn(h http.Header, x *exchange) {
-	h[config.HeaderVerified] = r.verified
+// setGatewayHeaders sets the headers by which the app learns what was verified.
+func (r *Receiver) setGatewayHeaders(h http.Header, x *exchange) {
+	h[config.HeaderVerified] = r.verifiedHeader
 	x.values = [3]string{x.ID, x.Event, x.Timestamp}
 	for i, name := range [...]string{config.HeaderID, config.HeaderEvent, config.HeaderTimestamp} {
-		if canStand(x.values[i]) {
+		if validHeaderValue(x.values[i]) {
 			h[name] = x.values[i : i+1 : i+1]
 		}
 	}
 }
 
-// canStand reports whether a value is valid in a header and no longer than 1,024 bytes. Values come out of a body, or from a
+// validHeaderValue reports whether a value is valid in a header and no longer than 1,024 bytes. Values come out of a body, or from a
 // verifier of the caller's own.
-func canStand(value string) bool {
+func validHeaderValue(value string) bool {
 	if value == "" || len(value) > 1024 {
 		return false
 	}

@@ -98,7 +98,7 @@ func (r *Receiver) identify(x *exchange, h http.Header, v *signature.Result) *Cl
 	if c.ID.IsZero() && c.Digest.IsZero() {
 		return nil
 	}
-	c.mark()
+	c.setToken()
 	primary, _ := c.keys()
 	x.Key = primary.String()
 	return c
@@ -124,6 +124,6 @@ func (r *Receiver) identifyItems(x *exchange, items [][]byte, blank Claim) {
 		others := c.Others
 		*c = blank
 		c.Digest, c.Others = key, others
-		c.mark()
+		c.setToken()
 	}
 }

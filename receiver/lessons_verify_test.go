@@ -192,7 +192,7 @@ func TestLesson32_NothingIsStoredOrReadBeforeTheSignature(t *testing.T) {
 	t.Run("an announced length takes no memory", func(t *testing.T) {
 		r := delivery("", "evt_1")
 		r.Body, r.ContentLength = io.NopCloser(io.MultiReader(strings.NewReader("ten bytes."), iotestErr{})), 5<<20
-		buf, err := (&bodyReader{limit: 5 << 20, timeout: time.Minute, client: peer, counts: newUnfinished(1 << 30)}).read(httptest.NewRecorder(), r, nil)
+		buf, err := (&bodyReader{limit: 5 << 20, timeout: time.Minute, client: peer, unfinished: newUnfinished(1 << 30)}).read(httptest.NewRecorder(), r, nil)
 		require.Error(t, err)
 		require.Len(t, buf, 10)
 		require.LessOrEqual(t, cap(buf), firstRead)

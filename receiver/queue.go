@@ -156,7 +156,7 @@ const poisonAfter = 3
 const (
 	outcomeDelivered = "succeeded"
 	outcomeAgain     = "retrying"
-	outcomeDead      = "failed"
+	outcomeFailed    = "failed"
 )
 
 // attempt delivers one event to the app. It is the dispatcher's handler.
@@ -185,7 +185,7 @@ func (q *Queue) attempt(ctx context.Context, j *queue.Job) queue.Outcome {
 		a.Outcome, a.Error, a.Next = outcomeAgain, err.Error(), out.Delay
 	default:
 		out = queue.Outcome{Kind: queue.Failed, Reason: err.Error()}
-		a.Outcome, a.Error = outcomeDead, out.Reason
+		a.Outcome, a.Error = outcomeFailed, out.Reason
 	}
 	a.Took = time.Since(began)
 	q.logAttempt(ctx, &a)
@@ -206,7 +206,7 @@ func (q *Queue) deliver(ctx context.Context, job *Job, body string, number int) 
 	if q.o.Delivery != "" {
 		req.Header[config.HeaderDeliver] = []string{q.o.Delivery}
 	}
-	var w answer
+	var w statusRecorder
 	defer func() {
 		if p := recover(); p != nil {
 			q.log.Error("delivery panicked", "webhook_name", q.o.Name, "event_id", job.ID, "panic", p, "stack", string(debug.Stack()))
@@ -222,14 +222,14 @@ func (q *Queue) deliver(ctx context.Context, job *Job, body string, number int) 
 	return w.status, ctx.Err() // an answer after the timeout is a failure
 }
 
-// answer is an [http.ResponseWriter] that records the status and drops the rest.
-type answer struct {
+// statusRecorder is an [http.ResponseWriter] that records the status and drops the rest.
+type statusRecorder struct {
 	header http.Header
 	status int
 }
 
 // Header implements http.ResponseWriter.
-func (w *answer) Header() http.Header {
+func (w *statusRecorder) Header() http.Header {
 	if w.header == nil {
 		w.header = http.Header{}
 	}
@@ -237,22 +237,22 @@ func (w *answer) Header() http.Header {
 }
 
 // WriteHeader implements http.ResponseWriter. A status of 1xx is not final, except 101, after which no other comes.
-func (w *answer) WriteHeader(status int) {
+func (w *statusRecorder) WriteHeader(status int) {
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status = status
 	}
 }
 
 // Write implements http.ResponseWriter.
-func (w *answer) Write(p []byte) (int, error) {
+func (w *statusRecorder) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	return len(p), nil
 }
 
 // Flush implements http.Flusher, for proxies that stream.
-func (w *answer) Flush() { w.WriteHeader(http.StatusOK) }
+func (w *statusRecorder) Flush() { w.WriteHeader(http.StatusOK) }
 
 var (
 	_ Enqueuer     = (*Queue)(nil)
-	_ http.Flusher = (*answer)(nil)
+	_ http.Flusher = (*statusRecorder)(nil)
 )

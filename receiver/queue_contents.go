@@ -58,15 +58,15 @@ func (s *Selection) matches(q *Queued) bool {
 	return (s.Event == "" || s.Event == q.Event) && !q.Received.Before(s.Since) && (s.Until.IsZero() || !q.Received.After(s.Until))
 }
 
-// everything reports whether only the place is selected, so that no event has to be read.
-func (s *Selection) everything() bool { return s.Event == "" && s.Since.IsZero() && s.Until.IsZero() }
+// matchesAll reports whether only the place is selected, so that no event has to be read.
+func (s *Selection) matchesAll() bool { return s.Event == "" && s.Since.IsZero() && s.Until.IsZero() }
 
 const (
-	// contentsStep is the number of events that one call reads.
-	contentsStep = 100
-	// headBytes is how much of a stored event is read to get everything but its body. Where its headers are longer, the whole
+	// pageSize is the number of events that one call reads.
+	pageSize = 100
+	// headerBytes is how much of a stored event is read to get everything but its body. Where its headers are longer, the whole
 	// event is read.
-	headBytes = 16 << 10
+	headerBytes = 16 << 10
 )
 
 // ErrCursor is the error for a cursor that [Queue.List] did not return.
@@ -75,8 +75,8 @@ var ErrCursor = errors.New("not a cursor of this list")
 // List returns up to limit events of one place in the order of their times, from the cursor on; "" is the beginning. The
 // list ends only where next is empty: a page may be short where few events match the selection.
 func (q *Queue) List(ctx context.Context, s Selection, cursor string, limit int) (items []Queued, next string, err error) {
-	for looked := 0; len(items) < limit && looked < 20*contentsStep; looked += contentsStep {
-		found, end, err := q.page(ctx, &s, cursor, min(contentsStep, limit-len(items)), headBytes)
+	for looked := 0; len(items) < limit && looked < 20*pageSize; looked += pageSize {
+		found, end, err := q.page(ctx, &s, cursor, min(pageSize, limit-len(items)), headerBytes)
 		if err != nil {
 			return nil, "", err
 		}
@@ -98,7 +98,7 @@ func (q *Queue) page(ctx context.Context, s *Selection, cursor string, most, hea
 	if _, err := strconv.ParseFloat(score, 64); cursor != "" && (!ok || err != nil || job == "") {
 		return nil, "", ErrCursor
 	}
-	items, next, err = q.contents(ctx, head, s.Event, string(place), score, job, most)
+	items, next, err = q.readContents(ctx, head, s.Event, string(place), score, job, most)
 	kept := items[:0]
 	for i := range items {
 		if s.matches(&items[i]) {
@@ -110,7 +110,7 @@ func (q *Queue) page(ctx context.Context, s *Selection, cursor string, most, hea
 
 // Find returns the events with an ID, or the one whose job has that name, in any place of the queue. It reads the whole queue.
 func (q *Queue) Find(ctx context.Context, id string) ([]Queued, error) {
-	found, _, err := q.contents(ctx, headBytes, "", "jobs", id)
+	found, _, err := q.readContents(ctx, headerBytes, "", "jobs", id)
 	if err != nil || len(found) > 0 || id == "" {
 		return found, err
 	}
@@ -118,7 +118,7 @@ func (q *Queue) Find(ctx context.Context, id string) ([]Queued, error) {
 	seen := map[string]bool{}
 	for _, place := range []Place{PlaceWaiting, PlaceInFlight, PlaceDead} {
 		for score, job := "", ""; ; {
-			items, next, err := q.contents(ctx, headBytes, id, string(place), score, job, contentsStep)
+			items, next, err := q.readContents(ctx, headerBytes, id, string(place), score, job, pageSize)
 			if err != nil {
 				return nil, err
 			}
@@ -149,8 +149,8 @@ func (q *Queue) Stored(ctx context.Context, job string) (*Job, error) {
 	return DecodeJob([]byte(text))
 }
 
-// contents reads the first head bytes of the events that contain the text: of a place, or of the jobs named in which.
-func (q *Queue) contents(ctx context.Context, head int, text, where string, which ...any) (items []Queued, next string, err error) {
+// readContents reads the first head bytes of the events that contain the text: of a place, or of the jobs named in which.
+func (q *Queue) readContents(ctx context.Context, head int, text, where string, which ...any) (items []Queued, next string, err error) {
 	v, err := q.queue.Run(ctx, 0, contentsScript, append([]any{q.o.Name, head, text, where}, which...)...)
 	if err != nil {
 		return nil, "", queueError(err)

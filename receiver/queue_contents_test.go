@@ -48,7 +48,7 @@ func TestContentsOfAQueue(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		q := newQueue(t, s, &queueApp{}, config.Queue{})
-		long := strings.Repeat("x", 2*headBytes)
+		long := strings.Repeat("x", 2*headerBytes)
 		first := putAll(t, q, 20, func(i int, j *Job) {
 			j.Header.Set("X-Api-Key", "very secret")
 			j.Header.Set("X-Gitlab-Token", "very secret")
@@ -175,7 +175,7 @@ func TestARenamedDeliverIsMoved(t *testing.T) {
 		renamed := appQueue(t, s, "new", up, config.Queue{})
 		d, err := NewDeliveries(renamed)
 		require.NoError(t, err)
-		forgotten, err := d.Forgotten(t.Context())
+		forgotten, err := d.OrphanedQueues(t.Context())
 		require.NoError(t, err)
 		require.Len(t, forgotten, 1)
 		require.Equal(t, "old", forgotten[0].Delivery)
@@ -187,7 +187,7 @@ func TestARenamedDeliverIsMoved(t *testing.T) {
 		n, err := forgotten[0].MoveTo(t.Context(), renamed)
 		require.NoError(t, err)
 		require.Equal(t, 153, n)
-		forgotten, err = d.Forgotten(t.Context())
+		forgotten, err = d.OrphanedQueues(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, forgotten)
 		for _, item := range renamed.all(t, Selection{}) {
@@ -245,7 +245,7 @@ func TestALeaseOfARenamedDeliverIsNotLost(t *testing.T) {
 		renamed := appQueue(t, s, "new", &queueApp{}, config.Queue{})
 		d, err := NewDeliveries(renamed)
 		require.NoError(t, err)
-		forgotten, err := d.Forgotten(t.Context())
+		forgotten, err := d.OrphanedQueues(t.Context())
 		require.NoError(t, err)
 		require.Len(t, forgotten, 1)
 		n, err := forgotten[0].MoveTo(t.Context(), renamed)

@@ -16,23 +16,23 @@ var (
 	moveScript = queue.Script(lanesLua + moveLua)
 )
 
-// Forgotten is the queue of a delivery that was renamed or removed from the configuration while events were in it. They are not
+// OrphanedQueue is the queue of a delivery that was renamed or removed from the configuration while events were in it. They are not
 // delivered, but can be listed, moved and purged. Once a delivery has that name again, they are delivered.
-type Forgotten struct {
+type OrphanedQueue struct {
 	*Queue
 	Delivery string // empty for the one without a name
 	Depth    Depth
 }
 
-// Forgotten returns the queues of deliveries that are not among these and still hold events.
-func (d *Deliveries) Forgotten(ctx context.Context) ([]Forgotten, error) {
+// OrphanedQueues returns the queues of deliveries that are not among these and still hold events.
+func (d *Deliveries) OrphanedQueues(ctx context.Context) ([]OrphanedQueue, error) {
 	first := d.queues[0]
 	tags, err := first.queue.QueueTags(ctx, first.tag)
 	if err != nil {
 		return nil, queueError(err)
 	}
 	slices.Sort(tags)
-	var all []Forgotten
+	var all []OrphanedQueue
 	for _, tag := range tags {
 		if slices.ContainsFunc(d.queues, func(q *Queue) bool { return q.queue.Tag(0) == tag }) {
 			continue
@@ -48,7 +48,7 @@ func (d *Deliveries) Forgotten(ctx context.Context) ([]Forgotten, error) {
 			return nil, err
 		}
 		if depth.Waiting+depth.InFlight+depth.Dead > 0 {
-			all = append(all, Forgotten{q, o.Delivery, depth})
+			all = append(all, OrphanedQueue{q, o.Delivery, depth})
 		}
 	}
 	return all, nil
@@ -70,13 +70,13 @@ func (q *Queue) MoveTo(ctx context.Context, to *Queue) (int, error) {
 	if to.o.Name != q.o.Name || to.store != q.store || to.o.Delivery == q.o.Delivery {
 		return 0, errors.New("queue: events move between the deliveries of one receiver")
 	}
-	return q.empty(ctx, to.queue.Tag(0), to.o.Config.MaxLength)
+	return q.drain(ctx, to.queue.Tag(0), to.o.Config.MaxLength)
 }
 
 // Drop removes all waiting and dead events for good. It returns their number, with [ErrUnderWay] where some are left.
-func (q *Queue) Drop(ctx context.Context) (int, error) { return q.empty(ctx, "", 0) }
+func (q *Queue) Drop(ctx context.Context) (int, error) { return q.drain(ctx, "", 0) }
 
-func (q *Queue) empty(ctx context.Context, target string, room int) (total int, err error) {
+func (q *Queue) drain(ctx context.Context, target string, room int) (total int, err error) {
 	for {
 		v, err := q.queue.RunDurable(ctx, 0, moveScript, q.o.Name, q.tag, target, moveStep, room)
 		if err != nil {

@@ -21,18 +21,18 @@ var (
 	gatewaysScript = queue.Script(gatewaysLua)
 )
 
-// setup holds the settings that have to be the same on all gateways of one queue: they share the queue by its name, so an
+// queueSetup holds the settings that have to be the same on all gateways of one queue: they share the queue by its name, so an
 // event that one of them takes may be delivered by another.
-type setup struct {
+type queueSetup struct {
 	scheme     string
 	deliveries []string // sorted
 }
 
-func (s setup) String() string { return s.scheme + "\n" + strings.Join(s.deliveries, "\n") }
+func (s queueSetup) String() string { return s.scheme + "\n" + strings.Join(s.deliveries, "\n") }
 
-func readSetup(text string) setup {
+func parseQueueSetup(text string) queueSetup {
 	parts := strings.Split(text, "\n")
-	return setup{parts[0], parts[1:]}
+	return queueSetup{parts[0], parts[1:]}
 }
 
 // OtherGateway is a gateway on the same store that has a queue of the same name with other settings.
@@ -44,10 +44,10 @@ type OtherGateway struct {
 
 // String describes the gateway for operators.
 func (g OtherGateway) String() string {
-	return fmt.Sprintf("the gateway on %s has the scheme %s and %s", g.Machine, g.Scheme, delivers(g.Deliveries))
+	return fmt.Sprintf("the gateway on %s has the scheme %s and %s", g.Machine, g.Scheme, describeDeliveries(g.Deliveries))
 }
 
-func delivers(names []string) string {
+func describeDeliveries(names []string) string {
 	if len(names) == 1 && names[0] == "" {
 		return "one deliver without a name"
 	}
@@ -56,11 +56,11 @@ func delivers(names []string) string {
 
 // announcer records in the store, for as long as a gateway runs, which settings its queues of one name have.
 type announcer struct {
-	q           *Queue // any of them
-	id, process string
-	setup       setup
-	farewell    time.Duration // bounds the removal of the record when the gateway stops
-	told        string        // the differing gateways that were logged last
+	q               *Queue // any of them
+	id, process     string
+	setup           queueSetup
+	withdrawTimeout time.Duration // bounds the removal of the record when the gateway stops
+	logged          string        // the differing gateways that were logged last
 }
 
 // A gateway's record is renewed at this interval. The record of a gateway that crashed ends after three of them.
@@ -77,11 +77,11 @@ func newAnnouncer(q *Queue, names ...string) *announcer {
 	if q.o.Scheme == "" {
 		return nil
 	}
-	s := setup{signature.Canonical(q.o.Scheme), slices.Sorted(slices.Values(names))}
-	return &announcer{q: q, id: uuid.NewString(), process: thisProcess, setup: s, farewell: enqueueTimeout}
+	s := queueSetup{signature.Canonical(q.o.Scheme), slices.Sorted(slices.Values(names))}
+	return &announcer{q: q, id: uuid.NewString(), process: thisProcess, setup: s, withdrawTimeout: enqueueTimeout}
 }
 
-func (a *announcer) call(ctx context.Context, kept time.Duration) ([]OtherGateway, error) {
+func (a *announcer) announce(ctx context.Context, kept time.Duration) ([]OtherGateway, error) {
 	machine, _ := os.Hostname() // without one it has no name
 	v, err := a.q.queue.Run(ctx, 0, gatewaysScript, a.q.tag, a.id, a.setup.String(), a.process, machine, kept.Milliseconds())
 	if err != nil {
@@ -92,7 +92,7 @@ func (a *announcer) call(ctx context.Context, kept time.Duration) ([]OtherGatewa
 	for i := 0; i+1 < len(values); i += 2 {
 		host, _ := values[i].(string)
 		text, _ := values[i+1].(string)
-		s := readSetup(text)
+		s := parseQueueSetup(text)
 		others = append(others, OtherGateway{host, s.scheme, s.deliveries})
 	}
 	return others, nil
@@ -103,24 +103,24 @@ func (a *announcer) run(ctx context.Context) {
 	beat := time.NewTicker(announceEvery)
 	defer beat.Stop()
 	for {
-		if others, err := a.call(ctx, announceFor); err == nil { // others log that the store is down
-			a.tell(others)
+		if others, err := a.announce(ctx, announceFor); err == nil { // others log that the store is down
+			a.logDifferences(others)
 		}
 		select {
 		case <-beat.C:
 		case <-ctx.Done():
 			// A context that has not ended. Where this fails, the record expires.
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.farewell)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.withdrawTimeout)
 			defer cancel()
-			_, _ = a.call(last, 0)
+			_, _ = a.announce(last, 0)
 			return
 		}
 	}
 }
 
-func (a *announcer) tell(others []OtherGateway) {
-	if text := fmt.Sprint(others); text != a.told {
-		a.told = text
+func (a *announcer) logDifferences(others []OtherGateway) {
+	if text := fmt.Sprint(others); text != a.logged {
+		a.logged = text
 		if len(others) > 0 {
 			a.q.log.Error("another gateway's queue of this name differs: events that one of them takes the other delivers; make them alike, or give each a name of its own",
 				"webhook_name", a.q.o.Name, "scheme", a.setup.scheme, "delivers", a.setup.deliveries, "others", others)
@@ -132,7 +132,7 @@ func (a *announcer) tell(others []OtherGateway) {
 // deliveries. That is a mistake in their configuration: each would deliver events that the other took.
 func (d *Deliveries) Differing(ctx context.Context) ([]OtherGateway, error) {
 	if a := d.queues[0].announcer; a != nil {
-		return a.call(ctx, announceFor)
+		return a.announce(ctx, announceFor)
 	}
 	return nil, nil
 }

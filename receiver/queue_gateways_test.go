@@ -146,7 +146,7 @@ func TestGatewaysThatEndAreForgotten(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		var log text
 		killed, other := announcing(t, s, "one", "github", &log, "a"), announcing(t, s, "two", "stripe", &log, "a")
-		_, err := killed.queues[0].announcer.call(t.Context(), time.Millisecond)
+		_, err := killed.queues[0].announcer.announce(t.Context(), time.Millisecond)
 		require.NoError(t, err)
 		require.Eventually(t, func() bool {
 			others, err := other.Differing(t.Context())

@@ -50,8 +50,8 @@ func newJob(req *http.Request, o *Outcome, body []byte, now time.Time, keep func
 	return j
 }
 
-// isKept reports whether a queue stores a header: not those of one connection, and no credentials.
-func isKept(name string) bool {
+// queueKeepsHeader reports whether a queue stores a header: not those of one connection, and no credentials.
+func queueKeepsHeader(name string) bool {
 	switch name {
 	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
 		"Transfer-Encoding", "Upgrade", "Expect", "Content-Length", "Authorization", "Cookie":

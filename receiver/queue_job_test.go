@@ -63,12 +63,12 @@ func FuzzDropOwn(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name, connection string) {
 		h := http.Header{name: {"forged"}, "Connection": {connection}}
-		dropOwn(h)
+		dropGatewayHeaders(h)
 		for name := range h {
-			require.False(t, isOwn(name))
+			require.False(t, isGatewayHeader(name))
 		}
 		for _, v := range h["Connection"] {
-			require.False(t, mentionsOwn(v))
+			require.False(t, mentionsGatewayHeader(v))
 		}
 	})
 }

@@ -57,7 +57,7 @@ func patientQueue(t *testing.T, o QueueOptions) *Queue {
 	require.NoError(t, err)
 	q.accepts.timeout = redistest.Patience
 	if q.announcer != nil {
-		q.announcer.farewell = redistest.Patience
+		q.announcer.withdrawTimeout = redistest.Patience
 	}
 	return q
 }
@@ -230,7 +230,7 @@ func TestLesson50_TheLibrarysQueueAndSilence(t *testing.T) {
 				Observe: func(a QueueAttempt) { ended <- a.Outcome }})
 			startQueue(t, q)
 			q.put(t, "one")
-			require.Equal(t, map[bool]string{false: outcomeDelivered, true: outcomeDead}[test.dead], <-ended)
+			require.Equal(t, map[bool]string{false: outcomeDelivered, true: outcomeFailed}[test.dead], <-ended)
 		})
 	}
 }

@@ -39,7 +39,7 @@ func (q *Queue) logAttempt(ctx context.Context, a *attempted) {
 		level, lines = slog.LevelWarn, &q.lines.failures
 	}
 	q.logLine(ctx, level, lines, "delivery.attempted", a, slog.Int("attempt", a.Number), slog.Duration("duration", a.Took))
-	if a.Outcome == outcomeDead {
+	if a.Outcome == outcomeFailed {
 		q.logLine(ctx, slog.LevelWarn, &q.lines.dead, "delivery.failed", a, slog.Int("attempts", a.Number))
 	}
 }
@@ -87,11 +87,11 @@ func (q *Queue) Alive() bool {
 // unreadable reports a stored event that no version of this program wrote.
 func (q *Queue) unreadable(j *queue.Job, err error) {
 	q.log.Error("delivery.failed", "webhook_name", q.o.Name, "job", j.ID, "error", err)
-	q.o.Observe(QueueAttempt{Number: j.Attempts + 1, Outcome: outcomeDead, Error: err.Error()})
+	q.o.Observe(QueueAttempt{Number: j.Attempts + 1, Outcome: outcomeFailed, Error: err.Error()})
 }
 
 // expired reports events that waited too long.
 func (q *Queue) expired(e queue.Expired) {
-	q.log.Warn("delivery.failed", "webhook_name", q.o.Name, "deliver", q.o.Delivery, "outcome", outcomeDead, "error", queue.ReasonExpired, "count", e.Count)
-	q.o.Observe(QueueAttempt{Outcome: outcomeDead, Error: "expired: they waited too long", Count: e.Count})
+	q.log.Warn("delivery.failed", "webhook_name", q.o.Name, "deliver", q.o.Delivery, "outcome", outcomeFailed, "error", queue.ReasonExpired, "count", e.Count)
+	q.o.Observe(QueueAttempt{Outcome: outcomeFailed, Error: "expired: they waited too long", Count: e.Count})
 }

@@ -56,9 +56,9 @@ type Options struct {
 	// ClientIP returns the address that a request comes from. Defaults to the address of the connection's other end, whatever
 	// the headers say.
 	ClientIP func(*http.Request) netip.Addr
-	// CameIn returns the method and the request target with which a request arrived, before handlers in front of the
+	// OriginalRequest returns the method and the request target with which a request arrived, before handlers in front of the
 	// receiver rewrote it: these are what the sender signed. Defaults to the method and RequestURI of the request.
-	CameIn func(*http.Request) (method, target string)
+	OriginalRequest func(*http.Request) (method, target string)
 	// Allowed reports whether an address may send that matches none of Config.Allow. Where Allowed or Config.Allow is set,
 	// all other addresses are refused. Defaults to none.
 	Allowed func(*http.Request, netip.Addr) bool
@@ -74,24 +74,24 @@ type Options struct {
 type Receiver struct {
 	credentials atomic.Pointer[credentials]
 
-	config   config.Receiver
-	scheme   string // canonical: the configuration may name an alias
-	store    Store  // nil without dedup
-	queue    Enqueuer
-	kept     func(header string) bool // which headers of a request the queue stores
-	stores   bool                     // the queue copies the body, so the buffer that it was read into can be reused
-	log      *slog.Logger
-	lines    lines
-	sources  sources
-	bodies   bodyReader
-	observe  func(Outcome)
-	now      func() time.Time
-	cameIn   func(*http.Request) (method, target string)
-	route    func(*http.Request) []string // nil: there is one delivery without a name
-	tracing  trace.TracerProvider
-	verified []string // value of the header X-Webhook-Verified, shared by all requests
-	allow    string   // value of the header Allow
-	close    func() error
+	config          config.Receiver
+	scheme          string // canonical: the configuration may name an alias
+	store           Store  // nil without dedup
+	queue           Enqueuer
+	keepsHeader     func(header string) bool // which headers of a request the queue stores
+	poolsBodies     bool                     // the queue copies the body, so the buffer that it was read into can be reused
+	log             *slog.Logger
+	lines           lines
+	sources         sources
+	bodies          bodyReader
+	observe         func(Outcome)
+	now             func() time.Time
+	originalRequest func(*http.Request) (method, target string)
+	route           func(*http.Request) []string // nil: there is one delivery without a name
+	tracing         trace.TracerProvider
+	verifiedHeader  []string // value of the header X-Webhook-Verified, shared by all requests
+	allowHeader     string   // value of the header Allow
+	close           func() error
 }
 
 // New returns a receiver with the options, or an error that names the setting that can't work.
@@ -103,15 +103,15 @@ func New(o Options) (*Receiver, error) {
 		return nil, err
 	}
 	r := &Receiver{config: c, scheme: signature.Canonical(c.Scheme), queue: o.Enqueuer, log: discard(o.Logger), observe: o.Observe, route: o.Route,
-		now: o.Now, cameIn: o.CameIn, tracing: o.TracerProvider, verified: []string{c.Scheme}, allow: strings.Join(c.Methods, ", ")}
+		now: o.Now, originalRequest: o.OriginalRequest, tracing: o.TracerProvider, verifiedHeader: []string{c.Scheme}, allowHeader: strings.Join(c.Methods, ", ")}
 	if c.Queue == nil {
 		r.queue = nil
 	} else if r.queue == nil {
 		return nil, errors.New("queue: there is nothing to keep the events in; give the receiver an Enqueuer")
 	}
 	_, own := r.queue.(ownQueue)
-	r.stores = own && !c.DryRun
-	var scheme verifier = foreign{o.Verifier}
+	r.poolsBodies = own && !c.DryRun
+	var scheme verifier = customVerifier{o.Verifier}
 	if o.Verifier == nil {
 		var err error
 		if scheme, err = newVerifier(&c); err != nil {
@@ -119,30 +119,30 @@ func New(o Options) (*Receiver, error) {
 		}
 	}
 	r.credentials.Store(&credentials{scheme, c.Challenge})
-	if r.cameIn == nil {
-		r.cameIn = func(req *http.Request) (method, target string) { return req.Method, req.RequestURI }
+	if r.originalRequest == nil {
+		r.originalRequest = func(req *http.Request) (method, target string) { return req.Method, req.RequestURI }
 	}
 	if r.now == nil {
 		r.now = time.Now
 	}
-	r.kept = isKept
+	r.keepsHeader = queueKeepsHeader
 	if secret := r.SecretHeaders(); len(secret) > 0 {
-		r.kept = func(name string) bool { return isKept(name) && !slices.Contains(secret, name) }
+		r.keepsHeader = func(name string) bool { return queueKeepsHeader(name) && !slices.Contains(secret, name) }
 	}
 	r.sources = newSources(c.Allow, o.ClientIP, o.Allowed)
-	r.bodies = bodyReader{limit: c.MaxSize, timeout: c.ReadTimeout, client: r.sources.client, counts: newUnfinished(c.MaxUnfinished), lenient: c.DryRun}
+	r.bodies = bodyReader{limit: c.MaxSize, timeout: c.ReadTimeout, client: r.sources.client, unfinished: newUnfinished(c.MaxUnfinished), dryRun: c.DryRun}
 	if c.MaxSize > c.MaxUnfinished/config.UnfinishedShare {
 		r.log.Warn("max_size, by default, is more than a quarter of max_unfinished, which is all that one client may hold: larger bodies can only come in one piece",
 			"webhook_name", c.Name, "max_size", c.MaxSize, "max_unfinished", c.MaxUnfinished)
 	}
-	if err := r.useStore(o.Store); err != nil {
+	if err := r.setStore(o.Store); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// useStore chooses where claims are kept. A store of the caller's own gets a [Guard], so that on_store_error applies to it too.
-func (r *Receiver) useStore(s Store) error {
+// setStore chooses where claims are kept. A store of the caller's own gets a [Guard], so that on_store_error applies to it too.
+func (r *Receiver) setStore(s Store) error {
 	if r.config.Dedup.Off {
 		return nil
 	}

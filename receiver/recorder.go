@@ -15,10 +15,10 @@ import (
 // a sender that hangs up does not turn a finished event into a failed one.
 type recorder struct {
 	http.ResponseWriter
-	status   int
-	gone     bool // the client closed the connection, so writes are dropped
-	hijacked bool
-	switches bool // the app answered 101, which is not passed on
+	status     int
+	clientLeft bool // the client closed the connection, so writes are dropped
+	hijacked   bool
+	switches   bool // the app answered 101, which is not passed on
 }
 
 // Unwrap is for [http.ResponseController].
@@ -39,7 +39,7 @@ func (r *recorder) wrote() bool { return r.status != 0 || r.hijacked }
 // would get bytes that nobody verified.
 func (r *recorder) WriteHeader(status int) {
 	if status == http.StatusSwitchingProtocols && r.status == 0 {
-		r.switches, r.gone = true, true
+		r.switches, r.clientLeft = true, true
 	}
 	if r.switches {
 		return
@@ -59,14 +59,14 @@ func (r *recorder) implied() {
 // Write implements io.Writer.
 func (r *recorder) Write(p []byte) (int, error) {
 	r.implied()
-	if r.gone {
+	if r.clientLeft {
 		return len(p), nil
 	}
 	n, err := r.ResponseWriter.Write(p)
 	if err == nil || isProgramError(err) {
 		return n, err
 	}
-	r.gone = true
+	r.clientLeft = true
 	return len(p), nil
 }
 
@@ -79,7 +79,7 @@ func isProgramError(err error) bool {
 func (r *recorder) ReadFrom(src io.Reader) (int64, error) {
 	r.implied()
 	to, ok := r.ResponseWriter.(io.ReaderFrom)
-	if !ok || r.gone {
+	if !ok || r.clientLeft {
 		return io.Copy(onlyWriter{r}, src)
 	}
 	s := &source{Reader: src}
@@ -87,7 +87,7 @@ func (r *recorder) ReadFrom(src io.Reader) (int64, error) {
 	if err == nil || s.err != nil || isProgramError(err) {
 		return n, err
 	}
-	r.gone = true
+	r.clientLeft = true
 	rest, err := io.Copy(io.Discard, src)
 	return n + rest, err
 }
@@ -115,12 +115,12 @@ func (r *recorder) Flush() { _ = r.FlushError() }
 // FlushError is what [http.ResponseController] calls.
 func (r *recorder) FlushError() error {
 	r.implied()
-	if r.gone {
+	if r.clientLeft {
 		return nil
 	}
 	err := http.NewResponseController(r.ResponseWriter).Flush()
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		r.gone = true
+		r.clientLeft = true
 		return nil
 	}
 	return err

@@ -33,26 +33,26 @@ type Next func(http.ResponseWriter, *http.Request) error
 // exchange is one request on its way through the receiver, in one allocation.
 type exchange struct {
 	Outcome
-	body      []byte
-	buffer    *[]byte // from the pool, to be put back; nil where the app gets the body
-	whole     bool    // all of the body was read
-	request   signature.Request
-	challenge *signature.Answer // the answer, where this is a set-up request of the provider
-	rec       recorder
-	detached  detached
-	claim     Claim
-	mine      []*Claim  // the claims that this request holds and has to settle
-	first     [1]*Claim // room for mine in the same allocation, as nearly all requests have one claim
-	keeper    keeper
-	reader    verifiedBody
-	values    [3]string    // of the headers that the app gets
-	tracer    trace.Tracer // nil without tracing
-	parent    context.Context
-	spared    *Refusal // what would have refused the request, were it not a dry run
+	body          []byte
+	pooled        *[]byte // from the pool, to be put back; nil where the app gets the body
+	wholeBody     bool    // all of the body was read
+	request       signature.Request
+	challenge     *signature.Answer // the answer, where this is a set-up request of the provider
+	rec           recorder
+	detached      detached
+	claim         Claim
+	claimed       []*Claim  // the claims that this request holds and has to settle
+	firstClaim    [1]*Claim // room for claimed in the same allocation, as nearly all requests have one claim
+	renewer       renewer
+	reader        verifiedBody
+	values        [3]string    // of the headers that the app gets
+	tracer        trace.Tracer // nil without tracing
+	parent        context.Context
+	dryRunRefusal *Refusal // what would have refused the request, were it not a dry run
 }
 
-// lasting returns a context that does not end when the sender hangs up: for the app's work, and for settling claims.
-func (x *exchange) lasting() context.Context {
+// detachedContext returns a context that does not end when the sender hangs up: for the app's work, and for settling claims.
+func (x *exchange) detachedContext() context.Context {
 	if x.detached.outcome == nil {
 		x.detached = detached{Context: x.parent, outcome: &x.Outcome}
 	}
@@ -74,7 +74,7 @@ func (r *Receiver) Serve(w http.ResponseWriter, req *http.Request, next Next) (o
 		}
 		x.Duration = r.now().Sub(start)
 		endReceive(span, &x.Outcome)
-		r.report(x.parent, &x.Outcome, x.cause(err))
+		r.report(x.parent, &x.Outcome, x.loggedError(err))
 		out = x.Outcome
 	}()
 	err = r.serve(w, req, x, next, start)
@@ -82,7 +82,7 @@ func (r *Receiver) Serve(w http.ResponseWriter, req *http.Request, next Next) (o
 
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		x.Result, x.Error, x.Status = refusal.Reason, refusal.Reason, refusal.Status
-		cleanse(req.Header)
+		stripHeaders(req.Header)
 	}
 	return x.Outcome, err
 }
@@ -93,8 +93,8 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 		if !x.DryRun {
 			return refusal
 		}
-		x.note(refusal)
-		cleanse(req.Header)
+		x.noteDryRun(refusal)
+		stripHeaders(req.Header)
 		return r.forward(w, req, x, next)
 	}
 	if x.challenge != nil {
@@ -103,19 +103,19 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 	}
 	x.Verified, x.Secret, x.Event, x.Timestamp = true, v.Secret, v.Event, v.Timestamp
 	claim := r.identify(x, req.Header, v)
-	if within(x) {
+	if claimedByOuter(x) {
 		claim = nil
 	}
-	cleanse(req.Header)
-	r.setOwn(req.Header, x)
+	stripHeaders(req.Header)
+	r.setGatewayHeaders(req.Header, x)
 	if r.queue != nil {
 		refusal = r.enqueue(req, x, claim)
 	} else if claim != nil {
-		refusal = r.take(x, claim)
+		refusal = r.claimAll(x, claim)
 	}
 	switch {
 	case x.DryRun && (refusal != nil || x.Duplicate):
-		x.note(refusal)
+		x.noteDryRun(refusal)
 		return r.forward(w, req, x, next)
 	case refusal != nil:
 		return refusal
@@ -131,29 +131,29 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request, x *exchange, 
 	return r.forward(w, req, x, next)
 }
 
-// within reports whether the request already passed a receiver of the same name and scheme, which holds the claim of its
+// claimedByOuter reports whether the request already passed a receiver of the same name and scheme, which holds the claim of its
 // event: a site may import the same snippet twice. The second claim would find the first in work, and always answer 409.
-func within(x *exchange) bool {
+func claimedByOuter(x *exchange) bool {
 	outer := FromContext(x.parent)
 	return outer != nil && outer.Verified && !outer.DryRun && outer.Name != "" && outer.Name == x.Name && outer.Scheme == x.Scheme && outer.Key == x.Key
 }
 
-// note records the refusal that a dry run ignores; nil is none.
-func (x *exchange) note(r *Refusal) {
+// noteDryRun records the refusal that a dry run ignores; nil is none.
+func (x *exchange) noteDryRun(r *Refusal) {
 	if r != nil {
-		x.Result, x.Error, x.spared = r.Reason, r.Reason, r
+		x.Result, x.Error, x.dryRunRefusal = r.Reason, r.Reason, r
 	}
 }
 
-// cause returns the error for the log: in a dry run, the refusal that was ignored as well.
-func (x *exchange) cause(err error) error {
+// loggedError returns the error for the log: in a dry run, the refusal that was ignored as well.
+func (x *exchange) loggedError(err error) error {
 	switch {
-	case x.spared == nil:
+	case x.dryRunRefusal == nil:
 		return err
 	case err == nil:
-		return x.spared
+		return x.dryRunRefusal
 	}
-	return fmt.Errorf("%w; the handlers behind the receiver: %w", x.spared, err)
+	return fmt.Errorf("%w; the handlers behind the receiver: %w", x.dryRunRefusal, err)
 }
 
 // markDuplicate records that the event was finished before.
@@ -164,12 +164,12 @@ func (x *exchange) markDuplicate() {
 // admit makes all checks up to the signature, the cheapest first. A set-up request is admitted with x.challenge set, and
 // with no result where it is not signed.
 func (r *Receiver) admit(w http.ResponseWriter, req *http.Request, x *exchange, now time.Time) (*signature.Result, *Refusal) {
-	method, target := r.cameIn(req)
+	method, target := r.originalRequest(req)
 	x.request = signature.Request{Method: method, URL: target, Header: req.Header}
 	creds := r.credentials.Load()
 	challengeAnswer, isChallenge := creds.unsignedChallenge(x)
 	if !isChallenge && !slices.Contains(r.config.Methods, req.Method) {
-		return nil, refuseWithHeader(http.StatusMethodNotAllowed, ReasonMethod, "Allow", r.allow, fmt.Errorf("the receiver takes %s only", r.allow))
+		return nil, refuseWithHeader(http.StatusMethodNotAllowed, ReasonMethod, "Allow", r.allowHeader, fmt.Errorf("the receiver takes %s only", r.allowHeader))
 	}
 	if addr, ok := r.sources.allow(req); !ok {
 		return nil, refuse(http.StatusForbidden, ReasonIP, fmt.Errorf("%s is on no allowlist", addr))
@@ -184,12 +184,12 @@ func (r *Receiver) admit(w http.ResponseWriter, req *http.Request, x *exchange, 
 		return nil, refuseSignature(err)
 	}
 	var buffer []byte
-	if r.stores {
-		x.buffer = buffers.Get().(*[]byte)
-		buffer = *x.buffer
+	if r.poolsBodies {
+		x.pooled = buffers.Get().(*[]byte)
+		buffer = *x.pooled
 	}
 	body, err := r.bodies.read(w, req, buffer)
-	x.body, x.whole = body, err == nil
+	x.body, x.wholeBody = body, err == nil
 	if err != nil {
 		return nil, refuseBody(req, err)
 	}
@@ -233,31 +233,31 @@ func (c *credentials) bodyChallenge(req *http.Request, x *exchange) (*signature.
 	return c.verifier.(challenger).UnsignedChallenge(&question, c.challenge)
 }
 
-// take claims each event of the request. Where it returns no refusal, this request holds at least one claim, or all of its
+// claimAll claims each event of the request. Where it returns no refusal, this request holds at least one claim, or all of its
 // events are duplicates.
-func (r *Receiver) take(x *exchange, c *Claim) *Refusal {
-	ctx, span := x.span(x.lasting(), "webhook.dedup")
-	x.mine = x.first[:0]
-	refusal := r.takeOne(ctx, x, c)
+func (r *Receiver) claimAll(x *exchange, c *Claim) *Refusal {
+	ctx, span := x.span(x.detachedContext(), "webhook.dedup")
+	x.claimed = x.firstClaim[:0]
+	refusal := r.claimOne(ctx, x, c)
 	for _, other := range c.Others {
 		if refusal == nil {
-			refusal = r.takeOne(ctx, x, other)
+			refusal = r.claimOne(ctx, x, other)
 		}
 	}
 	switch {
 	case refusal != nil:
 		endSpan(span, refusal.Err)
-		r.settle(ctx, x.mine, false)
-		x.mine = nil
+		r.settle(ctx, x.claimed, false)
+		x.claimed = nil
 		return refusal
-	case len(x.mine) == 0:
+	case len(x.claimed) == 0:
 		x.markDuplicate()
 	}
 	endSpan(span, nil)
 	return nil
 }
 
-func (r *Receiver) takeOne(ctx context.Context, x *exchange, c *Claim) *Refusal {
+func (r *Receiver) claimOne(ctx context.Context, x *exchange, c *Claim) *Refusal {
 	state, err := r.store.Claim(ctx, c)
 	switch {
 	case err != nil:
@@ -265,7 +265,7 @@ func (r *Receiver) takeOne(ctx context.Context, x *exchange, c *Claim) *Refusal 
 	case state == InFlight:
 		return refuseInFlight()
 	case state == Claimed:
-		x.mine = append(x.mine, c)
+		x.claimed = append(x.claimed, c)
 	}
 	return nil
 }

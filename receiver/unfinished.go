@@ -26,14 +26,14 @@ func newUnfinished(limit int64) *unfinished {
 
 // unfinishedBody is one body that is being received.
 type unfinishedBody struct {
-	of      *unfinished
+	all     *unfinished
 	client  netip.Prefix
 	counted int64
 }
 
 // grow counts n more bytes, and returns false where that would exceed a limit.
 func (b *unfinishedBody) grow(n int64) bool {
-	u := b.of
+	u := b.all
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.total+n > u.limit || u.clients[b.client]+n > u.limit/config.UnfinishedShare {
@@ -50,7 +50,7 @@ func (b *unfinishedBody) end() {
 	if b.counted == 0 {
 		return
 	}
-	u := b.of
+	u := b.all
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.total -= b.counted
@@ -60,10 +60,10 @@ func (b *unfinishedBody) end() {
 	b.counted = 0
 }
 
-// countedAs returns the client that a request's bytes are counted for. Behind a proxy on this machine, or on a Unix socket,
+// clientNetwork returns the client that a request's bytes are counted for. Behind a proxy on this machine, or on a Unix socket,
 // that is the proxy's client, the last in X-Forwarded-For: otherwise all clients would share one quota. Of an
 // IPv6 address it is the /64, as whoever has one address of it has all.
-func countedAs(client netip.Addr, h http.Header) netip.Prefix {
+func clientNetwork(client netip.Addr, h http.Header) netip.Prefix {
 	client = client.Unmap().WithZone("")
 	if !client.IsValid() || client.IsLoopback() {
 		if forwarded := lastForwarded(h); forwarded.IsValid() {

@@ -32,7 +32,7 @@ func (s *slowBody) answer() *http.Response {
 }
 
 func (g *gateway) held() int64 {
-	u := g.bodies.counts
+	u := g.bodies.unfinished
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.total
@@ -121,6 +121,6 @@ func TestCountedAs(t *testing.T) {
 			h.Set("X-Forwarded-For", test.forwarded)
 		}
 		client, _ := netip.ParseAddr(test.client)
-		require.Equal(t, test.want, countedAs(client, h).String(), name)
+		require.Equal(t, test.want, clientNetwork(client, h).String(), name)
 	}
 }

@@ -66,16 +66,16 @@ func (c *credentials) check(r *signature.Request, now time.Time) error {
 	return c.verifier.Check(r.Header, now)
 }
 
-// foreign is a verifier of the caller's own.
-type foreign struct{ Verifier }
+// customVerifier is a verifier of the caller's own.
+type customVerifier struct{ Verifier }
 
-func (f foreign) Verify(r *signature.Request, now time.Time) (signature.Result, error) {
+func (f customVerifier) Verify(r *signature.Request, now time.Time) (signature.Result, error) {
 	v, err := f.Verifier.Verify(&SignedRequest{Method: r.Method, URL: r.URL, Header: r.Header, Body: r.Body}, now)
 	return signature.Result(v), err
 }
 
 // SecretHeaders returns those of the caller's verifier, where it has such a method.
-func (f foreign) SecretHeaders() []string {
+func (f customVerifier) SecretHeaders() []string {
 	if v, ok := f.Verifier.(interface{ SecretHeaders() []string }); ok {
 		return v.SecretHeaders()
 	}

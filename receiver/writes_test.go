@@ -69,7 +69,7 @@ func TestLesson64_ScriptsOfTheReceiverAreBounded(t *testing.T) {
 				}
 				for n := range c.items {
 					claim := &Claim{ID: EventKey("app", "adyen", fmt.Sprint(name, i, n)), Digest: EventKey("app", "adyen", fmt.Sprint("d", name, i, n)), TTL: time.Hour, At: time.Now()}
-					claim.mark()
+					claim.setToken()
 					a.claim(q.tag, claim)
 				}
 				events = append(events, a)
@@ -90,7 +90,7 @@ func TestLesson64_ScriptsOfTheReceiverAreBounded(t *testing.T) {
 	for i := range 2 * maxBatch {
 		id := EventKey("app", "github", fmt.Sprint("op", i))
 		c := &Claim{ID: id, Digest: EventKey("app", "github", fmt.Sprint("digest", i)), TTL: time.Hour, Lease: time.Minute, At: time.Now()}
-		c.mark()
+		c.setToken()
 		keys := acceptClaim{}
 		keys.id, keys.digest, keys.held = c.inRedis(q.tag, stateDone)
 		ops = append(ops, &op{kind: opDone, id: keys.id, digest: keys.digest, held: keys.held, ms: 1000})
@@ -104,11 +104,11 @@ func TestLesson64_ScriptsOfTheReceiverAreBounded(t *testing.T) {
 		jobs = append(jobs, fmt.Sprintf("%026d", i))
 	}
 	calls := 0
-	_, err := inSteps(jobs, func(some []string) (int, error) {
+	_, err := inBatches(jobs, func(some []string) (int, error) {
 		calls++
 		require.LessOrEqual(t, 5*len(some), mostWrites)
 		return 0, nil
 	})
 	require.NoError(t, err)
-	require.Equal(t, 1000/contentsStep, calls)
+	require.Equal(t, 1000/pageSize, calls)
 }

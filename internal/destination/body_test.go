@@ -27,7 +27,7 @@ func (w writes) Write(b []byte) (int, error) {
 // countWrites has all of a transport's connections to plain HTTP counted together.
 func countWrites(tr *Transport) *atomic.Int64 {
 	n := new(atomic.Int64)
-	tr.pool.maker.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+	tr.pool.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err

@@ -35,7 +35,7 @@ func heavyHosts(t *testing.T, n int) (urls []string, roots *x509.CertPool) {
 		}
 		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 		require.NoError(t, err)
-		require.Greater(t, len(der), lightHandshake)
+		require.Greater(t, len(der), maxKeptHandshake)
 		require.Less(t, len(der), maxHandshake)
 		leaf, err := x509.ParseCertificate(der)
 		require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestCertificatesOfManyHostsAreNotKept(t *testing.T) {
 		// Connections close beside this, on both ends.
 		require.Eventually(t, func() bool {
 			left = liveHeap() - before
-			return left < int64(n)*lightHandshake/2
+			return left < int64(n)*maxKeptHandshake/2
 		}, 2*time.Minute, 20*time.Millisecond, "round %d: nothing of a host has the size of its certificates", round)
 	}
 	t.Logf("%d hosts, five requests each: %d KiB before, %+d KiB after", n, before>>10, left>>10)

@@ -67,14 +67,14 @@ func (p *Policy) Allowed(a netip.AddrPort) error {
 	if !addr.IsValid() {
 		return &Blocked{Addr: a, Reason: "not an IP address"}
 	}
-	if p.own(netip.AddrPortFrom(addr, a.Port())) {
+	if p.isAdminAddress(netip.AddrPortFrom(addr, a.Port())) {
 		return &Blocked{Addr: a, Reason: "the admin address of this server", Own: true}
 	}
 	if reason := p.refusal(addr); reason != "" {
 		return &Blocked{Addr: a, Reason: reason}
 	}
 	for _, inner := range embedded(addr) {
-		if p.own(netip.AddrPortFrom(inner, a.Port())) {
+		if p.isAdminAddress(netip.AddrPortFrom(inner, a.Port())) {
 			return &Blocked{Addr: a, Reason: "the admin address of this server", Own: true}
 		}
 		if reason := p.refusal(inner); reason != "" {
@@ -106,8 +106,8 @@ func covers(prefix netip.Prefix, addr netip.Addr) bool {
 	return prefix.Contains(addr)
 }
 
-// own reports whether a is one of this server's admin addresses, by any of its local names.
-func (p *Policy) own(a netip.AddrPort) bool {
+// isAdminAddress reports whether a is one of this server's admin addresses, by any of its local names.
+func (p *Policy) isAdminAddress(a netip.AddrPort) bool {
 	if p.Forbidden == nil {
 		return false
 	}
@@ -117,16 +117,16 @@ func (p *Policy) own(a netip.AddrPort) bool {
 		}
 		addr := f.Addr().WithZone("").Unmap()
 		// An address that can't be told counts as every local one.
-		if addr == a.Addr() || ((!addr.IsValid() || p.local(addr)) && p.local(a.Addr())) {
+		if addr == a.Addr() || ((!addr.IsValid() || p.isLocal(addr)) && p.isLocal(a.Addr())) {
 			return true
 		}
 	}
 	return false
 }
 
-// local reports whether a dial to addr ends at this host. It is asked only about addresses with an
+// isLocal reports whether a dial to addr ends at this host. It is asked only about addresses with an
 // admin port, so it may be slow: interfaces come and go, and a cached list would miss a new one.
-func (p *Policy) local(addr netip.Addr) bool {
+func (p *Policy) isLocal(addr netip.Addr) bool {
 	if addr.IsLoopback() || addr.IsUnspecified() {
 		return true
 	}

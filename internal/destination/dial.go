@@ -69,11 +69,11 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 	wire := conn.(*wire) // what dial returns
 	config := d.tls.Clone()
 	config.ServerName = host
-	wire.greeted.Store(false)
-	kept := lightSessions{ClientSessionCache: config.ClientSessionCache, wire: wire}
+	wire.handshakeDone.Store(false)
+	kept := sessionCache{ClientSessionCache: config.ClientSessionCache, wire: wire}
 	if i := identityOf(ctx); i != nil {
-		i.present(config)
-		kept.identity = i.mark
+		i.offerTo(config)
+		kept.identity = i.fingerprint
 	}
 	config.ClientSessionCache = kept
 	ctx, cancel := context.WithTimeout(ctx, d.handshake)
@@ -87,7 +87,7 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 		return nil, handshakeError(err)
 	}
 	wire.secured = secured
-	wire.greeted.Store(true)
+	wire.handshakeDone.Store(true)
 	wire.multiplexed = secured.ConnectionState().NegotiatedProtocol == "h2"
 	return secured, nil
 }

@@ -139,7 +139,7 @@ func Describe(err error) string {
 	if errors.As(err, &n) && n.Op == "remote error" { // an alert, such as that a client certificate is missing
 		return "the endpoint ended TLS: " + n.Err.Error()
 	}
-	for _, w := range unnamed {
+	for _, w := range untypedErrors {
 		if strings.Contains(err.Error(), w.text) {
 			return w.says
 		}
@@ -149,13 +149,13 @@ func Describe(err error) string {
 		return fmt.Sprintf("the HTTP/2 stream was reset (%s) before the answer was complete", stream.Code)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed) {
-		return broken(err)
+		return describeBroken(err)
 	}
 	return "the answer was not valid HTTP"
 }
 
-// broken tells a connection that ended within an answer from one that brought none.
-func broken(err error) string {
+// describeBroken tells a connection that ended within an answer from one that brought none.
+func describeBroken(err error) string {
 	var e *ExchangeError
 	if errors.As(err, &e) && !e.Answered {
 		return "the connection was closed before an answer came"
@@ -163,9 +163,9 @@ func broken(err error) string {
 	return "the connection broke before the answer was complete"
 }
 
-// unnamed are errors to which net/http gives neither a type nor a value. A test has a server cause each, so that other
+// untypedErrors are errors to which net/http gives neither a type nor a value. A test has a server cause each, so that other
 // words in a later version of Go are noticed.
-var unnamed = []struct{ text, says string }{
+var untypedErrors = []struct{ text, says string }{
 	{"server response headers exceeded", headerTooLarge},
 	{"response header list larger than advertised limit", headerTooLarge},
 	{"connection error: ", "the answer was not valid HTTP/2, or its header is larger than 64 KiB"},

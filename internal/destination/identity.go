@@ -13,7 +13,7 @@ import (
 // Identity is a client certificate that requests are made with (mutual TLS).
 type Identity struct {
 	certificate tls.Certificate
-	mark        string // tells connections and TLS sessions of different identities apart
+	fingerprint string // tells connections and TLS sessions of different identities apart
 }
 
 // What is wrong with a certificate or its key, in words for whoever gave them.
@@ -73,9 +73,9 @@ func identityOf(ctx context.Context) *Identity {
 	return i
 }
 
-// present has the handshake answer a request for a certificate with this one, also where none of the authorities that
+// offerTo has the handshake answer a request for a certificate with this one, also where none of the authorities that
 // the endpoint names has issued it: the endpoint then says what it thinks of it, rather than that there was none.
-func (i *Identity) present(config *tls.Config) {
+func (i *Identity) offerTo(config *tls.Config) {
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &i.certificate, nil }
 }
 

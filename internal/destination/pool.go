@@ -16,9 +16,9 @@ import (
 // pool keeps the connections of a [Transport]. It makes one only where a request waits that neither an idle one, nor
 // one being made, nor room on one of HTTP/2 will serve.
 type pool struct {
-	maker *http.Transport // makes connections, and does the HTTP on them
-	idle  time.Duration   // how long an idle one is kept
-	most  int             // connections
+	transport   *http.Transport // makes connections, and does the HTTP on them
+	idleTimeout time.Duration   // how long an idle one is kept
+	maxConns    int             // connections
 
 	mu    sync.Mutex
 	hosts map[hostKey]*host
@@ -30,13 +30,13 @@ type hostKey struct{ scheme, host, identity string }
 
 // host is one origin, reached with one identity.
 type host struct {
-	key      hostKey
-	address  string    // with the port
-	identity *Identity // nil: none
-	room     []*conn
-	waiting  []*waiter
-	dials    []*dial
-	open     int // connections that are made
+	key       hostKey
+	address   string    // with the port
+	identity  *Identity // nil: none
+	available []*conn
+	waiting   []*waiter
+	dials     []*dial
+	open      int // connections that are made
 	// streams is how many requests at once a connection takes: 1 of HTTP/1.1. 0 is not known yet, so that one connection
 	// is made first, to see which it is. A new connection of HTTP/2 does not know its limit yet, so the one before counts.
 	streams int
@@ -44,14 +44,14 @@ type host struct {
 
 // conn is a connection that is open, or was.
 type conn struct {
-	http   *http.ClientConn
-	wire   *wire
-	host   *host
-	shared bool        // of HTTP/2
-	served atomic.Bool // had a request
-	users  int
-	since  time.Time // when it became idle
-	gone   bool      // not in the pool any more
+	http      *http.ClientConn
+	wire      *wire
+	host      *host
+	shared    bool        // of HTTP/2
+	served    atomic.Bool // had a request
+	users     int
+	idleSince time.Time // when it became idle
+	removed   bool      // not in the pool any more
 }
 
 // waiter is a request that waits for a connection.
@@ -65,7 +65,7 @@ type waiter struct {
 type dial struct{ cancel context.CancelFunc }
 
 func newPool(maker *http.Transport, idle time.Duration, most int) *pool {
-	return &pool{maker: maker, idle: idle, most: most, hosts: map[hostKey]*host{}}
+	return &pool{transport: maker, idleTimeout: idle, maxConns: most, hosts: map[hostKey]*host{}}
 }
 
 func (c *conn) addr() string { return c.wire.RemoteAddr().String() }
@@ -74,13 +74,13 @@ func (c *conn) addr() string { return c.wire.RemoteAddr().String() }
 func (p *pool) get(ctx context.Context, u *url.URL, i *Identity) (*conn, error) {
 	p.mu.Lock()
 	h := p.host(u, i)
-	if c := p.take(h); c != nil {
+	if c := p.reserve(h); c != nil {
 		p.mu.Unlock()
 		return c, nil
 	}
 	w := &waiter{ready: make(chan struct{})}
 	h.waiting = append(h.waiting, w)
-	p.dialFor(h)
+	p.startDials(h)
 	p.mu.Unlock()
 	select {
 	case <-w.ready:
@@ -91,11 +91,11 @@ func (p *pool) get(ctx context.Context, u *url.URL, i *Identity) (*conn, error) 
 	defer p.mu.Unlock()
 	if i := slices.Index(h.waiting, w); i >= 0 {
 		h.waiting = slices.Delete(h.waiting, i, i+1)
-		p.spareDials(h)
-		p.forget(h)
+		p.cancelSurplusDials(h)
+		p.removeIfUnused(h)
 	} else if w.conn != nil {
 		w.conn.http.Release()
-		p.give(w.conn)
+		p.giveBack(w.conn)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return nil, ctx.Err()
@@ -107,7 +107,7 @@ func (p *pool) get(ctx context.Context, u *url.URL, i *Identity) (*conn, error) 
 func (p *pool) host(u *url.URL, i *Identity) *host {
 	key := hostKey{scheme: u.Scheme, host: u.Host}
 	if i != nil {
-		key.identity = i.mark
+		key.identity = i.fingerprint
 	}
 	h := p.hosts[key]
 	if h == nil {
@@ -124,25 +124,25 @@ func (p *pool) host(u *url.URL, i *Identity) *host {
 	return h
 }
 
-// forget drops an origin of which nothing is left.
-func (p *pool) forget(h *host) {
+// removeIfUnused drops an origin of which nothing is left.
+func (p *pool) removeIfUnused(h *host) {
 	if h.open == 0 && len(h.waiting) == 0 && len(h.dials) == 0 && p.hosts[h.key] == h {
 		delete(p.hosts, h.key)
 	}
 }
 
-// take reserves room on a connection of h: of those that have it, the one used last, so that others can become old.
-func (p *pool) take(h *host) *conn {
-	for i := len(h.room) - 1; i >= 0; i-- {
-		c := h.room[i]
+// reserve reserves room on a connection of h: of those that have it, the one used last, so that others can become old.
+func (p *pool) reserve(h *host) *conn {
+	for i := len(h.available) - 1; i >= 0; i-- {
+		c := h.available[i]
 		if c.reserve() {
 			if !c.shared {
-				h.room = slices.Delete(h.room, i, i+1)
+				h.available = slices.Delete(h.available, i, i+1)
 			}
 			return c
 		}
 		if c.http.Err() != nil {
-			p.drop(c)
+			p.remove(c)
 		}
 	}
 	return nil
@@ -157,48 +157,48 @@ func (c *conn) reserve() bool {
 	return true
 }
 
-// drop takes a connection out of the pool. Who still uses it hears of its end by itself.
-func (p *pool) drop(c *conn) {
-	if c.gone {
+// remove takes a connection out of the pool. Who still uses it hears of its end by itself.
+func (p *pool) remove(c *conn) {
+	if c.removed {
 		return
 	}
-	c.gone = true
+	c.removed = true
 	c.host.open--
 	p.open--
-	if i := slices.Index(c.host.room, c); i >= 0 {
-		c.host.room = slices.Delete(c.host.room, i, i+1)
+	if i := slices.Index(c.host.available, c); i >= 0 {
+		c.host.available = slices.Delete(c.host.available, i, i+1)
 	}
 	go func() { _ = c.http.Close() }() // it says so to the other side, which may not read
 }
 
-// put takes a connection back after one request.
-func (p *pool) put(c *conn) {
+// release takes a connection back after one request.
+func (p *pool) release(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.give(c)
+	p.giveBack(c)
 }
 
-// give hands a connection to who waits for one, or keeps it.
-func (p *pool) give(c *conn) {
+// giveBack hands a connection to who waits for one, or keeps it.
+func (p *pool) giveBack(c *conn) {
 	c.users--
 	h := c.host
-	if c.gone {
+	if c.removed {
 		return
 	}
 	// One of HTTP/1.1 that has no room after its request takes no other: it is about to be closed.
 	spent := !c.shared && c.http.Available() == 0
-	if c.http.Err() != nil || c.users == 0 && (spent || c.wire.heavy()) {
-		p.drop(c)
-		p.dialFor(h)
-		p.forget(h)
+	if c.http.Err() != nil || c.users == 0 && (spent || c.wire.hasLargeCertificates()) {
+		p.remove(c)
+		p.startDials(h)
+		p.removeIfUnused(h)
 		return
 	}
 	if c.shared {
 		h.streams = max(1, c.http.Available()+c.http.InFlight())
 	}
 	if c.users == 0 {
-		c.since = time.Now()
-		p.sweepLater()
+		c.idleSince = time.Now()
+		p.scheduleSweep()
 	}
 	p.offer(c)
 }
@@ -215,8 +215,8 @@ func (p *pool) offer(c *conn) {
 			return
 		}
 	}
-	if !slices.Contains(h.room, c) {
-		h.room = append(h.room, c)
+	if !slices.Contains(h.available, c) {
+		h.available = append(h.available, c)
 	}
 }
 
@@ -231,10 +231,10 @@ func (h *host) needed() int {
 	return (len(h.waiting) + h.streams - 1) / h.streams
 }
 
-// dialFor makes the connections that those who wait need.
-func (p *pool) dialFor(h *host) {
+// startDials makes the connections that those who wait need.
+func (p *pool) startDials(h *host) {
 	for len(h.dials) < h.needed() {
-		if p.open >= p.most {
+		if p.open >= p.maxConns {
 			p.evict()
 		}
 		ctx, cancel := context.WithCancel(context.Background()) // not the request's: another may take the connection
@@ -245,8 +245,8 @@ func (p *pool) dialFor(h *host) {
 	}
 }
 
-// atOnce is the error of a connection that no request could be made on; err is nil where it stands, but takes none.
-func atOnce(w *wire, err error) error {
+// closedAtOnceError is the error of a connection that no request could be made on; err is nil where it stands, but takes none.
+func closedAtOnceError(w *wire, err error) error {
 	cause := errors.Join(io.EOF, err)
 	if err != nil {
 		cause = w.ended(cause)
@@ -257,9 +257,9 @@ func atOnce(w *wire, err error) error {
 func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	defer d.cancel()
 	var w *wire
-	made, err := p.maker.NewClientConn(withWire(withIdentity(ctx, h.identity), &w), h.key.scheme, h.address)
+	made, err := p.transport.NewClientConn(withWire(withIdentity(ctx, h.identity), &w), h.key.scheme, h.address)
 	if err == nil && made.Available() == 0 { // closed at once, or with a limit of no streams: another one would be no better
-		err = atOnce(w, made.Err())
+		err = closedAtOnceError(w, made.Err())
 		_ = made.Close()
 	}
 	p.mu.Lock()
@@ -271,11 +271,11 @@ func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 			h.fail(err)
 		}
 		h.streams = max(h.streams, 1) // nobody else is to wait for one that tries
-		p.dialFor(h)
-		p.forget(h)
+		p.startDials(h)
+		p.removeIfUnused(h)
 		return
 	}
-	c := &conn{http: made, wire: w, host: h, shared: w.multiplexed, since: time.Now()}
+	c := &conn{http: made, wire: w, host: h, shared: w.multiplexed, idleSince: time.Now()}
 	h.open++
 	switch {
 	case !c.shared:
@@ -286,12 +286,12 @@ func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	waiting := len(h.waiting)
 	p.offer(c)
 	if waiting > 0 && len(h.waiting) == waiting && made.Err() != nil { // closed before it served anybody: as above
-		p.drop(c)
-		h.fail(atOnce(w, made.Err()))
+		p.remove(c)
+		h.fail(closedAtOnceError(w, made.Err()))
 	}
-	p.dialFor(h)
-	p.sweepLater()
-	p.forget(h)
+	p.startDials(h)
+	p.scheduleSweep()
+	p.removeIfUnused(h)
 }
 
 // fail ends the waiting of the first who waits.
@@ -304,8 +304,8 @@ func (h *host) fail(err error) {
 	h.waiting = slices.Delete(h.waiting, 0, 1)
 }
 
-// spareDials gives up connections that nobody waits for any more.
-func (p *pool) spareDials(h *host) {
+// cancelSurplusDials gives up connections that nobody waits for any more.
+func (p *pool) cancelSurplusDials(h *host) {
 	for _, d := range h.dials[min(len(h.dials), h.needed()):] {
 		d.cancel()
 	}
@@ -315,22 +315,22 @@ func (p *pool) spareDials(h *host) {
 func (p *pool) evict() {
 	var oldest *conn
 	for _, h := range p.hosts {
-		for _, c := range h.room {
-			if c.users == 0 && (oldest == nil || c.since.Before(oldest.since)) {
+		for _, c := range h.available {
+			if c.users == 0 && (oldest == nil || c.idleSince.Before(oldest.idleSince)) {
 				oldest = c
 			}
 		}
 	}
 	if oldest != nil {
-		p.drop(oldest)
-		p.forget(oldest.host)
+		p.remove(oldest)
+		p.removeIfUnused(oldest.host)
 	}
 }
 
-// sweepLater has idle connections closed when they are old.
-func (p *pool) sweepLater() {
+// scheduleSweep has idle connections closed when they are old.
+func (p *pool) scheduleSweep() {
 	if p.timer == nil {
-		p.timer = time.AfterFunc(p.idle/8, p.sweep)
+		p.timer = time.AfterFunc(p.idleTimeout/8, p.sweep)
 	}
 }
 
@@ -338,21 +338,21 @@ func (p *pool) sweep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.timer = nil
-	p.dropIdle(time.Now().Add(-p.idle))
+	p.dropIdle(time.Now().Add(-p.idleTimeout))
 	if p.open > 0 {
-		p.sweepLater()
+		p.scheduleSweep()
 	}
 }
 
 // dropIdle closes the connections that have been idle since before a moment, and those that the other side closed.
 func (p *pool) dropIdle(before time.Time) {
 	for _, h := range p.hosts {
-		for _, c := range slices.Clone(h.room) {
-			if c.users == 0 && (c.since.Before(before) || c.http.Err() != nil) {
-				p.drop(c)
+		for _, c := range slices.Clone(h.available) {
+			if c.users == 0 && (c.idleSince.Before(before) || c.http.Err() != nil) {
+				p.remove(c)
 			}
 		}
-		p.forget(h)
+		p.removeIfUnused(h)
 	}
 }
 
@@ -361,7 +361,7 @@ func (p *pool) closeIdle() {
 	defer p.mu.Unlock()
 	p.dropIdle(time.Now().Add(time.Hour))
 	for _, h := range p.hosts {
-		p.spareDials(h)
+		p.cancelSurplusDials(h)
 	}
 	if p.open == 0 && p.timer != nil {
 		p.timer.Stop()

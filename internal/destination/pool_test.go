@@ -140,7 +140,7 @@ func TestClosedIdleConnectionCostsNoAttempt(t *testing.T) {
 					tr.pool.mu.Lock()
 					defer tr.pool.mu.Unlock()
 					for _, h := range tr.pool.hosts {
-						return h.room[0].http.Err() != nil
+						return h.available[0].http.Err() != nil
 					}
 					return true
 				}, 2*time.Minute, time.Millisecond)
@@ -377,7 +377,7 @@ func (p *pool) quiet() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, h := range p.hosts {
-		for _, c := range h.room {
+		for _, c := range h.available {
 			if c.http.InFlight() > 0 {
 				return false
 			}

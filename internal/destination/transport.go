@@ -42,8 +42,8 @@ const (
 	// defaults of 4 MiB and 1 GiB are made for downloads.
 	streamBuffer = 64 << 10
 	connBuffer   = 1 << 20
-	// sessions is how many hosts' TLS sessions are kept to be resumed.
-	sessions = 2048
+	// maxSessions is how many hosts' TLS sessions are kept to be resumed.
+	maxSessions = 2048
 )
 
 // Transport makes one HTTP request of each [Transport.RoundTrip], over connections that it keeps. net/http does the
@@ -118,10 +118,10 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		reused := c.served.Swap(true)
 		res, left, err := c.send(withKnownBody(r))
 		if err == nil {
-			c.keep(res, t.pool)
+			c.releaseAfterRead(res, t.pool)
 			return res, nil
 		}
-		t.pool.put(c)
+		t.pool.release(c)
 		err = &ExchangeError{Addr: c.addr(), Err: c.wire.cause(err)}
 		if left || !reused || r.Context().Err() != nil {
 			return nil, err
@@ -134,8 +134,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// mostOfAlert is more than a TLS record takes that only says that the connection is closed, and less than any request.
-const mostOfAlert = 100
+// maxAlertSize is more than a TLS record takes that only says that the connection is closed, and less than any request.
+const maxAlertSize = 100
 
 // send makes the request. Where it failed, left says whether any of it may have left this host: of HTTP/1.1 by the
 // count of what was written, of HTTP/2, where others write too, by what net/http tells of the request's head.
@@ -143,7 +143,7 @@ func (c *conn) send(r *http.Request) (res *http.Response, left bool, err error) 
 	if !c.shared {
 		before := c.wire.written.Load()
 		res, err = c.http.RoundTrip(r)
-		return res, c.wire.written.Load()-before > mostOfAlert, err
+		return res, c.wire.written.Load()-before > maxAlertSize, err
 	}
 	var begun atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { begun.Store(true) }}
@@ -191,10 +191,10 @@ type answerBody struct {
 	done bool
 }
 
-// keep gives the connection back to the pool as soon as the answer has been read.
-func (c *conn) keep(res *http.Response, p *pool) {
+// releaseAfterRead gives the connection back to the pool as soon as the answer has been read.
+func (c *conn) releaseAfterRead(res *http.Response, p *pool) {
 	if res.Body == http.NoBody {
-		p.put(c)
+		p.release(c)
 		return
 	}
 	res.Body = &answerBody{ReadCloser: res.Body, conn: c, pool: p}
@@ -221,7 +221,7 @@ func (b *answerBody) Close() error {
 func (b *answerBody) end() {
 	if !b.done {
 		b.done = true
-		b.pool.put(b.conn)
+		b.pool.release(b.conn)
 	}
 }
 
@@ -235,7 +235,7 @@ func clientTLS(base *tls.Config) *tls.Config {
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	config.NextProtos = []string{"h2", "http/1.1"}
 	if config.ClientSessionCache == nil {
-		config.ClientSessionCache = tls.NewLRUClientSessionCache(sessions)
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(maxSessions)
 	}
 	return config
 }

@@ -318,5 +318,5 @@ func TestLesson22_ConnectionsAreReused(t *testing.T) {
 
 func TestEnvironmentProxiesAreNotUsed(t *testing.T) {
 	t.Parallel()
-	require.Nil(t, NewTransport(&Policy{}, TransportOptions{}).pool.maker.Proxy)
+	require.Nil(t, NewTransport(&Policy{}, TransportOptions{}).pool.transport.Proxy)
 }

@@ -73,19 +73,19 @@ func parse(raw string) (*url.URL, error) {
 	if err != nil || u.Opaque != "" || u.Scheme == "" || u.Host == "" {
 		return nil, invalidURL("write an absolute URL such as https://example.com/webhooks")
 	}
-	if host := u.Hostname(); !ascii(host) {
+	if host := u.Hostname(); !isASCII(host) {
 		if name, err := idna.Lookup.ToASCII(host); err == nil && strings.Contains(name, "xn--") {
 			return nil, invalidURL("write the host in its ASCII form, %s", name)
 		}
 		return nil, invalidURL("write the host in ASCII, an internationalized name in its xn-- form")
 	}
-	if !ascii(raw) {
+	if !isASCII(raw) {
 		return nil, invalidURL("percent-encode everything in the URL that is not ASCII")
 	}
 	return u, nil
 }
 
-func ascii(s string) bool {
+func isASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false
@@ -125,7 +125,7 @@ func (p *Policy) checkHost(u *url.URL, port uint16) error {
 	if err := checkName(host); err != nil {
 		return err
 	}
-	if loopbackName(host) {
+	if isLoopbackName(host) {
 		return p.checkLoopback(port)
 	}
 	return nil
@@ -181,7 +181,7 @@ func checkName(host string) error {
 			return invalidURL("write the host as a DNS name such as example.com, or as an IP address in canonical form")
 		}
 	}
-	if number(label) {
+	if isNumber(label) {
 		return unsafeURL("write the host as a DNS name, or an IPv4 address as four decimal numbers without leading zeros")
 	}
 	return nil
@@ -201,8 +201,8 @@ func validLabel(label string) bool {
 	return true
 }
 
-// number reports whether a label is decimal, octal, or hexadecimal after 0x.
-func number(label string) bool {
+// isNumber reports whether a label is decimal, octal, or hexadecimal after 0x.
+func isNumber(label string) bool {
 	digits, set := label, "0123456789"
 	if len(label) >= 2 && (label[:2] == "0x" || label[:2] == "0X") {
 		digits, set = label[2:], "0123456789abcdefABCDEF"
@@ -210,9 +210,9 @@ func number(label string) bool {
 	return strings.Trim(digits, set) == ""
 }
 
-// loopbackName reports whether a name is reserved for this host (RFC 6761), or is one of those that
+// isLoopbackName reports whether a name is reserved for this host (RFC 6761), or is one of those that
 // hosts files give to it.
-func loopbackName(host string) bool {
+func isLoopbackName(host string) bool {
 	host = strings.ToLower(host)
 	switch host {
 	case "localhost", "localhost.localdomain", "localhost6", "localhost6.localdomain6", "ip6-localhost", "ip6-loopback":

@@ -13,17 +13,17 @@ import (
 // wire is a network connection that counts what leaves through it, and bounds what a TLS handshake reads.
 type wire struct {
 	net.Conn
-	written atomic.Int64
-	greeted atomic.Bool // the handshake is over
-	read    int64       // within the handshake
+	written       atomic.Int64
+	handshakeDone atomic.Bool // the handshake is over
+	read          int64       // within the handshake
 
 	multiplexed bool // HTTP/2 is spoken on it
 	secured     *tls.Conn
 	reading     atomic.Bool // somebody waits for what comes
 }
 
-// hearOut lets whoever reads take what came before the connection ended, which says why, before it is closed because nothing can be sent.
-func (w *wire) hearOut() {
+// waitForReader lets whoever reads take what came before the connection ended, which says why, before it is closed because nothing can be sent.
+func (w *wire) waitForReader() {
 	for end := time.Now().Add(100 * time.Millisecond); w.reading.Load() && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
@@ -62,8 +62,8 @@ const (
 	// maxHandshake bounds what an endpoint can make this host read, parse and keep of certificates: the library would
 	// take 256 KiB, which is held several times over as long as the connection lives. Usual chains have 2 to 8 KiB.
 	maxHandshake = 64 << 10
-	// lightHandshake is up to what size of a handshake the connection and the TLS session are kept for the next request.
-	lightHandshake = 16 << 10
+	// maxKeptHandshake is up to what size of a handshake the connection and the TLS session are kept for the next request.
+	maxKeptHandshake = 16 << 10
 )
 
 var errHandshakeTooLarge = errors.New("the certificates are too large; keep the chain below 64 KiB")
@@ -71,7 +71,7 @@ var errHandshakeTooLarge = errors.New("the certificates are too large; keep the 
 // newWire wraps a connection, and notes it where the dial was asked for one.
 func newWire(ctx context.Context, c net.Conn) *wire {
 	w := &wire{Conn: c}
-	w.greeted.Store(true) // unless a handshake follows
+	w.handshakeDone.Store(true) // unless a handshake follows
 	if to, ok := ctx.Value(wireKey{}).(**wire); ok {
 		*to = w
 	}
@@ -82,13 +82,13 @@ func (w *wire) Write(b []byte) (int, error) {
 	n, err := w.Conn.Write(b)
 	w.written.Add(int64(n))
 	if err != nil && w.multiplexed { // of HTTP/1.1 the library tells what was read
-		w.hearOut()
+		w.waitForReader()
 	}
 	return n, err
 }
 
 func (w *wire) Read(b []byte) (int, error) {
-	if w.greeted.Load() {
+	if w.handshakeDone.Load() {
 		w.reading.Store(true)
 		defer w.reading.Store(false)
 		return w.Conn.Read(b)
@@ -101,23 +101,23 @@ func (w *wire) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// heavy says that its certificates are so large that it is not kept.
-func (w *wire) heavy() bool { return w.read > lightHandshake }
+// hasLargeCertificates says that its certificates are so large that it is not kept.
+func (w *wire) hasLargeCertificates() bool { return w.read > maxKeptHandshake }
 
-// lightSessions keeps TLS sessions but those with large certificates, which a session holds. Those of different
+// sessionCache keeps TLS sessions but those with large certificates, which a session holds. Those of different
 // identities are kept apart: the library goes by the server's name alone, and a session stands for who began it.
-type lightSessions struct {
+type sessionCache struct {
 	tls.ClientSessionCache
 	wire     *wire
 	identity string
 }
 
-func (s lightSessions) Get(key string) (*tls.ClientSessionState, bool) {
+func (s sessionCache) Get(key string) (*tls.ClientSessionState, bool) {
 	return s.ClientSessionCache.Get(s.identity + key)
 }
 
-func (s lightSessions) Put(key string, session *tls.ClientSessionState) {
-	if session != nil && s.wire.heavy() {
+func (s sessionCache) Put(key string, session *tls.ClientSessionState) {
+	if session != nil && s.wire.hasLargeCertificates() {
 		return
 	}
 	s.ClientSessionCache.Put(s.identity+key, session)

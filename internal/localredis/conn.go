@@ -26,7 +26,7 @@ type conn struct {
 	r *bufio.Reader
 }
 
-func (w *watch) dial() (*conn, error) {
+func (w *supervisor) dial() (*conn, error) {
 	c, err := net.DialTimeout("unix", w.socket(), answerTime)
 	if err != nil {
 		return nil, err
@@ -90,20 +90,20 @@ func (c *conn) info() (map[string]string, error) {
 	return fields, nil
 }
 
-// untilClosed waits until the server closes the connection, as its end does.
-func (c *conn) untilClosed() {
+// waitForClose waits until the server closes the connection, as its end does.
+func (c *conn) waitForClose() {
 	_ = c.SetDeadline(time.Time{})
 	_, _ = c.r.ReadByte()
 }
 
-// frozen is how long a server that runs may say nothing before that is a problem to show. It is waited for all the same.
-const frozen = 10 * time.Second
+// silentTooLong is how long a server that runs may say nothing before that is a problem to show. It is waited for all the same.
+const silentTooLong = 10 * time.Second
 
 // loading is how long whoever needs the server waits while it loads its data; then they are told.
 const loading = time.Second
 
 // connect waits until the server answers, and returns the connection. It ends with the server.
-func (w *watch) connect(ctx context.Context) (*conn, error) {
+func (w *supervisor) connect(ctx context.Context) (*conn, error) {
 	began := time.Now()
 	for {
 		c, err := w.dial()
@@ -114,17 +114,17 @@ func (w *watch) connect(ctx context.Context) (*conn, error) {
 			c.close()
 			if strings.HasPrefix(err.Error(), "LOADING") {
 				if time.Since(began) > loading {
-					w.set(false, &Problem{Waiting: true, Text: "the server in " + w.dir + " is still loading its data"})
+					w.setState(false, &Problem{Waiting: true, Text: "the server in " + w.dir + " is still loading its data"})
 				}
 				began = time.Now().Add(-loading)
 			}
 		} else if !w.alive() {
 			return nil, err
 		} else if time.Since(began) > time.Second {
-			w.replaceDeaf()
+			w.stopUnreachable()
 		}
-		if time.Since(began) > frozen {
-			w.set(false, problemf("the server in %s runs and does not answer: %v", w.dir, err))
+		if time.Since(began) > silentTooLong {
+			w.setState(false, problemf("the server in %s runs and does not answer: %v", w.dir, err))
 		}
 		select {
 		case <-ctx.Done():
@@ -134,11 +134,11 @@ func (w *watch) connect(ctx context.Context) (*conn, error) {
 	}
 }
 
-// replaceDeaf ends a server that lives but can't be reached, as somebody removed its socket: it is asked to, so that its
+// stopUnreachable ends a server that lives but can't be reached, as somebody removed its socket: it is asked to, so that its
 // data comes to the disk. What a dead one left behind is ended too.
-func (w *watch) replaceDeaf() {
+func (w *supervisor) stopUnreachable() {
 	w.endOrphans()
-	if pid := w.notedPID(); pid > 1 && w.alive() {
+	if pid := w.readPID(); pid > 1 && w.alive() {
 		_ = syscall.Kill(pid, syscall.SIGTERM)
 	}
 	time.Sleep(200 * time.Millisecond)

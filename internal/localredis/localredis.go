@@ -52,10 +52,10 @@ type Info struct {
 
 // Lease is one user's hold on the server of a folder.
 type Lease struct {
-	server   *server
-	settings config.LocalRedis
-	begin    sync.Once
-	end      sync.Once
+	server      *server
+	settings    config.LocalRedis
+	startOnce   sync.Once
+	releaseOnce sync.Once
 }
 
 // server is the server of one folder, shared by all leases of this process.
@@ -105,7 +105,7 @@ func Use(c config.LocalRedis, log *slog.Logger) *Lease {
 // error is a [*Problem]. Network and address are those of a dialer, and ignored.
 func (l *Lease) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	s := l.server
-	l.begin.Do(func() { s.configure(l.settings) })
+	l.startOnce.Do(func() { s.configure(l.settings) })
 	for {
 		up, changed, problem := s.state()
 		if up {
@@ -132,8 +132,8 @@ func (l *Lease) Info() (info Info, ok bool) {
 
 // Release ends the hold. The last one of a folder stops the server and returns when its data is on the disk.
 func (l *Lease) Release() {
-	l.end.Do(func() {
-		l.begin.Do(func() {}) // a later Dial must not start it again
+	l.releaseOnce.Do(func() {
+		l.startOnce.Do(func() {}) // a later Dial must not start it again
 		s := l.server
 		folders.Lock()
 		s.users--
@@ -150,7 +150,7 @@ func (l *Lease) Release() {
 			s.stop()
 		}
 		<-s.done
-		s.set(false, problemf("it was let go"))
+		s.setState(false, problemf("it was let go"))
 	})
 }
 
@@ -179,7 +179,7 @@ func (s *server) configure(c config.LocalRedis) {
 	})
 }
 
-func (s *server) current() config.LocalRedis {
+func (s *server) currentSettings() config.LocalRedis {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.settings
@@ -191,7 +191,7 @@ func (s *server) state() (up bool, changed <-chan struct{}, problem error) {
 	return s.up, s.changed, s.problem
 }
 
-func (s *server) set(up bool, problem error) {
+func (s *server) setState(up bool, problem error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.up, s.problem = up, problem

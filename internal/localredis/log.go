@@ -15,26 +15,26 @@ import (
 )
 
 const (
-	followEvery = 200 * time.Millisecond
-	mostLog     = 1 << 20 // of the server's file, before it begins anew
-	keptWords   = 8       // warnings that are remembered, for why it ended
+	followInterval = 200 * time.Millisecond
+	maxLogSize     = 1 << 20 // of the server's file, before it begins anew
+	maxWarnings    = 8       // warnings that are remembered, for why it ended
 )
 
 // logFollower brings the lines that the server writes into its file to our log. A file, as a pipe would break with us, and
 // the server goes on; the server opens it anew for every line.
 type logFollower struct {
-	path, seen string
-	log        *slog.Logger
-	file       *os.File
-	old        bool // file was renamed: it ends with what is in it
-	offset     int64
-	rest       []byte
-	last       []string
+	path, offsetFile string
+	log              *slog.Logger
+	file             *os.File
+	old              bool // file was renamed: it ends with what is in it
+	offset           int64
+	rest             []byte
+	lastWarnings     []string
 }
 
 // open begins where the last follower ended, or goes on.
 func (l *logFollower) open() {
-	l.last = nil
+	l.lastWarnings = nil
 	if l.file != nil {
 		return
 	}
@@ -42,7 +42,7 @@ func (l *logFollower) open() {
 	if err != nil {
 		return
 	}
-	text, _ := os.ReadFile(l.seen)
+	text, _ := os.ReadFile(l.offsetFile)
 	l.offset, _ = strconv.ParseInt(string(text), 10, 64)
 	if info, err := f.Stat(); err != nil || info.Size() < l.offset {
 		l.offset = 0
@@ -52,24 +52,24 @@ func (l *logFollower) open() {
 
 // follow brings lines until ctx ends, and then what is left.
 func (l *logFollower) follow(ctx context.Context) {
-	tick := time.NewTicker(followEvery)
+	tick := time.NewTicker(followInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			l.bring()
+			l.readLines()
 			if l.file != nil {
 				_ = l.file.Close()
 				l.file = nil
 			}
 			return
 		case <-tick.C:
-			l.bring()
+			l.readLines()
 		}
 	}
 }
 
-func (l *logFollower) bring() {
+func (l *logFollower) readLines() {
 	if l.file == nil {
 		f, err := os.Open(l.path)
 		if err != nil {
@@ -78,7 +78,7 @@ func (l *logFollower) bring() {
 		l.file, l.offset, l.rest, l.old = f, 0, nil, false
 	}
 	before := l.offset
-	text, _ := io.ReadAll(io.NewSectionReader(l.file, l.offset, mostLog))
+	text, _ := io.ReadAll(io.NewSectionReader(l.file, l.offset, maxLogSize))
 	l.offset += int64(len(text))
 	text = append(l.rest, text...)
 	for {
@@ -86,7 +86,7 @@ func (l *logFollower) bring() {
 		if !ok {
 			break
 		}
-		l.say(string(line))
+		l.logLine(string(line))
 		text = rest
 	}
 	l.rest = append([]byte(nil), text...)
@@ -94,7 +94,7 @@ func (l *logFollower) bring() {
 	case l.old && l.offset == before:
 		_ = l.file.Close()
 		l.file = nil
-	case !l.old && l.offset > mostLog:
+	case !l.old && l.offset > maxLogSize:
 		if os.Rename(l.path, l.path+".old") == nil {
 			l.old = true
 		}
@@ -104,7 +104,7 @@ func (l *logFollower) bring() {
 		if l.old {
 			seen = 0
 		}
-		_ = os.WriteFile(l.seen, strconv.AppendInt(nil, seen, 10), 0o600)
+		_ = os.WriteFile(l.offsetFile, strconv.AppendInt(nil, seen, 10), 0o600)
 	}
 }
 
@@ -116,7 +116,7 @@ var lineLevels = map[string]slog.Level{".": slog.LevelDebug, "-": slog.LevelDebu
 // routine is what Redis 7 and older write at the level of warnings, so that it is always seen, although all is well.
 var routine = regexp.MustCompile(`Redis is starting|^Redis version=|^Configuration loaded|^Server initialized|^User requested shutdown|ready to exit, bye bye`)
 
-func (l *logFollower) say(line string) {
+func (l *logFollower) logLine(line string) {
 	line = strings.TrimRight(line, "\r ")
 	if line == "" {
 		return
@@ -129,11 +129,11 @@ func (l *logFollower) say(line string) {
 		level = slog.LevelInfo
 	}
 	if level >= slog.LevelWarn {
-		l.last = append(l.last, words)
-		l.last = l.last[max(0, len(l.last)-keptWords):]
+		l.lastWarnings = append(l.lastWarnings, words)
+		l.lastWarnings = l.lastWarnings[max(0, len(l.lastWarnings)-maxWarnings):]
 	}
 	l.log.Log(context.Background(), level, "redis: "+words)
 }
 
 // warnings are the last lines of this server that warn. Only once it is followed no more.
-func (l *logFollower) warnings() []string { return l.last }
+func (l *logFollower) warnings() []string { return l.lastWarnings }

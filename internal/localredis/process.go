@@ -21,29 +21,29 @@ import (
 // The oldest server that the scripts run on.
 const oldestMajor, oldestMinor = 6, 2
 
-// mostSocket is the longest path of a unix socket that every system takes.
-const mostSocket = 103
+// maxSocketPath is the longest path of a unix socket that every system takes.
+const maxSocketPath = 103
 
-// leastSpace is the space on the disk below which no server is started: it would end with its first write.
-const leastSpace = 256 << 10
+// minFreeSpace is the space on the disk below which no server is started: it would end with its first write.
+const minFreeSpace = 256 << 10
 
-// install names the packages that have the program.
-const install = "apt install redis-server (or valkey-server), dnf install valkey, brew install valkey"
+// installHint names the packages that have the program.
+const installHint = "apt install redis-server (or valkey-server), dnf install valkey, brew install valkey"
 
 // programs are what a server is called, the preferred first.
 var programs = []string{"valkey-server", "redis-server"}
 
 func (s *server) path(name string) string { return filepath.Join(s.dir, name) }
 
-// prepare makes the folder, makes sure that it is ours alone, and takes the lock of this process.
-func (w *watch) prepare() error {
-	if n := len(w.socket()); n > mostSocket {
-		return problemf("the path of the socket %s has %d characters and a system takes %d; name a folder with a shorter path: redis local <dir>", w.socket(), n, mostSocket)
+// lockFolder makes the folder, makes sure that it is ours alone, and takes the lock of this process.
+func (w *supervisor) lockFolder() error {
+	if n := len(w.socket()); n > maxSocketPath {
+		return problemf("the path of the socket %s has %d characters and a system takes %d; name a folder with a shorter path: redis local <dir>", w.socket(), n, maxSocketPath)
 	}
 	if err := os.MkdirAll(w.dir, 0o700); err != nil {
 		return folderProblem(w.dir, err)
 	}
-	if err := w.ours(); err != nil {
+	if err := w.checkOwnership(); err != nil {
 		return err
 	}
 	if w.lock != nil {
@@ -89,8 +89,8 @@ func readHolder(f *os.File) string {
 	return "process " + strconv.Itoa(h.PID) + " (" + h.Program + ", since " + h.Since.Format(time.RFC3339) + ")"
 }
 
-// ours checks that the folder and what is in it belong to the user that we run as, and that nobody else may enter.
-func (w *watch) ours() error {
+// checkOwnership checks that the folder and what is in it belong to the user that we run as, and that nobody else may enter.
+func (w *supervisor) checkOwnership() error {
 	info, err := os.Stat(w.dir)
 	if err != nil {
 		return folderProblem(w.dir, err)
@@ -136,7 +136,7 @@ func fullProblem(dir string) *Problem {
 }
 
 // takeServerLock takes the lock that a living server holds; nil while one does.
-func (w *watch) takeServerLock() (*os.File, error) {
+func (w *supervisor) takeServerLock() (*os.File, error) {
 	f, err := os.OpenFile(w.path("server"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, folderProblem(w.dir, err)
@@ -152,7 +152,7 @@ func (w *watch) takeServerLock() (*os.File, error) {
 }
 
 // alive reports whether a server, or a process that it forked, lives.
-func (w *watch) alive() bool {
+func (w *supervisor) alive() bool {
 	f, err := w.takeServerLock()
 	if f != nil {
 		_ = f.Close()
@@ -160,8 +160,8 @@ func (w *watch) alive() bool {
 	return f == nil && err == nil
 }
 
-// begin starts a server, or finds that one runs already.
-func (w *watch) begin() (adopted bool, err error) {
+// startOrAdopt starts a server, or finds that one runs already.
+func (w *supervisor) startOrAdopt() (adopted bool, err error) {
 	lock, err := w.takeServerLock()
 	if err != nil {
 		return false, err
@@ -182,7 +182,7 @@ func (w *watch) begin() (adopted bool, err error) {
 }
 
 // listens reports whether a server listens in the folder.
-func (w *watch) listens() bool {
+func (w *supervisor) listens() bool {
 	c, err := w.dial()
 	if err == nil {
 		c.close()
@@ -190,7 +190,7 @@ func (w *watch) listens() bool {
 	return err == nil
 }
 
-func (w *watch) isExited() bool {
+func (w *supervisor) isExited() bool {
 	select {
 	case <-w.exited:
 		return true
@@ -200,13 +200,13 @@ func (w *watch) isExited() bool {
 }
 
 // launch runs the server program.
-func (w *watch) launch(lock *os.File) error {
-	settings := w.current()
+func (w *supervisor) launch(lock *os.File) error {
+	settings := w.currentSettings()
 	program, err := findProgram(settings.Server)
 	if err != nil {
 		return err
 	}
-	if space, ok := freeSpace(w.dir); ok && space < leastSpace {
+	if space, ok := freeSpace(w.dir); ok && space < minFreeSpace {
 		return fullProblem(w.dir)
 	}
 	_ = os.Remove(w.socket())
@@ -240,7 +240,7 @@ func (w *watch) launch(lock *os.File) error {
 		defer close(exited)
 		_ = cmd.Wait()
 	}()
-	return w.notePID(cmd.Process.Pid)
+	return w.writePID(cmd.Process.Pid)
 }
 
 var versionPattern = regexp.MustCompile(`v=(\d+)\.(\d+)(\S*)`)
@@ -251,7 +251,7 @@ func findProgram(name string) (string, error) {
 	if name != "" {
 		path, err := exec.LookPath(name)
 		if err != nil {
-			return "", problemf("the server program %s can't be run: %v; install it (%s), or correct the option server", name, err, install)
+			return "", problemf("the server program %s can't be run: %v; install it (%s), or correct the option server", name, err, installHint)
 		}
 		program = path
 	}
@@ -261,7 +261,7 @@ func findProgram(name string) (string, error) {
 		}
 	}
 	if program == "" {
-		return "", problemf("there is no server program: neither valkey-server nor redis-server is on PATH; %s, or name it with the option server", install)
+		return "", problemf("there is no server program: neither valkey-server nor redis-server is on PATH; %s, or name it with the option server", installHint)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -276,28 +276,28 @@ func findProgram(name string) (string, error) {
 	major, _ := strconv.Atoi(m[1])
 	minor, _ := strconv.Atoi(m[2])
 	if cmp.Or(cmp.Compare(major, oldestMajor), cmp.Compare(minor, oldestMinor)) < 0 {
-		return "", problemf("%s is version %s.%s%s and has to be %d.%d or newer; %s", program, m[1], m[2], m[3], oldestMajor, oldestMinor, install)
+		return "", problemf("%s is version %s.%s%s and has to be %d.%d or newer; %s", program, m[1], m[2], m[3], oldestMajor, oldestMinor, installHint)
 	}
 	return program, nil
 }
 
-// notePID writes down which process the server is, for whoever finds its lock held and nobody listening.
-func (w *watch) notePID(pid int) error {
+// writePID writes down which process the server is, for whoever finds its lock held and nobody listening.
+func (w *supervisor) writePID(pid int) error {
 	if err := os.WriteFile(w.path("server.pid"), strconv.AppendInt(nil, int64(pid), 10), 0o600); err != nil {
 		return folderProblem(w.dir, err)
 	}
 	return nil
 }
 
-func (w *watch) notedPID() int {
+func (w *supervisor) readPID() int {
 	text, _ := os.ReadFile(w.path("server.pid"))
 	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 	return pid
 }
 
-// cause says why the server ended, from its last words.
-func (w *watch) cause() error {
-	if space, ok := freeSpace(w.dir); ok && space < leastSpace {
+// exitReason says why the server ended, from its last words.
+func (w *supervisor) exitReason() error {
+	if space, ok := freeSpace(w.dir); ok && space < minFreeSpace {
 		return fullProblem(w.dir) // it had no room for last words either
 	}
 	last := w.lines.warnings()

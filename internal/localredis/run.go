@@ -15,10 +15,10 @@ import (
 
 // Pauses between two tries to have a server. They grow while it dies soon.
 const (
-	leastPause  = 100 * time.Millisecond
-	mostPause   = 10 * time.Second
-	waitingTime = 250 * time.Millisecond // for what may be over in a moment
-	steady      = 30 * time.Second       // a server that ran for so long is not one that dies soon
+	minPause     = 100 * time.Millisecond
+	maxPause     = 10 * time.Second
+	waitingPause = 250 * time.Millisecond // for what may be over in a moment
+	steadyAfter  = 30 * time.Second       // a server that ran for so long is not one that dies soon
 )
 
 // stopTime is how long a server may take to bring its data to the disk and end.
@@ -26,9 +26,9 @@ const stopTime = 30 * time.Second
 
 // run keeps a server running until ctx ends, and then stops it.
 func (s *server) run(ctx context.Context) {
-	w := &watch{server: s, lines: logFollower{path: s.path("log"), seen: s.path("log.seen"), log: s.log}}
+	w := &supervisor{server: s, lines: logFollower{path: s.path("log"), offsetFile: s.path("log.seen"), log: s.log}}
 	defer func() {
-		if w.lock != nil && !w.told && w.alive() {
+		if w.lock != nil && !w.stopping && w.alive() {
 			w.shutdown() // it came between two watches
 		}
 		w.close()
@@ -40,60 +40,60 @@ func (s *server) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if w.ran && time.Since(began) > steady {
+		if w.answered && time.Since(began) > steadyAfter {
 			pause = 0
 		}
-		wait, lives := pause, errors.Is(err, errWatchLost) // then what ended is our own connection
+		wait, lives := pause, errors.Is(err, errConnectionLost) // then what ended is our own connection
 		var problem *Problem
 		switch errors.As(err, &problem); {
 		case lives:
 			wait = 0
 		case problem != nil && problem.Waiting:
-			wait = waitingTime
+			wait = waitingPause
 		default:
-			pause = min(max(2*pause, leastPause), mostPause)
+			pause = min(max(2*pause, minPause), maxPause)
 		}
 		if !lives && err.Error() != said {
 			said = err.Error()
 			s.log.Error("the store's server is not there; it is tried again", "error", err, "pause", wait)
 		}
-		if wait > leastPause {
-			s.set(false, err) // otherwise whoever needs it waits
+		if wait > minPause {
+			s.setState(false, err) // otherwise whoever needs it waits
 		} else {
-			s.set(false, nil)
+			s.setState(false, nil)
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
 		}
-		if w.ran {
+		if w.answered {
 			said = ""
 		}
 	}
 }
 
-// watch is the watching over one server after the other.
-type watch struct {
+// supervisor is the watching over one server after the other.
+type supervisor struct {
 	*server
-	lines logFollower
-	lock  *os.File // of this process, held from the first try to the end
-	told  bool     // it was told to stop
-	ran   bool     // the last serve had a server that answered
+	lines    logFollower
+	lock     *os.File // of this process, held from the first try to the end
+	stopping bool     // it was told to stop
+	answered bool     // the last serve had a server that answered
 
 	child  *exec.Cmd     // the server, where this process started it
 	exited chan struct{} // closed when child has ended
 }
 
-var errWatchLost = errors.New("the connection that watches the server was closed")
+var errConnectionLost = errors.New("the connection that watches the server was closed")
 
 // serve sees to it that one server runs, and returns when it has ended. When ctx ends it stops the server.
-func (w *watch) serve(ctx context.Context) error {
-	w.ran = false
-	if err := w.prepare(); err != nil {
+func (w *supervisor) serve(ctx context.Context) error {
+	w.answered = false
+	if err := w.lockFolder(); err != nil {
 		return err
 	}
-	adopted, err := w.begin()
+	adopted, err := w.startOrAdopt()
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (w *watch) serve(ctx context.Context) error {
 	ended := func() error {
 		stopFollowing()
 		<-following
-		return w.cause()
+		return w.exitReason()
 	}
 	c, err := w.connect(ctx)
 	if err != nil {
@@ -122,16 +122,16 @@ func (w *watch) serve(ctx context.Context) error {
 		return err
 	}
 	defer c.close()
-	if err := w.greet(c, adopted); err != nil {
+	if err := w.register(c, adopted); err != nil {
 		_ = ended()
 		return err
 	}
-	w.ran = true
-	w.set(true, nil)
+	w.answered = true
+	w.setState(true, nil)
 	lost := make(chan struct{})
 	go func() {
 		defer close(lost)
-		c.untilClosed()
+		c.waitForClose()
 	}()
 	for {
 		select {
@@ -143,7 +143,7 @@ func (w *watch) serve(ctx context.Context) error {
 			w.waitForExit(ctx)
 			if w.alive() {
 				_ = ended()
-				return errWatchLost
+				return errConnectionLost
 			}
 			return ended()
 		case <-ctx.Done():
@@ -155,7 +155,7 @@ func (w *watch) serve(ctx context.Context) error {
 }
 
 // waitForExit gives a server whose connection broke the moment that its end takes.
-func (w *watch) waitForExit(ctx context.Context) {
+func (w *supervisor) waitForExit(ctx context.Context) {
 	for end := time.Now().Add(2 * time.Second); w.alive() && time.Now().Before(end) && ctx.Err() == nil; {
 		if w.listens() {
 			return // it was the connection alone
@@ -164,8 +164,8 @@ func (w *watch) waitForExit(ctx context.Context) {
 	}
 }
 
-// greet takes note of the server on the other side, and makes sure of its settings.
-func (w *watch) greet(c *conn, adopted bool) error {
+// register takes note of the server on the other side, and makes sure of its settings.
+func (w *supervisor) register(c *conn, adopted bool) error {
 	info, err := c.info()
 	if err != nil {
 		return problemf("the server in %s does not say who it is: %v", w.dir, err)
@@ -179,24 +179,24 @@ func (w *watch) greet(c *conn, adopted bool) error {
 	w.mu.Lock()
 	w.info = Info{Dir: w.dir, PID: pid, Version: version, Since: time.Now().Add(-time.Duration(up) * time.Second).Truncate(time.Second), Adopted: adopted}
 	w.mu.Unlock()
-	if err := w.notePID(pid); err != nil {
+	if err := w.writePID(pid); err != nil {
 		return err
 	}
 	if err := w.configureRunning(); err != nil && !errors.Is(err, errClosed) { // a closed one is looked at anyhow
 		w.log.Warn("the store's server did not take its settings", "error", err)
 	}
-	w.log.Info("the store's server runs", "dir", w.dir, "pid", pid, "version", version, "adopted", adopted, "fsync", w.current().Fsync)
+	w.log.Info("the store's server runs", "dir", w.dir, "pid", pid, "version", version, "adopted", adopted, "fsync", w.currentSettings().Fsync)
 	return nil
 }
 
 // configureRunning sets what a running server can change.
-func (w *watch) configureRunning() error {
+func (w *supervisor) configureRunning() error {
 	c, err := w.dial()
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	settings := w.current()
+	settings := w.currentSettings()
 	for _, set := range [][]string{
 		{"CONFIG", "SET", "appendfsync", settings.Fsync},
 		{"CONFIG", "SET", "maxmemory", strconv.FormatInt(settings.MaxMemory, 10)},
@@ -213,9 +213,9 @@ func (w *watch) configureRunning() error {
 //
 // Failure policy: a server that does not end in time is left running, as killing it could cost data. The next program
 // on this folder adopts it.
-func (w *watch) shutdown() {
-	w.told = true
-	w.set(false, problemf("the server in %s is being stopped", w.dir))
+func (w *supervisor) shutdown() {
+	w.stopping = true
+	w.setState(false, problemf("the server in %s is being stopped", w.dir))
 	began := time.Now()
 	for w.alive() && time.Since(began) < stopTime {
 		if c, err := w.dial(); err == nil {
@@ -238,15 +238,15 @@ func (w *watch) shutdown() {
 // endOrphans ends what is left of a server that is gone: a process that it forked to rewrite its file, which holds the
 // lock and would keep the next server waiting. The number of a group is not given to another process while the group has
 // members, and the lock says that it has.
-func (w *watch) endOrphans() {
-	pid := w.notedPID()
+func (w *supervisor) endOrphans() {
+	pid := w.readPID()
 	if pid <= 1 || !w.alive() || syscall.Kill(pid, 0) == nil {
 		return
 	}
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
 }
 
-func (w *watch) close() {
+func (w *supervisor) close() {
 	if w.lock != nil {
 		_ = w.lock.Close() // gives up the lock
 	}

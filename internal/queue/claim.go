@@ -107,7 +107,7 @@ func (q *Queue) settleCall(shard int, outcomes []*outcome, stopping bool) rediss
 	for _, g := range groups {
 		args = append(args, g.lane, g.token, g.claimed, len(g.plain))
 		for _, o := range g.plain {
-			args = append(args, o.ID+o.took()+o.Log)
+			args = append(args, o.ID+o.durationStep()+o.Log)
 		}
 		args = append(args, len(g.others))
 		for _, o := range g.others {
@@ -118,7 +118,7 @@ func (q *Queue) settleCall(shard int, outcomes []*outcome, stopping bool) rediss
 			case (o.Kind == Succeeded || o.Kind == Back) && o.recorded():
 				reason = "record"
 			}
-			args = append(args, o.ID, string(o.Kind), attempts, delay(o.Delay), reason, flag(o.Slow), o.Log, flag(o.single), o.Detail, delay(o.Hold), o.took(), delay(o.DisableAfter))
+			args = append(args, o.ID, string(o.Kind), attempts, delay(o.Delay), reason, flag(o.Slow), o.Log, flag(o.single), o.Detail, delay(o.Hold), o.durationStep(), delay(o.DisableAfter))
 		}
 	}
 	return q.call(shard, settleScript, args)
@@ -147,12 +147,12 @@ const claimBytes = 1 << 20
 
 // claimed is the answer to a claimCall.
 type claimed struct {
-	wait    time.Duration // until there is something to do; negative: nothing known
-	over    time.Duration // until a payload's time is over; negative: none known
-	notices int64
-	left    bool // due jobs are left
-	expired []Expired
-	jobs    []*Job
+	wait        time.Duration // until there is something to do; negative: nothing known
+	untilExpiry time.Duration // until a payload's time is over; negative: none known
+	notices     int64
+	moreDue     bool // due jobs are left
+	expired     []Expired
+	jobs        []*Job
 }
 
 // Expired is how many jobs of a lane failed because they waited too long.
@@ -163,8 +163,8 @@ type Expired struct {
 
 func readClaimed(cmd *redis.Cmd, shard int, token string) (claimed, error) {
 	r := newReply(cmd.Result())
-	c := claimed{wait: time.Duration(r.number()) * time.Millisecond, over: time.Duration(r.number()) * time.Millisecond}
-	c.notices, c.left = r.number(), r.number() == 1
+	c := claimed{wait: time.Duration(r.number()) * time.Millisecond, untilExpiry: time.Duration(r.number()) * time.Millisecond}
+	c.notices, c.moreDue = r.number(), r.number() == 1
 	claimedAt := r.number()
 	c.jobs = make([]*Job, 0, r.number())
 	for range r.number() {

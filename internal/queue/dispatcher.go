@@ -71,10 +71,10 @@ type Dispatcher struct {
 	mu   sync.Mutex
 	done []*outcome // ended attempts, not settled
 
-	id    string // marks our own wake-ups of others
-	kick  chan struct{}
-	woken sync.Map // shard → struct{}: has something to do
-	all   atomic.Bool
+	id       string // marks our own wake-ups of others
+	wakeup   chan struct{}
+	woken    sync.Map // shard → struct{}: has something to do
+	allWoken atomic.Bool
 
 	work chan *Job
 
@@ -82,36 +82,36 @@ type Dispatcher struct {
 	answers  chan *batch
 
 	// Owned by the loop.
-	shards   []shardState
-	health   []health // by shard
-	inFlight map[*Job]struct{}
-	lanes    map[string]*laneLoad
-	settling [][]*outcome // by shard
-	unsent   int
-	failing  int // rounds in a row that Redis refused
-	lookSlow time.Time
-	slow     int
-	renewed  time.Time
-	handed   map[int]time.Time // shard → when others were woken for it
-	toOthers []int             // shards that they are to be woken for
-	asked    int               // jobs that are claimed in rounds under way
-	stopping bool
-	slots    slots
+	shards        []shardState
+	health        []health // by shard
+	inFlight      map[*Job]struct{}
+	lanes         map[string]*laneLoad
+	settling      [][]*outcome // by shard
+	unsettled     int
+	refusedRounds int // rounds in a row that Redis refused
+	slowChecked   time.Time
+	slow          int
+	renewed       time.Time
+	lastWoken     map[int]time.Time // shard → when others were woken for it
+	shardsToWake  []int             // shards that they are to be woken for
+	requested     int               // jobs that are claimed in rounds under way
+	stopping      bool
+	slots         slots
 
-	lastRound atomic.Int64
-	busy      atomic.Int64
-	allowed   atomic.Int64 // slots.now, for others
+	lastRound     atomic.Int64
+	inFlightCount atomic.Int64
+	slotCount     atomic.Int64 // slots.now, for others
 }
 
 type shardState struct {
-	next  time.Time // when to claim from it; zero: now
-	empty bool      // nothing was left in it, so it is asked whether that is still so before it is claimed from
-	over  time.Time // when the first delivered payload in it is over, which is no work until then; zero: none is known
-	turn  int       // changes with each reset: an answer that was asked for before that says nothing any more
+	next       time.Time // when to claim from it; zero: now
+	empty      bool      // nothing was left in it, so it is asked whether that is still so before it is claimed from
+	nextExpiry time.Time // when the first delivered payload in it is over, which is no work until then; zero: none is known
+	generation int       // changes with each reset: an answer that was asked for before that says nothing any more
 }
 
 // reset makes a shard due.
-func (s *shardState) reset() { *s = shardState{turn: s.turn + 1} }
+func (s *shardState) reset() { *s = shardState{generation: s.generation + 1} }
 
 // health is how the store answers for one shard. Others may be on nodes that are well.
 type health struct {
@@ -139,21 +139,21 @@ func NewDispatcher(o Options) *Dispatcher {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &Dispatcher{
-		o: o, id: newToken(), kick: make(chan struct{}, 1), work: make(chan *Job), answers: make(chan *batch, rounds),
-		handed:   map[int]time.Time{},
-		inFlight: map[*Job]struct{}{}, lanes: map[string]*laneLoad{},
+		o: o, id: newToken(), wakeup: make(chan struct{}, 1), work: make(chan *Job), answers: make(chan *batch, rounds),
+		lastWoken: map[int]time.Time{},
+		inFlight:  map[*Job]struct{}{}, lanes: map[string]*laneLoad{},
 	}
 	d.slots = newSlots(o.Concurrency)
-	d.allowed.Store(int64(d.slots.now))
+	d.slotCount.Store(int64(d.slots.current))
 	o.Queue.wakes(d.Wake)
 	return d
 }
 
 // InFlight is the number of attempts in flight in this process.
-func (d *Dispatcher) InFlight() int { return int(d.busy.Load()) }
+func (d *Dispatcher) InFlight() int { return int(d.inFlightCount.Load()) }
 
 // Slots is how many attempts may be in flight in this process.
-func (d *Dispatcher) Slots() int { return int(d.allowed.Load()) }
+func (d *Dispatcher) Slots() int { return int(d.slotCount.Load()) }
 
 // LastRound is when Redis last answered the dispatcher.
 func (d *Dispatcher) LastRound() time.Time {
@@ -212,10 +212,10 @@ func (d *Dispatcher) wait(ctx context.Context) {
 		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
-		case <-d.kick:
+		case <-d.wakeup:
 			kicked = true
 		case b := <-d.answers:
-			d.take(b)
+			d.finishRound(b)
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -234,7 +234,7 @@ func (d *Dispatcher) pause() time.Duration {
 	}
 	switch d.underWay.Load() {
 	case 0:
-		if d.ready() > 0 || d.failing == 0 && d.all.Load() {
+		if d.ready() > 0 || d.refusedRounds == 0 && d.allWoken.Load() {
 			return 0
 		}
 		for i := range d.shards {
@@ -265,7 +265,7 @@ func (d *Dispatcher) overlap() int { return max(1, d.Slots()/overlapShare) }
 // wanted is when a shard is to be called next, where there is anything to call it for.
 func (d *Dispatcher) wanted(shard int) (at time.Time, ok bool) {
 	if len(d.settling[shard]) == 0 {
-		if len(d.inFlight) >= d.slots.now {
+		if len(d.inFlight) >= d.slots.current {
 			return at, false
 		}
 		at = d.shards[shard].next
@@ -280,12 +280,12 @@ func (d *Dispatcher) wanted(shard int) (at time.Time, ok bool) {
 func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.WaitGroup) {
 	deadline, aborted := time.Now().Add(d.o.Grace), false
 	d.stopping = true
-	for len(d.inFlight) > 0 || d.unsent > 0 || d.underWay.Load() > 0 {
+	for len(d.inFlight) > 0 || d.unsettled > 0 || d.underWay.Load() > 0 {
 		if left := time.Until(deadline); left <= 0 && !aborted {
 			abort()
 			deadline, aborted = time.Now().Add(d.o.Lease), true
 		} else if left <= 0 {
-			d.o.Logger.Error("stopping with unsettled attempts; they are made again after their lease", "attempts", len(d.inFlight)+d.unsent)
+			d.o.Logger.Error("stopping with unsettled attempts; they are made again after their lease", "attempts", len(d.inFlight)+d.unsettled)
 			return
 		}
 		next := min(time.Until(deadline), d.o.Lease/3)
@@ -302,9 +302,9 @@ func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.Wait
 		if next > 0 {
 			timer := time.NewTimer(next)
 			select {
-			case <-d.kick:
+			case <-d.wakeup:
 			case b := <-d.answers:
-				d.take(b)
+				d.finishRound(b)
 			case <-timer.C:
 			}
 			timer.Stop()

@@ -62,7 +62,7 @@ func (b *bundle) quiet(d *started) {
 func (b *bundle) comesToWait(d *started) {
 	b.Helper()
 	d.signal()
-	eventually(b, "it waits", func() bool { return len(d.kick) == 0 })
+	eventually(b, "it waits", func() bool { return len(d.wakeup) == 0 })
 }
 
 // stopping cancels a dispatcher with an attempt in flight, and returns when it claims nothing any more.
@@ -221,7 +221,7 @@ func TestStopDuringRounds(t *testing.T) {
 	b.push(event(1))
 	j := b.claim(1).jobs[0]
 	d := b.byHand(Options{Handler: hang, Concurrency: 8, PerLane: 8, Grace: time.Hour}, 1)
-	d.settling[0], d.unsent = []*outcome{{Job: j, Outcome: Outcome{Kind: Succeeded}}}, 1
+	d.settling[0], d.unsettled = []*outcome{{Job: j, Outcome: Outcome{Kind: Succeeded}}}, 1
 	d.underWay.Store(rounds)
 	for range rounds {
 		d.answers <- &batch{began: time.Now()}
@@ -426,6 +426,6 @@ func TestDispatcherOfAQueueInUse(t *testing.T) {
 func (d *Dispatcher) roundTrip(ctx context.Context, helpers *sync.WaitGroup) {
 	d.round(ctx, helpers, true)
 	for d.underWay.Load() > 0 {
-		d.take(<-d.answers)
+		d.finishRound(<-d.answers)
 	}
 }

@@ -30,8 +30,8 @@ type ListedEvent struct {
 // Count is how many of its deliveries are in a state.
 func (e *ListedEvent) Count(s State) int { return strings.Count(e.states, string(s)) }
 
-// eventsLooked bounds how many events one page of a list looks at while it filters them.
-const eventsLooked = 2000
+// eventsScanned bounds how many events one page of a list looks at while it filters them.
+const eventsScanned = 2000
 
 // Events lists events of an account, newest first, for as long as an ID is known, as of one moment. next is where the next page
 // goes on, "" where there is none. A page for one type may be short, and still have a next one.
@@ -46,7 +46,7 @@ func (q *Queue) Events(ctx context.Context, shard int, account string, f EventsQ
 	if !f.Since.IsZero() {
 		since = streamTime(f.Since)
 	}
-	r := newReply(q.Run(ctx, shard, eventsScript, account, from, since, f.Limit, eventsLooked, f.Type))
+	r := newReply(q.Run(ctx, shard, eventsScript, account, from, since, f.Limit, eventsScanned, f.Type))
 	next = r.text()
 	for r.err == nil && len(r.values) > 0 {
 		events = append(events, ListedEvent{

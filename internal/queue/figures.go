@@ -21,10 +21,10 @@ type Window struct {
 
 // The windows that attempts are counted for.
 var (
-	LastHour  = Window{Bucket: time.Minute, Buckets: 60, kept: 0}
-	LastDay   = Window{Bucket: 30 * time.Minute, Buckets: 48, kept: 1}
-	LastWeek  = Window{Bucket: 3 * time.Hour, Buckets: 56, kept: 2}
-	windowsOf = [...]Window{LastHour, LastDay, LastWeek}
+	LastHour    = Window{Bucket: time.Minute, Buckets: 60, kept: 0}
+	LastDay     = Window{Bucket: 30 * time.Minute, Buckets: 48, kept: 1}
+	LastWeek    = Window{Bucket: 3 * time.Hour, Buckets: 56, kept: 2}
+	keptWindows = [...]Window{LastHour, LastDay, LastWeek}
 )
 
 // Bucket is what was attempted in a part of a window.
@@ -71,7 +71,7 @@ func (q *Queue) statsCall(shard int, kind, name string) redisstore.Call {
 // figures adds up what the calls answer. whole says that what is over still has its steps.
 func (q *Queue) figures(ctx context.Context, w Window, whole bool, calls ...redisstore.Call) (f Figures, err error) {
 	var now int64
-	parts := map[int64]*part{}
+	parts := map[int64]*attemptTally{}
 	for _, cmd := range q.store.RunAll(ctx, calls) {
 		r := newReply(cmd.Result())
 		at, open, kept := r.number(), r.text(), r.text()
@@ -84,7 +84,7 @@ func (q *Queue) figures(ctx context.Context, w Window, whole bool, calls ...redi
 		f.FilterErrors += failing
 		f.Waiting += waiting
 		f.OldestDue = max(f.OldestDue, late)
-		if err := collect(parts, w, whole, open, kept); err != nil {
+		if err := addTallies(parts, w, whole, open, kept); err != nil {
 			return f, err
 		}
 	}
@@ -93,7 +93,7 @@ func (q *Queue) figures(ctx context.Context, w Window, whole bool, calls ...redi
 	for number := last - int64(w.Buckets) + 1; number <= last; number++ {
 		b := Bucket{At: time.Unix((number*length+firstMinute)*60, 0).UTC()}
 		if p := parts[number]; p != nil {
-			b.Succeeded, b.Failed, b.P50, b.P95 = p.succeeded, p.failed, p.within(0.5), p.within(0.95)
+			b.Succeeded, b.Failed, b.P50, b.P95 = p.succeeded, p.failed, p.quantile(0.5), p.quantile(0.95)
 		}
 		f.Buckets = append(f.Buckets, b)
 	}
@@ -110,8 +110,8 @@ const (
 	firstStep    = '0'
 )
 
-// took is how long an attempt took, as settle.lua reads it.
-func (o *outcome) took() string {
+// durationStep is how long an attempt took, as settle.lua reads it.
+func (o *outcome) durationStep() string {
 	if o.Took < 0 || o.Kind == Back || o.Reason == ReasonExpired {
 		return "-"
 	}
@@ -122,15 +122,15 @@ func (o *outcome) took() string {
 	return string(rune(firstStep + min(1+int(stepsADouble*math.Log2(ms)), steps-1)))
 }
 
-// part is what was attempted in some stretch of time. Once that is over, only two figures are left of how long the attempts took.
-type part struct {
+// attemptTally is what was attempted in some stretch of time. Once that is over, only two figures are left of how long the attempts took.
+type attemptTally struct {
 	number            int64
 	succeeded, failed int64
 	steps             [steps]int64
 	p50, p95          time.Duration
 }
 
-func (p *part) add(other *part) {
+func (p *attemptTally) add(other *attemptTally) {
 	p.succeeded += other.succeeded
 	p.failed += other.failed
 	for i, n := range other.steps {
@@ -139,8 +139,8 @@ func (p *part) add(other *part) {
 	p.p50, p.p95 = max(p.p50, other.p50), max(p.p95, other.p95)
 }
 
-// within is the time within which a share of the attempts ended, evenly spread within a step.
-func (p *part) within(share float64) time.Duration {
+// quantile is the time within which a share of the attempts ended, evenly spread within a step.
+func (p *attemptTally) quantile(share float64) time.Duration {
 	left, from := share*float64(p.succeeded+p.failed), 0.0
 	for i, n := range p.steps {
 		to := math.Exp2(float64(i) / stepsADouble)
@@ -159,13 +159,13 @@ var errFigures = errors.New("figures are not as they are written")
 
 // packed reads what figures.lua packed.
 type packed struct {
-	text  string
-	short bool
+	text      string
+	truncated bool
 }
 
-func (p *packed) take(n int) string {
+func (p *packed) bytes(n int) string {
 	if len(p.text) < n {
-		p.short = true
+		p.truncated = true
 		p.text = ""
 		return ""
 	}
@@ -175,14 +175,14 @@ func (p *packed) take(n int) string {
 }
 
 func (p *packed) number(bytes int) (n int64) {
-	for _, b := range []byte(p.take(bytes)) {
+	for _, b := range []byte(p.bytes(bytes)) {
 		n = n<<8 | int64(b)
 	}
 	return n
 }
 
-func (p *packed) part(whole bool) *part {
-	out := &part{number: p.number(3), succeeded: p.number(4), failed: p.number(4)}
+func (p *packed) tally(whole bool) *attemptTally {
+	out := &attemptTally{number: p.number(3), succeeded: p.number(4), failed: p.number(4)}
 	if !whole {
 		out.p50, out.p95 = time.Duration(p.number(2))*time.Millisecond, time.Duration(p.number(2))*time.Millisecond
 		return out
@@ -191,26 +191,26 @@ func (p *packed) part(whole bool) *part {
 		if step, n := p.number(1), p.number(4); step < steps {
 			out.steps[step] = n
 		} else {
-			p.short = true
+			p.truncated = true
 		}
 	}
 	return out
 }
 
-// collect adds to parts what a window has, by its number: of what is open, and of what is kept.
-func collect(parts map[int64]*part, w Window, whole bool, open, kept string) error {
-	add := func(p *part) {
+// addTallies adds to parts what a window has, by its number: of what is open, and of what is kept.
+func addTallies(parts map[int64]*attemptTally, w Window, whole bool, open, kept string) error {
+	add := func(p *attemptTally) {
 		if parts[p.number] == nil {
-			parts[p.number] = &part{number: p.number}
+			parts[p.number] = &attemptTally{number: p.number}
 		}
 		parts[p.number].add(p)
 	}
 	if open != "" {
 		in := packed{text: open}
-		p := in.part(true)
+		p := in.tally(true)
 		p.number /= int64(w.Bucket / time.Minute)
 		add(p)
-		if in.short {
+		if in.truncated {
 			return errFigures
 		}
 	}
@@ -218,19 +218,19 @@ func collect(parts map[int64]*part, w Window, whole bool, open, kept string) err
 		return nil
 	}
 	in := packed{text: kept}
-	for i := 1; i < len(windowsOf); i++ {
-		if p := in.part(true); i == w.kept {
+	for i := 1; i < len(keptWindows); i++ {
+		if p := in.tally(true); i == w.kept {
 			add(p)
 		}
 	}
-	for i := range windowsOf {
-		list := packed{text: in.take(int(in.number(3)))}
+	for i := range keptWindows {
+		list := packed{text: in.bytes(int(in.number(3)))}
 		for i == w.kept && list.text != "" {
-			add(list.part(whole))
+			add(list.tally(whole))
 		}
-		in.short = in.short || list.short
+		in.truncated = in.truncated || list.truncated
 	}
-	if in.short {
+	if in.truncated {
 		return errFigures
 	}
 	return nil

@@ -25,8 +25,8 @@ type attempted struct {
 }
 
 // expected is what a window has to show of attempts.
-func expected(now time.Time, w Window, attempts []attempted) []part {
-	parts := make([]part, w.Buckets)
+func expected(now time.Time, w Window, attempts []attempted) []attemptTally {
+	parts := make([]attemptTally, w.Buckets)
 	last := now.Unix() / int64(w.Bucket/time.Second)
 	for _, a := range attempts {
 		place := int64(w.Buckets) - 1 - (last - a.at.Unix()/int64(w.Bucket/time.Second))
@@ -38,7 +38,7 @@ func expected(now time.Time, w Window, attempts []attempted) []part {
 		} else {
 			parts[place].failed++
 		}
-		parts[place].steps[(&outcome{Outcome: Outcome{Took: a.took}}).took()[0]-firstStep]++
+		parts[place].steps[(&outcome{Outcome: Outcome{Took: a.took}}).durationStep()[0]-firstStep]++
 	}
 	return parts
 }
@@ -50,8 +50,8 @@ func requireFigures(t *testing.T, now time.Time, w Window, attempts []attempted,
 	for i, b := range f.Buckets {
 		require.Equal(t, now.Truncate(w.Bucket).Add(-time.Duration(w.Buckets-1-i)*w.Bucket).UTC(), b.At)
 		require.Equal(t, [2]int64{want[i].succeeded, want[i].failed}, [2]int64{b.Succeeded, b.Failed}, "bucket %d of %s", i, w.Bucket)
-		require.InDelta(t, want[i].within(0.5).Milliseconds(), b.P50.Milliseconds(), 1, "bucket %d of %s", i, w.Bucket)
-		require.InDelta(t, want[i].within(0.95).Milliseconds(), b.P95.Milliseconds(), 1, "bucket %d of %s", i, w.Bucket)
+		require.InDelta(t, want[i].quantile(0.5).Milliseconds(), b.P50.Milliseconds(), 1, "bucket %d of %s", i, w.Bucket)
+		require.InDelta(t, want[i].quantile(0.95).Milliseconds(), b.P95.Milliseconds(), 1, "bucket %d of %s", i, w.Bucket)
 	}
 }
 

@@ -76,7 +76,7 @@ func TestSlowLanesHoldHalfOfTheSlots(t *testing.T) {
 			return Outcome{Kind: Succeeded}
 		}})
 		eventually(t, "two attempts of each hang", func() bool { return d.InFlight() == slots/2 })
-		slow := time.Now().Add(slowAfter + 2*lookSlowEvery)
+		slow := time.Now().Add(slowAfter + 2*slowCheckInterval)
 		eventually(t, "they count as slow", func() bool { return time.Now().After(slow) })
 		b.looksAgain(d)        // a round that began before would not know
 		for i := range lanes { // their windows and their shares would let more in
@@ -102,7 +102,7 @@ func TestOneLaneGetsEverySlot(t *testing.T) {
 		b.push(many("app", 15)...)
 		d := b.dispatch(Options{Concurrency: 20, PerLane: 20, OneLane: true, Handler: hang})
 		eventually(t, "most slots", func() bool { return d.InFlight() == 15 })
-		slow := time.Now().Add(slowAfter + 2*lookSlowEvery)
+		slow := time.Now().Add(slowAfter + 2*slowCheckInterval)
 		eventually(t, "they count as slow", func() bool { return time.Now().After(slow) })
 		b.push(many("app", 40)[15:]...)
 		eventually(t, "every slot", func() bool { return d.InFlight() == 20 })

@@ -164,13 +164,13 @@ func TestLateClaimIsHandedBack(t *testing.T) {
 	d.round(t.Context(), &helpers, true)
 	answer := receive(t, d.answers, "the job")
 	d.o.Lease = time.Nanosecond // as if it had been under way for long
-	d.take(answer)
+	d.finishRound(answer)
 	require.Zero(t, d.InFlight())
-	require.Equal(t, 1, d.unsent)
+	require.Equal(t, 1, d.unsettled)
 	d.o.Lease = time.Hour
 	d.round(t.Context(), &helpers, false)
-	d.take(receive(t, d.answers, "the settle"))
-	require.Zero(t, d.unsent)
+	d.finishRound(receive(t, d.answers, "the settle"))
+	require.Zero(t, d.unsettled)
 	require.EqualValues(t, 1, b.waitingCount())
 	j := b.claim(1).jobs
 	require.Len(t, j, 1)

@@ -14,12 +14,12 @@ import (
 
 // batch is the script calls of one round trip, each with what to do with its answer.
 type batch struct {
-	began  time.Time
-	calls  []redisstore.Call
-	shards []int
-	then   []func(*redis.Cmd) error
-	claims []*claiming
-	failed error // before the calls
+	began    time.Time
+	calls    []redisstore.Call
+	shards   []int
+	handlers []func(*redis.Cmd) error
+	claims   []*claiming
+	failed   error // before the calls
 
 	answers []*redis.Cmd
 }
@@ -36,18 +36,18 @@ type claiming struct {
 func (b *batch) add(shard int, c redisstore.Call, then func(*redis.Cmd) error) {
 	b.calls = append(b.calls, c)
 	b.shards = append(b.shards, shard)
-	b.then = append(b.then, then)
+	b.handlers = append(b.handlers, then)
 }
 
 // round settles what ended, renews what takes long and claims for the idle workers, in one round trip, whose answers
 // take takes.
 func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim bool) {
 	b := &batch{began: time.Now()}
-	d.gather()
-	d.notice()
-	d.findSlow(b.began)
+	d.collectEnded()
+	d.applyWakeups()
+	d.markSlow(b.began)
 	d.slots.resize(b.began)
-	d.allowed.Store(int64(d.slots.now))
+	d.slotCount.Store(int64(d.slots.current))
 
 	// Not cancelled by the stop of the dispatcher: what was claimed must be known, to be handed back.
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*d.o.Store.Timeout())
@@ -86,12 +86,12 @@ func (d *Dispatcher) readClaims(ctx context.Context, b *batch) {
 	d.o.Queue.readLarge(ctx, jobs)
 }
 
-// take takes the answers of a round.
-func (d *Dispatcher) take(b *batch) {
+// finishRound takes the answers of a round.
+func (d *Dispatcher) finishRound(b *batch) {
 	d.underWay.Add(-1)
 	failed, again := b.failed, false
 	for i, cmd := range b.answers {
-		err := b.then[i](cmd)
+		err := b.handlers[i](cmd)
 		d.health[b.shards[i]].answered(err, b.began)
 		if err != nil {
 			failed = err
@@ -100,7 +100,7 @@ func (d *Dispatcher) take(b *batch) {
 	}
 	d.wakeOthers()
 	if again {
-		d.all.Store(true) // a settle may have come after the claim of its round, whose answer then says nothing of it
+		d.allWoken.Store(true) // a settle may have come after the claim of its round, whose answer then says nothing of it
 	}
 	d.countRefusals(failed)
 }
@@ -108,17 +108,17 @@ func (d *Dispatcher) take(b *batch) {
 // countRefusals keeps count of rounds that the store refused.
 func (d *Dispatcher) countRefusals(failed error) {
 	if failed == nil {
-		if d.failing > 0 {
-			d.o.Logger.Info("queue: store answers again", "after_rounds", d.failing)
+		if d.refusedRounds > 0 {
+			d.o.Logger.Info("queue: store answers again", "after_rounds", d.refusedRounds)
 		}
-		d.failing = 0
+		d.refusedRounds = 0
 		d.lastRound.Store(time.Now().UnixMilli())
 		return
 	}
-	if d.failing%64 == 0 {
-		d.o.Logger.Error("queue: store refused a round; trying again", "error", failed, "unsettled", d.unsent)
+	if d.refusedRounds%64 == 0 {
+		d.o.Logger.Error("queue: store refused a round; trying again", "error", failed, "unsettled", d.unsettled)
 	}
-	d.failing++
+	d.refusedRounds++
 }
 
 // answered notes one answer of the round that began at now. The first refusal of a round counts.
@@ -133,16 +133,16 @@ func (h *health) answered(err error, now time.Time) {
 	}
 }
 
-// gather takes over the attempts that ended.
-func (d *Dispatcher) gather() {
+// collectEnded takes over the attempts that ended.
+func (d *Dispatcher) collectEnded() {
 	d.mu.Lock()
 	done := d.done
 	d.done = nil
 	d.mu.Unlock()
 	for _, o := range done {
-		d.ended(o.Job)
+		d.release(o.Job)
 		d.settling[o.Shard] = append(d.settling[o.Shard], o)
-		d.unsent++
+		d.unsettled++
 	}
 }
 
@@ -181,11 +181,11 @@ func (d *Dispatcher) addSettles(b *batch, now time.Time) {
 					d.settling[shard] = append(d.settling[shard], part...)
 					return err
 				}
-				d.unsent -= len(part)
+				d.unsettled -= len(part)
 				if lost > 0 {
 					d.o.Logger.Warn("queue: leases ran out before their attempts were settled; those are made again", "attempts", lost)
 				}
-				d.tell(shard, notices)
+				d.reportNotices(shard, notices)
 				return nil
 			})
 		}
@@ -196,7 +196,7 @@ func (d *Dispatcher) addSettles(b *batch, now time.Time) {
 	}
 }
 
-func (d *Dispatcher) tell(shard int, notices int64) {
+func (d *Dispatcher) reportNotices(shard int, notices int64) {
 	if notices > 0 && d.o.OnNotices != nil {
 		d.o.OnNotices(shard)
 	}
@@ -231,7 +231,7 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 			for _, name := range []Key{KeyReady, KeyLeases, KeyAges, KeyNotices, KeyOutbox} {
 				keys = append(keys, d.o.Queue.Key(i, name))
 			}
-			if !s.over.After(now) {
+			if !s.nextExpiry.After(now) {
 				keys = append(keys, d.o.Queue.Key(i, KeySpent))
 			}
 			found[i] = pipe.Exists(ctx, keys...)
@@ -245,8 +245,8 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 		d.health[i].answered(n.Err(), now)
 		if n.Err() == nil {
 			s := &d.shards[i]
-			if s.next = now.Add(d.o.poll); s.over.After(now) && s.over.Before(s.next) {
-				s.next = s.over
+			if s.next = now.Add(d.o.poll); s.nextExpiry.After(now) && s.nextExpiry.Before(s.next) {
+				s.next = s.nextExpiry
 			}
 		}
 		if n.Val() > 0 {
@@ -258,7 +258,7 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 
 // addClaims shares the idle workers out among the shards that have something to do.
 func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.WaitGroup, now time.Time) {
-	free := d.slots.now - len(d.inFlight) - d.asked
+	free := d.slots.current - len(d.inFlight) - d.requested
 	if free <= 0 {
 		return
 	}
@@ -275,7 +275,7 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 	if d.o.OneLane {
 		quantum = free
 	}
-	skip := d.passOver(quantum)
+	skip := d.lanesToSkip(quantum)
 	share := max(1, free/len(due))
 	first := int(now.UnixNano()/1000) % len(due) // where free is less than the shards, each has its turn
 	for k := range due {
@@ -287,28 +287,28 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 		token := newToken()
 		perLane := quantum
 		if !d.o.OneLane {
-			perLane = min(quantum, max(1, most/laneShare), d.depth())
+			perLane = min(quantum, max(1, most/laneShare), d.laneDepth())
 		}
-		d.asked += most
+		d.requested += most
 		state := &d.shards[shard]
 		state.next = now.Add(d.o.poll) // until the answer
-		turn := state.turn
+		turn := state.generation
 		c := &claiming{call: len(b.calls), shard: shard, token: token}
 		b.claims = append(b.claims, c)
 		b.add(shard, d.o.Queue.claimCall(shard, most, min(perLane, d.o.PerLane), d.o.Lease, token, skip[shard]), func(*redis.Cmd) error {
-			d.asked -= most
+			d.requested -= most
 			if c.err != nil {
 				state.reset()
 				return c.err
 			}
-			if state.turn == turn {
-				state.over = time.Time{}
-				if c.over >= 0 {
-					state.over = now.Add(max(c.over, housekeeping))
+			if state.generation == turn {
+				state.nextExpiry = time.Time{}
+				if c.untilExpiry >= 0 {
+					state.nextExpiry = now.Add(max(c.untilExpiry, housekeeping))
 				}
 			}
 			// Redis may have worked on the later of two rounds first, so that one which knows of nothing does not put off the other's.
-			state.empty = state.turn == turn && c.wait < 0 && len(c.jobs) == 0 && c.notices == 0
+			state.empty = state.generation == turn && c.wait < 0 && len(c.jobs) == 0 && c.notices == 0
 			if next := nextClaim(now, c.claimed, most, d.o.poll); next.Before(state.next) {
 				state.next = next
 			}
@@ -317,20 +317,20 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 			for _, j := range c.jobs {
 				if unread = cmp.Or(unread, j.unread); late || j.unread != nil { // so late that its lease could end before it is renewed: others would attempt it as well
 					d.settling[shard] = append(d.settling[shard], &outcome{Job: j, Outcome: Outcome{Kind: Back}})
-					d.unsent++
+					d.unsettled++
 					continue
 				}
 				d.start(ctx, helpers, j)
 			}
-			d.tell(shard, c.notices)
+			d.reportNotices(shard, c.notices)
 			for _, e := range c.expired {
 				if d.o.OnExpired != nil {
 					d.o.OnExpired(e)
 				}
 			}
 			d.slots.full = d.slots.full || len(c.jobs) >= most
-			if c.left && (len(d.inFlight) >= d.slots.now || len(skip[shard]) > 0) {
-				d.handOn(shard, now)
+			if c.moreDue && (len(d.inFlight) >= d.slots.current || len(skip[shard]) > 0) {
+				d.wakeOthersLater(shard, now)
 			}
 			return unread
 		})
@@ -351,15 +351,15 @@ func nextClaim(now time.Time, c claimed, most int, poll time.Duration) time.Time
 	case c.wait >= 0:
 		pause = min(pause, c.wait)
 	}
-	if c.over >= 0 {
-		pause = min(pause, max(c.over, housekeeping))
+	if c.untilExpiry >= 0 {
+		pause = min(pause, max(c.untilExpiry, housekeeping))
 	}
 	return now.Add(pause)
 }
 
-// depth is how much of one lane a claim takes. Where many lanes have work it takes less of each, as each attempt in
+// laneDepth is how much of one lane a claim takes. Where many lanes have work it takes less of each, as each attempt in
 // flight to one host needs a connection there; of few it takes more, which costs Redis less.
-func (d *Dispatcher) depth() int {
+func (d *Dispatcher) laneDepth() int {
 	return max(min(leastDepth, d.o.PerLane), d.o.PerLane*fewLanes/max(fewLanes, len(d.lanes)))
 }
 
@@ -368,10 +368,10 @@ const (
 	fewLanes   = 48 // up to so many with attempts in flight are few
 )
 
-// passOver lists, by shard, the lanes that get nothing now: those that hold their share of the free slots, and, once
+// lanesToSkip lists, by shard, the lanes that get nothing now: those that hold their share of the free slots, and, once
 // attempts that take long hold half of all slots, those with such attempts.
-func (d *Dispatcher) passOver(quantum int) map[int][]string {
-	manySlow := d.slow*2 >= d.slots.now
+func (d *Dispatcher) lanesToSkip(quantum int) map[int][]string {
+	manySlow := d.slow*2 >= d.slots.current
 	if d.o.OneLane || !manySlow && quantum >= d.o.PerLane {
 		return nil // no lane can hold more than its share
 	}

@@ -15,8 +15,8 @@ const (
 	slotMemory = 96 << 10
 	// slotFiles is how many files an attempt in flight needs: its connection, and one that is kept beside it.
 	slotFiles = 2
-	// lookAtSlots is how often the number is looked at.
-	lookAtSlots = 100 * time.Millisecond
+	// resizeInterval is how often the number is looked at.
+	resizeInterval = 100 * time.Millisecond
 	// idleWait and busyWait are for how long goroutines that could run wait for a processor, in the mean: below the
 	// first there is time for more attempts, above the second there are too many.
 	idleWait = 300 * time.Microsecond
@@ -27,30 +27,30 @@ const (
 // with such as answer at once more than a few hundred only make each other wait. How long attempts take says nothing
 // of which it is, as hosts differ; for how long goroutines wait for a processor does.
 type slots struct {
-	now, most int // most 0: fixed
-	full      bool
-	looked    time.Time
-	wait      func() time.Duration // the mean since it was asked last
+	current, ceiling int // most 0: fixed
+	full             bool
+	resized          time.Time
+	wait             func() time.Duration // the mean since it was asked last
 }
 
 func newSlots(fixed int) slots {
 	if fixed > 0 {
-		return slots{now: fixed}
+		return slots{current: fixed}
 	}
-	return slots{now: LeastSlots, most: SlotCeiling(), wait: processorWaits()}
+	return slots{current: LeastSlots, ceiling: SlotCeiling(), wait: processorWaits()}
 }
 
 // resize changes the number, by what happened since it last did.
 func (s *slots) resize(now time.Time) {
-	if s.most == 0 || now.Sub(s.looked) < lookAtSlots {
+	if s.ceiling == 0 || now.Sub(s.resized) < resizeInterval {
 		return
 	}
-	s.looked = now
+	s.resized = now
 	switch wait := s.wait(); {
 	case wait > busyWait:
-		s.now = max(s.now-s.now/8, LeastSlots)
+		s.current = max(s.current-s.current/8, LeastSlots)
 	case wait < idleWait && s.full:
-		s.now = min(s.now+s.now/4, s.most)
+		s.current = min(s.current+s.current/4, s.ceiling)
 	}
 	s.full = false
 }

@@ -32,19 +32,19 @@ func TestLesson73_SlotsFollowTheProcessor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := slots{now: c.from, most: c.most, wait: func() time.Duration { return c.wait }}
+			s := slots{current: c.from, ceiling: c.most, wait: func() time.Duration { return c.wait }}
 			for i := range c.looks {
 				s.full = c.full
-				s.resize(now.Add(time.Duration(i) * lookAtSlots))
+				s.resize(now.Add(time.Duration(i) * resizeInterval))
 			}
-			require.Equal(t, c.want, s.now)
+			require.Equal(t, c.want, s.current)
 		})
 	}
-	s := slots{now: 256, most: 8192, full: true, wait: func() time.Duration { return 0 }}
+	s := slots{current: 256, ceiling: 8192, full: true, wait: func() time.Duration { return 0 }}
 	s.resize(now)
 	s.full = true
-	s.resize(now.Add(lookAtSlots - 1))
-	require.Equal(t, 320, s.now, "not looked at more often")
+	s.resize(now.Add(resizeInterval - 1))
+	require.Equal(t, 320, s.current, "not looked at more often")
 }
 
 func TestSlotCeiling(t *testing.T) {
@@ -84,7 +84,7 @@ func TestDepth(t *testing.T) {
 		for i := range lanes {
 			d.lanes[string(rune(i+'0'))] = nil
 		}
-		require.Equal(t, want, d.depth(), lanes)
+		require.Equal(t, want, d.laneDepth(), lanes)
 	}
-	require.Equal(t, 1, (&Dispatcher{o: Options{PerLane: 1}}).depth())
+	require.Equal(t, 1, (&Dispatcher{o: Options{PerLane: 1}}).laneDepth())
 }

@@ -61,7 +61,7 @@ func TestPayloadGoesAfterItsTime(t *testing.T) {
 
 	c := pass(time.Minute)
 	require.True(t, there(e))
-	require.Equal(t, testLimits.Kept-time.Minute, c.over)
+	require.Equal(t, testLimits.Kept-time.Minute, c.untilExpiry)
 	b.push(other)
 	b.settle(Outcome{Kind: Succeeded}, b.claim(10).jobs...)
 	pass(testLimits.Kept - time.Minute)

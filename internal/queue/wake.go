@@ -12,13 +12,13 @@ func (d *Dispatcher) Wake(shard int) {
 }
 
 func (d *Dispatcher) wakeAll() {
-	d.all.Store(true)
+	d.allWoken.Store(true)
 	d.signal()
 }
 
 func (d *Dispatcher) signal() {
 	select {
-	case d.kick <- struct{}{}:
+	case d.wakeup <- struct{}{}:
 	default:
 	}
 }
@@ -39,9 +39,9 @@ func (d *Dispatcher) listen(ctx context.Context) {
 	}, channels...)
 }
 
-// notice turns wake-ups into due shards.
-func (d *Dispatcher) notice() {
-	if d.all.Swap(false) {
+// applyWakeups turns wake-ups into due shards.
+func (d *Dispatcher) applyWakeups() {
+	if d.allWoken.Swap(false) {
 		for i := range d.shards {
 			d.shards[i].reset()
 		}
@@ -55,29 +55,29 @@ func (d *Dispatcher) notice() {
 	})
 }
 
-// handOnEvery bounds how often other processes are woken for one shard.
-const handOnEvery = 100 * time.Millisecond
+// wakeOthersInterval bounds how often other processes are woken for one shard.
+const wakeOthersInterval = 100 * time.Millisecond
 
-// handOn has the other processes look at a shard of which this one leaves due jobs. They may sleep: nobody told them of
+// wakeOthersLater has the other processes look at a shard of which this one leaves due jobs. They may sleep: nobody told them of
 // jobs that came back, or that this process has no room for.
-func (d *Dispatcher) handOn(shard int, now time.Time) {
-	if now.Sub(d.handed[shard]) >= handOnEvery {
-		d.handed[shard] = now
-		d.toOthers = append(d.toOthers, shard)
+func (d *Dispatcher) wakeOthersLater(shard int, now time.Time) {
+	if now.Sub(d.lastWoken[shard]) >= wakeOthersInterval {
+		d.lastWoken[shard] = now
+		d.shardsToWake = append(d.shardsToWake, shard)
 	}
 }
 
-// wakeOthers sends what handOn gathered. It may be lost: the others' polls are behind it.
+// wakeOthers sends what wakeOthersLater gathered. It may be lost: the others' polls are behind it.
 func (d *Dispatcher) wakeOthers() {
-	if len(d.toOthers) == 0 {
+	if len(d.shardsToWake) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), d.o.Store.Timeout())
 	defer cancel()
 	pipe := d.o.Store.Client().Pipeline()
-	for _, shard := range d.toOthers {
+	for _, shard := range d.shardsToWake {
 		pipe.Publish(ctx, d.o.Queue.Key(shard, KeyWake), d.id)
 	}
 	_, _ = pipe.Exec(ctx)
-	d.toOthers = d.toOthers[:0]
+	d.shardsToWake = d.shardsToWake[:0]
 }

@@ -117,7 +117,7 @@ func TestLesson18IdleCost(t *testing.T) {
 	asleep()
 	require.Equal(t, 1, d.InFlight(), "the poll finds what was missed")
 	for j := range d.inFlight {
-		d.ended(j)
+		d.release(j)
 	}
 }
 
@@ -184,7 +184,7 @@ func TestWakeDuringARound(t *testing.T) {
 	d.Wake(0)
 	d.round(ctx, &helpers, true)
 	require.EqualValues(t, 1, d.underWay.Load(), "the first may still bring a job: there is no room for another")
-	d.take(first)
+	d.finishRound(first)
 	require.Zero(t, d.InFlight())
 	require.LessOrEqual(t, d.pause(), time.Duration(0), "the wake-up stands")
 	d.roundTrip(ctx, &helpers)
@@ -227,12 +227,12 @@ func TestRoundsOverlap(t *testing.T) {
 	ends(d.overlap())
 	require.Positive(t, d.pause(), "two are enough")
 	for d.underWay.Load() > 0 {
-		d.take(receive(t, d.answers, "an answer"))
+		d.finishRound(receive(t, d.answers, "an answer"))
 	}
 	close(end)
 	eventually(t, "all are settled", func() bool {
 		d.roundTrip(t.Context(), &helpers)
-		return len(d.inFlight) == 0 && d.unsent == 0
+		return len(d.inFlight) == 0 && d.unsettled == 0
 	})
 	require.Zero(t, b.waitingCount())
 	close(d.work)
@@ -258,7 +258,7 @@ func TestRoundsOutOfOrder(t *testing.T) {
 			var bs [2]*batch
 			for i := range bs {
 				d.Wake(0)
-				d.asked = 0 // as if the claim of the one before had left slots
+				d.requested = 0 // as if the claim of the one before had left slots
 				d.round(ctx, &helpers, true)
 				bs[i] = receive(t, d.answers, "an answer")
 				if i == 0 {
@@ -267,8 +267,8 @@ func TestRoundsOutOfOrder(t *testing.T) {
 				}
 			}
 			bs[0].claims[0].claimed, bs[1].claims[0].claimed = bs[1].claims[0].claimed, bs[0].claims[0].claimed
-			d.take(bs[firstBack])
-			d.take(bs[1-firstBack])
+			d.finishRound(bs[firstBack])
+			d.finishRound(bs[1-firstBack])
 			require.LessOrEqual(t, d.pause(), d.o.poll/2, "its time counts")
 			cancel()
 			close(d.work)

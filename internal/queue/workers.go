@@ -34,7 +34,7 @@ func (d *Dispatcher) worker(ctx context.Context, j *Job) {
 // start hands a job to an idle worker, or makes one.
 func (d *Dispatcher) start(ctx context.Context, helpers *sync.WaitGroup, j *Job) {
 	d.inFlight[j] = struct{}{}
-	d.busy.Store(int64(len(d.inFlight)))
+	d.inFlightCount.Store(int64(len(d.inFlight)))
 	l := d.lanes[j.Lane]
 	if l == nil {
 		l = &laneLoad{shard: j.Shard}
@@ -49,10 +49,10 @@ func (d *Dispatcher) start(ctx context.Context, helpers *sync.WaitGroup, j *Job)
 	helpers.Go(func() { d.worker(ctx, j) })
 }
 
-// ended takes an attempt off the books of this process.
-func (d *Dispatcher) ended(j *Job) {
+// release takes an attempt off the books of this process.
+func (d *Dispatcher) release(j *Job) {
 	delete(d.inFlight, j)
-	d.busy.Store(int64(len(d.inFlight)))
+	d.inFlightCount.Store(int64(len(d.inFlight)))
 	l := d.lanes[j.Lane]
 	l.inFlight--
 	if j.slow {
@@ -64,15 +64,15 @@ func (d *Dispatcher) ended(j *Job) {
 	}
 }
 
-// lookSlowEvery bounds how often the attempts in flight are looked through.
-const lookSlowEvery = 100 * time.Millisecond
+// slowCheckInterval bounds how often the attempts in flight are looked through.
+const slowCheckInterval = 100 * time.Millisecond
 
-// findSlow marks the attempts that take long, and their lanes.
-func (d *Dispatcher) findSlow(now time.Time) {
-	if now.Sub(d.lookSlow) < lookSlowEvery {
+// markSlow marks the attempts that take long, and their lanes.
+func (d *Dispatcher) markSlow(now time.Time) {
+	if now.Sub(d.slowChecked) < slowCheckInterval {
 		return
 	}
-	d.lookSlow = now
+	d.slowChecked = now
 	for j := range d.inFlight {
 		if !j.slow && now.Sub(j.began) >= slowAfter {
 			j.slow = true

@@ -48,14 +48,14 @@ const (
 )
 
 const (
-	mostKey   = 1 << 20
-	mostValue = 512 << 20 // as Redis' own bound of a string
+	maxKeyLength = 1 << 20
+	maxLength    = 512 << 20 // as Redis' own bound of a string
 )
 
 // reader reads the file, and keeps what it read of a value.
 type reader struct {
 	*bufio.Reader
-	kept *bytes.Buffer // nil where nobody wants it
+	captured *bytes.Buffer // nil where nobody wants it
 }
 
 // Read calls each for every key that wanted says yes to. What each keeps of an entry stays valid.
@@ -69,7 +69,7 @@ func Read(from io.Reader, wanted func(key string) bool, each func(Entry) error) 
 	if err != nil || string(head[:5]) != "REDIS" {
 		return errors.New("reading the snapshot: it is none")
 	}
-	if err := r.keys(uint16(version), wanted, each); err != nil {
+	if err := r.readKeys(uint16(version), wanted, each); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
@@ -78,7 +78,7 @@ func Read(from io.Reader, wanted func(key string) bool, each func(Entry) error) 
 	return nil
 }
 
-func (r *reader) keys(version uint16, wanted func(string) bool, each func(Entry) error) error {
+func (r *reader) readKeys(version uint16, wanted func(string) bool, each func(Entry) error) error {
 	db, expires := 0, int64(0)
 	for {
 		kind, err := r.ReadByte()
@@ -105,19 +105,19 @@ func (r *reader) keys(version uint16, wanted func(string) bool, each func(Entry)
 				}
 				continue
 			}
-			key, err := r.text(mostKey)
+			key, err := r.decodeKey(maxKeyLength)
 			if err != nil {
 				return err
 			}
 			if wanted(key) {
-				r.kept = bytes.NewBuffer([]byte{kind})
+				r.captured = bytes.NewBuffer([]byte{kind})
 			}
-			if err := r.value(kind); err != nil {
+			if err := r.copyValue(kind); err != nil {
 				return fmt.Errorf("key %q: %w", key, err)
 			}
-			if r.kept != nil {
-				e := Entry{DB: db, Key: key, Expires: expires, Dump: dump(r.kept.Bytes(), version)}
-				r.kept = nil
+			if r.captured != nil {
+				e := Entry{DB: db, Key: key, Expires: expires, Dump: dump(r.captured.Bytes(), version)}
+				r.captured = nil
 				if err := each(e); err != nil {
 					return err
 				}
@@ -145,45 +145,45 @@ func (r *reader) expiry(kind byte) (int64, error) {
 func (r *reader) skipOp(kind byte) (skipped bool, err error) {
 	switch kind {
 	case opAux:
-		return true, r.strings(2)
+		return true, r.copyStrings(2)
 	case opResize:
-		return true, r.lengths(2)
+		return true, r.copyLengths(2)
 	case opSlot:
-		return true, r.lengths(3)
+		return true, r.copyLengths(3)
 	case opIdle:
-		return true, r.lengths(1)
+		return true, r.copyLengths(1)
 	case opFreq:
-		return true, r.bytes(1)
+		return true, r.copyBytes(1)
 	case opFunction2:
-		return true, r.strings(1)
+		return true, r.copyStrings(1)
 	case opModuleAux:
-		if err := r.lengths(3); err != nil { // module, opcode and value of when
+		if err := r.copyLengths(3); err != nil { // module, opcode and value of when
 			return true, err
 		}
-		return true, r.module()
+		return true, r.copyModule()
 	case opFunction:
 		return true, errors.New("functions of a release candidate are not read")
 	}
 	return false, nil
 }
 
-// bytes passes n bytes on.
-func (r *reader) bytes(n uint64) error {
-	if n > mostValue {
+// copyBytes passes n bytes on.
+func (r *reader) copyBytes(n uint64) error {
+	if n > maxLength {
 		return fmt.Errorf("a length of %d", n)
 	}
-	if r.kept == nil {
+	if r.captured == nil {
 		_, err := r.Discard(int(n))
 		return err
 	}
-	_, err := io.CopyN(r.kept, r.Reader, int64(n))
+	_, err := io.CopyN(r.captured, r.Reader, int64(n))
 	return err
 }
 
 func (r *reader) octet() (byte, error) {
 	b, err := r.ReadByte()
-	if err == nil && r.kept != nil {
-		r.kept.WriteByte(b)
+	if err == nil && r.captured != nil {
+		r.captured.WriteByte(b)
 	}
 	return b, err
 }
@@ -217,7 +217,7 @@ func (r *reader) length() (n uint64, encoded bool, err error) {
 	return n, false, nil
 }
 
-func (r *reader) lengths(n int) error {
+func (r *reader) copyLengths(n int) error {
 	for range n {
 		if _, _, err := r.length(); err != nil {
 			return err
@@ -226,44 +226,44 @@ func (r *reader) lengths(n int) error {
 	return nil
 }
 
-// string passes a string on.
-func (r *reader) string() error {
+// copyString passes a string on.
+func (r *reader) copyString() error {
 	n, encoded, err := r.length()
 	if err != nil || !encoded {
 		if err != nil {
 			return err
 		}
-		return r.bytes(n)
+		return r.copyBytes(n)
 	}
 	switch n {
 	case encInt8, encInt16, encInt32:
-		return r.bytes(1 << n)
+		return r.copyBytes(1 << n)
 	case encLZF:
 		packed, _, err := r.length()
 		if err != nil {
 			return err
 		}
-		if err := r.lengths(1); err != nil {
+		if err := r.copyLengths(1); err != nil {
 			return err
 		}
-		return r.bytes(packed)
+		return r.copyBytes(packed)
 	}
 	return fmt.Errorf("a string of encoding %d", n)
 }
 
-func (r *reader) strings(n uint64) error {
+func (r *reader) copyStrings(n uint64) error {
 	for range n {
-		if err := r.string(); err != nil {
+		if err := r.copyString(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// text reads a string that is looked at: a key.
-func (r *reader) text(most int) (string, error) {
-	r.kept = new(bytes.Buffer)
-	defer func() { r.kept = nil }()
+// decodeKey reads a string that is looked at: a key.
+func (r *reader) decodeKey(most int) (string, error) {
+	r.captured = new(bytes.Buffer)
+	defer func() { r.captured = nil }()
 	n, encoded, err := r.length()
 	if err != nil {
 		return "", err
@@ -271,17 +271,17 @@ func (r *reader) text(most int) (string, error) {
 	if n > uint64(most) {
 		return "", fmt.Errorf("a key of %d bytes", n)
 	}
-	r.kept.Reset()
+	r.captured.Reset()
 	if !encoded {
-		err := r.bytes(n)
-		return r.kept.String(), err
+		err := r.copyBytes(n)
+		return r.captured.String(), err
 	}
 	switch n {
 	case encInt8, encInt16, encInt32:
-		if err := r.bytes(1 << n); err != nil {
+		if err := r.copyBytes(1 << n); err != nil {
 			return "", err
 		}
-		b := append(r.kept.Bytes(), 0, 0, 0)
+		b := append(r.captured.Bytes(), 0, 0, 0)
 		switch n {
 		case encInt8:
 			return strconv.Itoa(int(int8(b[0]))), nil
@@ -301,17 +301,17 @@ func (r *reader) text(most int) (string, error) {
 		if packed > uint64(most) || size > uint64(most) {
 			return "", fmt.Errorf("a key of %d bytes", size)
 		}
-		r.kept.Reset()
-		if err := r.bytes(packed); err != nil {
+		r.captured.Reset()
+		if err := r.copyBytes(packed); err != nil {
 			return "", err
 		}
-		return unpack(r.kept.Bytes(), int(size))
+		return decompressLZF(r.captured.Bytes(), int(size))
 	}
 	return "", fmt.Errorf("a key of encoding %d", n)
 }
 
-// unpack undoes Redis' compression (LZF): pieces that are copied, and pieces that repeat what came before.
-func unpack(in []byte, size int) (string, error) {
+// decompressLZF undoes Redis' compression (LZF): pieces that are copied, and pieces that repeat what came before.
+func decompressLZF(in []byte, size int) (string, error) {
 	broken := errors.New("a key that can't be unpacked")
 	out := make([]byte, 0, size)
 	for i := 0; i < len(in); {

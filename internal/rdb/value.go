@@ -20,70 +20,70 @@ const (
 	typeHashExpires2 = 25
 )
 
-// packed are the types whose value is one string.
-var packed = map[byte]bool{9: true, 10: true, 11: true, 12: true, 13: true, 16: true, 17: true, 20: true}
+// singleStringTypes are the types whose value is one string.
+var singleStringTypes = map[byte]bool{9: true, 10: true, 11: true, 12: true, 13: true, 16: true, 17: true, 20: true}
 
-// value passes a value on.
-func (r *reader) value(kind byte) error {
+// copyValue passes a value on.
+func (r *reader) copyValue(kind byte) error {
 	switch kind {
 	case typeString:
-		return r.string()
+		return r.copyString()
 	case typeList, typeSet, typeQuicklist:
-		return r.times(func() error { return r.string() })
+		return r.repeat(func() error { return r.copyString() })
 	case typeHash:
-		return r.times(func() error { return r.strings(2) })
+		return r.repeat(func() error { return r.copyStrings(2) })
 	case typeSorted:
-		return r.times(func() error {
-			if err := r.string(); err != nil {
+		return r.repeat(func() error {
+			if err := r.copyString(); err != nil {
 				return err
 			}
-			return r.score()
+			return r.copyScore()
 		})
 	case typeSorted2:
-		return r.times(func() error {
-			if err := r.string(); err != nil {
+		return r.repeat(func() error {
+			if err := r.copyString(); err != nil {
 				return err
 			}
-			return r.bytes(8)
+			return r.copyBytes(8)
 		})
 	case typeQuicklist2:
-		return r.times(func() error {
-			if err := r.lengths(1); err != nil {
+		return r.repeat(func() error {
+			if err := r.copyLengths(1); err != nil {
 				return err
 			}
-			return r.string()
+			return r.copyString()
 		})
 	case typeStream, typeStream2, typeStream3:
-		return r.stream(kind)
+		return r.copyStream(kind)
 	case typeHashExpires:
-		if err := r.bytes(8); err != nil {
+		if err := r.copyBytes(8); err != nil {
 			return err
 		}
-		return r.times(func() error {
-			if err := r.lengths(1); err != nil {
+		return r.repeat(func() error {
+			if err := r.copyLengths(1); err != nil {
 				return err
 			}
-			return r.strings(2)
+			return r.copyStrings(2)
 		})
 	case typeHashExpires2:
-		if err := r.bytes(8); err != nil {
+		if err := r.copyBytes(8); err != nil {
 			return err
 		}
-		return r.string()
+		return r.copyString()
 	case typeModule2:
-		if err := r.lengths(1); err != nil {
+		if err := r.copyLengths(1); err != nil {
 			return err
 		}
-		return r.module()
+		return r.copyModule()
 	}
-	if packed[kind] {
-		return r.string()
+	if singleStringTypes[kind] {
+		return r.copyString()
 	}
 	return fmt.Errorf("a value of type %d, which this program does not know; it is newer than it", kind)
 }
 
-// times reads a length, and so many of something.
-func (r *reader) times(read func() error) error {
+// repeat reads a length, and so many of something.
+func (r *reader) repeat(read func() error) error {
 	n, _, err := r.length()
 	if err != nil {
 		return err
@@ -96,65 +96,65 @@ func (r *reader) times(read func() error) error {
 	return nil
 }
 
-// score is a number as text, behind its length, with three lengths that stand for what is no number.
-func (r *reader) score() error {
+// copyScore is a number as text, behind its length, with three lengths that stand for what is no number.
+func (r *reader) copyScore() error {
 	n, err := r.octet()
 	if err != nil || n >= 253 {
 		return err
 	}
-	return r.bytes(uint64(n))
+	return r.copyBytes(uint64(n))
 }
 
-// stream is its nodes, its counters, and its groups with their consumers.
-func (r *reader) stream(kind byte) error {
-	if err := r.times(func() error { return r.strings(2) }); err != nil {
+// copyStream is its nodes, its counters, and its groups with their consumers.
+func (r *reader) copyStream(kind byte) error {
+	if err := r.repeat(func() error { return r.copyStrings(2) }); err != nil {
 		return err
 	}
 	counters := 3 // length, last ID
 	if kind >= typeStream2 {
 		counters = 8 // first ID, greatest deleted ID, how many there were
 	}
-	if err := r.lengths(counters); err != nil {
+	if err := r.copyLengths(counters); err != nil {
 		return err
 	}
-	return r.times(func() error {
-		if err := r.string(); err != nil {
+	return r.repeat(func() error {
+		if err := r.copyString(); err != nil {
 			return err
 		}
 		counters := 2 // last ID
 		if kind >= typeStream2 {
 			counters = 3 // how many were read
 		}
-		if err := r.lengths(counters); err != nil {
+		if err := r.copyLengths(counters); err != nil {
 			return err
 		}
 		pending := func() error {
-			if err := r.bytes(16 + 8); err != nil { // ID, time of delivery
+			if err := r.copyBytes(16 + 8); err != nil { // ID, time of delivery
 				return err
 			}
-			return r.lengths(1)
+			return r.copyLengths(1)
 		}
-		if err := r.times(pending); err != nil {
+		if err := r.repeat(pending); err != nil {
 			return err
 		}
-		return r.times(func() error {
-			if err := r.string(); err != nil {
+		return r.repeat(func() error {
+			if err := r.copyString(); err != nil {
 				return err
 			}
 			times := uint64(8) // seen
 			if kind >= typeStream3 {
 				times = 16 // active
 			}
-			if err := r.bytes(times); err != nil {
+			if err := r.copyBytes(times); err != nil {
 				return err
 			}
-			return r.times(func() error { return r.bytes(16) })
+			return r.repeat(func() error { return r.copyBytes(16) })
 		})
 	})
 }
 
-// module is what a module wrote: values, each behind its type, up to a zero.
-func (r *reader) module() error {
+// copyModule is what a module wrote: values, each behind its type, up to a zero.
+func (r *reader) copyModule() error {
 	for {
 		kind, _, err := r.length()
 		switch {
@@ -163,13 +163,13 @@ func (r *reader) module() error {
 		case kind == 0:
 			return nil
 		case kind == 1, kind == 2: // a number, with or without sign
-			err = r.lengths(1)
+			err = r.copyLengths(1)
 		case kind == 3: // float
-			err = r.bytes(4)
+			err = r.copyBytes(4)
 		case kind == 4: // double
-			err = r.bytes(8)
+			err = r.copyBytes(8)
 		case kind == 5:
-			err = r.string()
+			err = r.copyString()
 		default:
 			return fmt.Errorf("a module's value of type %d", kind)
 		}

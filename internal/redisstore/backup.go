@@ -62,7 +62,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (keys int, err error) {
 			return err
 		}
 		defer snapshot.Close()
-		return rdb.Read(snapshot, s.ours, add)
+		return rdb.Read(snapshot, s.ownsKey, add)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("backing up: %w", err)
@@ -84,8 +84,8 @@ func (s *Store) onMasters(ctx context.Context, f func(context.Context, *redis.Cl
 	})
 }
 
-// ours reports whether a key is this store's.
-func (s *Store) ours(key string) bool {
+// ownsKey reports whether a key is this store's.
+func (s *Store) ownsKey(key string) bool {
 	rest, ok := strings.CutPrefix(key, "{"+s.prefix)
 	return ok && (strings.HasPrefix(rest, "}:") || strings.HasPrefix(rest, ":"))
 }
@@ -109,7 +109,7 @@ func openSnapshot(ctx context.Context, o *redis.Options) (*snapshot, error) {
 	}
 	context.AfterFunc(ctx, func() { _ = c.Close() })
 	r := bufio.NewReader(c)
-	if err := syncWith(c, r, o); err != nil {
+	if err := requestSync(c, r, o); err != nil {
 		_ = c.Close()
 		return nil, err
 	}
@@ -136,8 +136,8 @@ func openSnapshot(ctx context.Context, o *redis.Options) (*snapshot, error) {
 	}
 }
 
-// syncWith logs in and asks.
-func syncWith(c net.Conn, r *bufio.Reader, o *redis.Options) error {
+// requestSync logs in and asks.
+func requestSync(c net.Conn, r *bufio.Reader, o *redis.Options) error {
 	_ = c.SetDeadline(time.Now().Add(snapshotSilence))
 	defer func() { _ = c.SetDeadline(time.Time{}) }()
 	if o.Password != "" {
@@ -145,17 +145,17 @@ func syncWith(c net.Conn, r *bufio.Reader, o *redis.Options) error {
 		if o.Username != "" {
 			words = []string{"AUTH", o.Username, o.Password}
 		}
-		if err := say(c, words...); err != nil {
+		if err := writeCommand(c, words...); err != nil {
 			return err
 		}
 		if line, err := r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "+") {
 			return errors.Join(err, errors.New("the server refuses the username or password"))
 		}
 	}
-	return say(c, "SYNC")
+	return writeCommand(c, "SYNC")
 }
 
-func say(w io.Writer, words ...string) error {
+func writeCommand(w io.Writer, words ...string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "*%d\r\n", len(words))
 	for _, word := range words {

@@ -45,8 +45,8 @@ func (e *dialError) Timeout() bool {
 // Temporary implements net.Error.
 func (e *dialError) Temporary() bool { return false }
 
-// marked is d with its errors marked as those of log.
-func (d dial) marked(log *slog.Logger) dial {
+// markErrors is d with its errors marked as those of log.
+func (d dial) markErrors(log *slog.Logger) dial {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := d(ctx, network, address)
 		if err != nil {

@@ -3,7 +3,7 @@ package redisstore
 import "time"
 
 // ExpireEvery has an in-memory store expire its keys more often. Only before its first use.
-func ExpireEvery(s *Store, d time.Duration) { s.memory.every = d }
+func ExpireEvery(s *Store, d time.Duration) { s.memory.interval = d }
 
 // WaitShortly has a store wait for its replicas for half of d, and its client for the server's answers as long as before.
 func WaitShortly(s *Store, d time.Duration) { s.timeout = d }

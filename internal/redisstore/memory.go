@@ -11,23 +11,23 @@ import (
 	"github.com/alicebob/miniredis/v2"
 )
 
-// expireEvery is how often keys of the in-memory store are expired: its TTLs don't run by themselves,
+// expireInterval is how often keys of the in-memory store are expired: its TTLs don't run by themselves,
 // and its ticking mode walks every key at every command.
-const expireEvery = 5 * time.Second
+const expireInterval = 5 * time.Second
 
 // memory is the in-memory store, started by the first connection so that loading a configuration
 // starts nothing. Connections are pipes: no port is opened.
 type memory struct {
-	server *miniredis.Miniredis
-	every  time.Duration // expireEvery, but in tests
-	start  sync.Once
-	end    sync.Once
-	stop   chan struct{}
-	done   sync.WaitGroup
+	server   *miniredis.Miniredis
+	interval time.Duration // expireInterval, except in tests
+	start    sync.Once
+	end      sync.Once
+	stop     chan struct{}
+	done     sync.WaitGroup
 }
 
 func newMemory() *memory {
-	return &memory{server: miniredis.NewMiniRedis(), every: expireEvery, stop: make(chan struct{})}
+	return &memory{server: miniredis.NewMiniRedis(), interval: expireInterval, stop: make(chan struct{})}
 }
 
 func (m *memory) dial(context.Context, string, string) (net.Conn, error) {
@@ -44,7 +44,7 @@ func (m *memory) dial(context.Context, string, string) (net.Conn, error) {
 
 func (m *memory) expire() {
 	defer m.done.Done()
-	ticker := time.NewTicker(m.every)
+	ticker := time.NewTicker(m.interval)
 	defer ticker.Stop()
 	last := time.Now()
 	for {

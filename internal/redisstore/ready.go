@@ -88,7 +88,7 @@ func (s *Store) checkAgain(ctx context.Context) <-chan *checked {
 
 func (s *Store) runCheck(ctx context.Context) {
 	before, c := s.check.Load(), &checked{}
-	c.shards, c.err = s.examine(ctx)
+	c.shards, c.err = s.runChecks(ctx)
 	c.connections, c.at = s.connections.Load(), time.Now()
 	var said *localredis.Problem // it has its own line in the log
 	switch {
@@ -121,42 +121,42 @@ func (s *Store) fresh(c *checked) bool {
 // Lost makes the next Ready check again, after a write was refused.
 func (s *Store) Lost() { s.connections.Add(1) }
 
-func (s *Store) examine(ctx context.Context) (shards int, err error) {
+func (s *Store) runChecks(ctx context.Context) (shards int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	if s.memory == nil {
-		if err := s.safe(ctx); err != nil {
+		if err := s.checkMasters(ctx); err != nil {
 			return 0, err
 		}
 	}
-	shards, err = s.layout(ctx)
-	if known := s.known.Load(); err != nil && known > 0 && !errors.Is(err, ErrUnsafe) && s.spread() {
+	shards, err = s.readLayout(ctx)
+	if known := s.knownShards.Load(); err != nil && known > 0 && !errors.Is(err, ErrUnsafe) && s.isCluster() {
 		return int(known), nil // the node that holds it is down: that says nothing of the others
 	}
 	if err == nil {
-		s.known.Store(int64(shards))
+		s.knownShards.Store(int64(shards))
 	}
 	return shards, err
 }
 
-// spread reports whether the store is a cluster, of which a part can be down.
-func (s *Store) spread() bool {
+// isCluster reports whether the store is a cluster, of which a part can be down.
+func (s *Store) isCluster() bool {
 	_, ok := s.client.(*redis.ClusterClient)
 	return ok
 }
 
-// safe checks every master: version, eviction policy and role. Where a part of a cluster is down, what lives on the rest
+// checkMasters checks every master: version, eviction policy and role. Where a part of a cluster is down, what lives on the rest
 // goes on, and each operation tells for itself.
-func (s *Store) safe(ctx context.Context) error {
+func (s *Store) checkMasters(ctx context.Context) error {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
-		return safeNode(ctx, s.client)
+		return checkNode(ctx, s.client)
 	}
 	var mu sync.Mutex
 	var unsafe error
 	answered := false
 	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-		err := safeNode(ctx, node)
+		err := checkNode(ctx, node)
 		mu.Lock()
 		defer mu.Unlock()
 		answered = answered || err == nil
@@ -176,7 +176,7 @@ func (s *Store) safe(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
-func safeNode(ctx context.Context, node redis.Cmdable) error {
+func checkNode(ctx context.Context, node redis.Cmdable) error {
 	text, err := node.Info(ctx).Result()
 	if err != nil {
 		return classify(err)
@@ -221,8 +221,8 @@ func classify(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
-// layout stores the data version and the shard count at first use, and checks them afterwards.
-func (s *Store) layout(ctx context.Context) (int, error) {
+// readLayout stores the data version and the shard count at first use, and checks them afterwards.
+func (s *Store) readLayout(ctx context.Context) (int, error) {
 	key := s.metaKey()
 	pipe := s.client.Pipeline()
 	pipe.HSetNX(ctx, key, "version", dataVersion)

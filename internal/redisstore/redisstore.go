@@ -49,7 +49,7 @@ type Store struct {
 	waiting     []chan *checked // for the check under way
 	endCheck    func()
 	checks      sync.WaitGroup
-	known       atomic.Int64 // shards, as last read
+	knownShards atomic.Int64 // shards, as last read
 	since       atomic.Int64 // unix seconds, as last read
 
 	installation atomic.Pointer[string]
@@ -76,19 +76,19 @@ func Open(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
 	s := &Store{config: c, prefix: prefix, replicas: c.Replicas, timeout: c.Timeout, log: log}
 	if c.InMemory() {
 		s.memory = newMemory()
-		s.client = redis.NewClient(s.tune(&redis.UniversalOptions{}, c.Timeout, s.memory.dial).Simple())
+		s.client = redis.NewClient(s.applyDefaults(&redis.UniversalOptions{}, c.Timeout, s.memory.dial).Simple())
 		return s, nil
 	}
 	if c.Local != nil {
 		s.local = localredis.Use(*c.Local, log)
-		s.client = redis.NewClient(s.tune(&redis.UniversalOptions{}, c.Timeout, s.local.Dial).Simple())
+		s.client = redis.NewClient(s.applyDefaults(&redis.UniversalOptions{}, c.Timeout, s.local.Dial).Simple())
 		return s, nil
 	}
 	o, err := options(c)
 	if err != nil {
 		return nil, err
 	}
-	s.tune(o, c.Timeout, newDial(c.Timeout, o.TLSConfig))
+	s.applyDefaults(o, c.Timeout, newDial(c.Timeout, o.TLSConfig))
 	switch {
 	case c.MasterName != "":
 		s.client = redis.NewFailoverClient(o.Failover())
@@ -104,9 +104,9 @@ func Open(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-// tune replaces the client's multi-second defaults: no request path may hang on them.
-func (s *Store) tune(o *redis.UniversalOptions, timeout time.Duration, dial dial) *redis.UniversalOptions {
-	o.Dialer = dial.marked(s.log)
+// applyDefaults replaces the client's multi-second defaults: no request path may hang on them.
+func (s *Store) applyDefaults(o *redis.UniversalOptions, timeout time.Duration, dial dial) *redis.UniversalOptions {
+	o.Dialer = dial.markErrors(s.log)
 	o.Protocol = 2
 	o.DisableIdentity = true
 	o.ContextTimeoutEnabled = true
@@ -123,7 +123,7 @@ func (s *Store) tune(o *redis.UniversalOptions, timeout time.Duration, dial dial
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	o.OnConnect = func(ctx context.Context, c *redis.Conn) error {
 		s.connections.Add(1)
-		return s.letIn(ctx, c)
+		return s.refuseDuringRestore(ctx, c)
 	}
 	return o
 }

@@ -22,10 +22,10 @@ const (
 // fieldRestoring of the store's record says that a restore is under way: no process takes the store for ready.
 const fieldRestoring = "restoring"
 
-// letIn refuses a new connection while a backup is being restored. Every process asks again whether the store is ready once
+// refuseDuringRestore refuses a new connection while a backup is being restored. Every process asks again whether the store is ready once
 // a connection was made anew; this one could be made by a call that had asked before.
-func (s *Store) letIn(ctx context.Context, c *redis.Conn) error {
-	if s.memory != nil || s.restores || s.spread() {
+func (s *Store) refuseDuringRestore(ctx context.Context, c *redis.Conn) error {
+	if s.memory != nil || s.restores || s.isCluster() {
 		return nil
 	}
 	if since, err := c.HGet(ctx, s.metaKey(), fieldRestoring).Result(); err == nil && since != "" {
@@ -79,7 +79,7 @@ func (s *Store) restore(ctx context.Context, from io.Reader, replace bool) (keys
 		}
 		return s.beginRestore(ctx, replace)
 	}, func(e backup.Entry) error {
-		if !s.ours(e.Key) {
+		if !s.ownsKey(e.Key) {
 			return fmt.Errorf("the backup holds the key %q, which is none of ours", e.Key)
 		}
 		if e.Key == s.metaKey() {
@@ -119,7 +119,7 @@ func (s *Store) beginRestore(ctx context.Context, replace bool) error {
 		return err
 	}
 	if !replace { // only now: nobody can have written since
-		n, err := s.eachPage(ctx, func(context.Context, *redis.Client, []string) error { return errStop })
+		n, err := s.scanKeys(ctx, func(context.Context, *redis.Client, []string) error { return errStop })
 		if err == nil && n > 0 {
 			err = fmt.Errorf("%w: a backup goes into an empty one, or with --replace in the place of what is there", ErrNotEmpty)
 		}
@@ -128,7 +128,7 @@ func (s *Store) beginRestore(ctx context.Context, replace bool) error {
 		}
 		return nil
 	}
-	_, err := s.eachPage(ctx, func(ctx context.Context, node *redis.Client, keys []string) error {
+	_, err := s.scanKeys(ctx, func(ctx context.Context, node *redis.Client, keys []string) error {
 		pipe := node.Pipeline()
 		for _, key := range keys {
 			pipe.Unlink(ctx, key)
@@ -142,8 +142,8 @@ func (s *Store) beginRestore(ctx context.Context, replace bool) error {
 // errStop ends a walk over keys.
 var errStop = errors.New("enough")
 
-// eachPage calls f with the keys of accounts and receivers, page by page, and returns how many it saw.
-func (s *Store) eachPage(ctx context.Context, f func(context.Context, *redis.Client, []string) error) (seen int, err error) {
+// scanKeys calls f with the keys of accounts and receivers, page by page, and returns how many it saw.
+func (s *Store) scanKeys(ctx context.Context, f func(context.Context, *redis.Client, []string) error) (seen int, err error) {
 	pattern := "{" + strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s.prefix) + ":*"
 	err = s.onMasters(ctx, func(ctx context.Context, node *redis.Client) error {
 		for cursor := uint64(0); ; {

@@ -101,7 +101,7 @@ func (s *Store) runOn(ctx context.Context, node redis.UniversalClient, calls []C
 		if redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") {
 			cmds[i] = node.Eval(ctx, calls[i].Script.source, []string{calls[i].Key}, calls[i].Args...)
 		}
-		s.refused(ctx, cmds[i].Err())
+		s.noteRefusal(ctx, cmds[i].Err())
 	}
 }
 
@@ -130,9 +130,9 @@ func Moving(err error) bool {
 	return false
 }
 
-// refused makes the next Ready look again where Redis stopped taking writes, and a cluster's client where it sent a
+// noteRefusal makes the next Ready look again where Redis stopped taking writes, and a cluster's client where it sent a
 // command to the wrong node or to one that doesn't answer.
-func (s *Store) refused(ctx context.Context, err error) {
+func (s *Store) noteRefusal(ctx context.Context, err error) {
 	if err == nil || errors.Is(err, redis.Nil) {
 		return
 	}
@@ -188,7 +188,7 @@ func (s *Store) RunBehind(ctx context.Context, values []*Value, script *Script, 
 	for began, try, load := time.Now(), 1, false; ; try++ {
 		node, err := s.master(ctx, key)
 		if err != nil {
-			s.refused(ctx, err)
+			s.noteRefusal(ctx, err)
 			return nil, err
 		}
 		pipe := node.Pipeline() // one connection, so that WAIT covers the script and the values
@@ -209,19 +209,19 @@ func (s *Store) RunBehind(ctx context.Context, values []*Value, script *Script, 
 		_, _ = pipe.Exec(ctx)
 		for i, v := range values {
 			v.Err = put[i].Err()
-			s.refused(ctx, v.Err)
+			s.noteRefusal(ctx, v.Err)
 		}
 		err = cmd.Err()
 		if redis.HasErrorPrefix(err, "NOSCRIPT") && !load {
 			load = true
 			continue
 		}
-		s.refused(ctx, err)
+		s.noteRefusal(ctx, err)
 		if s.waitForMove(ctx, err, began, try) {
 			continue
 		}
 		if err != nil {
-			s.drop(ctx, node, values, err)
+			s.dropValues(ctx, node, values, err)
 			return nil, err
 		}
 		if s.replicas > 0 {
@@ -233,8 +233,8 @@ func (s *Store) RunBehind(ctx context.Context, values []*Value, script *Script, 
 	}
 }
 
-// drop removes the values of a script that the store refused. Where nothing answers there is nothing to be done: they end by themselves.
-func (s *Store) drop(ctx context.Context, node redis.UniversalClient, values []*Value, why error) {
+// dropValues removes the values of a script that the store refused. Where nothing answers there is nothing to be done: they end by themselves.
+func (s *Store) dropValues(ctx context.Context, node redis.UniversalClient, values []*Value, why error) {
 	if answer := redis.Error(nil); !errors.As(why, &answer) {
 		return
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// hearCheck is how often a subscription without messages is checked.
-const hearCheck = 15 * time.Second
+// topicHealthCheck is how often a subscription without messages is checked.
+const topicHealthCheck = 15 * time.Second
 
 // Tell sends a message to every process that hears the topic on this store, this one included. Nothing is kept: who
 // doesn't hear at that moment never does.
@@ -21,7 +21,7 @@ func (s *Store) Tell(ctx context.Context, topic string, message []byte) error {
 // Hear calls f with each message to the topic, one after the other, until ctx ends. It connects again by itself, and calls
 // connected each time that it did: before that, messages were missed.
 func (s *Store) Hear(ctx context.Context, topic string, connected func(), f func(message []byte)) {
-	s.Subscribe(ctx, hearCheck, connected, func(_ string, message []byte) { f(message) }, s.topic(topic))
+	s.Subscribe(ctx, topicHealthCheck, connected, func(_ string, message []byte) { f(message) }, s.topic(topic))
 }
 
 // Subscribe is [Store.Hear] for channels by their whole names, whose connection is checked every so often while it is still.
