@@ -11,15 +11,15 @@ import (
 type Account struct {
 	Account     string        `json:"account"`
 	Name        string        `json:"name,omitempty"`
-	NotifyEmail []NotifyEmail `json:"notifyEmail,omitempty"` // where its owner is told of failed webhooks
-	NotifyURL   string        `json:"notifyUrl,omitempty"`   // the same, by signed requests
+	NotifyEmail []NotifyEmail `json:"notifyEmail,omitempty"` // addresses that get mail about failed webhooks
+	NotifyURL   string        `json:"notifyUrl,omitempty"`   // an address that gets signed requests about them
 	CreatedAt   time.Time     `json:"createdAt"`
 
-	// NotifySecret is set by [Accounts.Update] only, and only where the API made it. Keep it: it is never shown again.
+	// NotifySecret is set by [Accounts.Update] only, and only if the API made it. Keep it, because the API never shows it again.
 	NotifySecret string `json:"notifySecret,omitempty"`
 }
 
-// NotifyEmail is an address of an account's owner. It gets mail only once it was confirmed.
+// NotifyEmail is a mail address of an account's owner. It gets no mail until it is confirmed.
 type NotifyEmail struct {
 	Address   string `json:"address"`
 	Confirmed bool   `json:"confirmed"`
@@ -42,8 +42,7 @@ func (u AccountUpdate) MarshalJSON() ([]byte, error) {
 	}{plain(u), orNull(u.NotifyURL)})
 }
 
-// Accounts are what owns webhooks and events: the client's own, and for a key of every account all. Get them from
-// [Client.Accounts].
+// Accounts reads and changes accounts: the client's own or, with a key of every account, all of them. Get it from [Client.Accounts].
 type Accounts struct{ c *Client }
 
 // Get returns the client's own account.
@@ -51,14 +50,14 @@ func (a *Accounts) Get(ctx context.Context) (Account, error) {
 	return call[Account](ctx, a.c, request{method: "GET", path: "/account", repeat: true})
 }
 
-// Update changes the client's own account. It is not retried where a secret may be made, which only one answer shows.
+// Update changes the client's own account. It is not retried where the API may make a secret, which only one answer contains.
 func (a *Accounts) Update(ctx context.Context, u AccountUpdate) (Account, error) {
 	repeat := u.NotifyURL == nil || *u.NotifyURL == "" || u.NotifySecret != nil
 	return send[Account](ctx, a.c, request{method: "PUT", path: "/account", repeat: repeat}, u)
 }
 
-// Confirm does what the link in a mail is for, by the token that it ends with: the one in the first mail to an address
-// confirms it, the one in each later mail takes it out. The answer says which.
+// Confirm does what the link in a mail does. token is the end of that link: that of the first mail to an address confirms the address,
+// and that of a later mail removes it. The answer says which of the two it was.
 func (a *Accounts) Confirm(ctx context.Context, token string) (NotifyEmail, error) {
 	return create[NotifyEmail](ctx, a.c, "/account/confirm", struct {
 		Token string `json:"token"`
@@ -70,8 +69,7 @@ func (a *Accounts) List(ctx context.Context, o ListOptions) (Page[Account], erro
 	return list[Account](ctx, a.c, "/accounts", o.query())
 }
 
-// Delete ends everything that an account has: its webhooks, events, keys and whatever else. Its name may be used afresh. It takes a key of
-// every account.
+// Delete deletes an account with all its webhooks, events and keys. Its name can be used again. It needs a key of every account.
 func (a *Accounts) Delete(ctx context.Context, account string) error {
 	return remove(ctx, a.c, "/accounts", account)
 }

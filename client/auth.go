@@ -6,7 +6,7 @@ type Signing string
 // SigningEd25519 signs with a key pair made for the webhook (Standard Webhooks, v1a).
 const SigningEd25519 Signing = "ed25519"
 
-// AuthType is a way in which an endpoint knows who calls it.
+// AuthType is a way in which an endpoint authenticates its callers.
 type AuthType string
 
 // The types of [Auth].
@@ -17,8 +17,8 @@ const (
 	AuthMTLS   AuthType = "mtls"   // Certificate, Key
 )
 
-// Auth is what an endpoint asks of its callers beside the signature. Fields that do not go with its type are refused;
-// password, token, client secret and key are never shown again.
+// Auth is how deliveries authenticate to an endpoint, beside the signature. Fields that don't belong to its type are refused. The API never
+// shows password, token, client secret and key.
 type Auth struct {
 	Type         AuthType `json:"type"`
 	Username     string   `json:"username,omitempty"`

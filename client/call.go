@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// call makes one call of the API and returns what it answers.
+// call makes one call of the API and returns the data of its answer.
 func call[T any](ctx context.Context, c *Client, r request) (T, error) {
 	var out T
 	_, err := c.do(ctx, r, &out)
@@ -22,7 +22,7 @@ func send[T any](ctx context.Context, c *Client, r request, in any) (T, error) {
 	return call[T](ctx, c, r)
 }
 
-// at makes a call of an object by its ID: r has the path before the ID, suffix what comes behind.
+// at makes a call for the object of an ID: r.path is the path before the ID, and suffix what follows the ID.
 func at[T any](ctx context.Context, c *Client, r request, id, suffix string) (T, error) {
 	path, err := pathWith(r.path, id, suffix)
 	if err != nil {
@@ -32,7 +32,7 @@ func at[T any](ctx context.Context, c *Client, r request, id, suffix string) (T,
 	return call[T](ctx, c, r)
 }
 
-// sendAt makes a call of an object by its ID, with a body.
+// sendAt is at with a body.
 func sendAt[T any](ctx context.Context, c *Client, r request, id, suffix string, in any) (T, error) {
 	path, err := pathWith(r.path, id, suffix)
 	if err != nil {
@@ -47,12 +47,12 @@ func get[T any](ctx context.Context, c *Client, prefix, id string) (T, error) {
 	return at[T](ctx, c, request{method: "GET", path: prefix, repeat: true}, id, "")
 }
 
-// post asks for something to be done with an object, once.
+// post requests an action on an object. It is not retried.
 func post[T any](ctx context.Context, c *Client, prefix, id, suffix string) (T, error) {
 	return at[T](ctx, c, request{method: "POST", path: prefix}, id, suffix)
 }
 
-// create makes an object, once.
+// create makes an object. It is not retried.
 func create[T any](ctx context.Context, c *Client, path string, in any) (T, error) {
 	return send[T](ctx, c, request{method: "POST", path: path}, in)
 }
@@ -64,7 +64,7 @@ func remove(ctx context.Context, c *Client, prefix, id string) error {
 		return err
 	}
 	tries, err := c.do(ctx, request{method: "DELETE", path: path, repeat: true}, nil)
-	// An earlier try deleted it, and only its answer was lost.
+	// Not found after a retry: an earlier try deleted the object, and its answer was lost.
 	if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeNotFound && tries > 1 {
 		return nil
 	}

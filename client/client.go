@@ -1,7 +1,7 @@
-// Package client talks to the REST API of VideoCloud Webhooks: it registers webhooks, publishes events and
-// looks after deliveries. For receivers it verifies what arrives.
+// Package client calls the REST API of VideoCloud Webhooks: it registers webhooks, publishes events, and reads and repeats
+// deliveries. For receivers it verifies deliveries.
 //
-// It needs the standard library only, so that a producer pulls in neither Caddy nor Redis:
+// It needs only the standard library, so that a program which uses it depends on neither Caddy nor Redis:
 //
 //	c, err := client.New("your_api_key", client.WithBaseURL("http://localhost:8080"))
 //	if err != nil { ... }
@@ -10,8 +10,8 @@
 //		Data: map[string]any{"videoId": "vid_123456"},
 //	})
 //
-// Requests that may be repeated are, with back-off, while the API is unavailable; see [WithRetries]. A
-// refusal is an [*Error].
+// While the API is unavailable, requests that may be repeated are retried with back-off; see [WithRetries]. A
+// request that the API refuses returns an [*Error].
 package client
 
 import (
@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	// DefaultBaseURL is where the API is, unless [WithBaseURL] or VIDEOCLOUD_BASE_URL say otherwise.
+	// DefaultBaseURL is the address of the API, unless [WithBaseURL] or the environment variable VIDEOCLOUD_BASE_URL names another.
 	DefaultBaseURL = "https://api.videocloud.com"
 	// DefaultTimeout bounds one try of a request.
 	DefaultTimeout = 30 * time.Second
@@ -35,23 +35,23 @@ const (
 
 // Client is a client of the API. Its methods may be called from several goroutines at once.
 type Client struct {
-	// Webhooks are registered endpoints.
+	// Webhooks registers endpoints, and reads and changes them.
 	Webhooks *Webhooks
-	// Events are published here.
+	// Events publishes events, and reads them.
 	Events *Events
-	// Deliveries are events on their way to webhooks.
+	// Deliveries reads deliveries, and sends them again.
 	Deliveries *Deliveries
-	// Replays are jobs that send deliveries again.
+	// Replays reads and cancels the jobs that send deliveries again.
 	Replays *Replays
-	// EventTypes is the event catalogue.
+	// EventTypes reads and changes the event catalogue.
 	EventTypes *EventTypes
-	// APIKeys are keys that are made at run time.
+	// APIKeys makes keys at run time, lists and deletes them.
 	APIKeys *APIKeys
-	// PortalLinks lead customers to the portal.
+	// PortalLinks makes links that lead customers to the portal.
 	PortalLinks *PortalLinks
-	// Accounts own webhooks and events.
+	// Accounts reads and changes accounts.
 	Accounts *Accounts
-	// Stats are attempts by outcome over time.
+	// Stats reads how many attempts had which outcome over time.
 	Stats *StatsAPI
 
 	apiKey    string
@@ -66,24 +66,25 @@ type Client struct {
 // An Option changes a setting of a [Client].
 type Option func(*Client)
 
-// WithBaseURL says where the API is. Default: VIDEOCLOUD_BASE_URL of the environment, else [DefaultBaseURL].
+// WithBaseURL sets the address of the API. Default: the environment variable VIDEOCLOUD_BASE_URL, else [DefaultBaseURL].
 func WithBaseURL(u string) Option { return func(c *Client) { c.baseURL = u } }
 
-// WithHTTPClient sends requests through h. Redirects are not followed all the same: one would carry the key elsewhere.
+// WithHTTPClient sends requests with h, of which the redirect policy is not used: no redirect is followed, as it would send the key to
+// another address. Default: [http.DefaultClient].
 func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
 
-// WithAccount names the account, for keys that serve any.
+// WithAccount names the account, for keys of every account. Default: that of the key.
 func WithAccount(name string) Option { return func(c *Client) { c.account = &name } }
 
-// WithTimeout bounds each try of a request, its answer included; 0 is no bound. Default: [DefaultTimeout].
+// WithTimeout bounds each try of a request, reading its answer included; 0 is no bound. Default: [DefaultTimeout].
 func WithTimeout(d time.Duration) Option { return func(c *Client) { c.timeout = d } }
 
-// WithRetries says how often a request is tried again after 429, 502, 503, 504 or a broken connection, if
-// repeating it can't do anything twice: reads, updates, deletions, and publishing, since every event carries an
-// ID. 0 is never. Default: [DefaultRetries].
+// WithRetries sets how often a request is tried again after a status 429, 502, 503 or 504 or a network error. Only requests are retried
+// that do the same once or twice: reads, updates, deletions, and publishing, since every event has an ID. 0 is never. Default:
+// [DefaultRetries].
 func WithRetries(n int) Option { return func(c *Client) { c.retries = n } }
 
-// WithUserAgent names the program in front of this package's own word.
+// WithUserAgent sets the program's name, which the User-Agent has in front of this package's.
 func WithUserAgent(s string) Option { return func(c *Client) { c.userAgent = s + " " + c.userAgent } }
 
 // New returns a client that authenticates with apiKey. It sends nothing yet.
@@ -105,7 +106,7 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	if c.apiKey == "" {
 		return nil, errors.New("the API key is missing")
 	}
-	// What is wrong with a key or an address is said without showing it: errors end up in logs.
+	// No error contains the key or the address, because errors end up in logs.
 	if !isVisibleASCII(c.apiKey) || c.account != nil && !isVisibleASCII(*c.account) {
 		return nil, errors.New("the API key and the account can't be empty, nor hold spaces, line breaks or anything but ASCII")
 	}
@@ -129,10 +130,12 @@ func New(apiKey string, options ...Option) (*Client, error) {
 	return c, nil
 }
 
+// isVisibleASCII reports whether a text is not empty and has only ASCII characters that are visible.
 func isVisibleASCII(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
+// isBaseURL reports whether a text is an http or https URL without user, query and fragment.
 func isBaseURL(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil {

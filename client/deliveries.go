@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// State of a delivery.
+// State is the state of a delivery.
 type State string
 
 // The states of a delivery.
@@ -15,7 +15,7 @@ const (
 	StatePending   State = "pending"   // not attempted yet
 	StateRetrying  State = "retrying"  // attempted, and waiting for the next attempt
 	StateSucceeded State = "succeeded" // answered 2xx
-	StateFailed    State = "failed"    // ended without success; kept and resendable
+	StateFailed    State = "failed"    // ended without success; it is kept and can be sent again
 	StateCancelled State = "cancelled" // its webhook was deleted
 )
 
@@ -29,11 +29,11 @@ type Delivery struct {
 	Reason          string     `json:"reason,omitempty"` // why it failed before its last attempt: backlog, disabled, expired, …
 	CreatedAt       time.Time  `json:"createdAt"`
 	NextAttemptAt   *time.Time `json:"nextAttemptAt,omitempty"`
-	AttemptsLeftOut bool       `json:"attemptsLeftOut,omitempty"` // of an event with many webhooks; the delivery itself has them
+	AttemptsLeftOut bool       `json:"attemptsLeftOut,omitempty"` // in an event with many webhooks; [Deliveries.Get] returns them
 	Attempts        []Attempt  `json:"attempts"`
 }
 
-// Done reports whether there will be no further attempt, unless it is sent again.
+// Done reports whether the delivery has ended: there is no further attempt unless it is sent again.
 func (d Delivery) Done() bool { return d.State != StatePending && d.State != StateRetrying }
 
 // Attempt is one HTTP request of a delivery.
@@ -43,10 +43,10 @@ type Attempt struct {
 	DurationMS   int64     `json:"durationMs"`
 	StatusCode   int       `json:"statusCode,omitempty"`
 	Error        string    `json:"error,omitempty"`
-	ResponseBody string    `json:"responseBody,omitempty"` // at most 1 KiB of it
+	ResponseBody string    `json:"responseBody,omitempty"` // its first 1 KiB
 }
 
-// DeliveryListOptions say which deliveries.
+// DeliveryListOptions select deliveries of a webhook.
 type DeliveryListOptions struct {
 	ListOptions
 	State State     // empty: any
@@ -55,14 +55,14 @@ type DeliveryListOptions struct {
 	Until time.Time // zero: now
 }
 
-// DeliverySearch says which deliveries of an account.
+// DeliverySearch selects deliveries of an account.
 type DeliverySearch struct {
 	DeliveryListOptions
 	EventID   string // empty: any
 	WebhookID string // empty: any
 }
 
-// Deliveries are events on their way to webhooks. Get them from [Client.Deliveries].
+// Deliveries reads deliveries, and sends them again. Get it from [Client.Deliveries].
 type Deliveries struct{ c *Client }
 
 // Get returns one delivery, with its attempts.
@@ -70,7 +70,7 @@ func (d *Deliveries) Get(ctx context.Context, id string) (Delivery, error) {
 	return get[Delivery](ctx, d.c, "/deliveries", id)
 }
 
-// Retry sends a delivery again, now and with fresh attempts. It is sent once.
+// Retry sends a delivery again, now and with a new retry table. The request itself is not retried.
 func (d *Deliveries) Retry(ctx context.Context, id string) (Delivery, error) {
 	return post[Delivery](ctx, d.c, "/deliveries", id, "/retry")
 }
@@ -106,7 +106,7 @@ func (d *Deliveries) All(ctx context.Context, webhookID string, o DeliveryListOp
 	}, o.Cursor)
 }
 
-// SearchAll goes through all pages of [Deliveries.Search].
+// SearchAll yields the deliveries of all pages of [Deliveries.Search].
 func (d *Deliveries) SearchAll(ctx context.Context, o DeliverySearch) iter.Seq2[Delivery, error] {
 	return all(func(cursor string) (Page[Delivery], error) {
 		o.Cursor = cursor

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Duration is a [time.Duration] that the API has as a text, such as "5m" or "2d".
+// Duration is a [time.Duration] that is a text in the API, such as "5m" or "2d".
 type Duration time.Duration
 
-// String writes it as a time.Duration.
+// String returns the text of the time.Duration.
 func (d Duration) String() string { return time.Duration(d).String() }
 
 // MarshalText implements encoding.TextMarshaler.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler. The API writes whole days as such.
+// UnmarshalText implements encoding.TextUnmarshaler. The API writes whole days with the unit d.
 func (d *Duration) UnmarshalText(text []byte) error {
 	if days, isDays := strings.CutSuffix(string(text), "d"); isDays {
 		if n, err := strconv.Atoi(days); err == nil {

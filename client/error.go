@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Code says why the API refused a request, in a word that does not change.
+// Code says why the API refused a request. Codes never change.
 type Code string
 
 // The codes of the API.
@@ -27,11 +27,11 @@ const (
 	CodeLoop             Code = "loop" // this very installation delivered the event: a webhook points to its own API
 	CodeUnavailable      Code = "unavailable"
 
-	// CodeUnexpectedResponse is an answer that is not the API's, as of a proxy in front of it.
+	// CodeUnexpectedResponse is an answer that is not in the API's form, such as that of a proxy in front of it.
 	CodeUnexpectedResponse Code = "unexpected_response"
 )
 
-// Error is a request that the API refused. Match it with errors.As. A request that got no answer has another
+// Error is the error of a request that the API refused. Match it with errors.As. A request without an answer returns another
 // error: that of net/http, or of its context.
 type Error struct {
 	Code       Code

@@ -15,25 +15,25 @@ import (
 
 // Event is an event to publish.
 type Event struct {
-	// Type is one of the catalogue, such as video.uploaded.
+	// Type is an event type of the catalogue, such as video.uploaded. Required.
 	Type string
-	// Data is what happened: anything that encodes to a JSON object. A json.RawMessage is delivered byte for byte.
+	// Data is any value that encodes to a JSON object. A json.RawMessage is delivered byte for byte. Required.
 	Data any
-	// ID is yours, to publish the same event once whatever happens; one is made otherwise. [A-Za-z0-9_-]{1,128}.
+	// ID identifies the event: the API publishes events with the same ID only once. It matches [A-Za-z0-9_-]{1,128}. Default: a new one.
 	ID string
 	// Timestamp is when it happened. Default: now, by the API's clock.
 	Timestamp time.Time
 }
 
-// Published is the answer to a publish: the event is stored.
+// Published is the answer to a published event, which is stored.
 type Published struct {
 	ID         string        `json:"id"`
 	Type       string        `json:"event"`
 	Timestamp  time.Time     `json:"timestamp"`
 	Deliveries []DeliveryRef `json:"deliveries"`
 
-	// Duplicate says that the API knew this ID, and published nothing again. It is also set where a retry of
-	// this client met its own first try.
+	// Duplicate says that the API has had an event with this ID and published nothing again. It is also set if an
+	// earlier try of the same call published the event.
 	Duplicate bool `json:"duplicate"`
 }
 
@@ -43,13 +43,13 @@ type DeliveryRef struct {
 	WebhookID string `json:"webhookId"`
 }
 
-// PublishResult is one answer of a batch: either Published or Err.
+// PublishResult is the answer to one event of a batch: either Published or Err.
 type PublishResult struct {
 	Published Published
 	Err       *Error
 }
 
-// UnmarshalJSON tells the two forms of an answer apart.
+// UnmarshalJSON implements json.Unmarshaler: an answer has the form of Published or that of an error.
 func (r *PublishResult) UnmarshalJSON(b []byte) error {
 	var failure struct {
 		Error *errorBody `json:"error"`
@@ -64,7 +64,7 @@ func (r *PublishResult) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &r.Published)
 }
 
-// EventRecord is a published event and how its deliveries stand.
+// EventRecord is a published event with its deliveries.
 type EventRecord struct {
 	ID         string          `json:"id"`
 	Type       string          `json:"event"`
@@ -76,8 +76,8 @@ type EventRecord struct {
 // Events publishes. Get it from [Client.Events].
 type Events struct{ c *Client }
 
-// Publish publishes an event; it is stored once this returns without error. It is retried safely: every event
-// carries an ID, made here if need be.
+// Publish publishes an event, which is stored if the error is nil. Retries publish it only once, because every event has an
+// ID, which is made here if the event has none.
 func (e *Events) Publish(ctx context.Context, in Event) (Published, error) {
 	body, err := in.encode()
 	if err != nil {
@@ -102,7 +102,7 @@ func (e *Events) PublishBatch(ctx context.Context, in []Event) ([]PublishResult,
 	body = append(body, "]}"...)
 	var out Page[PublishResult]
 	var id string
-	if _, err := e.c.do(ctx, request{method: "POST", path: "/events/batch", body: body, repeat: true, answeredAs: &id}, &out); err != nil {
+	if _, err := e.c.do(ctx, request{method: "POST", path: "/events/batch", body: body, repeat: true, requestID: &id}, &out); err != nil {
 		return nil, err
 	}
 	for _, result := range out.Items {
@@ -116,7 +116,7 @@ func (e *Events) PublishBatch(ctx context.Context, in []Event) ([]PublishResult,
 	return out.Items, nil
 }
 
-// Delete deletes an event: its data and all kept answers to it are gone, and its waiting deliveries are cancelled.
+// Delete deletes an event with its data and all kept answers to it, and cancels its waiting deliveries.
 func (e *Events) Delete(ctx context.Context, id string) error {
 	return remove(ctx, e.c, "/events", id)
 }
@@ -126,7 +126,7 @@ func (e *Events) Get(ctx context.Context, id string) (EventRecord, error) {
 	return get[EventRecord](ctx, e.c, "/events", id)
 }
 
-// EventListOptions say which events.
+// EventListOptions select events.
 type EventListOptions struct {
 	ListOptions
 	Type  string    // empty: any
@@ -134,7 +134,7 @@ type EventListOptions struct {
 	Until time.Time // zero: now
 }
 
-// EventSummary is an event in a list: without its payload, and how many of its deliveries are in which state.
+// EventSummary is an event in a list: without its payload, but with the number of its deliveries in each state.
 type EventSummary struct {
 	ID         string         `json:"id"`
 	Type       string         `json:"event"`
@@ -160,7 +160,7 @@ func (e *Events) List(ctx context.Context, o EventListOptions) (Page[EventSummar
 	return list[EventSummary](ctx, e.c, "/events", q)
 }
 
-// All goes through all pages of [Events.List].
+// All yields the events of all pages of [Events.List].
 func (e *Events) All(ctx context.Context, o EventListOptions) iter.Seq2[EventSummary, error] {
 	return all(func(cursor string) (Page[EventSummary], error) {
 		o.Cursor = cursor
@@ -168,7 +168,7 @@ func (e *Events) All(ctx context.Context, o EventListOptions) iter.Seq2[EventSum
 	}, o.Cursor)
 }
 
-// encode writes the event by hand: encoding/json would compact and escape raw data.
+// encode encodes the event without encoding/json for its data, which would compact and escape a json.RawMessage.
 func (e Event) encode() ([]byte, error) {
 	data, ok := e.Data.(json.RawMessage)
 	if !ok {
@@ -178,7 +178,7 @@ func (e Event) encode() ([]byte, error) {
 		}
 		data = b
 	}
-	// Broken data could otherwise close its place and add members of its own.
+	// Malformed data could otherwise end the member and add others.
 	if !json.Valid(data) || !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
 		return nil, errors.New("data: must be a JSON object")
 	}

@@ -34,7 +34,7 @@ type APIKey struct {
 	Key string `json:"key,omitempty"`
 }
 
-// NewAPIKey is what makes a key.
+// NewAPIKey is a key to make.
 type NewAPIKey struct {
 	Account     string        `json:"account,omitempty"` // default: that of the key that makes it
 	Role        Role          `json:"role"`
@@ -42,16 +42,16 @@ type NewAPIKey struct {
 	ExpiresIn   time.Duration `json:"expiresIn,omitempty"` // 0: until it is deleted
 }
 
-// MarshalJSON writes the duration in words, as the API reads it.
+// MarshalJSON implements json.Marshaler. It writes the duration as a text, which the API needs.
 func (k NewAPIKey) MarshalJSON() ([]byte, error) {
 	type plain NewAPIKey
 	return json.Marshal(struct {
 		plain
 		ExpiresIn string `json:"expiresIn,omitempty"`
-	}{plain(k), inWords(k.ExpiresIn)})
+	}{plain(k), durationText(k.ExpiresIn)})
 }
 
-// PortalLink leads a customer to the portal. Who has it can use it.
+// PortalLink is a link to the portal. Whoever has it can use it.
 type PortalLink struct {
 	ID        string    `json:"id"` // of the key in it
 	URL       string    `json:"url"`
@@ -59,30 +59,31 @@ type PortalLink struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// NewPortalLink is what makes a portal link.
+// NewPortalLink is a portal link to make.
 type NewPortalLink struct {
 	Account   string        `json:"account,omitempty"`   // default: that of the key that makes it
 	WebhookID string        `json:"webhookId,omitempty"` // the only one to show; default: all
 	ExpiresIn time.Duration `json:"expiresIn,omitempty"` // at most 7 days; 0 is 24 hours
 }
 
-// MarshalJSON writes the duration in words, as the API reads it.
+// MarshalJSON implements json.Marshaler. It writes the duration as a text, which the API needs.
 func (l NewPortalLink) MarshalJSON() ([]byte, error) {
 	type plain NewPortalLink
 	return json.Marshal(struct {
 		plain
 		ExpiresIn string `json:"expiresIn,omitempty"`
-	}{plain(l), inWords(l.ExpiresIn)})
+	}{plain(l), durationText(l.ExpiresIn)})
 }
 
-func inWords(d time.Duration) string {
+// durationText is the duration as a text, empty for zero.
+func durationText(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
 	return d.String()
 }
 
-// APIKeys are keys made at run time. Get them from [Client.APIKeys].
+// APIKeys makes keys at run time, lists and deletes them. Get it from [Client.APIKeys].
 type APIKeys struct{ c *Client }
 
 // Create makes a key. It is not retried: a second try could make another.
@@ -102,12 +103,12 @@ func (k *APIKeys) All(ctx context.Context) iter.Seq2[APIKey, error] {
 	}, "")
 }
 
-// Delete ends a key, and all that it made. It is refused everywhere within a second.
+// Delete deletes a key and all keys that were made with it. Within a second every process refuses them.
 func (k *APIKeys) Delete(ctx context.Context, id string) error {
 	return remove(ctx, k.c, "/api-keys", id)
 }
 
-// PortalLinks lead customers to the portal. Get them from [Client.PortalLinks].
+// PortalLinks makes links to the portal. Get it from [Client.PortalLinks].
 type PortalLinks struct{ c *Client }
 
 // Create makes a link. It is not retried: a second try could make another.

@@ -14,7 +14,7 @@ type Page[T any] struct {
 	NextCursor string `json:"nextCursor"` // where the next page starts; empty on the last one
 }
 
-// ListOptions say which page.
+// ListOptions select a page.
 type ListOptions struct {
 	Limit  int    // items of one page, 1 to 100; 0 is the API's default of 50
 	Cursor string // from the page before
@@ -31,7 +31,7 @@ func (o ListOptions) query() url.Values {
 	return q
 }
 
-// setWords adds the parameters that are not empty.
+// setWords sets the parameters that are not empty.
 func setWords(q url.Values, words map[string]string) {
 	for name, word := range words {
 		if word != "" {
@@ -40,7 +40,7 @@ func setWords(q url.Values, words map[string]string) {
 	}
 }
 
-// setTimes adds the ends of a stretch of time that are given.
+// setTimes sets the parameters since and until where they are not zero.
 func setTimes(q url.Values, since, until time.Time) {
 	for name, t := range map[string]time.Time{"since": since, "until": until} {
 		if !t.IsZero() {
@@ -49,11 +49,12 @@ func setTimes(q url.Values, since, until time.Time) {
 	}
 }
 
+// list reads one page of a list.
 func list[T any](ctx context.Context, c *Client, path string, query url.Values) (Page[T], error) {
 	return call[Page[T]](ctx, c, request{method: "GET", path: path, query: query, repeat: true})
 }
 
-// all yields every item of every page, and at most one error, the last thing it yields.
+// all yields the items of all pages from the cursor on. An error is the last thing that it yields.
 func all[T any](load func(cursor string) (Page[T], error), cursor string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for {

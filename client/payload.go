@@ -53,9 +53,8 @@ type CommentCreated struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// WebhookNotice is the data of system.error with Kind webhook_failed or webhook_disabled: another webhook of the
-// account does not take its deliveries, or is gone. With Kind webhook_recovered it is that of system.warning: it takes
-// them again; what is about a single delivery is then empty.
+// WebhookNotice is the data of notices about another webhook of the account. Those of the type system.error have the Kind webhook_failed
+// or webhook_disabled. Those of the type system.warning have the Kind webhook_recovered, and the fields about a single delivery are empty.
 type WebhookNotice struct {
 	Kind             string    `json:"kind"`
 	WebhookID        string    `json:"webhookId"`
@@ -78,8 +77,8 @@ type WebhookEvent struct {
 	Data      json.RawMessage `json:"data"`
 }
 
-// Payload decodes the data: into a pointer to the type above that documents it, or into a *map[string]any
-// for an event whose payload is not documented.
+// Payload decodes the data into a pointer to the type of this package that documents it, or into a *map[string]any
+// for an event type whose payload is not documented.
 func (e WebhookEvent) Payload() (any, error) {
 	var v any
 	switch e.Type {
@@ -93,7 +92,7 @@ func (e WebhookEvent) Payload() (any, error) {
 		v = new(CommentCreated)
 	case "system.error", "system.warning":
 		var kind struct{ Kind string }
-		_ = json.Unmarshal(e.Data, &kind) // what is no object is told below
+		_ = json.Unmarshal(e.Data, &kind) // the second decoding below reports errors
 		switch kind.Kind {
 		case "webhook_failed", "webhook_disabled", "webhook_recovered":
 			v = new(WebhookNotice)

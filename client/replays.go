@@ -28,7 +28,7 @@ type Replay struct {
 	CreatedAt   time.Time      `json:"createdAt"`
 }
 
-// Replays are jobs that send deliveries again; [Webhooks.Replay] starts one.
+// Replays reads and cancels the jobs that send deliveries again; [Webhooks.Replay] starts one. Get it from [Client.Replays].
 type Replays struct{ c *Client }
 
 // Get returns a replay's progress.
@@ -49,7 +49,7 @@ func (r *Replays) List(ctx context.Context, o ListOptions) (Page[Replay], error)
 	return list[Replay](ctx, r.c, "/replays", o.query())
 }
 
-// Cancel ends a replay: what it has not sent yet stays as it is.
+// Cancel ends a replay. Deliveries that it has not sent again yet stay as they are.
 func (r *Replays) Cancel(ctx context.Context, id string) (Replay, error) {
 	return at[Replay](ctx, r.c, request{method: "DELETE", path: "/replays", repeat: true}, id, "")
 }
@@ -71,7 +71,7 @@ type EventType struct {
 	Example json.RawMessage `json:"example,omitempty"` // what a test sends
 }
 
-// EventTypeUpdate changes the fields that are given; null takes a schema or an example away.
+// EventTypeUpdate changes the fields that are not nil. A schema or an example of null is removed.
 type EventTypeUpdate struct {
 	Description *string         `json:"description,omitempty"`
 	Group       *string         `json:"group,omitempty"`
@@ -79,7 +79,7 @@ type EventTypeUpdate struct {
 	Example     json.RawMessage `json:"example,omitempty"` // a JSON object
 }
 
-// EventTypes is the event catalogue. Get it from [Client.EventTypes].
+// EventTypes reads and changes the event catalogue. Get it from [Client.EventTypes].
 type EventTypes struct{ c *Client }
 
 // List returns the event types that can be subscribed to.
@@ -88,7 +88,7 @@ func (e *EventTypes) List(ctx context.Context) ([]EventType, error) {
 	return p.Items, err
 }
 
-// Put makes an event type, or changes the given fields of one, by a key of every account.
+// Put adds an event type, or changes fields of one. It needs a key of every account.
 func (e *EventTypes) Put(ctx context.Context, name string, u EventTypeUpdate) (EventType, error) {
 	return sendAt[EventType](ctx, e.c, request{method: "PUT", path: "/event-types", repeat: true}, name, "", u)
 }

@@ -19,9 +19,9 @@ import (
 const (
 	firstDelay   = 250 * time.Millisecond
 	longestDelay = 8 * time.Second
-	// longestRetryAfter bounds a server's Retry-After; one that asks for more gets its error passed on instead.
+	// longestRetryAfter bounds a server's Retry-After. An error with a longer one is returned instead of a retry.
 	longestRetryAfter = time.Minute
-	// maxAnswer bounds what is read of an answer: a page of deliveries with all their attempts fits in easily.
+	// maxAnswer bounds an answer, in bytes: more than any page of deliveries with all their attempts.
 	maxAnswer = 64 << 20
 )
 
@@ -31,11 +31,11 @@ type request struct {
 	path   string
 	query  url.Values
 	body   []byte // nil for none
-	repeat bool   // sent twice it does what it does once
+	repeat bool   // whether it may be retried, because sending it twice does the same as once
 
 	idempotencyKey string // "" for none
 
-	answeredAs *string // where the answer's request ID goes; nil: nowhere
+	requestID *string // is set to the answer's request ID, unless it is nil
 }
 
 // envelope is the form of every answer.
@@ -51,7 +51,7 @@ type errorBody struct {
 	Field   string `json:"field"`
 }
 
-// do sends r until it is answered, and decodes the answer's data into out unless that is nil. It returns the
+// do sends r, with retries, and decodes the answer's data into out unless that is nil. It returns the
 // number of tries.
 func (c *Client) do(ctx context.Context, r request, out any) (tries int, err error) {
 	for {
@@ -79,6 +79,7 @@ func (c *Client) do(ctx context.Context, r request, out any) (tries int, err err
 	return tries, nil
 }
 
+// once is do without retries.
 func (c *Client) once(ctx context.Context, r request, out any) error {
 	if c.timeout > 0 {
 		var cancel context.CancelFunc
@@ -121,12 +122,13 @@ func (c *Client) once(ctx context.Context, r request, out any) error {
 	if len(text) > maxAnswer {
 		return fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
 	}
-	if r.answeredAs != nil {
-		*r.answeredAs = resp.Header.Get("X-Request-Id")
+	if r.requestID != nil {
+		*r.requestID = resp.Header.Get("X-Request-Id")
 	}
 	return unwrap(resp, text, out)
 }
 
+// unwrap decodes the data of an answer into out, or returns the error of the answer.
 func unwrap(resp *http.Response, text []byte, out any) error {
 	var e envelope
 	if json.Unmarshal(text, &e) == nil && e.Success && resp.StatusCode/100 == 2 {
@@ -151,14 +153,14 @@ func unwrap(resp *http.Response, text []byte, out any) error {
 	return failure
 }
 
-// networkError marks what net/http could not do.
+// networkError is an error of net/http.
 type networkError struct{ err error }
 
 func (e *networkError) Error() string { return e.err.Error() }
 func (e *networkError) Unwrap() error { return e.err }
 
-// retryDelay says how long to wait before the next try: what the server says, else doubling with jitter. It
-// reports false where another try is of no use.
+// retryDelay returns how long to wait before the next try: what the server says, or else a delay that doubles with each try, with jitter.
+// It returns false where another try is useless.
 func retryDelay(err error, tries int) (time.Duration, bool) {
 	wait := time.Duration(-1)
 	if e, ok := errors.AsType[*Error](err); ok {
@@ -178,9 +180,9 @@ func retryDelay(err error, tries int) (time.Duration, bool) {
 	return wait, wait <= longestRetryAfter
 }
 
-// retryAfter reads a Retry-After header: seconds or a date. -1 is none.
+// retryAfter parses a Retry-After header, in seconds or as a date (RFC 9110). It returns -1 if there is none.
 func retryAfter(value string, now time.Time) time.Duration {
-	// A number that no float holds is infinite, which is longer than anybody waits.
+	// A number out of range is parsed as infinite, which the bound below makes finite.
 	if seconds, err := strconv.ParseFloat(value, 64); (err == nil || errors.Is(err, strconv.ErrRange)) && strings.Trim(value, "0123456789.") == "" {
 		return time.Duration(min(seconds, math.MaxInt32) * float64(time.Second))
 	}
@@ -190,7 +192,7 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return -1
 }
 
-// pathWith puts an ID into a path. An empty one, or one that a server takes for a folder, would name another resource.
+// pathWith puts an ID into a path. It refuses an ID that is empty, "." or "..", which would name another resource.
 func pathWith(prefix, id, suffix string) (string, error) {
 	if id == "" || id == "." || id == ".." {
 		return "", fmt.Errorf("%s: an ID is needed, got %q", prefix, id)
@@ -198,7 +200,7 @@ func pathWith(prefix, id, suffix string) (string, error) {
 	return prefix + "/" + url.PathEscape(id) + suffix, nil
 }
 
-// encode is json.Marshal without its escapes for HTML, which a receiver would see in the delivered bytes.
+// encode is json.Marshal without escapes for HTML, which receivers would find in the delivered bytes.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

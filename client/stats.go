@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Window is a stretch of time up to now.
+// Window is the length of a period that ends now.
 type Window string
 
 // The windows of [Stats].
@@ -16,11 +16,11 @@ const (
 	WindowWeek Window = "7d"
 )
 
-// Stats are attempts by outcome over time, and what waits.
+// Stats are the attempts by outcome over time, and how much waits.
 type Stats struct {
 	Window           Window        `json:"window"`
 	BucketSeconds    int           `json:"bucketSeconds"`
-	Buckets          []StatsBucket `json:"buckets"` // oldest first, the empty ones too; the last one is under way
+	Buckets          []StatsBucket `json:"buckets"` // oldest first, also those without attempts; the last one has not ended yet
 	Totals           StatsTotals   `json:"totals"`
 	Waiting          int           `json:"waiting"`
 	OldestDueSeconds float64       `json:"oldestDueSeconds"`       // for how long the oldest delivery has been due that could be attempted now
@@ -42,15 +42,16 @@ type StatsTotals struct {
 	Failed    int64 `json:"failed"`
 }
 
-// StatsAPI tells of attempts over time. Get it from [Client.Stats].
+// StatsAPI reads statistics. Get it from [Client.Stats].
 type StatsAPI struct{ c *Client }
 
-// Get returns the figures of the client's account; with a key of every account and no account named, of all. An empty window is a day.
+// Get returns the statistics of the client's account or, with a key of every account and without [WithAccount], of all accounts. An empty
+// window is a day.
 func (s *StatsAPI) Get(ctx context.Context, w Window) (Stats, error) {
 	return stats(ctx, s.c, "/stats", w)
 }
 
-// Stats returns the figures of one webhook. An empty window is a day.
+// Stats returns the statistics of one webhook. An empty window is a day.
 func (w *Webhooks) Stats(ctx context.Context, id string, window Window) (Stats, error) {
 	path, err := pathWith("/webhooks", id, "/stats")
 	if err != nil {

@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// SignatureHeader carries the signature of the body.
+// SignatureHeader is the header with the signature of the body.
 const SignatureHeader = "X-VideoCloud-Signature"
 
-// DefaultTolerance is how old, or how far ahead, a delivery's timestamp may be for [Verify].
+// DefaultTolerance is the default of [VerifyOptions.Tolerance].
 const DefaultTolerance = 5 * time.Minute
 
-// Why [Verify] refuses a delivery. Match with errors.Is, and answer 401.
+// Errors of [Verify]. Match them with errors.Is, and answer with status 401.
 var (
 	ErrSignatureMissing   = errors.New("a webhook-* header is missing")
 	ErrSignatureMalformed = errors.New("a webhook-* header is malformed")
@@ -31,9 +31,9 @@ var (
 	ErrInvalidPayload     = errors.New("the body is signed, but it is not an event in JSON")
 )
 
-// VerifySignature reports whether signature is the X-VideoCloud-Signature of body, the raw bytes as they came. It
-// is false for anything else: a missing or short signature, one in upper case, an empty secret. Others are accepted
-// too, while a secret is rotated. It compares in constant time.
+// VerifySignature reports whether signature is the X-VideoCloud-Signature of body, which must be the bytes as they were received. It
+// returns false for a missing, short or upper-case signature and for an empty secret. others are further accepted secrets, while a secret
+// is rotated. It compares in constant time.
 func VerifySignature(body []byte, signature, secret string, others ...string) bool {
 	mac, err := hex.DecodeString(signature)
 	if err != nil || len(mac) != sha256.Size || strings.ToLower(signature) != signature {
@@ -52,15 +52,15 @@ func VerifySignature(body []byte, signature, secret string, others ...string) bo
 	return false
 }
 
-// VerifyOptions change what [Verify] accepts. The zero value is good.
+// VerifyOptions change what [Verify] accepts. The zero value has the defaults.
 type VerifyOptions struct {
 	// Tolerance is how old, or how far ahead, the timestamp may be. Default: [DefaultTolerance].
 	Tolerance time.Duration
-	// ToleranceOff accepts any age.
+	// ToleranceOff accepts a timestamp of any age. Default: false.
 	ToleranceOff bool
-	// OtherSecrets are accepted too, while a secret is rotated.
+	// OtherSecrets are further accepted secrets, while a secret is rotated. Default: none.
 	OtherSecrets []string
-	// Now is the time to judge by. Default: the clock.
+	// Now is the time with which the timestamp is compared. Default: the current time.
 	Now time.Time
 }
 
@@ -104,6 +104,7 @@ type verifier struct {
 	matches func(message, signature []byte) bool
 }
 
+// verifierOf returns the verifier of a secret or of a public key (whpk_…).
 func verifierOf(secret string) (verifier, error) {
 	if text, ok := strings.CutPrefix(secret, "whpk_"); ok {
 		public, err := base64.StdEncoding.Strict().DecodeString(text)
@@ -120,7 +121,7 @@ func verifierOf(secret string) (verifier, error) {
 	}}, err
 }
 
-// standardKey is base64 after whsec_, else the secret's own bytes.
+// standardKey returns what follows whsec_, decoded from base64, or the bytes of a secret without that prefix.
 func standardKey(secret string) ([]byte, error) {
 	if secret == "" {
 		return nil, errors.New("the secret is empty")
@@ -136,7 +137,7 @@ func standardKey(secret string) ([]byte, error) {
 	return key, nil
 }
 
-// standardHeaders reads the three headers.
+// standardHeaders returns the values of the three webhook-* headers.
 func standardHeaders(h http.Header) (id, timestamp, value string, err error) {
 	names := [3]string{"webhook-id", "webhook-timestamp", "webhook-signature"}
 	var values [3]string
@@ -154,7 +155,7 @@ func standardHeaders(h http.Header) (id, timestamp, value string, err error) {
 	if repeated != "" {
 		return "", "", "", fmt.Errorf("%s is there more than once: %w", repeated, ErrSignatureMalformed)
 	}
-	// A number has one spelling here, since its text is what was signed.
+	// Only the canonical spelling of a number is accepted, because its text is signed.
 	seconds, err := strconv.ParseInt(values[1], 10, 64)
 	if err != nil || seconds < 0 || strconv.FormatInt(seconds, 10) != values[1] {
 		return "", "", "", fmt.Errorf("webhook-timestamp is not in unix seconds: %w", ErrSignatureMalformed)
@@ -162,13 +163,13 @@ func standardHeaders(h http.Header) (id, timestamp, value string, err error) {
 	return values[0], values[1], values[2], nil
 }
 
-// standardSignature is one of those in webhook-signature.
+// standardSignature is one signature of webhook-signature.
 type standardSignature struct {
 	version string
 	bytes   []byte
 }
 
-// signaturesFor reads the well-formed signatures that one of the keys can check.
+// signaturesFor returns the well-formed signatures that one of the keys can check.
 func signaturesFor(keys []verifier, value string) (list []standardSignature) {
 	for s := range strings.SplitSeq(value, " ") {
 		version, text, _ := strings.Cut(s, ",")
@@ -180,6 +181,7 @@ func signaturesFor(keys []verifier, value string) (list []standardSignature) {
 	return list
 }
 
+// checkAge checks a timestamp that standardHeaders returned.
 func (o VerifyOptions) checkAge(timestamp string) error {
 	if o.ToleranceOff {
 		return nil
@@ -191,8 +193,8 @@ func (o VerifyOptions) checkAge(timestamp string) error {
 	if now.IsZero() {
 		now = time.Now()
 	}
-	seconds, _ := strconv.ParseInt(timestamp, 10, 64) // read before
-	// In whole seconds, as it was sent: 300 s old is inside 300 s.
+	seconds, _ := strconv.ParseInt(timestamp, 10, 64)
+	// Compared in whole seconds, as the timestamp is: an age of exactly the tolerance is accepted.
 	if age := now.Unix() - seconds; max(age, -age) > int64(tolerance/time.Second) {
 		return ErrTimestamp
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Status of a webhook.
+// Status is the status of a webhook.
 type Status string
 
 // The statuses. Only the owner ends StatusPaused and StatusDisabled.
@@ -43,7 +43,7 @@ type Webhook struct {
 	Auth         *Auth             `json:"auth,omitempty"`      // the type, and what is no secret
 	Metadata     map[string]string `json:"metadata,omitempty"`
 
-	// Secret is set by [Webhooks.Register] only, and only where the API made it. Keep it: it is never shown again.
+	// Secret is set by [Webhooks.Register] only, and only if the API made it. Keep it, because the API never shows it again.
 	Secret string `json:"secret,omitempty"`
 }
 
@@ -53,10 +53,10 @@ type LastDelivery struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// NewWebhook is what registers a webhook.
+// NewWebhook is a webhook to register.
 type NewWebhook struct {
-	// IdempotencyKey makes a repetition within 72 hours answer the first webhook, without its secret: 1 to 128 letters, digits, dashes and
-	// underscores. With it and a Secret of one's own the registration is retried.
+	// IdempotencyKey identifies the registration: repeated with the same key within 72 hours, it returns the first webhook without its
+	// secret. It has 1 to 128 letters, digits, dashes and underscores. With it and a Secret, the registration is retried. Default: none.
 	IdempotencyKey string `json:"-"`
 
 	URL         string            `json:"url"`
@@ -95,15 +95,15 @@ type WebhookUpdate struct {
 	Metadata    map[string]string `json:"metadata,omitzero"`
 	Status      Status            `json:"status,omitempty"` // StatusActive or StatusPaused
 
-	// SecretOverlap is how long what signed before still does as well, in webhook-signature, beside a new Secret,
-	// RotateKey or another Signing.
+	// SecretOverlap is for how long the old secret or key goes on signing, in webhook-signature, beside the new one after a new Secret,
+	// RotateKey or another Signing. Default: 0, it ends at once.
 	SecretOverlap time.Duration `json:"-"`
 }
 
 // null clears a field.
 var null = json.RawMessage("null")
 
-// orNull is a field of an update: left out where it is not given, and null where it is empty.
+// orNull returns what an update sends for a field: nothing if it is nil, null if it is zero, and otherwise its value.
 func orNull[T comparable](field *T) any {
 	switch {
 	case field == nil:
@@ -114,13 +114,9 @@ func orNull[T comparable](field *T) any {
 	return *field
 }
 
-// MarshalJSON writes the overlap in words, as the API reads it, and null where a field is to be cleared.
+// MarshalJSON implements json.Marshaler. It writes the overlap as a text, which the API needs, and null for fields to be cleared.
 func (u WebhookUpdate) MarshalJSON() ([]byte, error) {
 	type plain WebhookUpdate
-	overlap := ""
-	if u.SecretOverlap != 0 {
-		overlap = u.SecretOverlap.String()
-	}
 	out := struct {
 		plain
 		SecretOverlap string `json:"secretOverlap,omitempty"`
@@ -128,7 +124,7 @@ func (u WebhookUpdate) MarshalJSON() ([]byte, error) {
 		Timeout       any    `json:"timeout,omitempty"`
 		Auth          any    `json:"auth,omitempty"`
 		Signing       any    `json:"signing,omitempty"`
-	}{plain: plain(u), SecretOverlap: overlap, Timeout: orNull(u.Timeout), Auth: orNull(u.Auth), Signing: orNull(u.Signing)}
+	}{plain: plain(u), SecretOverlap: durationText(u.SecretOverlap), Timeout: orNull(u.Timeout), Auth: orNull(u.Auth), Signing: orNull(u.Signing)}
 	switch {
 	case len(u.Retry) > 0:
 		out.Retry = u.Retry
@@ -138,11 +134,11 @@ func (u WebhookUpdate) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// Webhooks are registered endpoints. Get them from [Client.Webhooks].
+// Webhooks registers endpoints, and reads and changes them. Get it from [Client.Webhooks].
 type Webhooks struct{ c *Client }
 
-// Register registers an endpoint. It is retried only with an IdempotencyKey, as a second try could register it twice, and a Secret, as one that
-// the API makes is shown in the first answer alone.
+// Register registers an endpoint. It is retried only with an IdempotencyKey, without which a second try could register it twice, and with
+// a Secret, because only the first answer contains one that the API makes.
 func (w *Webhooks) Register(ctx context.Context, in NewWebhook) (Webhook, error) {
 	if in.IdempotencyKey != "" && !idempotencyKey.MatchString(in.IdempotencyKey) {
 		return Webhook{}, errors.New("IdempotencyKey: use 1 to 128 letters, digits, dashes and underscores")
@@ -173,7 +169,7 @@ func (w *Webhooks) Get(ctx context.Context, id string) (Webhook, error) {
 
 // Update changes the fields given.
 func (w *Webhooks) Update(ctx context.Context, id string, u WebhookUpdate) (Webhook, error) {
-	// Rotating a secret twice would take the new one for the old one, and another key would come of each time.
+	// Not with an overlap or a new key: a second rotation would treat the new secret as the old one, or make a further key.
 	repeat := u.SecretOverlap == 0 && !u.RotateKey
 	return sendAt[Webhook](ctx, w.c, request{method: "PUT", path: "/webhooks", repeat: repeat}, id, "", u)
 }
@@ -195,13 +191,13 @@ func (w *Webhooks) TestEvent(ctx context.Context, id, event string) (Published, 
 	}{event})
 }
 
-// FilterTest says whether an event would go to a webhook with a filter.
+// FilterTest says whether an event would be delivered to a webhook with a filter.
 type FilterTest struct {
-	Matches bool   `json:"matches"`         // also where the filter fails on the event
+	Matches bool   `json:"matches"`         // also true if the filter fails on the event
 	Error   string `json:"error,omitempty"` // why it fails, where it does
 }
 
-// TestFilter says whether an event would pass a filter. Data is anything that JSON has as an object.
+// TestFilter says whether an event would pass a filter. data is any value that encodes to a JSON object.
 func (w *Webhooks) TestFilter(ctx context.Context, filter, event string, data any) (FilterTest, error) {
 	return send[FilterTest](ctx, w.c, request{method: "POST", path: "/webhooks/filter-test", repeat: true}, struct {
 		Filter string `json:"filter"`
@@ -210,7 +206,7 @@ func (w *Webhooks) TestFilter(ctx context.Context, filter, event string, data an
 	}{filter, event, data})
 }
 
-// RetryFailed sends the failed deliveries of a webhook again; [Replays.Get] tells how far it is. It is not retried.
+// RetryFailed sends the failed deliveries of a webhook again; [Replays.Get] returns its progress. The request itself is not retried.
 func (w *Webhooks) RetryFailed(ctx context.Context, id string, r RetryRequest) (Replay, error) {
 	r.State = StateFailed
 	return sendAt[Replay](ctx, w.c, request{method: "POST", path: "/webhooks"}, id, "/retry", r)
@@ -221,7 +217,7 @@ func (w *Webhooks) Pause(ctx context.Context, id string) (Webhook, error) {
 	return w.Update(ctx, id, WebhookUpdate{Status: StatusPaused})
 }
 
-// Resume ends a pause; what waited goes out. It also makes a failed or disabled webhook active again.
+// Resume ends a pause, and the events that were held back are delivered. It also makes a failed or disabled webhook active again.
 func (w *Webhooks) Resume(ctx context.Context, id string) (Webhook, error) {
 	return w.Update(ctx, id, WebhookUpdate{Status: StatusActive})
 }
@@ -231,7 +227,7 @@ func (w *Webhooks) Deliveries(ctx context.Context, id string, o DeliveryListOpti
 	return w.c.Deliveries.List(ctx, id, o)
 }
 
-// Replay sends past deliveries again; [Replays.Get] tells how far it is. Only a dry run is retried.
+// Replay sends past deliveries again; [Replays.Get] returns its progress. Only the request of a dry run is retried.
 func (w *Webhooks) Replay(ctx context.Context, id string, r ReplayRequest) (Replay, error) {
 	return sendAt[Replay](ctx, w.c, request{method: "POST", path: "/webhooks", repeat: r.DryRun}, id, "/replay", r)
 }

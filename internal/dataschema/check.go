@@ -12,21 +12,21 @@ import (
 	"golang.org/x/text/message"
 )
 
-// budget is how many steps the check of data of a size may take: some milliseconds, and some more for each kilobyte.
+// budget returns how many steps the check of so many bytes of data may take: those of some milliseconds, and more for each kilobyte.
 func budget(size int) int { return 20_000 + 4*size }
 
-// mostNested bounds parts that apply to the same value, one in the other.
-const mostNested = 200
+// maxNested is how many nested parts of a schema may apply to the same value.
+const maxNested = 200
 
 var tooCostly = &Problem{Message: "takes too many steps to be checked against the schema of this type; simplify one of them"}
 
-// Check returns a *[Problem] where data, which is JSON, does not fit.
+// Check returns a *[Problem] if data is not JSON or does not fit the schema.
 func (s *Schema) Check(data []byte) (err error) {
 	v, problem := decode(data)
 	if problem != nil {
 		return problem
 	}
-	// First counted, then done: the library itself knows no bounds.
+	// The library has no bounds, so the steps are counted before it is called.
 	if m := (meter{schema: s, left: budget(len(data))}); !m.visit(s.root, v, 0) {
 		return tooCostly
 	}
@@ -43,20 +43,20 @@ func (s *Schema) Check(data []byte) (err error) {
 	return &Problem{Place: placeOf(path, v), Message: clip(text)}
 }
 
-// meter counts the steps that a check takes at most.
+// meter counts the most steps that a check can take.
 type meter struct {
 	schema *Schema
 	left   int
 }
 
-// visit counts the check of a value against a part. It returns false where there are too many steps. nested is how many
-// parts apply to this same value.
+// visit counts the steps of checking a value against a part of a schema. It returns false if there are too many. nested is how many outer
+// parts apply to the same value.
 func (m *meter) visit(s *jsonschema.Schema, v any, nested int) bool {
 	if s == nil {
 		return true
 	}
 	p := m.schema.parts[s]
-	if m.left -= p.weight; m.left < 0 || nested > mostNested {
+	if m.left -= p.weight; m.left < 0 || nested > maxNested {
 		return false
 	}
 	if s.Bool != nil {
@@ -89,7 +89,7 @@ func (m *meter) visit(s *jsonschema.Schema, v any, nested int) bool {
 	return true
 }
 
-// match counts a pattern's work on a text.
+// match counts the steps of matching a text with a pattern.
 func (m *meter) match(pattern jsonschema.Regexp, text string) bool {
 	if p, ok := pattern.(boundedRegexp); ok {
 		m.left -= 1 + p.size*(len(text)+1)/16
@@ -97,6 +97,7 @@ func (m *meter) match(pattern jsonschema.Regexp, text string) bool {
 	return m.left >= 0
 }
 
+// items counts the steps of checking the items of a list.
 func (m *meter) items(s *jsonschema.Schema, list []any) bool {
 	if s.UniqueItems {
 		m.left -= 20 * nodes(list)
@@ -115,6 +116,7 @@ func (m *meter) items(s *jsonschema.Schema, list []any) bool {
 	return m.left >= 0
 }
 
+// member counts the steps of checking a member of an object.
 func (m *meter) member(s *jsonschema.Schema, name string, value any) bool {
 	parts := []*jsonschema.Schema{s.Properties[name], s.UnevaluatedProperties}
 	for pattern, part := range s.PatternProperties {
@@ -138,7 +140,7 @@ func (m *meter) member(s *jsonschema.Schema, name string, value any) bool {
 
 var printer = message.NewPrinter(language.English)
 
-// deepest is where the first of the problems is, in the order of their places, and what it is.
+// deepest returns the place and the text of the first problem, in the order of their places.
 func deepest(e *jsonschema.ValidationError) (path []string, text string) {
 	switch k := e.ErrorKind.(type) {
 	case *kind.Schema, *kind.Group, *kind.Reference, *kind.AllOf:
@@ -163,7 +165,7 @@ func deepest(e *jsonschema.ValidationError) (path []string, text string) {
 	return e.InstanceLocation, e.ErrorKind.LocalizedString(printer)
 }
 
-// placeOf writes a path as it is written in programs: .formats[0].url.
+// placeOf formats a path into v as programs write it: .formats[0].url.
 func placeOf(path []string, v any) string {
 	var b strings.Builder
 	for _, step := range path {
@@ -184,7 +186,7 @@ func placeOf(path []string, v any) string {
 	return clip(b.String())
 }
 
-// clip shortens a text: what a stranger sent may be in it.
+// clip shortens a text to 200 bytes, because it may contain data of unknown senders.
 func clip(text string) string {
 	const most = 200
 	if len(text) <= most {

@@ -1,6 +1,5 @@
-// Package dataschema checks events' data against JSON Schema (2020-12), within bounds: a schema refers to nothing outside of
-// itself, so nothing is ever fetched, and what one check may cost follows from the size of the data, whatever the
-// schema says.
+// Package dataschema checks events' data against JSON Schema (2020-12), within bounds: a schema can't refer to other documents, so nothing
+// is ever fetched, and the cost of a check is bounded by the size of the data, whatever the schema says.
 //
 //	s, err := dataschema.Compile(schema)
 //	...
@@ -23,43 +22,43 @@ import (
 // MaxSize bounds a schema, in bytes.
 const MaxSize = 32 << 10
 
-// dialect is the only one there is.
+// dialect is the only accepted value of $schema.
 const dialect = "https://json-schema.org/draft/2020-12/schema"
 
-// location is what a schema's own parts are found at. It is no address: nothing is fetched.
+// location is the base URI of every schema, at which its own parts are found. Nothing is fetched from there.
 const location = "https://event-type.invalid/schema"
 
-// Schema is one that was compiled. It is safe for concurrent use.
+// Schema is a compiled schema. It is safe for concurrent use.
 type Schema struct {
 	root    *jsonschema.Schema
 	parts   map[*jsonschema.Schema]part
 	anchors map[string][]*jsonschema.Schema // by $dynamicAnchor
 }
 
-// part is what is known of a part of a schema.
+// part describes a part of a schema, for counting the steps of a check.
 type part struct {
-	weight  int                  // by what it compares with
+	weight  int                  // steps of the part itself, by the size of the values that it compares with
 	inPlace []*jsonschema.Schema // the parts that apply to the same value
 }
 
-// Problem is what is wrong with data, or with a schema.
+// Problem says what is wrong with data or with a schema.
 type Problem struct {
-	Place   string // within the data, such as .size or .formats[0].url; empty for all of it
+	Place   string // in the data, such as .size or .formats[0].url; empty for the whole
 	Message string
 }
 
 // Error implements error.
 func (p *Problem) Error() string { return strings.TrimSpace(p.Place + " " + p.Message) }
 
-// elsewhere refuses to load anything.
-type elsewhere struct{}
+// noLoader refuses to load other documents.
+type noLoader struct{}
 
-var errElsewhere = errors.New("it refers to another document; put what it needs into its own $defs")
+var errOtherDocument = errors.New("it refers to another document; put what it needs into its own $defs")
 
 // Load implements jsonschema.URLLoader.
-func (elsewhere) Load(string) (any, error) { return nil, errElsewhere }
+func (noLoader) Load(string) (any, error) { return nil, errOtherDocument }
 
-// boundedRegexp is a pattern that knows its size.
+// boundedRegexp is a compiled pattern with its size, in instructions.
 type boundedRegexp struct {
 	*regexp.Regexp
 	size int
@@ -78,7 +77,7 @@ func compileRegexp(pattern string) (jsonschema.Regexp, error) {
 	return boundedRegexp{compiled, len(program.Inst)}, err
 }
 
-// Compile reads a schema.
+// Compile compiles a schema of at most [MaxSize] bytes. Its error is a *[Problem].
 func Compile(text []byte) (s *Schema, err error) {
 	if len(text) > MaxSize {
 		return nil, &Problem{Message: fmt.Sprintf("it is larger than %d bytes; describe less of the data", MaxSize)}
@@ -94,28 +93,28 @@ func Compile(text []byte) (s *Schema, err error) {
 	if named, given := object["$schema"]; given && named != dialect && named != dialect+"#" {
 		return nil, &Problem{Message: "$schema must be " + dialect + ", or be left out"}
 	}
-	defer func() { // whatever a stranger's document makes of the library, it is refused
+	defer func() { // a document on which the library panics is refused
 		if p := recover(); p != nil {
 			s, err = nil, &Problem{Message: "it can't be compiled"}
 		}
 	}()
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
-	c.UseLoader(elsewhere{})
+	c.UseLoader(noLoader{})
 	c.UseRegexpEngine(compileRegexp)
 	if err := c.AddResource(location, doc); err != nil {
 		return nil, &Problem{Message: clip(err.Error())}
 	}
 	root, err := c.Compile(location)
 	if err != nil {
-		if errors.Is(err, errElsewhere) || strings.Contains(err.Error(), errElsewhere.Error()) {
-			return nil, &Problem{Message: errElsewhere.Error()}
+		if errors.Is(err, errOtherDocument) || strings.Contains(err.Error(), errOtherDocument.Error()) {
+			return nil, &Problem{Message: errOtherDocument.Error()}
 		}
 		return nil, schemaProblem(err)
 	}
 	s = &Schema{root: root, parts: map[*jsonschema.Schema]part{}, anchors: map[string][]*jsonschema.Schema{}}
 	if !s.collect(root) {
-		return nil, &Problem{Message: errElsewhere.Error()}
+		return nil, &Problem{Message: errOtherDocument.Error()}
 	}
 	if m := (meter{schema: s, left: budget(0)}); !m.visit(root, map[string]any{}, 0) {
 		return nil, &Problem{Message: "checking an empty object takes too many steps; does it refer to itself without end?"}
@@ -135,9 +134,9 @@ func schemaProblem(err error) error {
 	return &Problem{Message: clip(strings.ReplaceAll(err.Error(), location, ""))}
 }
 
-// collect goes through all parts of a schema. It returns false where one is of another document.
+// collect adds a schema and all its parts. It returns false if one of them is in another document.
 func (s *Schema) collect(of *jsonschema.Schema) bool {
-	if _, known := s.parts[of]; known {
+	if _, ok := s.parts[of]; ok {
 		return true
 	}
 	if !strings.HasPrefix(of.Location, location) {
@@ -180,7 +179,7 @@ func nodes(v any) int {
 	return n
 }
 
-// inPlace are the parts that apply to the same value.
+// inPlace returns the parts that apply to the same value as s.
 func inPlace(s *jsonschema.Schema) []*jsonschema.Schema {
 	list := []*jsonschema.Schema{s.Ref, s.RecursiveRef, s.Not, s.If, s.Then, s.Else}
 	list = append(append(append(list, s.AllOf...), s.AnyOf...), s.OneOf...)
@@ -190,15 +189,15 @@ func inPlace(s *jsonschema.Schema) []*jsonschema.Schema {
 	if s.DynamicRef != nil {
 		list = append(list, s.DynamicRef.Ref)
 	}
-	return given(list)
+	return withoutNil(list)
 }
 
-// given leaves out the keywords that a schema does not have.
-func given(list []*jsonschema.Schema) []*jsonschema.Schema {
+// withoutNil removes the nil of keywords that a schema does not have.
+func withoutNil(list []*jsonschema.Schema) []*jsonschema.Schema {
 	return slices.DeleteFunc(list, func(s *jsonschema.Schema) bool { return s == nil })
 }
 
-// below are the parts that apply to what is in the value.
+// below returns the parts that apply to values inside of the value.
 func below(s *jsonschema.Schema) []*jsonschema.Schema {
 	list := []*jsonschema.Schema{s.PropertyNames, s.UnevaluatedProperties, s.Contains, s.Items2020, s.UnevaluatedItems}
 	list = append(list, s.PrefixItems...)
@@ -211,10 +210,10 @@ func below(s *jsonschema.Schema) []*jsonschema.Schema {
 	if child, ok := s.AdditionalProperties.(*jsonschema.Schema); ok {
 		list = append(list, child)
 	}
-	return given(list)
+	return withoutNil(list)
 }
 
-// decode reads a document, with its numbers as they are written.
+// decode decodes a document, with its numbers as they are written.
 func decode(text []byte) (any, *Problem) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -225,17 +224,18 @@ func decode(text []byte) (any, *Problem) {
 	return v, numbers(v, "")
 }
 
-// mostDigits bounds a number that is calculated with, as its digits and as its power of ten: 1e1000000000 is short to write.
-const mostDigits = 400
+// maxDigits bounds both the digits of a number and its power of ten: calculating with 1e1000000000, which is short, would take too long.
+const maxDigits = 400
 
 var power = regexp.MustCompile(`[eE][+-]?0*([0-9]+)$`)
 
+// numbers returns the problem of the first number in v that is too long. place is that of v.
 func numbers(v any, place string) *Problem {
 	switch v := v.(type) {
 	case json.Number:
 		exponent := power.FindStringSubmatch(string(v))
-		if len(v) > mostDigits || exponent != nil && (len(exponent[1]) > 3 || len(exponent[1]) == 3 && exponent[1] > "400") {
-			return &Problem{Place: place, Message: fmt.Sprintf("must be a number of at most %d digits", mostDigits)}
+		if len(v) > maxDigits || exponent != nil && (len(exponent[1]) > 3 || len(exponent[1]) == 3 && exponent[1] > "400") {
+			return &Problem{Place: place, Message: fmt.Sprintf("must be a number of at most %d digits", maxDigits)}
 		}
 	case []any:
 		for i, item := range v {

@@ -5,14 +5,14 @@ import "sync"
 // cacheSize bounds a [Cache]. A compiled expression takes some tens of kilobytes at most.
 const cacheSize = 2048
 
-// Cache keeps compiled expressions by their text, which says all there is to know of them: webhooks with the same
-// filter share one. The zero value is ready for use.
+// Cache keeps compiled expressions by their text, so that webhooks with the same filter share one. It is safe for concurrent use, and its
+// zero value is ready for use.
 type Cache struct {
 	mu       sync.Mutex
 	compiled map[string]*Filter
 }
 
-// Get returns the compiled form of an expression.
+// Get returns a compiled expression. The error is that of [Compile].
 func (c *Cache) Get(source string) (*Filter, error) {
 	c.mu.Lock()
 	f := c.compiled[source]
@@ -30,7 +30,7 @@ func (c *Cache) Get(source string) (*Filter, error) {
 		c.compiled = make(map[string]*Filter)
 	}
 	if len(c.compiled) >= cacheSize {
-		for other := range c.compiled { // any: which one is compiled again matters little
+		for other := range c.compiled { // any one: it is only compiled again
 			delete(c.compiled, other)
 			break
 		}

@@ -6,9 +6,8 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 )
 
-// workCost makes each call cost the work that it does. CEL's own count goes by the overload, which is not known where a
-// value comes out of data (a text of 200 KB then counts as one step), and takes a comparison of two maps for one step,
-// though it visits every member.
+// workCost makes the cost of each call follow from its work. CEL's own cost depends on the overload, which is unknown for values from data,
+// so that a text of 200 KB counts as one step. And it counts a comparison of two maps as one step, though that visits every member.
 type workCost struct{}
 
 const (
@@ -19,9 +18,9 @@ const (
 
 // CallCost implements interpreter.ActualCostEstimator.
 func (workCost) CallCost(function, _ string, args []ref.Val, result ref.Val) *uint64 {
-	steps := 1 + textOf(result)/bytesPerStep
+	steps := 1 + textSize(result)/bytesPerStep
 	for _, arg := range args {
-		steps += textOf(arg) / bytesPerStep
+		steps += textSize(arg) / bytesPerStep
 	}
 	switch function {
 	case matches:
@@ -40,7 +39,8 @@ func (workCost) CallCost(function, _ string, args []ref.Val, result ref.Val) *ui
 	return &steps
 }
 
-func textOf(v ref.Val) uint64 {
+// textSize returns the length of a text in bytes, 0 for other values.
+func textSize(v ref.Val) uint64 {
 	switch v := v.(type) {
 	case types.String:
 		return uint64(len(v))
@@ -50,12 +50,12 @@ func textOf(v ref.Val) uint64 {
 	return 0
 }
 
-// visit takes one from left for each value within v, and stops when nothing is left.
+// visit subtracts the steps of visiting v and all values within it from left, and stops at zero.
 func visit(v ref.Val, left uint64) uint64 {
 	if left == 0 {
 		return 0
 	}
-	left -= min(left, 1+textOf(v)/bytesPerStep)
+	left -= min(left, 1+textSize(v)/bytesPerStep)
 	switch v := v.(type) {
 	case traits.Mapper:
 		for it := v.Iterator(); left > 0 && it.HasNext() == types.True; {

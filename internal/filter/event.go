@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Event is what expressions are evaluated on. Its data are decoded at the first use, once for all filters; so it is for
-// one goroutine.
+// Event is an event on which expressions are evaluated. Its data is decoded once for all filters, at the first use, so it must not be used
+// concurrently.
 type Event struct {
 	Type      string
 	ID        string
@@ -20,7 +20,7 @@ type Event struct {
 	steps     int
 }
 
-// Steps is what has been spent on this event: on decoding it, and on each [Filter.Match].
+// Steps returns the cost so far of decoding the event and of each [Filter.Match], in the steps of [MaxCost].
 func (e *Event) Steps() int { return e.steps }
 
 var errData = errors.New("data is not a JSON object")
@@ -41,7 +41,7 @@ func (e *Event) decode() error {
 	return nil
 }
 
-// numbers makes JSON's numbers those of CEL: int where it is whole and fits into 64 bits, double otherwise.
+// numbers converts JSON numbers to those of CEL: whole numbers of 64 bits to int, others to double.
 func numbers(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -56,7 +56,7 @@ func numbers(v any) any {
 		if n, err := v.Int64(); err == nil {
 			return n
 		}
-		// Out of a double's range it is infinite, which compares as a number that large does.
+		// A number out of the range of a double becomes infinite, which compares like such a number.
 		f, _ := v.Float64()
 		return f
 	}

@@ -11,8 +11,8 @@
 //
 //	data.size > 1000000 && data.format == "mp4"
 //
-// A filter is a convenience, no wall: where it fails on an event (a field that is not there, a cost over [MaxCost]) the
-// caller lets the event through, so that a typing error loses nothing.
+// A filter is no access control: if it fails on an event (a missing field, a cost over [MaxCost]), the caller delivers the event, so that
+// a mistake in an expression loses nothing.
 package filter
 
 import (
@@ -33,14 +33,14 @@ const (
 	// or search runs to its end, which on the largest event is some 10 ms. What cel-go spends on counting grows with the
 	// square of the bound.
 	MaxCost = 8_000
-	// evaluation is what any evaluation costs beside its own steps.
+	// evaluation is the cost of every evaluation beside its own steps.
 	evaluation = 10
-	// maxDepth bounds brackets and operators within each other, and maxLoops loops within loops.
+	// maxDepth bounds nested brackets and operators, and maxLoops nested loops.
 	maxDepth = 32
 	maxLoops = 2
 )
 
-// Filter is a compiled expression. It can be used by several goroutines at once.
+// Filter is a compiled expression. It is safe for concurrent use.
 type Filter struct {
 	source  string
 	program cel.Program
@@ -48,11 +48,12 @@ type Filter struct {
 
 // Error says what is wrong with an expression, and where.
 type Error struct {
-	Line    int // from 1; 0 where the whole expression is meant
+	Line    int // from 1; 0 for the whole expression
 	Column  int // from 1
 	Message string
 }
 
+// Error implements error.
 func (e *Error) Error() string {
 	if e.Line == 0 {
 		return e.Message
@@ -60,7 +61,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
 }
 
-// environment is what an expression can name. It is the same for all.
+// environment has the variables and the bounds of all expressions.
 var environment = func() *cel.Env {
 	env, err := cel.NewEnv(
 		cel.Variable("event", cel.StringType),
@@ -79,7 +80,7 @@ var environment = func() *cel.Env {
 	return env
 }()
 
-// Compile checks an expression and makes it ready. An error is an [*Error].
+// Compile checks and compiles an expression. Its error is an [*Error].
 func Compile(source string) (*Filter, error) {
 	switch {
 	case strings.TrimSpace(source) == "":
@@ -103,6 +104,7 @@ func Compile(source string) (*Filter, error) {
 	return &Filter{source: source, program: program}, nil
 }
 
+// firstOf returns the first of the issues.
 func firstOf(issues *cel.Issues) *Error {
 	if all := issues.Errors(); len(all) > 0 {
 		e := &Error{Message: all[0].Message}
@@ -124,8 +126,8 @@ var (
 	ErrCost = errors.New("the expression costs too much on this event")
 )
 
-// Match reports whether the event fits the expression. The error, for the owner of the filter to read, says why that
-// can't be told.
+// Match reports whether the expression is true for the event. The error, which the owner of the filter may see, says why it can't be
+// evaluated: [ErrCost], [ErrNotBool], or an error of decoding the data or of CEL.
 func (f *Filter) Match(e *Event) (bool, error) {
 	if err := e.decode(); err != nil {
 		return false, err
@@ -137,7 +139,7 @@ func (f *Filter) Match(e *Event) (bool, error) {
 	}
 	e.steps += evaluation + int(min(cost, 2*MaxCost))
 	if err != nil {
-		if cost > MaxCost || isTooDear(err) {
+		if cost > MaxCost || overCost(err) {
 			return false, ErrCost
 		}
 		return false, err

@@ -13,17 +13,17 @@ import (
 	"cel.dev/cel-go/interpreter"
 )
 
-// matches is the function that takes regular expressions.
+// matches is the name of the CEL function with a regular expression.
 const matches = "matches"
 
 // maxRegex is how large a regular expression may be, in instructions: counted repetitions, as in (a?){999}, make large ones out of
 // short texts, and each instruction may have to be tried at every byte of what it is matched with.
 const maxRegex = 1000
 
-// errRegexSize is what a regular expression over maxRegex comes to.
+// errRegexSize is the error of a regular expression over maxRegex.
 var errRegexSize = fmt.Errorf("the regular expression is too large: with its counted repetitions written out it has over %d parts", maxRegex)
 
-// regexSize is about how many instructions a regular expression compiles to, found without compiling it; over maxRegex any number over it.
+// regexSize estimates how many instructions a regular expression compiles to, without compiling it. Over maxRegex it is inexact.
 func regexSize(pattern string) (int, error) {
 	if len(pattern) > maxRegex {
 		return len(pattern), nil
@@ -50,10 +50,10 @@ func sizeOf(re *syntax.Regexp) int {
 	for _, part := range re.Sub {
 		size += times * sizeOf(part)
 	}
-	return min(size, maxRegex*maxRegex) // whatever is within what
+	return min(size, maxRegex*maxRegex) // so that nested repetitions don't overflow
 }
 
-// compileRegex compiles one within maxRegex.
+// compileRegex compiles a regular expression of at most maxRegex instructions.
 func compileRegex(pattern string) (*regexp.Regexp, error) {
 	size, err := regexSize(pattern)
 	switch {
@@ -65,7 +65,7 @@ func compileRegex(pattern string) (*regexp.Regexp, error) {
 	return regexp.Compile(pattern)
 }
 
-// regexLiterals refuses regular expressions that can't be compiled, where they stand in a filter's text.
+// regexLiterals is a validator that refuses literal regular expressions which can't be compiled.
 type regexLiterals struct{}
 
 // Name implements cel.ASTValidator.
@@ -79,8 +79,8 @@ func (regexLiterals) Validate(_ *cel.Env, _ cel.ValidatorConfig, a *ast.AST, iss
 			continue
 		}
 		literal := args[len(args)-1]
-		pattern, is := literal.AsLiteral().(types.String)
-		if !is {
+		pattern, ok := literal.AsLiteral().(types.String)
+		if !ok {
 			continue
 		}
 		if _, err := compileRegex(string(pattern)); err != nil {
@@ -89,15 +89,15 @@ func (regexLiterals) Validate(_ *cel.Env, _ cel.ValidatorConfig, a *ast.AST, iss
 	}
 }
 
-// boundMatches replaces the function matches by one that compiles a literal once, and that is not called where it would cost too much:
-// CEL counts what a call has cost when it is over, which for this one may be minutes.
+// boundMatches replaces the function matches by one that compiles a literal only once, and that refuses to match if that would cost too
+// much: CEL adds the cost of a call after the call, which can take minutes.
 func boundMatches(node interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
-	call, is := node.(interpreter.InterpretableCall)
-	if !is || call.Function() != matches || len(call.Args()) != 2 {
+	call, ok := node.(interpreter.InterpretableCall)
+	if !ok || call.Function() != matches || len(call.Args()) != 2 {
 		return node, nil
 	}
 	var literal *regexp.Regexp
-	if c, is := call.Args()[1].(interpreter.InterpretableConst); is {
+	if c, ok := call.Args()[1].(interpreter.InterpretableConst); ok {
 		pattern, _ := c.Value().(types.String)
 		var err error
 		if literal, err = compileRegex(string(pattern)); err != nil {
@@ -124,7 +124,7 @@ func boundMatches(node interpreter.InterpretableV2) (interpreter.InterpretableV2
 	}), nil
 }
 
-// matchCost is what matching a text costs, in steps.
+// matchCost returns the cost of matching a text, in steps.
 func matchCost(text, pattern types.String) uint64 {
 	size, err := regexSize(string(pattern))
 	if err != nil {
@@ -133,8 +133,8 @@ func matchCost(text, pattern types.String) uint64 {
 	return (uint64(len(text))/regexBytesPerStep + 1) * (uint64(max(size, len(pattern)))/regexPartsPerStep + 1)
 }
 
-// isTooDear reports whether an evaluation was ended for its cost.
-func isTooDear(err error) bool {
+// overCost reports whether an evaluation was ended for its cost.
+func overCost(err error) bool {
 	var cancelled interpreter.EvalCancelledError
 	return errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded
 }

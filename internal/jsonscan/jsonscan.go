@@ -1,9 +1,9 @@
-// Package jsonscan reads a JSON document strictly, in one pass and without building anything from it: values are handed out as
-// slices of the document, so what is passed on is byte for byte what came in. encoding/json won't do: it takes invalid UTF-8,
-// repeated names and names in another letter case.
+// Package jsonscan reads a JSON document strictly (RFC 8259), in one pass and without building values: it returns slices of the document,
+// so that they can be passed on byte for byte. encoding/json is not strict enough: it accepts invalid UTF-8, repeated names, and names in
+// another letter case.
 //
-// What makes a document unreadable ends the scan with an [*Error], which says where. What is readable but may not be acceptable is
-// for the caller to note while the scan goes on, so that a broken document is always called broken, whatever else is wrong with it.
+// A malformed document ends the scan with an [*Error], which says where. The caller should note other problems and go on to the end, so
+// that a malformed document is always reported as such, whatever else is wrong with it.
 //
 //	s := jsonscan.New(document)
 //	if s.Space() == '{' {
@@ -17,9 +17,9 @@ import (
 	"unicode/utf8"
 )
 
-// Scanner stands somewhere in a document.
+// Scanner is a position in a document.
 type Scanner struct {
-	// Depth is how many objects and arrays are open here, and Deepest the most that were open since the caller last set it.
+	// Depth is how many objects and arrays are open at the position. Deepest is the greatest Depth since the caller last set Deepest.
 	Depth, Deepest int
 
 	b     []byte
@@ -27,7 +27,7 @@ type Scanner struct {
 	kinds []uint64 // scratch of Skip
 }
 
-// New starts on a document. It does not look at its encoding: see [CheckEncoding].
+// New returns a scanner at the beginning of a document. It does not check the encoding: see [CheckEncoding].
 func New(document []byte) Scanner { return Scanner{b: document} }
 
 // CheckEncoding refuses a document that is not in UTF-8, or begins with a byte order mark.
@@ -49,10 +49,10 @@ func CheckEncoding(document []byte) error {
 	return nil
 }
 
-// Error says where a document breaks. It never shows the document, which may hold secrets.
+// Error says where a document is malformed. It contains nothing of the document, which may have secrets.
 type Error struct {
 	Problem      string
-	Line, Column int // from 1; the column in bytes
+	Line, Column int // both from 1; the column counts bytes
 }
 
 // Error implements error.
@@ -65,7 +65,7 @@ func newError(b []byte, at int, problem string) error {
 	return &Error{problem, 1 + bytes.Count(b[:at], []byte{'\n'}), at - bytes.LastIndexByte(b[:at], '\n')}
 }
 
-// Fail is the error of a document that breaks here.
+// Fail returns the error of a document that is malformed at the position.
 func (s *Scanner) Fail(problem string) error {
 	if s.i >= len(s.b) {
 		problem = "it ends too early"
@@ -85,7 +85,7 @@ func (s *Scanner) Space() byte {
 	return 0
 }
 
-// End makes sure that nothing follows.
+// End returns an error if anything but white space follows.
 func (s *Scanner) End() error {
 	if s.Space() != 0 || s.i < len(s.b) {
 		return s.Fail("something follows the document; send one value")
@@ -184,7 +184,7 @@ func (s *Scanner) Array(each func(n int) error) error {
 	}
 }
 
-// Value reads one value of any kind, and returns it as it is written.
+// Value reads one value of any kind, and returns its bytes.
 func (s *Scanner) Value() ([]byte, error) {
 	s.Space()
 	start := s.Offset()
@@ -192,10 +192,10 @@ func (s *Scanner) Value() ([]byte, error) {
 	return s.Since(start), err
 }
 
-// Offset is where the scanner stands, in bytes.
+// Offset returns the position in bytes.
 func (s *Scanner) Offset() int { return s.i }
 
-// Since is the document from an offset up to where the scanner stands.
+// Since returns the document from an offset up to the position.
 func (s *Scanner) Since(offset int) []byte { return s.b[offset:s.i] }
 
 // Skip reads one value of any kind. It does not recurse, so no document can exhaust the stack.
@@ -203,7 +203,7 @@ func (s *Scanner) Skip() error {
 	outer := s.Depth
 	for {
 		// A value is next.
-		closed := true // whether it ends here, rather than opening a container with something in it
+		closed := true // whether the value ends here; otherwise it is a container that is not empty
 		switch c := s.Space(); c {
 		case '{', '[':
 			s.open()
@@ -230,7 +230,7 @@ func (s *Scanner) Skip() error {
 				return err
 			}
 		}
-		// What comes after it depends on what it is in.
+		// What may follow the value depends on the container that it is in.
 		for closed && s.Depth > outer {
 			c := s.Space()
 			inObject := s.inObject(s.Depth - outer)
@@ -258,7 +258,7 @@ func (s *Scanner) Skip() error {
 	}
 }
 
-// push notes the kind of the n-th open container of skip: 1 for an object, 0 for an array.
+// push notes the kind of the n-th container that Skip has open: 1 for an object, 0 for an array.
 func (s *Scanner) push(n int, kind uint64) {
 	word, bit := (n-1)/64, uint((n-1)%64)
 	if word == len(s.kinds) {
@@ -267,6 +267,7 @@ func (s *Scanner) push(n int, kind uint64) {
 	s.kinds[word] = s.kinds[word]&^(1<<bit) | kind<<bit
 }
 
+// inObject reports whether the n-th open container is an object.
 func (s *Scanner) inObject(n int) bool {
 	return s.kinds[(n-1)/64]>>uint((n-1)%64)&1 == 1
 }

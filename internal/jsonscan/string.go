@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// names remembers the names of one object. The usual few are compared one by one; a map takes over where
-// there are so many that this would cost an attacker nothing and us a lot.
+// names has the names of one object. Up to 24 names are compared one by one, which is fastest. For more of them a map is used, because
+// the comparisons grow with the square of their number.
 type names struct {
 	few  [24][]byte
 	n    int
@@ -41,8 +41,8 @@ func (s *names) add(name []byte) bool {
 	return true
 }
 
-// Unescape decodes what is between a string's quotes; the scanner has checked its form. Half a surrogate
-// pair, which JSON allows and UTF-8 does not, is kept apart from every other in three bytes, and reported.
+// Unescape decodes the text between a string's quotes, of which the scanner has checked the form. valid is false if it has half a surrogate
+// pair, which JSON allows and UTF-8 does not; text then has the three bytes that UTF-8 would encode it with.
 func Unescape(raw []byte) (text []byte, valid bool) {
 	valid = true
 	text = make([]byte, 0, len(raw))
@@ -82,7 +82,7 @@ func Unescape(raw []byte) (text []byte, valid bool) {
 
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// codeUnit reads the four digits of an escape.
+// codeUnit returns the value of the four digits of an escape.
 func codeUnit(b []byte) rune {
 	var r rune
 	for _, c := range b[:4] {
@@ -104,7 +104,7 @@ func hex(c byte) int {
 	return -1
 }
 
-// withoutHalves is a name as other parsers read it: with U+FFFD, which has three bytes too, in place of each half of a surrogate pair.
+// withoutHalves returns a name as other parsers read it: with U+FFFD, which has three bytes too, in place of each half of a surrogate pair.
 func withoutHalves(name []byte) []byte {
 	name = bytes.Clone(name)
 	for i := range len(name) - 2 {

@@ -5,9 +5,10 @@ import (
 	"math/bits"
 )
 
-// words are the values that are a word, by their first letter.
+// words are the literals of JSON by their first letter.
 var words = [256]string{'t': "true", 'f': "false", 'n': "null"}
 
+// word reads a literal.
 func (s *Scanner) word(w string) error {
 	if len(s.b)-s.i < len(w) || string(s.b[s.i:s.i+len(w)]) != w {
 		return s.Fail("expected a value")
@@ -78,6 +79,7 @@ func (s *Scanner) string() (raw []byte, escaped bool, err error) {
 	}
 }
 
+// escape reads one escape of a string.
 func (s *Scanner) escape() error {
 	s.i++
 	if s.i >= len(s.b) {
@@ -101,7 +103,7 @@ func (s *Scanner) escape() error {
 }
 
 // plain returns how many bytes at the start of b are neither a quote, a backslash nor a control
-// character. It looks at eight bytes at a time: most of an event is strings.
+// character. It checks eight bytes at a time, because most of an event consists of strings.
 func plain(b []byte) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	n := 0
@@ -109,7 +111,7 @@ func plain(b []byte) int {
 		v := binary.LittleEndian.Uint64(b[n:])
 		quote := v ^ ones*'"'
 		slash := v ^ ones*'\\'
-		// The lowest marked byte is exact; borrows can only mark bytes above it.
+		// The lowest marked byte is right; only bytes above it can be marked wrongly, by borrows of the subtractions.
 		marked := ((v - ones*0x20) &^ v) | ((quote - ones) &^ quote) | ((slash - ones) &^ slash)
 		if marked &= highs; marked != 0 {
 			return n + bits.TrailingZeros64(marked)/8
