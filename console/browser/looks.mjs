@@ -1,4 +1,4 @@
-// Takes every view at 360 px and at 4K, in both themes, for somebody to look at: of an empty system, with three rows, and with
+// Takes every view at 360 px, 1280 px and 4K, in both themes, for somebody to look at: of an empty system, with three rows, and with
 // what goes wrong; many.mjs has those with ten thousand. Its arguments are those of walk.mjs; CONSOLE_LOOKS names the folder.
 import { api, appPort, button, dialog, endpoint, login, receive, site, until, visit, walk } from './common.mjs';
 import { each, look, plain, shoot, views } from './shots.mjs';

@@ -32,6 +32,9 @@ async function on(page, name) {
 // what was the most the page had, and where the focus was at the beginning of sheets.
 const toTheEnd = (page) => page.evaluate(async () => {
 	const rows = () => [...document.querySelectorAll('.sheet tbody tr .mono')].map((e) => e.textContent);
+	// What is waited for is asked again and again: it takes the page's time from what it does meanwhile.
+	const length = () => document.querySelectorAll('.sheet tbody tr').length;
+	const first = () => document.querySelector('.sheet tbody tr .mono')?.textContent;
 	const named = (name) => [...document.querySelectorAll('.sheet button')].findLast((b) => b.textContent === name);
 	const sheets = [];
 	let most = 0;
@@ -44,7 +47,7 @@ const toTheEnd = (page) => page.evaluate(async () => {
 		if (!more) sheets.push(now);
 		if (!more && !next) return { sheets, most, lost };
 		(more ?? next).click();
-		do await new Promise((done) => { setTimeout(done, 2); }); while (rows().length === now.length && rows()[0] === now[0]);
+		do await new Promise((done) => { setTimeout(done, 5); }); while (length() === now.length && first() === now[0]);
 		// The focus goes there once the rows are drawn.
 		for (let turn = 0; !more && !document.activeElement.classList.contains('sheet'); turn++) {
 			if (turn > 5000) { lost++; break; }

@@ -1,8 +1,8 @@
-// Pictures of what a view looks like at 360 px and at 4K, in both themes, in the folder that CONSOLE_LOOKS names.
+// Pictures of what a view looks like at 360 px, 1280 px and 4K, in both themes, in the folder that CONSOLE_LOOKS names.
 import { open, visit } from './common.mjs';
 
 const folder = process.env.CONSOLE_LOOKS;
-const sizes = { narrow: [360, 800], wide: [3840, 2160] };
+const sizes = { narrow: [360, 800], usual: [1280, 800], wide: [3840, 2160] };
 
 // tabs are one of each size, logged in, and what each does is done in both.
 export const tabs = {};
