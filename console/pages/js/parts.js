@@ -79,7 +79,7 @@ export const Foreign = ({ text, lines, mono }) => html`<bdi class=${'foreign' + 
 // Name shows the name of an event type or of a receiver, which come from outside too: its lines end after a dot, and elsewhere
 // only where one word of it alone is wider than its room.
 export const Name = ({ of }) => html`<bdi class="foreign name">${
-	visible(String(of ?? '')).map((part) => (part.mark ? html`<${Mark} of=${part.mark} />` : part.split(/(?<=\.)/).map((word, n) => html`${n > 0 && html`<wbr />`}${word}`)))}</bdi>`;
+	visible(String(of ?? '')).map((part) => (part.mark ? html`<${Mark} of=${part.mark} />` : part.split(/(?<=\.)/).map((word, n) => html`${n > 0 && html`<wbr />`}${word.length > 16 ? html`<span class="long">${word}</span>` : word}`)))}</bdi>`;
 
 const short = { id: 'ID', url: 'URL' };
 
@@ -253,6 +253,9 @@ export function address() {
 	const [at = '', id = ''] = path.split('/').map((s) => { try { return decodeURIComponent(s); } catch { return s; } });
 	return { at, id, query: Object.fromEntries(new URLSearchParams(search)) };
 }
+
+// WebhookLink leads to a webhook, by its URL where that is known.
+export const WebhookLink = ({ id, url = id }) => html`<a class="brief" title=${plain(url)} href=${link('webhooks', id)}><${Foreign} text=${url} /></a>`;
 
 // useFilters is what a view was narrowed down to, by names, with what is chosen where the address says nothing. What somebody
 // chooses stands in the address at once: a reload, the way back and a link that is sent to a colleague keep it.

@@ -1,5 +1,5 @@
 // One delivery: its attempts on a time line, and the request as it was sent.
-import { html, Act, Code, Copy, Foreign, Head, Loaded, Name, Said, Status, Time, link, milliseconds } from '../parts.js';
+import { html, Act, Code, Copy, Foreign, Head, Loaded, Name, Said, Status, Time, WebhookLink, link, milliseconds } from '../parts.js';
 import { get, ask, may, portal, session } from '../api.js';
 import { useLoad } from '../load.js';
 import { member } from '../text.js';
@@ -12,6 +12,7 @@ const reasons = {
 
 export default function Delivery({ id }) {
 	const delivery = useLoad((signal) => get(`deliveries/${id}`, { signal }), [id], 3000);
+	const sent = useLoad((signal) => delivery.data && whatWasSent(delivery.data, signal), [delivery.data?.id]);
 	return html`<${Loaded} from=${delivery} title="Delivery" back=${['#/deliveries', 'Deliveries']}>${(d) => html`
 		<${Head} title=${html`<${Name} of=${d.event} />`} status=${d.state} back=${['#/deliveries', 'Deliveries']}>
 			${may.manage() && html`<${Act} class="main" does=${async () => delivery.set(await ask('POST', `deliveries/${id}/retry`))}>Retry now</${Act}>`}</${Head}>
@@ -21,27 +22,29 @@ export default function Delivery({ id }) {
 				<ol class="line">${(d.attempts ?? []).map((a) => html`<li key=${a.number + a.at} class=${a.statusCode >= 200 && a.statusCode < 300 && !a.error ? 'good' : 'bad'}>
 					<div class="row between"><b>Attempt ${a.number}: ${a.statusCode ? `answered ${a.statusCode}` : 'no answer'}</b><span class="small muted">${milliseconds(a.durationMs)}</span></div>
 					<div class="small muted"><${Time} at=${a.at} /></div>
-					${a.error && html`<p class="small wrong"><${Said} error=${a.error} /></p>`}
+					${a.error && a.error !== `answered ${a.statusCode}` && html`<p class="small wrong"><${Said} error=${a.error} /></p>`}
 					${a.responseBody && html`<details><summary class="small">What was answered</summary><pre tabindex="0" aria-label="The answer"><${Foreign} text=${a.responseBody} lines=${true} /></pre></details>`}</li>`)}
 				${d.nextAttemptAt && html`<li><b>Next attempt</b><div class="small muted"><${Time} at=${d.nextAttemptAt} /></div></li>`}</ol></section>
 			<section class="card stack"><h2>What it is</h2><dl class="facts">
 				<dt>State</dt><dd><${Status} of=${d.state} />${d.reason && html` <span class="small">${reasons[d.reason] ?? d.reason}</span>`}</dd>
 				<dt>Delivery</dt><dd><code>${d.id}</code> <${Copy} text=${d.id} /></dd>
 				<dt>Event</dt><dd>${!portal ? html`<a href=${link('events', d.eventId)}><code><${Foreign} text=${d.eventId} /></code></a>` : html`<code><${Foreign} text=${d.eventId} /></code>`}</dd>
-				<dt>Webhook</dt><dd><a href=${link('webhooks', d.webhookId)}><code>${d.webhookId}</code></a></dd>
+				<dt>Webhook</dt><dd><${WebhookLink} id=${d.webhookId} url=${sent.data?.webhook?.url} /> <code class="small muted">${d.webhookId}</code></dd>
 				<dt>Made</dt><dd><${Time} at=${d.createdAt} /></dd></dl></section></div>
-			<${Request} delivery=${d} /></div>`}</${Loaded}>`;
+			<${Request} delivery=${d} sent=${sent} /></div>`}</${Loaded}>`;
 }
 
-function Request({ delivery: d }) {
-	const all = useLoad(async (signal) => {
-		const [event, webhook] = await Promise.all([
-			get(`events/${encodeURIComponent(d.eventId)}`, { signal, raw: true }),
-			get(`webhooks/${d.webhookId}`, { signal }).catch((error) => { if (error.status === 404) return null; throw error; }),
-		]);
-		return { event: event.data, data: member(event.text, 'data', 'data'), webhook };
-	}, [d.id]);
-	return html`<section class="card stack"><h2>The request, as a command</h2><${Loaded} from=${all} lines=${3}>${({ event, data, webhook }) => {
+// whatWasSent is the event of a delivery, with its data as it was published, and the webhook, which may be deleted since.
+async function whatWasSent(delivery, signal) {
+	const [event, webhook] = await Promise.all([
+		get(`events/${encodeURIComponent(delivery.eventId)}`, { signal, raw: true }),
+		get(`webhooks/${delivery.webhookId}`, { signal }).catch((error) => { if (error.status === 404) return null; throw error; }),
+	]);
+	return { event: event.data, data: member(event.text, 'data', 'data'), webhook };
+}
+
+function Request({ delivery: d, sent }) {
+	return html`<section class="card stack"><h2>The request, as a command</h2><${Loaded} from=${sent} lines=${3}>${({ event, data, webhook }) => {
 		if (!webhook) return html`<p class="muted">Its webhook was deleted.</p>`;
 		if (data === undefined) return html`<p class="muted">The payload has expired.</p>`;
 		return html`<p class="small muted">Values of secrets are left out: signatures and custom headers stand as …</p><${Code} label="curl command" text=${curl(d, event, data, webhook, session.config.brand)} />`;

@@ -110,7 +110,7 @@ function Tail() {
 	${tail.missed > 0 && html`<p class="note warn">${count(tail.missed)} outcomes came faster than they could be shown, and were left out.</p>`}
 	${!lines.length ? html`<${Empty} title=${tail.lines.length ? 'Nothing of this kind yet' : 'Waiting for the first outcome'}><p class="muted">What happens from now on shows up here within a second.</p></${Empty}>`
 		: html`<div ...${reading.listens}>${reading.now && !paused && fresh > 0 && html`<p class="fresh"><button class="main" onClick=${() => { scrollTo(0, 0); list.current.focus({ preventScroll: true }); }}>${count(fresh)} new: show them</button></p>`}
-			<div class="card flush sheet" ref=${list} tabindex="-1"><table><caption class="hidden">Outcomes, newest first</caption><thead><tr><th class="fit">Outcome</th><th>Event</th><th class="extra">What</th><th class="fit some number">Took</th><th class="fit">When</th></tr></thead>
+			<div class="card flush sheet" ref=${list} tabindex="-1"><table><caption class="hidden">Outcomes, newest first</caption><thead><tr><th class="fit">Outcome</th><th>Event</th><th class="extra">What</th><th class="fit some number">Took</th><th class="fit some">When</th></tr></thead>
 		<tbody>${lines.map((l) => html`<${Line} key=${l.n} of=${l} />`)}</tbody></table></div></div>`}`;
 }
 
@@ -121,7 +121,7 @@ const What = ({ of: l }) => html`${l.kind === 'attempt' ? html`attempt ${l.attem
 function Line({ of: l }) {
 	const type = l.type ?? l.event;
 	return html`<tr><td class="fit"><span class=${'status ' + (good(l) ? 'good' : l.outcome === 'retrying' ? 'warn' : 'bad')}>${String(l.outcome ?? '').replaceAll('_', ' ')}${l.statusCode ? ` ${l.statusCode}` : ''}</span></td>
-		<td>${l.kind === 'attempt' && l.deliveryId ? html`<a href=${link('deliveries', l.deliveryId)}><${Name} of=${type ?? 'an event'} /></a>` : html`<${Name} of=${type ?? '–'} />`}<div class="small muted mono some"><${Foreign} text=${l.eventId ?? l.id ?? ''} /></div><div class="small muted only-narrow"><${What} of=${l} /></div></td>
+		<td>${l.kind === 'attempt' && l.deliveryId ? html`<a href=${link('deliveries', l.deliveryId)}><${Name} of=${type ?? 'an event'} /></a>` : html`<${Name} of=${type ?? '–'} />`}<div class="small muted mono some"><${Foreign} text=${l.eventId ?? l.id ?? ''} /></div><div class="small muted only-narrow"><${What} of=${l} /><${Time} at=${l.at} /></div></td>
 		<td class="extra"><${What} of=${l} /></td>
-		<td class="fit some number">${milliseconds(l.durationMs)}</td><td class="fit"><${Time} at=${l.at} /></td></tr>`;
+		<td class="fit some number">${milliseconds(l.durationMs)}</td><td class="fit some"><${Time} at=${l.at} /></td></tr>`;
 }

@@ -1,5 +1,5 @@
 // All webhooks of the account.
-import { html, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, count, link, useFilters } from '../parts.js';
+import { html, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, WebhookLink, count, useFilters } from '../parts.js';
 import { may } from '../api.js';
 import { allWebhooks, useLoad, useSheets } from '../load.js';
 import { Spark } from '../spark.js';
@@ -19,7 +19,7 @@ export default function Webhooks() {
 		<${Listed} from=${{ ...sheet, note: all.partial && ', loading the rest…' }} empty=${html`<${Empty} title="No webhook matches"><button onClick=${clear}>Show all ${count(items.length)}</button></${Empty}>`}>${(some) => html`<table>
 			<thead><tr><th class="fit">Status</th><th>URL</th><th class="extra">Events</th><th class="fit extra">A day</th><th class="fit some">Last delivery</th></tr></thead>
 			<tbody>${some.map((w) => html`<tr key=${w.id}><td class="fit"><${Status} of=${w.status} /></td>
-				<td class="lead"><a href=${link('webhooks', w.id)}><${Foreign} text=${w.url} /></a>${w.description && html`<div class="small muted"><${Foreign} text=${w.description} /></div>`}</td>
+				<td class="lead"><${WebhookLink} id=${w.id} url=${w.url} />${w.description && html`<div class="small muted"><${Foreign} text=${w.description} /></div>`}</td>
 				<td class="extra"><${Tags} of=${w.events.length > 4 ? [...w.events.slice(0, 3), `${w.events.length - 3} more`] : w.events} /></td>
 				<td class="fit extra"><${Spark} id=${w.id} /></td>
 				<td class="fit some">${w.lastDelivery ? html`<${Status} of=${w.lastDelivery.success ? 'succeeded' : 'failed'} /> <span class="small"><${Time} at=${w.lastDelivery.timestamp} /></span>` : html`<span class="muted">none yet</span>`}</td></tr>`)}</tbody></table>`}</${Listed}>`)}</${Loaded}>`;
