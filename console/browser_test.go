@@ -91,7 +91,7 @@ func walks() []string {
 		return []string{"pictures.mjs"}
 	}
 	// The longest come first, so that none of them is alone at the end.
-	return []string{"rows.mjs", "walk.mjs", "actions.mjs", "reach.mjs", "markup.mjs", "stored.mjs", "fields.mjs", "gateways.mjs", "addresses.mjs", "far.mjs"}
+	return []string{"rows.mjs", "reach.mjs", "actions.mjs", "walk.mjs", "markup.mjs", "fields.mjs", "stored.mjs", "addresses.mjs", "far.mjs", "gateways.mjs"}
 }
 
 // browserModules fetches what drives the browser.
