@@ -143,8 +143,7 @@ export async function look(page, name, themes = ['light', 'dark']) {
 }
 
 // serious is what axe-core finds. It is run by the debugger, which no policy of the page's concerns, and read by a page once.
-// Of a long table it sees the first rows, whose like the others are, and the last: it looks at each cell for each rule. Nor
-// does it fetch style sheets and media anew, which none of these rules needs here.
+// It does not fetch style sheets and media anew, which none of these rules needs here.
 async function serious(page, coloursOnly) {
 	if (!await page.evaluate(() => Boolean(window.axe))) await page.evaluate(axe + '; 0');
 	const found = await page.evaluate(async (coloursOnly) => {
