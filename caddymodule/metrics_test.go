@@ -13,7 +13,7 @@ import (
 // has to be known beforehand.
 func TestEveryStoreOperationIsShownFromTheStart(t *testing.T) {
 	t.Parallel()
-	counted := regexp.MustCompile(`(?:unavailable|notWritten|StoreError|failed|g\.call)\((?:ctx, )?"([a-z_]+)"`)
+	counted := regexp.MustCompile(`(?:unavailable|notWritten|StoreError|writeError|openBreaker|g\.call)\((?:ctx, )?"([a-z_]+)"`)
 	found := map[string]bool{operationReceive: true, operationDepth: true}
 	for _, folder := range []string{"sender", "receiver"} {
 		files, err := filepath.Glob(filepath.Join("..", folder, "*.go"))
