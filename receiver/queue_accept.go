@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/videocloud/webhooks/internal/queue"
+	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
 var (
@@ -29,7 +31,13 @@ const (
 
 // writes is the most that the script may write for the event: the keys of each claim, given back where one of them is in work, and a
 // job, or a dead one, for each app.
-func (a *accept) writes() int { return 4*len(a.claims) + 6*len(a.targets) }
+func (a *accept) writes() int {
+	perApp := 6
+	if queue.IsLarge(len(a.payload)) {
+		perApp = 8
+	}
+	return 4*len(a.claims) + perApp*len(a.targets)
+}
 
 // plainShape is the shape of nearly all requests: one app, one claim.
 var plainShape any = "1 1"
@@ -114,6 +122,7 @@ func (a *accept) claim(tag string, c *Claim) {
 type acceptor struct {
 	q       *Queue
 	args    []any
+	beside  map[int]*redisstore.Value // large payloads, by the place of their request in the call
 	answers string
 	err     error
 }
@@ -132,9 +141,19 @@ func (t *acceptor) most(events []*accept) int {
 
 func (t *acceptor) carry(ctx context.Context, events []*accept) {
 	clear(t.args)
-	args := append(t.args[:0], t.q.o.Name)
-	for _, a := range events {
-		args = append(args, a, &a.ttl, a.shape())
+	var beside queue.Beside
+	t.beside = nil
+	args := append(t.args[:0], t.q.o.Name, &beside.Name)
+	for i, a := range events {
+		payload := any(a)
+		if queue.IsLarge(len(a.payload)) {
+			payload = ""
+			if t.beside == nil {
+				t.beside = map[int]*redisstore.Value{}
+			}
+			t.beside[i] = t.q.queue.PutBeside(&beside, 0, i+1, a)
+		}
+		args = append(args, payload, &a.ttl, a.shape())
 		for i := range a.targets {
 			args = append(args, &a.targets[i].tag, &a.targets[i].job)
 		}
@@ -144,7 +163,7 @@ func (t *acceptor) carry(ctx context.Context, events []*accept) {
 		}
 	}
 	t.args = args
-	v, err := t.q.queue.RunDurable(ctx, 0, acceptScript, args...)
+	v, err := t.q.queue.RunBeside(ctx, 0, &beside, acceptScript, args...)
 	t.answers, t.err = "", err
 	if err == nil {
 		t.answers, _ = v.(string)
@@ -157,6 +176,8 @@ func (t *acceptor) answer(events []*accept) {
 		switch {
 		case t.err != nil:
 			err = t.err
+		case i < len(t.answers) && t.answers[i] == '4':
+			err = cmp.Or(t.beside[i].Err, queue.ErrUnsaved)
 		case i < len(t.answers):
 			a.result, err = readAccepted(t.answers[i])
 		}

@@ -234,7 +234,7 @@ func TestLargePayloadThatIsNotThere(t *testing.T) {
 		require.ErrorIs(t, batch[0].err, refusal)
 		require.ErrorIs(t, batch[1].err, refusal, "what was handed in with it")
 		require.Equal(t, PushLater, batch[1].answer.Outcome)
-		require.ErrorIs(t, batch[2].err, errUnsaved)
+		require.ErrorIs(t, batch[2].err, ErrUnsaved)
 		require.NoError(t, batch[3].err)
 		require.Equal(t, PushNew, batch[3].answer.Outcome)
 		require.Equal(t, []string{b.key("event:" + batch[3].event.Job)}, s.Client().Keys(t.Context(), b.key("event:*")).Val())

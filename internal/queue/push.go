@@ -241,7 +241,7 @@ func (p *pushed) take(r *reply) (more bool) {
 	case a.Outcome == "":
 		p.err = errNoAnswer
 	case a.Outcome == pushUnsaved:
-		p.err = cmp.Or(p.beside.Err, errUnsaved)
+		p.err = cmp.Or(p.beside.Err, ErrUnsaved)
 	case a.Outcome == PushLater && p.among != nil:
 		p.err = p.among.err // of the event before it, if that was refused
 	}

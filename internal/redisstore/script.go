@@ -173,9 +173,10 @@ func (s *Store) RunDurable(ctx context.Context, script *Script, key string, args
 // Value is what a script needs in the store that is too large to pass through it. Its key is of this call alone, and it ends after a time: the
 // script takes it under another.
 type Value struct {
-	Key, Text string
-	Kept      time.Duration
-	Err       error // of the last try to put it
+	Key  string
+	Data any // a string, or an encoding.BinaryMarshaler
+	Kept time.Duration
+	Err  error // of the last try to put it
 }
 
 // RunBehind is [Store.RunDurable] behind values: on the same connection, in the same round trip. Keys of them are of the script's tag. Where one is not
@@ -194,7 +195,7 @@ func (s *Store) RunBehind(ctx context.Context, values []*Value, script *Script, 
 		pipe := node.Pipeline() // one connection, so that WAIT covers the script and the values
 		put := make([]*redis.StatusCmd, len(values))
 		for i, v := range values {
-			put[i] = pipe.Set(ctx, v.Key, v.Text, v.Kept)
+			put[i] = pipe.Set(ctx, v.Key, v.Data, v.Kept)
 		}
 		var cmd *redis.Cmd
 		if load {

@@ -75,16 +75,16 @@ func TestRunBehind(t *testing.T) {
 	keep := redisstore.NewScript("return redis.call('GET', KEYS[1] .. ARGV[1])")
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		ctx := t.Context()
-		value := &redisstore.Value{Key: tag + "v", Text: "first", Kept: time.Minute}
+		value := &redisstore.Value{Key: tag + "v", Data: "first", Kept: time.Minute}
 		for range 2 { // the first time the script is loaded
 			got, err := s.RunBehind(ctx, []*redisstore.Value{value}, keep, tag, "v")
 			require.NoError(t, err)
 			require.NoError(t, value.Err)
-			require.Equal(t, value.Text, got)
+			require.Equal(t, value.Data, got)
 			left := s.Client().PTTL(ctx, value.Key).Val()
 			require.Positive(t, left)
 			require.LessOrEqual(t, left, value.Kept)
-			value.Text = "second"
+			value.Data = "second"
 		}
 		refuse := redisstore.NewScript("return redis.error_reply('OOM full')")
 		_, err := s.RunBehind(ctx, []*redisstore.Value{value}, refuse, tag)

@@ -1,16 +1,18 @@
 -- accept: claims events and queues them, in one step: an event that is known from then on is in the queue.
 --
 -- KEYS[1] the receiver's tag, see lib.lua of internal/queue
--- ARGV[10] lane, ARGV[11…] for each request: its payload with the mark of an event with one lane before it, ms to remember its events, how
---   many apps it goes to and, after a space, how many of its events are claimed, none where it has no identity; for each app the tag of its
---   queue, in the receiver's slot, and the job; for each claim what its keys are to hold, "d" and the claim's value, and its two keys
--- Returns one character for each request: "0" queued, "1" an event of it is in work elsewhere, "2" all are known, "3" the queues of all its apps are full.
+-- ARGV[10] lane, ARGV[11] what keys of payloads beside are named after, see push.lua, ARGV[12…] for each request: its payload with the mark of an
+--   event with one lane before it ("": it was put beside before this call, into put:<that name>:<place of the request>), ms to remember its
+--   events, how many apps it goes to and, after a space, how many of its events are claimed, none where it has no identity; for each app the
+--   tag of its queue, in the receiver's slot, and the job; for each claim what its keys are to hold, "d" and the claim's value, and its two keys
+-- Returns one character for each request: "0" queued, "1" an event of it is in work elsewhere, "2" all are known, "3" the queues of all its apps are full,
+--   "4" its payload, put beside, is not there: nothing was done.
 --
 -- Where the queues of some apps are full, the request is dead for those, with the reason backlog: one app that is down holds no other.
 --
 -- Safe to repeat: a claim whose answer was lost finds its own value; its job, where that is there, is not queued again.
 
-local lane = ARGV[10]
+local lane, name = ARGV[10], ARGV[11]
 local queues = {} -- by tag
 local root = string.match(KEYS[1], '^%b{}:')
 
@@ -19,7 +21,7 @@ local function queue_of(tag)
   base = tag
   local q = queues[tag]
   if q then return q end
-  q = { due = {}, payloads = {}, fresh = 0, conf = base .. 'conf:' .. lane, length = call('ZCARD', base .. 'lane:' .. lane) }
+  q = { due = {}, payloads = {}, copies = {}, fresh = 0, conf = base .. 'conf:' .. lane, length = call('ZCARD', base .. 'lane:' .. lane) }
   q.room = C.pending - q.length
   -- A lane that is due already has its place among the ready ones. Where attempts are under way nobody has to be woken for it
   -- either: whoever ends one looks for more. Now and then they are all the same, for those who missed it.
@@ -64,8 +66,29 @@ local function seen(first, n)
   return n > 0 and '2' or '3'
 end
 
+local moved, unused = {}, {} -- payloads beside -> where they go, and those that nobody took
+
+-- keep stores the payload of a queue's job at the end of the call. One that is beside is copied for all queues but the request's first.
+local function keep(q, body, payload, put, is_first)
+  if not put then
+    local k = #q.payloads
+    q.payloads[k + 1], q.payloads[k + 2] = body, payload
+    return
+  end
+  if is_first then
+    moved[put], unused[put] = body, nil
+  else
+    q.copies[body] = put
+  end
+  if not q.large then
+    q.large = true
+    call('HSET', q.conf, 'lp', '1') -- see claim.lua
+  end
+end
+
 local answers, due_now = {}, int(now)
-local at = 11
+local at = 12
+local place = 0 -- of the request
 while at <= #ARGV do
   local payload, px, shape, first = ARGV[at], ARGV[at + 1], ARGV[at + 2], at + 3
   local apps, n = 1, 1 -- of nearly all
@@ -77,8 +100,13 @@ while at <= #ARGV do
   local room = queue_of(ARGV[first]).room
   for i = first + 2, claims - 1, 2 do room = math.max(room, queue_of(ARGV[i]).room) end
   local answer, again = '0', true
+  place = place + 1
+  local put = payload == '' and KEYS[1] .. 'put:' .. name .. ':' .. place
+  if put then unused[put] = true end
   local there = ARGV[first] .. 'body:' .. ARGV[first + 1]
-  if room <= 0 then
+  if put and call('EXISTS', put) == 0 and not stored(there) then
+    answer = '4'
+  elseif room <= 0 then
     if not stored(there) then answer = seen(claims, n) end
   elseif n == 1 then
     answer, again = take_keys(ARGV[claims + 1], ARGV[claims + 2], ARGV[claims], px)
@@ -90,12 +118,14 @@ while at <= #ARGV do
     for i = first, claims - 1, 2 do
       local q, job = queue_of(ARGV[i]), ARGV[i + 1]
       if q.room > 0 then
-        local due, payloads, k = q.due, q.payloads, 2 * q.fresh
+        local due, k = q.due, 2 * q.fresh
         due[k + 1], due[k + 2] = due_now, job
-        payloads[k + 1], payloads[k + 2] = i == first and there or base .. 'body:' .. job, payload
         q.fresh, q.room = q.fresh + 1, q.room - 1
+        keep(q, i == first and there or base .. 'body:' .. job, payload, put, i == first)
       else
-        call('SET', base .. 'body:' .. job, payload, 'PX', C.kept_dead)
+        local body = base .. 'body:' .. job
+        if put then call('COPY', put, body) else call('SET', body, payload) end
+        call('PEXPIRE', body, C.kept_dead)
         bury_in(lane, job, 'backlog', 0)
       end
     end
@@ -108,7 +138,11 @@ for tag, q in pairs(queues) do
     base = tag
     if q.length == 0 then call('ZADD', base .. 'ages', 'NX', int(next_look()), lane) end
     call('ZADD', base .. 'lane:' .. lane, unpack(q.due))
-    call('MSET', unpack(q.payloads))
+    if #q.payloads > 0 then call('MSET', unpack(q.payloads)) end
+    for body, put in pairs(q.copies) do
+      call('COPY', put, body)
+      call('PERSIST', body)
+    end
     if not q.ready then
       local h = call('HMGET', q.conf, 'st', 'fl', 'w', 'cap')
       offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), nil, 0)
@@ -117,4 +151,9 @@ for tag, q in pairs(queues) do
     if not q.tended then wake() end
   end
 end
+for put, body in pairs(moved) do -- behind all copies of them
+  call('RENAME', put, body)
+  call('PERSIST', body)
+end
+for put in pairs(unused) do call('UNLINK', put) end
 return table.concat(answers)
