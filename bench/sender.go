@@ -93,7 +93,7 @@ func openSender(r config.Redis, c config.Sender, change ...func(*sender.Options)
 		f(&o)
 	}
 	s, err := sender.New(o)
-	return s, redisstore.Inside(face), err
+	return s, redisstore.Unwrap(face), err
 }
 
 // runSender delivers from the moment it is told to until it is told to stop.

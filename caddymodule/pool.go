@@ -81,7 +81,7 @@ func (l *leases) store(at place) (*store.Store, error) {
 // relay is one for a store and process, which also lasts through reloads.
 func (l *leases) relay(at place, on *store.Store) (*relay, error) {
 	return take(l, "relay", at, func() (*relay, error) {
-		return newRelay(redisstore.Inside(on), feed, rand.Text()), nil
+		return newRelay(redisstore.Unwrap(on), feed, rand.Text()), nil
 	})
 }
 

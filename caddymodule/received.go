@@ -72,7 +72,7 @@ func (l *leases) received(at place) (*receivedCounts, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newReceivedCounts(redisstore.Inside(on), connection), nil
+		return newReceivedCounts(redisstore.Unwrap(on), connection), nil
 	})
 }
 
@@ -125,7 +125,7 @@ func (c *receivedCounts) run(ctx context.Context) {
 			return
 		case <-c.news:
 		}
-		if !redisstore.Pause(ctx, receivedEvery) {
+		if !redisstore.Sleep(ctx, receivedEvery) {
 			return
 		}
 		_ = c.write(ctx) // whether the store can be reached is told by what can't do without it

@@ -62,7 +62,7 @@ func (r *relay) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
 	r.stopped.Go(func() {
-		r.store.Hear(ctx, relayTopic, func() { r.publish(ctx, relayMessage{Joined: true}) }, func(m []byte) { r.receive(ctx, m) })
+		r.store.SubscribeTopic(ctx, relayTopic, func() { r.publish(ctx, relayMessage{Joined: true}) }, func(m []byte) { r.receive(ctx, m) })
 	})
 	r.stopped.Go(func() { r.announce(ctx) })
 	r.stopped.Go(func() { r.forward(ctx) })
@@ -115,7 +115,7 @@ func (r *relay) announce(ctx context.Context) {
 		case <-r.feed.viewed():
 		}
 		r.publish(ctx, relayMessage{Watching: true})
-		if !redisstore.Pause(ctx, relayAsk) {
+		if !redisstore.Sleep(ctx, relayAsk) {
 			return
 		}
 	}
@@ -134,7 +134,7 @@ func (r *relay) forward(ctx context.Context) {
 		}
 		lines := r.feed.relay()
 		for r.wanted() && ctx.Err() == nil {
-			redisstore.Pause(ctx, relayEvery)
+			redisstore.Sleep(ctx, relayEvery)
 			r.send(ctx, lines)
 		}
 		r.feed.remove(lines)
@@ -177,5 +177,5 @@ func (r *relay) send(ctx context.Context, from *feedWatcher) {
 func (r *relay) publish(ctx context.Context, m relayMessage) bool {
 	m.From = r.name
 	text, err := json.Marshal(m)
-	return err == nil && r.store.Tell(ctx, relayTopic, text) == nil
+	return err == nil && r.store.PublishTopic(ctx, relayTopic, text) == nil
 }

@@ -51,7 +51,7 @@ type RedisOptions struct {
 // NewRedis returns the claims of the receivers of that name, which are kept in the store. It does not connect. The caller
 // closes the store, after the claims.
 func NewRedis(s *store.Store, name string, o RedisOptions) *Redis {
-	inside := redisstore.Inside(s)
+	inside := redisstore.Unwrap(s)
 	return newRedis(inside.Client(), inside.Prefix(), name, o)
 }
 

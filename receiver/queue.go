@@ -88,7 +88,7 @@ func NewQueue(o QueueOptions) (*Queue, error) {
 	for _, d := range o.Config.Retry {
 		span += d + o.Config.Timeout
 	}
-	q := &Queue{o: o, store: redisstore.Inside(o.Store), log: discard(o.Logger)}
+	q := &Queue{o: o, store: redisstore.Unwrap(o.Store), log: discard(o.Logger)}
 	q.queue = queue.New(q.store, queue.Limits{
 		Kept: deliveredKept, KeptDead: deadKept, LogLength: 1, LogAge: time.Hour, // no IDLifetime: claims know the events
 		InFlight: maxInFlight, Pending: o.Config.MaxLength, MaxAge: deadKept, RetrySpan: span,

@@ -233,12 +233,12 @@ func (e *endpoint) addAuth(s *Sender, lane string, m *meta) error {
 			return fmt.Errorf("reading the webhook's certificate: %w", err)
 		}
 		by, ok := e.transport.(interface {
-			As(*destination.Identity) http.RoundTripper
+			WithIdentity(*destination.Identity) http.RoundTripper
 		})
 		if !ok {
 			return errors.New("this transport has no client certificates")
 		}
-		e.transport = by.As(i)
+		e.transport = by.WithIdentity(i)
 	}
 	return nil
 }

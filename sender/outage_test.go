@@ -101,7 +101,7 @@ func TestLostAnswers(t *testing.T) {
 	warm.publishes("warm", Event{ID: "warm"})
 	require.NoError(t, warm.DeleteWebhook(t.Context(), "default", x.ID))
 
-	link.Lose("/registered-once")
+	link.LoseAnswer("/registered-once")
 	w, _, err := b.CreateWebhook(t.Context(), "default", NewWebhook{Settings: Settings{URL: "http://127.0.0.1:1/registered-once", Events: []string{"*"}}})
 	require.NoError(t, err)
 	items, _, err := b.ListWebhooks(t.Context(), "default", "", 0)
@@ -109,7 +109,7 @@ func TestLostAnswers(t *testing.T) {
 	require.Len(t, items, 1)
 	require.Equal(t, w, items[0])
 
-	link.Lose("published once")
+	link.LoseAnswer("published once")
 	p := b.publish(`{"what":"published once"}`)
 	require.False(t, p.Duplicate)
 	list, _, err := b.Deliveries(t.Context(), "default", w.ID, DeliveryFilter{})
@@ -118,23 +118,23 @@ func TestLostAnswers(t *testing.T) {
 	require.Equal(t, p.ID, list[0].EventID)
 	require.Equal(t, p.Deliveries[0].ID, list[0].ID)
 
-	link.Lose("published with an ID")
+	link.LoseAnswer("published with an ID")
 	given := b.publishes("default", Event{ID: "given", Data: json.RawMessage(`{"what":"published with an ID"}`)})
 	require.Len(t, given.Deliveries, 1)
 	list, _, err = b.Deliveries(t.Context(), "default", w.ID, DeliveryFilter{})
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 
-	link.Lose("/updated-once")
+	link.LoseAnswer("/updated-once")
 	w, err = b.UpdateWebhook(t.Context(), "default", w.ID, WebhookUpdate{Change: func(to *Webhook) error { to.URL = "http://127.0.0.1:1/updated-once"; return nil }, Secret: ptr(first16), SecretOverlap: time.Hour})
 	require.NoError(t, err)
 	require.Equal(t, w, b.hook(w))
 
-	link.Lose(laneOf(w.ID) + "\r\n$7\r\ndefault\r\n") // of the deletion, which names lane and account
+	link.LoseAnswer(laneOf(w.ID) + "\r\n$7\r\ndefault\r\n") // of the deletion, which names lane and account
 	require.NoError(t, b.DeleteWebhook(t.Context(), "default", w.ID))
 	_, err = b.Webhook(t.Context(), "default", w.ID)
 	require.ErrorIs(t, err, errNotFound)
-	require.Equal(t, 5, link.Lost(), "all those answers were lost")
+	require.Equal(t, 5, link.LostAnswers(), "all those answers were lost")
 }
 
 // TestCancelledPublisher: a publisher that gives up gets an error, and its retry finds out.

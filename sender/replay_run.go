@@ -93,10 +93,10 @@ func (s *Sender) runReplay(ctx context.Context, shard int, id string) {
 			return
 		case errors.Is(err, queue.ErrTooSoon): // another replay of the webhook had this turn
 		case errors.Is(err, queue.ErrCursorMoved), errors.Is(err, queue.ErrBacklog):
-			redisstore.Pause(ctx, s.pace.hold/5) // another process works on it, or the webhook has max_pending deliveries waiting
+			redisstore.Sleep(ctx, s.pace.hold/5) // another process works on it, or the webhook has max_pending deliveries waiting
 		case err != nil && ctx.Err() == nil:
 			s.log.Error("replaying; trying again", "replay_id", id, "error", err)
-			redisstore.Pause(ctx, time.Second)
+			redisstore.Sleep(ctx, time.Second)
 		}
 	}
 }

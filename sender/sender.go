@@ -141,7 +141,7 @@ func New(o Options) (*Sender, error) {
 		o.TracerProvider = noop.NewTracerProvider()
 	}
 	s := &Sender{
-		c: c, o: o, log: o.Logger, store: redisstore.Inside(o.Store), names: config.HeadersFor(c.Brand),
+		c: c, o: o, log: o.Logger, store: redisstore.Unwrap(o.Store), names: config.HeadersFor(c.Brand),
 		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64), scans: newScanQueue(),
 		propagate: propagate, pace: replayPace, withTimeout: context.WithTimeout,
 	}

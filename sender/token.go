@@ -176,7 +176,7 @@ func (t *tokenSource) find(ctx context.Context, staleRecord string) (*token, err
 			staleRecord = claimed.Record // for another Auth, or sealed with a key that is gone
 			continue
 		}
-		if !redisstore.Pause(ctx, tokenPoll) {
+		if !redisstore.Sleep(ctx, tokenPoll) {
 			return nil, ctx.Err()
 		}
 	}

@@ -48,13 +48,13 @@ type Options struct {
 type Store struct{ inside *redisstore.Store }
 
 func init() {
-	redisstore.Inside = func(face any) *redisstore.Store {
+	redisstore.Unwrap = func(face any) *redisstore.Store {
 		if s, ok := face.(*Store); ok && s != nil {
 			return s.inside
 		}
 		return nil
 	}
-	redisstore.Face = func(inside *redisstore.Store) any { return &Store{inside} }
+	redisstore.Wrap = func(inside *redisstore.Store) any { return &Store{inside} }
 }
 
 // Open prepares a store. It dials nothing: a store that can't be reached is reported by [Store.Ready], and by whatever uses

@@ -105,7 +105,7 @@ func (f *tailFlags) run(ctx context.Context, cmd *cobra.Command) error {
 const reconnectAfter = 200 * time.Millisecond
 
 // pause waits a little before Caddy is asked again. It returns false where ctx ended meanwhile.
-func pause(ctx context.Context) bool { return redisstore.Pause(ctx, reconnectAfter) }
+func pause(ctx context.Context) bool { return redisstore.Sleep(ctx, reconnectAfter) }
 
 // follow prints one stream and reports whether there were enough lines.
 func (f *tailFlags) follow(cmd *cobra.Command, stream io.Reader, shown *int) (enough bool, err error) {

@@ -61,7 +61,7 @@ func (i *Identity) Leaf() *x509.Certificate { return i.certificate.Leaf }
 
 type identityKey struct{}
 
-func withIdentity(ctx context.Context, i *Identity) context.Context {
+func contextWithIdentity(ctx context.Context, i *Identity) context.Context {
 	if i == nil {
 		return ctx
 	}
@@ -79,8 +79,8 @@ func (i *Identity) offerTo(config *tls.Config) {
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &i.certificate, nil }
 }
 
-// As returns what makes requests with a client certificate, over the same pool. Its connections serve no request without
+// WithIdentity returns what makes requests with a client certificate, over the same pool. Its connections serve no request without
 // that certificate, nor do its TLS sessions: who resumed one would be taken for its holder.
-func (t *Transport) As(i *Identity) http.RoundTripper {
+func (t *Transport) WithIdentity(i *Identity) http.RoundTripper {
 	return &Transport{pool: t.pool, identity: i}
 }

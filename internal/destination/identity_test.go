@@ -72,7 +72,7 @@ func TestIdentitiesShareNothing(t *testing.T) {
 				_, _ = io.WriteString(w, who)
 			})
 			tr := newTransport(t, TransportOptions{TLSConfig: e.roots()})
-			callers := map[string]http.RoundTripper{"first": tr.As(newIdentity(t, "first")), "second": tr.As(newIdentity(t, "second")), "nobody": tr}
+			callers := map[string]http.RoundTripper{"first": tr.WithIdentity(newIdentity(t, "first")), "second": tr.WithIdentity(newIdentity(t, "second")), "nobody": tr}
 			for range 3 {
 				for want, by := range callers {
 					res, err := by.RoundTrip(request(t, e.URL))

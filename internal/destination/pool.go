@@ -257,7 +257,7 @@ func closedAtOnceError(w *wire, err error) error {
 func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	defer d.cancel()
 	var w *wire
-	made, err := p.transport.NewClientConn(withWire(withIdentity(ctx, h.identity), &w), h.key.scheme, h.address)
+	made, err := p.transport.NewClientConn(withWire(contextWithIdentity(ctx, h.identity), &w), h.key.scheme, h.address)
 	if err == nil && made.Available() == 0 { // closed at once, or with a limit of no streams: another one would be no better
 		err = closedAtOnceError(w, made.Err())
 		_ = made.Close()

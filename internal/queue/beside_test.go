@@ -134,7 +134,7 @@ func TestLargePayloadBeforeACrash(t *testing.T) {
 		e := large(event(1))
 		nothing := redisstore.NewScript(`return {}`)
 		_, values := b.putBeside(0, []*pushed{{event: e}})
-		_, err := s.RunBehind(t.Context(), values, nothing, b.Tag(0))
+		_, err := s.RunWithValues(t.Context(), values, nothing, b.Tag(0))
 		require.NoError(t, err)
 		require.Len(t, b.puts(), 1)
 		left := s.Client().PTTL(t.Context(), b.puts()[0]).Val()
@@ -156,7 +156,7 @@ func TestLargePayloadOfAnotherTry(t *testing.T) {
 		second := *first
 		second.Account, second.Digest, second.Payload = "b", "other", strings.ToUpper(first.Payload)
 		_, values := b.putBeside(0, []*pushed{{event: first}})
-		_, err := s.RunBehind(t.Context(), values, redisstore.NewScript(`return {}`), b.Tag(0))
+		_, err := s.RunWithValues(t.Context(), values, redisstore.NewScript(`return {}`), b.Tag(0))
 		require.NoError(t, err)
 		require.Equal(t, PushNew, b.push(&second)[0].Outcome)
 		require.True(t, second.Payload == b.claim(1).jobs[0].Payload, "what its publisher heard yes for")

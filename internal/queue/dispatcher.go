@@ -195,7 +195,7 @@ func (d *Dispatcher) countShards(ctx context.Context) (int, bool) {
 		if err == nil {
 			return n, true
 		}
-		if !redisstore.Pause(ctx, backoff(try)) {
+		if !redisstore.Sleep(ctx, backoff(try)) {
 			return 0, false
 		}
 	}

@@ -184,7 +184,7 @@ func (q *Queue) combinerOf(shard int) *combiner {
 // runPush makes one call of the script.
 func (q *Queue) runPush(ctx context.Context, shard int, batch []*pushed) (any, error) {
 	name, values := q.putBeside(shard, batch)
-	return q.store.RunBehind(ctx, values, pushScript, q.tags(shard), q.pushArgs(batch, name)...)
+	return q.store.RunWithValues(ctx, values, pushScript, q.tags(shard), q.pushArgs(batch, name)...)
 }
 
 // errNoAnswer can only come from a script and a program of different versions.

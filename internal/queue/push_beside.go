@@ -64,14 +64,14 @@ func (q *Queue) PutBeside(b *Beside, shard, place int, payload any) *redisstore.
 	if b.Name == "" {
 		b.Name = rand.Text()
 	}
-	v := &redisstore.Value{Key: q.Key(shard, KeyPut, b.Name, ":", strconv.Itoa(place)), Data: payload, Kept: besideKept}
+	v := &redisstore.Value{Key: q.Key(shard, KeyPut, b.Name, ":", strconv.Itoa(place)), Data: payload, TTL: besideKept}
 	b.values = append(b.values, v)
 	return v
 }
 
 // RunBeside is [Queue.RunDurable] with large payloads beside the script.
 func (q *Queue) RunBeside(ctx context.Context, shard int, b *Beside, script *redisstore.Script, args ...any) (any, error) {
-	return q.store.RunBehind(ctx, b.values, script, q.tags(shard), q.argv(args)...)
+	return q.store.RunWithValues(ctx, b.values, script, q.tags(shard), q.argv(args)...)
 }
 
 // putBeside puts those of a batch beside the push script.

@@ -96,7 +96,7 @@ func (d *Dispatcher) finishRound(b *batch) {
 		if err != nil {
 			failed = err
 		}
-		again = again || redisstore.Again(cmd)
+		again = again || redisstore.Retried(cmd)
 	}
 	d.wakeOthers()
 	if again {

@@ -32,7 +32,7 @@ func (d *Dispatcher) listen(ctx context.Context) {
 		byName[channels[i]] = i
 	}
 	// Subscribed anew, something may have been missed.
-	d.o.Store.Subscribe(ctx, healthCheck, d.wakeAll, func(channel string, by []byte) {
+	d.o.Store.SubscribeChannels(ctx, healthCheck, d.wakeAll, func(channel string, by []byte) {
 		if string(by) != d.id {
 			d.Wake(byName[channel])
 		}

@@ -132,7 +132,7 @@ func TestFullProcessHandsOn(t *testing.T) {
 		connected, told := make(chan struct{}, 1), make(chan string, 10)
 		var helpers sync.WaitGroup
 		helpers.Go(func() {
-			s.Subscribe(ctx, time.Hour, func() { connected <- struct{}{} }, func(_ string, by []byte) { told <- string(by) }, b.key("wake"))
+			s.SubscribeChannels(ctx, time.Hour, func() { connected <- struct{}{} }, func(_ string, by []byte) { told <- string(by) }, b.key("wake"))
 		})
 		receive(t, connected, "the subscription")
 		full := b.byHand(Options{Handler: hang, Concurrency: 1, PerLane: 1}, 1)

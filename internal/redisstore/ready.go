@@ -47,7 +47,7 @@ func (s *Store) Ready(ctx context.Context) error {
 
 // Check is [Store.Ready] that asks anew, whatever was found before: for health checks, which are asked seldom.
 func (s *Store) Check(ctx context.Context) error {
-	s.Lost()
+	s.InvalidateCheck()
 	return s.Ready(ctx)
 }
 
@@ -57,16 +57,16 @@ func (s *Store) Shards(ctx context.Context) (int, error) {
 		return c.shards, c.err
 	}
 	select {
-	case c := <-s.checkAgain(ctx):
+	case c := <-s.startOrJoinCheck(ctx):
 		return c.shards, c.err
 	case <-ctx.Done():
 		return 0, fmt.Errorf("%w: %w", ErrUnreachable, ctx.Err())
 	}
 }
 
-// checkAgain starts a check, or waits for the one that is under way. It belongs to nobody's request: a caller that has
+// startOrJoinCheck starts a check, or waits for the one that is under way. It belongs to nobody's request: a caller that has
 // little time must neither end it for the others nor have them wait one behind the other.
-func (s *Store) checkAgain(ctx context.Context) <-chan *checked {
+func (s *Store) startOrJoinCheck(ctx context.Context) <-chan *checked {
 	answer := make(chan *checked, 1)
 	s.checkMu.Lock()
 	defer s.checkMu.Unlock()
@@ -118,8 +118,8 @@ func (s *Store) fresh(c *checked) bool {
 	return c.connections == s.connections.Load()
 }
 
-// Lost makes the next Ready check again, after a write was refused.
-func (s *Store) Lost() { s.connections.Add(1) }
+// InvalidateCheck makes the next Ready check again, after a write was refused.
+func (s *Store) InvalidateCheck() { s.connections.Add(1) }
 
 func (s *Store) runChecks(ctx context.Context) (shards int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)

@@ -242,7 +242,7 @@ func TestShardsOrError(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		for n := range 300 {
-			s.Lost()
+			s.InvalidateCheck()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*5*time.Microsecond)
 			shards, err := s.Shards(ctx)
 			cancel()

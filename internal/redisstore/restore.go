@@ -59,7 +59,7 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, replace bool) (keys
 	defer private.Close()
 	private.restores = true
 	keys, err = private.restore(ctx, from, replace)
-	s.Lost()
+	s.InvalidateCheck()
 	return keys, err
 }
 
@@ -102,7 +102,7 @@ func (s *Store) restore(ctx context.Context, from io.Reader, replace bool) (keys
 		err = s.put(ctx, []backup.Entry{*record})
 	}
 	if err == nil {
-		err = s.askAgain(ctx) // as it may have another number of shards
+		err = s.disconnectOthers(ctx) // as it may have another number of shards
 	}
 	if err != nil {
 		return 0, fmt.Errorf("restoring: %w", err)
@@ -115,7 +115,7 @@ func (s *Store) beginRestore(ctx context.Context, replace bool) error {
 	if err := s.client.HSet(ctx, s.metaKey(), fieldRestoring, time.Now().UTC().Format(time.RFC3339)).Err(); err != nil {
 		return classify(err)
 	}
-	if err := s.askAgain(ctx); err != nil {
+	if err := s.disconnectOthers(ctx); err != nil {
 		return err
 	}
 	if !replace { // only now: nobody can have written since
@@ -168,9 +168,9 @@ func (s *Store) scanKeys(ctx context.Context, f func(context.Context, *redis.Cli
 	return seen, err
 }
 
-// askAgain makes every process look at the store's record anew, by cutting the connections.
-func (s *Store) askAgain(ctx context.Context) error {
-	s.Lost()
+// disconnectOthers makes every process look at the store's record anew, by cutting the connections.
+func (s *Store) disconnectOthers(ctx context.Context) error {
+	s.InvalidateCheck()
 	return s.onMasters(ctx, func(ctx context.Context, node *redis.Client) error {
 		if err := node.ClientKillByFilter(ctx, "TYPE", "normal", "SKIPME", "yes").Err(); err != nil {
 			return fmt.Errorf("cutting the connections of the other processes: %w", err)

@@ -51,7 +51,7 @@ func (s *Store) Run(ctx context.Context, script *Script, key string, args ...any
 }
 
 // RunAll runs the calls in one round trip to each node, and answers for each by its own. It returns as many commands as
-// calls. It doesn't wait for a slot on the move: see [Moving].
+// calls. It doesn't wait for a slot on the move: see [IsSlotMoving].
 func (s *Store) RunAll(ctx context.Context, calls []Call) []*redis.Cmd {
 	cmds := make([]*redis.Cmd, len(calls))
 	cluster, ok := s.client.(*redis.ClusterClient)
@@ -116,12 +116,12 @@ func (s *Store) master(ctx context.Context, key string) (redis.UniversalClient, 
 // waitForMove reports whether a script was refused because its slot is on the move, and is worth another try. It waits
 // before that.
 func (s *Store) waitForMove(ctx context.Context, err error, began time.Time, try int) bool {
-	return Moving(err) && time.Since(began) < s.timeout && Pause(ctx, min(time.Duration(try)*5*time.Millisecond, 100*time.Millisecond))
+	return IsSlotMoving(err) && time.Since(began) < s.timeout && Sleep(ctx, min(time.Duration(try)*5*time.Millisecond, 100*time.Millisecond))
 }
 
-// Moving reports whether a cluster refused a script before it began, because its slot is on the move or its node not
+// IsSlotMoving reports whether a cluster refused a script before it began, because its slot is on the move or its node not
 // known yet: try again soon.
-func Moving(err error) bool {
+func IsSlotMoving(err error) bool {
 	for _, prefix := range []string{"ASK", "TRYAGAIN", "MOVED", "CLUSTERDOWN"} {
 		if redis.HasErrorPrefix(err, prefix) {
 			return true
@@ -138,17 +138,17 @@ func (s *Store) noteRefusal(ctx context.Context, err error) {
 	}
 	for _, prefix := range []string{"OOM", "READONLY", "LOADING", "MISCONF"} {
 		if redis.HasErrorPrefix(err, prefix) {
-			s.Lost()
+			s.InvalidateCheck()
 		}
 	}
 	var answer redis.Error
-	if cluster, ok := s.client.(*redis.ClusterClient); ok && (!errors.As(err, &answer) || Moving(err) || redis.HasErrorPrefix(err, "READONLY")) {
+	if cluster, ok := s.client.(*redis.ClusterClient); ok && (!errors.As(err, &answer) || IsSlotMoving(err) || redis.HasErrorPrefix(err, "READONLY")) {
 		cluster.ReloadState(ctx) // in the background, and at most every 200 ms
 	}
 }
 
-// Pause waits for so long. It returns false where ctx ended meanwhile.
-func Pause(ctx context.Context, d time.Duration) bool {
+// Sleep waits for so long. It returns false where ctx ended meanwhile.
+func Sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -159,15 +159,15 @@ func Pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Again reports whether a command of [Store.RunAll] was refused at first and run again: out of the order of the calls.
-func Again(cmd *redis.Cmd) bool { return cmd.Name() == "eval" }
+// Retried reports whether a command of [Store.RunAll] was refused at first and run again: out of the order of the calls.
+func Retried(cmd *redis.Cmd) bool { return cmd.Name() == "eval" }
 
 // ErrReplicas means that a write reached fewer replicas than configured; it may be there all the same.
 var ErrReplicas = errors.New("too few replicas have the write")
 
 // RunDurable is [Store.Run] that succeeds only once the configured number of replicas has the write.
 func (s *Store) RunDurable(ctx context.Context, script *Script, key string, args ...any) (any, error) {
-	return s.RunBehind(ctx, nil, script, key, args...)
+	return s.RunWithValues(ctx, nil, script, key, args...)
 }
 
 // Value is what a script needs in the store that is too large to pass through it. Its key is of this call alone, and it ends after a time: the
@@ -175,14 +175,14 @@ func (s *Store) RunDurable(ctx context.Context, script *Script, key string, args
 type Value struct {
 	Key  string
 	Data any // a string, or an encoding.BinaryMarshaler
-	Kept time.Duration
+	TTL  time.Duration
 	Err  error // of the last try to put it
 }
 
-// RunBehind is [Store.RunDurable] behind values: on the same connection, in the same round trip. Keys of them are of the script's tag. Where one is not
+// RunWithValues is [Store.RunDurable] behind values: on the same connection, in the same round trip. Keys of them are of the script's tag. Where one is not
 // put its Err says why, and the script runs all the same, so it has to look. Where the store refuses the script, the values go: a full Redis would be
 // kept full by what it refused.
-func (s *Store) RunBehind(ctx context.Context, values []*Value, script *Script, key string, args ...any) (any, error) {
+func (s *Store) RunWithValues(ctx context.Context, values []*Value, script *Script, key string, args ...any) (any, error) {
 	if s.replicas == 0 && len(values) == 0 {
 		return s.Run(ctx, script, key, args...)
 	}
@@ -195,7 +195,7 @@ func (s *Store) RunBehind(ctx context.Context, values []*Value, script *Script, 
 		pipe := node.Pipeline() // one connection, so that WAIT covers the script and the values
 		put := make([]*redis.StatusCmd, len(values))
 		for i, v := range values {
-			put[i] = pipe.Set(ctx, v.Key, v.Data, v.Kept)
+			put[i] = pipe.Set(ctx, v.Key, v.Data, v.TTL)
 		}
 		var cmd *redis.Cmd
 		if load {

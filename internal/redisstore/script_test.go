@@ -44,9 +44,9 @@ func TestLesson03ScriptsReload(t *testing.T) {
 		require.Equal(t, "a", cmds[1].Val())
 		require.Error(t, cmds[2].Err(), "each by its own")
 		require.Equal(t, "b", cmds[3].Val())
-		require.True(t, redisstore.Again(cmds[0]), "out of order")
+		require.True(t, redisstore.Retried(cmds[0]), "out of order")
 		for i, cmd := range s.RunAll(ctx, calls) {
-			require.True(t, i == 2 || !redisstore.Again(cmd), "loaded by now") // but for one that fails, in memory
+			require.True(t, i == 2 || !redisstore.Retried(cmd), "loaded by now") // but for one that fails, in memory
 		}
 	})
 }
@@ -70,24 +70,24 @@ func TestRunContext(t *testing.T) {
 }
 
 // A value is there when its script runs, and has an end; where the script is refused it goes.
-func TestRunBehind(t *testing.T) {
+func TestRunWithValues(t *testing.T) {
 	t.Parallel()
 	keep := redisstore.NewScript("return redis.call('GET', KEYS[1] .. ARGV[1])")
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		ctx := t.Context()
-		value := &redisstore.Value{Key: tag + "v", Data: "first", Kept: time.Minute}
+		value := &redisstore.Value{Key: tag + "v", Data: "first", TTL: time.Minute}
 		for range 2 { // the first time the script is loaded
-			got, err := s.RunBehind(ctx, []*redisstore.Value{value}, keep, tag, "v")
+			got, err := s.RunWithValues(ctx, []*redisstore.Value{value}, keep, tag, "v")
 			require.NoError(t, err)
 			require.NoError(t, value.Err)
 			require.Equal(t, value.Data, got)
 			left := s.Client().PTTL(ctx, value.Key).Val()
 			require.Positive(t, left)
-			require.LessOrEqual(t, left, value.Kept)
+			require.LessOrEqual(t, left, value.TTL)
 			value.Data = "second"
 		}
 		refuse := redisstore.NewScript("return redis.error_reply('OOM full')")
-		_, err := s.RunBehind(ctx, []*redisstore.Value{value}, refuse, tag)
+		_, err := s.RunWithValues(ctx, []*redisstore.Value{value}, refuse, tag)
 		require.True(t, redis.HasErrorPrefix(err, "OOM"), "%v", err)
 		require.Zero(t, s.Client().Exists(ctx, value.Key).Val())
 	})

@@ -10,22 +10,22 @@ import (
 // topicHealthCheck is how often a subscription without messages is checked.
 const topicHealthCheck = 15 * time.Second
 
-// Tell sends a message to every process that hears the topic on this store, this one included. Nothing is kept: who
+// PublishTopic sends a message to every process that hears the topic on this store, this one included. Nothing is kept: who
 // doesn't hear at that moment never does.
-func (s *Store) Tell(ctx context.Context, topic string, message []byte) error {
+func (s *Store) PublishTopic(ctx context.Context, topic string, message []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	return s.client.Publish(ctx, s.topic(topic), message).Err()
 }
 
-// Hear calls f with each message to the topic, one after the other, until ctx ends. It connects again by itself, and calls
+// SubscribeTopic calls f with each message to the topic, one after the other, until ctx ends. It connects again by itself, and calls
 // connected each time that it did: before that, messages were missed.
-func (s *Store) Hear(ctx context.Context, topic string, connected func(), f func(message []byte)) {
-	s.Subscribe(ctx, topicHealthCheck, connected, func(_ string, message []byte) { f(message) }, s.topic(topic))
+func (s *Store) SubscribeTopic(ctx context.Context, topic string, connected func(), f func(message []byte)) {
+	s.SubscribeChannels(ctx, topicHealthCheck, connected, func(_ string, message []byte) { f(message) }, s.topic(topic))
 }
 
-// Subscribe is [Store.Hear] for channels by their whole names, whose connection is checked every so often while it is still.
-func (s *Store) Subscribe(ctx context.Context, check time.Duration, connected func(), f func(channel string, message []byte), channels ...string) {
+// SubscribeChannels is [Store.SubscribeTopic] for channels by their whole names, whose connection is checked every so often while it is still.
+func (s *Store) SubscribeChannels(ctx context.Context, check time.Duration, connected func(), f func(channel string, message []byte), channels ...string) {
 	sub := s.client.Subscribe(ctx, channels...)
 	defer sub.Close()
 	messages := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(check))

@@ -67,15 +67,15 @@ func (p *Proxy) Mend() {
 	p.isCut = false
 }
 
-// Lose has Redis do the next request that holds a word; instead of its answer the client sees its connection end.
-func (p *Proxy) Lose(word string) {
+// LoseAnswer has Redis do the next request that holds a word; instead of its answer the client sees its connection end.
+func (p *Proxy) LoseAnswer(word string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.word = []byte(word)
 }
 
-// Lost counts the answers that were lost.
-func (p *Proxy) Lost() int {
+// LostAnswers counts the answers that were lost.
+func (p *Proxy) LostAnswers() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.lost

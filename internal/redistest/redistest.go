@@ -122,7 +122,7 @@ func Open(t testing.TB, c config.Redis) *redisstore.Store {
 }
 
 // Public returns what a program sees of a store.
-func Public(s *redisstore.Store) *store.Store { return redisstore.Face(s).(*store.Store) }
+func Public(s *redisstore.Store) *store.Store { return redisstore.Wrap(s).(*store.Store) }
 
 // Patience is a store timeout for tests that are about something else: the race detector beside everything else on a
 // loaded machine can keep a store busy, or a test from reading its answer, for longer than the three seconds of a service.
