@@ -7,36 +7,37 @@ import (
 
 var accountEndScript = Script(source("account_end"))
 
-// accountEndKeys bounds how many keys one call of the script takes out.
+// accountEndKeys is how many keys one call of the script deletes at most, so that none holds Redis for long.
 const accountEndKeys = 1200
 
-// AccountEnd says how far the end of an account has come.
+// AccountEnd says how far the deletion of an account has come.
 type AccountEnd string
 
-// How far it has come.
+// Answers of [Queue.EndAccount].
 const (
-	AccountEndMore  AccountEnd = "more"  // call again
-	AccountEndHooks AccountEnd = "hooks" // it has webhooks, which are to be deleted first
+	AccountEndMore  AccountEnd = "more"  // call it again
+	AccountEndHooks AccountEnd = "hooks" // the account has webhooks, which have to be deleted first
 	AccountEndDone  AccountEnd = "done"
 	AccountEndNone  AccountEnd = "none" // there is no such account, or it is not being deleted
 )
 
-// AccountLanes are the lanes in which an account's webhooks are told of, beside those of these webhooks.
+// AccountLanes are the lanes with notices about an account's webhooks.
 type AccountLanes struct {
-	Owner    string // its owner's
-	Operator string // the operator's, which it shares with others
+	Owner    string // notices to the owner of the account
+	Operator string // notices to the operator, about all accounts
 }
 
-// EndAccount begins to take all that an account has out of its shard, or goes on with it, by one step. From the first on the account takes nothing,
-// and the chore account:<name> is written down until the last.
+// EndAccount does one step of deleting everything that an account has in its shard. begin starts the deletion; without it, an account that
+// is not being deleted stays as it is. From the first step on the account accepts nothing, and the chore account:<name> stays until the last
+// step is done.
 func (q *Queue) EndAccount(ctx context.Context, shard int, account string, lanes AccountLanes, begin bool) (AccountEnd, error) {
 	v, err := q.RunDurable(ctx, shard, accountEndScript, account, flag(begin), lanes.Owner, lanes.Operator, accountEndKeys)
 	if err != nil {
 		return "", err
 	}
-	far, ok := v.(string)
+	progress, ok := v.(string)
 	if !ok {
 		return "", fmt.Errorf("unexpected answer of a script: %T", v)
 	}
-	return AccountEnd(far), nil
+	return AccountEnd(progress), nil
 }

@@ -221,15 +221,15 @@ func TestLargePayloadThatIsNotThere(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
 		b := newBundle(t, s, nil)
 		b.lane("one")
-		refusal, together := errors.New("full"), new(among)
-		batch := []*pushed{{event: large(event(1)), among: together}, {event: event(2), among: together}, {event: large(event(3))}, {event: event(4)}}
+		refusal, together := errors.New("full"), new(pushGroup)
+		batch := []*pushed{{event: large(event(1)), group: together}, {event: event(2), group: together}, {event: large(event(3))}, {event: event(4)}}
 		batch[2].event.Account, batch[3].event.Account = "other", "third"
 		name, _ := b.putBeside(0, batch)
 		batch[0].beside.Err = refusal
 		r := newReply(b.RunDurable(t.Context(), 0, pushScript, b.pushArgs(batch, name)[len(b.limits):]...))
 		for _, p := range batch {
-			require.False(t, p.take(r))
-			p.note()
+			require.False(t, p.readAnswer(r))
+			p.tellGroup()
 		}
 		require.ErrorIs(t, batch[0].err, refusal)
 		require.ErrorIs(t, batch[1].err, refusal, "what was handed in with it")

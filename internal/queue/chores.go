@@ -8,16 +8,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Kinds of chores: what whoever comes next goes on with, written down in the step that makes it necessary.
+// Kinds of chores. A chore is work in several steps, recorded in the step that makes it necessary, so that any process can go on with it.
 const (
-	ChoreCancel  = "cancel"  // deliveries of a deleted lane
-	ChoreExpunge = "expunge" // an event
-	ChoreAccount = "account" // that is being deleted
-	ChoreReplay  = "replay"
-	ChoreFanout  = "fanout" // an event that is not in all of its lanes
+	ChoreCancel  = "cancel"  // cancel the deliveries of a deleted lane
+	ChoreExpunge = "expunge" // delete what is kept of an event
+	ChoreAccount = "account" // delete an account
+	ChoreReplay  = "replay"  // send the deliveries of a replay again
+	ChoreFanout  = "fanout"  // queue an event in the rest of its lanes
 )
 
-// ChoreCounts says how many chores each shard has, in one round trip to each node.
+// ChoreCounts returns the number of chores of each shard, in one round trip to each node. With an error, the shards that did not answer have 0.
 func (q *Queue) ChoreCounts(ctx context.Context, shards int) ([]int, error) {
 	pipe, cmds := q.store.Client().Pipeline(), make([]*redis.IntCmd, shards)
 	for shard := range shards {
@@ -31,22 +31,22 @@ func (q *Queue) ChoreCounts(ctx context.Context, shards int) ([]int, error) {
 	return counts, err
 }
 
-// Chores returns those of a shard: each its kind, a colon and what it is about.
+// Chores returns the chores of a shard, each as its kind, a colon and a name: of a lane, a job, an account or a replay.
 func (q *Queue) Chores(ctx context.Context, shard int) ([]string, error) {
 	return q.store.Client().SMembers(ctx, q.Key(shard, KeyChores)).Result()
 }
 
-// Notice is an entry of a shard's outbox: that a lane failed, was disabled, or recovered.
+// Notice is an entry of a shard's outbox: a lane failed, was disabled, or recovered.
 type Notice struct {
 	ID     string
-	Kind   string // failed, disabled or recovered
+	Kind   string // "failed", "disabled" or "recovered"
 	Lane   string
-	Detail string // of the attempt, as its outcome gave it; empty for a recovery
-	Since  time.Time
-	Count  int // failed jobs
+	Detail string    // [Outcome.Detail] of the attempt; "" for a recovery
+	Since  time.Time // when the lane began to fail, in UTC
+	Count  int       // jobs that failed since the notice before; 0 for a recovery
 }
 
-// Notices returns the first of a shard's outbox.
+// Notices returns the oldest entries of a shard's outbox, most at most.
 func (q *Queue) Notices(ctx context.Context, shard int, most int64) ([]Notice, error) {
 	entries, err := q.store.Client().XRangeN(ctx, q.Key(shard, KeyOutbox), "-", "+", most).Result()
 	if err != nil {
@@ -72,7 +72,7 @@ func newNotice(e redis.XMessage) Notice {
 	return n
 }
 
-// NoticeTold removes a notice from its shard's outbox.
+// NoticeTold removes a notice that was sent from its shard's outbox.
 func (q *Queue) NoticeTold(ctx context.Context, shard int, id string) error {
 	return q.store.Client().XDel(ctx, q.Key(shard, KeyOutbox), id).Err()
 }

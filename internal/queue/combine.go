@@ -7,145 +7,146 @@ import (
 	"time"
 )
 
-// combiner collects the events of a shard that are handed in while a call is under way, and sends them as one call. So the number of
-// calls follows the speed of the store, not the number of events.
+// combiner gathers the events of one shard that are pushed while a call of the push script is under way, and sends them together in the
+// next call. So the number of calls follows the speed of the store, not the number of events.
 //
-// Batches, and events that go to many lanes, are another matter: they are sent one call after the other for each account, so that its
-// events are queued in their order, and over all shards only as many at a time as there are turns. Nobody else's event shares a call
-// with them, so it waits for what is under way and no longer.
+// Batches and events with many lanes are kept apart: each account has a queue of its own for them, whose calls are made one after the
+// other, so that its events are stored in order. Over all shards only pushTurns of these calls are made at a time. They carry no event of
+// another account, so a single event waits for the calls that are under way and for nothing else.
 type combiner struct {
-	// send makes one call of some events. It returns those that are left, in order: an event that it began and did not finish, and
-	// those that it did not come to. It must see to it that each other event's publisher learns of the end.
+	// send makes one call and returns, in order, the events that are not done: one that is stored in some of its lanes only, and those
+	// for which the call had no room. It answers all others; an event that it neither returns nor answers would leave its publisher waiting.
 	send func([]*pushed) []*pushed
-	// turns holds one value for each call of serials under way. It is all shards'.
-	turns chan struct{}
-	room  int // lanes of one call
+	// turns is a semaphore that the combiners of all shards share: it holds a value for each call of an accountQueue under way.
+	turns    chan struct{}
+	maxLanes int // lanes that one call may write to
 
 	mu      sync.Mutex
 	waiting []*pushed
-	running int
+	running int // goroutines in sendWaiting, at most pushCalls
 
-	serials map[string]*serial // by account
-	queued  []*serial          // those that wait for their turn
-	working bool               // the goroutine that goes through queued is there
+	accounts map[string]*accountQueue // by account
+	due      []*accountQueue          // those with waiting events, the next one first
+	working  bool                     // a goroutine is in sendAccounts
 }
 
-// patience is how long a call of serials waits for its turn.
-const patience = 50 * time.Millisecond
+// turnTimeout is how long a call of an accountQueue waits for its turn before it is made without one.
+const turnTimeout = 50 * time.Millisecond
 
-// serial is what one account has to send one call after the other.
-type serial struct {
-	account string
-	waiting []*pushed
-	wide    *pushed // the latest that went to many lanes: what is like it need not look for them again
-	lanes   int     // how many the latest of its events went to: as many are expected of the next
+// accountQueue holds the events of one account that are sent one call after the other.
+type accountQueue struct {
+	account       string
+	waiting       []*pushed
+	latestWide    *pushed // latest event with more than manyLanes lanes; nil for none
+	expectedLanes int     // lanes of the latest event, which the next ones are expected to have too
 }
 
-// manyLanes is from how many lanes on finding them again is worth sparing.
+// manyLanes is the number of lanes above which it pays to take them from an earlier event with the same topics.
 const manyLanes = 64
 
-// liken tells those of a batch that are like the latest wide event which that was.
-func (s *serial) liken(batch []*pushed) {
+// reuseLanes names the latest wide event to those of a batch with the same topics, so that push.lua can take its lanes.
+func (a *accountQueue) reuseLanes(batch []*pushed) {
 	for _, p := range batch {
-		if s.wide != nil && slices.Equal(p.event.Topics, s.wide.event.Topics) {
-			p.like = s.wide.answer.Job
+		if a.latestWide != nil && slices.Equal(p.event.Topics, a.latestWide.event.Topics) {
+			p.likeJob = a.latestWide.answer.Job
 		}
 	}
 }
 
-// learn notes what a batch tells of the next one.
-func (s *serial) learn(batch []*pushed) {
+// remember keeps what the next batch needs of this one: how many lanes its events had, and its latest wide event.
+func (a *accountQueue) remember(batch []*pushed) {
 	for _, p := range batch {
 		if p.answer.Outcome != "" {
-			s.lanes = len(p.answer.Lanes)
+			a.expectedLanes = len(p.answer.Lanes)
 		}
 		if p.answer.Outcome == PushNew && len(p.answer.Lanes) > manyLanes && p.event.target() == "" {
-			s.wide = p
+			a.latestWide = p
 		}
 	}
 }
 
-// add hands events in. It does not wait.
+// add takes events to send. It does not wait for them.
 func (c *combiner) add(ps ...*pushed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range ps {
-		if c.serials[p.event.Account] != nil || len(ps) > 1 {
-			c.serialize(p)
+		if c.accounts[p.event.Account] != nil || len(ps) > 1 {
+			c.addToAccount(p)
 			continue
 		}
 		c.waiting = append(c.waiting, p)
 		if c.running < pushCalls {
 			c.running++
-			go c.run()
+			go c.sendWaiting()
 		}
 	}
 }
 
-// serialize has an event sent after those of its account that are sent one call after the other.
-func (c *combiner) serialize(p *pushed) {
+// addToAccount puts an event at the end of its account's queue. c.mu is held.
+func (c *combiner) addToAccount(p *pushed) {
 	account := p.event.Account
-	s := c.serials[account]
-	if s == nil {
-		s = &serial{account: account}
-		c.serials[account] = s
-		c.queued = append(c.queued, s)
+	a := c.accounts[account]
+	if a == nil {
+		a = &accountQueue{account: account}
+		c.accounts[account] = a
+		c.due = append(c.due, a)
 	}
-	s.waiting = append(s.waiting, p)
+	a.waiting = append(a.waiting, p)
 	if !c.working {
 		c.working = true
-		go c.runSerials()
+		go c.sendAccounts()
 	}
 }
 
-// runSerials sends what accounts have in turn, one call each, until nothing waits.
-func (c *combiner) runSerials() {
+// sendAccounts makes one call for each account in turn, until none has events left.
+func (c *combiner) sendAccounts() {
 	for {
 		c.mu.Lock()
-		if len(c.queued) == 0 {
+		if len(c.due) == 0 {
 			c.working = false
 			c.mu.Unlock()
 			return
 		}
-		s := c.queued[0]
-		c.queued = c.queued[1:]
-		batch := cut(&s.waiting, c.room, s.lanes)
+		a := c.due[0]
+		c.due = c.due[1:]
+		batch := cutBatch(&a.waiting, c.maxLanes, a.expectedLanes)
 		c.mu.Unlock()
 
-		s.liken(batch)
-		end := c.turn()
+		a.reuseLanes(batch)
+		release := c.acquireTurn()
 		rest := c.send(batch)
-		end()
-		s.learn(batch)
+		release()
+		a.remember(batch)
 
 		c.mu.Lock()
-		if s.waiting = append(rest, s.waiting...); len(s.waiting) > 0 {
-			c.queued = append(c.queued, s)
+		if a.waiting = append(rest, a.waiting...); len(a.waiting) > 0 {
+			c.due = append(c.due, a)
 		} else {
-			delete(c.serials, s.account)
+			delete(c.accounts, a.account)
 		}
 		c.mu.Unlock()
 	}
 }
 
-// turn waits until there is a turn, but not for a store that does not answer another shard's call. end gives it back.
-func (c *combiner) turn() (end func()) {
-	soon := time.NewTimer(patience)
-	defer soon.Stop()
+// acquireTurn waits until turns has room, for turnTimeout at most: a store that does not answer another shard's call must not hold up this
+// one. The call is made in either case; release has to follow it.
+func (c *combiner) acquireTurn() (release func()) {
+	timeout := time.NewTimer(turnTimeout)
+	defer timeout.Stop()
 	select {
 	case c.turns <- struct{}{}:
 		return func() { <-c.turns }
-	case <-soon.C:
+	case <-timeout.C:
 		return func() {}
 	}
 }
 
-// run sends what else waits until nothing does.
-func (c *combiner) run() {
+// sendWaiting makes calls of the events that are in no account's queue, until none waits.
+func (c *combiner) sendWaiting() {
 	for {
 		c.mu.Lock()
-		takeTurns(c.waiting)
-		batch := cut(&c.waiting, c.room, 1)
+		interleaveAccounts(c.waiting)
+		batch := cutBatch(&c.waiting, c.maxLanes, 1)
 		if len(batch) == 0 {
 			c.running--
 			c.mu.Unlock()
@@ -158,74 +159,71 @@ func (c *combiner) run() {
 	}
 }
 
-// putBack hands in again what a call left. It goes before what came later; events that were begun go on by themselves.
+// putBack puts what a call did not finish in front of what came later. An event that is stored in some of its lanes goes to its account's
+// queue, and so do all events of that account that wait here, or they would overtake it.
 func (c *combiner) putBack(rest []*pushed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var first []*pushed
+	var waiting []*pushed
 	for _, p := range append(rest, c.waiting...) {
-		if p.begun || c.serials[p.event.Account] != nil { // what came later stays behind it
-			c.serialize(p)
+		if p.begun || c.accounts[p.event.Account] != nil {
+			c.addToAccount(p)
 		} else {
-			first = append(first, p)
+			waiting = append(waiting, p)
 		}
 	}
-	c.waiting = first
+	c.waiting = waiting
 }
 
-// takeTurns orders what waits so that each account's first event comes before any account's second: nobody waits for all that
-// another publishes. An account's own events keep their order.
-func takeTurns(waiting []*pushed) {
-	one := true
-	for _, p := range waiting {
-		one = one && p.event.Account == waiting[0].event.Account
-	}
-	if one {
+// interleaveAccounts orders waiting events so that the first of every account comes before the second of any: nobody waits for all that
+// another account publishes. The events of one account keep their order.
+func interleaveAccounts(waiting []*pushed) {
+	if !slices.ContainsFunc(waiting, func(p *pushed) bool { return p.event.Account != waiting[0].event.Account }) {
 		return
 	}
-	turns, of := make(map[*pushed]int, len(waiting)), map[string]int{}
+	place, count := make(map[*pushed]int, len(waiting)), map[string]int{}
 	for _, p := range waiting {
-		turns[p] = of[p.event.Account]
-		of[p.event.Account]++
+		place[p] = count[p.event.Account]
+		count[p.event.Account]++
 	}
-	// Among first events, that of the account with the fewest: the other may go to many webhooks, and end the call.
+	// Of events with the same place, the one whose account has the fewest comes first: another's may have many lanes, and use up the call.
 	slices.SortStableFunc(waiting, func(a, b *pushed) int {
-		return cmp.Or(cmp.Compare(turns[a], turns[b]), cmp.Compare(of[a.event.Account], of[b.event.Account]))
+		return cmp.Or(cmp.Compare(place[a], place[b]), cmp.Compare(count[a.event.Account], count[b.event.Account]))
 	})
 }
 
-// withdraw takes back what waits. It will not be sent.
+// withdraw takes all waiting events out, so that they are not sent any more, and returns them.
 func (c *combiner) withdraw() []*pushed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	waiting := c.waiting
 	c.waiting = nil
-	for _, s := range c.serials {
-		waiting = append(waiting, s.waiting...)
-		s.waiting = nil
+	for _, a := range c.accounts {
+		waiting = append(waiting, a.waiting...)
+		a.waiting = nil
 	}
 	return waiting
 }
 
-// cut cuts one call's worth off what waits, which is at least one event: by their size, and by the lanes that they are expected to go to,
-// each to as many. What was begun has a call of its own, see push.lua. What a call does not come to is sent in vain, and again with
-// each call until it does.
-func cut(waiting *[]*pushed, room, lanes int) []*pushed {
+// cutBatch takes the events of one call off the front of waiting: one at least, pushBytes of payload at most, and as many as are expected to
+// fit into maxLanes when each has expectedLanes. An event that was begun gets a call of its own, as push.lua starts nothing behind it.
+// Taking more than the call has room for would send those events again with every call until their turn comes.
+func cutBatch(waiting *[]*pushed, maxLanes, expectedLanes int) []*pushed {
 	all := *waiting
-	n, size := 0, 0
+	n, size, room := 0, 0, maxLanes
 	for n < len(all) && (n == 0 || room > 0) {
 		p := all[n]
 		if size += len(p.event.Payload); n > 0 && (size > pushBytes || p.begun) {
 			break
 		}
-		if room -= max(lanes, 1); p.begun {
+		if room -= max(expectedLanes, 1); p.begun {
 			room = 0
 		}
 		n++
 	}
 	*waiting = all[n:]
 	if n == len(all) {
-		*waiting = nil // let the array go
+		*waiting = nil // so that the array can be freed
 	}
 	return all[:n:n]
 }

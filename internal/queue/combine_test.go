@@ -13,7 +13,7 @@ func TestLesson64AccountsTakeTurns(t *testing.T) {
 	for _, id := range []string{"loud 1", "loud 2", "loud 3", "loud 4", "quiet 1", "other 1", "other 2"} {
 		waiting = append(waiting, &pushed{event: &Event{ID: id, Account: id[:len(id)-2]}})
 	}
-	takeTurns(waiting)
+	interleaveAccounts(waiting)
 	var order []string
 	for _, p := range waiting {
 		order = append(order, p.event.ID)

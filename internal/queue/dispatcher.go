@@ -145,7 +145,7 @@ func NewDispatcher(o Options) *Dispatcher {
 	}
 	d.slots = newSlots(o.Concurrency)
 	d.slotCount.Store(int64(d.slots.current))
-	o.Queue.wakes(d.Wake)
+	o.Queue.setOnPush(d.Wake)
 	return d
 }
 

@@ -16,7 +16,7 @@ import (
 func (b *bundle) cutOff(e *Event) Pushed {
 	b.Helper()
 	p := &pushed{event: e}
-	more := p.take(newReply(b.store.RunDurable(b.Context(), pushScript, b.Tag(0), b.pushArgs([]*pushed{p}, "")...)))
+	more := p.readAnswer(newReply(b.store.RunDurable(b.Context(), pushScript, b.Tag(0), b.pushArgs([]*pushed{p}, "")...)))
 	require.NoError(b, p.err)
 	require.True(b, more, "it takes several calls")
 	return p.answer
@@ -254,11 +254,11 @@ func TestLanesOfAnEventLikeIt(t *testing.T) {
 		next := 1
 		push := func(like string, change func(*Event)) []string {
 			next++
-			p := &pushed{event: event(next), like: like}
+			p := &pushed{event: event(next), likeJob: like}
 			if change != nil {
 				change(p.event)
 			}
-			p.take(newReply(b.store.RunDurable(t.Context(), pushScript, b.Tag(0), b.pushArgs([]*pushed{p}, "")...)))
+			p.readAnswer(newReply(b.store.RunDurable(t.Context(), pushScript, b.Tag(0), b.pushArgs([]*pushed{p}, "")...)))
 			require.NoError(t, p.err)
 			return p.answer.Lanes
 		}
@@ -283,7 +283,7 @@ func TestLesson64HungTurn(t *testing.T) {
 	turns := make(chan struct{}, pushTurns)
 	hang, done := make(chan struct{}), make(chan struct{})
 	newCombiner := func(send func([]*pushed) []*pushed) *combiner {
-		return &combiner{send: send, turns: turns, room: 2, serials: map[string]*serial{}}
+		return &combiner{send: send, turns: turns, maxLanes: 2, accounts: map[string]*accountQueue{}}
 	}
 	batch := []*pushed{{event: event(1)}, {event: event(2)}}
 	started := make(chan struct{})
@@ -298,7 +298,7 @@ func TestLesson64HungTurn(t *testing.T) {
 func TestLesson64BatchesShareNoCall(t *testing.T) {
 	t.Parallel()
 	calls, answer := make(chan []*pushed), make(chan struct{})
-	c := &combiner{turns: make(chan struct{}, pushTurns), room: 2, serials: map[string]*serial{}, send: func(batch []*pushed) (rest []*pushed) {
+	c := &combiner{turns: make(chan struct{}, pushTurns), maxLanes: 2, accounts: map[string]*accountQueue{}, send: func(batch []*pushed) (rest []*pushed) {
 		calls <- batch
 		<-answer
 		if p := batch[0]; p.event.Account == "loud" && !p.begun {

@@ -2,10 +2,11 @@ package queue
 
 import "strings"
 
-// This file spells every key and every field of a hash in Redis, once; lib.lua says what each holds, and a test compares all scripts with
-// it. All keys of a shard begin with its hash tag, such as "{webhooks:3}:", so that they share a slot of a cluster.
+// This file spells every key in Redis, and every field of a hash, once; a test compares all scripts and all Go code with it. lib.lua says
+// what each key of the queue holds, the scripts of sender/internal/registry, receiver and caddymodule say it of theirs. All keys of a shard
+// begin with its hash tag, such as "{webhooks:3}:", so that they share a slot of a cluster.
 
-// Key is the name of a key under a shard's tag. One that ends with a colon goes on with what the key is of.
+// Key is the name of a key below its tag. After a colon at its end follows whatever the key belongs to, which its comment names.
 type Key string
 
 // Keys of the queue.
@@ -13,18 +14,18 @@ const (
 	KeyReady          Key = "ready"
 	KeyLane           Key = "lane:" // lane
 	KeyLeases         Key = "leases"
-	KeyJob            Key = "job:"   // lane and job
-	KeyBody           Key = "body:"  // job
-	KeyPut            Key = "put:"   // call:place
-	KeyEvent          Key = "event:" // job
-	KeyID             Key = "id:"    // account:ID
-	KeyConf           Key = "conf:"  // lane
-	KeyTopic          Key = "topic:" // topic
-	KeyEvents         Key = "events:"
-	KeyIndex          Key = "idx:"  // lane
-	KeyOld            Key = "old:"  // lane
-	KeyLate           Key = "late:" // lane
-	KeyLog            Key = "log:"  // lane
+	KeyJob            Key = "job:"    // lane and job
+	KeyBody           Key = "body:"   // job
+	KeyPut            Key = "put:"    // name of the call and place of the event, see [Beside]
+	KeyEvent          Key = "event:"  // job
+	KeyID             Key = "id:"     // account:ID
+	KeyConf           Key = "conf:"   // lane
+	KeyTopic          Key = "topic:"  // topic
+	KeyEvents         Key = "events:" // account
+	KeyIndex          Key = "idx:"    // lane
+	KeyOld            Key = "old:"    // lane
+	KeyLate           Key = "late:"   // lane
+	KeyLog            Key = "log:"    // lane
 	KeySpent          Key = "spent"
 	KeyResent         Key = "resent"
 	KeyAgain          Key = "again:"  // account
@@ -43,10 +44,10 @@ const (
 	KeyFiguresAll     Key = "figures:all"
 	KeySenders        Key = "senders" // in the first shard only
 	KeyWake           Key = "wake"    // a channel
-	KeyNothing        Key = "nothing" // is never there
+	KeyNothing        Key = "nothing" // never exists; scripts delete it, see drain in lib.lua
 )
 
-// Keys of what the sender's owners set up: see sender/internal/registry.
+// Keys of webhooks, accounts, API keys, event types, access tokens, mailboxes and replays: see sender/internal/registry.
 const (
 	KeyHooks           Key = "hooks:"    // account
 	KeyUnhooked        Key = "unhooked:" // account
@@ -77,17 +78,17 @@ const (
 const (
 	KeyClaimID     Key = "i:" // hash of an event's ID
 	KeyClaimDigest Key = "d:" // hash of a body
-	KeyNoClaim     Key = "-"  // stands in for a key that an event doesn't have; is never there
+	KeyNoClaim     Key = "-"  // takes the place of a claim key that an event doesn't have; never exists
 	KeyProbe       Key = "probe"
 	KeyDelivers    Key = "delivers"
 	KeyGateways    Key = "gateways"
 	KeyOrder       Key = "order"
-	KeyQueues      Key = "q:" // the queue of a delivery with a name: its tag is the receiver's, this and the name
+	KeyQueues      Key = "q:" // name of a delivery; the receiver's tag, q:, the name and a colon are the tag of its queue
 )
 
-// Keys of what all receivers on a store count, under the tag of the whole store: see received.lua in caddymodule.
+// Keys of what all receivers on a store count, under the tag of the store: see received.lua in caddymodule.
 const (
-	KeyReceived      Key = "received:" // seconds of a part (0: all), a colon and a receiver
+	KeyReceived      Key = "received:" // length of a part in seconds (0: since the first request), a colon and a receiver
 	KeyReceivedNames Key = "received:names"
 	KeyReceivedBy    Key = "received:by:" // process
 )
@@ -95,14 +96,14 @@ const (
 // Field is the name of a field of a hash.
 type Field = string
 
-// Fields that Go code reads or writes by itself.
+// Fields that Go code reads or writes without a script.
 const (
-	FieldStatus      Field = "st"   // of [KeyConf], as all up to FieldLastTime
-	FieldAccount     Field = "a"    // of [KeyEvent] as well
-	FieldVersion     Field = "v"    // of [KeyAccount] as well
-	FieldCreated     Field = "c"    // of [KeyAccount] as well
+	FieldStatus      Field = "st"   // of [KeyConf], like all fields up to FieldLastTime
+	FieldAccount     Field = "a"    // of [KeyEvent] too
+	FieldVersion     Field = "v"    // of [KeyAccount] too
+	FieldCreated     Field = "c"    // of [KeyAccount] too
 	FieldPublic      Field = "pub"  // what is shown of a webhook
-	FieldMeta        Field = "meta" // what an attempt needs
+	FieldMeta        Field = "meta" // the settings that an attempt needs
 	FieldInFlight    Field = "fl"
 	FieldHeldUntil   Field = "hu"
 	FieldFailedSince Field = "fs"
@@ -110,15 +111,15 @@ const (
 	FieldLastOK      Field = "ls"
 	FieldLastTime    Field = "lt"
 
-	FieldKey       Field = "k" // of [KeyConf]: the idempotency key that it was registered with
+	FieldKey       Field = "k" // of [KeyConf]: the idempotency key of its registration
 	FieldMadeLane  Field = "l" // of [KeyMade]
-	FieldMadeAsked Field = "q"
+	FieldMadeAsked Field = "q" // of [KeyMade]
 
-	FieldInfo   Field = "info" // of [KeyAccount]: what its owner set
-	FieldEnding Field = "x"    // of [KeyAccount]: it is being deleted
-	FieldTries  Field = "#tries"
+	FieldInfo   Field = "info"   // of [KeyAccount]: what its owner set
+	FieldEnding Field = "x"      // of [KeyAccount]: it is being deleted
+	FieldTries  Field = "#tries" // of [KeyMailbox]
 
-	FieldReplayAccount     Field = "account" // of [KeyReplay], as all below
+	FieldReplayAccount     Field = "account" // of [KeyReplay], like all below
 	FieldReplayState       Field = "state"
 	FieldReplayCursor      Field = "cursor"
 	FieldReplaySelection   Field = "selection"
@@ -126,13 +127,13 @@ const (
 	FieldReplayUnavailable Field = "unavailable"
 	FieldReplaySent        Field = "sent"
 	FieldReplayCreated     Field = "created"
-	FieldReplayNotSent     Field = "not:" // and why
+	FieldReplayNotSent     Field = "not:" // why deliveries were not sent
 
 	FieldJob Field = "j" // of an entry of [KeyIndex], [KeyOld], [KeyEvents] and [KeySpent]
 )
 
-// Fields are those of each hash and of each stream's entries, the ones that only scripts use among them. Where a field goes on with what
-// it is of, it ends with a colon.
+// Fields are the fields of each hash and of the entries of each stream, also those that only scripts use. A field that ends with a colon
+// goes on with a name.
 var Fields = map[Key][]Field{
 	KeyConf: {
 		FieldStatus, FieldAccount, FieldVersion, FieldCreated, FieldPublic, FieldMeta, FieldInFlight, FieldHeldUntil, FieldFailedSince, FieldFilterFails,
@@ -160,12 +161,12 @@ var Fields = map[Key][]Field{
 // StatusDeleted is [FieldStatus] of a lane that was deleted.
 const StatusDeleted = "deleted"
 
-// Key returns a key of a shard.
+// Key returns a key of a shard; the parts of of follow its name without a separator.
 func (q *Queue) Key(shard int, name Key, of ...string) string {
 	return InTag(q.tags(shard), name, of...)
 }
 
-// InTag returns a key under a tag.
+// InTag is [Queue.Key] for a tag.
 func InTag(tag string, name Key, of ...string) string {
 	return tag + string(name) + strings.Join(of, "")
 }

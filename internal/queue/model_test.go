@@ -172,7 +172,7 @@ func (m *model) beginPush() {
 	e := m.event()
 	m.pushed = append(m.pushed, e)
 	p := &pushed{event: e}
-	more := p.take(newReply(m.bundle.call(p)))
+	more := p.readAnswer(newReply(m.bundle.call(p)))
 	require.NoError(m, p.err)
 	m.note("begun %s: %v, more %v", e.Job, p.answer, more)
 	m.pushedNew(e, p.answer)

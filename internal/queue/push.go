@@ -14,55 +14,56 @@ import (
 	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
-// Event is what is pushed: one payload on its way to the lanes that its topics name.
+// Event is one payload to be stored and queued in the lanes that its topics name.
 type Event struct {
 	Account   string
 	ID        string
-	OwnID     bool   // the ID was made for this event, so it can't have been used before
-	IDJob     string // the job that ID stands for, where ID has our own form; "" otherwise
+	OwnID     bool   // ID was made for this event, so no other event can have it
+	IDJob     string // job that ID stands for, where it has the form of our own IDs; "" otherwise
 	Job       string // see NewJobID
 	Type      string
 	Timestamp int64 // unix seconds
-	Given     bool  // the publisher gave the timestamp, so a repetition must give the same
+	Given     bool  // the publisher gave Timestamp, so a repetition with another one is another event
 	Digest    string
-	Lane      string   // the only lane it goes to, whatever the topics
-	TellsOf   string   // a lane that doesn't get it, as it tells of that one: a deleted one makes nothing of it
-	Topics    []string // lanes of any of them get it; no white space
-	Verdicts  string   // of the filters of these lanes, see [Asked]
+	Lane      string   // the only lane that gets it, whatever its topics; "" where the topics decide
+	TellsOf   string   // lane that the event reports on and that does not get it; once that lane is deleted, nothing is stored. "" for none
+	Topics    []string // every lane that subscribes to one of them gets it; no white space
+	Verdicts  string   // what the lanes' filters say of it, see [Asked]
 	Payload   string
 
-	marked string // what is stored beside the script, where [Event.Carry] made that and Payload at once
+	marked string // what [Event.beside] returns, made by [Event.Carry] together with Payload
 }
 
 // PushOutcome says what became of a pushed event.
 type PushOutcome string
 
-// Outcomes of a push.
+// Outcomes of a push. Where nothing else is said, nothing was stored.
 const (
-	PushNew     PushOutcome = "new"
-	PushSame    PushOutcome = "same"    // its ID was pushed before with the same content: Pushed is the first answer
-	PushOther   PushOutcome = "other"   // its ID stands for another content
-	PushTaken   PushOutcome = "taken"   // its job ID is in use: push again with a new one
+	PushNew     PushOutcome = "new"     // stored now
+	PushSame    PushOutcome = "same"    // its ID was pushed before with the same content: Pushed repeats the first answer
+	PushOther   PushOutcome = "other"   // its ID belongs to an event with other content
+	PushTaken   PushOutcome = "taken"   // its job exists: push again with a new one
 	PushEnding  PushOutcome = "ending"  // the account is being deleted
-	PushGone    PushOutcome = "gone"    // the lane that it tells of was deleted
-	PushAsked   PushOutcome = "asked"   // filters decide whose verdicts are not there: push again with those of Asked
-	pushUnsaved PushOutcome = "unsaved" // its payload, put beside the script, is not there: nothing was done, and there is an error
-	PushLater   PushOutcome = "later"   // an event of its account before it is to be pushed again: push this one behind it
+	PushGone    PushOutcome = "gone"    // the lane in TellsOf was deleted
+	PushAsked   PushOutcome = "asked"   // Verdicts are missing or of other filters: push again with those of Pushed.Asked
+	pushUnsaved PushOutcome = "unsaved" // the payload that was put beside the script is missing; the caller gets an error
+	PushLater   PushOutcome = "later"   // an event before it, of the same account, has to be pushed again: push this one after it
 )
 
 // Pushed is the answer to a push.
 type Pushed struct {
 	Outcome   PushOutcome
 	Job       string
-	Timestamp int64
+	Timestamp int64 // unix seconds
 	Lanes     []string
-	Refused   []Refused // those of Lanes that did not take it
-	Asked     Asked     // of PushAsked
+	Refused   []Refused // those of Lanes that did not accept the job
+	Asked     Asked     // of PushAsked only
 }
 
-// Refused is a lane that did not take a job. The job is there, failed.
+// Refused is a lane that did not accept a job. The job is recorded there as failed.
 type Refused struct{ Lane, Reason string }
 
+// refusals reads "<lane>:<reason>", separated by spaces.
 func refusals(text string) []Refused {
 	var all []Refused
 	for field := range strings.FieldsSeq(text) {
@@ -72,68 +73,69 @@ func refusals(text string) []Refused {
 	return all
 }
 
-// Bounds of one call of the push script, so that no call holds Redis for long.
+// Bounds of one call of the push script, so that none holds Redis for long.
 const (
-	pushLanes = 16 // and events
-	pushBytes = 512 << 10
+	pushLanes = 16        // lanes written to, and so events too
+	pushBytes = 512 << 10 // bytes of payload
 )
 
 // pushed is an event on its way to the store.
 //
-// Failure policy: an event is answered only after Redis has it in all of its lanes (and its replicas do, where configured); on an
-// error it may be stored or not, and the publisher's retry with the same ID finds out. What was begun is finished by that retry, or
-// by [Queue.FinishPush].
+// Failure policy: an event is answered only once Redis has it in all of its lanes, and the configured replicas have it too. After an
+// error it may or may not be stored; a repetition with the same ID finds out. An event that is stored in some of its lanes is completed by
+// that repetition or by [Queue.FinishPush].
 type pushed struct {
-	event  *Event
-	begun  bool              // it is in some of its lanes, and answer says whose event it is
-	among  *among            // the others that were handed in with it; nil for none
-	like   string            // job of an event with the same topics that went to many lanes, if one is known
-	beside *redisstore.Value // its payload, where that goes to the store beside the script
-	answer Pushed
-	err    error
-	done   chan struct{}
+	event   *Event
+	begun   bool              // stored, but not in all of its lanes yet; answer holds what the first call said
+	group   *pushGroup        // of the events that were pushed together; nil for a single one
+	likeJob string            // job of an event with the same topics and many lanes, see push.lua; "" for none
+	beside  *redisstore.Value // payload that goes to the store beside the script; nil for none
+	answer  Pushed
+	err     error
+	done    chan struct{} // closed once answer and err are set
 }
 
-// among is what events that were handed in together have in common: their order. Once one of them is to be pushed again, or was
-// refused, none of those behind it is sent, which it would let overtake it.
-type among struct {
-	again bool
-	err   error
+// pushGroup keeps the order of events that were pushed together: once one of them has to be pushed again or was refused, none behind it is
+// sent any more, as it would be stored before it.
+type pushGroup struct {
+	again bool  // an event has to be pushed again
+	err   error // the first refusal, as it is reported for the events behind
 }
 
-// waits reports whether an event is not to be sent any more, and answers it then.
-func (p *pushed) waits() bool {
-	if p.among == nil || p.begun || !p.among.again && p.among.err == nil {
+// answeredUnsent answers an event that may not be sent any more because of one before it in its group, and reports whether it did.
+func (p *pushed) answeredUnsent() bool {
+	if p.group == nil || p.begun || !p.group.again && p.group.err == nil {
 		return false
 	}
-	p.answer.Outcome, p.err = PushLater, p.among.err
+	p.answer.Outcome, p.err = PushLater, p.group.err
 	close(p.done)
 	return true
 }
 
-// note notes what became of an event for those behind it.
-func (p *pushed) note() {
-	if p.among == nil {
+// tellGroup passes on to the events behind it that this one has to be pushed again or was refused.
+func (p *pushed) tellGroup() {
+	if p.group == nil {
 		return
 	}
-	p.among.again = p.among.again || p.answer.Outcome == PushAsked || p.answer.Outcome == PushTaken
-	if p.err != nil && p.among.err == nil {
-		p.among.err = fmt.Errorf("not tried, as an event before it was refused: %w", p.err)
+	p.group.again = p.group.again || p.answer.Outcome == PushAsked || p.answer.Outcome == PushTaken
+	if p.err != nil && p.group.err == nil {
+		p.group.err = fmt.Errorf("not tried, as an event before it was refused: %w", p.err)
 	}
 }
 
 const (
-	// pushCalls is how many calls of one shard are under way at once: while Redis works on one, the next is collected.
+	// pushCalls is how many calls of one shard are under way at once: while Redis works on one, the next is on its way.
 	pushCalls = 2
-	// pushTurns is how many calls with batches or parts of large events are under way at once, over all shards. One more than the
-	// one that Redis works on would only stand in front of others.
+	// pushTurns is how many calls of account queues are under way at once, over all shards. Redis works on one at a time, so more would
+	// only make others wait behind them.
 	pushTurns = 1
 )
 
-// Push stores an event and queues it in its lanes. One that goes to many takes several steps, and is answered after the last.
+// Push stores an event and queues it in its lanes. With many lanes that takes several calls; Push returns after the last one. The outcome
+// says whether the event was stored; after an error it may be. When ctx ends, Push returns its error and the event is sent all the same.
 func (q *Queue) Push(ctx context.Context, shard int, e *Event) (Pushed, error) {
 	p := &pushed{event: e, done: make(chan struct{})}
-	q.collect(shard, p)
+	q.combinerOf(shard).add(p)
 	select {
 	case <-p.done:
 		return p.answer, p.err
@@ -142,14 +144,14 @@ func (q *Queue) Push(ctx context.Context, shard int, e *Event) (Pushed, error) {
 	}
 }
 
-// PushAll is [Queue.Push] of several events, in as few calls as the bounds allow. Answers and errors are in order, and none of the events is
-// stored behind one that is to be pushed again, or that the store refused.
+// PushAll is [Queue.Push] of several events in as few calls as possible. It returns an answer and an error for each, in their order. Behind
+// an event that has to be pushed again, or that the store refused, no other is stored: their outcome is [PushLater].
 func (q *Queue) PushAll(ctx context.Context, shard int, events []*Event) ([]Pushed, []error) {
-	waiting, together := make([]*pushed, len(events)), new(among)
+	waiting, group := make([]*pushed, len(events)), new(pushGroup)
 	for i, e := range events {
-		waiting[i] = &pushed{event: e, among: together, done: make(chan struct{})}
+		waiting[i] = &pushed{event: e, group: group, done: make(chan struct{})}
 	}
-	q.collect(shard, waiting...)
+	q.combinerOf(shard).add(waiting...)
 	answers, errs := make([]Pushed, len(events)), make([]error, len(events))
 	for i, p := range waiting {
 		select {
@@ -162,11 +164,7 @@ func (q *Queue) PushAll(ctx context.Context, shard int, events []*Event) ([]Push
 	return answers, errs
 }
 
-func (q *Queue) collect(shard int, ps ...*pushed) {
-	q.combinerOf(shard).add(ps...)
-}
-
-// combinerOf returns a shard's combiner, made with the first event.
+// combinerOf returns the combiner of a shard, which it makes when it is asked for the first time.
 func (q *Queue) combinerOf(shard int) *combiner {
 	q.pushMu.Lock()
 	defer q.pushMu.Unlock()
@@ -174,28 +172,28 @@ func (q *Queue) combinerOf(shard int) *combiner {
 	if c == nil {
 		c = &combiner{
 			send:  func(batch []*pushed) []*pushed { return q.send(shard, batch) },
-			turns: q.turns, room: q.pushLanes, serials: map[string]*serial{},
+			turns: q.turns, maxLanes: q.pushLanes, accounts: map[string]*accountQueue{},
 		}
 		q.pushers[shard] = c
 	}
 	return c
 }
 
-// runPush makes one call of the script.
+// runPush calls the push script once, with the large payloads of the batch beside it.
 func (q *Queue) runPush(ctx context.Context, shard int, batch []*pushed) (any, error) {
 	name, values := q.putBeside(shard, batch)
 	return q.store.RunWithValues(ctx, values, pushScript, q.tags(shard), q.pushArgs(batch, name)...)
 }
 
-// errNoAnswer can only come from a script and a program of different versions.
+// errNoAnswer means that a script's answer has another form than expected, so that script and program are of different versions.
 var errNoAnswer = errors.New("push: the script's answer does not fit")
 
-// send makes a call and answers the events that it ended. It returns the others.
+// send makes one call and answers the events that are done with it. It returns the others, in order.
 func (q *Queue) send(shard int, batch []*pushed) (rest []*pushed) {
-	if batch = slices.DeleteFunc(slices.Clone(batch), (*pushed).waits); len(batch) == 0 {
+	if batch = slices.DeleteFunc(slices.Clone(batch), (*pushed).answeredUnsent); len(batch) == 0 {
 		return nil
 	}
-	// Not the context of any one publisher: the call is everybody's.
+	// No publisher's own context: its end must not fail the events of the others.
 	ctx, cancel := context.WithTimeout(context.Background(), q.store.Timeout())
 	defer cancel()
 	v, err := q.runPush(ctx, shard, batch)
@@ -203,32 +201,32 @@ func (q *Queue) send(shard int, batch []*pushed) (rest []*pushed) {
 	asked := map[string][]Filter{}
 	for i, p := range batch {
 		if i > 0 && r.err == nil && len(r.values) == 0 {
-			// The call had no room for the rest: others have their turn before the next.
+			// The call had no room for the rest. Other accounts' events go before them.
 			return append(rest, batch[i:]...)
 		}
-		if more := p.take(r); more && r.err == nil {
+		if more := p.readAnswer(r); more && r.err == nil {
 			rest = append(rest, p)
 			continue
 		}
 		if a := &p.answer.Asked; len(a.Filters) > 0 {
 			asked[a.Signature] = a.Filters
-		} else { // they are in the answer once
+		} else { // the script names the filters of a signature once in an answer
 			a.Filters = asked[a.Signature]
 		}
-		p.note()
+		p.tellGroup()
 		close(p.done)
 	}
 	switch {
 	case err == nil:
 		q.Pushed(shard)
 	case !answered(err):
-		q.giveUp(shard, err)
+		q.failWaiting(shard, err)
 	}
 	return rest
 }
 
-// take reads the script's answer for an event, and whether there is more of it to do.
-func (p *pushed) take(r *reply) (more bool) {
+// readAnswer reads what the script answers for an event, and reports whether lanes of it are left for another call.
+func (p *pushed) readAnswer(r *reply) (more bool) {
 	a := Pushed{Outcome: PushOutcome(r.text()), Job: r.text(), Timestamp: r.number()}
 	if lanes, refused := r.text(), r.text(); a.Outcome == PushAsked {
 		a.Asked = Asked{Signature: lanes, Filters: filtersIn(refused)}
@@ -242,8 +240,8 @@ func (p *pushed) take(r *reply) (more bool) {
 		p.err = errNoAnswer
 	case a.Outcome == pushUnsaved:
 		p.err = cmp.Or(p.beside.Err, ErrUnsaved)
-	case a.Outcome == PushLater && p.among != nil:
-		p.err = p.among.err // of the event before it, if that was refused
+	case a.Outcome == PushLater && p.group != nil:
+		p.err = p.group.err // nil where the event before it was not refused, but has to be pushed again
 	}
 	if p.begun {
 		p.answer.Refused = append(p.answer.Refused, a.Refused...)
@@ -253,14 +251,15 @@ func (p *pushed) take(r *reply) (more bool) {
 	return more
 }
 
-// pushBusy is the outcome of a part that was not done, as somebody else has just done one.
+// pushBusy is the outcome of [Queue.FinishPush] where another caller wrote the latest part less than idle ago.
 const pushBusy PushOutcome = "busy"
 
-// FinishPush finishes an event that was begun, but for where somebody has gone on with it in the time idle: then it is not whole.
+// FinishPush completes an event that is stored in some of its lanes only. Where somebody else wrote a part of it less than idle ago, which
+// most likely goes on by itself, it does nothing and whole is false. refused are the lanes that did not accept the job now.
 func (q *Queue) FinishPush(ctx context.Context, shard int, job string, idle time.Duration) (whole bool, refused []Refused, err error) {
 	p := &pushed{event: &Event{}}
 	for more := true; more; idle = 0 {
-		if more = p.take(newReply(q.store.RunDurable(ctx, pushScript, q.tags(shard), append(q.argv([]any{1, q.pushLanes, q.pendingAccount, ""}), goOn(job, idle)...)...))); p.err != nil {
+		if more = p.readAnswer(newReply(q.store.RunDurable(ctx, pushScript, q.tags(shard), append(q.argv([]any{1, q.pushLanes, q.pendingAccount, ""}), continueArgs(job, idle)...)...))); p.err != nil {
 			return false, nil, p.err
 		}
 		if p.answer.Outcome == pushBusy {
@@ -270,18 +269,19 @@ func (q *Queue) FinishPush(ctx context.Context, shard int, job string, idle time
 	return true, p.answer.Refused, nil
 }
 
-// goOn are the script's arguments for the rest of an event.
-func goOn(job string, idle time.Duration) []any {
+// continueArgs are the push script's arguments for an event of which lanes are left.
+func continueArgs(job string, idle time.Duration) []any {
 	return []any{"", "", "on", "", job, "", 0, idle.Milliseconds(), "", "", "", "", "", ""}
 }
 
-func (q *Queue) pushArgs(batch []*pushed, puts string) []any {
+// pushArgs are the arguments of push.lua. besideName is the name under which payloads of the batch were put beside, "" for none.
+func (q *Queue) pushArgs(batch []*pushed, besideName string) []any {
 	args := make([]any, 0, len(q.limits)+4+14*len(batch))
-	args = append(append(args, q.limits...), len(batch), q.pushLanes, q.pendingAccount, puts)
+	args = append(append(args, q.limits...), len(batch), q.pushLanes, q.pendingAccount, besideName)
 	for _, p := range batch {
 		e := p.event
 		if p.begun {
-			args = append(args, goOn(p.answer.Job, 0)...)
+			args = append(args, continueArgs(p.answer.Job, 0)...)
 			continue
 		}
 		payload := e.Payload
@@ -289,27 +289,28 @@ func (q *Queue) pushArgs(batch []*pushed, puts string) []any {
 			payload = ""
 		}
 		args = append(args, e.Account, e.ID, flag(e.OwnID), e.IDJob, e.Job, e.Type, e.Timestamp, flag(e.Given), e.Digest,
-			e.target(), strings.Join(e.Topics, " "), p.like, e.Verdicts, payload)
+			e.target(), strings.Join(e.Topics, " "), p.likeJob, e.Verdicts, payload)
 	}
 	return args
 }
 
-// answered reports whether an error came from Redis, not from the lack of an answer.
+// answered reports whether an error is an answer of Redis, and not the lack of one.
 func answered(err error) bool {
 	_, ok := errors.AsType[redis.Error](err)
 	return ok
 }
 
-// giveUp fails the events that wait behind a call that Redis did not answer: they would only wait for the same, one
-// call's time after the other.
-func (q *Queue) giveUp(shard int, err error) {
+// failWaiting fails the events that wait behind a call that Redis did not answer. Sent, they would wait for the same timeout, one call
+// after the other.
+func (q *Queue) failWaiting(shard int, err error) {
 	for _, p := range q.combinerOf(shard).withdraw() {
 		p.err = fmt.Errorf("not tried, as the store did not answer: %w", err)
 		close(p.done)
 	}
 }
 
-// Pushed wakes the dispatcher of this process, without a round trip.
+// Pushed makes the dispatcher of this process, if it has one, look at a shard at once, without a round trip. Call it after a script of your
+// own has queued a job.
 func (q *Queue) Pushed(shard int) {
 	q.pushMu.Lock()
 	onPush := q.onPush
@@ -319,14 +320,14 @@ func (q *Queue) Pushed(shard int) {
 	}
 }
 
-// wakes names what is told of each push.
-func (q *Queue) wakes(onPush func(shard int)) {
+// setOnPush sets the function that is called with the shard of each push.
+func (q *Queue) setOnPush(onPush func(shard int)) {
 	q.pushMu.Lock()
 	defer q.pushMu.Unlock()
 	q.onPush = onPush
 }
 
-// target is how the script takes Lane and TellsOf.
+// target joins Lane and TellsOf to one argument of push.lua.
 func (e *Event) target() string {
 	if e.TellsOf != "" {
 		return e.Lane + "!" + e.TellsOf
@@ -334,6 +335,7 @@ func (e *Event) target() string {
 	return e.Lane
 }
 
+// flag is a bool as the scripts read it.
 func flag(b bool) string {
 	if b {
 		return "1"
@@ -341,7 +343,7 @@ func flag(b bool) string {
 	return ""
 }
 
-// PayloadOf cuts the queue's own mark off a stored payload.
+// PayloadOf returns a stored payload without the mark that the queue puts in front of it; "" for "".
 func PayloadOf(stored string) string {
 	if stored == "" {
 		return ""

@@ -12,25 +12,27 @@ import (
 )
 
 const (
-	// besideFrom is from how many bytes on a payload goes to the store beside the script that queues it. As a string of a script it costs Redis more
-	// than all else, as each byte of it is hashed, twice.
+	// besideFrom is the size in bytes from which a payload goes to the store beside the script that queues it. As a script's argument it
+	// would cost Redis more than all else, which hashes each byte of it twice.
 	besideFrom = 2 << 10
-	// besideKept is how long the store keeps it where the script never comes: longer than any call is tried.
+	// besideKept is how long the store keeps such a payload when the script never runs. It has to outlast all tries of a call.
 	besideKept = time.Minute
-	// oneLane is the mark of a payload whose event goes to one lane, as most do; the script sees to those that don't.
+	// oneLane marks a stored payload whose event goes to one lane, as most do. push.lua replaces it where there are more.
 	oneLane = "1"
 )
 
-// ErrUnsaved can only come from a store that stood still between two commands for as long as a payload beside is kept.
+// ErrUnsaved means that a payload put beside the script had expired before the script ran, so that nothing was stored. That takes a store
+// that stands still for a minute between two commands.
 var ErrUnsaved = errors.New("the store lost the payload before it took the event")
 
-// isBeside reports whether the payload goes to the store beside the script. An empty one does, as none is how the script knows.
+// isBeside reports whether the payload goes to the store beside the script. An empty one has to: an empty argument tells the script that
+// the payload is beside.
 func (e *Event) isBeside() bool { return e.Payload == "" || IsLarge(len(e.Payload)) }
 
-// IsLarge reports whether a payload of so many bytes goes to the store beside the script that queues it, see [Beside].
+// IsLarge reports whether a payload of that many bytes goes to the store beside the script that queues it, see [Beside].
 func IsLarge(bytes int) bool { return bytes >= besideFrom }
 
-// Carry sets the payload to head and data, which are copied once, whichever way they go to the store.
+// Carry sets Payload to head followed by data. They are copied only here, also where the payload goes to the store beside the script.
 func (e *Event) Carry(head string, data []byte) {
 	var b strings.Builder
 	b.Grow(len(oneLane) + len(head) + len(data))
@@ -41,25 +43,28 @@ func (e *Event) Carry(head string, data []byte) {
 	e.Payload = e.marked[len(oneLane):]
 }
 
-// beside is the payload as it is stored beside the script.
+// beside is the payload with its mark, as it is stored.
 func (e *Event) beside() string {
-	if e.marked != "" && e.marked[len(oneLane):] == e.Payload { // which is quick where they share their bytes
+	if e.marked != "" && e.marked[len(oneLane):] == e.Payload { // Payload may have been set since; comparing is quick where both share their bytes
 		return e.marked
 	}
 	return oneLane + e.Payload
 }
 
-// Beside are the large payloads of one call of a script, which go to the store beside it. Their keys are of this call alone, as an ID of our own
-// form stands for the same job in every try, and for any account: what another call left is not this event's payload.
+// Beside collects the large payloads of one call of a script, which go to the store as values of their own in the same round trip. The zero
+// value is ready. Their keys are named at random for each call: named after the job, they could hold what another call or another account
+// left there.
 //
-// Failure policy: the script queues no event whose payload is not there. What it does not come to, or refuses, goes at once or ends soon.
+// Failure policy: the script queues no event whose payload is missing. It deletes the payloads of events that it does not queue; if it never
+// runs they expire by themselves, after a minute.
 type Beside struct {
-	Name   string // after which their keys are named; "" where there are none
+	Name   string // part of their keys; "" where there are none
 	values []*redisstore.Value
 }
 
-// PutBeside adds the payload of the event at a place of the call, as it is stored: a string, or an encoding.BinaryMarshaler that stays as it is until
-// the call is over. The script finds it under "put:<name>:<place>", and the value's Err says why it does not.
+// PutBeside adds the payload of the event at a place, counted from 1, of the call's events. payload is what is stored, with its mark: a
+// string, or an encoding.BinaryMarshaler that must not change until the call is over. The script finds it under the key
+// "put:<Name>:<place>"; after [Queue.RunBeside], Err of the returned value says why it could not.
 func (q *Queue) PutBeside(b *Beside, shard, place int, payload any) *redisstore.Value {
 	if b.Name == "" {
 		b.Name = rand.Text()
@@ -69,12 +74,12 @@ func (q *Queue) PutBeside(b *Beside, shard, place int, payload any) *redisstore.
 	return v
 }
 
-// RunBeside is [Queue.RunDurable] with large payloads beside the script.
+// RunBeside is [Queue.RunDurable] that puts the payloads of b into the store in front of the script.
 func (q *Queue) RunBeside(ctx context.Context, shard int, b *Beside, script *redisstore.Script, args ...any) (any, error) {
 	return q.store.RunWithValues(ctx, b.values, script, q.tags(shard), q.argv(args)...)
 }
 
-// putBeside puts those of a batch beside the push script.
+// putBeside collects the payloads of a batch that go beside the push script.
 func (q *Queue) putBeside(shard int, batch []*pushed) (name string, values []*redisstore.Value) {
 	var b Beside
 	for i, p := range batch {

@@ -121,7 +121,7 @@ func TestLesson64PushIsBounded(t *testing.T) {
 				require.LessOrEqual(t, writes, tc.most)
 				r := newReply(cmd.Result())
 				for i, p := range batch {
-					if i > 0 && len(r.values) == 0 || p.take(r) {
+					if i > 0 && len(r.values) == 0 || p.readAnswer(r) {
 						rest = append(rest, p)
 					}
 					require.NoError(t, p.err)
