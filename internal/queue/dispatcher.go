@@ -10,23 +10,23 @@ import (
 	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
-// Handler attempts one job. It must return when ctx ends, then with Back unless the attempt was made.
+// Handler attempts one job. When ctx ends it must return soon, with [Back] unless the attempt was made. A panic counts as a [Retry] in a minute.
 type Handler func(ctx context.Context, j *Job) Outcome
 
-// Options of a [Dispatcher].
+// Options of a [Dispatcher]. Queue, Store, Shards, Handler and PerLane are needed.
 type Options struct {
 	Queue       *Queue
 	Store       *redisstore.Store
-	Shards      func(context.Context) (int, error) // how many shards there are; asked until it answers
+	Shards      func(context.Context) (int, error) // number of shards; asked again until it returns no error
 	Handler     Handler
-	Concurrency int           // attempts in flight; 0: as many as pay, see slots
-	PerLane     int           // attempts in flight to one lane
-	OneLane     bool          // there is one lane only, which may take every slot
-	Lease       time.Duration // how long a claim outlives its process; renewed while an attempt goes on. Default: 10s
-	Grace       time.Duration // how long a stop waits for attempts in flight. Default: 10s
-	OnNotices   func(shard int)
-	OnExpired   func(Expired) // jobs failed that waited too long
-	Logger      *slog.Logger
+	Concurrency int             // attempts in flight in this process. Default: 0, as many as the processors have time for, see slots
+	PerLane     int             // attempts in flight to one lane, see Limits.InFlight
+	OneLane     bool            // there is only one lane, which may use all slots
+	Lease       time.Duration   // how long after the death of a process others wait with its jobs; renewed during an attempt. Default: 10s
+	Grace       time.Duration   // how long a stop waits for attempts in flight. Default: 10s
+	OnNotices   func(shard int) // called when notices are in the outbox of a shard; must not block. Default: nil
+	OnExpired   func(Expired)   // called for jobs that failed because they waited too long; must not block. Default: nil
+	Logger      *slog.Logger    // Default: nil, no log
 
 	poll time.Duration // Default: defaultPoll
 }
@@ -35,48 +35,49 @@ const (
 	defaultLease = 10 * time.Second
 	defaultGrace = 10 * time.Second
 
-	// defaultPoll is the safety net below pushes and due times.
+	// defaultPoll is how often a shard is claimed from without any sign of work, in case a wake-up or a due time was lost.
 	defaultPoll = 15 * time.Second
-	// healthCheck is how often a silent subscription is tried: a lost wake-up costs no more than a poll anyway.
+	// healthCheck is how often the connection of a silent subscription is tried. More often would gain little: a poll finds what it misses.
 	healthCheck = 15 * time.Second
-	// slowAfter is when an attempt counts as one that takes long.
+	// slowAfter is how long an attempt may take before it counts as slow.
 	slowAfter = time.Second
-	// laneShare is the part of the free slots that one lane may take: 1/laneShare. With it slots are left for others
-	// however many lanes hang at once (dynamic thresholds, as in shared packet buffers).
+	// laneShare sets the part of the free slots that one lane may take: 1/laneShare. However many lanes hang at once, some slots stay free
+	// for others (as with the dynamic thresholds of shared packet buffers).
 	laneShare = 4
-	// settleBatch bounds the outcomes of one call, and settleWrites what they cost Redis at most: see lib.lua.
-	// What comes once in a call is above settleWrites: failed jobs that are dropped, the figures of the shard, what is spent.
+	// settleBatch is how many outcomes one call settles at most, and settleWrites how many writes they may cost Redis, see lib.lua. Up to
+	// the 2,000 writes of a script there is room for what a call does once: drop failed jobs, move the figures of the shard, note spent jobs.
 	settleBatch  = 256
 	settleWrites = 1890
-	plainWrites  = 4  // of a plain success whose event is gone already
-	laneWrites   = 9  // of its lane, with the first that a claim had of it: log, recovery, the minute of its figures and its account's that is over
-	otherWrites  = 33 // of any other outcome and its lane: one that is kept as failed, in place of an older one, with a notice
-	// renewBatch bounds the leases of one call.
+	plainWrites  = 4  // of a plain success, also where its event has expired
+	laneWrites   = 9  // of the lane of a claim's first plain success: log, recovery, and the ended minute in the figures of lane and account
+	otherWrites  = 33 // of any other outcome with its lane, at most: a job kept as failed in place of an older one, with a notice
+	// renewBatch is how many leases one call renews at most.
 	renewBatch = 1000
-	// rounds is how many round trips are under way at most. The second waits until 1/overlapShare of all slots has ended: fewer make small batches, which cost Redis more.
+	// rounds is how many round trips are under way at most. A second one begins only when 1/overlapShare of all slots have ended their
+	// attempts: smaller batches would cost Redis more.
 	rounds       = 2
 	overlapShare = 4
 )
 
-// Dispatcher claims jobs, runs a handler over them and settles their outcomes. One goroutine does the claiming and the
-// settling, for all shards in one round trip; while it waits for Redis the next outcomes gather, so batches grow with
-// the load. Once they are many, a second round trip goes on its way before the first has come back: else Redis and the
-// workers would wait for each other in turn. It claims only what idle workers start at once.
+// Dispatcher claims jobs, runs a handler over them and settles their outcomes. One goroutine, the loop in [Dispatcher.Run], claims and settles
+// for all shards in one round trip; while it waits for Redis the next outcomes gather, so batches grow with the load. Once
+// many have gathered, a second round trip begins before the first has returned: otherwise Redis and the workers would wait for
+// each other in turn. It claims only as many jobs as there are free slots, so that every claimed job is attempted at once.
 //
-// Failure policy: an outcome that can't be settled is tried again until it is; if its lease runs out first, the job is
-// attempted again by whoever claims it, and the late settle does nothing.
+// Failure policy: settling an outcome is tried again until it succeeds. If the lease runs out first, the job is attempted again by whoever
+// claims it, and the late settling changes nothing.
 type Dispatcher struct {
 	o Options
 
 	mu   sync.Mutex
-	done []*outcome // ended attempts, not settled
+	done []*outcome // ended attempts that the loop has not taken over
 
-	id       string // marks our own wake-ups of others
-	wakeup   chan struct{}
-	woken    sync.Map // shard → struct{}: has something to do
+	id       string        // in the wake-ups that this process sends, so that it ignores them
+	wakeup   chan struct{} // wakes the loop; holds one signal
+	woken    sync.Map      // keys: shards to claim from at once
 	allWoken atomic.Bool
 
-	work chan *Job
+	work chan *Job // to idle workers
 
 	underWay atomic.Int32 // round trips
 	answers  chan *batch
@@ -85,41 +86,42 @@ type Dispatcher struct {
 	shards        []shardState
 	health        []health // by shard
 	inFlight      map[*Job]struct{}
-	lanes         map[string]*laneLoad
-	settling      [][]*outcome // by shard
-	unsettled     int
-	refusedRounds int // rounds in a row that Redis refused
-	slowChecked   time.Time
-	slow          int
-	renewed       time.Time
-	lastWoken     map[int]time.Time // shard → when others were woken for it
-	shardsToWake  []int             // shards that they are to be woken for
-	requested     int               // jobs that are claimed in rounds under way
+	lanes         map[string]*laneLoad // only those with attempts in flight
+	settling      [][]*outcome         // by shard, to be sent with the next round
+	unsettled     int                  // outcomes taken over and not settled, also those under way
+	refusedRounds int                  // rounds in a row in which the store refused something
+	slowChecked   time.Time            // when markSlow ran last
+	slow          int                  // slow attempts in flight
+	renewed       time.Time            // when leases were renewed last
+	lastWoken     map[int]time.Time    // by shard: when other processes were woken for it
+	shardsToWake  []int                // shards to wake other processes for after this round
+	requested     int                  // jobs that the claims under way ask for
 	stopping      bool
 	slots         slots
 
-	lastRound     atomic.Int64
+	// For other goroutines.
+	lastRound     atomic.Int64 // unix milliseconds; 0: none yet
 	inFlightCount atomic.Int64
-	slotCount     atomic.Int64 // slots.now, for others
+	slotCount     atomic.Int64
 }
 
 type shardState struct {
 	next       time.Time // when to claim from it; zero: now
-	empty      bool      // nothing was left in it, so it is asked whether that is still so before it is claimed from
-	nextExpiry time.Time // when the first delivered payload in it is over, which is no work until then; zero: none is known
-	generation int       // changes with each reset: an answer that was asked for before that says nothing any more
+	empty      bool      // nothing was left in it, so before the next claim peek asks whether there is anything
+	nextExpiry time.Time // when its first delivered payload is to be deleted; until then spent jobs are no reason to claim. Zero: unknown
+	generation int       // grows with each reset, so that an answer to an earlier claim can't put off the next one
 }
 
-// reset makes a shard due.
+// reset makes a shard due now.
 func (s *shardState) reset() { *s = shardState{generation: s.generation + 1} }
 
-// health is how the store answers for one shard. Others may be on nodes that are well.
+// health says how the store answers for one shard: in a cluster, one node may fail while the others do not.
 type health struct {
 	failing int       // rounds in a row that were refused
-	retry   time.Time // nothing is asked of it before then
+	retry   time.Time // no call is made for the shard before
 }
 
-// laneLoad is what this process has in flight to one lane.
+// laneLoad counts the attempts of this process to one lane.
 type laneLoad struct {
 	shard, inFlight, slow int
 }
@@ -149,13 +151,13 @@ func NewDispatcher(o Options) *Dispatcher {
 	return d
 }
 
-// InFlight is the number of attempts in flight in this process.
+// InFlight returns the number of attempts in flight in this process.
 func (d *Dispatcher) InFlight() int { return int(d.inFlightCount.Load()) }
 
-// Slots is how many attempts may be in flight in this process.
+// Slots returns how many attempts may be in flight in this process at the moment.
 func (d *Dispatcher) Slots() int { return int(d.slotCount.Load()) }
 
-// LastRound is when Redis last answered the dispatcher.
+// LastRound returns when Redis last answered everything that the dispatcher asked, zero if it has not yet.
 func (d *Dispatcher) LastRound() time.Time {
 	if n := d.lastRound.Load(); n > 0 {
 		return time.UnixMilli(n)
@@ -163,8 +165,8 @@ func (d *Dispatcher) LastRound() time.Time {
 	return time.Time{}
 }
 
-// Run dispatches until ctx ends. Then it claims nothing more, gives attempts in flight their grace, hands back the
-// rest, and returns once everything is settled or Redis has refused it for the length of a lease.
+// Run dispatches until ctx ends. Then it claims nothing more, waits up to Grace for the attempts in flight, aborts the rest and hands
+// their jobs back. It returns once everything is settled, or when the store has refused that for the length of a lease.
 func (d *Dispatcher) Run(ctx context.Context) {
 	attempts, abort := context.WithCancel(context.WithoutCancel(ctx))
 	var helpers sync.WaitGroup
@@ -188,8 +190,8 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	d.drain(attempts, abort, &helpers)
 }
 
-// countShards asks for the number of shards until the store answers.
-func (d *Dispatcher) countShards(ctx context.Context) (int, bool) {
+// countShards asks for the number of shards until the store answers. ok is false where ctx ended before.
+func (d *Dispatcher) countShards(ctx context.Context) (n int, ok bool) {
 	for try := 0; ; try++ {
 		n, err := d.o.Shards(ctx)
 		if err == nil {
@@ -201,8 +203,8 @@ func (d *Dispatcher) countShards(ctx context.Context) (int, bool) {
 	}
 }
 
-// wait returns when there is something to do: an outcome, a push, a due time, a lease to renew. Meanwhile it takes the
-// answers of rounds under way.
+// wait returns when a round has something to do: an outcome, a push, a due time, a lease to renew. Until then it
+// processes the answers of rounds under way.
 func (d *Dispatcher) wait(ctx context.Context) {
 	for kicked := false; ; {
 		pause := d.pause()
@@ -225,7 +227,7 @@ func (d *Dispatcher) wait(ctx context.Context) {
 	}
 }
 
-// pause is for how long there is nothing to do, if nobody ends an attempt or pushes.
+// pause is how long the loop may wait for an attempt to end, a push or an answer; 0 or less where the next round is due.
 func (d *Dispatcher) pause() time.Duration {
 	now := time.Now()
 	next := now.Add(d.o.poll)
@@ -234,36 +236,36 @@ func (d *Dispatcher) pause() time.Duration {
 	}
 	switch d.underWay.Load() {
 	case 0:
-		if d.ready() > 0 || d.refusedRounds == 0 && d.allWoken.Load() {
+		if d.endedCount() > 0 || d.refusedRounds == 0 && d.allWoken.Load() {
 			return 0
 		}
 		for i := range d.shards {
-			if at, ok := d.wanted(i); ok && at.Before(next) {
+			if at, ok := d.nextCall(i); ok && at.Before(next) {
 				next = at
 			}
 		}
 	case rounds:
 		return d.o.poll
 	default:
-		if d.ready() >= d.overlap() {
+		if d.endedCount() >= d.overlap() {
 			return 0
 		}
 	}
 	return next.Sub(now)
 }
 
-// ready is how many attempts ended that nobody has looked at.
-func (d *Dispatcher) ready() int {
+// endedCount is how many attempts ended that the loop has not taken over.
+func (d *Dispatcher) endedCount() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.done)
 }
 
-// overlap is how many attempts have to end for a further round beside one that is under way.
+// overlap is how many attempts have to end before a second round begins beside one that is under way.
 func (d *Dispatcher) overlap() int { return max(1, d.Slots()/overlapShare) }
 
-// wanted is when a shard is to be called next, where there is anything to call it for.
-func (d *Dispatcher) wanted(shard int) (at time.Time, ok bool) {
+// nextCall is when the next call for a shard is due. ok is false where no outcome waits and no slot is free for a claim.
+func (d *Dispatcher) nextCall(shard int) (at time.Time, ok bool) {
 	if len(d.settling[shard]) == 0 {
 		if len(d.inFlight) >= d.slots.current {
 			return at, false
@@ -276,7 +278,7 @@ func (d *Dispatcher) wanted(shard int) (at time.Time, ok bool) {
 	return at, true
 }
 
-// drain ends a run: attempts in flight get their grace, then they are aborted and handed back.
+// drain ends a run: it waits up to Grace for the attempts in flight, aborts the others, and settles all of them.
 func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.WaitGroup) {
 	deadline, aborted := time.Now().Add(d.o.Grace), false
 	d.stopping = true
@@ -289,8 +291,8 @@ func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.Wait
 			return
 		}
 		next := min(time.Until(deadline), d.o.Lease/3)
-		if d.underWay.Load() < rounds { // else an answer has to come first
-			if d.ready() > 0 {
+		if d.underWay.Load() < rounds { // otherwise no round can begin before an answer has come
+			if d.endedCount() > 0 {
 				next = 0
 			}
 			for i := range d.health {
@@ -310,11 +312,12 @@ func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.Wait
 			timer.Stop()
 		}
 		if d.underWay.Load() < rounds {
-			d.round(context.WithoutCancel(ctx), helpers, false) // the settles go on after the abort
+			d.round(context.WithoutCancel(ctx), helpers, false) // the abort must not end the settling
 		}
 	}
 }
 
+// backoff is the pause before the next try after so many failed ones: 20 ms doubled with each, 1 s at most.
 func backoff(try int) time.Duration {
 	d := 20 * time.Millisecond << min(try, 6)
 	return min(d, time.Second)

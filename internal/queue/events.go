@@ -10,31 +10,31 @@ var eventsScript = Script(source("events"))
 
 // EventsQuery selects events of an account.
 type EventsQuery struct {
-	After string    // the entry after which to go on, as [Queue.Events] returned it; "" for the newest
-	Until time.Time // zero: up to now. With After it has no meaning
-	Since time.Time // zero: all that are listed
+	After string    // where to go on, as [Queue.Events] returned it; "" for the newest
+	Until time.Time // the latest time of an event; zero: now. Ignored with After
+	Since time.Time // the earliest time of an event; zero: any
 	Type  string    // "" for any
-	Limit int
+	Limit int       // events of a page
 }
 
 // ListedEvent is an event in a list.
 type ListedEvent struct {
 	Job       string
-	ID        string // "" where it follows from the job
+	ID        string // "" where it is the ID of our own form that stands for Job
 	Type      string
 	Timestamp int64 // unix seconds
 	Created   time.Time
-	states    string
+	states    string // a letter of [State] for each lane
 }
 
-// Count is how many of its deliveries are in a state.
+// Count returns how many of the event's deliveries are in a state.
 func (e *ListedEvent) Count(s State) int { return strings.Count(e.states, string(s)) }
 
-// eventsScanned bounds how many events one page of a list looks at while it filters them.
+// eventsScanned is how many events one page reads at most to find those of a type.
 const eventsScanned = 2000
 
-// Events lists events of an account, newest first, for as long as an ID is known, as of one moment. next is where the next page
-// goes on, "" where there is none. A page for one type may be short, and still have a next one.
+// Events lists events of an account, newest first, all as of one moment. An event is listed for as long as its record is kept. next is the After of the next page, "" where there is none. A page for one type may hold fewer than Limit events, or none,
+// and still have a next one.
 func (q *Queue) Events(ctx context.Context, shard int, account string, f EventsQuery) (events []ListedEvent, next string, err error) {
 	from, since := "+", ""
 	switch {

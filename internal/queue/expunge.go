@@ -9,28 +9,28 @@ import (
 
 var expungeScript = Script(source("expunge"))
 
-// Bounds of one call of the expunge script.
+// Bounds of one call of the expunge script, so that none holds Redis for long.
 const (
 	expungeLanes   = 100
-	expungeEntries = 5000
+	expungeEntries = 5000 // entries of logs that are read
 )
 
-// Expunged says how far the content of an event is taken out.
+// Expunged says how far the content of an event has been deleted.
 type Expunged struct {
 	Job       string
-	Left      int      // lanes in which there may still be something
-	Cancelled []string // lanes in which a delivery waited, which this step ended
+	Left      int      // lanes that may still hold something of it
+	Cancelled []string // lanes in which this step cancelled a waiting delivery
 }
 
-// Expunge begins to take an event's content and the answers to it out of the store: its payload is gone and the event is
-// not found any more when it returns. It returns nil where the account has no such event. idJob is the job that an ID of
-// our own form stands for. Where Left is not 0, [Queue.ExpungeOn] goes on; the chore expunge:<job> is written down until
-// it has done so to the end.
+// Expunge begins to delete an event's content and the logged answers to it. When it returns, the payload is deleted and the event is
+// not found any more. idJob is the job that id stands for where it has the form of our own IDs, "" otherwise. It returns nil
+// where the account has no such event. While Left is not 0, [Queue.ExpungeOn] has to go on; the chore expunge:<job> stays until nothing is
+// left.
 func (q *Queue) Expunge(ctx context.Context, shard int, account, id, idJob string) (*Expunged, error) {
 	return q.expunge(ctx, shard, account, id, idJob, "")
 }
 
-// ExpungeOn does the next step of what [Queue.Expunge] began.
+// ExpungeOn does the next step of an expunging that [Queue.Expunge] began.
 func (q *Queue) ExpungeOn(ctx context.Context, shard int, job string) (*Expunged, error) {
 	return q.expunge(ctx, shard, "", "", "", job)
 }

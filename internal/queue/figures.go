@@ -11,15 +11,15 @@ import (
 
 var statsScript = Script(source("stats"))
 
-// Window is a stretch of time up to now, in buckets of equal length.
+// Window is a stretch of time that ends now, in buckets of equal length. Only [LastHour], [LastDay] and [LastWeek] are counted.
 type Window struct {
 	Bucket  time.Duration
 	Buckets int
 
-	kept int // its place among what is kept
+	kept int // its place in keptWindows, which is that of its list in the store
 }
 
-// The windows that attempts are counted for.
+// The windows for which attempts are counted.
 var (
 	LastHour    = Window{Bucket: time.Minute, Buckets: 60, kept: 0}
 	LastDay     = Window{Bucket: 30 * time.Minute, Buckets: 48, kept: 1}
@@ -27,35 +27,35 @@ var (
 	keptWindows = [...]Window{LastHour, LastDay, LastWeek}
 )
 
-// Bucket is what was attempted in a part of a window.
+// Bucket holds what was attempted in one part of a window.
 type Bucket struct {
-	At                time.Time
-	Succeeded, Failed int64
-	P50, P95          time.Duration // within which half and 95 in 100 of the attempts ended; zero where there were none
+	At                time.Time     // when the part begins, in UTC
+	Succeeded, Failed int64         // attempts
+	P50, P95          time.Duration // half, and 95 of 100, of the attempts took no longer; zero without attempts
 }
 
-// Figures are what was attempted in a window, oldest bucket first, and what waits.
+// Figures say what was attempted in a window, oldest bucket first, and what waits now.
 type Figures struct {
 	Buckets []Bucket
-	Waiting int
-	// OldestDue is for how long the oldest job has been due that only its lane's own limits keep from being attempted: neither a pause nor
-	// what its endpoint asked for.
+	Waiting int // jobs; 0 from [Queue.AllFigures]
+	// OldestDue is for how long the oldest waiting job has been due, 0 where none is or from [Queue.AllFigures]. Jobs of a lane that is paused, disabled or
+	// asked to hold back are not due; those of a lane at its limits are.
 	OldestDue time.Duration
-	// FilterErrors is on how many events the filter of a lane failed, since it was set; of a lane only.
+	// FilterErrors counts the events on which the lane's filter failed since it was set; 0 but from [Queue.LaneFigures].
 	FilterErrors int
 }
 
-// LaneFigures are those of one lane.
+// LaneFigures returns the figures of one lane.
 func (q *Queue) LaneFigures(ctx context.Context, shard int, lane string, w Window) (Figures, error) {
 	return q.figures(ctx, w, false, q.statsCall(shard, "lane", lane))
 }
 
-// AccountFigures are those of all lanes of an account, deleted ones included.
+// AccountFigures returns the figures of an account: attempts of all its lanes, also deleted ones, and what waits in those that exist.
 func (q *Queue) AccountFigures(ctx context.Context, shard int, account string, w Window) (Figures, error) {
 	return q.figures(ctx, w, false, q.statsCall(shard, "account", account))
 }
 
-// AllFigures sums up so many shards. What waits is in [Queue.Gauges].
+// AllFigures returns the attempts of all accounts in the first shards shards. For what waits see [Queue.Gauges].
 func (q *Queue) AllFigures(ctx context.Context, shards int, w Window) (Figures, error) {
 	calls := make([]redisstore.Call, shards)
 	for i := range calls {
@@ -68,9 +68,9 @@ func (q *Queue) statsCall(shard int, kind, name string) redisstore.Call {
 	return q.call(shard, statsScript, q.argv([]any{kind, name}))
 }
 
-// figures adds up what the calls answer. whole says that what is over still has its steps.
-func (q *Queue) figures(ctx context.Context, w Window, whole bool, calls ...redisstore.Call) (f Figures, err error) {
-	var now int64
+// figures adds up the answers to calls. endedSteps says that in these, parts that are over still have their steps, as those of a shard do.
+func (q *Queue) figures(ctx context.Context, w Window, endedSteps bool, calls ...redisstore.Call) (f Figures, err error) {
+	var now int64 // unix milliseconds
 	parts := map[int64]*attemptTally{}
 	for _, cmd := range q.store.RunAll(ctx, calls) {
 		r := newReply(cmd.Result())
@@ -84,7 +84,7 @@ func (q *Queue) figures(ctx context.Context, w Window, whole bool, calls ...redi
 		f.FilterErrors += failing
 		f.Waiting += waiting
 		f.OldestDue = max(f.OldestDue, late)
-		if err := addTallies(parts, w, whole, open, kept); err != nil {
+		if err := addTallies(parts, w, endedSteps, open, kept); err != nil {
 			return f, err
 		}
 	}
@@ -100,17 +100,17 @@ func (q *Queue) figures(ctx context.Context, w Window, whole bool, calls ...redi
 	return f, nil
 }
 
-// firstMinute is 2020-01-01, from which figures.lua counts.
+// firstMinute is 2020-01-01 in minutes since 1970. figures.lua counts from there.
 const firstMinute = 26_297_280
 
-// steps of how long attempts took, as figures.lua describes them.
+// Attempts are counted by the step that their duration falls into, see figures.lua.
 const (
 	steps        = 48
-	stepsADouble = 3
-	firstStep    = '0'
+	stepsADouble = 3   // steps from one duration to twice as much
+	firstStep    = '0' // character of the first step, below 1 ms; those of the others follow it
 )
 
-// durationStep is how long an attempt took, as settle.lua reads it.
+// durationStep is the character of an attempt's duration, as settle.lua reads it: "-" where there was no attempt, or it is not counted.
 func (o *outcome) durationStep() string {
 	if o.Took < 0 || o.Kind == Back || o.Reason == ReasonExpired {
 		return "-"
@@ -122,9 +122,10 @@ func (o *outcome) durationStep() string {
 	return string(rune(firstStep + min(1+int(stepsADouble*math.Log2(ms)), steps-1)))
 }
 
-// attemptTally is what was attempted in some stretch of time. Once that is over, only two figures are left of how long the attempts took.
+// attemptTally counts the attempts of one part: a minute, half an hour or three hours. How long they took is in steps or, of a lane's or an
+// account's part that is over, only in p50 and p95.
 type attemptTally struct {
-	number            int64
+	number            int64 // of the part, from firstMinute
 	succeeded, failed int64
 	steps             [steps]int64
 	p50, p95          time.Duration
@@ -139,7 +140,8 @@ func (p *attemptTally) add(other *attemptTally) {
 	p.p50, p.p95 = max(p.p50, other.p50), max(p.p95, other.p95)
 }
 
-// quantile is the time within which a share of the attempts ended, evenly spread within a step.
+// quantile is the duration that a share of the attempts did not exceed, where those of a step are evenly spread over it. Without steps, it is
+// p50 or p95.
 func (p *attemptTally) quantile(share float64) time.Duration {
 	left, from := share*float64(p.succeeded+p.failed), 0.0
 	for i, n := range p.steps {
@@ -159,8 +161,8 @@ var errFigures = errors.New("figures are not as they are written")
 
 // packed reads what figures.lua packed.
 type packed struct {
-	text      string
-	truncated bool
+	text      string // the rest
+	truncated bool   // it ended early, or holds what can't be; everything read since is empty
 }
 
 func (p *packed) bytes(n int) string {
@@ -181,9 +183,10 @@ func (p *packed) number(bytes int) (n int64) {
 	return n
 }
 
-func (p *packed) tally(whole bool) *attemptTally {
+// tally reads one part, with its steps or with p50 and p95.
+func (p *packed) tally(withSteps bool) *attemptTally {
 	out := &attemptTally{number: p.number(3), succeeded: p.number(4), failed: p.number(4)}
-	if !whole {
+	if !withSteps {
 		out.p50, out.p95 = time.Duration(p.number(2))*time.Millisecond, time.Duration(p.number(2))*time.Millisecond
 		return out
 	}
@@ -197,8 +200,9 @@ func (p *packed) tally(whole bool) *attemptTally {
 	return out
 }
 
-// addTallies adds to parts what a window has, by its number: of what is open, and of what is kept.
-func addTallies(parts map[int64]*attemptTally, w Window, whole bool, open, kept string) error {
+// addTallies adds the parts of a window to parts, by their number. open is the minute that is not over. kept holds the half hour and the three
+// hours that are not over, and then a list for each of keptWindows.
+func addTallies(parts map[int64]*attemptTally, w Window, endedSteps bool, open, kept string) error {
 	add := func(p *attemptTally) {
 		if parts[p.number] == nil {
 			parts[p.number] = &attemptTally{number: p.number}
@@ -226,7 +230,7 @@ func addTallies(parts map[int64]*attemptTally, w Window, whole bool, open, kept 
 	for i := range keptWindows {
 		list := packed{text: in.bytes(int(in.number(3)))}
 		for i == w.kept && list.text != "" {
-			add(list.tally(whole))
+			add(list.tally(endedSteps))
 		}
 		in.truncated = in.truncated || list.truncated
 	}

@@ -136,7 +136,7 @@ func TestFiguresAreSmall(t *testing.T) {
 		}
 		require.NoError(t, c.redis().ZAdd(t.Context(), c.key("leases"), leases...).Err())
 		c.setConf("one", "fl", steps)
-		_, lost, err := settled(c.store.RunAll(t.Context(), []redisstore.Call{c.settleCall(0, all, false)})[0])
+		_, lost, err := readSettled(c.store.RunAll(t.Context(), []redisstore.Call{c.settleCall(0, all, false)})[0])
 		require.NoError(t, err)
 		require.Zero(t, lost)
 		if i < 8*24*2 {

@@ -2,31 +2,32 @@ package queue
 
 import "strings"
 
-// A lane may have a filter, which decides of each event whether it goes there. What filters say is for the caller to find out;
-// the store knows which lanes have one, and of which version. So an event comes with verdicts, and where they are not those
-// of the filters there are now, [PushAsked] is the answer, with what to find out. Either the filter of before decides or the one
-// of now, and never none.
+// A lane may have a filter, which decides for each event whether the lane gets it. The caller evaluates filters; the store only knows which
+// lanes have one, and its version. So an event is pushed with the verdicts of the filters. Where these are not the filters that the lanes
+// have now, nothing is stored, and [PushAsked] names those to evaluate. So every event is decided on by a filter that its lane had while it
+// was pushed.
 
-// Verdicts of an event: [Asked.Signature] and then a letter for each of [Asked.Filters].
+// Verdicts of an event are [Asked].Signature followed by one of these letters for each of [Asked].Filters.
 const (
-	VerdictTake = '1' // the event goes to the lane
-	VerdictDrop = '0' // it does not
-	VerdictFail = 'e' // it does, as the filter failed on it; that is counted
+	VerdictTake = '1' // the lane gets the event
+	VerdictDrop = '0' // the lane does not get it
+	VerdictFail = 'e' // the filter failed on the event, so the lane gets it, and the failure is counted
 
-	// VerdictsTaken stands for all verdicts: no filter keeps this event out.
+	// VerdictsTaken stands for all verdicts: no filter keeps this event from its lane.
 	VerdictsTaken = "*"
 )
 
-// Asked are the filters that decide where an event goes.
+// Asked names the filters that decide which lanes get an event.
 type Asked struct {
-	Signature string   // names these filters in this order; "" where there are none
-	Filters   []Filter // in the order of the verdicts
+	Signature string   // of these filters in their order; "" where there are none
+	Filters   []Filter // in the order of their verdicts
 }
 
-// Filter names the filter of a lane.
+// Filter is a version of the filter of a lane.
 type Filter struct{ Lane, Version string }
 
-// Member is what stands for a lane in a topic: itself, or with a filter its version too. Those sort before the others.
+// Member returns the member of a lane in the set of a topic: the lane itself, or with a filter "#<version>:<lane>". Members with a filter sort
+// before the others.
 func Member(lane, filter string) string {
 	if filter == "" {
 		return lane
@@ -34,7 +35,7 @@ func Member(lane, filter string) string {
 	return "#" + filter + ":" + lane
 }
 
-// filtersIn reads members.
+// filtersIn reads members with filters, separated by spaces.
 func filtersIn(text string) []Filter {
 	var all []Filter
 	for field := range strings.FieldsSeq(text) {

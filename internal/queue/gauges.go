@@ -13,14 +13,14 @@ var gaugesScript = Script(source("gauges"))
 
 // Gauges say how much there is to do.
 type Gauges struct {
-	Waiting  int // due, or waiting for their time
-	InFlight int // being attempted, in any process
-	// Late is for how long the oldest job that could be attempted right now has been due. What waits for its lane (paused,
-	// at its cap, at its rate) is not late.
+	Waiting  int // jobs in lanes, due or not
+	InFlight int // jobs being attempted, by any process
+	// Late is for how long the oldest job that could be attempted right now has been due. Jobs of a lane that is paused, or has reached its
+	// rate or its attempts in flight, are not late.
 	Late time.Duration
 }
 
-// Gauges sums up so many shards. It costs one command, in a cluster one for each shard.
+// Gauges adds up the first shards shards. It takes one command, in a cluster one for each shard. With an error, g holds what did answer.
 func (q *Queue) Gauges(ctx context.Context, shards int) (g Gauges, err error) {
 	for _, cmd := range q.store.RunAll(ctx, q.gaugesCalls(shards)) {
 		r := newReply(cmd.Result())
@@ -36,8 +36,9 @@ func (q *Queue) Gauges(ctx context.Context, shards int) (g Gauges, err error) {
 	return g, err
 }
 
+// gaugesCalls is one call for all shards or, in a cluster, one for each, as a script may read keys of one slot only.
 func (q *Queue) gaugesCalls(shards int) []redisstore.Call {
-	if _, spread := q.store.Client().(*redis.ClusterClient); spread {
+	if _, cluster := q.store.Client().(*redis.ClusterClient); cluster {
 		calls := make([]redisstore.Call, shards)
 		for i := range calls {
 			calls[i] = q.call(i, gaugesScript, q.limits)

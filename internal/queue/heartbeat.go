@@ -9,7 +9,8 @@ import (
 
 var heartbeatScript = redisstore.NewScript(source("heartbeat"))
 
-// Heartbeat notes that a process delivers, for so long; zero takes the note away. It returns how many processes do.
+// Heartbeat records that a process delivers, for the time ttl; a ttl of 0 removes the record. It returns how many processes have one. With
+// process "" it only counts.
 func (q *Queue) Heartbeat(ctx context.Context, process string, ttl time.Duration) (int, error) {
 	n, err := q.store.Run(ctx, heartbeatScript, "{"+q.store.Prefix()+"}:", process, ttl.Milliseconds())
 	if err != nil {
@@ -19,5 +20,5 @@ func (q *Queue) Heartbeat(ctx context.Context, process string, ttl time.Duration
 	return int(count), nil
 }
 
-// Senders returns how many processes deliver, by their heartbeats.
+// Senders returns how many processes have a heartbeat that has not expired.
 func (q *Queue) Senders(ctx context.Context) (int, error) { return q.Heartbeat(ctx, "", 0) }

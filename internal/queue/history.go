@@ -10,12 +10,13 @@ import (
 
 // Entry is a job in the history of its lane.
 type Entry struct {
-	ID  string // its place: the ms at which it was queued, a dash and a number
+	ID  string // its place: the unix milliseconds at which it was queued, a dash and a number
 	Job string
 }
 
-// History reads jobs of a lane from one place to another, oldest or newest first. What is older than an event's ID is in another stream
-// under the same places; both are read in one step, as entries move from one to the other.
+// History reads up to most jobs of a lane between two places, both included, oldest or newest first; newest first, from is the later one. What is older
+// than the time for which IDs are known is in a second stream, under the same places. Both are read in one step, as entries move from one
+// to the other.
 func (q *Queue) History(ctx context.Context, shard int, lane string, newestFirst bool, from, to string, most int) ([]Entry, error) {
 	pipe := q.store.Client().TxPipeline()
 	read, first, second := pipe.XRangeN, q.Key(shard, KeyOld, lane), q.Key(shard, KeyIndex, lane)
@@ -27,7 +28,7 @@ func (q *Queue) History(ctx context.Context, shard int, lane string, newestFirst
 		return nil, err
 	}
 	var entries []Entry
-	seen := map[string]bool{} // an aborted script may have left one in both
+	seen := map[string]bool{} // a script that was refused half-way may have left an entry in both
 	for _, stream := range streams {
 		for _, e := range stream.Val() {
 			if len(entries) < most && !seen[e.ID] {
@@ -40,8 +41,7 @@ func (q *Queue) History(ctx context.Context, shard int, lane string, newestFirst
 	return entries, nil
 }
 
-// Payload reads what is stored of a job's payload, and for how long its key has yet: zero where that has no end. It is empty where the
-// payload is gone.
+// Payload reads the payload of a job and for how long the store still keeps it, zero for no end. payload is "" where it has expired.
 func (q *Queue) Payload(ctx context.Context, shard int, job string) (payload string, left time.Duration, err error) {
 	pipe := q.store.Client().Pipeline()
 	body, ttl := pipe.Get(ctx, q.Key(shard, KeyBody, job)), pipe.PTTL(ctx, q.Key(shard, KeyBody, job))
@@ -51,20 +51,21 @@ func (q *Queue) Payload(ctx context.Context, shard int, job string) (payload str
 	return PayloadOf(body.Val()), max(ttl.Val(), 0), nil
 }
 
-// AccountOfLane finds the account of a lane in whichever shard has it, "" where there is none.
+// AccountOfLane looks in all shards for the account of a lane. It returns "" where no shard has the lane.
 func (q *Queue) AccountOfLane(ctx context.Context, shards int, lane string) (string, error) {
 	return q.findField(ctx, shards, FieldAccount, KeyConf, lane)
 }
 
-// AccountOfJob finds the account of a job's event in whichever shard has it, "" where there is none.
+// AccountOfJob looks in all shards for the account of a job's event. It returns "" where no shard has the event.
 func (q *Queue) AccountOfJob(ctx context.Context, shards int, job string) (string, error) {
 	return q.findField(ctx, shards, FieldAccount, KeyEvent, job)
 }
 
-func (q *Queue) findField(ctx context.Context, shards int, field Field, name Key, of string) (string, error) {
+// findField returns the first value of a field that any shard has, "" for none.
+func (q *Queue) findField(ctx context.Context, shards int, field Field, key Key, name string) (string, error) {
 	pipe, cmds := q.store.Client().Pipeline(), make([]*redis.StringCmd, shards)
 	for shard := range shards {
-		cmds[shard] = pipe.HGet(ctx, q.Key(shard, name, of), field)
+		cmds[shard] = pipe.HGet(ctx, q.Key(shard, key, name), field)
 	}
 	_, _ = pipe.Exec(ctx) // each command carries its own error
 	for _, cmd := range cmds {
@@ -79,13 +80,13 @@ func (q *Queue) findField(ctx context.Context, shards int, field Field, name Key
 	return "", nil
 }
 
-// GivenID is an event's ID that its publisher gave, in an account of a shard.
+// GivenID is an ID that the publisher of an event gave it, in the shard of its account.
 type GivenID struct {
 	Shard       int
 	Account, ID string
 }
 
-// FindGiven returns the place of the first of these that is known, and -1 where none is.
+// FindGiven returns the place in ids of the first that belongs to a known event, and -1 where none does.
 func (q *Queue) FindGiven(ctx context.Context, ids []GivenID) (int, error) {
 	pipe, cmds := q.store.Client().Pipeline(), make([]*redis.IntCmd, len(ids))
 	for i, id := range ids {

@@ -14,65 +14,65 @@ var (
 	eventScript   = Script(source("standing") + source("event"))
 )
 
-// State of a job in one lane, as the scripts write it: see STATE in lib.lua.
+// State is the state of a job in one lane, as the scripts write it: see STATE in lib.lua.
 type State string
 
-// The states of a job. StateUnknown is that of a job whose event is not known any more.
+// The states of a job.
 const (
-	StateUnknown   State = ""
-	StatePending   State = "p" // not attempted yet
+	StateUnknown   State = ""  // its event has expired
+	StatePending   State = "p" // not attempted yet, or sent again
 	StateRetrying  State = "r" // attempted, and to be attempted again
 	StateSucceeded State = "s"
 	StateFailed    State = "f"
 	StateCancelled State = "c" // its lane was deleted
 )
 
-// Open reports whether a job has not ended.
+// Open reports whether the job is still to be attempted, or is being attempted.
 func (s State) Open() bool { return s == StatePending || s == StateRetrying }
 
-// Place says where an open or failed job is.
+// Place says where a job is kept that is open or failed.
 type Place string
 
-// The places of a job. A job that has ended otherwise is in none.
+// The places of a job. Jobs that are neither open nor kept as failed have the place "".
 const (
 	PlaceWaiting Place = "waiting"
-	PlaceLeased  Place = "leased" // it is being attempted
-	PlaceDead    Place = "dead"   // it failed and is kept, to be sent again
+	PlaceLeased  Place = "leased" // being attempted
+	PlaceDead    Place = "dead"   // failed, and can be sent again
 )
 
-// Standing is how a job stands in one lane.
+// Standing says how far a job has come in one lane.
 type Standing struct {
 	State State
 	Place Place
-	Due   time.Time // since when, or from when on, a waiting job is due
-	// Next is when a waiting job is attempted next: now at the earliest. Zero where its lane is not served.
+	Due   time.Time // when a waiting job became due or will; zero for others
+	// Next is when a waiting job is attempted next, now at the earliest. Zero where the lane is paused or disabled, and for jobs that do not wait.
 	Next     time.Time
-	Attempts int
-	Reason   string
+	Attempts int    // made so far
+	Reason   string // why it failed; "" for other states
 
+	// Of its event.
 	Account   string
-	EventID   string // "" where it follows from the job
+	EventID   string // "" where it is the ID of our own form that stands for the job
 	Type      string
-	Timestamp int64
+	Timestamp int64 // unix seconds
 	Created   time.Time
-	Payload   bool // it is still there
+	Payload   bool // the payload is still stored
 
 	Log []LogEntry // oldest first; only where it was asked for
 }
 
 // LogEntry is what was logged of one attempt.
 type LogEntry struct {
-	At   time.Time // when it was settled
-	Text string
+	At   time.Time // when the attempt was settled
+	Text string    // [Outcome.Log]
 }
 
-// Inspect says how jobs of one lane stand.
+// Inspect returns the standing of each job in one lane, in their order, all as of one moment.
 func (q *Queue) Inspect(ctx context.Context, shard int, lane string, jobs ...string) ([]Standing, error) {
 	return q.InspectLog(ctx, shard, lane, 0, jobs...)
 }
 
-// InspectLog is [Queue.Inspect] with the jobs' attempts, as far as they are among so many latest entries of the lane's log.
-// All of it is as of one moment.
+// InspectLog is [Queue.Inspect] with those of the jobs' attempts that are among the latest entries entries of the lane's log.
 func (q *Queue) InspectLog(ctx context.Context, shard int, lane string, entries int, jobs ...string) ([]Standing, error) {
 	args := make([]any, 0, 2+len(jobs))
 	args = append(args, lane, entries)
@@ -87,7 +87,7 @@ func (q *Queue) InspectLog(ctx context.Context, shard int, lane string, entries 
 	return out, r.err
 }
 
-// standing reads what standing.lua returns, and the log entries behind it.
+// standing reads what standing.lua returns, and the list of log entries that follows.
 func (r *reply) standing() Standing {
 	s := Standing{State: State(r.text()), Place: Place(r.text())}
 	for _, t := range []*time.Time{&s.Due, &s.Next} {
@@ -104,7 +104,7 @@ func (r *reply) standing() Standing {
 	return s
 }
 
-// logTime is how many digits a log entry begins with: its time in ms.
+// logTime is the number of digits at the front of a stored log entry: its time in unix milliseconds.
 const logTime = 13
 
 func newLogEntry(stored string) LogEntry {
@@ -115,7 +115,7 @@ func newLogEntry(stored string) LogEntry {
 	return LogEntry{At: time.UnixMilli(ms), Text: stored[logTime:]}
 }
 
-// EventStanding is an event and how it stands in each of its lanes, as of one moment.
+// EventStanding is an event and its standing in each of its lanes, as of one moment.
 type EventStanding struct {
 	Job       string
 	Type      string
@@ -125,18 +125,19 @@ type EventStanding struct {
 	Lanes     []LaneStanding
 }
 
-// LaneStanding is how an event stands in one lane.
+// LaneStanding is the standing of an event in one lane.
 type LaneStanding struct {
 	Lane string
 	Standing
-	LogLeftOut bool // the logs held too much to look through
+	LogLeftOut bool // Log is empty because the logs of all lanes together have too many entries to search
 }
 
-// eventLogs bounds how many log entries one look at an event goes through.
+// eventLogs is how many log entries, of all lanes together, reading one event searches at most.
 const eventLogs = 20_000
 
-// Event reads an event of an account by its ID. job is the one that an ID of our own form stands for, "" for others;
-// entries is how many latest entries of each lane's log are looked through. It returns nil where there is no such event.
+// Event reads an event of an account by its ID. job is the one that id stands for where it has the form of our own IDs, "" otherwise;
+// entries is how many of the latest entries of each lane's log are searched for the event's attempts. It returns nil where there is no such
+// event.
 func (q *Queue) Event(ctx context.Context, shard int, account, id, job string, entries int) (*EventStanding, error) {
 	v, err := q.Run(ctx, shard, eventScript, account, id, job, entries, eventLogs)
 	if errors.Is(err, redis.Nil) {

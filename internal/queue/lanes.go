@@ -9,16 +9,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Depth is how many jobs of a lane wait, are being attempted and failed.
+// Depth says how many jobs of a lane wait, are being attempted, and are kept as failed.
 type Depth struct {
 	Waiting, InFlight, Dead int
-	// FailedSince is when the lane began to fail; zero: it doesn't.
+	// FailedSince is when the lane began to fail, in UTC; zero where it does not. Only [Queue.Depths] sets it.
 	FailedSince time.Time
-	// Oldest is for how long the earliest waiting job has been due. Negative: it is not due yet. [Queue.Depths] leaves it out.
+	// Oldest is for how long the earliest waiting job has been due, negative until it is. Zero without one. Only [Queue.Depth] sets it.
 	Oldest time.Duration
 }
 
-// Depths says how full lanes of a shard are, in one round trip.
+// Depths returns the depth of each of these lanes of a shard, in their order and in one round trip.
 func (q *Queue) Depths(ctx context.Context, shard int, lanes ...string) ([]Depth, error) {
 	pipe := q.store.Client().Pipeline()
 	waiting, dead, flow := make([]*redis.IntCmd, len(lanes)), make([]*redis.IntCmd, len(lanes)), make([]*redis.SliceCmd, len(lanes))
@@ -40,7 +40,7 @@ func (q *Queue) Depths(ctx context.Context, shard int, lanes ...string) ([]Depth
 	return depths, nil
 }
 
-// Depth says how full the only lane of a shard is, as of one moment.
+// Depth returns the depth of the only lane of a shard, as of one moment. It counts all leases of the shard as in flight.
 func (q *Queue) Depth(ctx context.Context, shard int, lane string) (d Depth, err error) {
 	pipe := q.store.Client().TxPipeline()
 	waiting, dead := pipe.ZCard(ctx, q.Key(shard, KeyLane, lane)), pipe.ZCard(ctx, q.Key(shard, KeyDead, lane))
@@ -59,23 +59,23 @@ func (q *Queue) Depth(ctx context.Context, shard int, lane string) (d Depth, err
 
 var cancelScript = Script(source("cancel"))
 
-// cancelBatch bounds one step of cancelling, which makes up to ten writes for each, so that it never holds Redis for long.
+// cancelBatch is how many jobs one call cancels at most. Each takes up to ten writes, and no call may hold Redis for long.
 const cancelBatch = 150
 
-// Cancel ends some of the jobs that wait in a deleted lane. It says how many are left, and how many it ended. The chore is done when none is
-// left.
+// Cancel cancels some of the jobs that wait in a deleted lane. It returns how many are left, and how many it cancelled. Once none is left, the
+// chore is done and removed.
 func (q *Queue) Cancel(ctx context.Context, shard int, lane string) (left, ended int, err error) {
 	r := newReply(q.Run(ctx, shard, cancelScript, lane, cancelBatch))
 	left, ended = int(r.number()), int(r.number())
 	return left, ended, r.err
 }
 
-// QueueTags are the tags of the queues that a receiver's events were ever queued in. root is the receiver's own tag.
+// QueueTags returns the tags of all queues that hold, or once held, events of a receiver. root is the receiver's own tag.
 func (q *Queue) QueueTags(ctx context.Context, root string) ([]string, error) {
 	return q.store.Client().SMembers(ctx, InTag(root, KeyDelivers)).Result()
 }
 
-// LaneDeleted reports whether a lane is there no more.
+// LaneDeleted reports whether a lane was deleted or never existed.
 func (q *Queue) LaneDeleted(ctx context.Context, shard int, lane string) (bool, error) {
 	status, err := q.store.Client().HGet(ctx, q.Key(shard, KeyConf, lane), FieldStatus).Result()
 	if errors.Is(err, redis.Nil) {
@@ -84,12 +84,12 @@ func (q *Queue) LaneDeleted(ctx context.Context, shard int, lane string) (bool, 
 	return status == StatusDeleted, err
 }
 
-// OpenLane has a lane served that nobody registers.
+// OpenLane makes a lane that is no webhook's, or sets the status and account of one that exists.
 func (q *Queue) OpenLane(ctx context.Context, shard int, lane, account, status string) error {
 	return q.store.Client().HSet(ctx, q.Key(shard, KeyConf, lane), FieldStatus, status, FieldAccount, account).Err()
 }
 
-// number is that of a field, 0 where it is missing.
+// number is the value of a field of a hash, 0 where it is missing or no number.
 func number(v any) int64 {
 	text, _ := v.(string)
 	n, _ := strconv.ParseInt(text, 10, 64)

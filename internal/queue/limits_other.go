@@ -2,4 +2,5 @@
 
 package queue
 
+// fileLimit is 0, unknown: only Unix has such a limit.
 func fileLimit() uint64 { return 0 }

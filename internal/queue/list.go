@@ -8,48 +8,50 @@ import (
 	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
-// The scripts of lists: they differ in where they find jobs.
+// The scripts of [Queue.List], by where they find jobs.
 var (
 	historyListScript = listScript("list_history")
 	eventsListScript  = listScript("list_events")
 	failedListScript  = listScript("list_failed")
 )
 
-func listScript(from string) *redisstore.Script {
-	return Script(source("standing") + source("list") + source(from) + source("list_reply"))
+func listScript(finder string) *redisstore.Script {
+	return Script(source("standing") + source("list") + source(finder) + source("list_reply"))
 }
 
-// listLogs bounds how many log entries a page of a list goes through: some milliseconds of the store's time.
+// listLogs is how many log entries a page of a list searches at most, which takes the store some milliseconds.
 const listLogs = 5_000
 
 // ListFilter selects jobs of an account.
 type ListFilter struct {
 	Account string
-	Lane    string    // the only one to look at; "" for all of the account
-	State   State     // StateUnknown: any
+	Lane    string    // "" for all lanes of the account
+	State   State     // StateUnknown for any
 	Type    string    // of the event; "" for any
-	Since   time.Time // zero: all that are kept
-	Until   time.Time // zero: now
+	Since   time.Time // the earliest time of an event; zero: any
+	Until   time.Time // the latest time of an event; zero: now
 	After   ListPlace // where the page before ended; zero: the newest
-	Most    int
-	Through int // how many jobs are gone through at most
-	Entries int // of a lane's log to look through
+	Most    int       // jobs of a page
+	Through int       // jobs that a page reads at most to find those
+	Entries int       // of the latest entries of a lane's log, how many are searched for attempts
 }
 
-// ListPlace is where a page of a list ended, in the words of what the list is read from: see list.lua.
+// ListPlace is where a page of a list ended. What ID, Lane and Job mean depends on where the jobs were found: see list.lua.
 type ListPlace struct {
 	ID, Lane, Job string
-	// Before is there once an account's list goes on in the histories of its lanes: from when on, in ms, what is in these was listed before.
+	// Before is set once the list of an account goes on in the histories of its lanes: only events older than that, in unix milliseconds, are
+	// still to be listed. Zero before.
 	Before int64
 }
 
-// ListedJob is a job of a list.
+// ListedJob is a job of a list with its lane.
 type ListedJob struct {
 	Job string
 	LaneStanding
 }
 
-// script is what finds the jobs: those that failed are in sets of their own, and an account's are found by its events, for as long as these are listed.
+// script is the script that finds the jobs: failed ones are in sets of their own, those of an account are found by its events for as
+// long as these are listed, and all others in the histories of the lanes.
 func (f *ListFilter) script() *redisstore.Script {
 	switch {
 	case f.State == StateFailed:
@@ -60,8 +62,8 @@ func (f *ListFilter) script() *redisstore.Script {
 	return historyListScript
 }
 
-// List returns jobs, newest first, and where to go on, as of one moment; nil where nothing is left. It may return fewer than asked for, or none, and
-// still have more: it goes through so many only.
+// List returns jobs, newest first and as of one moment, and the place at which to go on, nil where nothing is left. It may return fewer than
+// Most jobs, or none, with a place to go on at, as it reads no more than Through jobs.
 func (q *Queue) List(ctx context.Context, shard int, f ListFilter) ([]ListedJob, *ListPlace, error) {
 	since, until := "", ""
 	if !f.Since.IsZero() {
@@ -71,7 +73,7 @@ func (q *Queue) List(ctx context.Context, shard int, f ListFilter) ([]ListedJob,
 		until = streamTime(f.Until)
 	}
 	if f.After.Before > 0 {
-		until = strconv.FormatInt(f.After.Before-1, 10) // as the script said: it minds the filter
+		until = strconv.FormatInt(f.After.Before-1, 10) // set by the script, which took the filter's Until into account
 	}
 	r := newReply(q.Run(ctx, shard, f.script(), f.Account, f.Lane, f.After.ID, f.After.Lane, f.After.Job, since, until, string(f.State), f.Type, f.Most, f.Through, f.Entries, listLogs))
 	next := ListPlace{ID: r.text(), Lane: r.text(), Job: r.text(), Before: r.number()}
@@ -96,5 +98,5 @@ func (q *Queue) List(ctx context.Context, shard int, f ListFilter) ([]ListedJob,
 	return jobs, &next, r.err
 }
 
-// streamTime is the place of a time in a history. There is none before 1970.
+// streamTime is the place of a time in a stream. Streams have no places before 1970.
 func streamTime(t time.Time) string { return strconv.FormatInt(max(t.UnixMilli(), 0), 10) }

@@ -7,9 +7,9 @@ import (
 	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
-// Measure makes one claim of most jobs at once, one from each lane, with what goes around it: around is to call the
-// claim and measures what it likes. The jobs are then ended as succeeded. It returns how many they were. It serves
-// benchmarks; deliveries go through a [Dispatcher].
+// Measure makes one claim of up to most jobs, one from each lane, for benchmarks; deliveries go through a [Dispatcher]. It calls
+// around, which has to call claim once and can measure that. Then it settles the jobs as succeeded. It returns how many jobs it
+// claimed.
 func (q *Queue) Measure(ctx context.Context, shard, most int, around func(claim func())) (int, error) {
 	token := newToken()
 	var c claimed
@@ -25,6 +25,6 @@ func (q *Queue) Measure(ctx context.Context, shard, most int, around func(claim 
 	for i, j := range c.jobs {
 		outcomes[i] = &outcome{Job: j, Outcome: Outcome{Kind: Succeeded}}
 	}
-	_, _, err = settled(q.store.RunAll(ctx, []redisstore.Call{q.settleCall(shard, outcomes, false)})[0])
+	_, _, err = readSettled(q.store.RunAll(ctx, []redisstore.Call{q.settleCall(shard, outcomes, false)})[0])
 	return len(c.jobs), err
 }

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// machineMemory is the memory of the machine, or of the control group that this process is in, where Linux tells.
+// machineMemory is the memory in bytes of the machine, or of the control group of this process where that is less. 0: unknown, as it is
+// everywhere but on Linux.
 func machineMemory() uint64 {
 	var limit uint64
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil {

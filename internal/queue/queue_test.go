@@ -73,7 +73,7 @@ func (b *bundle) settle(o Outcome, jobs ...*Job) (notices int64, lost int) {
 		all = append(all, &outcome{Job: j, Outcome: o})
 	}
 	cmds := b.store.RunAll(b.Context(), []redisstore.Call{b.settleCall(0, all, false)})
-	notices, lost, err := settled(cmds[0])
+	notices, lost, err := readSettled(cmds[0])
 	require.NoError(b, err)
 	return notices, lost
 }

@@ -12,22 +12,23 @@ import (
 	"github.com/videocloud/webhooks/internal/redisstore"
 )
 
-// batch is the script calls of one round trip, each with what to do with its answer.
+// batch holds the script calls of one round trip. The slices calls, shards, handlers and answers have an element for each call.
 type batch struct {
 	began    time.Time
 	calls    []redisstore.Call
 	shards   []int
-	handlers []func(*redis.Cmd) error
+	handlers []func(*redis.Cmd) error // process the answer, in the loop
 	claims   []*claiming
-	failed   error // before the calls
+	failed   error // of peek, before the calls
 
 	answers []*redis.Cmd
 }
 
-// claiming is a call of a batch that claims. What came of it is read before the round's answers are taken.
+// claiming is a claim in a batch. readClaims sets its answer before the loop sees it.
 type claiming struct {
-	call, shard int
-	token       string
+	call  int // place in batch.calls
+	shard int
+	token string
 
 	claimed
 	err error
@@ -39,8 +40,8 @@ func (b *batch) add(shard int, c redisstore.Call, then func(*redis.Cmd) error) {
 	b.handlers = append(b.handlers, then)
 }
 
-// round settles what ended, renews what takes long and claims for the idle workers, in one round trip, whose answers
-// take takes.
+// round settles the attempts that ended, renews the leases of those that take long and, if claim is set, claims jobs for the free slots. It
+// starts one round trip with all of that and does not wait for it: finishRound processes the answers.
 func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim bool) {
 	b := &batch{began: time.Now()}
 	d.collectEnded()
@@ -49,7 +50,7 @@ func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim b
 	d.slots.resize(b.began)
 	d.slotCount.Store(int64(d.slots.current))
 
-	// Not cancelled by the stop of the dispatcher: what was claimed must be known, to be handed back.
+	// A stop of the dispatcher must not cancel the round trip: it has to know what was claimed, to hand that back.
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*d.o.Store.Timeout())
 	peeked := false
 	d.addSettles(b, b.began)
@@ -70,11 +71,11 @@ func (d *Dispatcher) round(ctx context.Context, helpers *sync.WaitGroup, claim b
 		defer cancel()
 		b.answers = d.o.Store.RunAll(call, b.calls)
 		d.readClaims(context.WithoutCancel(ctx), b)
-		d.answers <- b // has room for every round
+		d.answers <- b // never blocks: it has room for all rounds
 	})
 }
 
-// readClaims reads what the claims of a round got, and the payloads that they left where they are.
+// readClaims reads the answers to the claims of a round, and then the large payloads, which are not in them.
 func (d *Dispatcher) readClaims(ctx context.Context, b *batch) {
 	var jobs []*Job
 	for _, c := range b.claims {
@@ -86,26 +87,27 @@ func (d *Dispatcher) readClaims(ctx context.Context, b *batch) {
 	d.o.Queue.readLarge(ctx, jobs)
 }
 
-// finishRound takes the answers of a round.
+// finishRound processes the answers of a round.
 func (d *Dispatcher) finishRound(b *batch) {
 	d.underWay.Add(-1)
-	failed, again := b.failed, false
+	failed, repeated := b.failed, false
 	for i, cmd := range b.answers {
 		err := b.handlers[i](cmd)
-		d.health[b.shards[i]].answered(err, b.began)
+		d.health[b.shards[i]].note(err, b.began)
 		if err != nil {
 			failed = err
 		}
-		again = again || redisstore.Retried(cmd)
+		repeated = repeated || redisstore.Retried(cmd)
 	}
 	d.wakeOthers()
-	if again {
-		d.allWoken.Store(true) // a settle may have come after the claim of its round, whose answer then says nothing of it
+	if repeated {
+		// A settling may have run after the claim of its round, whose answer then knows nothing of the lanes that it freed.
+		d.allWoken.Store(true)
 	}
 	d.countRefusals(failed)
 }
 
-// countRefusals keeps count of rounds that the store refused.
+// countRefusals counts the rounds in a row in which something failed, and logs the first, every 64th and the recovery.
 func (d *Dispatcher) countRefusals(failed error) {
 	if failed == nil {
 		if d.refusedRounds > 0 {
@@ -121,8 +123,8 @@ func (d *Dispatcher) countRefusals(failed error) {
 	d.refusedRounds++
 }
 
-// answered notes one answer of the round that began at now. The first refusal of a round counts.
-func (h *health) answered(err error, now time.Time) {
+// note records one answer of the round that began at now. Of several failures in a round only the first counts.
+func (h *health) note(err error, now time.Time) {
 	switch {
 	case h.retry.After(now):
 	case err == nil:
@@ -133,7 +135,7 @@ func (h *health) answered(err error, now time.Time) {
 	}
 }
 
-// collectEnded takes over the attempts that ended.
+// collectEnded moves the outcomes that the workers left in done to settling.
 func (d *Dispatcher) collectEnded() {
 	d.mu.Lock()
 	done := d.done
@@ -146,17 +148,17 @@ func (d *Dispatcher) collectEnded() {
 	}
 }
 
-// settlePart says how many outcomes, from the first, go into one call.
+// settlePart returns how many outcomes, from the first one on, fit into one call.
 func settlePart(outcomes []*outcome) int {
 	writes, lanes := 0, make(map[[2]string]bool, min(len(outcomes), settleBatch))
 	for n, o := range outcomes {
-		switch of := [2]string{o.Lane, o.token}; {
+		switch group := [2]string{o.Lane, o.token}; {
 		case !o.plain():
 			writes += otherWrites
-		case lanes[of]:
+		case lanes[group]:
 			writes += plainWrites
 		default:
-			lanes[of] = true
+			lanes[group] = true
 			writes += plainWrites + laneWrites
 		}
 		if n == settleBatch || n > 0 && writes > settleWrites {
@@ -166,6 +168,7 @@ func settlePart(outcomes []*outcome) int {
 	return len(outcomes)
 }
 
+// addSettles adds the calls that settle what is in settling. What the store refuses is put back there.
 func (d *Dispatcher) addSettles(b *batch, now time.Time) {
 	for shard, outcomes := range d.settling {
 		if d.health[shard].retry.After(now) {
@@ -176,7 +179,7 @@ func (d *Dispatcher) addSettles(b *batch, now time.Time) {
 			part := outcomes[:n]
 			outcomes = outcomes[n:]
 			b.add(shard, d.o.Queue.settleCall(shard, part, d.stopping), func(cmd *redis.Cmd) error {
-				notices, lost, err := settled(cmd)
+				notices, lost, err := readSettled(cmd)
 				if err != nil {
 					d.settling[shard] = append(d.settling[shard], part...)
 					return err
@@ -191,7 +194,7 @@ func (d *Dispatcher) addSettles(b *batch, now time.Time) {
 		}
 		if len(d.settling[shard]) > 0 {
 			d.settling[shard] = nil
-			d.shards[shard].reset() // its lanes may be ready again
+			d.shards[shard].reset() // lanes that were full may have jobs to claim
 		}
 	}
 }
@@ -202,6 +205,8 @@ func (d *Dispatcher) reportNotices(shard int, notices int64) {
 	}
 }
 
+// addRenewals adds the calls that renew the leases of all attempts in flight, every third of a lease. An attempt that began less than a quarter of a
+// lease ago is left out: its lease lasts until the next time.
 func (d *Dispatcher) addRenewals(b *batch, now time.Time) {
 	if now.Sub(d.renewed) < d.o.Lease/3 {
 		return
@@ -220,11 +225,11 @@ func (d *Dispatcher) addRenewals(b *batch, now time.Time) {
 	}
 }
 
-// peek asks the shards in which nothing was left, once their time has come, whether that is still so. It costs Redis
-// one command each, where a claim costs a dozen: most shards are idle most of the time.
+// peek asks those due shards in which nothing was left whether there is something now, and makes them due for a claim if so. It costs
+// Redis one command each instead of the dozen of a claim, as most shards are idle most of the time. asked is false where no shard was asked.
 func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err error) {
 	pipe := d.o.Store.Client().Pipeline()
-	found := map[int]*redis.IntCmd{}
+	existing := map[int]*redis.IntCmd{} // by shard: how many of the keys exist that a claim may have to do with
 	for i := range d.shards {
 		if s := &d.shards[i]; s.empty && !s.next.After(now) && !d.health[i].retry.After(now) {
 			var keys []string
@@ -234,15 +239,15 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 			if !s.nextExpiry.After(now) {
 				keys = append(keys, d.o.Queue.Key(i, KeySpent))
 			}
-			found[i] = pipe.Exists(ctx, keys...)
+			existing[i] = pipe.Exists(ctx, keys...)
 		}
 	}
-	if len(found) == 0 {
+	if len(existing) == 0 {
 		return false, nil
 	}
 	_, err = pipe.Exec(ctx)
-	for i, n := range found {
-		d.health[i].answered(n.Err(), now)
+	for i, n := range existing {
+		d.health[i].note(n.Err(), now)
 		if n.Err() == nil {
 			s := &d.shards[i]
 			if s.next = now.Add(d.o.poll); s.nextExpiry.After(now) && s.nextExpiry.Before(s.next) {
@@ -256,7 +261,7 @@ func (d *Dispatcher) peek(ctx context.Context, now time.Time) (asked bool, err e
 	return true, err
 }
 
-// addClaims shares the idle workers out among the shards that have something to do.
+// addClaims divides the free slots among the shards that are due and adds a claim for each.
 func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.WaitGroup, now time.Time) {
 	free := d.slots.current - len(d.inFlight) - d.requested
 	if free <= 0 {
@@ -277,7 +282,7 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 	}
 	skip := d.lanesToSkip(quantum)
 	share := max(1, free/len(due))
-	first := int(now.UnixNano()/1000) % len(due) // where free is less than the shards, each has its turn
+	first := int(now.UnixNano()/1000) % len(due) // with fewer free slots than shards, a different one comes first each time
 	for k := range due {
 		if free <= 0 {
 			return
@@ -291,8 +296,8 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 		}
 		d.requested += most
 		state := &d.shards[shard]
-		state.next = now.Add(d.o.poll) // until the answer
-		turn := state.generation
+		state.next = now.Add(d.o.poll) // the answer sets an earlier time
+		generation := state.generation
 		c := &claiming{call: len(b.calls), shard: shard, token: token}
 		b.claims = append(b.claims, c)
 		b.add(shard, d.o.Queue.claimCall(shard, most, min(perLane, d.o.PerLane), d.o.Lease, token, skip[shard]), func(*redis.Cmd) error {
@@ -301,21 +306,22 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 				state.reset()
 				return c.err
 			}
-			if state.generation == turn {
+			if state.generation == generation {
 				state.nextExpiry = time.Time{}
 				if c.untilExpiry >= 0 {
 					state.nextExpiry = now.Add(max(c.untilExpiry, housekeeping))
 				}
 			}
-			// Redis may have worked on the later of two rounds first, so that one which knows of nothing does not put off the other's.
-			state.empty = state.generation == turn && c.wait < 0 && len(c.jobs) == 0 && c.notices == 0
+			// Redis may have run the later of two rounds first. So an answer that knows of nothing to do must not put off what the other found.
+			state.empty = state.generation == generation && c.wait < 0 && len(c.jobs) == 0 && c.notices == 0
 			if next := nextClaim(now, c.claimed, most, d.o.poll); next.Before(state.next) {
 				state.next = next
 			}
 			late := time.Since(now) >= d.o.Lease/2
 			var unread error
 			for _, j := range c.jobs {
-				if unread = cmp.Or(unread, j.unread); late || j.unread != nil { // so late that its lease could end before it is renewed: others would attempt it as well
+				// Of a late answer the lease could end before it is renewed, and another process would attempt the job as well.
+				if unread = cmp.Or(unread, j.unread); late || j.unread != nil {
 					d.settling[shard] = append(d.settling[shard], &outcome{Job: j, Outcome: Outcome{Kind: Back}})
 					d.unsettled++
 					continue
@@ -337,15 +343,15 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 	}
 }
 
-// housekeeping is the pause between its steps, where there is more of it than one claim does.
+// housekeeping is the pause between two claims of a shard that found no job but have more to tidy up, such as expired leases and payloads.
 const housekeeping = 5 * time.Millisecond
 
-// nextClaim says when a shard is worth another look.
+// nextClaim is when to claim from a shard again, by the answer to a claim of most jobs. The zero time is now.
 func nextClaim(now time.Time, c claimed, most int, poll time.Duration) time.Time {
 	pause := poll
 	switch {
 	case len(c.jobs) >= most:
-		return time.Time{} // there may be more
+		return time.Time{} // more may be due
 	case c.wait == 0 && len(c.jobs) == 0:
 		return now.Add(housekeeping)
 	case c.wait >= 0:
@@ -357,23 +363,23 @@ func nextClaim(now time.Time, c claimed, most int, poll time.Duration) time.Time
 	return now.Add(pause)
 }
 
-// laneDepth is how much of one lane a claim takes. Where many lanes have work it takes less of each, as each attempt in
-// flight to one host needs a connection there; of few it takes more, which costs Redis less.
+// laneDepth is how many jobs of one lane a claim asks for at most. With many lanes it takes fewer of each, as each attempt in
+// flight to a host needs a connection there; with few it takes more of each, which costs Redis less.
 func (d *Dispatcher) laneDepth() int {
 	return max(min(leastDepth, d.o.PerLane), d.o.PerLane*fewLanes/max(fewLanes, len(d.lanes)))
 }
 
 const (
 	leastDepth = 2
-	fewLanes   = 48 // up to so many with attempts in flight are few
+	fewLanes   = 48 // with attempts in flight; from here on laneDepth falls
 )
 
-// lanesToSkip lists, by shard, the lanes that get nothing now: those that hold their share of the free slots, and, once
-// attempts that take long hold half of all slots, those with such attempts.
+// lanesToSkip lists, by shard, the lanes that are left out of the next claims: those with quantum or more attempts in flight and, while slow attempts
+// hold half of all slots, those with slow attempts.
 func (d *Dispatcher) lanesToSkip(quantum int) map[int][]string {
 	manySlow := d.slow*2 >= d.slots.current
 	if d.o.OneLane || !manySlow && quantum >= d.o.PerLane {
-		return nil // no lane can hold more than its share
+		return nil // PerLane alone keeps each lane within its share
 	}
 	skip := map[int][]string{}
 	for lane, l := range d.lanes {

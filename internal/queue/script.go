@@ -12,6 +12,7 @@ import (
 //go:embed lua/*.lua
 var sources embed.FS
 
+// source is the text of a script in the folder lua.
 func source(name string) string {
 	b, err := sources.ReadFile("lua/" + name + ".lua")
 	if err != nil {
@@ -28,17 +29,17 @@ var (
 	resendScript = Script(source("resend"))
 )
 
-// Script makes a script of one's own over the queue's keys: what it needs of lib.lua is put in front of it, and it is called with
-// [Queue.Run], its own arguments starting at ARGV[10].
+// Script makes a script that works on the queue's keys. The functions of lib.lua that it uses are put in front of it. It is run by
+// [Queue.Run], and its own arguments begin at ARGV[10].
 func Script(lua string) *redisstore.Script {
 	return redisstore.NewScript(withoutUnused(source("lib") + lua))
 }
 
-// withoutUnused leaves out of a script the functions that nothing in it names. Redis defines all of a script's functions anew in each call:
-// those of lib.lua take it longer than what a short script does.
+// withoutUnused leaves out the functions of a script that nothing in it names. Redis defines all of a script's functions anew in each call,
+// which takes longer for those of lib.lua than the work of a short script.
 //
-// A function begins with "local function" at the start of a line, and ends with that line or with a line that is "end". Only itself and what
-// is behind it can name it, so one pass from the end to the beginning finds all.
+// A function begins with "local function" at the start of a line, and ends with that line or with a line that is only "end". Only later
+// parts of the script can name it, so one pass from the last part to the first finds all that are used.
 func withoutUnused(lua string) string {
 	parts := topLevel(lua)
 	named := map[string]bool{}
@@ -57,22 +58,22 @@ func withoutUnused(lua string) string {
 
 const functionBegins = "local function "
 
-// topLevel cuts a script into its functions and the lines between them, without lines that are comments.
+// topLevel cuts a script into its functions and the single lines between them, and leaves out comment lines.
 func topLevel(lua string) []string {
 	var parts []string
-	inside := false // of a function
+	inFunction := false
 	for line := range strings.Lines(lua) {
 		if strings.HasPrefix(strings.TrimLeft(line, " "), "--") {
 			continue
 		}
-		if inside {
+		if inFunction {
 			parts[len(parts)-1] += line
 		} else {
 			parts = append(parts, line)
-			inside = strings.HasPrefix(line, functionBegins)
+			inFunction = strings.HasPrefix(line, functionBegins)
 		}
 		if line == "end\n" || strings.HasPrefix(line, functionBegins) && strings.HasSuffix(line, " end\n") {
-			inside = false
+			inFunction = false
 		}
 	}
 	return parts

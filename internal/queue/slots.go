@@ -7,30 +7,31 @@ import (
 	"time"
 )
 
-// LeastSlots and MostSlots bound how many attempts a process has in flight, where it finds out by itself how many pay.
+// LeastSlots and MostSlots bound how many attempts a process has in flight when [Options].Concurrency is 0.
 const (
 	LeastSlots = 256
 	MostSlots  = 8192
-	// slotMemory is what an attempt in flight holds: its payload, two goroutines of a connection, TLS.
+	// slotMemory is how many bytes an attempt in flight uses: its payload, the two goroutines of a connection, TLS.
 	slotMemory = 96 << 10
-	// slotFiles is how many files an attempt in flight needs: its connection, and one that is kept beside it.
+	// slotFiles is how many open files an attempt in flight uses: its connection, and an idle one that is kept for later.
 	slotFiles = 2
-	// resizeInterval is how often the number is looked at.
+	// resizeInterval is the shortest time between two changes of the number of slots.
 	resizeInterval = 100 * time.Millisecond
-	// idleWait and busyWait are for how long goroutines that could run wait for a processor, in the mean: below the
-	// first there is time for more attempts, above the second there are too many.
+	// idleWait and busyWait are mean times that runnable goroutines wait for a processor: below idleWait there is room for more
+	// attempts, above busyWait there are too many.
 	idleWait = 300 * time.Microsecond
 	busyWait = 3 * time.Millisecond
 )
 
-// slots is how many attempts may be in flight. With endpoints that are far away a processor has time for thousands;
-// with such as answer at once more than a few hundred only make each other wait. How long attempts take says nothing
-// of which it is, as hosts differ; for how long goroutines wait for a processor does.
+// slots is how many attempts may be in flight. With distant endpoints a processor has time for thousands; with
+// endpoints that answer at once, more than a few hundred only make each other wait. How long attempts take can't tell the two apart,
+// as hosts differ; how long goroutines wait for a processor can.
 type slots struct {
-	current, ceiling int // most 0: fixed
-	full             bool
-	resized          time.Time
-	wait             func() time.Duration // the mean since it was asked last
+	current int
+	ceiling int  // 0: current never changes
+	full    bool // a claim since the latest resize got all the jobs that it asked for
+	resized time.Time
+	wait    func() time.Duration // mean wait for a processor since its last call
 }
 
 func newSlots(fixed int) slots {
@@ -40,7 +41,8 @@ func newSlots(fixed int) slots {
 	return slots{current: LeastSlots, ceiling: SlotCeiling(), wait: processorWaits()}
 }
 
-// resize changes the number, by what happened since it last did.
+// resize raises the number by a quarter while processors are idle and all slots are in use, and lowers it by an eighth while goroutines
+// wait too long for a processor.
 func (s *slots) resize(now time.Time) {
 	if s.ceiling == 0 || now.Sub(s.resized) < resizeInterval {
 		return
@@ -55,10 +57,11 @@ func (s *slots) resize(now time.Time) {
 	s.full = false
 }
 
-// SlotCeiling is how many attempts a process has in flight at most, where their number is not given.
+// SlotCeiling returns how many attempts this process may ever have in flight when [Options].Concurrency is 0: as many as its
+// memory and its limit of open files allow, between [LeastSlots] and [MostSlots].
 func SlotCeiling() int { return slotCeiling(memoryLimit(), fileLimit()) }
 
-// slotCeiling is how many slots memory and files allow: a quarter and a half of them are for attempts. 0 is no limit.
+// slotCeiling is how many slots fit into a quarter of memory, in bytes, and half of the open files. 0 stands for no limit of either.
 func slotCeiling(memory, files uint64) int {
 	most := uint64(MostSlots)
 	if memory > 0 {
@@ -70,7 +73,7 @@ func slotCeiling(memory, files uint64) int {
 	return int(max(most, LeastSlots))
 }
 
-// memoryLimit is how much memory this process may use, as far as it is known.
+// memoryLimit is how many bytes of memory this process may use: the machine's, its control group's or Go's limit. 0: unknown.
 func memoryLimit() uint64 {
 	limit := machineMemory()
 	if n := debug.SetMemoryLimit(-1); n > 0 && n < math.MaxInt64 && (limit == 0 || uint64(n) < limit) {
@@ -79,7 +82,7 @@ func memoryLimit() uint64 {
 	return limit
 }
 
-// processorWaits returns a function that tells for how long goroutines waited for a processor since its last call.
+// processorWaits returns a function that returns how long goroutines waited for a processor since its last call, in the mean.
 func processorWaits() func() time.Duration {
 	sample := []metrics.Sample{{Name: "/sched/latencies:seconds"}}
 	var before []uint64

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Wake makes the dispatcher look at a shard at once.
+// Wake makes the dispatcher claim from a shard at once. Any goroutine may call it; it does not block.
 func (d *Dispatcher) Wake(shard int) {
 	d.woken.Store(shard, struct{}{})
 	d.signal()
@@ -23,7 +23,7 @@ func (d *Dispatcher) signal() {
 	}
 }
 
-// listen passes on the pushes of other processes.
+// listen wakes the dispatcher for what other processes push, until ctx ends.
 func (d *Dispatcher) listen(ctx context.Context) {
 	channels := make([]string, len(d.shards))
 	byName := make(map[string]int, len(d.shards))
@@ -31,7 +31,7 @@ func (d *Dispatcher) listen(ctx context.Context) {
 		channels[i] = d.o.Queue.Key(i, KeyWake)
 		byName[channels[i]] = i
 	}
-	// Subscribed anew, something may have been missed.
+	// Whatever was published while there was no subscription is lost, so each new one wakes all shards.
 	d.o.Store.SubscribeChannels(ctx, healthCheck, d.wakeAll, func(channel string, by []byte) {
 		if string(by) != d.id {
 			d.Wake(byName[channel])
@@ -39,7 +39,7 @@ func (d *Dispatcher) listen(ctx context.Context) {
 	}, channels...)
 }
 
-// applyWakeups turns wake-ups into due shards.
+// applyWakeups makes the shards due that were woken since the last round.
 func (d *Dispatcher) applyWakeups() {
 	if d.allWoken.Swap(false) {
 		for i := range d.shards {
@@ -55,11 +55,11 @@ func (d *Dispatcher) applyWakeups() {
 	})
 }
 
-// wakeOthersInterval bounds how often other processes are woken for one shard.
+// wakeOthersInterval is the shortest time between two wake-ups of other processes for one shard.
 const wakeOthersInterval = 100 * time.Millisecond
 
-// wakeOthersLater has the other processes look at a shard of which this one leaves due jobs. They may sleep: nobody told them of
-// jobs that came back, or that this process has no room for.
+// wakeOthersLater has other processes woken, after this round, for a shard in which this one leaves due jobs. They may be asleep: nobody
+// told them of jobs that came back, or for which this process has no free slot.
 func (d *Dispatcher) wakeOthersLater(shard int, now time.Time) {
 	if now.Sub(d.lastWoken[shard]) >= wakeOthersInterval {
 		d.lastWoken[shard] = now
@@ -67,7 +67,7 @@ func (d *Dispatcher) wakeOthersLater(shard int, now time.Time) {
 	}
 }
 
-// wakeOthers sends what wakeOthersLater gathered. It may be lost: the others' polls are behind it.
+// wakeOthers sends the wake-ups that wakeOthersLater gathered. One that is lost costs time only, as the others poll.
 func (d *Dispatcher) wakeOthers() {
 	if len(d.shardsToWake) == 0 {
 		return

@@ -212,7 +212,7 @@ func TestRoundsOverlap(t *testing.T) {
 		for range n {
 			end <- struct{}{}
 		}
-		eventually(t, "they ended", func() bool { return d.ready() == n })
+		eventually(t, "they ended", func() bool { return d.endedCount() == n })
 	}
 	ends(1)
 	d.round(t.Context(), &helpers, true)
@@ -220,7 +220,7 @@ func TestRoundsOverlap(t *testing.T) {
 	ends(d.overlap() - 1)
 	require.Positive(t, d.pause(), "too few")
 	end <- struct{}{}
-	eventually(t, "another ended", func() bool { return d.ready() == d.overlap() })
+	eventually(t, "another ended", func() bool { return d.endedCount() == d.overlap() })
 	require.LessOrEqual(t, d.pause(), time.Duration(0))
 	d.round(t.Context(), &helpers, true)
 	require.EqualValues(t, 2, d.underWay.Load())

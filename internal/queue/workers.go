@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// run attempts one job in a worker.
+// run calls the handler. A panic in it must not end the process, so it becomes an outcome.
 func (d *Dispatcher) run(ctx context.Context, j *Job) (out Outcome) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -18,6 +18,7 @@ func (d *Dispatcher) run(ctx context.Context, j *Job) (out Outcome) {
 	return d.o.Handler(ctx, j)
 }
 
+// worker attempts j and then what comes over work, until that is closed.
 func (d *Dispatcher) worker(ctx context.Context, j *Job) {
 	for ok := true; ok; j, ok = <-d.work {
 		out := d.run(ctx, j)
@@ -25,13 +26,13 @@ func (d *Dispatcher) worker(ctx context.Context, j *Job) {
 		d.done = append(d.done, &outcome{Job: j, Outcome: out})
 		n := len(d.done)
 		d.mu.Unlock()
-		if d.underWay.Load() == 0 || n == d.overlap() { // else whoever takes the answer looks
+		if d.underWay.Load() == 0 || n == d.overlap() { // otherwise the loop collects it with the next answer
 			d.signal()
 		}
 	}
 }
 
-// start hands a job to an idle worker, or makes one.
+// start counts an attempt and gives the job to an idle worker, or to a new one.
 func (d *Dispatcher) start(ctx context.Context, helpers *sync.WaitGroup, j *Job) {
 	d.inFlight[j] = struct{}{}
 	d.inFlightCount.Store(int64(len(d.inFlight)))
@@ -49,7 +50,7 @@ func (d *Dispatcher) start(ctx context.Context, helpers *sync.WaitGroup, j *Job)
 	helpers.Go(func() { d.worker(ctx, j) })
 }
 
-// release takes an attempt off the books of this process.
+// release takes an ended attempt out of all counts.
 func (d *Dispatcher) release(j *Job) {
 	delete(d.inFlight, j)
 	d.inFlightCount.Store(int64(len(d.inFlight)))
@@ -64,10 +65,10 @@ func (d *Dispatcher) release(j *Job) {
 	}
 }
 
-// slowCheckInterval bounds how often the attempts in flight are looked through.
+// slowCheckInterval is the shortest time between two checks of all attempts in flight.
 const slowCheckInterval = 100 * time.Millisecond
 
-// markSlow marks the attempts that take long, and their lanes.
+// markSlow counts the attempts that have taken slowAfter or longer, in total and by lane.
 func (d *Dispatcher) markSlow(now time.Time) {
 	if now.Sub(d.slowChecked) < slowCheckInterval {
 		return

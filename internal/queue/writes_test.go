@@ -218,7 +218,7 @@ func TestLesson64SettleIsBounded(t *testing.T) {
 		}
 		for ; len(outcomes) > 0; calls++ {
 			n := settlePart(outcomes)
-			_, lost, err := settled(c.bounded(script, c.settleCall(0, outcomes[:n], false).Args))
+			_, lost, err := readSettled(c.bounded(script, c.settleCall(0, outcomes[:n], false).Args))
 			require.NoError(t, err)
 			require.Zero(t, lost)
 			outcomes = outcomes[n:]
