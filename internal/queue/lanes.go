@@ -84,11 +84,6 @@ func (q *Queue) LaneDeleted(ctx context.Context, shard int, lane string) (bool, 
 	return status == StatusDeleted, err
 }
 
-// OpenLane makes a lane that is no webhook's, or sets the status and account of one that exists.
-func (q *Queue) OpenLane(ctx context.Context, shard int, lane, account, status string) error {
-	return q.store.Client().HSet(ctx, q.Key(shard, KeyConf, lane), FieldStatus, status, FieldAccount, account).Err()
-}
-
 // number is the value of a field of a hash, 0 where it is missing or no number.
 func number(v any) int64 {
 	text, _ := v.(string)

@@ -1,5 +1,5 @@
-// Package rdb reads a snapshot as Redis and Valkey write it (an RDB file) without understanding the values in it: it tells
-// where each ends, and hands them on in the form that the command RESTORE takes.
+// Package rdb reads a snapshot that Redis or Valkey wrote (an RDB file). It does not interpret the values in it: it only finds
+// where each one ends, and passes it on in the form that the command RESTORE takes.
 //
 //	err := rdb.Read(r, func(key string) bool { return true }, func(e rdb.Entry) error { ... })
 package rdb
@@ -15,15 +15,15 @@ import (
 	"strconv"
 )
 
-// Entry is one key.
+// Entry is one key with its value.
 type Entry struct {
-	DB      int
+	DB      int // number of the database
 	Key     string
-	Expires int64  // unix milliseconds; zero where it stays
-	Dump    []byte // as the command DUMP answers
+	Expires int64  // unix milliseconds; 0 for never
+	Dump    []byte // the value as the command DUMP returns it
 }
 
-// Opcodes of the file.
+// Opcodes: what stands in the file in place of a value's type.
 const (
 	opSlot      = 0xF4
 	opFunction2 = 0xF5
@@ -39,7 +39,7 @@ const (
 	opEnd       = 0xFF
 )
 
-// Encodings of a string that its length stands for.
+// Encodings of a string, which stand in place of its length.
 const (
 	encInt8 = iota
 	encInt16
@@ -49,16 +49,17 @@ const (
 
 const (
 	maxKeyLength = 1 << 20
-	maxLength    = 512 << 20 // as Redis' own bound of a string
+	maxLength    = 512 << 20 // the longest string that Redis stores
 )
 
-// reader reads the file, and keeps what it read of a value.
+// reader reads the file. Its methods named copy… pass over what they read, and append it to captured if that is set.
 type reader struct {
 	*bufio.Reader
-	captured *bytes.Buffer // nil where nobody wants it
+	captured *bytes.Buffer // the value that is being read; nil where it is not wanted
 }
 
-// Read calls each for every key that wanted says yes to. What each keeps of an entry stays valid.
+// Read calls each for every key for which wanted returns true, in the order of the file. An entry stays valid after the call. Read returns the first
+// error of each, and an error with [io.ErrUnexpectedEOF] where the file ends within a key. It does not check the checksum of the file.
 func Read(from io.Reader, wanted func(key string) bool, each func(Entry) error) error {
 	r := &reader{Reader: bufio.NewReaderSize(from, 1<<16)}
 	head := make([]byte, 9)
@@ -127,6 +128,7 @@ func (r *reader) readKeys(version uint16, wanted func(string) bool, each func(En
 	}
 }
 
+// expiry reads the end of a key, which is in milliseconds or, for opExpire, in seconds.
 func (r *reader) expiry(kind byte) (int64, error) {
 	b := make([]byte, 8)
 	if kind == opExpire {
@@ -141,7 +143,7 @@ func (r *reader) expiry(kind byte) (int64, error) {
 	return int64(binary.LittleEndian.Uint64(b)), nil
 }
 
-// skipOp reads what is no key.
+// skipOp skips what belongs to an opcode that is not needed. skipped is false where kind is the type of a value.
 func (r *reader) skipOp(kind byte) (skipped bool, err error) {
 	switch kind {
 	case opAux:
@@ -157,7 +159,7 @@ func (r *reader) skipOp(kind byte) (skipped bool, err error) {
 	case opFunction2:
 		return true, r.copyStrings(1)
 	case opModuleAux:
-		if err := r.copyLengths(3); err != nil { // module, opcode and value of when
+		if err := r.copyLengths(3); err != nil { // ID of the module, opcode and value of when it is to be loaded
 			return true, err
 		}
 		return true, r.copyModule()
@@ -167,7 +169,7 @@ func (r *reader) skipOp(kind byte) (skipped bool, err error) {
 	return false, nil
 }
 
-// copyBytes passes n bytes on.
+// copyBytes copies n bytes.
 func (r *reader) copyBytes(n uint64) error {
 	if n > maxLength {
 		return fmt.Errorf("a length of %d", n)
@@ -180,6 +182,7 @@ func (r *reader) copyBytes(n uint64) error {
 	return err
 }
 
+// octet reads a byte and copies it.
 func (r *reader) octet() (byte, error) {
 	b, err := r.ReadByte()
 	if err == nil && r.captured != nil {
@@ -188,7 +191,7 @@ func (r *reader) octet() (byte, error) {
 	return b, err
 }
 
-// length reads a length, or the encoding that stands in its place.
+// length reads and copies a length. Where encoded is true, n is the encoding of a string, which stands in place of its length.
 func (r *reader) length() (n uint64, encoded bool, err error) {
 	b, err := r.octet()
 	if err != nil {
@@ -226,7 +229,7 @@ func (r *reader) copyLengths(n int) error {
 	return nil
 }
 
-// copyString passes a string on.
+// copyString copies a string in any encoding.
 func (r *reader) copyString() error {
 	n, encoded, err := r.length()
 	if err != nil || !encoded {
@@ -260,7 +263,7 @@ func (r *reader) copyStrings(n uint64) error {
 	return nil
 }
 
-// decodeKey reads a string that is looked at: a key.
+// decodeKey reads a string and decodes it, where others are only copied. It fails on one that is longer than most bytes.
 func (r *reader) decodeKey(most int) (string, error) {
 	r.captured = new(bytes.Buffer)
 	defer func() { r.captured = nil }()
@@ -310,7 +313,7 @@ func (r *reader) decodeKey(most int) (string, error) {
 	return "", fmt.Errorf("a key of encoding %d", n)
 }
 
-// decompressLZF undoes Redis' compression (LZF): pieces that are copied, and pieces that repeat what came before.
+// decompressLZF undoes the compression of strings in Redis (LZF). Its input consists of literal runs and of references to earlier output.
 func decompressLZF(in []byte, size int) (string, error) {
 	broken := errors.New("a key that can't be unpacked")
 	out := make([]byte, 0, size)
@@ -351,10 +354,11 @@ func decompressLZF(in []byte, size int) (string, error) {
 	return string(out), nil
 }
 
-// checksums is the table of Redis' checksum (CRC-64 by Jones), which is not inverted before and after.
+// checksums is the table of the checksum in Redis, the CRC-64 of Jones. Redis does not invert it before and after, as hash/crc64 does, so dump
+// uses the table by itself.
 var checksums = crc64.MakeTable(0x95ac9329ac4bc9b5)
 
-// dump makes of a value what DUMP answers: behind it the version of the format and a checksum.
+// dump appends to a value what the command DUMP does: the version of the format, and a checksum of all before.
 func dump(value []byte, version uint16) []byte {
 	d := binary.LittleEndian.AppendUint16(bytes.Clone(value), version)
 	sum := uint64(0)

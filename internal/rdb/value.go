@@ -2,7 +2,7 @@ package rdb
 
 import "fmt"
 
-// Types of values. Those that are packed into one string are not told apart.
+// Types of values that consist of several parts, and of the plain string.
 const (
 	typeString       = 0
 	typeList         = 1
@@ -20,10 +20,10 @@ const (
 	typeHashExpires2 = 25
 )
 
-// singleStringTypes are the types whose value is one string.
+// singleStringTypes are the types whose whole value is packed into one string.
 var singleStringTypes = map[byte]bool{9: true, 10: true, 11: true, 12: true, 13: true, 16: true, 17: true, 20: true}
 
-// copyValue passes a value on.
+// copyValue copies a value of type kind, and fails on a type that it does not know.
 func (r *reader) copyValue(kind byte) error {
 	switch kind {
 	case typeString:
@@ -82,7 +82,7 @@ func (r *reader) copyValue(kind byte) error {
 	return fmt.Errorf("a value of type %d, which this program does not know; it is newer than it", kind)
 }
 
-// repeat reads a length, and so many of something.
+// repeat reads a length and then calls read that many times.
 func (r *reader) repeat(read func() error) error {
 	n, _, err := r.length()
 	if err != nil {
@@ -96,7 +96,8 @@ func (r *reader) repeat(read func() error) error {
 	return nil
 }
 
-// copyScore is a number as text, behind its length, with three lengths that stand for what is no number.
+// copyScore copies the score of an old sorted set: a byte with a length and the number as text. The lengths from 253 on have no text: they
+// stand for NaN and the infinities.
 func (r *reader) copyScore() error {
 	n, err := r.octet()
 	if err != nil || n >= 253 {
@@ -105,14 +106,14 @@ func (r *reader) copyScore() error {
 	return r.copyBytes(uint64(n))
 }
 
-// copyStream is its nodes, its counters, and its groups with their consumers.
+// copyStream copies a stream: its nodes, its counters, and its groups with their pending entries and consumers.
 func (r *reader) copyStream(kind byte) error {
 	if err := r.repeat(func() error { return r.copyStrings(2) }); err != nil {
 		return err
 	}
-	counters := 3 // length, last ID
+	counters := 3 // length, and two of the last ID
 	if kind >= typeStream2 {
-		counters = 8 // first ID, greatest deleted ID, how many there were
+		counters = 8 // also two each of the first ID and of the greatest deleted ID, and how many entries were ever added
 	}
 	if err := r.copyLengths(counters); err != nil {
 		return err
@@ -121,15 +122,15 @@ func (r *reader) copyStream(kind byte) error {
 		if err := r.copyString(); err != nil {
 			return err
 		}
-		counters := 2 // last ID
+		counters := 2 // of the last ID that was delivered
 		if kind >= typeStream2 {
-			counters = 3 // how many were read
+			counters = 3 // also how many entries were read
 		}
 		if err := r.copyLengths(counters); err != nil {
 			return err
 		}
 		pending := func() error {
-			if err := r.copyBytes(16 + 8); err != nil { // ID, time of delivery
+			if err := r.copyBytes(16 + 8); err != nil { // ID and time of delivery
 				return err
 			}
 			return r.copyLengths(1)
@@ -141,9 +142,9 @@ func (r *reader) copyStream(kind byte) error {
 			if err := r.copyString(); err != nil {
 				return err
 			}
-			times := uint64(8) // seen
+			times := uint64(8) // when the consumer was last seen
 			if kind >= typeStream3 {
-				times = 16 // active
+				times = 16 // also when it was last active
 			}
 			if err := r.copyBytes(times); err != nil {
 				return err
@@ -153,7 +154,7 @@ func (r *reader) copyStream(kind byte) error {
 	})
 }
 
-// copyModule is what a module wrote: values, each behind its type, up to a zero.
+// copyModule copies what a module wrote: values, each after its type, up to the type 0.
 func (r *reader) copyModule() error {
 	for {
 		kind, _, err := r.length()
@@ -162,7 +163,7 @@ func (r *reader) copyModule() error {
 			return err
 		case kind == 0:
 			return nil
-		case kind == 1, kind == 2: // a number, with or without sign
+		case kind == 1, kind == 2: // signed or unsigned integer
 			err = r.copyLengths(1)
 		case kind == 3: // float
 			err = r.copyBytes(4)

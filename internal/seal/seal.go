@@ -1,4 +1,4 @@
-// Package seal keeps secrets at rest: signing secrets and the values of custom headers, encrypted with
+// Package seal protects stored secrets, such as signing secrets and the values of custom headers: it encrypts them with
 // the operator's keys before they are stored.
 //
 // A sealed value is text, safe in JSON and in any store:
@@ -6,12 +6,12 @@
 //	enc1:<key ID>:<base64url of nonce, ciphertext and tag>   XChaCha20-Poly1305, 24 random bytes of nonce
 //	plain:<base64url of the value>                           where there are no keys; not encrypted
 //
-// The key ID says which key opens a value without telling anything of use about it, so keys can be
-// rotated: the first key seals, the others still open, and [Sealer.Open] reports what should be sealed
-// anew. Keys may be added to a store that had none; they can't be taken away from values sealed with them.
+// The key ID names the key that opens a value without revealing anything of that key. So keys can be rotated: the first
+// key seals, the others still open, and [Sealer.Open] reports which values should be sealed anew. A store that had no
+// keys may get some later; a key must stay for as long as values are sealed with it.
 //
-// The associated data binds a value to its place: an account's secret copied into another's record does
-// not open. Build it with [AssociatedData].
+// The associated data binds a value to its place: a secret that is copied from one account's record into
+// another's does not open. Build it with [AssociatedData].
 //
 //	s, err := seal.New(keys)
 //	text, err := s.Seal(secret, seal.AssociatedData(account, webhookID, "secret"))
@@ -35,25 +35,25 @@ import (
 // KeySize is the length of a key in bytes.
 const KeySize = chacha20poly1305.KeySize
 
-// Why a value can't be opened. Match them with errors.Is; their text holds nothing of the value.
+// Errors of [Sealer.Open], to be matched with errors.Is. Their text contains nothing of the value.
 var (
-	// ErrUnknownKey means that the key it was sealed with is not among the given ones.
+	// ErrUnknownKey means that the value was sealed with a key that the Sealer does not have.
 	ErrUnknownKey = errors.New("sealed with a key that is not given; add that key after the first one in encryption_key")
-	// ErrAuthentication means that it was altered, or sealed for another place.
+	// ErrAuthentication means that the value was altered, or sealed with other associated data.
 	ErrAuthentication = errors.New("altered, or copied from another record")
-	// ErrFormat means that it is not a sealed value.
+	// ErrFormat means that the text is not a sealed value.
 	ErrFormat = errors.New("not a sealed value")
 )
 
 const (
 	sealedPrefix = "enc1:"
 	plainPrefix  = "plain:"
-	idBytes      = 6 // 8 characters; keys are few
+	idBytes      = 6 // 8 characters, enough to tell a few keys apart
 )
 
 var encoding = base64.RawURLEncoding.Strict()
 
-// decode takes one text for one value only; the library would skip line ends.
+// decode accepts only one text for each value: it refuses line ends, which the library would skip.
 func decode(text string) ([]byte, error) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, ErrFormat
@@ -61,7 +61,7 @@ func decode(text string) ([]byte, error) {
 	return encoding.DecodeString(text)
 }
 
-// Sealer seals with its first key and opens with all of them. It is safe for concurrent use.
+// Sealer seals with its first key and opens with any of its keys. It is safe for concurrent use.
 type Sealer struct {
 	keys []key
 }
@@ -71,7 +71,8 @@ type key struct {
 	aead cipher.AEAD
 }
 
-// New returns a Sealer. Without keys it stores values in the clear, under a prefix that says so.
+// New returns a Sealer with keys of [KeySize] bytes each; it fails where one has another size. Without keys the Sealer does not encrypt: the
+// values get a prefix that says so.
 func New(keys [][]byte) (*Sealer, error) {
 	s := &Sealer{keys: make([]key, 0, len(keys))}
 	for i, k := range keys {
@@ -84,7 +85,7 @@ func New(keys [][]byte) (*Sealer, error) {
 	return s, nil
 }
 
-// keyID names a key. The prefix keeps it apart from any other use of the key's hash.
+// keyID is the first part of a hash of the key. The hashed prefix makes it differ from any other hash of the key.
 func keyID(k []byte) string {
 	sum := sha256.Sum256(append([]byte("webhooks seal key ID\x00"), k...))
 	return encoding.EncodeToString(sum[:idBytes])
@@ -93,7 +94,7 @@ func keyID(k []byte) string {
 // Encrypts reports whether there is a key to seal with.
 func (s *Sealer) Encrypts() bool { return len(s.keys) > 0 }
 
-// Seal encrypts plaintext with the first key. Opening it takes the same associated data.
+// Seal encrypts plaintext with the first key, or only encodes it where there is none. To open the result, the same associated data is needed.
 func (s *Sealer) Seal(plaintext, associatedData []byte) (string, error) {
 	if !s.Encrypts() {
 		return plainPrefix + encoding.EncodeToString(plaintext), nil
@@ -108,12 +109,11 @@ func (s *Sealer) Seal(plaintext, associatedData []byte) (string, error) {
 	return header + encoding.EncodeToString(sealed), nil
 }
 
-// Open returns the value of a text that Seal made, and whether Seal would make it with the same key
-// now: where it is not current, it should be sealed again. An error is [ErrUnknownKey],
-// [ErrAuthentication] or [ErrFormat].
+// Open returns the plaintext of a text that [Sealer.Seal] made. current is false where it was sealed with another key than the first, or with
+// none: then it should be sealed again. An error wraps [ErrUnknownKey], [ErrAuthentication] or [ErrFormat].
 //
-// Failure policy: a value in the clear opens also where there are keys, or keys could not be added to a
-// store that had none. Whoever can write to the store can therefore replace a secret, though not read one.
+// Failure policy: a value that is not encrypted opens even where there are keys, as otherwise keys could not be added to a
+// store that had none. So whoever can write to the store can replace a secret, but not read one.
 func (s *Sealer) Open(text string, associatedData []byte) (plaintext []byte, current bool, err error) {
 	if rest, ok := strings.CutPrefix(text, plainPrefix); ok {
 		plaintext, err := decode(rest)
@@ -149,13 +149,13 @@ func (s *Sealer) Open(text string, associatedData []byte) (plaintext []byte, cur
 	return nil, false, fmt.Errorf("opening: %w", failure)
 }
 
-// bind authenticates the header too. It has a fixed length wherever a key opens the value, so it can't
-// run into what follows.
+// bind puts the header in front of the associated data, so that it is authenticated too. The header of any value that a key can open has
+// the same length, so no other pair of header and associated data gives the same bytes.
 func bind(header string, associatedData []byte) []byte {
 	return append([]byte(header), associatedData...)
 }
 
-// AssociatedData joins the names of a place so that no two different lists give the same bytes.
+// AssociatedData encodes the names that make up a place. Two different lists of names never give the same bytes.
 func AssociatedData(parts ...string) []byte {
 	var data []byte
 	for _, p := range parts {
