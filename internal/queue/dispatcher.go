@@ -48,7 +48,7 @@ const (
 	// the 2,000 writes of a script there is room for what a call does once: drop failed jobs, move the figures of the shard, note spent jobs.
 	settleBatch  = 256
 	settleWrites = 1890
-	plainWrites  = 4  // of a plain success, also where its event has expired
+	plainWrites  = 4  // of a plain success, at most: where its event has expired
 	laneWrites   = 9  // of the lane of a claim's first plain success: log, recovery, and the ended minute in the figures of lane and account
 	otherWrites  = 33 // of any other outcome with its lane, at most: a job kept as failed in place of an older one, with a notice
 	// renewBatch is how many leases one call renews at most.
@@ -72,7 +72,7 @@ type Dispatcher struct {
 	mu   sync.Mutex
 	done []*outcome // ended attempts that the loop has not taken over
 
-	id       string        // in the wake-ups that this process sends, so that it ignores them
+	id       string        // sent in wake-ups, so that a process ignores its own
 	wakeup   chan struct{} // wakes the loop; holds one signal
 	woken    sync.Map      // keys: shards to claim from at once
 	allWoken atomic.Bool

@@ -33,8 +33,9 @@ func (e *ListedEvent) Count(s State) int { return strings.Count(e.states, string
 // eventsScanned is how many events one page reads at most to find those of a type.
 const eventsScanned = 2000
 
-// Events lists events of an account, newest first, all as of one moment. An event is listed for as long as its record is kept. next is the After of the next page, "" where there is none. A page for one type may hold fewer than Limit events, or none,
-// and still have a next one.
+// Events lists events of an account, newest first, all as of one moment. An event is listed for as long as its record is kept.
+// next is the After of the next page, "" where there is none. A page for one type may hold fewer than Limit events, or none, and still have
+// a next one.
 func (q *Queue) Events(ctx context.Context, shard int, account string, f EventsQuery) (events []ListedEvent, next string, err error) {
 	from, since := "+", ""
 	switch {

@@ -38,8 +38,8 @@ type Bucket struct {
 type Figures struct {
 	Buckets []Bucket
 	Waiting int // jobs; 0 from [Queue.AllFigures]
-	// OldestDue is for how long the oldest waiting job has been due, 0 where none is or from [Queue.AllFigures]. Jobs of a lane that is paused, disabled or
-	// asked to hold back are not due; those of a lane at its limits are.
+	// OldestDue is for how long the oldest waiting job has been due, 0 where none is, and always from [Queue.AllFigures]. Jobs are not due
+	// while their lane is paused or disabled, or its endpoint has asked for a pause. Those of a lane at its own limits are.
 	OldestDue time.Duration
 	// FilterErrors counts the events on which the lane's filter failed since it was set; 0 but from [Queue.LaneFigures].
 	FilterErrors int
@@ -50,12 +50,12 @@ func (q *Queue) LaneFigures(ctx context.Context, shard int, lane string, w Windo
 	return q.figures(ctx, w, false, q.statsCall(shard, "lane", lane))
 }
 
-// AccountFigures returns the figures of an account: attempts of all its lanes, also deleted ones, and what waits in those that exist.
+// AccountFigures returns the figures of an account: attempts of all its lanes, also of deleted ones, and the jobs that wait in those that exist.
 func (q *Queue) AccountFigures(ctx context.Context, shard int, account string, w Window) (Figures, error) {
 	return q.figures(ctx, w, false, q.statsCall(shard, "account", account))
 }
 
-// AllFigures returns the attempts of all accounts in the first shards shards. For what waits see [Queue.Gauges].
+// AllFigures returns the attempts of all accounts. shards is the number of shards. For what waits see [Queue.Gauges].
 func (q *Queue) AllFigures(ctx context.Context, shards int, w Window) (Figures, error) {
 	calls := make([]redisstore.Call, shards)
 	for i := range calls {

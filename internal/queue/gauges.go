@@ -20,7 +20,8 @@ type Gauges struct {
 	Late time.Duration
 }
 
-// Gauges adds up the first shards shards. It takes one command, in a cluster one for each shard. With an error, g holds what did answer.
+// Gauges adds up all shards; shards is their number. It takes one command, in a cluster one for each shard. With an error, g covers only those
+// that answered.
 func (q *Queue) Gauges(ctx context.Context, shards int) (g Gauges, err error) {
 	for _, cmd := range q.store.RunAll(ctx, q.gaugesCalls(shards)) {
 		r := newReply(cmd.Result())

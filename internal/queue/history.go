@@ -14,9 +14,9 @@ type Entry struct {
 	Job string
 }
 
-// History reads up to most jobs of a lane between two places, both included, oldest or newest first; newest first, from is the later one. What is older
-// than the time for which IDs are known is in a second stream, under the same places. Both are read in one step, as entries move from one
-// to the other.
+// History reads up to most jobs of a lane between two places, both included, oldest or newest first. With newestFirst, from is the later
+// place. Entries older than the time for which IDs are known are in a second stream, under the same places. Both streams are read in one
+// step, as entries move from one to the other.
 func (q *Queue) History(ctx context.Context, shard int, lane string, newestFirst bool, from, to string, most int) ([]Entry, error) {
 	pipe := q.store.Client().TxPipeline()
 	read, first, second := pipe.XRangeN, q.Key(shard, KeyOld, lane), q.Key(shard, KeyIndex, lane)

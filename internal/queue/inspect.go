@@ -72,7 +72,7 @@ func (q *Queue) Inspect(ctx context.Context, shard int, lane string, jobs ...str
 	return q.InspectLog(ctx, shard, lane, 0, jobs...)
 }
 
-// InspectLog is [Queue.Inspect] with those of the jobs' attempts that are among the latest entries entries of the lane's log.
+// InspectLog is [Queue.Inspect] with the attempts of the jobs. entries is how many of the latest entries of the lane's log are searched for them.
 func (q *Queue) InspectLog(ctx context.Context, shard int, lane string, entries int, jobs ...string) ([]Standing, error) {
 	args := make([]any, 0, 2+len(jobs))
 	args = append(args, lane, entries)

@@ -161,12 +161,12 @@ var Fields = map[Key][]Field{
 // StatusDeleted is [FieldStatus] of a lane that was deleted.
 const StatusDeleted = "deleted"
 
-// Key returns a key of a shard; the parts of of follow its name without a separator.
-func (q *Queue) Key(shard int, name Key, of ...string) string {
-	return InTag(q.tags(shard), name, of...)
+// Key returns a key of a shard: its tag, name and the parts of suffix, without separators.
+func (q *Queue) Key(shard int, name Key, suffix ...string) string {
+	return InTag(q.tags(shard), name, suffix...)
 }
 
 // InTag is [Queue.Key] for a tag.
-func InTag(tag string, name Key, of ...string) string {
-	return tag + string(name) + strings.Join(of, "")
+func InTag(tag string, name Key, suffix ...string) string {
+	return tag + string(name) + strings.Join(suffix, "")
 }

@@ -50,8 +50,8 @@ type ListedJob struct {
 	LaneStanding
 }
 
-// script is the script that finds the jobs: failed ones are in sets of their own, those of an account are found by its events for as
-// long as these are listed, and all others in the histories of the lanes.
+// script chooses where to find the jobs. Failed ones are in sets of their own; those of an account are found by its events, for as long as
+// these are listed; all others are found in the histories of the lanes.
 func (f *ListFilter) script() *redisstore.Script {
 	switch {
 	case f.State == StateFailed:

@@ -254,8 +254,9 @@ func (p *pushed) readAnswer(r *reply) (more bool) {
 // pushBusy is the outcome of [Queue.FinishPush] where another caller wrote the latest part less than idle ago.
 const pushBusy PushOutcome = "busy"
 
-// FinishPush completes an event that is stored in some of its lanes only. Where somebody else wrote a part of it less than idle ago, which
-// most likely goes on by itself, it does nothing and whole is false. refused are the lanes that did not accept the job now.
+// FinishPush completes an event that is stored in some of its lanes only. Where somebody else, who is most
+// likely still at it, wrote a part less than idle ago, it does nothing and whole is false. refused are the lanes that did not accept the
+// job in this call.
 func (q *Queue) FinishPush(ctx context.Context, shard int, job string, idle time.Duration) (whole bool, refused []Refused, err error) {
 	p := &pushed{event: &Event{}}
 	for more := true; more; idle = 0 {

@@ -205,8 +205,8 @@ func (d *Dispatcher) reportNotices(shard int, notices int64) {
 	}
 }
 
-// addRenewals adds the calls that renew the leases of all attempts in flight, every third of a lease. An attempt that began less than a quarter of a
-// lease ago is left out: its lease lasts until the next time.
+// addRenewals adds, every third of a lease, the calls that renew the leases of the attempts in flight. One that began less than a quarter of a
+// lease ago is left out, as its lease lasts until the next time.
 func (d *Dispatcher) addRenewals(b *batch, now time.Time) {
 	if now.Sub(d.renewed) < d.o.Lease/3 {
 		return
@@ -282,7 +282,7 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 	}
 	skip := d.lanesToSkip(quantum)
 	share := max(1, free/len(due))
-	first := int(now.UnixNano()/1000) % len(due) // with fewer free slots than shards, a different one comes first each time
+	first := int(now.UnixNano()/1000) % len(due) // with fewer free slots than shards, it must not always be the same ones that get them
 	for k := range due {
 		if free <= 0 {
 			return
@@ -320,7 +320,7 @@ func (d *Dispatcher) addClaims(ctx context.Context, b *batch, helpers *sync.Wait
 			late := time.Since(now) >= d.o.Lease/2
 			var unread error
 			for _, j := range c.jobs {
-				// Of a late answer the lease could end before it is renewed, and another process would attempt the job as well.
+				// After a late answer the lease could end before it is renewed, and another process would attempt the job too.
 				if unread = cmp.Or(unread, j.unread); late || j.unread != nil {
 					d.settling[shard] = append(d.settling[shard], &outcome{Job: j, Outcome: Outcome{Kind: Back}})
 					d.unsettled++
@@ -374,8 +374,8 @@ const (
 	fewLanes   = 48 // with attempts in flight; from here on laneDepth falls
 )
 
-// lanesToSkip lists, by shard, the lanes that are left out of the next claims: those with quantum or more attempts in flight and, while slow attempts
-// hold half of all slots, those with slow attempts.
+// lanesToSkip lists, by shard, the lanes that the next claims leave out: those with quantum or more attempts in flight and, while slow
+// attempts hold half of all slots, those with slow ones.
 func (d *Dispatcher) lanesToSkip(quantum int) map[int][]string {
 	manySlow := d.slow*2 >= d.slots.current
 	if d.o.OneLane || !manySlow && quantum >= d.o.PerLane {
