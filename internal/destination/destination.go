@@ -1,10 +1,10 @@
 // Package destination says where deliveries may go, and makes sure that they go nowhere else: the
 // guard against server-side request forgery.
 //
-// A webhook's URL is chosen by a stranger. What can be told from its text is refused when it is
+// A webhook's URL is chosen by a stranger. What is wrong with its text is refused when it is
 // registered ([Policy.CheckURL]); everything else is judged by the address that is actually dialled
-// ([Policy.Allowed], called by the transport of [NewTransport]), so a name that resolves to something
-// else a second later gains nothing:
+// ([Policy.Allowed], called by the transport of [NewTransport]), so nothing is gained by a name that
+// resolves to another address a second later:
 //
 //	raw URL ──CheckURL──► *url.URL ──► Transport ──resolve──► addresses ──Allowed──► dial, or hand
 //	                                                          (each one)              to the proxy
@@ -45,22 +45,22 @@ import (
 type Policy struct {
 	// AllowHTTP permits http:// URLs. Default: https only.
 	AllowHTTP bool
-	// Allow are networks permitted although they are not public; the only way to permit loopback and
-	// link-local addresses. Default: none.
+	// Allow lists networks that are permitted although they are not public. It is the only way to permit
+	// loopback and link-local addresses. Default: none.
 	Allow []netip.Prefix
 	// AllowPrivate permits the private networks of RFC 1918 and RFC 4193, without loopback, link-local,
 	// shared and metadata addresses. Default: false.
 	AllowPrivate bool
 	// Forbidden returns this server's own admin addresses, which are refused whatever else permits them.
 	// An unspecified, loopback or interface address stands for every local address with that port.
-	// It is called for every check, so that it may follow a reload. Default: none.
+	// It is called for every check, so its answer may change with a reload. Default: none.
 	Forbidden func() []netip.AddrPort
 
 	// interfaces lists the local addresses; net.InterfaceAddrs where nil.
 	interfaces func() ([]net.Addr, error)
 }
 
-// Allowed reports whether a may be delivered to: nil, or a *[Blocked].
+// Allowed returns nil where a may be delivered to, otherwise a *[Blocked].
 func (p *Policy) Allowed(a netip.AddrPort) error {
 	// A zone would make every netip.Prefix miss, and a mapped address would miss the IPv4 ones.
 	addr := a.Addr().WithZone("").Unmap()
@@ -84,7 +84,7 @@ func (p *Policy) Allowed(a netip.AddrPort) error {
 	return nil
 }
 
-// refusal says why addr is not permitted, or "".
+// refusal returns why addr is not permitted, or "".
 func (p *Policy) refusal(addr netip.Addr) string {
 	b := classify(addr)
 	if b.public() || (p.AllowPrivate && b.private) {
@@ -98,7 +98,8 @@ func (p *Policy) refusal(addr netip.Addr) string {
 	return b.name
 }
 
-// covers is Prefix.Contains that also understands prefixes written in IPv4-mapped form.
+// covers reports whether prefix contains addr. Unlike Prefix.Contains it understands prefixes in
+// IPv4-mapped form.
 func covers(prefix netip.Prefix, addr netip.Addr) bool {
 	if prefix.Addr().Is4In6() && prefix.Bits() >= 96 {
 		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
@@ -116,7 +117,7 @@ func (p *Policy) isAdminAddress(a netip.AddrPort) bool {
 			continue
 		}
 		addr := f.Addr().WithZone("").Unmap()
-		// An address that can't be told counts as every local one.
+		// An admin address that is not valid counts as every local address.
 		if addr == a.Addr() || ((!addr.IsValid() || p.isLocal(addr)) && p.isLocal(a.Addr())) {
 			return true
 		}
@@ -124,8 +125,8 @@ func (p *Policy) isAdminAddress(a netip.AddrPort) bool {
 	return false
 }
 
-// isLocal reports whether a dial to addr ends at this host. It is asked only about addresses with an
-// admin port, so it may be slow: interfaces come and go, and a cached list would miss a new one.
+// isLocal reports whether a dial to addr ends at this host. It reads the list of interfaces each time, as
+// a cached list would miss a new one; that may be slow, for only addresses with an admin port come here.
 func (p *Policy) isLocal(addr netip.Addr) bool {
 	if addr.IsLoopback() || addr.IsUnspecified() {
 		return true

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// Resolver looks names up; *net.Resolver is one.
+// Resolver looks up the addresses of a name. *net.Resolver implements it.
 type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
 const (
-	// stagger is the head start that an address has before the next one is tried beside it (RFC 8305).
+	// stagger is how long an address is tried alone before the next one is tried as well (RFC 8305).
 	stagger = 250 * time.Millisecond
-	// maxAddresses bounds what one name can make this host connect to: a name's owner may list
-	// thousands of somebody else's addresses.
+	// maxAddresses bounds how many addresses one name can make this host connect to: a name's owner may
+	// list thousands of somebody else's.
 	maxAddresses = 64
 )
 
@@ -30,13 +30,13 @@ type dialer struct {
 	resolver  Resolver
 	tls       *tls.Config
 	timeout   time.Duration // to connect, resolving included
-	handshake time.Duration
+	handshake time.Duration // of TLS
 
 	// connect reaches one address that the policy permits, directly or through the proxy.
 	connect func(ctx context.Context, a netip.AddrPort) (net.Conn, error)
 }
 
-// dial is http.Transport.DialContext.
+// dial implements http.Transport.DialContext.
 func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	host, port, err := splitAddr(address)
 	if err != nil {
@@ -55,8 +55,8 @@ func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) 
 	return newWire(ctx, conn), nil
 }
 
-// dialTLS is http.Transport.DialTLSContext. The certificate is verified against the name of the URL,
-// also where the connection runs through a proxy and was asked for by address.
+// dialTLS implements http.Transport.DialTLSContext. The certificate is verified against the host of the
+// URL, even where the connection runs through a proxy, which is given only the address.
 func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
 	host, _, err := splitAddr(address)
 	if err != nil {
@@ -92,8 +92,8 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 	return secured, nil
 }
 
-// permitted resolves host and keeps what the policy permits. A name of which nothing is permitted is
-// *[Blocked].
+// permitted resolves host and returns those of its addresses that the policy permits, at most
+// maxAddresses of them. Where it permits none, the error is a *[Blocked].
 func (d *dialer) permitted(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		a := netip.AddrPortFrom(addr.Unmap(), port)
@@ -157,8 +157,8 @@ func interleave(addrs []netip.AddrPort) []netip.AddrPort {
 	return mixed
 }
 
-// race connects to the first address that answers. Each has a short head start on the next, a failed
-// one none. The error is the first failure.
+// race tries the addresses in order and returns the first connection. The next address is tried after
+// stagger, or at once when one has failed. Where all fail, the error is the first failure.
 func (d *dialer) race(ctx context.Context, addrs []netip.AddrPort) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -169,7 +169,7 @@ func (d *dialer) race(ctx context.Context, addrs []netip.AddrPort) (net.Conn, er
 		conn net.Conn
 		err  error
 	}
-	results := make(chan result, len(addrs)) // Room for all: a loser never blocks.
+	results := make(chan result, len(addrs)) // room for all, so that no goroutine blocks on a result that nobody reads
 	started, pending := 0, 0
 	start := func() {
 		a := addrs[started]
@@ -212,8 +212,8 @@ func (d *dialer) race(ctx context.Context, addrs []netip.AddrPort) (net.Conn, er
 	return nil, failure
 }
 
-// direct connects to a without a proxy. Control checks the address once more at the last moment, on
-// the socket: whatever is changed above, nothing is connected to unchecked.
+// direct returns a function that connects without a proxy. Control checks the address once more on the
+// socket itself: whatever is changed in the code above, no address is connected to unchecked.
 func (d *dialer) direct() func(context.Context, netip.AddrPort) (net.Conn, error) {
 	nd := plainDialer()
 	nd.Control = func(_, address string, _ syscall.RawConn) error {
@@ -237,7 +237,7 @@ func (d *dialer) direct() func(context.Context, netip.AddrPort) (net.Conn, error
 	}
 }
 
-// plainDialer notices within a minute that the other side of an idle connection has gone.
+// plainDialer returns a dialer whose connections notice within a minute that the other side has gone.
 func plainDialer() *net.Dialer {
 	return &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 20 * time.Second, Interval: 10 * time.Second, Count: 3,

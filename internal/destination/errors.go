@@ -15,8 +15,8 @@ import (
 
 // Codes of an [Error]; they are error codes of the REST API.
 const (
-	CodeUnsafeURL    = "unsafe_url"    // it may not be delivered to
-	CodeInvalidField = "invalid_field" // it is not a URL, or not written in the one way that is taken
+	CodeUnsafeURL    = "unsafe_url"    // the URL may not be delivered to
+	CodeInvalidField = "invalid_field" // not a URL, or not in the one spelling that is accepted
 )
 
 // Error is the refusal of a URL. It never repeats the URL, which may hold a password.
@@ -28,16 +28,16 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
-// Blocked is the refusal of an address.
+// Blocked is the error of an address that may not be delivered to.
 type Blocked struct {
-	Host   string         // the name that was resolved; empty where an address was asked for
+	Host   string         // the name that was resolved; empty where the URL holds an address
 	Addr   netip.AddrPort // what would have been dialled; for the operator's log
 	Reason string         // what kind of address it is
 	Own    bool           // it is an admin address of this server
 }
 
-// Error implements error. It is for the operator: it names the address that would have been dialled. What the owner
-// of a webhook reads is [Describe].
+// Error implements error. It is for the operator, as it names the address that would have been dialled; the owner
+// of a webhook is shown [Describe].
 func (b *Blocked) Error() string {
 	what := fmt.Sprintf("%s is %s", b.Addr, b.Reason)
 	if b.Host != "" {
@@ -49,14 +49,14 @@ func (b *Blocked) Error() string {
 	return what + ", and in none of allow_networks"
 }
 
-// NotPublic is what owners read of every host that may not be delivered to, whatever it is, and of every host that
-// can't be resolved: with two wordings a stranger could find out which names and addresses exist inside.
+// NotPublic is the message about every host that may not be delivered to, whatever the reason, and every host that
+// can't be resolved: if their messages differed, a stranger could find out which names and addresses exist inside.
 const NotPublic = "the URL's host has no public address that could be delivered to; check its name, use one that is public, or have the operator name its network in allow_networks"
 
-// Kind classifies why a connection could not be made.
+// Kind classifies why a destination could not be reached.
 type Kind string
 
-// The kinds of failure before a request is on its way.
+// The kinds of failure. All but [KindTimeout] happen only before a request is sent.
 const (
 	KindBlocked Kind = "blocked" // the address may not be delivered to
 	KindDNS     Kind = "dns"     // the name could not be resolved
@@ -71,7 +71,7 @@ const (
 type DialError struct {
 	Kind    Kind
 	Message string // may be shown to the owner of the webhook: it names no address of ours
-	Err     error
+	Err     error  // the cause; may be nil
 }
 
 // Error implements error. It is for the operator: the cause names the address that was dialled.
@@ -85,11 +85,12 @@ func (e *DialError) Error() string {
 // Unwrap returns the cause.
 func (e *DialError) Unwrap() error { return e.Err }
 
-// Timeout reports whether time ran out, whatever was being done.
+// Timeout reports whether the cause is that time ran out.
 func (e *DialError) Timeout() bool { return timedOut(e.Err) }
 
-// KindOf classifies an error of a request made through the transport of [NewTransport]: what dialling
-// said, or KindTimeout where time ran out later on. Any other error, cancellation included, is "".
+// KindOf classifies an error of a request made through the transport of [NewTransport]: by the failure to
+// connect, or as [KindTimeout] where time ran out later. For any other error, cancellation included, it
+// returns "".
 func KindOf(err error) Kind {
 	var b *Blocked
 	if errors.As(err, &b) {
@@ -105,11 +106,11 @@ func KindOf(err error) Kind {
 	return ""
 }
 
-// ExchangeError is a failure after the connection was there.
+// ExchangeError is a failure after the connection was made.
 type ExchangeError struct {
-	Addr     string // what was dialled; for the operator
-	Answered bool   // the head of the answer had come
-	Err      error
+	Addr     string // the address that was dialled; for the operator
+	Answered bool   // the header of the answer had been received
+	Err      error  // the cause
 }
 
 // Error implements error. It is for the operator.
@@ -118,8 +119,8 @@ func (e *ExchangeError) Error() string { return "exchange with " + e.Addr + ": "
 // Unwrap returns the cause.
 func (e *ExchangeError) Unwrap() error { return e.Err }
 
-// Describe says in words that may be shown to the owner of a webhook why a request made through the
-// transport of [NewTransport] failed. The words of net/http hold addresses of this host's network.
+// Describe returns why a request made through the transport of [NewTransport] failed, in words that may be
+// shown to the owner of a webhook. Those of net/http may not: they contain addresses of this host's network.
 func Describe(err error) string {
 	var b *Blocked
 	if errors.As(err, &b) {
@@ -144,7 +145,7 @@ func Describe(err error) string {
 			return w.says
 		}
 	}
-	var stream http2.StreamError // net/http's own type, which is not exported, gives itself for this one
+	var stream http2.StreamError // the error's own type is not exported by net/http, but its As method fills this one
 	if errors.As(err, &stream) {
 		return fmt.Sprintf("the HTTP/2 stream was reset (%s) before the answer was complete", stream.Code)
 	}
@@ -154,7 +155,7 @@ func Describe(err error) string {
 	return "the answer was not valid HTTP"
 }
 
-// describeBroken tells a connection that ended within an answer from one that brought none.
+// describeBroken distinguishes a connection that ended within an answer from one that ended before it.
 func describeBroken(err error) string {
 	var e *ExchangeError
 	if errors.As(err, &e) && !e.Answered {
@@ -163,8 +164,8 @@ func describeBroken(err error) string {
 	return "the connection broke before the answer was complete"
 }
 
-// untypedErrors are errors to which net/http gives neither a type nor a value. A test has a server cause each, so that other
-// words in a later version of Go are noticed.
+// untypedErrors describes errors to which net/http gives neither a type nor a value, so that only their text identifies
+// them. A test makes a server cause each of them, which shows when a later version of Go changes the text.
 var untypedErrors = []struct{ text, says string }{
 	{"server response headers exceeded", headerTooLarge},
 	{"response header list larger than advertised limit", headerTooLarge},
@@ -221,7 +222,7 @@ func handshakeError(err error) error {
 	return &DialError{Kind: KindTLS, Message: "TLS handshake: " + err.Error(), Err: err}
 }
 
-// proxyError describes a failure of the egress proxy, which is the operator's, not the destination's.
+// proxyError describes a failure of the egress proxy, which is for the operator to mend, not for the destination.
 func proxyError(reason string, err error) error {
 	return &DialError{Kind: KindProxy, Message: "egress proxy: " + reason, Err: err}
 }

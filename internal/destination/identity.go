@@ -10,20 +10,21 @@ import (
 	"net/http"
 )
 
-// Identity is a client certificate that requests are made with (mutual TLS).
+// Identity is a client certificate with which requests are made (mutual TLS). [NewIdentity] reads one.
 type Identity struct {
 	certificate tls.Certificate
-	fingerprint string // tells connections and TLS sessions of different identities apart
+	fingerprint string // SHA-256; keeps connections and TLS sessions of different identities apart
 }
 
-// What is wrong with a certificate or its key, in words for whoever gave them.
+// Errors of [NewIdentity], in words for whoever gave the certificate and its key.
 var (
 	ErrCertificate = errors.New("the certificate is not PEM that can be read; give the certificate, and those between it and its root, as -----BEGIN CERTIFICATE-----")
 	ErrKey         = errors.New("the key is not a private key in PEM that can be read; give it unencrypted, as -----BEGIN PRIVATE KEY-----")
 	ErrKeyPair     = errors.New("the key does not belong to the certificate")
 )
 
-// NewIdentity reads a certificate, followed by those between it and its root, and its private key, both in PEM.
+// NewIdentity reads a certificate, followed by those between it and its root, and its private key, both in PEM. Its
+// errors are [ErrCertificate], [ErrKey] and [ErrKeyPair].
 func NewIdentity(certificate, key []byte) (*Identity, error) {
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
@@ -36,7 +37,7 @@ func NewIdentity(certificate, key []byte) (*Identity, error) {
 	return &Identity{pair, string(sum.Sum(nil))}, nil
 }
 
-// keyPairError says which of the two is wrong; the library's words may quote them.
+// keyPairError returns which of the two is wrong. The library's own error is not shown: it may quote them.
 func keyPairError(certificate, key []byte) error {
 	if block, _ := pem.Decode(certificate); block == nil || block.Type != "CERTIFICATE" {
 		return ErrCertificate
@@ -56,7 +57,7 @@ func keyPairError(certificate, key []byte) error {
 	return ErrKeyPair
 }
 
-// Leaf is the certificate itself.
+// Leaf returns the certificate itself, without those between it and its root.
 func (i *Identity) Leaf() *x509.Certificate { return i.certificate.Leaf }
 
 type identityKey struct{}
@@ -73,14 +74,15 @@ func identityOf(ctx context.Context) *Identity {
 	return i
 }
 
-// offerTo has the handshake answer a request for a certificate with this one, also where none of the authorities that
-// the endpoint names has issued it: the endpoint then says what it thinks of it, rather than that there was none.
+// offerTo makes a handshake present this certificate whenever the endpoint asks for one, even if none of the
+// authorities that the endpoint names has issued it: its error is then about this certificate, not about a missing one.
 func (i *Identity) offerTo(config *tls.Config) {
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &i.certificate, nil }
 }
 
-// WithIdentity returns what makes requests with a client certificate, over the same pool. Its connections serve no request without
-// that certificate, nor do its TLS sessions: who resumed one would be taken for its holder.
+// WithIdentity returns a transport that presents a client certificate, over the pool of t. Its connections and TLS
+// sessions serve no request of another identity or of none: whoever resumed such a session would be taken for the
+// holder of the certificate.
 func (t *Transport) WithIdentity(i *Identity) http.RoundTripper {
 	return &Transport{pool: t.pool, identity: i}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,17 +12,17 @@ import (
 	"time"
 )
 
-// pool keeps the connections of a [Transport]. It makes one only where a request waits that neither an idle one, nor
-// one being made, nor room on one of HTTP/2 will serve.
+// pool keeps the connections of a [Transport]. It dials only for a request that no idle connection, no dial in progress
+// and no free stream of an HTTP/2 connection will serve.
 type pool struct {
-	transport   *http.Transport // makes connections, and does the HTTP on them
-	idleTimeout time.Duration   // how long an idle one is kept
-	maxConns    int             // connections
+	transport   *http.Transport // dials, and speaks HTTP on the connections
+	idleTimeout time.Duration   // how long an idle connection is kept
+	maxConns    int             // where as many are open, a new connection closes an idle one
 
 	mu    sync.Mutex
 	hosts map[hostKey]*host
-	open  int // connections, being made or made
-	timer *time.Timer
+	open  int         // connections, dials in progress included
+	timer *time.Timer // of the next sweep; nil: none
 }
 
 type hostKey struct{ scheme, host, identity string }
@@ -36,32 +35,33 @@ type host struct {
 	available []*conn
 	waiting   []*waiter
 	dials     []*dial
-	open      int // connections that are made
-	// streams is how many requests at once a connection takes: 1 of HTTP/1.1. 0 is not known yet, so that one connection
-	// is made first, to see which it is. A new connection of HTTP/2 does not know its limit yet, so the one before counts.
+	open      int // connections, without dials in progress
+	// streams is how many requests a connection carries at once: 1 with HTTP/1.1, and 0 while it is not known, when a
+	// single connection is dialled to find out. A new HTTP/2 connection does not know its limit yet, so that of the
+	// connection before it counts.
 	streams int
 }
 
-// conn is a connection that is open, or was.
+// conn is a connection, open or closed.
 type conn struct {
 	http      *http.ClientConn
 	wire      *wire
 	host      *host
-	shared    bool        // of HTTP/2
-	served    atomic.Bool // had a request
-	users     int
-	idleSince time.Time // when it became idle
-	removed   bool      // not in the pool any more
+	shared    bool        // HTTP/2: it carries several requests at once
+	served    atomic.Bool // a request was made on it
+	users     int         // requests on it now
+	idleSince time.Time
+	removed   bool // no longer in the pool
 }
 
 // waiter is a request that waits for a connection.
 type waiter struct {
-	ready chan struct{}
+	ready chan struct{} // closed once conn or err is set
 	conn  *conn
 	err   error
 }
 
-// dial is a connection being made.
+// dial is a dial in progress.
 type dial struct{ cancel context.CancelFunc }
 
 func newPool(maker *http.Transport, idle time.Duration, most int) *pool {
@@ -70,7 +70,8 @@ func newPool(maker *http.Transport, idle time.Duration, most int) *pool {
 
 func (c *conn) addr() string { return c.wire.RemoteAddr().String() }
 
-// get returns a connection on which one request may be made.
+// get returns a connection with room reserved for one request, and waits until there is one. Its errors are those of
+// the dial, that of ctx where it is cancelled, and a *[DialError] of [KindTimeout] where its time is over.
 func (p *pool) get(ctx context.Context, u *url.URL, i *Identity) (*conn, error) {
 	p.mu.Lock()
 	h := p.host(u, i)
@@ -93,7 +94,7 @@ func (p *pool) get(ctx context.Context, u *url.URL, i *Identity) (*conn, error) 
 		h.waiting = slices.Delete(h.waiting, i, i+1)
 		p.cancelSurplusDials(h)
 		p.removeIfUnused(h)
-	} else if w.conn != nil {
+	} else if w.conn != nil { // it came at the same moment
 		w.conn.http.Release()
 		p.giveBack(w.conn)
 	}
@@ -103,7 +104,7 @@ func (p *pool) get(ctx context.Context, u *url.URL, i *Identity) (*conn, error) 
 	return nil, &DialError{Kind: KindTimeout, Message: "connecting: no answer in time", Err: ctx.Err()}
 }
 
-// host returns the origin of a URL.
+// host returns the origin of a URL, reached with an identity.
 func (p *pool) host(u *url.URL, i *Identity) *host {
 	key := hostKey{scheme: u.Scheme, host: u.Host}
 	if i != nil {
@@ -111,11 +112,7 @@ func (p *pool) host(u *url.URL, i *Identity) *host {
 	}
 	h := p.hosts[key]
 	if h == nil {
-		port := u.Port()
-		if port == "" {
-			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-		}
-		h = &host{key: key, address: net.JoinHostPort(u.Hostname(), port), identity: i}
+		h = &host{key: key, address: hostPort(u), identity: i}
 		if u.Scheme == "http" {
 			h.streams = 1
 		}
@@ -124,14 +121,15 @@ func (p *pool) host(u *url.URL, i *Identity) *host {
 	return h
 }
 
-// removeIfUnused drops an origin of which nothing is left.
+// removeIfUnused forgets an origin without connections, dials and waiting requests.
 func (p *pool) removeIfUnused(h *host) {
 	if h.open == 0 && len(h.waiting) == 0 && len(h.dials) == 0 && p.hosts[h.key] == h {
 		delete(p.hosts, h.key)
 	}
 }
 
-// reserve reserves room on a connection of h: of those that have it, the one used last, so that others can become old.
+// reserve reserves room for a request on a connection of h, or returns nil. It prefers the connection used last, so
+// that those that are not needed stay idle until they are closed.
 func (p *pool) reserve(h *host) *conn {
 	for i := len(h.available) - 1; i >= 0; i-- {
 		c := h.available[i]
@@ -148,7 +146,7 @@ func (p *pool) reserve(h *host) *conn {
 	return nil
 }
 
-// reserve takes room for one request.
+// reserve reserves room for one request. It returns false where there is none.
 func (c *conn) reserve() bool {
 	if c.users >= c.host.streams || c.http.Reserve() != nil {
 		return false
@@ -157,7 +155,8 @@ func (c *conn) reserve() bool {
 	return true
 }
 
-// remove takes a connection out of the pool. Who still uses it hears of its end by itself.
+// remove takes a connection out of the pool and closes it. A request that still uses it learns of that from its own
+// reads and writes.
 func (p *pool) remove(c *conn) {
 	if c.removed {
 		return
@@ -168,24 +167,25 @@ func (p *pool) remove(c *conn) {
 	if i := slices.Index(c.host.available, c); i >= 0 {
 		c.host.available = slices.Delete(c.host.available, i, i+1)
 	}
-	go func() { _ = c.http.Close() }() // it says so to the other side, which may not read
+	go func() { _ = c.http.Close() }() // Close writes to the other side, and blocks where that does not read
 }
 
-// release takes a connection back after one request.
+// release takes a connection back after a request.
 func (p *pool) release(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.giveBack(c)
 }
 
-// giveBack hands a connection to who waits for one, or keeps it.
+// giveBack is release for a caller that holds p.mu: it offers the connection to the next requests, or removes it where
+// it can't carry another.
 func (p *pool) giveBack(c *conn) {
 	c.users--
 	h := c.host
 	if c.removed {
 		return
 	}
-	// One of HTTP/1.1 that has no room after its request takes no other: it is about to be closed.
+	// An HTTP/1.1 connection that has no room after its request is about to be closed.
 	spent := !c.shared && c.http.Available() == 0
 	if c.http.Err() != nil || c.users == 0 && (spent || c.wire.hasLargeCertificates()) {
 		p.remove(c)
@@ -203,7 +203,7 @@ func (p *pool) giveBack(c *conn) {
 	p.offer(c)
 }
 
-// offer puts a connection with room at the disposal of those who wait, then of all.
+// offer gives the room of a connection to waiting requests, and what is left of it to later ones.
 func (p *pool) offer(c *conn) {
 	h := c.host
 	for len(h.waiting) > 0 && c.reserve() {
@@ -220,7 +220,7 @@ func (p *pool) offer(c *conn) {
 	}
 }
 
-// needed is how many connections have to be made for those who wait.
+// needed returns how many connections the waiting requests need.
 func (h *host) needed() int {
 	if len(h.waiting) == 0 {
 		return 0
@@ -231,13 +231,13 @@ func (h *host) needed() int {
 	return (len(h.waiting) + h.streams - 1) / h.streams
 }
 
-// startDials makes the connections that those who wait need.
+// startDials dials the connections that waiting requests need.
 func (p *pool) startDials(h *host) {
 	for len(h.dials) < h.needed() {
 		if p.open >= p.maxConns {
 			p.evict()
 		}
-		ctx, cancel := context.WithCancel(context.Background()) // not the request's: another may take the connection
+		ctx, cancel := context.WithCancel(context.Background()) // not a request's: another one may take the connection
 		d := &dial{cancel: cancel}
 		h.dials = append(h.dials, d)
 		p.open++
@@ -245,11 +245,12 @@ func (p *pool) startDials(h *host) {
 	}
 }
 
-// closedAtOnceError is the error of a connection that no request could be made on; err is nil where it stands, but takes none.
+// closedAtOnceError returns the error of a new connection on which no request can be made. err is what ended it, and nil
+// where it is open but allows no requests.
 func closedAtOnceError(w *wire, err error) error {
 	cause := errors.Join(io.EOF, err)
 	if err != nil {
-		cause = w.ended(cause)
+		cause = w.alertOr(cause)
 	}
 	return &ExchangeError{Addr: w.RemoteAddr().String(), Err: cause}
 }
@@ -258,7 +259,7 @@ func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	defer d.cancel()
 	var w *wire
 	made, err := p.transport.NewClientConn(withWire(contextWithIdentity(ctx, h.identity), &w), h.key.scheme, h.address)
-	if err == nil && made.Available() == 0 { // closed at once, or with a limit of no streams: another one would be no better
+	if err == nil && made.Available() == 0 { // closed at once, or it allows no streams: another dial would end the same
 		err = closedAtOnceError(w, made.Err())
 		_ = made.Close()
 	}
@@ -270,7 +271,7 @@ func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 		if ctx.Err() == nil {
 			h.fail(err)
 		}
-		h.streams = max(h.streams, 1) // nobody else is to wait for one that tries
+		h.streams = max(h.streams, 1) // each waiting request gets a dial now, rather than wait for a single one to succeed
 		p.startDials(h)
 		p.removeIfUnused(h)
 		return
@@ -285,7 +286,7 @@ func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	}
 	waiting := len(h.waiting)
 	p.offer(c)
-	if waiting > 0 && len(h.waiting) == waiting && made.Err() != nil { // closed before it served anybody: as above
+	if waiting > 0 && len(h.waiting) == waiting && made.Err() != nil { // closed before it carried a request: as above
 		p.remove(c)
 		h.fail(closedAtOnceError(w, made.Err()))
 	}
@@ -294,7 +295,7 @@ func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	p.removeIfUnused(h)
 }
 
-// fail ends the waiting of the first who waits.
+// fail ends the wait of the first waiting request with err.
 func (h *host) fail(err error) {
 	if len(h.waiting) == 0 {
 		return
@@ -304,14 +305,14 @@ func (h *host) fail(err error) {
 	h.waiting = slices.Delete(h.waiting, 0, 1)
 }
 
-// cancelSurplusDials gives up connections that nobody waits for any more.
+// cancelSurplusDials cancels the dials that no waiting request needs any more.
 func (p *pool) cancelSurplusDials(h *host) {
 	for _, d := range h.dials[min(len(h.dials), h.needed()):] {
 		d.cancel()
 	}
 }
 
-// evict closes the connection that has been idle for longest.
+// evict closes the connection that has been idle for longest, if any is idle.
 func (p *pool) evict() {
 	var oldest *conn
 	for _, h := range p.hosts {
@@ -327,7 +328,7 @@ func (p *pool) evict() {
 	}
 }
 
-// scheduleSweep has idle connections closed when they are old.
+// scheduleSweep schedules the next sweep, so that idle connections are closed at most an eighth of idleTimeout late.
 func (p *pool) scheduleSweep() {
 	if p.timer == nil {
 		p.timer = time.AfterFunc(p.idleTimeout/8, p.sweep)
@@ -344,7 +345,7 @@ func (p *pool) sweep() {
 	}
 }
 
-// dropIdle closes the connections that have been idle since before a moment, and those that the other side closed.
+// dropIdle closes the connections that became idle before a moment, and idle ones that the other side has closed.
 func (p *pool) dropIdle(before time.Time) {
 	for _, h := range p.hosts {
 		for _, c := range slices.Clone(h.available) {
@@ -359,7 +360,7 @@ func (p *pool) dropIdle(before time.Time) {
 func (p *pool) closeIdle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dropIdle(time.Now().Add(time.Hour))
+	p.dropIdle(time.Now().Add(time.Hour)) // in the future: all idle ones
 	for _, h := range p.hosts {
 		p.cancelSurplusDials(h)
 	}

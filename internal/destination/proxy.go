@@ -17,17 +17,17 @@ import (
 	"golang.org/x/net/proxy"
 )
 
-// maxProxyHeader bounds the proxy's answer to CONNECT.
+// maxProxyHeader bounds the proxy's answer to CONNECT, in bytes.
 const maxProxyHeader = 64 << 10
 
-// throughProxy returns how to reach an address through the egress proxy at u.
+// throughProxy returns a function that connects to an address through the egress proxy at u.
 //
-// The name is resolved and judged here, and the proxy gets the address: a proxy that resolved the name
-// itself could be led anywhere. What that costs: the proxy's own rules see addresses, not names, this
-// host needs a name server, and http:// destinations are tunnelled with CONNECT as well, which the
-// proxy must permit for their port. SNI, certificate and Host keep the name.
+// A destination's name is resolved and its addresses are checked here, and the proxy is given an address:
+// a proxy that resolved the name itself could be led anywhere. What that costs: the proxy's own rules see
+// addresses, not names, this host needs a name server, and http:// destinations are tunnelled with
+// CONNECT as well, which the proxy must permit for their port. SNI, certificate and Host keep the name.
 //
-// The proxy's own address is the operator's choice and is not judged, so it may be on loopback.
+// The proxy's own address is the operator's choice and is not checked, so it may be on loopback.
 func (d *dialer) throughProxy(u *url.URL) func(context.Context, netip.AddrPort) (net.Conn, error) {
 	if u.Scheme == "socks5" {
 		return viaSOCKS5(u)
@@ -35,8 +35,8 @@ func (d *dialer) throughProxy(u *url.URL) func(context.Context, netip.AddrPort) 
 	return d.viaConnect(u)
 }
 
-// proxyAddr is the proxy's host and port.
-func proxyAddr(u *url.URL) string {
+// hostPort returns the host and port of u, which is its scheme's port where u has none.
+func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443", "socks5": "1080"}[u.Scheme]
@@ -51,13 +51,13 @@ func viaSOCKS5(u *url.URL) func(context.Context, netip.AddrPort) (net.Conn, erro
 		password, _ := u.User.Password()
 		auth = &proxy.Auth{User: u.User.Username(), Password: password}
 	}
-	socks, err := proxy.SOCKS5("tcp", proxyAddr(u), auth, plainDialer())
+	socks, err := proxy.SOCKS5("tcp", hostPort(u), auth, plainDialer())
 	return func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
 		if err != nil {
 			return nil, proxyError("setting up SOCKS5 failed", err)
 		}
 		contextual, ok := socks.(proxy.ContextDialer)
-		if !ok { // Documented to be one; without a context a hanging proxy would hold the attempt for ever.
+		if !ok { // The library documents that it is one. Without a context a hanging proxy would hold the attempt for ever.
 			return nil, proxyError("setting up SOCKS5 failed", errors.ErrUnsupported)
 		}
 		conn, err := contextual.DialContext(ctx, "tcp", a.String())
@@ -71,14 +71,14 @@ func viaSOCKS5(u *url.URL) func(context.Context, netip.AddrPort) (net.Conn, erro
 // viaConnect tunnels through an HTTP proxy.
 func (d *dialer) viaConnect(u *url.URL) func(context.Context, netip.AddrPort) (net.Conn, error) {
 	nd := plainDialer()
-	header := http.Header{"User-Agent": {""}} // Present and empty: none is sent.
+	header := http.Header{"User-Agent": {""}} // An empty value keeps net/http from sending its own.
 	if u.User != nil {
 		password, _ := u.User.Password()
 		credentials := base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password))
 		header.Set("Proxy-Authorization", "Basic "+credentials)
 	}
 	return func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
-		conn, err := nd.DialContext(ctx, "tcp", proxyAddr(u))
+		conn, err := nd.DialContext(ctx, "tcp", hostPort(u))
 		if err != nil {
 			return nil, tunnelError(ctx, "connecting to it failed", err)
 		}
@@ -102,11 +102,11 @@ func (d *dialer) viaConnect(u *url.URL) func(context.Context, netip.AddrPort) (n
 
 // openTunnel asks the proxy at the other end of conn for a connection to a.
 func openTunnel(ctx context.Context, conn net.Conn, a netip.AddrPort, header http.Header) (err error) {
-	// Reading and writing don't know ctx: its end is brought to them as a deadline in the past.
+	// Reads and writes don't know ctx. When it ends, a deadline in the past ends them.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer func() {
 		if !stop() && err == nil {
-			err = errors.New("no tunnel in time") // The deadline is set, or about to be: conn is of no use.
+			err = errors.New("no tunnel in time") // The deadline in the past is set, or about to be: conn is of no use.
 		}
 	}()
 	r := &http.Request{
@@ -129,7 +129,8 @@ func openTunnel(ctx context.Context, conn net.Conn, a netip.AddrPort, header htt
 	return nil
 }
 
-// tunnelError keeps cancellation and running out of time apart from what the proxy did.
+// tunnelError describes a failure to get a tunnel. Cancellation is returned as it is, and running out of time is not
+// taken for something that the proxy did.
 func tunnelError(ctx context.Context, reason string, err error) error {
 	switch {
 	case ctx.Err() == context.Canceled:

@@ -356,6 +356,6 @@ func TestProxyDefaultPorts(t *testing.T) {
 	} {
 		u, err := url.Parse(raw)
 		require.NoError(t, err)
-		require.Equal(t, want, proxyAddr(u))
+		require.Equal(t, want, hostPort(u))
 	}
 }

@@ -2,30 +2,30 @@ package destination
 
 import "net/netip"
 
-// block is one entry of the address registries.
+// block is a range of addresses that are not public.
 type block struct {
 	prefix  netip.Prefix
-	name    string
-	private bool // permitted by Policy.AllowPrivate
+	name    string // what the addresses are, for the operator
+	private bool   // permitted by Policy.AllowPrivate
 }
 
 // public reports whether the address is in no block at all.
 func (b block) public() bool { return b.name == "" }
 
-// registry holds what is not public: the IANA IPv4 and IPv6 Special-Purpose Address Registries, the
+// registry lists what is not public: the IANA IPv4 and IPv6 Special-Purpose Address Registries, the
 // multicast and site-local ranges, and metadata services of clouds that lie elsewhere. The first match
 // counts, so the narrow ones come first.
 //
 // Blocks that the registries call globally reachable (AS112, AMT, PCP and TURN anycast, NAT64's
-// well-known prefix) are here too: they are infrastructure, and nobody's webhook. To bring it up to
-// date, compare with https://www.iana.org/assignments/iana-ipv4-special-registry and
-// https://www.iana.org/assignments/iana-ipv6-special-registry; the last change taken in is RFC 9780.
+// well-known prefix) are here too: they are infrastructure, and nobody's webhook. To bring the list up
+// to date, compare it with https://www.iana.org/assignments/iana-ipv4-special-registry and
+// https://www.iana.org/assignments/iana-ipv6-special-registry; its last change is that of RFC 9780.
 var registry = func() []block {
 	entries := []struct {
 		prefix, name string
 		private      bool
 	}{
-		// Metadata services: credentials for the asking, and not covered by link-local.
+		// Metadata services outside link-local, which give credentials to whoever asks.
 		{"100.100.100.200/32", "a cloud metadata service", false},
 		{"168.63.129.16/32", "a cloud metadata service", false},
 		{"192.0.0.192/32", "a cloud metadata service", false},
@@ -82,11 +82,11 @@ var registry = func() []block {
 	return blocks
 }()
 
-// unicast is the only part of the IPv6 address space that is assigned to the public.
+// unicast is the only part of the IPv6 address space from which public addresses are assigned.
 var unicast = netip.MustParsePrefix("2000::/3")
 
-// classify returns the block that addr is in; a zero block means that it is public. The address has
-// neither a zone nor an IPv4-mapped form.
+// classify returns the block that addr is in; a zero block means that it is public. The address must have
+// neither a zone nor an IPv4-mapped form, which match no block.
 func classify(addr netip.Addr) block {
 	for _, b := range registry {
 		if b.prefix.Contains(addr) {

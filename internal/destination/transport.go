@@ -20,53 +20,54 @@ type TransportOptions struct {
 	Proxy *url.URL
 	// Resolver looks names up. Defaults to net.DefaultResolver.
 	Resolver Resolver
-	// TLSConfig is where the roots of certificates may be set. Verification can't be switched off in
-	// it, and versions below 1.2 can't be permitted. Defaults to the system's roots.
+	// TLSConfig may set the certificate authorities that are trusted. It can neither switch verification
+	// off nor permit versions below 1.2. Defaults to the system's authorities.
 	TLSConfig *tls.Config
 	// DialTimeout bounds resolving and connecting. Defaults to 10s.
 	DialTimeout time.Duration
-	// TLSHandshakeTimeout bounds the handshake. Defaults to 10s.
+	// TLSHandshakeTimeout bounds the TLS handshake. Defaults to 10s.
 	TLSHandshakeTimeout time.Duration
-	// MaxConns is how many connections are open at once: where there are as many, the one that has been idle for
-	// longest makes room. Those in use are bounded by the sender's attempts in flight. Defaults to 4096.
+	// MaxConns is how many connections are kept open: where there are as many, a new one closes the one that has been
+	// idle for longest. Those in use are bounded by the sender's attempts in flight instead. Defaults to 4096.
 	MaxConns int
-	// IdleConnTimeout is how long an idle connection is kept. It is a little less than the 60s after
-	// which common servers close theirs, as a request sent into a closing connection is lost. Defaults to 55s.
+	// IdleConnTimeout is how long an idle connection is kept. Defaults to 55s, a little less than the 60s after
+	// which common servers close theirs, as a request sent into a closing connection is lost.
 	IdleConnTimeout time.Duration
 }
 
 const (
-	// maxResponseHeader bounds what an endpoint's header can make this host hold.
+	// maxResponseHeader bounds the header of an answer, which is held in memory, in bytes.
 	maxResponseHeader = 64 << 10
-	// streamBuffer and connBuffer bound what an HTTP/2 endpoint can send ahead of being read; the
-	// defaults of 4 MiB and 1 GiB are made for downloads.
+	// streamBuffer and connBuffer bound how many bytes an HTTP/2 endpoint can send before they are read; the
+	// library's defaults of 4 MiB and 1 GiB are made for downloads.
 	streamBuffer = 64 << 10
 	connBuffer   = 1 << 20
-	// maxSessions is how many hosts' TLS sessions are kept to be resumed.
+	// maxSessions is how many TLS sessions are kept to be resumed.
 	maxSessions = 2048
 )
 
-// Transport makes one HTTP request of each [Transport.RoundTrip], over connections that it keeps. net/http does the
-// HTTP; which connection a request takes, and whether a new one is made, is decided here:
+// Transport makes exactly one HTTP request for each [Transport.RoundTrip], over connections that it keeps. net/http
+// speaks HTTP; which connection a request takes, and whether a new one is dialled, is decided here:
 //
 //	RoundTrip ──► pool: a connection with room ──► http.ClientConn ──► answer ──► back to the pool
-//	                └── none: wait, and dial as many as those who wait need
+//	                └── none: wait, and dial as many as the waiting requests need
 //
-// net/http's own pool would repeat requests unseen (for a header Idempotency-Key, and of HTTP/2 what an endpoint
-// refused), and starts a TLS handshake for each request that finds no idle connection, although one of HTTP/2 would
-// have served them all.
+// net/http's own pool would silently repeat requests (those with a header Idempotency-Key, and with HTTP/2 those that
+// an endpoint refused), and would start a TLS handshake for each request that finds no idle connection, although one
+// HTTP/2 connection could serve them all.
 type Transport struct {
 	pool     *pool
 	identity *Identity // nil: none
 }
 
-// NewTransport returns a transport that reaches only what p permits. It is meant to be made once and
-// shared, as it keeps the connections; CloseIdleConnections ends those that are idle. Its errors are
-// *[Blocked], *[DialError] and *[ExchangeError]; see [KindOf] and [Describe].
+// NewTransport returns a transport that reaches only what p permits. Make it once and share it, as it
+// keeps the connections; [Transport.CloseIdleConnections] closes those that are idle. Its errors are
+// *[Blocked], *[DialError] and *[ExchangeError], and that of a cancelled context; see [KindOf] and
+// [Describe].
 //
-// It does not follow redirects, as no transport does: the client must not either. It does not ask for
-// compressed answers and inflates none. It bounds connecting and the answer's header; the whole
-// exchange is bounded by the request's context.
+// It does not follow redirects, and a client that uses it must not either. It does not ask for
+// compressed answers and decompresses none. It bounds the time to connect and the size of the answer's
+// header; the time of the whole exchange is bounded by the request's context.
 func NewTransport(p *Policy, o TransportOptions) *Transport {
 	d := &dialer{
 		policy:    p,
@@ -87,7 +88,7 @@ func NewTransport(p *Policy, o TransportOptions) *Transport {
 	return &Transport{pool: newPool(&http.Transport{
 		DialContext:            d.dial,
 		DialTLSContext:         d.dialTLS,
-		TLSClientConfig:        d.tls.Clone(), // For HTTP/2's own use; dialTLS does the handshakes.
+		TLSClientConfig:        d.tls.Clone(), // HTTP/2 reads it; the handshakes are done by dialTLS.
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
 		IdleConnTimeout:        idle,
@@ -95,19 +96,19 @@ func NewTransport(p *Policy, o TransportOptions) *Transport {
 		HTTP2: &http.HTTP2Config{
 			MaxReceiveBufferPerStream:     streamBuffer,
 			MaxReceiveBufferPerConnection: connBuffer,
-			// Many requests share one connection: one that died silently must not fail them all for
-			// as long as TCP goes on retransmitting.
+			// Many requests share one connection. Without pings one that died silently would fail them all,
+			// for as long as TCP goes on retransmitting.
 			SendPingTimeout: 10 * time.Second,
 			PingTimeout:     5 * time.Second,
 		},
 	}, idle, cmp.Or(o.MaxConns, 4096))}
 }
 
-// CloseIdleConnections closes the connections that no request uses, and gives up making those that none waits for.
+// CloseIdleConnections closes the connections that no request uses, and cancels the dials that none waits for.
 func (t *Transport) CloseIdleConnections() { t.pool.closeIdle() }
 
-// RoundTrip implements http.RoundTripper. A request that found a kept connection closed goes out on another one only
-// where nothing of it has left through the first, and its body is a [Body], or none.
+// RoundTrip implements http.RoundTripper. Where a kept connection turns out to be closed, the request is made again on
+// another one, but only if nothing of it has left through the first and its body is a [Body] or empty.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	for {
 		c, err := t.pool.get(r.Context(), r.URL, t.identity)
@@ -134,11 +135,13 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// maxAlertSize is more than a TLS record takes that only says that the connection is closed, and less than any request.
+// maxAlertSize is a number of bytes above that of a TLS record which only says that the connection is closed, and below
+// that of any request.
 const maxAlertSize = 100
 
-// send makes the request. Where it failed, left says whether any of it may have left this host: of HTTP/1.1 by the
-// count of what was written, of HTTP/2, where others write too, by what net/http tells of the request's head.
+// send makes the request. Where it failed, left says whether any of it may have left this host: with HTTP/1.1 by the
+// bytes written to the connection, with HTTP/2, where other requests write too, by whether net/http reports that it
+// wrote the request's header.
 func (c *conn) send(r *http.Request) (res *http.Response, left bool, err error) {
 	if !c.shared {
 		before := c.wire.written.Load()
@@ -151,8 +154,8 @@ func (c *conn) send(r *http.Request) (res *http.Response, left bool, err error) 
 	return res, begun.Load(), err
 }
 
-// withKnownBody is r with a body of a type that net/http knows to be in memory: before any other it sends the request's head by itself,
-// which is a system call, a packet and a copy more for each request.
+// withKnownBody returns r with a body of a type that net/http knows to be in memory. With any other body it sends the
+// request's header by itself first, which costs a system call, a packet and a copy more for each request.
 func withKnownBody(r *http.Request) *http.Request {
 	b, ok := r.Body.(*Body)
 	if !ok {
@@ -163,7 +166,7 @@ func withKnownBody(r *http.Request) *http.Request {
 	return &known
 }
 
-// rewound is r with its body from the beginning, or nil.
+// rewound returns r with its body from the beginning, or nil where the body can't be read again.
 func rewound(r *http.Request) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r
@@ -183,7 +186,7 @@ func closeBody(r *http.Request) {
 	}
 }
 
-// answerBody gives the connection back once the answer has been read or closed.
+// answerBody gives the connection back to the pool once the answer has been read or closed.
 type answerBody struct {
 	io.ReadCloser
 	conn *conn
@@ -191,7 +194,7 @@ type answerBody struct {
 	done bool
 }
 
-// releaseAfterRead gives the connection back to the pool as soon as the answer has been read.
+// releaseAfterRead gives the connection back to the pool as soon as the answer has been read: at once where it is empty.
 func (c *conn) releaseAfterRead(res *http.Response, p *pool) {
 	if res.Body == http.NoBody {
 		p.release(c)
@@ -225,7 +228,8 @@ func (b *answerBody) end() {
 	}
 }
 
-// clientTLS returns the settings of every handshake. Verification is not an option.
+// clientTLS returns the settings of every handshake: those of base, but always with verification and with TLS 1.2 or
+// newer.
 func clientTLS(base *tls.Config) *tls.Config {
 	config := &tls.Config{}
 	if base != nil {
@@ -240,7 +244,7 @@ func clientTLS(base *tls.Config) *tls.Config {
 	return config
 }
 
-// withWire has the connection that is dialled within ctx noted in w.
+// withWire returns a context in which [newWire] stores the connection that it makes in *w.
 func withWire(ctx context.Context, w **wire) context.Context {
 	return context.WithValue(ctx, wireKey{}, w)
 }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// MaxURLLength is the longest URL taken, in bytes.
+// MaxURLLength is the length of the longest URL accepted, in bytes.
 const MaxURLLength = 2048
 
 func unsafeURL(format string, args ...any) error {
@@ -23,10 +23,10 @@ func invalidURL(format string, args ...any) error {
 	return &Error{Code: CodeInvalidField, Message: fmt.Sprintf(format, args...)}
 }
 
-// CheckURL parses a webhook's URL and refuses, with an *[Error], what can be told to be wrong without
-// resolving its name. It takes a URL in one spelling only, so that nothing downstream can read it
+// CheckURL parses a webhook's URL. It refuses, with an *[Error], whatever is seen to be wrong without
+// resolving its name. It accepts a URL in one spelling only, so that nothing downstream can read it
 // differently: ASCII without spaces and backslashes, a host that is a DNS name or an IP address in
-// canonical form, no user info, no fragment. Internationalized names are taken in their xn-- form.
+// canonical form, no user info, no fragment. Internationalized names are accepted in their xn-- form.
 func (p *Policy) CheckURL(raw string) (*url.URL, error) {
 	u, err := parse(raw)
 	if err != nil {
@@ -94,7 +94,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// portOf returns the port of u, or its scheme's.
+// portOf returns the port of u, which is its scheme's port where u has none.
 func portOf(u *url.URL) (uint16, error) {
 	text := u.Port()
 	if text == "" {
@@ -113,7 +113,7 @@ func portOf(u *url.URL) (uint16, error) {
 	return uint16(port), nil
 }
 
-// checkHost judges the host of u by its text.
+// checkHost checks the host of u without resolving it.
 func (p *Policy) checkHost(u *url.URL, port uint16) error {
 	host := u.Hostname()
 	if strings.HasPrefix(u.Host, "[") {
@@ -131,7 +131,7 @@ func (p *Policy) checkHost(u *url.URL, port uint16) error {
 	return nil
 }
 
-// checkIPv6 judges a host in brackets.
+// checkIPv6 checks a host that was written in brackets.
 func (p *Policy) checkIPv6(host string, port uint16) error {
 	addr, err := netip.ParseAddr(host)
 	switch {
@@ -147,7 +147,7 @@ func (p *Policy) checkIPv6(host string, port uint16) error {
 	return p.checkAddr(netip.AddrPortFrom(addr, port))
 }
 
-// checkLoopback judges a name that can only mean this host.
+// checkLoopback checks a name that can only mean this host: it is permitted where one of the two loopback addresses is.
 func (p *Policy) checkLoopback(port uint16) error {
 	for _, addr := range []netip.Addr{loopback6, netip.AddrFrom4([4]byte{127, 0, 0, 1})} {
 		if p.Allowed(netip.AddrPortFrom(addr, port)) == nil {
@@ -157,7 +157,8 @@ func (p *Policy) checkLoopback(port uint16) error {
 	return unsafeURL(NotPublic)
 }
 
-// checkAddr judges an address written out. It says of each the same: not even that one is an admin address of ours.
+// checkAddr checks an address. Its error is the same for all, so that it does not even reveal that an address is an admin
+// address of this server.
 func (p *Policy) checkAddr(a netip.AddrPort) error {
 	if p.Allowed(a) != nil {
 		return unsafeURL(NotPublic)
@@ -165,8 +166,8 @@ func (p *Policy) checkAddr(a netip.AddrPort) error {
 	return nil
 }
 
-// checkName refuses what is not a DNS name. A name whose last label is a number is what lenient
-// parsers take for an IPv4 address (2130706433, 0x7f.1, 0177.0.0.1), so it is none here.
+// checkName refuses what is not a DNS name. A name whose last label is a number is refused too: lenient
+// parsers take it for an IPv4 address (2130706433, 0x7f.1, 0177.0.0.1).
 func checkName(host string) error {
 	if len(host) > 253 {
 		return invalidURL("shorten the host to at most 253 characters")
@@ -187,7 +188,7 @@ func checkName(host string) error {
 	return nil
 }
 
-// validLabel takes letters, digits, inner hyphens, and underscores, which are in use.
+// validLabel reports whether a label consists of letters, digits, inner hyphens, and underscores, which are in use.
 func validLabel(label string) bool {
 	if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 		return false
@@ -210,8 +211,8 @@ func isNumber(label string) bool {
 	return strings.Trim(digits, set) == ""
 }
 
-// isLoopbackName reports whether a name is reserved for this host (RFC 6761), or is one of those that
-// hosts files give to it.
+// isLoopbackName reports whether a name is reserved for this host (RFC 6761), or is one that hosts files
+// usually give to it.
 func isLoopbackName(host string) bool {
 	host = strings.ToLower(host)
 	switch host {
@@ -221,7 +222,7 @@ func isLoopbackName(host string) bool {
 	return strings.HasSuffix(host, ".localhost")
 }
 
-// splitAddr splits what http.Transport wants to dial.
+// splitAddr splits an address that http.Transport asks to have dialled.
 func splitAddr(address string) (host string, port uint16, err error) {
 	host, text, err := net.SplitHostPort(address)
 	if err != nil {

@@ -10,43 +10,45 @@ import (
 	"time"
 )
 
-// wire is a network connection that counts what leaves through it, and bounds what a TLS handshake reads.
+// wire is a network connection that counts the bytes written to it, and bounds those that a TLS handshake reads.
 type wire struct {
 	net.Conn
-	written       atomic.Int64
-	handshakeDone atomic.Bool // the handshake is over
-	read          int64       // within the handshake
+	written       atomic.Int64 // bytes
+	handshakeDone atomic.Bool  // also where there is none
+	read          int64        // bytes, of the handshake only
 
-	multiplexed bool // HTTP/2 is spoken on it
-	secured     *tls.Conn
-	reading     atomic.Bool // somebody waits for what comes
+	multiplexed bool        // HTTP/2 is spoken on it
+	secured     *tls.Conn   // nil without TLS
+	reading     atomic.Bool // a Read is in progress
 }
 
-// waitForReader lets whoever reads take what came before the connection ended, which says why, before it is closed because nothing can be sent.
+// waitForReader gives a Read in progress up to 100 ms to return. After a failed write net/http closes the connection;
+// what the other side sent before it ended the connection says why, and has to be read before that.
 func (w *wire) waitForReader() {
 	for end := time.Now().Add(100 * time.Millisecond); w.reading.Load() && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
-	time.Sleep(time.Millisecond) // it is being read
+	time.Sleep(time.Millisecond) // for the reader to handle what it has read
 }
 
-// cause is what ended a connection of HTTP/2, where err only says that it ended. An alert that comes right after the handshake, such as for
-// want of a certificate, net/http reads and forgets when no request is on it yet, or it finds first that nothing can be sent.
+// cause returns what ended an HTTP/2 connection, where err only says that it ended. An alert that comes right after the
+// handshake, such as that a client certificate is missing, is not in err: net/http drops it where no request is on the
+// connection yet, or notices first that it can't write.
 func (w *wire) cause(err error) error {
 	var failed *net.OpError
 	if strings.Contains(err.Error(), notEstablished) || errors.As(err, &failed) && failed.Op == "write" {
-		return w.ended(err)
+		return w.alertOr(err)
 	}
 	return err
 }
 
-// ended is the alert that ended the connection, err where there was none. It is for a connection that is over: others that read from it
-// would miss something.
-func (w *wire) ended(err error) error {
+// alertOr returns the TLS alert that ended an HTTP/2 connection, or err where none did. It is only for a connection that
+// is over: it reads from it, and another reader would miss what it has read.
+func (w *wire) alertOr(err error) error {
 	if !w.multiplexed {
 		return err
 	}
-	// What came before the end is there already, or was read: then reading says again what it was.
+	// An alert is there already, or was read: then every further Read returns it again.
 	_ = w.secured.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	var alert *net.OpError
 	if _, end := w.secured.Read(make([]byte, 1)); errors.As(end, &alert) && alert.Op == "remote error" {
@@ -55,23 +57,24 @@ func (w *wire) ended(err error) error {
 	return err
 }
 
-// notEstablished is in what net/http says of a connection that ended before the first request on it.
+// notEstablished is part of net/http's error for a connection that ended before the first request on it.
 const notEstablished = "client conn could not be established"
 
 const (
-	// maxHandshake bounds what an endpoint can make this host read, parse and keep of certificates: the library would
-	// take 256 KiB, which is held several times over as long as the connection lives. Usual chains have 2 to 8 KiB.
+	// maxHandshake bounds how many bytes of certificates an endpoint can make this host read, parse and keep: the library
+	// accepts 256 KiB, and holds them several times over as long as the connection lives. Usual chains have 2 to 8 KiB.
 	maxHandshake = 64 << 10
-	// maxKeptHandshake is up to what size of a handshake the connection and the TLS session are kept for the next request.
+	// maxKeptHandshake is the size of a handshake, in bytes, above which neither connection nor TLS session is kept for
+	// the next request.
 	maxKeptHandshake = 16 << 10
 )
 
 var errHandshakeTooLarge = errors.New("the certificates are too large; keep the chain below 64 KiB")
 
-// newWire wraps a connection, and notes it where the dial was asked for one.
+// newWire wraps a connection, and stores it where [withWire] asked for it.
 func newWire(ctx context.Context, c net.Conn) *wire {
 	w := &wire{Conn: c}
-	w.handshakeDone.Store(true) // unless a handshake follows
+	w.handshakeDone.Store(true) // dialTLS sets it to false before a handshake
 	if to, ok := ctx.Value(wireKey{}).(**wire); ok {
 		*to = w
 	}
@@ -81,7 +84,7 @@ func newWire(ctx context.Context, c net.Conn) *wire {
 func (w *wire) Write(b []byte) (int, error) {
 	n, err := w.Conn.Write(b)
 	w.written.Add(int64(n))
-	if err != nil && w.multiplexed { // of HTTP/1.1 the library tells what was read
+	if err != nil && w.multiplexed { // with HTTP/1.1 net/http's error already holds what was read
 		w.waitForReader()
 	}
 	return n, err
@@ -101,11 +104,12 @@ func (w *wire) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// hasLargeCertificates says that its certificates are so large that it is not kept.
+// hasLargeCertificates reports whether the certificates were so large that neither connection nor TLS session is kept.
 func (w *wire) hasLargeCertificates() bool { return w.read > maxKeptHandshake }
 
-// sessionCache keeps TLS sessions but those with large certificates, which a session holds. Those of different
-// identities are kept apart: the library goes by the server's name alone, and a session stands for who began it.
+// sessionCache keeps TLS sessions, except for those with large certificates, as a session holds them. It keeps those of
+// different identities apart: the library finds a session by the server's name alone, and a resumed session is taken for
+// the identity that began it.
 type sessionCache struct {
 	tls.ClientSessionCache
 	wire     *wire

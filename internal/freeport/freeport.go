@@ -9,26 +9,27 @@ import (
 	"sync"
 )
 
-// Systems hand out ports from 32,768 on, or 49,152, to whoever connects or listens on port 0. One of those could be taken by any
-// connection before its server listens.
+// The ports lie below those that systems give to connections and to listeners on port 0, which begin at 32,768 or 49,152: one
+// of those could be taken by any connection before its server listens.
 const (
 	first = 10_000
 	last  = 20_999
-	// apart is how far it is from a port to the one on which its process listens as a sign that it is taken.
-	apart = last - first + 1
+	// reservedBy is the distance from a port to the one on which its process listens to reserve it.
+	reservedBy = last - first + 1
 )
 
 var (
-	mu    sync.Mutex
-	signs []net.Listener // each until the process ends
+	mu           sync.Mutex
+	reservations []net.Listener // kept until the process ends
 )
 
-// Find returns a port of the loopback address on which nobody listens. No process that asks here gets it before this one has ended: also not
-// while its server is not there yet, or is down for a while.
+// Find returns a TCP port of 127.0.0.1 between 10,000 and 20,999 on which nobody listens, and reserves it: no process that
+// calls Find gets it before this process has ended, even while its server has not started or is down. It fails after 1,000
+// ports that are taken.
 func Find() (int, error) {
 	for range 1000 {
-		port := first + rand.IntN(apart)
-		sign, err := listen(port + apart)
+		port := first + rand.IntN(reservedBy)
+		reservation, err := listen(port + reservedBy)
 		if err != nil {
 			continue
 		}
@@ -36,10 +37,10 @@ func Find() (int, error) {
 			l.Close()
 			mu.Lock()
 			defer mu.Unlock()
-			signs = append(signs, sign)
+			reservations = append(reservations, reservation)
 			return port, nil
 		}
-		sign.Close()
+		reservation.Close()
 	}
 	return 0, errors.New("there is no free port between 10000 and 20999 on 127.0.0.1")
 }

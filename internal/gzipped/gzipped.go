@@ -1,5 +1,5 @@
-// Package gzipped compresses what is sent often and changes seldom, and tells who takes it so: the console's files and the
-// API's own description.
+// Package gzipped compresses content that is sent often and seldom changes (the console's files and the API's description),
+// and finds out which requests accept it compressed.
 package gzipped
 
 import (
@@ -10,16 +10,16 @@ import (
 	"strings"
 )
 
-// Bytes compresses content as far as it goes.
+// Bytes returns content compressed with gzip, at its best and slowest level.
 func Bytes(content []byte) []byte {
 	var zipped bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-	_, _ = z.Write(content) // a buffer takes everything
+	_, _ = z.Write(content) // writing to a buffer does not fail
 	_ = z.Close()
 	return zipped.Bytes()
 }
 
-// Accepted reports whether the sender of a request takes gzip: it names it, and not with a quality of zero.
+// Accepted reports whether the header of a request accepts gzip: Accept-Encoding names it, with a quality above zero.
 func Accepted(h http.Header) bool {
 	for _, line := range h.Values("Accept-Encoding") {
 		for coding := range strings.SplitSeq(line, ",") {

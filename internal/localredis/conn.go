@@ -15,12 +15,12 @@ import (
 	"time"
 )
 
-// answerTime is how long the server may take for an answer.
+// answerTime is how long the server may take to accept a connection and to answer a command.
 const answerTime = 5 * time.Second
 
 var errClosed = errors.New("the server closed the connection")
 
-// conn speaks with the server past any client, whose pool and retries would hide what is watched for.
+// conn is a connection to the server without a Redis client, whose pool and retries would hide that a connection ended.
 type conn struct {
 	net.Conn
 	r *bufio.Reader
@@ -36,7 +36,8 @@ func (w *supervisor) dial() (*conn, error) {
 
 func (c *conn) close() { _ = c.Close() }
 
-// do sends a command and returns its answer: a line, a number or a text.
+// do sends a command and returns its answer: a line, a number or a text of at most 1 MiB. It returns errClosed where the
+// server has closed the connection.
 func (c *conn) do(args ...string) (string, error) {
 	_ = c.SetDeadline(time.Now().Add(answerTime))
 	var b strings.Builder
@@ -90,19 +91,19 @@ func (c *conn) info() (map[string]string, error) {
 	return fields, nil
 }
 
-// waitForClose waits until the server closes the connection, as its end does.
+// waitForClose waits until the connection is closed, as it is when the server ends.
 func (c *conn) waitForClose() {
 	_ = c.SetDeadline(time.Time{})
 	_, _ = c.r.ReadByte()
 }
 
-// silentTooLong is how long a server that runs may say nothing before that is a problem to show. It is waited for all the same.
-const silentTooLong = 10 * time.Second
+// silenceLimit is how long a running server may not answer before callers get a [*Problem]. The wait for it goes on.
+const silenceLimit = 10 * time.Second
 
-// loading is how long whoever needs the server waits while it loads its data; then they are told.
-const loading = time.Second
+// loadingLimit is how long callers wait while the server loads its data, before they get a [*Problem].
+const loadingLimit = time.Second
 
-// connect waits until the server answers, and returns the connection. It ends with the server.
+// connect waits until the server answers, and returns the connection. It fails when no server lives or ctx has ended.
 func (w *supervisor) connect(ctx context.Context) (*conn, error) {
 	began := time.Now()
 	for {
@@ -113,17 +114,17 @@ func (w *supervisor) connect(ctx context.Context) (*conn, error) {
 			}
 			c.close()
 			if strings.HasPrefix(err.Error(), "LOADING") {
-				if time.Since(began) > loading {
+				if time.Since(began) > loadingLimit {
 					w.setState(false, &Problem{Waiting: true, Text: "the server in " + w.dir + " is still loading its data"})
 				}
-				began = time.Now().Add(-loading)
+				began = time.Now().Add(-loadingLimit) // it answers, so silenceLimit is not reached
 			}
 		} else if !w.alive() {
 			return nil, err
 		} else if time.Since(began) > time.Second {
 			w.stopUnreachable()
 		}
-		if time.Since(began) > silentTooLong {
+		if time.Since(began) > silenceLimit {
 			w.setState(false, problemf("the server in %s runs and does not answer: %v", w.dir, err))
 		}
 		select {
@@ -134,8 +135,8 @@ func (w *supervisor) connect(ctx context.Context) (*conn, error) {
 	}
 }
 
-// stopUnreachable ends a server that lives but can't be reached, as somebody removed its socket: it is asked to, so that its
-// data comes to the disk. What a dead one left behind is ended too.
+// stopUnreachable asks a server that lives but can't be reached, because somebody removed its socket, to end: with SIGTERM,
+// so that it writes its data to the disk. It also ends what is left of a dead server.
 func (w *supervisor) stopUnreachable() {
 	w.endOrphans()
 	if pid := w.readPID(); pid > 1 && w.alive() {

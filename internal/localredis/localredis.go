@@ -5,15 +5,15 @@
 //	conn, err := lease.Dial(ctx, "", "")                                         // starts it, or finds it running
 //	lease.Release()                                                              // the last one stops it, its data on disk
 //
-// All leases of a folder share one server, so a reload that overlaps the configuration before it keeps the server. Two
-// locks in the folder keep things apart for good:
+// All leases of a folder share one server, so a reload, which opens the new configuration before it closes the old one, keeps
+// the server. Two locked files in the folder make sure that a folder has one program and one server:
 //
-//	lock     held by this process: one program a folder. It names its holder.
+//	lock     held by this process, and names it: one program a folder.
 //	server   held by the server itself, which inherits it: while it is held a server lives, whatever became of the
 //	         program that started it, and nobody may start a second one on the same files.
 //
-// A server whose program was killed goes on, and the next program adopts it. It is not asked to die with its parent
-// (Pdeathsig): that fires when the thread that forked ends, which in Go can be any moment.
+// A server whose program was killed goes on, and the next program adopts it. The system is not asked to kill the server with
+// its parent (Pdeathsig): that happens when the thread that forked ends, which in Go can be at any moment.
 package localredis
 
 import (
@@ -28,29 +28,30 @@ import (
 	"github.com/videocloud/webhooks/config"
 )
 
-// Problem is why there is no server, in words that say what to do.
+// Problem is the reason why there is no server, in words that say what to do about it.
 type Problem struct {
 	Text string
-	// Waiting means that it may well be over in a moment, so it is looked at again soon.
+	// Waiting means that the problem may soon be over, so the server is tried again after a quarter of a second.
 	Waiting bool
 }
 
+// Error implements error.
 func (p *Problem) Error() string { return "redis local: " + p.Text }
 
 func problemf(format string, args ...any) *Problem {
 	return &Problem{Text: fmt.Sprintf(format, args...)}
 }
 
-// Info is about a server that runs.
+// Info describes a running server.
 type Info struct {
 	Dir     string
 	PID     int
 	Version string
-	Since   time.Time // when it was started
+	Since   time.Time // when it was started, to the second
 	Adopted bool      // it was started by another process, which is gone
 }
 
-// Lease is one user's hold on the server of a folder.
+// Lease is one user's share in the server of a folder, which runs until the last lease is released.
 type Lease struct {
 	server      *server
 	settings    config.LocalRedis
@@ -62,7 +63,7 @@ type Lease struct {
 type server struct {
 	dir   string
 	log   *slog.Logger
-	users int // guarded by folders
+	users int // leases; guarded by folders
 	start sync.Once
 	stop  context.CancelFunc
 	done  chan struct{} // closed when it has stopped
@@ -73,16 +74,16 @@ type server struct {
 	problem  error         // why it isn't up; nil while it is being started
 	changed  chan struct{} // closed when up or problem change
 	info     Info
-	apply    chan struct{} // has a value where settings changed
+	apply    chan struct{} // has a value where the running server has to be given settings
 }
 
-// folders are the servers of this process by folder.
+// folders holds the servers of this process, by folder.
 var folders = struct {
 	sync.Mutex
 	servers map[string]*server
 }{servers: map[string]*server{}}
 
-// Use takes a hold on the server of c.Dir. It starts nothing and fails on nothing: that is left to the first [Lease.Dial].
+// Use returns a lease on the server of c.Dir. It neither starts a server nor fails: the first [Lease.Dial] does.
 func Use(c config.LocalRedis, log *slog.Logger) *Lease {
 	c.SetDefaults()
 	dir := filepath.Clean(c.Dir)
@@ -101,8 +102,8 @@ func Use(c config.LocalRedis, log *slog.Logger) *Lease {
 	return &Lease{server: s, settings: c}
 }
 
-// Dial connects to the server, which the first one starts. While it is being started it waits; where it can't be, the
-// error is a [*Problem]. Network and address are those of a dialer, and ignored.
+// Dial connects to the server. The first Dial starts it where it does not run. Dial waits while the server is being started;
+// where it can't be, or ctx ends first, the error is a [*Problem]. Network and address, which any dialer has, are ignored.
 func (l *Lease) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	s := l.server
 	l.startOnce.Do(func() { s.configure(l.settings) })
@@ -130,7 +131,8 @@ func (l *Lease) Info() (info Info, ok bool) {
 	return s.info, s.up
 }
 
-// Release ends the hold. The last one of a folder stops the server and returns when its data is on the disk.
+// Release ends the lease. The last one of a folder stops the server, and returns when its data is on the disk, or after 30
+// seconds. Further calls do nothing.
 func (l *Lease) Release() {
 	l.releaseOnce.Do(func() {
 		l.startOnce.Do(func() {}) // a later Dial must not start it again
@@ -154,8 +156,8 @@ func (l *Lease) Release() {
 	})
 }
 
-// configure makes the settings those that hold from now on, and starts the server where it doesn't run yet. Of several
-// leases the last one to begin decides.
+// configure sets the settings that hold from now on, and starts the server where it does not run yet. Of several leases the
+// one whose first Dial came last decides.
 func (s *server) configure(c config.LocalRedis) {
 	s.mu.Lock()
 	before := s.settings
@@ -170,7 +172,7 @@ func (s *server) configure(c config.LocalRedis) {
 	}
 	s.start.Do(func() {
 		var ctx context.Context
-		// It ends with the last lease, not with whoever happened to need it first.
+		// Not a caller's context: the server ends with the last lease, not with the call that happened to come first.
 		ctx, s.stop = context.WithCancel(context.Background())
 		go func() {
 			defer close(s.done)
@@ -191,6 +193,7 @@ func (s *server) state() (up bool, changed <-chan struct{}, problem error) {
 	return s.up, s.changed, s.problem
 }
 
+// setState sets whether the server can be dialled. Where it can't, calls fail with problem, or wait where that is nil.
 func (s *server) setState(up bool, problem error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,5 +202,5 @@ func (s *server) setState(up bool, problem error) {
 	s.changed = make(chan struct{})
 }
 
-// socket is where the server listens.
+// socket returns the path of the unix socket on which the server listens.
 func (s *server) socket() string { return filepath.Join(s.dir, "redis.sock") }

@@ -15,24 +15,24 @@ import (
 )
 
 const (
-	followInterval = 200 * time.Millisecond
-	maxLogSize     = 1 << 20 // of the server's file, before it begins anew
-	maxWarnings    = 8       // warnings that are remembered, for why it ended
+	followInterval = 200 * time.Millisecond // between two reads of the server's log file
+	maxLogSize     = 1 << 20                // bytes of that file, before it is renamed and a new one begins
+	maxWarnings    = 8                      // last warnings that are kept, to tell why the server ended
 )
 
-// logFollower brings the lines that the server writes into its file to our log. A file, as a pipe would break with us, and
-// the server goes on; the server opens it anew for every line.
+// logFollower copies the lines of the server's log file into our log. The server writes to a file because a pipe would break
+// when this process ends, and the server goes on. It opens the file again for every line, so the file can be renamed.
 type logFollower struct {
 	path, offsetFile string
 	log              *slog.Logger
 	file             *os.File
-	old              bool // file was renamed: it ends with what is in it
-	offset           int64
-	rest             []byte
-	lastWarnings     []string
+	renamed          bool     // file was renamed: the server writes to a new one
+	offset           int64    // bytes of file that have been read
+	rest             []byte   // the beginning of a line that is not complete yet
+	lastWarnings     []string // read it only once follow has returned
 }
 
-// open begins where the last follower ended, or goes on.
+// open forgets the warnings. Where no file is open, it opens the log file to go on where the last follower ended.
 func (l *logFollower) open() {
 	l.lastWarnings = nil
 	if l.file != nil {
@@ -47,10 +47,10 @@ func (l *logFollower) open() {
 	if info, err := f.Stat(); err != nil || info.Size() < l.offset {
 		l.offset = 0
 	}
-	l.file, l.rest, l.old = f, nil, false
+	l.file, l.rest, l.renamed = f, nil, false
 }
 
-// follow brings lines until ctx ends, and then what is left.
+// follow copies lines until ctx ends, and then those that are left.
 func (l *logFollower) follow(ctx context.Context) {
 	tick := time.NewTicker(followInterval)
 	defer tick.Stop()
@@ -75,7 +75,7 @@ func (l *logFollower) readLines() {
 		if err != nil {
 			return
 		}
-		l.file, l.offset, l.rest, l.old = f, 0, nil, false
+		l.file, l.offset, l.rest, l.renamed = f, 0, nil, false
 	}
 	before := l.offset
 	text, _ := io.ReadAll(io.NewSectionReader(l.file, l.offset, maxLogSize))
@@ -91,29 +91,27 @@ func (l *logFollower) readLines() {
 	}
 	l.rest = append([]byte(nil), text...)
 	switch {
-	case l.old && l.offset == before:
+	case l.renamed && l.offset == before:
 		_ = l.file.Close()
 		l.file = nil
-	case !l.old && l.offset > maxLogSize:
-		if os.Rename(l.path, l.path+".old") == nil {
-			l.old = true
-		}
+	case !l.renamed && l.offset > maxLogSize:
+		l.renamed = os.Rename(l.path, l.path+".old") == nil
 	}
 	if l.offset != before {
 		seen := l.offset - int64(len(l.rest))
-		if l.old {
-			seen = 0
+		if l.renamed {
+			seen = 0 // of the new file
 		}
 		_ = os.WriteFile(l.offsetFile, strconv.AppendInt(nil, seen, 10), 0o600)
 	}
 }
 
-// linePattern is a line as Redis writes it: process and role, time, level, words.
+// linePattern matches a line as Redis writes it: process and role, time, level, words.
 var linePattern = regexp.MustCompile(`^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ ([.\-*#]) (.*)$`)
 
 var lineLevels = map[string]slog.Level{".": slog.LevelDebug, "-": slog.LevelDebug, "*": slog.LevelInfo, "#": slog.LevelWarn}
 
-// routine is what Redis 7 and older write at the level of warnings, so that it is always seen, although all is well.
+// routine matches what Redis 7 and older log as warnings, to have it shown always, although nothing is wrong.
 var routine = regexp.MustCompile(`Redis is starting|^Redis version=|^Configuration loaded|^Server initialized|^User requested shutdown|ready to exit, bye bye`)
 
 func (l *logFollower) logLine(line string) {
@@ -134,6 +132,3 @@ func (l *logFollower) logLine(line string) {
 	}
 	l.log.Log(context.Background(), level, "redis: "+words)
 }
-
-// warnings are the last lines of this server that warn. Only once it is followed no more.
-func (l *logFollower) warnings() []string { return l.lastWarnings }

@@ -7,7 +7,7 @@ import (
 	"runtime"
 )
 
-// run says that there is nothing to run.
+// run reports that this system can't run the server.
 func (s *server) run(ctx context.Context) {
 	problem := problemf("it can't run on %s, which lacks what it is made of; write redis redis://host:6379/0 instead", runtime.GOOS)
 	s.log.Error("the store's server can't be started", "error", problem)

@@ -18,24 +18,25 @@ import (
 	"time"
 )
 
-// The oldest server that the scripts run on.
+// The oldest version of the server on which the scripts run.
 const oldestMajor, oldestMinor = 6, 2
 
-// maxSocketPath is the longest path of a unix socket that every system takes.
+// maxSocketPath is the length of the longest path of a unix socket that every system accepts, in bytes.
 const maxSocketPath = 103
 
-// minFreeSpace is the space on the disk below which no server is started: it would end with its first write.
+// minFreeSpace is the free space on the disk, in bytes, below which no server is started: its first write would fail and end it.
 const minFreeSpace = 256 << 10
 
 // installHint names the packages that have the program.
 const installHint = "apt install redis-server (or valkey-server), dnf install valkey, brew install valkey"
 
-// programs are what a server is called, the preferred first.
+// programs are the names of server programs, the preferred one first.
 var programs = []string{"valkey-server", "redis-server"}
 
 func (s *server) path(name string) string { return filepath.Join(s.dir, name) }
 
-// lockFolder makes the folder, makes sure that it is ours alone, and takes the lock of this process.
+// lockFolder creates the folder, makes sure that only our user may enter it, and takes the lock of this process unless it has
+// it already.
 func (w *supervisor) lockFolder() error {
 	if n := len(w.socket()); n > maxSocketPath {
 		return problemf("the path of the socket %s has %d characters and a system takes %d; name a folder with a shorter path: redis local <dir>", w.socket(), n, maxSocketPath)
@@ -74,7 +75,7 @@ func writeAt(f *os.File, text []byte) error {
 	return err
 }
 
-// holder is who holds the lock of a folder, as its file says.
+// holder is the content of the file lock: the process that holds it.
 type holder struct {
 	PID     int       `json:"pid"`
 	Program string    `json:"program"`
@@ -135,7 +136,7 @@ func fullProblem(dir string) *Problem {
 	return problemf("the disk of %s is full; make room on it, and the server starts by itself", dir)
 }
 
-// takeServerLock takes the lock that a living server holds; nil while one does.
+// takeServerLock takes the lock that a living server holds. It returns nil, without an error, while one does.
 func (w *supervisor) takeServerLock() (*os.File, error) {
 	f, err := os.OpenFile(w.path("server"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -160,14 +161,14 @@ func (w *supervisor) alive() bool {
 	return f == nil && err == nil
 }
 
-// startOrAdopt starts a server, or finds that one runs already.
+// startOrAdopt starts a server unless one runs already. adopted says that another process started that one.
 func (w *supervisor) startOrAdopt() (adopted bool, err error) {
 	lock, err := w.takeServerLock()
 	if err != nil {
 		return false, err
 	}
-	// Whatever this process starts at this very moment has a copy of the lock until it runs. So a lock that nobody who
-	// listens seems to hold is asked for again.
+	// A program that this process starts at this very moment has a copy of the lock until it runs. So where the lock is
+	// held but nobody listens, it is tried again for 100 ms.
 	for try := 0; lock == nil && try < 20 && !w.listens(); try++ {
 		time.Sleep(5 * time.Millisecond)
 		if lock, err = w.takeServerLock(); err != nil {
@@ -177,7 +178,7 @@ func (w *supervisor) startOrAdopt() (adopted bool, err error) {
 	if lock == nil {
 		return w.child == nil || w.isExited(), nil
 	}
-	defer lock.Close() // the server has its own hold by then
+	defer lock.Close() // the server has inherited it by then
 	return false, w.launch(lock)
 }
 
@@ -215,21 +216,21 @@ func (w *supervisor) launch(lock *os.File) error {
 		return folderProblem(w.dir, err)
 	}
 	defer said.Close()
-	w.lines.open() // from where it is: what comes is this server's
+	w.lines.open() // before the start: the warnings that follow are this server's
 	cmd := exec.Command(program,
 		"--port", "0", "--unixsocket", w.socket(), "--unixsocketperm", "700", "--dir", w.dir, "--daemonize", "no",
 		"--appendonly", "yes", "--appendfsync", settings.Fsync, "--save", "", "--maxmemory-policy", "noeviction",
 		"--maxmemory", strconv.FormatInt(settings.MaxMemory, 10), "--logfile", w.path("log"), "--loglevel", "notice")
 	cmd.Dir = w.dir
 	cmd.Stdout, cmd.Stderr = said, said
-	// Not our environment: it may hold secrets.
+	// The server gets these variables alone, as our environment may hold secrets.
 	for _, name := range []string{"PATH", "HOME", "TZ", "LANG", "LC_ALL"} {
 		if v, ok := os.LookupEnv(name); ok {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}
 	}
 	cmd.ExtraFiles = []*os.File{lock}
-	// A group of its own: an interrupt of the terminal is for us, who stop it when it is time.
+	// A process group of its own: an interrupt in the terminal must not end the server while it is still needed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return problemf("%s can't be run: %v", program, err)
@@ -281,7 +282,7 @@ func findProgram(name string) (string, error) {
 	return program, nil
 }
 
-// writePID writes down which process the server is, for whoever finds its lock held and nobody listening.
+// writePID writes the server's process ID to a file, for a process that finds the lock held and nobody listening.
 func (w *supervisor) writePID(pid int) error {
 	if err := os.WriteFile(w.path("server.pid"), strconv.AppendInt(nil, int64(pid), 10), 0o600); err != nil {
 		return folderProblem(w.dir, err)
@@ -295,12 +296,12 @@ func (w *supervisor) readPID() int {
 	return pid
 }
 
-// exitReason says why the server ended, from its last words.
+// exitReason returns a [*Problem] with the reason why the server ended, found in its last warnings.
 func (w *supervisor) exitReason() error {
 	if space, ok := freeSpace(w.dir); ok && space < minFreeSpace {
-		return fullProblem(w.dir) // it had no room for last words either
+		return fullProblem(w.dir) // it had no room to log that either
 	}
-	last := w.lines.warnings()
+	last := w.lines.lastWarnings
 	for _, line := range last {
 		switch {
 		case strings.Contains(line, "No space left on device"), strings.Contains(line, "Disk quota exceeded"):
@@ -318,7 +319,7 @@ func (w *supervisor) exitReason() error {
 	}
 	why := ""
 	if w.child != nil {
-		select { // what is seen of its end comes a moment before how it ended
+		select { // its connection ends a moment before its exit status is known
 		case <-w.exited:
 			why = " (" + w.child.ProcessState.String() + ")"
 		case <-time.After(time.Second):

@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// Pauses between two tries to have a server. They grow while it dies soon.
+// Pauses between two tries to run a server. They double with every failure, from minPause to maxPause.
 const (
 	minPause     = 100 * time.Millisecond
 	maxPause     = 10 * time.Second
-	waitingPause = 250 * time.Millisecond // for what may be over in a moment
-	steadyAfter  = 30 * time.Second       // a server that ran for so long is not one that dies soon
+	waitingPause = 250 * time.Millisecond // after a Problem with Waiting
+	steadyAfter  = 30 * time.Second       // after a server that ran for so long the pauses begin anew
 )
 
-// stopTime is how long a server may take to bring its data to the disk and end.
+// stopTime is how long a server may take to write its data to the disk and end.
 const stopTime = 30 * time.Second
 
 // run keeps a server running until ctx ends, and then stops it.
@@ -29,11 +29,11 @@ func (s *server) run(ctx context.Context) {
 	w := &supervisor{server: s, lines: logFollower{path: s.path("log"), offsetFile: s.path("log.seen"), log: s.log}}
 	defer func() {
 		if w.lock != nil && !w.stopping && w.alive() {
-			w.shutdown() // it came between two watches
+			w.shutdown() // ctx ended while a server ran that serve was not watching
 		}
 		w.close()
 	}()
-	pause, said := time.Duration(0), "" // the first death costs nothing more than itself
+	pause, logged := time.Duration(0), "" // after the first failure the next try comes at once
 	for {
 		began := time.Now()
 		err := w.serve(ctx)
@@ -43,7 +43,7 @@ func (s *server) run(ctx context.Context) {
 		if w.answered && time.Since(began) > steadyAfter {
 			pause = 0
 		}
-		wait, lives := pause, errors.Is(err, errConnectionLost) // then what ended is our own connection
+		wait, lives := pause, errors.Is(err, errConnectionLost) // lives: only our connection ended, not the server
 		var problem *Problem
 		switch errors.As(err, &problem); {
 		case lives:
@@ -53,14 +53,14 @@ func (s *server) run(ctx context.Context) {
 		default:
 			pause = min(max(2*pause, minPause), maxPause)
 		}
-		if !lives && err.Error() != said {
-			said = err.Error()
+		if !lives && err.Error() != logged {
+			logged = err.Error()
 			s.log.Error("the store's server is not there; it is tried again", "error", err, "pause", wait)
 		}
 		if wait > minPause {
-			s.setState(false, err) // otherwise whoever needs it waits
+			s.setState(false, err)
 		} else {
-			s.setState(false, nil)
+			s.setState(false, nil) // the next try is so near that callers wait for it
 		}
 		select {
 		case <-ctx.Done():
@@ -68,18 +68,18 @@ func (s *server) run(ctx context.Context) {
 		case <-time.After(wait):
 		}
 		if w.answered {
-			said = ""
+			logged = ""
 		}
 	}
 }
 
-// supervisor is the watching over one server after the other.
+// supervisor starts and watches the server of a folder, one process after the other.
 type supervisor struct {
 	*server
 	lines    logFollower
-	lock     *os.File // of this process, held from the first try to the end
-	stopping bool     // it was told to stop
-	answered bool     // the last serve had a server that answered
+	lock     *os.File // of this process, held from the first try until run ends
+	stopping bool     // shutdown was called
+	answered bool     // the server of the last serve has answered
 
 	child  *exec.Cmd     // the server, where this process started it
 	exited chan struct{} // closed when child has ended
@@ -87,7 +87,7 @@ type supervisor struct {
 
 var errConnectionLost = errors.New("the connection that watches the server was closed")
 
-// serve sees to it that one server runs, and returns when it has ended. When ctx ends it stops the server.
+// serve starts or adopts a server, watches it, and returns why it ended. When ctx ends it stops the server.
 func (w *supervisor) serve(ctx context.Context) error {
 	w.answered = false
 	if err := w.lockFolder(); err != nil {
@@ -154,17 +154,17 @@ func (w *supervisor) serve(ctx context.Context) error {
 	}
 }
 
-// waitForExit gives a server whose connection broke the moment that its end takes.
+// waitForExit gives a server whose connection broke up to 2 seconds to end, unless it still listens.
 func (w *supervisor) waitForExit(ctx context.Context) {
 	for end := time.Now().Add(2 * time.Second); w.alive() && time.Now().Before(end) && ctx.Err() == nil; {
 		if w.listens() {
-			return // it was the connection alone
+			return // only the connection broke
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-// register takes note of the server on the other side, and makes sure of its settings.
+// register stores what the server at the other end of c says about itself, and sends it its settings.
 func (w *supervisor) register(c *conn, adopted bool) error {
 	info, err := c.info()
 	if err != nil {
@@ -182,14 +182,14 @@ func (w *supervisor) register(c *conn, adopted bool) error {
 	if err := w.writePID(pid); err != nil {
 		return err
 	}
-	if err := w.configureRunning(); err != nil && !errors.Is(err, errClosed) { // a closed one is looked at anyhow
+	if err := w.configureRunning(); err != nil && !errors.Is(err, errClosed) { // where it has ended, serve notices
 		w.log.Warn("the store's server did not take its settings", "error", err)
 	}
 	w.log.Info("the store's server runs", "dir", w.dir, "pid", pid, "version", version, "adopted", adopted, "fsync", w.currentSettings().Fsync)
 	return nil
 }
 
-// configureRunning sets what a running server can change.
+// configureRunning sends the running server the settings that can be changed without a restart.
 func (w *supervisor) configureRunning() error {
 	c, err := w.dial()
 	if err != nil {
@@ -209,7 +209,7 @@ func (w *supervisor) configureRunning() error {
 	return nil
 }
 
-// shutdown stops the server. It writes and syncs its append-only file first, and removes its socket.
+// shutdown stops the server, which first writes and syncs its append-only file, and removes its socket.
 //
 // Failure policy: a server that does not end in time is left running, as killing it could cost data. The next program
 // on this folder adopts it.
@@ -235,9 +235,9 @@ func (w *supervisor) shutdown() {
 	w.log.Info("the store's server stopped, its data is on the disk", "dir", w.dir)
 }
 
-// endOrphans ends what is left of a server that is gone: a process that it forked to rewrite its file, which holds the
-// lock and would keep the next server waiting. The number of a group is not given to another process while the group has
-// members, and the lock says that it has.
+// endOrphans kills what is left of a server that is gone: a process that it forked to rewrite its file, which still holds the
+// lock and would keep the next server waiting. That hits no other process: the system does not reuse the ID of a process group
+// that has members, and the held lock says that it has.
 func (w *supervisor) endOrphans() {
 	pid := w.readPID()
 	if pid <= 1 || !w.alive() || syscall.Kill(pid, 0) == nil {

@@ -4,7 +4,7 @@ package localredis
 
 import "syscall"
 
-// freeSpace is what is left on the disk of a folder; ok is false where that can't be told.
+// freeSpace returns the free bytes on the disk of a folder; ok is false where they can't be found out.
 func freeSpace(dir string) (bytes uint64, ok bool) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {

@@ -21,18 +21,18 @@ import (
 	"github.com/videocloud/webhooks/internal/version"
 )
 
-// Errors of [Store.Backup] and [Store.Restore].
+// Errors of [Store.Backup] and [Store.Restore], matched with errors.Is.
 var (
 	ErrNoBackup = errors.New("a store in memory can't be backed up or restored; write redis local or a URL")
 	ErrNotEmpty = errors.New("the store is not empty")
 )
 
-// snapshotSilence is how long a server may say nothing while it makes its snapshot; it says that it lives every second.
+// snapshotSilence is how long a server may send nothing while it makes its snapshot. It sends a sign of life every second.
 const snapshotSilence = 30 * time.Second
 
-// Backup writes everything of this store into w, as it was at one moment: the server hands out its snapshot as it does to
-// a replica, so nobody waits meanwhile. Of a cluster each node has a moment of its own; an account lives on one. It returns
-// how many keys that were.
+// Backup writes everything in this store to w, as it was at one moment: the server sends its snapshot as it does to a
+// replica, so nobody has to wait meanwhile. In a cluster each node has a moment of its own, but an account lives on one
+// node. It returns the number of keys, and [ErrNoBackup] for a store in memory.
 func (s *Store) Backup(ctx context.Context, w io.Writer) (keys int, err error) {
 	if s.memory != nil {
 		return 0, ErrNoBackup
@@ -52,7 +52,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (keys int, err error) {
 		return out.Add(backup.Entry{Key: e.Key, Expires: e.Expires, Dump: e.Dump})
 	}
 	if ours, ok := s.Local(); ok {
-		// The snapshot passes through a file, which would keep what is deleted afterwards.
+		// The server leaves its snapshot in a file, which would keep what is deleted from the store afterwards.
 		defer os.Remove(filepath.Join(ours.Dir, "dump.rdb"))
 	}
 	err = s.onMasters(ctx, func(ctx context.Context, node *redis.Client) error {
@@ -70,7 +70,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (keys int, err error) {
 	return out.Close()
 }
 
-// onMasters runs f on each master, one after the other.
+// onMasters calls f for each master of a cluster, one after the other, or for the only server.
 func (s *Store) onMasters(ctx context.Context, f func(context.Context, *redis.Client) error) error {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
@@ -84,13 +84,13 @@ func (s *Store) onMasters(ctx context.Context, f func(context.Context, *redis.Cl
 	})
 }
 
-// ownsKey reports whether a key is this store's.
+// ownsKey reports whether a key belongs to this store.
 func (s *Store) ownsKey(key string) bool {
 	rest, ok := strings.CutPrefix(key, "{"+s.prefix)
 	return ok && (strings.HasPrefix(rest, "}:") || strings.HasPrefix(rest, ":"))
 }
 
-// snapshot is the stream of a snapshot.
+// snapshot is the stream of a snapshot. A read fails when nothing comes for [snapshotSilence].
 type snapshot struct {
 	io.Reader
 	net.Conn
@@ -101,7 +101,7 @@ func (s *snapshot) Read(p []byte) (int, error) {
 	return s.Reader.Read(p)
 }
 
-// openSnapshot asks a server for its snapshot, on a connection of its own, as the client can't read a stream.
+// openSnapshot asks a server for its snapshot, over a connection of its own: the client can't read a stream.
 func openSnapshot(ctx context.Context, o *redis.Options) (*snapshot, error) {
 	c, err := o.Dialer(ctx, o.Network, o.Addr)
 	if err != nil {
@@ -121,7 +121,7 @@ func openSnapshot(ctx context.Context, o *redis.Options) (*snapshot, error) {
 			return nil, err
 		}
 		switch line = strings.TrimSpace(line); {
-		case line == "": // it lives, and is not ready
+		case line == "": // a sign of life: the snapshot is not ready yet
 		case strings.HasPrefix(line, "$"):
 			n, err := strconv.ParseInt(line[1:], 10, 64)
 			if err != nil {
@@ -136,7 +136,7 @@ func openSnapshot(ctx context.Context, o *redis.Options) (*snapshot, error) {
 	}
 }
 
-// requestSync logs in and asks.
+// requestSync logs in and asks for the snapshot.
 func requestSync(c net.Conn, r *bufio.Reader, o *redis.Options) error {
 	_ = c.SetDeadline(time.Now().Add(snapshotSilence))
 	defer func() { _ = c.SetDeadline(time.Time{}) }()

@@ -14,10 +14,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// dial opens a connection. See redis.UniversalOptions.Dialer.
+// dial opens a connection, as redis.UniversalOptions.Dialer does.
 type dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-// newDial returns what dials, with TLS where there is a configuration.
+// newDial returns a dial that takes at most timeout, and uses TLS where secure is not nil.
 func newDial(timeout time.Duration, secure *tls.Config) dial {
 	d := &net.Dialer{Timeout: timeout, KeepAlive: 5 * time.Minute}
 	if secure == nil {
@@ -26,8 +26,8 @@ func newDial(timeout time.Duration, secure *tls.Config) dial {
 	return (&tls.Dialer{NetDialer: d, Config: secure}).DialContext
 }
 
-// dialError is a connection that could not be made. The client has one logger for the whole process and tells it of each;
-// by this type our logger knows which are ours.
+// dialError is the error of a connection that a store could not make. The Redis client has one logger for the whole process
+// and reports each such error to it; by this type [clientLog] finds those of our stores, and the log of each.
 type dialError struct {
 	err error
 	log *slog.Logger
@@ -36,16 +36,16 @@ type dialError struct {
 func (e *dialError) Error() string { return e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
-// Timeout implements net.Error, as the client asks for it.
+// Timeout implements net.Error, which the Redis client looks for.
 func (e *dialError) Timeout() bool {
 	var timeout net.Error
 	return errors.As(e.err, &timeout) && timeout.Timeout()
 }
 
-// Temporary implements net.Error.
+// Temporary implements net.Error. It is always false.
 func (e *dialError) Temporary() bool { return false }
 
-// markErrors is d with its errors marked as those of log.
+// markErrors returns d with each of its errors in a [dialError] that names log.
 func (d dial) markErrors(log *slog.Logger) dial {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := d(ctx, network, address)
@@ -56,17 +56,17 @@ func (d dial) markErrors(log *slog.Logger) dial {
 	}
 }
 
-// The client writes to standard error unless it has a logger; it reads that without a lock, so it has to be set before
-// anything runs. A program that sets one of its own replaces ours.
+// The Redis client writes to standard error unless it has a logger. It reads its logger without a lock, so ours has to be
+// set before anything runs. A program that sets one of its own replaces it.
 func init() {
 	redis.SetLogger(&clientLog{rest: log.New(os.Stderr, "redis: ", log.LstdFlags)})
 }
 
-// clientLog shows at debug what the client says of connections that a store could not make: that Redis is down the store
-// says itself, once. What it says of other clients of the program goes where it went before.
+// clientLog logs at debug level what the Redis client reports of connections that a store could not make: the store itself
+// reports, once, that Redis is down. What concerns other clients in the program goes to standard error, as without it.
 type clientLog struct{ rest *log.Logger }
 
-// Printf implements the logger of the Redis client.
+// Printf implements the interface of the Redis client's logger.
 func (l *clientLog) Printf(ctx context.Context, format string, values ...any) {
 	for _, v := range values {
 		var ours *dialError

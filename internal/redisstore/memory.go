@@ -11,19 +11,19 @@ import (
 	"github.com/alicebob/miniredis/v2"
 )
 
-// expireInterval is how often keys of the in-memory store are expired: its TTLs don't run by themselves,
-// and its ticking mode walks every key at every command.
+// expireInterval is how often keys of the in-memory store are expired. The library does not count TTLs down by
+// itself, except in a mode that walks every key at every command.
 const expireInterval = 5 * time.Second
 
-// memory is the in-memory store, started by the first connection so that loading a configuration
-// starts nothing. Connections are pipes: no port is opened.
+// memory is the in-memory store. The first connection starts it, so that loading a configuration starts
+// nothing. Connections are pipes: no port is opened.
 type memory struct {
 	server   *miniredis.Miniredis
 	interval time.Duration // expireInterval, except in tests
 	start    sync.Once
 	end      sync.Once
-	stop     chan struct{}
-	done     sync.WaitGroup
+	stop     chan struct{}  // closed to end expire
+	done     sync.WaitGroup // expire
 }
 
 func newMemory() *memory {
@@ -99,8 +99,8 @@ func (b *buffered) Write(p []byte) (int, error) {
 // SetDeadline implements net.Conn. Writes never wait, so only reads have one.
 func (b *buffered) SetDeadline(t time.Time) error { return b.SetReadDeadline(t) }
 
-// SetReadDeadline implements net.Conn. A pipe whose other end is closed takes none; on a network the next read says that, and a client that
-// hears of the end of a connection asks again on another.
+// SetReadDeadline implements net.Conn. A pipe whose other end is closed refuses a deadline. On a network only the next read
+// would fail, and a client whose read fails that way tries again on another connection; so this does not fail.
 func (b *buffered) SetReadDeadline(t time.Time) error {
 	if err := b.Conn.SetReadDeadline(t); !errors.Is(err, io.ErrClosedPipe) {
 		return err
@@ -140,7 +140,7 @@ func (b *buffered) flush() {
 		b.pending = nil
 		b.mu.Unlock()
 		if _, err := b.Conn.Write(out); err != nil {
-			b.fail(io.EOF) // as for reads: the other end is closed
+			b.fail(io.EOF) // what a read returns once the other end is closed
 			return
 		}
 	}

@@ -32,26 +32,27 @@ var (
 	ErrUnsafe = errors.New("redis is not safe to use")
 )
 
-// errRestoring is a store into which a backup is being put.
+// errRestoring means that a backup is being restored into the store.
 var errRestoring = fmt.Errorf("%w: a backup is being restored into it", ErrUnsafe)
 
-// recheckFailed is how long a failed check stands before it is made again.
+// recheckFailed is how long the outcome of a failed check stands.
 const recheckFailed = time.Second
 
-// Ready reports whether the store can be trusted with events. A success stands until a connection is made
-// anew; a failure is checked again after a second.
+// Ready returns nil where the store can be trusted with events, otherwise an error that is [ErrUnreachable] or
+// [ErrUnsafe]. A success stands until a new connection is made or a write is refused, a failure for a second.
 func (s *Store) Ready(ctx context.Context) error {
 	_, err := s.Shards(ctx)
 	return err
 }
 
-// Check is [Store.Ready] that asks anew, whatever was found before: for health checks, which are asked seldom.
+// Check is [Store.Ready] without regard to what was found before. It asks Redis every time, so it is for health checks,
+// which are rare.
 func (s *Store) Check(ctx context.Context) error {
 	s.InvalidateCheck()
 	return s.Ready(ctx)
 }
 
-// Shards returns the number of shards that the store was laid out with, after the checks of [Store.Ready].
+// Shards returns the number of shards that the store was set up with, or the error of [Store.Ready].
 func (s *Store) Shards(ctx context.Context) (int, error) {
 	if c := s.check.Load(); s.fresh(c) {
 		return c.shards, c.err
@@ -64,8 +65,8 @@ func (s *Store) Shards(ctx context.Context) (int, error) {
 	}
 }
 
-// startOrJoinCheck starts a check, or waits for the one that is under way. It belongs to nobody's request: a caller that has
-// little time must neither end it for the others nor have them wait one behind the other.
+// startOrJoinCheck starts a check, or joins the one in progress; the outcome comes through the channel. The check is no
+// part of any request: a caller with little time must neither end it for the others nor make them check one by one.
 func (s *Store) startOrJoinCheck(ctx context.Context) <-chan *checked {
 	answer := make(chan *checked, 1)
 	s.checkMu.Lock()
@@ -90,7 +91,7 @@ func (s *Store) runCheck(ctx context.Context) {
 	before, c := s.check.Load(), &checked{}
 	c.shards, c.err = s.runChecks(ctx)
 	c.connections, c.at = s.connections.Load(), time.Now()
-	var said *localredis.Problem // it has its own line in the log
+	var said *localredis.Problem // localredis has logged it
 	switch {
 	case errors.As(c.err, &said):
 	case c.err != nil && (before == nil || before.err == nil || before.err.Error() != c.err.Error()):
@@ -108,6 +109,7 @@ func (s *Store) runCheck(ctx context.Context) {
 	s.waiting = nil
 }
 
+// fresh reports whether the outcome c still stands.
 func (s *Store) fresh(c *checked) bool {
 	if c == nil {
 		return false
@@ -118,7 +120,7 @@ func (s *Store) fresh(c *checked) bool {
 	return c.connections == s.connections.Load()
 }
 
-// InvalidateCheck makes the next Ready check again, after a write was refused.
+// InvalidateCheck makes the next [Store.Ready] check the store again, as after a write was refused.
 func (s *Store) InvalidateCheck() { s.connections.Add(1) }
 
 func (s *Store) runChecks(ctx context.Context) (shards int, err error) {
@@ -131,7 +133,7 @@ func (s *Store) runChecks(ctx context.Context) (shards int, err error) {
 	}
 	shards, err = s.readLayout(ctx)
 	if known := s.knownShards.Load(); err != nil && known > 0 && !errors.Is(err, ErrUnsafe) && s.isCluster() {
-		return int(known), nil // the node that holds it is down: that says nothing of the others
+		return int(known), nil // the node that holds the layout is down, but others may serve
 	}
 	if err == nil {
 		s.knownShards.Store(int64(shards))
@@ -145,8 +147,8 @@ func (s *Store) isCluster() bool {
 	return ok
 }
 
-// checkMasters checks every master: version, eviction policy and role. Where a part of a cluster is down, what lives on the rest
-// goes on, and each operation tells for itself.
+// checkMasters checks the version, eviction policy and role of every master. It succeeds while only a part of a cluster is
+// down: the rest serves what it holds, and each operation on that part fails by itself.
 func (s *Store) checkMasters(ctx context.Context) error {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
@@ -202,7 +204,8 @@ func checkNode(ctx context.Context, node redis.Cmdable) error {
 	return nil
 }
 
-// classify says whether an error came from a Redis that refuses what is asked of it, or from the lack of an answer.
+// classify returns err as an [ErrUnsafe] where Redis refused a command for a known reason, otherwise as an
+// [ErrUnreachable].
 func classify(err error) error {
 	switch {
 	case errors.Is(err, ErrUnsafe):
@@ -221,7 +224,8 @@ func classify(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
-// readLayout stores the data version and the shard count at first use, and checks them afterwards.
+// readLayout stores the data version and the number of shards when the store is first used, checks those that are there,
+// and returns the number of shards.
 func (s *Store) readLayout(ctx context.Context) (int, error) {
 	key := s.metaKey()
 	pipe := s.client.Pipeline()
@@ -259,18 +263,15 @@ func (s *Store) readLayout(ctx context.Context) (int, error) {
 	return found.Shards, nil
 }
 
-// Installation returns the random name that the store was given at its first use: the same for all processes on it.
+// Installation returns the random name that the store was given when it was first used. It is the same for all processes
+// that use the store. Before it was read once, the error is that of [Store.Ready].
 func (s *Store) Installation(ctx context.Context) (string, error) {
-	if name := s.installation.Load(); name != nil {
-		return *name, nil
+	if s.installation.Load() == nil {
+		if err := s.Ready(ctx); err != nil {
+			return "", err
+		}
 	}
-	if err := s.Ready(ctx); err != nil {
-		return "", err
-	}
-	if name := s.installation.Load(); name != nil {
-		return *name, nil
-	}
-	return "", ErrUnreachable // a cluster of which only the node with the name is down
+	return *s.installation.Load(), nil // the first check that succeeds has read it
 }
 
 func atLeast(version string, major, minor int) bool {

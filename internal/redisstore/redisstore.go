@@ -3,7 +3,7 @@
 //
 // [Open] never dials, so that a configuration can be loaded while Redis is down. [Store.Ready] says
 // whether the store is safe to write to: reachable, at least version 6.2, and configured not to evict keys.
-// It is checked again after every reconnection.
+// It checks that again after every new connection.
 //
 //	s, err := redisstore.Open(config.Redis{URL: "redis://localhost:6379/0"}, "webhooks", log)
 //	...
@@ -30,41 +30,42 @@ import (
 	"github.com/videocloud/webhooks/internal/localredis"
 )
 
-// Store is a connection to Redis, or the in-memory stand-in.
+// Store is a connection to Redis, or the in-memory stand-in. It is safe for concurrent use.
 type Store struct {
 	client   redis.UniversalClient
 	memory   *memory           // nil with a real Redis
-	local    *localredis.Lease // nil unless the server is our own
+	local    *localredis.Lease // nil unless this program runs the server
 	config   config.Redis
-	restores bool // its connections put a backup into the store
+	restores bool // its connections write a backup into the store, so they are accepted during a restore
 	prefix   string
 	replicas int
 	timeout  time.Duration
 	log      *slog.Logger
 
-	connections atomic.Int64 // counts connections made: a new one makes Ready check again
+	connections atomic.Int64 // connections made and writes refused: each makes Ready check again
 	check       atomic.Pointer[checked]
-	checkMu     sync.Mutex
+	checkMu     sync.Mutex // guards closed, waiting and endCheck
 	closed      bool
-	waiting     []chan *checked // for the check under way
-	endCheck    func()
-	checks      sync.WaitGroup
-	knownShards atomic.Int64 // shards, as last read
-	since       atomic.Int64 // unix seconds, as last read
+	waiting     []chan *checked // the callers that wait for the check in progress
+	endCheck    func()          // cancels the check in progress
+	checks      sync.WaitGroup  // the check in progress
+	knownShards atomic.Int64    // shards, as last read; 0: never
+	since       atomic.Int64    // unix seconds, as last read
 
-	installation atomic.Pointer[string]
+	installation atomic.Pointer[string] // nil until it has been read
 }
 
-// checked is the outcome of a safety check, and what it was good for.
+// checked is the outcome of a safety check.
 type checked struct {
-	connections int64
+	connections int64 // Store.connections at its end: a success stands until that changes
 	at          time.Time
 	shards      int
 	err         error
 }
 
 // Open prepares a client for c, which must be valid. It does not dial: an unreachable Redis is reported by
-// [Store.Ready]. It fails only on TLS files that can't be read.
+// [Store.Ready]. It fails only on TLS files that can't be read. prefix starts every key, and defaults to
+// [config.DefaultKeyPrefix]. Without a log nothing is logged.
 func Open(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
 	c.SetDefaults()
 	if prefix == "" {
@@ -95,7 +96,7 @@ func Open(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
 	case c.Cluster || len(o.Addrs) > 1:
 		cluster := o.Cluster()
 		cluster.MaxRedirects = 8
-		cluster.MaxRetries = -1 // of a node's own client: redirections are its tries
+		cluster.MaxRetries = -1 // of the client of one node; MaxRedirects already bounds how often a command is tried
 		cluster.ClusterStateReloadInterval = 5 * time.Second
 		s.client = redis.NewClusterClient(cluster)
 	default:
@@ -104,7 +105,7 @@ func Open(c config.Redis, prefix string, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-// applyDefaults replaces the client's multi-second defaults: no request path may hang on them.
+// applyDefaults replaces the client's defaults, whose timeouts of several seconds would hold up requests.
 func (s *Store) applyDefaults(o *redis.UniversalOptions, timeout time.Duration, dial dial) *redis.UniversalOptions {
 	o.Dialer = dial.markErrors(s.log)
 	o.Protocol = 2
@@ -152,7 +153,7 @@ func options(c config.Redis) (*redis.UniversalOptions, error) {
 	return o, nil
 }
 
-// CheckTLS reads the files of a TLS connection, and says what is wrong with them.
+// CheckTLS reads the files that t names, and returns what is wrong with them, or nil.
 func CheckTLS(t config.RedisTLS) error {
 	_, err := tlsConfig(&t)
 	return err
@@ -180,10 +181,10 @@ func tlsConfig(t *config.RedisTLS) (*tls.Config, error) {
 	return conf, nil
 }
 
-// Client returns the client. Scripts run through it must name their keys under one hash tag.
+// Client returns the Redis client. The keys of a script that is run through it must have one hash tag in common.
 func (s *Store) Client() redis.UniversalClient { return s.client }
 
-// Since is when the store was used for the first time, by whatever process; zero while that is not known.
+// Since returns when the store was first used by any process, or the zero time while that is not known.
 func (s *Store) Since() time.Time {
 	if at := s.since.Load(); at > 0 {
 		return time.Unix(at, 0).UTC()
@@ -191,7 +192,7 @@ func (s *Store) Since() time.Time {
 	return time.Time{}
 }
 
-// Local is the server of our own; ok is false where there is none, or it does not run.
+// Local returns what is known of the server that this program runs; ok is false where it runs none.
 func (s *Store) Local() (info localredis.Info, ok bool) {
 	if s.local == nil {
 		return info, false
@@ -199,7 +200,7 @@ func (s *Store) Local() (info localredis.Info, ok bool) {
 	return s.local.Info()
 }
 
-// Kind is memory, local or redis.
+// Kind returns [config.Memory], [config.Local] (this program runs the server) or "redis".
 func (s *Store) Kind() string {
 	switch {
 	case s.memory != nil:
@@ -213,13 +214,13 @@ func (s *Store) Kind() string {
 // InMemory reports whether the store is the in-memory stand-in.
 func (s *Store) InMemory() bool { return s.memory != nil }
 
-// Prefix starts every key.
+// Prefix returns what starts every key.
 func (s *Store) Prefix() string { return s.prefix }
 
-// Replicas is how many replicas must have a write before it counts.
+// Replicas returns how many replicas must have a write before it counts; 0 means that none is waited for.
 func (s *Store) Replicas() int { return s.replicas }
 
-// Timeout bounds one command.
+// Timeout returns how long one command may take.
 func (s *Store) Timeout() time.Duration { return s.timeout }
 
 // SetTime stops the clock of the in-memory store at t; the zero time lets it run again. Only for tests.
@@ -229,7 +230,8 @@ func (s *Store) SetTime(t time.Time) {
 	}
 }
 
-// Close closes the client, drops an in-memory store, and stops a server of our own that nobody else uses.
+// Close cancels a check in progress, closes the client, drops an in-memory store, and stops a server that this program
+// runs, if no other store uses it. Its error is that of closing the client.
 func (s *Store) Close() error {
 	s.checkMu.Lock()
 	s.closed = true

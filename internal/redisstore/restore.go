@@ -14,16 +14,17 @@ import (
 )
 
 const (
-	restoreKeys  = 200     // in one round trip
-	restoreBytes = 4 << 20 // in one round trip
-	restoreTime  = time.Minute
+	restoreKeys  = 200         // keys in one round trip, at most
+	restoreBytes = 4 << 20     // bytes in one round trip, about
+	restoreTime  = time.Minute // for one round trip and its repetitions
 )
 
-// fieldRestoring of the store's record says that a restore is under way: no process takes the store for ready.
+// fieldRestoring is the field of the store's record that is set during a restore: no process then takes the store for
+// ready.
 const fieldRestoring = "restoring"
 
-// refuseDuringRestore refuses a new connection while a backup is being restored. Every process asks again whether the store is ready once
-// a connection was made anew; this one could be made by a call that had asked before.
+// refuseDuringRestore refuses a new connection while a backup is being restored. [Store.Ready] checks again after a new
+// connection, but the connection may be made for a call that was told before that the store is ready.
 func (s *Store) refuseDuringRestore(ctx context.Context, c *redis.Conn) error {
 	if s.memory != nil || s.restores || s.isCluster() {
 		return nil
@@ -31,7 +32,7 @@ func (s *Store) refuseDuringRestore(ctx context.Context, c *redis.Conn) error {
 	if since, err := c.HGet(ctx, s.metaKey(), fieldRestoring).Result(); err == nil && since != "" {
 		return restoringError(since)
 	}
-	return nil // whatever is wrong, the store's check says it
+	return nil // any other problem is reported by the store's check
 }
 
 func restoringError(since string) error {
@@ -40,11 +41,12 @@ func restoringError(since string) error {
 
 func (s *Store) metaKey() string { return "{" + s.prefix + "}:meta" }
 
-// Restore puts a backup into this store, which has to be empty, or is emptied with replace. Meanwhile every process on it
-// answers that it is not ready. It returns how many keys that were.
+// Restore writes a backup into this store, which has to be empty; with replace it is emptied first. Meanwhile every process
+// that uses the store reports that it is not ready. It returns the number of keys, [ErrNotEmpty] where the store is not
+// empty, and [ErrNoBackup] for a store in memory.
 //
-// Failure policy: the store is opened again as the last act, by the record that says so being replaced. A restore that ended
-// before leaves it closed, and is run again with replace.
+// Failure policy: the last write replaces the record that keeps the store closed, which opens it. A restore that ended before
+// that leaves the store closed, and has to be run again with replace.
 func (s *Store) Restore(ctx context.Context, from io.Reader, replace bool) (keys int, err error) {
 	if s.memory != nil {
 		return 0, ErrNoBackup
@@ -63,9 +65,9 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, replace bool) (keys
 	return keys, err
 }
 
-// restore is Restore on connections of its own, the only ones that are let in meanwhile.
+// restore is Restore over connections of its own, the only ones that are accepted meanwhile.
 func (s *Store) restore(ctx context.Context, from io.Reader, replace bool) (keys int, err error) {
-	var record *backup.Entry // put back last
+	var record *backup.Entry // of the store; written last, as it opens the store
 	batch := make([]backup.Entry, 0, restoreKeys)
 	size := 0
 	flush := func() error {
@@ -102,7 +104,7 @@ func (s *Store) restore(ctx context.Context, from io.Reader, replace bool) (keys
 		err = s.put(ctx, []backup.Entry{*record})
 	}
 	if err == nil {
-		err = s.disconnectOthers(ctx) // as it may have another number of shards
+		err = s.disconnectOthers(ctx) // the backup may have another number of shards
 	}
 	if err != nil {
 		return 0, fmt.Errorf("restoring: %w", err)
@@ -118,7 +120,7 @@ func (s *Store) beginRestore(ctx context.Context, replace bool) error {
 	if err := s.disconnectOthers(ctx); err != nil {
 		return err
 	}
-	if !replace { // only now: nobody can have written since
+	if !replace { // checked only now, when no other process can write any more
 		n, err := s.scanKeys(ctx, func(context.Context, *redis.Client, []string) error { return errStop })
 		if err == nil && n > 0 {
 			err = fmt.Errorf("%w: a backup goes into an empty one, or with --replace in the place of what is there", ErrNotEmpty)
@@ -139,7 +141,7 @@ func (s *Store) beginRestore(ctx context.Context, replace bool) error {
 	return err
 }
 
-// errStop ends a walk over keys.
+// errStop ends scanKeys early.
 var errStop = errors.New("enough")
 
 // scanKeys calls f with the keys of accounts and receivers, page by page, and returns how many it saw.
@@ -168,7 +170,7 @@ func (s *Store) scanKeys(ctx context.Context, f func(context.Context, *redis.Cli
 	return seen, err
 }
 
-// disconnectOthers makes every process look at the store's record anew, by cutting the connections.
+// disconnectOthers closes all other connections, so that every process reads the store's record again.
 func (s *Store) disconnectOthers(ctx context.Context) error {
 	s.InvalidateCheck()
 	return s.onMasters(ctx, func(ctx context.Context, node *redis.Client) error {
@@ -186,7 +188,7 @@ func (s *Store) put(ctx context.Context, batch []backup.Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, restoreTime)
 	defer cancel()
 	var err error
-	for range 3 { // connections were cut a moment ago
+	for range 3 { // disconnectOthers may have closed idle connections of this store too
 		pipe := s.client.Pipeline()
 		for _, e := range batch {
 			pipe.Do(ctx, "RESTORE", e.Key, e.Expires, e.Dump, "REPLACE", "ABSTTL")

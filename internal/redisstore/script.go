@@ -12,11 +12,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Script is a Lua script that touches the keys of one hash tag. Which ones it finds out as it goes, so they can't be
-// declared: it declares the tag, which is never a key itself. That matters while a cluster moves the slot, when its keys
-// are on two nodes and a script on either would take those on the other for empty. As the declared key is missing, the
-// node that the slot leaves refuses the script before it begins (ASK), from the beginning of the move to its end, and
-// we don't follow it to the other one.
+// Script is a Lua script whose keys all have one hash tag. It finds out which keys it needs while it runs, so it can't
+// declare them: it declares the tag, which is never a key itself. That matters while a cluster moves the slot: its keys
+// are then on two nodes, and a script on either would take those on the other for missing. As the declared key does not
+// exist, the node that the slot leaves refuses the script before it begins (ASK) for as long as the move takes, and a
+// store does not follow it to the other node.
 //
 // Failure policy: a move of a slot pauses its shard, and loses nothing.
 type Script struct {
@@ -38,8 +38,8 @@ type Call struct {
 	Args   []any
 }
 
-// Run runs one script. It loads the script where Redis lost it, and waits while a cluster moves the slot, up to the
-// store's timeout.
+// Run runs one script. It loads the script where Redis does not have it. While a cluster moves the slot it tries again, for
+// as long as the store's timeout.
 func (s *Store) Run(ctx context.Context, script *Script, key string, args ...any) (any, error) {
 	call := []Call{{Script: script, Key: key, Args: args}}
 	for began, try := time.Now(), 1; ; try++ {
@@ -50,8 +50,8 @@ func (s *Store) Run(ctx context.Context, script *Script, key string, args ...any
 	}
 }
 
-// RunAll runs the calls in one round trip to each node, and answers for each by its own. It returns as many commands as
-// calls. It doesn't wait for a slot on the move: see [IsSlotMoving].
+// RunAll runs the calls in one round trip to each node. It returns a command for each call, in their order, with a result or
+// an error of its own. It does not wait while a slot is moved: see [IsSlotMoving].
 func (s *Store) RunAll(ctx context.Context, calls []Call) []*redis.Cmd {
 	cmds := make([]*redis.Cmd, len(calls))
 	cluster, ok := s.client.(*redis.ClusterClient)
@@ -63,8 +63,8 @@ func (s *Store) RunAll(ctx context.Context, calls []Call) []*redis.Cmd {
 		s.runOn(ctx, s.client, calls, every, cmds)
 		return cmds
 	}
-	// Not by the client's own pipeline: where the first command of a node fails for a while, that repeats all of them,
-	// and a claim that is made twice leaves the jobs of the first to wait for the end of their leases.
+	// The client's own pipeline is not used: where a node refuses its first command for a while, that repeats all of
+	// them, and when a claim is repeated the jobs of the first one wait until their leases end.
 	byNode := map[*redis.Client][]int{}
 	for i, c := range calls {
 		node, err := cluster.MasterForKey(ctx, c.Key)
@@ -84,7 +84,7 @@ func (s *Store) RunAll(ctx context.Context, calls []Call) []*redis.Cmd {
 	return cmds
 }
 
-// runOn runs the calls of those places on one node.
+// runOn runs the calls at some places of the slice on one node, and sets the commands at the same places.
 func (s *Store) runOn(ctx context.Context, node redis.UniversalClient, calls []Call, places []int, cmds []*redis.Cmd) {
 	if len(places) == 1 {
 		c := calls[places[0]]
@@ -105,7 +105,7 @@ func (s *Store) runOn(ctx context.Context, node redis.UniversalClient, calls []C
 	}
 }
 
-// master returns the node that holds key: WAIT speaks for one node, so it can't be routed by the client.
+// master returns the node that holds key. WAIT is about one node and names no key, so the client can't route it.
 func (s *Store) master(ctx context.Context, key string) (redis.UniversalClient, error) {
 	if cluster, ok := s.client.(*redis.ClusterClient); ok {
 		return cluster.MasterForKey(ctx, key)
@@ -113,14 +113,14 @@ func (s *Store) master(ctx context.Context, key string) (redis.UniversalClient, 
 	return s.client, nil
 }
 
-// waitForMove reports whether a script was refused because its slot is on the move, and is worth another try. It waits
-// before that.
+// waitForMove reports whether a script should be run again, because it was refused while its slot is moved and time is left.
+// It waits a little before it returns true.
 func (s *Store) waitForMove(ctx context.Context, err error, began time.Time, try int) bool {
 	return IsSlotMoving(err) && time.Since(began) < s.timeout && Sleep(ctx, min(time.Duration(try)*5*time.Millisecond, 100*time.Millisecond))
 }
 
-// IsSlotMoving reports whether a cluster refused a script before it began, because its slot is on the move or its node not
-// known yet: try again soon.
+// IsSlotMoving reports whether a cluster refused a script before it began, because its slot is being moved or the slot's
+// node is not known yet. The script can be run again a little later.
 func IsSlotMoving(err error) bool {
 	for _, prefix := range []string{"ASK", "TRYAGAIN", "MOVED", "CLUSTERDOWN"} {
 		if redis.HasErrorPrefix(err, prefix) {
@@ -130,8 +130,8 @@ func IsSlotMoving(err error) bool {
 	return false
 }
 
-// noteRefusal makes the next Ready look again where Redis stopped taking writes, and a cluster's client where it sent a
-// command to the wrong node or to one that doesn't answer.
+// noteRefusal makes the next [Store.Ready] check again where Redis no longer accepts writes. Where a cluster's client sent a
+// command to the wrong node, or to one that does not answer, it makes the client read the layout of the cluster again.
 func (s *Store) noteRefusal(ctx context.Context, err error) {
 	if err == nil || errors.Is(err, redis.Nil) {
 		return
@@ -147,7 +147,7 @@ func (s *Store) noteRefusal(ctx context.Context, err error) {
 	}
 }
 
-// Sleep waits for so long. It returns false where ctx ended meanwhile.
+// Sleep waits for d. It returns false, and early, where ctx ends before that.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -159,29 +159,31 @@ func Sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Retried reports whether a command of [Store.RunAll] was refused at first and run again: out of the order of the calls.
+// Retried reports whether a command of [Store.RunAll] was refused at first, as Redis did not have its script, and then run
+// again. Later calls may have run before it.
 func Retried(cmd *redis.Cmd) bool { return cmd.Name() == "eval" }
 
-// ErrReplicas means that a write reached fewer replicas than configured; it may be there all the same.
+// ErrReplicas means that fewer replicas than configured confirmed a write. The write may be in the store all the same.
 var ErrReplicas = errors.New("too few replicas have the write")
 
-// RunDurable is [Store.Run] that succeeds only once the configured number of replicas has the write.
+// RunDurable is [Store.Run] that succeeds only once the configured number of replicas has the write; otherwise it fails with
+// [ErrReplicas].
 func (s *Store) RunDurable(ctx context.Context, script *Script, key string, args ...any) (any, error) {
 	return s.RunWithValues(ctx, nil, script, key, args...)
 }
 
-// Value is what a script needs in the store that is too large to pass through it. Its key is of this call alone, and it ends after a time: the
-// script takes it under another.
+// Value is data that a script needs in the store and that is too large to be its argument. It is stored under a key that
+// only this call uses; a script that keeps it renames the key.
 type Value struct {
-	Key  string
-	Data any // a string, or an encoding.BinaryMarshaler
-	TTL  time.Duration
-	Err  error // of the last try to put it
+	Key  string        // with the script's hash tag
+	Data any           // a string, or an encoding.BinaryMarshaler
+	TTL  time.Duration // after which it is gone where no script has kept it
+	Err  error         // why the last try to store it failed
 }
 
-// RunWithValues is [Store.RunDurable] behind values: on the same connection, in the same round trip. Keys of them are of the script's tag. Where one is not
-// put its Err says why, and the script runs all the same, so it has to look. Where the store refuses the script, the values go: a full Redis would be
-// kept full by what it refused.
+// RunWithValues is [Store.RunDurable] that stores values first, on the same connection and in the same round trip. Where one
+// can't be stored its Err says why, and the script runs all the same, so it has to check that the value is there. Where the
+// store refuses the script the values are removed: otherwise a full Redis would be kept full by what it refused.
 func (s *Store) RunWithValues(ctx context.Context, values []*Value, script *Script, key string, args ...any) (any, error) {
 	if s.replicas == 0 && len(values) == 0 {
 		return s.Run(ctx, script, key, args...)
@@ -234,7 +236,7 @@ func (s *Store) RunWithValues(ctx context.Context, values []*Value, script *Scri
 	}
 }
 
-// dropValues removes the values of a script that the store refused. Where nothing answers there is nothing to be done: they end by themselves.
+// dropValues removes the values of a script that the store refused. Where the store did not answer, they are left to expire.
 func (s *Store) dropValues(ctx context.Context, node redis.UniversalClient, values []*Value, why error) {
 	if answer := redis.Error(nil); !errors.As(why, &answer) {
 		return

@@ -2,8 +2,8 @@
 
 package redistest
 
-// Freeze skips the test: processes can't be stopped here.
+// Freeze skips the test: this system can't stop processes.
 func (s *Server) Freeze() { s.t.Skip("this system has no SIGSTOP") }
 
-// Thaw ends a [Server.Freeze].
+// Thaw does nothing, as [Server.Freeze] stopped nothing.
 func (s *Server) Thaw() {}

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Freeze stops the server as SIGSTOP does: connections stand, and nothing answers. [Server.Thaw] lets it go on. It returns
-// once the server stands still, for the signal itself is heard a moment later.
+// Freeze stops the server with SIGSTOP: connections stay open and nothing is answered until [Server.Thaw]. It returns once
+// the server has stopped, a moment after the signal was sent.
 func (s *Server) Freeze() {
 	require.NoError(s.t, s.Process().Signal(syscall.SIGSTOP))
 	for {
@@ -25,5 +25,5 @@ func (s *Server) Freeze() {
 	}
 }
 
-// Thaw ends a [Server.Freeze].
+// Thaw lets the server go on after [Server.Freeze].
 func (s *Server) Thaw() { require.NoError(s.t, s.Process().Signal(syscall.SIGCONT)) }

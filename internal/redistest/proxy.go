@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy passes connections on to a Redis. It can be cut, and it can lose an answer.
+// Proxy passes connections on to a Redis. It can cut them, and it can lose an answer.
 type Proxy struct {
 	listener net.Listener
 	upstream string
@@ -19,11 +19,11 @@ type Proxy struct {
 	mu    sync.Mutex
 	isCut bool
 	conns []net.Conn
-	word  []byte
-	lost  int
+	word  []byte // the answer to a request with it is lost; nil: none
+	lost  int    // answers
 }
 
-// NewProxy passes connections on to a server until the test ends. A store that it serves has to be closed before.
+// NewProxy passes connections on to a server until the test ends. A store that uses it has to be closed before that.
 func NewProxy(t testing.TB, to *Server) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -46,10 +46,10 @@ func NewProxy(t testing.TB, to *Server) *Proxy {
 	return p
 }
 
-// URL is what a store connects to.
+// URL returns the redis:// URL of the proxy.
 func (p *Proxy) URL() string { return "redis://" + p.listener.Addr().String() + "/0" }
 
-// Cut ends all connections, and those that come, until Mend.
+// Cut closes all connections, and every new one until [Proxy.Mend].
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,21 +67,22 @@ func (p *Proxy) Mend() {
 	p.isCut = false
 }
 
-// LoseAnswer has Redis do the next request that holds a word; instead of its answer the client sees its connection end.
+// LoseAnswer passes the next request that contains word on to Redis, but the client sees its connection end instead of the
+// answer.
 func (p *Proxy) LoseAnswer(word string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.word = []byte(word)
 }
 
-// LostAnswers counts the answers that were lost.
+// LostAnswers returns how many answers were lost.
 func (p *Proxy) LostAnswers() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.lost
 }
 
-// join reports whether two connections may go on.
+// join registers two connections for [Proxy.Cut], and reports whether they may be joined.
 func (p *Proxy) join(client, server net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,7 +120,7 @@ func (p *Proxy) pass(client net.Conn) {
 			n, err := server.Read(answer)
 			select {
 			case <-swallow:
-				return // it has done what it was asked to, and nobody hears of it
+				return // Redis has done what it was asked to, and the client does not learn of it
 			default:
 			}
 			if _, werr := client.Write(answer[:n]); err != nil || werr != nil {
@@ -133,7 +134,7 @@ func (p *Proxy) pass(client net.Conn) {
 		if p.loses(request[:n]) {
 			close(swallow)
 			_, _ = server.Write(request[:n])
-			_, _ = io.Copy(io.Discard, client) // until the client is hung up on
+			_, _ = io.Copy(io.Discard, client) // until the answer has come, when the connection is closed
 			return
 		}
 		if _, werr := server.Write(request[:n]); err != nil || werr != nil {

@@ -21,16 +21,17 @@ import (
 	"github.com/videocloud/webhooks/store"
 )
 
-// Server is a redis-server that one test started.
+// Server is a redis-server that a test started.
 type Server struct {
-	Port int
-	Args []string
+	Port int      // on 127.0.0.1
+	Args []string // further arguments, also for the next [Server.Up]
 	dir  string
 	cmd  *exec.Cmd
 	t    testing.TB
 }
 
-// Start starts a redis-server with a directory of its own and further arguments. It ends with the test.
+// Start starts a redis-server with a directory of its own and further arguments. It ends with the test. Without a
+// redis-server on PATH the test is skipped, or fails with CI=true.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	Need(t, "redis-server")
@@ -40,7 +41,7 @@ func Start(t testing.TB, args ...string) *Server {
 	return s
 }
 
-// Need skips a test where a program is not on PATH; with CI=true that is a failure.
+// Need skips a test where a program is not on PATH; with CI=true the test fails.
 func Need(t testing.TB, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err == nil {
@@ -52,7 +53,7 @@ func Need(t testing.TB, program string) {
 	t.Skipf("%s is not on PATH: this test needs it", program)
 }
 
-// FreePort is freeport.Find for a test.
+// FreePort is [freeport.Find] for a test, which fails where no port is free.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	port, err := freeport.Find()
@@ -60,7 +61,7 @@ func FreePort(t testing.TB) int {
 	return port
 }
 
-// Up starts the server, again after Kill, on its data, and waits until it answers.
+// Up starts the server and waits until it answers. After [Server.Kill] it starts it again on the same port and directory.
 func (s *Server) Up() {
 	s.t.Helper()
 	args := append([]string{"--port", strconv.Itoa(s.Port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--maxmemory-policy", "noeviction"}, s.Args...)
@@ -81,7 +82,7 @@ func (s *Server) answers() bool {
 	fmt.Fprint(c, "PING\r\n")
 	b := make([]byte, 5)
 	n, _ := c.Read(b)
-	return string(b[:n]) == "+PONG" || string(b[:n]) == "-NOAU" // it wants a password first
+	return string(b[:n]) == "+PONG" || string(b[:n]) == "-NOAU" // NOAUTH: it runs, and wants a password
 }
 
 // Kill ends the server at once, as a crash would.
@@ -93,23 +94,23 @@ func (s *Server) Kill() {
 	}
 }
 
-// Process is the running server's.
+// Process returns the process of the running server.
 func (s *Server) Process() *os.Process { return s.cmd.Process }
 
-// Addr is host:port.
+// Addr returns the server's host:port.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
-// URL is the server's redis:// URL.
+// URL returns the server's redis:// URL.
 func (s *Server) URL() string { return "redis://" + s.Addr() + "/0" }
 
-// Client is a plain client that ends with the test.
+// Client returns a plain client that is closed when the test ends.
 func (s *Server) Client() *redis.Client {
 	c := redis.NewClient(&redis.Options{Addr: s.Addr(), DisableIdentity: true, Protocol: 2, PoolSize: 2, DialTimeout: Patience, ReadTimeout: Patience, WriteTimeout: Patience})
 	s.t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
-// Open opens a store that ends with the test. It is patient unless c says otherwise.
+// Open opens a store that is closed when the test ends. Its timeout is [Patience] unless c sets one.
 func Open(t testing.TB, c config.Redis) *redisstore.Store {
 	t.Helper()
 	if c.Timeout == 0 {
@@ -121,11 +122,11 @@ func Open(t testing.TB, c config.Redis) *redisstore.Store {
 	return s
 }
 
-// Public returns what a program sees of a store.
+// Public returns a store as programs see it.
 func Public(s *redisstore.Store) *store.Store { return redisstore.Wrap(s).(*store.Store) }
 
-// Patience is a store timeout for tests that are about something else: the race detector beside everything else on a
-// loaded machine can keep a store busy, or a test from reading its answer, for longer than the three seconds of a service.
+// Patience is the store timeout of tests that are not about timeouts: with the race detector, on a busy machine, a store can
+// take longer to answer, or a test to read the answer, than the three seconds that are the default.
 const Patience = 30 * time.Second
 
 // Each runs a test against both stores: in memory, and on Redis.

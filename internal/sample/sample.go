@@ -1,5 +1,5 @@
-// Package sample thins out log lines under a flood, before they cost anything: each line of a quiet system is
-// written, and of a busy one enough to see what goes on. Metrics count everything all the same.
+// Package sample leaves out log lines when there are very many, before they cost anything: a quiet system writes every
+// line, and a busy one enough to see what goes on. Metrics count everything all the same.
 //
 //	var failures sample.Lines
 //	...
@@ -14,20 +14,20 @@ import (
 )
 
 const (
-	// First is how many lines of each second are all written.
+	// First is how many lines of each second are written in any case.
 	First = 100
-	// Every is how many lines one stands for from then on.
+	// Every is how many of the further lines of that second one written line stands for.
 	Every = 100
 )
 
-// Lines decides about the lines of one kind. The zero value is ready; it is safe for concurrent use.
+// Lines decides which log lines of one kind are written. The zero value is ready; it is safe for concurrent use.
 type Lines struct {
-	second  atomic.Int64 // that count belongs to
-	count   atomic.Int64 // of lines in it
-	dropped atomic.Int64 // since the last line that was written
+	second  atomic.Int64 // the unix second of count
+	count   atomic.Int64 // lines in that second
+	dropped atomic.Int64 // lines left out since the last one written
 }
 
-// Take reports whether a line is to be written now, and how many were left out since the last one.
+// Take reports whether a line is to be written now and, if so, how many were left out since the last one.
 func (l *Lines) Take(now time.Time) (leftOut int64, ok bool) {
 	if second, was := now.Unix(), l.second.Load(); was != second && l.second.CompareAndSwap(was, second) {
 		l.count.Store(0)

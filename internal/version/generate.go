@@ -1,6 +1,7 @@
 //go:build ignore
 
-// Generate writes the version of the file VERSION at the root into every place that can't read it: go generate ./internal/version
+// Generate writes the version from the file VERSION at the root into every place that can't read that file:
+// go generate ./internal/version
 package main
 
 import (
@@ -13,10 +14,10 @@ import (
 
 const root = "../.."
 
-// inNames is the version in names of a release's files, and in addresses of them.
+// inNames matches the version in the names of a release's files and in their addresses.
 const inNames = `(?:download/v|caddy-webhooks[-_:])(\d+\.\d+\.\d+)`
 
-// places are files, and where in them the version is: in place of the word that the pattern has in brackets.
+// places maps each file to a pattern for the version in it, whose group is what gets replaced.
 var places = map[string]string{
 	"README.md":                             inNames,
 	"docs/install.md":                       inNames,

@@ -1,4 +1,4 @@
 package version
 
-// Number is the version of this module, as the file VERSION at the root has it.
+// Number is the version of this module, the same as in the file VERSION at the root.
 const Number = "1.0.0"

@@ -1,7 +1,7 @@
-// Package version knows which version of this module runs.
+// Package version holds the version of this module.
 //
-// The truth is the file VERSION at the root, which no package below the root can embed; number.go is made from it, and a test
-// compares them and every other place that names the version.
+// It comes from the file VERSION at the root, which no package below the root can embed. go generate copies it into number.go
+// and every other place that names the version; a test compares them all.
 package version
 
 //go:generate go run generate.go
