@@ -41,6 +41,14 @@ await walk(async () => {
 	await page.getByRole('heading', { name: 'Overview' }).waitFor();
 	const rows = (n) => () => until(`${n} rows`, async () => await page.locator('tbody tr').count() === n);
 
+	step('what an address makes up');
+	await visit(page, '/gateways/videos?queue=other&state=nowhere&window=zz&toString=1');
+	await page.getByRole('heading', { name: 'Dead events' }).waitFor();
+	await rows(1)();
+	await until('it shows its own queue', async () => await page.getByText('video.deleted').count() > 0);
+	await visit(page, '/webhooks/..%2Fwebhooks');
+	await page.getByText('Not found', { exact: false }).or(page.getByText('no webhook', { exact: false })).first().waitFor();
+
 	step('deliveries');
 	await visit(page, '/deliveries');
 	await rows(5)();

@@ -113,7 +113,7 @@ func composeHygraph(_ *composed, c *composition, r *Request) error {
 	if len(r.Body) > maxParsed || slices.ContainsFunc(r.Body, notInJSON) {
 		return malformed("the body", "is no JSON, or too large")
 	}
-	text, ok := appendJSString(append(make([]byte, 0, len(r.Body)+len(r.Body)/8+256), `{"Body":`...), r.Body)
+	text, ok := appendJSString([]byte(`{"Body":`), r.Body)
 	if !ok {
 		return errMismatch
 	}

@@ -16,7 +16,16 @@ func appendJSString(dst []byte, s []byte) ([]byte, bool) {
 	if !utf8.Valid(s) {
 		return nil, false
 	}
-	dst = append(dst, '"')
+	escapes := 0
+	for _, c := range s {
+		if c < ' ' || c == '"' || c == '\\' {
+			escapes++
+		}
+	}
+	dst = append(slices.Grow(dst, len(s)+escapes+2), '"') // at once: a large text would be copied at each growth
+	if escapes == 0 {
+		return append(append(dst, s...), '"'), true
+	}
 	for _, c := range s {
 		switch c {
 		case '"', '\\':

@@ -2,6 +2,7 @@ package signature
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -82,6 +83,9 @@ func (s *jwtScheme) parse(text string, body []byte) (*webToken, error) {
 	if json.Unmarshal(payload, &t.claims) != nil || (!s.rules.inBody && distinctNames(payload, maxNames) != nil) {
 		return nil, bad
 	}
+	if !t.isText("iss") || !t.isText(s.rules.bodyHash) || s.symmetric() && !s.keys[0].fitsLength(len(t.jws.Signatures[0].Signature)) {
+		return nil, bad
+	}
 	return &t, nil
 }
 
@@ -107,32 +111,57 @@ func (s *jwtScheme) maxToken() int {
 	return maxHeader
 }
 
-// checkTimes checks the token's own times: exp and nbf whatever the tolerance is, and iat by the tolerance.
+// checkTimes checks the token's own times: exp and nbf whatever the tolerance is, and iat by the tolerance. A time that can't be read bounds
+// nothing, so its token is refused.
 func (s *jwtScheme) checkTimes(t *webToken, now time.Time) error {
-	expires, hasExpiry := t.claimNumber("exp")
+	expires, hasExpiry, err := t.claimTime("exp")
 	switch {
+	case err != nil:
+		return err
 	case s.rules.mustExpire && !hasExpiry:
 		return malformed("the token", "never expires")
 	case hasExpiry && now.Unix() >= expires:
 		return errStale
 	}
-	if since, ok := t.claimNumber("nbf"); ok && now.Unix() < since {
+	switch since, ok, err := t.claimTime("nbf"); {
+	case err != nil:
+		return err
+	case ok && now.Unix() < since:
 		return errPremature
 	}
 	if !s.rules.checkIssuedAt || s.window.off {
 		return nil
 	}
-	at, ok := t.claimNumber("iat")
-	if !ok {
+	at, ok, err := t.claimTime("iat")
+	switch {
+	case err != nil:
+		return err
+	case !ok:
 		return missing("the time iat in the token")
 	}
 	return s.window.check(at*1000, 1000, now)
 }
 
-// claimNumber returns a claim in whole seconds. A fraction is cut off.
-func (t *webToken) claimNumber(name string) (int64, bool) {
-	whole, _, _ := strings.Cut(string(t.claims[name]), ".")
-	return digits(whole)
+// lastSecond is as late as a claim can be, in s since 1970: the year 9999.
+const lastSecond = 253402300799
+
+// claimTime returns a claim in whole seconds since 1970, and whether there is one: a NumericDate of RFC 7519, 2, which may have a fraction.
+func (t *webToken) claimTime(name string) (seconds int64, ok bool, err error) {
+	raw, ok := t.claims[name]
+	if !ok {
+		return 0, false, nil
+	}
+	var number *float64
+	if json.Unmarshal(raw, &number) != nil || number == nil {
+		return 0, false, malformed("the token", "has no number of seconds as "+name)
+	}
+	return int64(math.Floor(min(max(*number, 0), lastSecond))), true, nil
+}
+
+// isText reports whether a claim is a string, or not there.
+func (t *webToken) isText(name string) bool {
+	raw, ok := t.claims[name]
+	return !ok || len(raw) > 0 && raw[0] == '"'
 }
 
 // claimStrings returns the strings of a claim: of a list, or the only one.
@@ -146,9 +175,9 @@ func (t *webToken) claimStrings(name string) []string {
 	return several
 }
 
-// claimString returns the only string of a claim, empty if it has none or several.
+// claimString returns a claim that is a string, empty for any other.
 func (t *webToken) claimString(name string) string {
-	if words := t.claimStrings(name); len(words) == 1 {
+	if words := t.claimStrings(name); len(words) == 1 && t.isText(name) {
 		return words[0]
 	}
 	return ""

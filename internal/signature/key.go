@@ -89,16 +89,18 @@ func (r *row) key(enc secretEncoding, secret string) (k key, why string) {
 }
 
 // fits reports whether a decoded signature has this key's length.
-func (k *key) fits(d *decoded) bool {
+func (k *key) fits(d *decoded) bool { return k.fitsLength(d.n) }
+
+func (k *key) fitsLength(n int) bool {
 	switch {
 	case k.mac != nil:
-		return d.n == k.mac.size
+		return n == k.mac.size
 	case k.public != nil:
-		return d.n == ed25519.SignatureSize
+		return n == ed25519.SignatureSize
 	case k.rsa != nil:
-		return d.n == k.rsa.Size()
+		return n == k.rsa.Size()
 	}
-	return d.n > 0
+	return n > 0
 }
 
 // maxChecks is how many candidate signatures are checked for a body of so many bytes. A check with a public key costs some hundred times

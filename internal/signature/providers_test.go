@@ -248,8 +248,26 @@ func TestLiveKit(t *testing.T) {
 		{name: "expired", headers: []string{"Authorization", jwt(hs, "key", claims(map[string]any{"exp": noon.Unix()}))}, reason: ReasonTimestamp},
 		{name: "not yet", headers: []string{"Authorization", jwt(hs, "key", claims(map[string]any{"nbf": noon.Unix() + 1}))}, reason: ReasonTimestamp},
 		{name: "never expires", headers: []string{"Authorization", jwt(hs, "key", claims(map[string]any{"exp": nil}))}, reason: ReasonMalformed},
+		{name: "an end before 1970", headers: []string{"Authorization", jwt(hs, "key", claims(map[string]any{"exp": -1}))}, reason: ReasonTimestamp},
+		{name: "an end with an exponent", headers: []string{"Authorization", jwt(hs, "key", claims(map[string]any{"exp": json.RawMessage("9999999999.5e-9")}))}, reason: ReasonTimestamp},
+		{name: "an end with a fraction", headers: []string{"Authorization", jwt(hs, "key", claims(map[string]any{"exp": float64(noon.Unix()) + 1.5}))}},
+		{name: "signature cut off", headers: []string{"Authorization", right[:strings.LastIndex(right, ".")+1]}, reason: ReasonMalformed},
+		{name: "signature too short", headers: []string{"Authorization", right[:len(right)-4]}, reason: ReasonMalformed},
 		{name: "two parts", headers: []string{"Authorization", right[:strings.LastIndex(right, ".")]}, reason: ReasonMalformed},
 		{name: "four parts", headers: []string{"Authorization", right + ".x"}, reason: ReasonMalformed},
+	}
+	for _, claim := range []string{"nbf", "exp"} {
+		for _, value := range []string{`"1800000300"`, `[1800000300]`, `true`, `{}`, `null`, `1e400`} {
+			rules = append(rules, rule{name: claim + " " + value, headers: []string{"Authorization", jwt(hs, "key", claims(map[string]any{claim: json.RawMessage(value)}))}, reason: ReasonMalformed})
+		}
+	}
+	for _, value := range []string{`1.8000003e10`, `18000003e3`, `1e30`, `9999999999999999`} {
+		rules = append(rules, rule{name: "nbf " + value, headers: []string{"Authorization", jwt(hs, "key", claims(map[string]any{"nbf": json.RawMessage(value)}))}, reason: ReasonTimestamp})
+	}
+	for claim, values := range map[string][]string{"sha256": {`5`, `{}`, `["` + hash + `"]`}, "iss": {`5`, `["me"]`}} {
+		for _, value := range values {
+			rules = append(rules, rule{name: claim + " " + value, headers: []string{"Authorization", jwt(hs, "key", claims(map[string]any{claim: json.RawMessage(value)}))}, reason: ReasonMalformed})
+		}
 	}
 	for _, r := range rules {
 		r.scheme, r.body = "livekit", body

@@ -15,6 +15,9 @@ export class Problem extends Error {
 	}
 }
 
+// route writes a path of the API, as a tag of a template: what stands in it, an address may have named it, is one segment and no more.
+export const route = (strings, ...values) => String.raw({ raw: strings }, ...values.map((value) => (/^\.+$/.test(value) ? '-' : encodeURIComponent(value))));
+
 const listeners = new Set();
 export const onSession = (f) => { listeners.add(f); return () => listeners.delete(f); };
 const changed = () => listeners.forEach((f) => f());

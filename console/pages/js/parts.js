@@ -86,8 +86,8 @@ const short = { id: 'ID', url: 'URL' };
 // sentence is what the API says as people read it: it begins with a capital, the names of fields as words, and ends with a full
 // stop. What begins with something else, such as the name of a header, stays as it is.
 function sentence(text) {
-	const begun = text.replace(/^[a-z]+(?:[A-Z][a-z]+)*(?=[\s,:;]|$)/, (name) => {
-		const words = name.replace(/[A-Z]/g, (c) => ' ' + c.toLowerCase()).split(' ').map((w) => short[w] ?? w).join(' ');
+	const begun = text.replace(/^[a-z]+(?:[A-Z][a-z]+)*(?=[\s,;]|:\s|:?$)/, (name) => {
+		const words = name.replace(/[A-Z]/g, (c) => ' ' + c.toLowerCase()).split(' ').map((w) => (Object.hasOwn(short, w) ? short[w] : w)).join(' ');
 		return words[0].toUpperCase() + words.slice(1);
 	});
 	return /[\p{L}\p{N}"'’”)\]]$/u.test(begun) ? begun + '.' : begun;
@@ -258,9 +258,11 @@ export function address() {
 export const WebhookLink = ({ id, url = id }) => html`<a class="brief" title=${plain(url)} href=${link('webhooks', id)}><${Foreign} text=${url} /></a>`;
 
 // useFilters is what a view was narrowed down to, by names, with what is chosen where the address says nothing. What somebody
-// chooses stands in the address at once: a reload, the way back and a link that is sent to a colleague keep it.
-export function useFilters(otherwise) {
-	const read = () => ({ ...otherwise, ...Object.fromEntries(Object.entries(address().query).filter(([name]) => name in otherwise)) });
+// chooses stands in the address at once: a reload, the way back and a link that is sent to a colleague keep it. Where only some
+// values can be chosen, options has them by name: what else the address says is passed over.
+export function useFilters(otherwise, options = {}) {
+	const fits = ([name, value]) => Object.hasOwn(otherwise, name) && (!options[name] || options[name].some(([v]) => v === value));
+	const read = () => ({ ...otherwise, ...Object.fromEntries(Object.entries(address().query).filter(fits)) });
 	const [by, set] = useState(read);
 	useEffect(() => {
 		const path = () => location.hash.split('?')[0];

@@ -1,7 +1,7 @@
 // Sends many deliveries of a webhook again: a dry run first, then the job with its progress.
 import { html, Act, Dialog, Field, Said, Status, count, wrongs } from './parts.js';
 import { useRef, useState } from '../vendor/htm-preact.js';
-import { ask, get, offers } from './api.js';
+import { ask, get, offers, route } from './api.js';
 import { useAct, useLoad } from './load.js';
 import { instant } from './when.js';
 
@@ -23,7 +23,7 @@ export function Replay({ webhook, close }) {
 	const chosen = useRef(0);
 	const act = useAct(async () => {
 		const [body, mine] = [request(), chosen.current];
-		const dry = await ask('POST', `webhooks/${webhook.id}/replay`, { ...body, dryRun: true });
+		const dry = await ask('POST', route`webhooks/${webhook.id}/replay`, { ...body, dryRun: true });
 		if (mine === chosen.current) found({ ...dry, body });
 	});
 	const wrong = wrongs(act, 'since', 'until', 'state', 'events');
@@ -38,7 +38,7 @@ export function Replay({ webhook, close }) {
 		${wrong.rest}
 		${dry && html`<div class="note" role="status"><b>${count(dry.matched)}</b> match.${dry.unavailable > 0 && ` The payload of ${count(dry.unavailable)} has expired: they can’t be sent.`}</div>`}
 		<div class="row"><button class=${dry ? '' : 'main'} disabled=${act.busy}>${dry ? 'Count again' : 'Count first'}</button>
-			${dry && dry.matched - dry.unavailable > 0 && html`<${Act} class="main" does=${async () => started(await ask('POST', `webhooks/${webhook.id}/replay`, dry.body))}>Send ${count(dry.matched - dry.unavailable)} again</${Act}>`}</div>
+			${dry && dry.matched - dry.unavailable > 0 && html`<${Act} class="main" does=${async () => started(await ask('POST', route`webhooks/${webhook.id}/replay`, dry.body))}>Send ${count(dry.matched - dry.unavailable)} again</${Act}>`}</div>
 	</form></${Dialog}>`;
 }
 
@@ -46,7 +46,7 @@ export function Replay({ webhook, close }) {
 const reasons = { disabled: 'were not sent: the webhook was disabled', unavailable: 'were not sent: their payload had expired', underWay: 'were not sent: they were being attempted' };
 
 export function Progress({ job, close }) {
-	const now = useLoad((signal) => get(`replays/${job.id}`, { signal }), [job.id], 700);
+	const now = useLoad((signal) => get(route`replays/${job.id}`, { signal }), [job.id], 700);
 	const j = now.data ?? job;
 	const whole = Math.max(1, j.matched - j.unavailable);
 	return html`<${Dialog} title="Replay" close=${close}>
@@ -56,6 +56,6 @@ export function Progress({ job, close }) {
 		${Object.entries(j.notSent ?? {}).map(([why, n]) => html`<p class="small muted">${count(n)} ${reasons[why] ?? why}.</p>`)}
 		${now.error && html`<p class="wrong" role="alert"><${Said} error=${now.error} /></p>`}
 		<div class="row"><button class="main" onClick=${close}>${j.state === 'running' ? 'Go on in the background' : 'Done'}</button>
-			${j.state === 'running' && offers('DELETE /replays/{id}') && html`<${Act} class="danger" does=${async () => { await ask('DELETE', `replays/${job.id}`); now.reload(); }}>Cancel the rest</${Act}>`}</div>
+			${j.state === 'running' && offers('DELETE /replays/{id}') && html`<${Act} class="danger" does=${async () => { await ask('DELETE', route`replays/${job.id}`); now.reload(); }}>Cancel the rest</${Act}>`}</div>
 	</${Dialog}>`;
 }

@@ -1,7 +1,7 @@
 // A day of one webhook in 48 small bars, asked for once it comes into view.
 import { html } from './parts.js';
 import { useState, useEffect, useRef } from '../vendor/htm-preact.js';
-import { get, offers } from './api.js';
+import { get, offers, route } from './api.js';
 
 export function Spark({ id }) {
 	const ref = useRef(null);
@@ -12,7 +12,7 @@ export function Spark({ id }) {
 		const seen = new IntersectionObserver((entries) => {
 			if (!entries.some((e) => e.isIntersecting)) return;
 			seen.disconnect();
-			get(`webhooks/${id}/stats?window=24h`, { signal: stop.signal }).then((s) => set(s.buckets), () => {});
+			get(route`webhooks/${id}/stats?window=24h`, { signal: stop.signal }).then((s) => set(s.buckets), () => {});
 		});
 		seen.observe(ref.current);
 		return () => { seen.disconnect(); stop.abort(); };

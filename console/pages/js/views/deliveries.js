@@ -1,7 +1,7 @@
 // Deliveries of the account, by state, type, webhook and time.
 import { html, Act, Dialog, Empty, Field, Head, Listed, NotOffered, Foreign, useFilters } from '../parts.js';
 import { useMemo, useState } from '../../vendor/htm-preact.js';
-import { ask, get, may, offers, query as search, takes } from '../api.js';
+import { ask, get, may, offers, query as search, route, takes } from '../api.js';
 import { allWebhooks, useLoad, usePages } from '../load.js';
 import { Deliveries as Table, states } from '../lists.js';
 import { eventTypes } from '../catalogue.js';
@@ -10,12 +10,12 @@ import { instant, local } from '../when.js';
 
 export default function Deliveries() {
 	const whole = offers('GET /deliveries');
-	const { by, change, clear, any } = useFilters({ state: '', webhook: '', event: '', since: '', until: '' });
+	const { by, change, clear, any } = useFilters({ state: '', webhook: '', event: '', since: '', until: '' }, { state: states });
 	const [open, show] = useState(false);
 	const webhooks = useLoad((signal) => allWebhooks(signal), []);
 	const types = useLoad(() => eventTypes(), []);
 	const urls = useMemo(() => new Map((webhooks.data ?? []).map((w) => [w.id, w])), [webhooks.data]);
-	const path = by.webhook ? `webhooks/${by.webhook}/deliveries` : 'deliveries';
+	const path = by.webhook ? route`webhooks/${by.webhook}/deliveries` : 'deliveries';
 	const operation = by.webhook ? 'GET /webhooks/{id}/deliveries' : 'GET /deliveries';
 	const ready = whole || by.webhook;
 	const at = (name) => (takes(operation, name) ? instant(by[name]) : undefined);
@@ -44,5 +44,5 @@ function RetryAll({ by, url, close }) {
 	const body = { state: 'failed', ...(by.event && { event: by.event }), ...(by.since && { since: instant(by.since) }), ...(by.until && { until: instant(by.until) }) };
 	return html`<${Dialog} title="Retry all that failed" close=${close}>
 		<p>All failed deliveries of <${Foreign} text=${url} />${by.event && html` of type <${Foreign} text=${by.event} />`}${(by.since || by.until) && ' in the chosen time'} are sent again, at most 100 a second.</p>
-		<div class="row"><${Act} class="main" does=${async () => started(await ask('POST', `webhooks/${by.webhook}/retry`, body))}>Retry them</${Act}><button onClick=${close}>Leave it</button></div></${Dialog}>`;
+		<div class="row"><${Act} class="main" does=${async () => started(await ask('POST', route`webhooks/${by.webhook}/retry`, body))}>Retry them</${Act}><button onClick=${close}>Leave it</button></div></${Dialog}>`;
 }

@@ -1,6 +1,6 @@
 // One delivery: its attempts on a time line, and the request as it was sent.
 import { html, Act, Code, Copy, Foreign, Head, Loaded, Name, Said, Status, Time, WebhookLink, link, milliseconds } from '../parts.js';
-import { get, ask, may, portal, session } from '../api.js';
+import { ask, get, may, portal, route, session } from '../api.js';
 import { useLoad } from '../load.js';
 import { member } from '../text.js';
 import { curl } from '../curl.js';
@@ -11,11 +11,11 @@ const reasons = {
 };
 
 export default function Delivery({ id }) {
-	const delivery = useLoad((signal) => get(`deliveries/${id}`, { signal }), [id], 3000);
+	const delivery = useLoad((signal) => get(route`deliveries/${id}`, { signal }), [id], 3000);
 	const sent = useLoad((signal) => delivery.data && whatWasSent(delivery.data, signal), [delivery.data?.id]);
 	return html`<${Loaded} from=${delivery} title="Delivery" back=${['#/deliveries', 'Deliveries']}>${(d) => html`
 		<${Head} title=${html`<${Name} of=${d.event} />`} status=${d.state} back=${['#/deliveries', 'Deliveries']}>
-			${may.manage() && html`<${Act} class="main" does=${async () => delivery.set(await ask('POST', `deliveries/${id}/retry`))}>Retry now</${Act}>`}</${Head}>
+			${may.manage() && html`<${Act} class="main" does=${async () => delivery.set(await ask('POST', route`deliveries/${id}/retry`))}>Retry now</${Act}>`}</${Head}>
 		<div class="stack wide-gap"><div class="pair">
 			<section class="card stack"><h2>Attempts</h2>
 				${!d.attempts?.length && html`<p class="muted">${d.reason ? reasons[d.reason] ?? html`<${Foreign} text=${d.reason} />` : 'None yet.'}</p>`}
@@ -37,8 +37,8 @@ export default function Delivery({ id }) {
 // whatWasSent is the event of a delivery, with its data as it was published, and the webhook, which may be deleted since.
 async function whatWasSent(delivery, signal) {
 	const [event, webhook] = await Promise.all([
-		get(`events/${encodeURIComponent(delivery.eventId)}`, { signal, raw: true }),
-		get(`webhooks/${delivery.webhookId}`, { signal }).catch((error) => { if (error.status === 404) return null; throw error; }),
+		get(route`events/${delivery.eventId}`, { signal, raw: true }),
+		get(route`webhooks/${delivery.webhookId}`, { signal }).catch((error) => { if (error.status === 404) return null; throw error; }),
 	]);
 	return { event: event.data, data: member(event.text, 'data', 'data'), webhook };
 }

@@ -1,7 +1,7 @@
 // One event: its payload and its deliveries.
 import { html, Ask, Choice, Code, Copy, Empty, Foreign, Head, Listed, Loaded, Name, Time, go } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
-import { ask, get, may, offers } from '../api.js';
+import { ask, get, may, offers, route } from '../api.js';
 import { allWebhooks, useLoad, useSheets } from '../load.js';
 import { Deliveries } from '../lists.js';
 import { indented, member } from '../text.js';
@@ -9,7 +9,7 @@ import { envelope } from '../curl.js';
 
 export default function Event({ id }) {
 	const event = useLoad(async (signal) => {
-		const { data, text } = await get(`events/${encodeURIComponent(id)}`, { signal, raw: true });
+		const { data, text } = await get(route`events/${id}`, { signal, raw: true });
 		return { ...data, text: member(text, 'data', 'data') };
 	}, [id], 5000);
 	const webhooks = useLoad(async (signal) => new Map((await allWebhooks(signal)).map((w) => [w.id, w])), []);
@@ -25,6 +25,6 @@ export default function Event({ id }) {
 			<section class="stack"><h2>Deliveries</h2><${Listed} from=${deliveries} empty=${html`<${Empty} title="It went to nobody"><p class="muted">No webhook of the account subscribed to this type when it was published.</p></${Empty}>`}>
 				${(items) => html`<${Deliveries} items=${items} webhooks=${webhooks.data} />`}</${Listed}></section>
 		</div>
-		${asking && html`<${Ask} title="Delete this event?" typed=${e.id} word="Delete the event" close=${() => show(false)} does=${async () => { await ask('DELETE', `events/${encodeURIComponent(id)}`); go('#/events'); }}>
+		${asking && html`<${Ask} title="Delete this event?" typed=${e.id} word="Delete the event" close=${() => show(false)} does=${async () => { await ask('DELETE', route`events/${id}`); go('#/events'); }}>
 			<p>Its payload and what was answered to it are gone at once; deliveries that wait are cancelled. This can’t be taken back.</p></${Ask}>`}`}</${Loaded}>`;
 }

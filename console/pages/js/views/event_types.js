@@ -1,7 +1,7 @@
 // The catalogue of event types, each with what it looks like and code that verifies its deliveries.
 import { html, Ask, Code, Dialog, Empty, Field, Foreign, Head, Loaded, Name, go, link, useFilters, wrongs } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
-import { ask, may, offers, portal, Problem, session } from '../api.js';
+import { ask, may, offers, portal, Problem, route, session } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, groups } from '../catalogue.js';
 import { languages, verify } from '../verify_code.js';
@@ -40,7 +40,7 @@ function Add({ close }) {
 		const { name, ...rest } = values;
 		// Who wants to change one opens it, and sees what is there.
 		if ((await eventTypes(true)).some((t) => t.name === name.trim())) throw new Problem(0, { field: 'name', message: 'There is such a type already.' });
-		const made = await ask('PUT', `event-types/${encodeURIComponent(name.trim())}`, Object.fromEntries(Object.entries(rest).filter(([, value]) => value.trim())));
+		const made = await ask('PUT', route`event-types/${name.trim()}`, Object.fromEntries(Object.entries(rest).filter(([, value]) => value.trim())));
 		await eventTypes(true);
 		go(link('event-types', made.name));
 	});
@@ -82,7 +82,7 @@ function Edit({ type, saved }) {
 	const act = useAct(async () => {
 		const changed = Object.entries(unsaved).filter(([name, now]) => now !== before[name]);
 		const written = (name, now) => (name === 'schema' || name === 'example' ? now : JSON.stringify(now.trim()));
-		await ask('PUT', `event-types/${encodeURIComponent(type.name)}`, `{${changed.map(([name, now]) => `"${name}":${now.trim() ? written(name, now) : 'null'}`).join()}}`);
+		await ask('PUT', route`event-types/${type.name}`, `{${changed.map(([name, now]) => `"${name}":${now.trim() ? written(name, now) : 'null'}`).join()}}`);
 		await saved();
 		set((u) => Object.fromEntries(Object.entries(u).filter(([name, now]) => now !== unsaved[name])));
 		tell(true);
@@ -107,6 +107,6 @@ function One({ type, saved }) {
 		: html`<section class="stack"><h2>Example</h2>${type.example !== undefined ? html`<${Code} label="Example" text=${text(type.example)} />` : html`<p class="muted">None is given.</p>`}</section>
 			<section class="stack"><h2>Schema</h2>${type.schema !== undefined ? html`<${Code} label="Schema" text=${text(type.schema)} />` : html`<p class="muted">None is given: any JSON object fits.</p>`}</section>`}
 		<${Verify} /></div>
-	${asking && html`<${Ask} title="Delete this event type?" typed=${type.name} word="Delete the type" close=${() => show(false)} does=${async () => { await ask('DELETE', `event-types/${encodeURIComponent(type.name)}`); await eventTypes(true); go('#/event-types'); }}>
+	${asking && html`<${Ask} title="Delete this event type?" typed=${type.name} word="Delete the type" close=${() => show(false)} does=${async () => { await ask('DELETE', route`event-types/${type.name}`); await eventTypes(true); go('#/event-types'); }}>
 		<p>Events of this type are refused from then on. Types of the configuration are taken away there.</p></${Ask}>`}`;
 }

@@ -7,12 +7,13 @@ import { attempts, gateways, needsOperator, noneYet, Outcomes, since } from './g
 import { Plot, windows } from '../plot.js';
 
 const page = 100;
+const places = [['dead', 'Dead'], ['waiting', 'Waiting']];
 const taken = new Set(['accepted', 'queued', 'duplicate', 'challenge']);
 const kinds = [['Taken', '--good'], ['Failed in the app', '--warn'], ['Refused', '--bad']];
 const kindOf = (outcome) => (taken.has(outcome) ? 0 : outcome === 'failed' ? 1 : 2);
 
 export default function Gateway({ id: name }) {
-	const filters = useFilters({ window: '24h', state: 'dead', queue: name });
+	const filters = useFilters({ window: '24h', state: 'dead', queue: name }, { window: windows, state: places });
 	const { window } = filters.by;
 	const stats = useLoad(async (signal) => {
 		const all = await inside('GET', 'gateways' + query({ window }), undefined, { signal });
@@ -61,13 +62,14 @@ function Move({ from, to, close }) {
 }
 
 // Contents are the events of a queue: those that are dead, or those that wait.
-function Contents({ name: receiver, queues, filters: { by: { state, queue: name }, change: filter }, reload }) {
+function Contents({ name: receiver, queues, filters: { by: { state, queue }, change: filter }, reload }) {
+	const name = queues.some((q) => q.queue === queue) ? queue : receiver; // the address may name one of another receiver, or one that is gone
 	const dead = usePages((cursor) => inside('GET', 'dead' + query({ name, state, cursor: cursor ?? '', limit: page })), [name, state]);
 	const [asking, ask] = useState(null);
 	const [shown, show] = useState(null);
 	const change = async (action, which) => { await inside('POST', 'dead', { name, action, state, ...which }); dead.reread(); reload(); };
 	const waits = state === 'waiting';
-	return html`<section class="stack"><div class="row between"><div class="row"><h2>${waits ? 'Waiting events' : 'Dead events'}</h2><${Choice} label="Which events are shown" value=${state} onValue=${filter('state')} options=${[['dead', 'Dead'], ['waiting', 'Waiting']]} /></div><div class="row">${queues.length > 1 && html`<${Field} label="Queue" as="select" value=${name} onValue=${filter('queue')} options=${[[receiver, 'All queues'], ...queues.map((q) => [q.queue, q.queue])]} />`}<button onClick=${dead.reload}>Refresh</button>${may.all() && dead.items.length > 0 && html`
+	return html`<section class="stack"><div class="row between"><div class="row"><h2>${waits ? 'Waiting events' : 'Dead events'}</h2><${Choice} label="Which events are shown" value=${state} onValue=${filter('state')} options=${places} /></div><div class="row">${queues.length > 1 && html`<${Field} label="Queue" as="select" value=${name} onValue=${filter('queue')} options=${[[receiver, 'All queues'], ...queues.map((q) => [q.queue, q.queue])]} />`}<button onClick=${dead.reload}>Refresh</button>${may.all() && dead.items.length > 0 && html`
 			<${Act} does=${() => change('retry', { all: true })}>Retry all</${Act}><button class="danger" onClick=${() => ask({ all: true })}>Purge all</button>`}</div></div>
 		<${Listed} from=${dead} empty=${waits ? html`<${Empty} title="Nothing waits" />` : html`<${Empty} title="Nothing is dead"><p class="muted">Events that the app refused until their attempts were used up are kept here.</p></${Empty}>`}>${(items) => html`<table>
 			<thead><tr><th>Event</th><th>Last error</th><th class="fit extra number">Attempts</th><th class="fit some">${waits ? 'Due' : 'Failed'}</th><th class="fit"><span class="hidden">Actions</span></th></tr></thead>

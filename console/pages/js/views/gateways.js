@@ -49,7 +49,7 @@ export const noneYet = html`<span class="muted">None counted in this time yet.</
 export const Outcomes = ({ of }) => html`<span class="tags">${Object.entries(of).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]).map(([outcome, n]) => html`<span class=${'status ' + (tone(outcome) || 'bad')}>${count(n)} ${outcome.replaceAll('_', ' ')}</span>`)}</span>`;
 
 export default function Gateways() {
-	const { by: { window }, change } = useFilters({ window: '24h' });
+	const { by: { window }, change } = useFilters({ window: '24h' }, { window: windows });
 	const stats = useLoad(async (signal) => (may.operate() ? inside('GET', 'gateways' + query({ window }), undefined, { signal }) : null), [window], 3000);
 	if (!may.operate()) return html`<${Head} title="Gateways" />${needsOperator('gateways')}`;
 	return html`<${Head} title="Gateways"><${Choice} label="Time span" value=${window} onValue=${change('window')} options=${windows} /></${Head}><${Loaded} from=${stats}>${(s) => {

@@ -1,7 +1,7 @@
 // Keys and accounts: who may do what, links to the portal, and the accounts there are.
 import { html, Ask, Copy, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, NotOffered, Time, tone, wrongs } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
-import { ask, get, lookAt, may, offers, query, session } from '../api.js';
+import { ask, get, lookAt, may, offers, query, route, session } from '../api.js';
 import { useAct, useLoad, usePages } from '../load.js';
 
 const ends = [['', 'never'], ['24h', 'in a day'], ['168h', 'in a week'], ['720h', 'in 30 days'], ['8760h', 'in a year']];
@@ -30,7 +30,7 @@ export default function Keys() {
 	${open === 'key' && html`<${MakeKey} close=${() => { show(''); keys.reload(); }} />`}
 	${open === 'link' && html`<${MakeLink} close=${() => { show(''); keys.reload(); }} />`}
 	${ending && html`<${Ask} title=${ending.key || ending.id ? 'Delete this key?' : 'Delete this account?'} typed=${ending.id ? undefined : ending.account} close=${() => end(null)} does=${async () => {
-		await ask('DELETE', ending.id ? `api-keys/${ending.id}` : `accounts/${encodeURIComponent(ending.account)}`);
+		await ask('DELETE', ending.id ? `api-keys/${ending.id}` : route`accounts/${ending.account}`);
 		end(null);
 		(ending.id ? keys : accounts).reload();
 	}}><p>${ending.id ? 'Whoever uses it is refused within a second, and so is every key that it made.' : 'Its webhooks, events, deliveries and keys are gone.'} This can’t be taken back.</p></${Ask}>`}`;

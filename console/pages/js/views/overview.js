@@ -7,7 +7,7 @@ import { Attempts, windows } from '../plot.js';
 import { FirstSteps } from '../first.js';
 
 export default function Overview() {
-	const { by: { window }, change } = useFilters({ window: '24h' });
+	const { by: { window }, change } = useFilters({ window: '24h' }, { window: windows });
 	const [stats, known] = useState(null);
 	const webhooks = useLoad((signal) => allWebhooks(signal), [], 15000);
 	const process = useLoad(async (signal) => (may.operate() ? inside('GET', 'stats', undefined, { signal }) : null), [], 10000);

@@ -1,7 +1,7 @@
 // Publishes a sample event, and shows where it goes.
 import { html, Field, Foreign, Head, Loaded, NotOffered, Status, count, link, wrongs } from '../parts.js';
 import { useRef, useState } from '../../vendor/htm-preact.js';
-import { ask, get, may, newKey } from '../api.js';
+import { ask, get, may, newKey, route } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, sampleOf } from '../catalogue.js';
 import { instant } from '../when.js';
@@ -42,7 +42,7 @@ export default function Publish({ query }) {
 }
 
 function Sent({ of }) {
-	const event = useLoad((signal) => get(`events/${encodeURIComponent(of.id)}`, { signal }), [of.id], 1000);
+	const event = useLoad((signal) => get(route`events/${of.id}`, { signal }), [of.id], 1000);
 	const deliveries = event.data?.deliveries ?? [];
 	return html`<p>Taken: <a href=${link('events', of.id)}><code>${of.id}</code></a></p>
 		${!of.deliveries.length && html`<p class="note warn">No webhook subscribes to ${of.event}, so it goes to nobody. <a href="#/register">Register one</a></p>`}

@@ -1,7 +1,7 @@
 // Registers a webhook, and edits one.
 import { html, Copy, Dialog, Field, Foreign, Head, Name, Said, go, link, plain, wrongs } from '../parts.js';
 import { useEffect, useState } from '../../vendor/htm-preact.js';
-import { ask, newKey, Problem, takes } from '../api.js';
+import { ask, newKey, Problem, route, takes } from '../api.js';
 import { useAct, useLoad } from '../load.js';
 import { eventTypes, groups, sampleOf } from '../catalogue.js';
 
@@ -19,7 +19,7 @@ export default function Register() {
 }
 
 export const Edit = ({ webhook, close, saved }) => html`<${Dialog} title="Edit the webhook" close=${close}>
-	<${Form} of=${webhook} operation="PUT /webhooks/{id}" word="Save" send=${(body) => ask('PUT', `webhooks/${webhook.id}`, body)} done=${saved} /></${Dialog}>`;
+	<${Form} of=${webhook} operation="PUT /webhooks/{id}" word="Save" send=${(body) => ask('PUT', route`webhooks/${webhook.id}`, body)} done=${saved} /></${Dialog}>`;
 
 const authFields = {
 	basic: [['username', 'User name'], ['password', 'Password', true]],

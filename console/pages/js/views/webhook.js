@@ -1,7 +1,7 @@
 // One webhook: what is set, what it does, its deliveries.
 import { html, Act, Ask, Dialog, Empty, Field, Foreign, Head, Listed, Loaded, Status, Tags, Time, Copy, count, go, link, useFilters, wrongs } from '../parts.js';
 import { useState } from '../../vendor/htm-preact.js';
-import { ask, get, may, offers, query as search, takes } from '../api.js';
+import { ask, get, may, offers, query as search, route, takes } from '../api.js';
 import { useAct, useLoad, usePages } from '../load.js';
 import { Deliveries, states } from '../lists.js';
 import { Replay } from '../replay.js';
@@ -10,18 +10,18 @@ import { Edit } from './register.js';
 import { eventTypes } from '../catalogue.js';
 
 export default function Webhook({ id }) {
-	const webhook = useLoad((signal) => get(`webhooks/${id}`, { signal }), [id], 10000);
+	const webhook = useLoad((signal) => get(route`webhooks/${id}`, { signal }), [id], 10000);
 	const [open, show] = useState('');
-	const { by: { state }, change: filter } = useFilters({ state: '' });
+	const { by: { state }, change: filter } = useFilters({ state: '' }, { state: states });
 	const [told, tell] = useState(null);
 	const [sample, choose] = useState('');
 	const types = useLoad(() => eventTypes(), []);
-	const deliveries = usePages((cursor) => get(`webhooks/${id}/deliveries` + search({ limit: 50, state, cursor })), [id, state]);
+	const deliveries = usePages((cursor) => get(route`webhooks/${id}/deliveries` + search({ limit: 50, state, cursor })), [id, state]);
 	const close = () => show('');
-	const change = async (fields) => { webhook.set(await ask('PUT', `webhooks/${id}`, fields)); };
+	const change = async (fields) => { webhook.set(await ask('PUT', route`webhooks/${id}`, fields)); };
 	return html`<${Loaded} from=${webhook} title="Webhook" back=${['#/webhooks', 'Webhooks']}>${(w) => html`
 		<${Head} title=${w.url} foreign=${true} status=${w.status} back=${['#/webhooks', 'Webhooks']}>${may.manage() && html`
-			<${Act} class="main" does=${async () => { const e = await ask('POST', `webhooks/${id}/test`, sample ? { event: sample } : undefined); tell(e); deliveries.reload(); }}>Send a test event</${Act}>
+			<${Act} class="main" does=${async () => { const e = await ask('POST', route`webhooks/${id}/test`, sample ? { event: sample } : undefined); tell(e); deliveries.reload(); }}>Send a test event</${Act}>
 			${w.status === 'active' ? html`<${Act} does=${() => change({ status: 'paused' })}>Pause</${Act}>` : html`<${Act} does=${() => change({ status: 'active' })}>${w.status === 'paused' ? 'Resume' : 'Set active'}</${Act}>`}
 			<button onClick=${() => show('edit')}>Edit</button>
 			<button onClick=${() => show('rotate')}>Rotate secret</button>
@@ -34,14 +34,14 @@ export default function Webhook({ id }) {
 			${w.heldUntil && html`<p class="note warn">Its endpoint asked for a pause: no attempt starts before <${Time} at=${w.heldUntil} />.</p>`}
 			${told && html`<p class="note good" role="status">The test event was taken. <a href=${link('deliveries', told.deliveries?.[0]?.id ?? '')}>Follow its delivery</a></p>`}
 			<div class="pair"><section class="card stack"><h2>What is set</h2><${Facts} w=${w} /></section>
-				<section class="card stack"><h2>Attempts</h2>${offers('GET /webhooks/{id}/stats') ? html`<${Attempts} path=${`webhooks/${id}/stats`} />` : html`<p class="muted">This server doesn’t offer figures over time.</p>`}</section></div>
+				<section class="card stack"><h2>Attempts</h2>${offers('GET /webhooks/{id}/stats') ? html`<${Attempts} path=${route`webhooks/${id}/stats`} />` : html`<p class="muted">This server doesn’t offer figures over time.</p>`}</section></div>
 			<section class="stack"><div class="row between"><h2>Deliveries</h2><div class="row">${may.manage() && takes('POST /webhooks/{id}/test', 'event') && html`<${Field} label="Test with" as="select" options=${[['', 'webhook.test'], ...(types.data ?? []).map((t) => [t.name, t.name])]} value=${sample} onValue=${choose} />`}<${Field} label="State" as="select" options=${states} value=${state} onValue=${filter('state')} /></div></div>
 				<${Listed} from=${deliveries} empty=${html`<${Empty} title=${state ? 'No delivery in this state' : 'No delivery yet'}><p class="muted">${state ? 'Choose another one.' : 'Send a test event to see one.'}</p></${Empty}>`}>${(items) => html`<${Deliveries} items=${items} hideWebhook=${true} />`}</${Listed}></section>
 		</div>
 		${open === 'edit' && html`<${Edit} webhook=${w} close=${close} saved=${(next) => { webhook.set(next); close(); }} />`}
 		${open === 'rotate' && html`<${Rotate} webhook=${w} saved=${webhook.set} close=${close} />`}
 		${open === 'replay' && html`<${Replay} webhook=${w} close=${() => { close(); deliveries.reload(); }} />`}
-		${open === 'delete' && html`<${Ask} title="Delete this webhook?" typed=${w.id} word="Delete the webhook" close=${close} does=${async () => { await ask('DELETE', `webhooks/${id}`); go('#/webhooks'); }}>
+		${open === 'delete' && html`<${Ask} title="Delete this webhook?" typed=${w.id} word="Delete the webhook" close=${close} does=${async () => { await ask('DELETE', route`webhooks/${id}`); go('#/webhooks'); }}>
 			<p>Its waiting deliveries are cancelled. This can’t be taken back.</p></${Ask}>`}`}</${Loaded}>`;
 }
 
@@ -78,12 +78,12 @@ function Rotate({ webhook: { id, signing }, saved, close }) {
 	const [made, show] = useState('');
 	const act = useAct(async () => {
 		if (what === 'pair') {
-			const changed = await ask('PUT', `webhooks/${id}`, { rotateKey: true, ...(overlap && { secretOverlap: overlap }) });
+			const changed = await ask('PUT', route`webhooks/${id}`, { rotateKey: true, ...(overlap && { secretOverlap: overlap }) });
 			saved(changed);
 			return tell(changed.publicKey);
 		}
 		const secret = own || newSecret();
-		await ask('PUT', `webhooks/${id}`, { secret, ...(overlap && { secretOverlap: overlap }) });
+		await ask('PUT', route`webhooks/${id}`, { secret, ...(overlap && { secretOverlap: overlap }) });
 		show(secret);
 	});
 	const wrong = wrongs(act, 'secret', 'secretOverlap');

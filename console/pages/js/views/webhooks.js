@@ -9,7 +9,7 @@ const states = [['', 'Any status'], ['active', 'Active'], ['failed', 'Failed'], 
 
 export default function Webhooks() {
 	const all = useLoad(allWebhooks, [], 30000);
-	const { by: { search, status }, change, clear } = useFilters({ search: '', status: '' });
+	const { by: { search, status }, change, clear } = useFilters({ search: '', status: '' }, { status: states });
 	const words = search.toLowerCase();
 	const found = (all.data ?? []).filter((w) => (!status || w.status === status) && [w.id, w.url, w.description ?? '', ...w.events].some((s) => s.toLowerCase().includes(words)));
 	const sheet = useSheets(found, [search, status]);
