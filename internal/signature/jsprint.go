@@ -65,6 +65,9 @@ func appendSorted(dst []byte, value any) ([]byte, bool) {
 	ok := true
 	switch v := value.(type) {
 	case map[string]any:
+		if len(v) == 0 {
+			return append(dst, "{}"...), true
+		}
 		dst = append(dst, '{')
 		for i, name := range slices.Sorted(maps.Keys(v)) {
 			if i > 0 {
