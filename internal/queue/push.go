@@ -186,7 +186,7 @@ func (q *Queue) runPush(ctx context.Context, shard int, batch []*pushed) (any, e
 }
 
 // errNoAnswer means that a script's answer has another form than expected, so that script and program are of different versions.
-var errNoAnswer = errors.New("push: the script's answer does not fit")
+var errNoAnswer = errors.New("a script of the queue answered in another form: all processes at one store must be of one version")
 
 // send makes one call and answers the events that are done with it. It returns the others, in order.
 func (q *Queue) send(shard int, batch []*pushed) (rest []*pushed) {

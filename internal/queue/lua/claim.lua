@@ -7,7 +7,7 @@
 -- ARGV[14] most jobs from one lane, ARGV[15…] lanes to pass over
 -- Returns: ms until there is something to do (-1: nothing known), ms until a delivered payload's time is over (-1: none known),
 --   notices in the outbox, 1 where due jobs are left, when this was (ms), number of jobs, number of lanes with jobs that waited too long, for
---   each of these: lane, how many it were, then for each lane with jobs: lane, meta, its jobs, of those with a record (place
+--   each of these: lane, how many there were, then for each lane with jobs: lane, meta, its jobs, of those with a record (place
 --   from 0, attempts made, leases expired), and payloads in lists of some, nil where one is gone, and only the length of one that is to be read
 --   beside the script
 --
