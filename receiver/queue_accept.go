@@ -122,7 +122,7 @@ func (a *accept) claim(tag string, c *Claim) {
 type acceptor struct {
 	q       *Queue
 	args    []any
-	beside  map[int]*redisstore.Value // large payloads, by the place of their request in the call
+	beside  []*redisstore.Value // the large payload of each request, nil for a small one
 	answers string
 	err     error
 }
@@ -142,17 +142,14 @@ func (t *acceptor) most(events []*accept) int {
 func (t *acceptor) carry(ctx context.Context, events []*accept) {
 	clear(t.args)
 	var beside queue.Beside
-	t.beside = nil
+	t.beside = t.beside[:0]
 	args := append(t.args[:0], t.q.o.Name, &beside.Name)
 	for i, a := range events {
-		payload := any(a)
+		payload, large := any(a), (*redisstore.Value)(nil)
 		if queue.IsLarge(len(a.payload)) {
-			payload = ""
-			if t.beside == nil {
-				t.beside = map[int]*redisstore.Value{}
-			}
-			t.beside[i] = t.q.queue.PutBeside(&beside, 0, i+1, a)
+			payload, large = "", t.q.queue.PutBeside(&beside, 0, i+1, a)
 		}
+		t.beside = append(t.beside, large)
 		args = append(args, payload, &a.ttl, a.shape())
 		for i := range a.targets {
 			args = append(args, &a.targets[i].tag, &a.targets[i].job)

@@ -136,7 +136,7 @@ func TestLargePayloadThatIsNotThere(t *testing.T) {
 				&events[0].claims[0].held, &events[0].claims[0].id, &events[0].claims[0].digest)
 			require.NoError(t, err)
 			require.Equal(t, "4", v)
-			at.answers, at.beside = "4", map[int]*redisstore.Value{0: {Err: why}}
+			at.answers, at.beside = "4", []*redisstore.Value{{Err: why}}
 			at.answer(events[:1])
 			require.ErrorIs(t, events[0].err, ErrStore)
 			if why == nil {

@@ -91,6 +91,7 @@ func (r *row) key(enc secretEncoding, secret string) (k key, why string) {
 // fits reports whether a decoded signature has this key's length.
 func (k *key) fits(d *decoded) bool { return k.fitsLength(d.n) }
 
+// fitsLength is fits for a length in bytes.
 func (k *key) fitsLength(n int) bool {
 	switch {
 	case k.mac != nil:
