@@ -14,12 +14,29 @@ import (
 
 // operation is one row of the table of who may do what.
 type operation struct {
-	name        string // as the OpenAPI document has it
-	roles       []api.Role
-	body        string
-	status      int
-	private     bool // its {id} is of one account
-	tokenStatus int  // the answer to a portal's token of that one webhook
+	name        string     // "METHOD /path", with {webhook} and the like where the OpenAPI document has {id}
+	roles       []api.Role // of the keys that are accepted; nil where no key is needed
+	body        string     // of a request that is accepted
+	status      int        // of the answer to that
+	ofAccount   bool       // the path has the ID of something that belongs to one account
+	tokenStatus int        // of the answer to a portal token for the webhook
+}
+
+// isOperators reports whether only keys of every account with role "all" are accepted.
+func (o operation) isOperators() bool { return o.roles != nil && len(o.roles) == 0 }
+
+// withRightsFor returns the client itself, or one with a key of every account where the operation needs that.
+func (c *client) withRightsFor(o operation) *client {
+	if o.isOperators() {
+		return c.as(keyAny)
+	}
+	return c
+}
+
+// unknownPath is the operation's method, and its path with IDs that do not exist.
+func (o operation) unknownPath() (method, path string) {
+	method, path, _ = strings.Cut(o.name, " ")
+	return method, strings.NewReplacer("{webhook}", "whk_1", "{event}", "evt_1", "{delivery}", "dlv_1", "{replay}", "rpl_1", "{key}", "key_1").Replace(path)
 }
 
 var (
@@ -28,7 +45,7 @@ var (
 	readers    = []api.Role{api.RoleRead, api.RoleManage, api.RolePortal, api.RoleAll}
 	managers   = []api.Role{api.RoleManage, api.RolePortal, api.RoleAll}
 	owners     = []api.Role{api.RoleAll}
-	operators  = []api.Role{} // no key of one account; of those of every account the ones for all
+	operators  = []api.Role{} // see isOperators
 )
 
 var operations = []operation{
@@ -46,7 +63,7 @@ var operations = []operation{
 	{"GET /replays", readers, "", 200, false, 200},
 	{"GET /replays/{replay}", readers, "", 200, true, 200},
 	{"DELETE /replays/{replay}", managers, "", 200, true, 200},
-	{"POST /events", publishers, `{"event":"video.uploaded","data":{}}`, 202, false, 403},
+	{"POST /events", publishers, newEvent, 202, false, 403},
 	{"POST /events/batch", publishers, `{"events":[{"event":"video.uploaded","data":{}}]}`, 202, false, 403},
 	{"GET /events", readers, "", 200, false, 403},
 	{"GET /events/{event}", everybody, "", 200, true, 200},
@@ -71,23 +88,22 @@ var operations = []operation{
 	{"GET /openapi.json", nil, "", 200, false, 200},
 }
 
-// testAccess is the table of every role, in two accounts, and every route: everything belongs to account-a.
+// testAccess sends every operation with every role, in two accounts. All that the operations are about belongs to account-a.
 func testAccess(t *testing.T, c *client) {
 	requireAllDocumented(t, c)
-	callers := slices.Clone(keys[:8])
+	callers := accountKeys()
 	for _, account := range []string{"account-a", "account-b"} {
-		callers = append(callers, api.Key{Value: c.portal("key-of-"+account+"-for-all", ""), Account: account, Role: api.RolePortal})
+		callers = append(callers, api.Key{Value: c.portalToken("key-of-"+account+"-for-all", ""), Account: account, Role: api.RolePortal})
 	}
 	for _, o := range operations {
 		for _, k := range callers {
-			t.Run(fmt.Sprintf("%s as %s for %s", o.name, k.Account, k.Role), func(t *testing.T) {
-				c := c.in(t)
+			c.run(fmt.Sprintf("%s as %s for %s", o.name, k.Account, k.Role), func(t *testing.T, c *client) {
 				webhook, event, method, path := c.setUp(o)
 				res := c.as(k.Value).do(method, path, o.body)
 				switch {
 				case o.roles != nil && !slices.Contains(o.roles, k.Role):
 					res.fails(http.StatusForbidden, "forbidden")
-				case o.private && k.Account != "account-a":
+				case o.ofAccount && k.Account != "account-a":
 					res.fails(http.StatusNotFound, "not_found")
 				default:
 					require.Equal(t, o.status, res.status, res.body)
@@ -101,39 +117,36 @@ func testAccess(t *testing.T, c *client) {
 				c.do("DELETE", "/webhooks/"+webhook, "")
 			})
 		}
-		t.Run(o.name+" with keys of every account", func(t *testing.T) {
-			c := c.in(t)
+		c.run(o.name+" with keys of every account", func(t *testing.T, c *client) {
+			if !o.isOperators() {
+				return // such a key needs the header that names an account: see testAccounts
+			}
 			for role, status := range map[api.Role]int{api.RoleAll: o.status, api.RoleManage: 403, api.RoleRead: 403, api.RolePublish: 403} {
-				if o.roles == nil || len(o.roles) > 0 {
-					break // for any account, named by a header: see testAccounts
-				}
 				key := c.as(keyAny).do("POST", "/api-keys", fmt.Sprintf(`{"account":"*","role":%q}`, role)).ok(201)["key"].(string)
 				_, _, method, path := c.setUp(o)
 				require.Equal(t, status, c.as(key).do(method, path, o.body).status, role)
 			}
 		})
-		t.Run(o.name+" with the token of one webhook", func(t *testing.T) {
-			c := c.in(t)
-			webhook, event, method, path := c.setUp(o)
-			require.Equal(t, o.tokenStatus, c.as(c.portal(keyA, webhook)).do(method, path, o.body).status)
-			if strings.Contains(o.name, "{webhook}") || strings.Contains(o.name, "{delivery}") || strings.Contains(o.name, "{event}") || strings.Contains(o.name, "{replay}") {
-				// Of another webhook in the same account, which was not there when those were published.
-				webhook, event, method, path = c.setUp(o)
-				other := c.webhook()
-				res := c.as(c.portal(keyA, other)).do(method, path, o.body)
+		c.run(o.name+" with the token of one webhook", func(t *testing.T, c *client) {
+			webhook, _, method, path := c.setUp(o)
+			require.Equal(t, o.tokenStatus, c.as(c.portalToken(keyA, webhook)).do(method, path, o.body).status)
+			if slices.ContainsFunc([]string{"{webhook}", "{delivery}", "{event}", "{replay}"}, func(id string) bool { return strings.Contains(o.name, id) }) {
+				// With the token of another webhook of the account, which was registered after the event was published.
+				webhook, _, method, path = c.setUp(o)
+				other := c.register()
+				res := c.as(c.portalToken(keyA, other)).do(method, path, o.body)
 				require.Contains(t, []int{http.StatusForbidden, http.StatusNotFound}, res.status, res.body)
 				require.Equal(t, 200, c.do("GET", "/webhooks/"+webhook, "").status, "the token of another webhook has changed it")
 			}
 			if o.name == "GET /webhooks" {
-				require.Len(t, c.as(c.portal(keyA, webhook)).do(method, path, "").items(), 1)
+				require.Len(t, c.as(c.portalToken(keyA, webhook)).do(method, path, "").items(), 1)
 			}
-			_ = event
 		})
 	}
 }
 
-// portal makes a portal's token, of one webhook where one is given.
-func (c *client) portal(key, webhook string) string {
+// portalToken makes a token for the portal of the key's account, or of one webhook where one is given.
+func (c *client) portalToken(key, webhook string) string {
 	c.t.Helper()
 	body := `{}`
 	if webhook != "" {
@@ -142,44 +155,41 @@ func (c *client) portal(key, webhook string) string {
 	return c.as(key).do("POST", "/portal-links", body).ok(201)["token"].(string)
 }
 
-// setUp makes what an operation is about, in account-a.
+// setUp makes what an operation is about, and returns its method and path.
 func (c *client) setUp(o operation) (webhook, event, method, path string) {
 	c.t.Helper()
-	webhook = c.webhook()
-	event, delivery := c.event()
+	webhook = c.register()
+	event, delivery := c.publish()
 	path = strings.NewReplacer("{webhook}", webhook, "{event}", event, "{delivery}", delivery).Replace(o.name)
 	for _, d := range c.do("GET", "/webhooks/"+webhook+"/deliveries", "").items() {
-		path = strings.ReplaceAll(path, delivery, d.(map[string]any)["id"].(string)) // there may be other webhooks
+		path = strings.ReplaceAll(path, delivery, d.(map[string]any)["id"].(string)) // the event may have gone to other webhooks too
 	}
 	if strings.Contains(path, "{replay}") {
-		r := c.do("POST", "/webhooks/"+webhook+"/replay", `{"since":"2024-03-31T12:00:00Z"}`).ok(202)
-		path = strings.ReplaceAll(path, "{replay}", r["id"].(string))
+		path = strings.ReplaceAll(path, "{replay}", c.do("POST", "/webhooks/"+webhook+"/replay", `{"since":"2024-03-31T12:00:00Z"}`).id(202))
 	}
 	if strings.Contains(path, "{key}") {
-		path = strings.ReplaceAll(path, "{key}", c.do("POST", "/api-keys", `{"role":"read"}`).ok(201)["id"].(string))
+		path = strings.ReplaceAll(path, "{key}", c.do("POST", "/api-keys", `{"role":"read"}`).id(201))
 	}
 	method, path, _ = strings.Cut(path, " ")
 	if strings.HasSuffix(path, "/account-c") {
-		c.as(keyAny).do("PUT", "/account", `{"name":"To go"}`, "X-VideoCloud-Account: account-c").ok(200)
+		c.as(keyAny).do("PUT", "/account", `{"name":"To go"}`, accountHeader+"account-c").ok(200)
 	}
 	return webhook, event, method, path
 }
 
-// requireAllDocumented makes sure that the table has every operation of the document.
+// requireAllDocumented requires that the table has every operation of the document, and no other.
 func requireAllDocumented(t *testing.T, c *client) {
-	d := c.document()
+	documented := strings.NewReplacer("{webhook}", "{id}", "{event}", "{id}", "{delivery}", "{id}", "{replay}", "{id}", "{key}", "{id}",
+		"order.paid", "{name}", "account-c", "{account}")
 	var tested []string
 	for _, o := range operations {
-		name := o.name
-		for _, id := range []string{"{webhook}", "{event}", "{delivery}", "{replay}", "{key}"} {
-			name = strings.ReplaceAll(name, id, "{id}")
-		}
-		tested = append(tested, strings.NewReplacer("order.paid", "{name}", "account-c", "{account}").Replace(name))
+		tested = append(tested, documented.Replace(o.name))
 	}
 	slices.Sort(tested)
-	require.Equal(t, d.operations(), tested)
+	require.Equal(t, c.document().operations(), tested)
 }
 
+// testKeys is about the headers that a key is given in.
 func testKeys(t *testing.T, c *client) {
 	for name, headers := range map[string][]string{
 		"no key":                    nil,
@@ -197,14 +207,13 @@ func testKeys(t *testing.T, c *client) {
 		"keys in a list":            {"X-API-Key: " + keyA + "," + keyB},
 		"key with something behind": {"Authorization: Bearer " + keyA + " x"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		c.run(name, func(t *testing.T, c *client) {
 			for _, o := range operations {
 				if o.roles == nil {
 					continue
 				}
-				method, path, _ := strings.Cut(o.name, " ")
-				path = strings.NewReplacer("{webhook}", "whk_1", "{event}", "evt_1", "{delivery}", "dlv_1", "{replay}", "rpl_1", "{key}", "key_1").Replace(path)
-				res := c.in(t).as("").do(method, path, o.body, headers...)
+				method, path := o.unknownPath()
+				res := c.as("").do(method, path, o.body, headers...)
 				res.fails(http.StatusUnauthorized, "unauthorized")
 				require.Equal(t, "Bearer", res.header.Get("WWW-Authenticate"))
 				require.NotContains(t, res.body, keyA[:12], "an answer shows a key")
@@ -217,31 +226,32 @@ func testKeys(t *testing.T, c *client) {
 		"X-API-Key":                     {"X-API-Key: " + keyA},
 		"both the same":                 {"Authorization: Bearer " + keyA, "X-API-Key: " + keyA},
 		"a proxy's own Authorization":   {"Authorization: Basic dXNlcjpwYXNz", "X-API-Key: " + keyA},
-		"its own account named":         {"X-API-Key: " + keyA, "X-VideoCloud-Account: account-a"},
-		"any account":                   {"X-API-Key: " + keyAny, "X-VideoCloud-Account: account-a"},
+		"its own account named":         {"X-API-Key: " + keyA, accountHeader + "account-a"},
+		"any account":                   {"X-API-Key: " + keyAny, accountHeader + "account-a"},
 	} {
-		t.Run(name, func(t *testing.T) { c.in(t).as("").do("GET", "/webhooks", "", headers...).items() })
+		c.run(name, func(t *testing.T, c *client) { c.as("").do("GET", "/webhooks", "", headers...).items() })
 	}
 	testAccounts(t, c)
 }
 
+// testAccounts is about the header that names the account of a request with a key of every account.
 func testAccounts(t *testing.T, c *client) {
-	id := c.webhook()
-	require.Len(t, c.as(keyAny).do("GET", "/webhooks", "", "X-VideoCloud-Account: account-a").items(), 1)
-	require.Empty(t, c.as(keyAny).do("GET", "/webhooks", "", "X-VideoCloud-Account: account-b").items())
-	c.as(keyAny).do("GET", "/webhooks/"+id, "", "X-VideoCloud-Account: account-b").failure(404)
+	id := c.register()
+	require.Len(t, c.as(keyAny).do("GET", "/webhooks", "", accountHeader+"account-a").items(), 1)
+	require.Empty(t, c.as(keyAny).do("GET", "/webhooks", "", accountHeader+"account-b").items())
+	c.as(keyAny).do("GET", "/webhooks/"+id, "", accountHeader+"account-b").failure(404)
 
-	c.as(keyB).do("GET", "/webhooks", "", "X-VideoCloud-Account: account-a").fails(403, "forbidden")
+	c.as(keyB).do("GET", "/webhooks", "", accountHeader+"account-a").fails(403, "forbidden")
 	for name, headers := range map[string][]string{
 		"none":     nil,
-		"two":      {"X-VideoCloud-Account: account-a", "X-VideoCloud-Account: account-b"},
-		"every":    {"X-VideoCloud-Account: *"},
-		"a colon":  {"X-VideoCloud-Account: a:b"},
-		"a brace":  {"X-VideoCloud-Account: a}b"},
+		"two":      {accountHeader + "account-a", accountHeader + "account-b"},
+		"every":    {accountHeader + "*"},
+		"a colon":  {accountHeader + "a:b"},
+		"a brace":  {accountHeader + "a}b"},
 		"too long": {"X-VideoCloud-Account: " + strings.Repeat("a", 65)},
 	} {
-		t.Run("account: "+name, func(t *testing.T) {
-			c.in(t).as(keyAny).do("GET", "/webhooks", "", headers...).failsAt(422, "invalid_field", "X-VideoCloud-Account")
+		c.run("account: "+name, func(t *testing.T, c *client) {
+			c.as(keyAny).do("GET", "/webhooks", "", headers...).failsAt(422, "invalid_field", "X-VideoCloud-Account")
 		})
 	}
 	require.NotEmpty(t, c.as(keyAny).do("GET", "/event-types", "").items(), "event types concern no account")

@@ -7,10 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// testAccountRecords is about what the owner of an account sets of it, and about the operator's list of accounts.
+// testAccountRecords is about the settings of an account, and about the operator's list of accounts.
 func testAccountRecords(t *testing.T, c *client) {
-	t.Run("set, shown, cleared", func(t *testing.T) {
-		c := c.in(t)
+	c.run("set, shown, cleared", func(t *testing.T, c *client) {
 		a := c.do("GET", "/account", "").ok(200)
 		require.Equal(t, "account-a", a["account"])
 		require.NotEmpty(t, a["createdAt"])
@@ -36,77 +35,76 @@ func testAccountRecords(t *testing.T, c *client) {
 		require.Regexp(t, "^whsec_", made["notifySecret"], "what is sent is always signed")
 		require.NotContains(t, c.do("GET", "/account", "").ok(200), "notifySecret")
 	})
-	t.Run("refused", func(t *testing.T) {
-		c := c.in(t).as(keyB)
-		for body, want := range map[string]refusal{
-			`{"name":5}`: {code: "invalid_field", field: "name"},
-			`{"name":"` + strings.Repeat("x", 257) + `"}`:                             {code: "invalid_field", field: "name"},
-			`{"notifyEmail":"ops@example.com"}`:                                       {code: "invalid_field", field: "notifyEmail"},
-			`{"notifyEmail":["ops"]}`:                                                 {code: "invalid_field", field: "notifyEmail"},
-			`{"notifyEmail":["Ops <ops@example.com>"]}`:                               {code: "invalid_field", field: "notifyEmail"},
-			`{"notifyEmail":["a@example.com\r\nRCPT TO:<b@example.com>"]}`:            {code: "invalid_field", field: "notifyEmail"},
-			`{"notifyEmail":["a@b.example","a@b.example"]}`:                           {code: "invalid_field", field: "notifyEmail"},
-			`{"notifyEmail":[5]}`:                                                     {code: "invalid_field", field: "notifyEmail"},
-			`{"notifyEmail":[{"address":5}]}`:                                         {code: "invalid_field", field: "notifyEmail"},
-			`{"notifyEmail":["a@x.de","b@x.de","c@x.de","d@x.de","e@x.de","f@x.de"]}`: {code: "invalid_field", field: "notifyEmail"},
-			`{"notifyUrl":"http://example.com"}`:                                      {code: "unsafe_url", field: "notifyUrl"},
-			`{"notifyUrl":"https://127.0.0.1/"}`:                                      {code: "unsafe_url", field: "notifyUrl"},
-			`{"notifySecret":"your_webhook_secret"}`:                                  {code: "invalid_field", field: "notifySecret"},
-			`{"notifyUrl":"https://example.com/","notifySecret":"short"}`:             {code: "invalid_field", field: "notifySecret"},
-			`{"notifySecret":null}`:                                                   {code: "invalid_field", field: "notifySecret"},
-			`{"account":"account-a"}`:                                                 {code: "invalid_field", field: "account"},
-			`{"confirmed":true}`:                                                      {code: "unknown_field", field: "confirmed"},
+	c.as(keyB).run("refused", func(t *testing.T, c *client) {
+		for body, field := range map[string]string{
+			`{"name":5}`: "name",
+			`{"name":"` + strings.Repeat("x", 257) + `"}`:                             "name",
+			`{"notifyEmail":"ops@example.com"}`:                                       "notifyEmail",
+			`{"notifyEmail":["ops"]}`:                                                 "notifyEmail",
+			`{"notifyEmail":["Ops <ops@example.com>"]}`:                               "notifyEmail",
+			`{"notifyEmail":["a@example.com\r\nRCPT TO:<b@example.com>"]}`:            "notifyEmail",
+			`{"notifyEmail":["a@b.example","a@b.example"]}`:                           "notifyEmail",
+			`{"notifyEmail":[5]}`:                                                     "notifyEmail",
+			`{"notifyEmail":[{"address":5}]}`:                                         "notifyEmail",
+			`{"notifyEmail":["a@x.de","b@x.de","c@x.de","d@x.de","e@x.de","f@x.de"]}`: "notifyEmail",
+			`{"notifySecret":"your_webhook_secret"}`:                                  "notifySecret",
+			`{"notifyUrl":"https://example.com/","notifySecret":"short"}`:             "notifySecret",
+			`{"notifySecret":null}`:                                                   "notifySecret",
+			`{"account":"account-a"}`:                                                 "account",
 		} {
-			c.do("PUT", "/account", body).failsAt(422, want.code, want.field)
+			c.do("PUT", "/account", body).failsAt(422, "invalid_field", field)
 		}
+		c.requireRefusals("PUT", "/account", []refusal{
+			{`{"notifyUrl":"http://example.com"}`, 422, "unsafe_url", "notifyUrl"},
+			{`{"notifyUrl":"https://127.0.0.1/"}`, 422, "unsafe_url", "notifyUrl"},
+			{`{"confirmed":true}`, 422, "unknown_field", "confirmed"},
+		})
 		require.Len(t, c.do("GET", "/account", "").ok(200), 2, "nothing was stored")
 	})
-	t.Run("listed for the operator", func(t *testing.T) {
-		c := c.in(t).as(keyAny)
+	c.as(keyAny).run("listed for the operator", func(t *testing.T, c *client) {
 		for _, name := range []string{"zebra", "shop.one", "shop.two"} {
-			c.do("PUT", "/account", `{"name":"of `+name+`"}`, "X-VideoCloud-Account: "+name).ok(200)
+			c.do("PUT", "/account", `{"name":"of `+name+`"}`, accountHeader+name).ok(200)
 		}
-		names, _ := c.walk("/accounts?limit=2", "account")
+		names, _ := c.allPages("/accounts?limit=2", "account")
 		require.IsIncreasing(t, names)
 		require.Subset(t, names, []string{"shop.one", "shop.two", "zebra"})
-		require.Len(t, c.do("GET", "/account", "", "X-VideoCloud-Account: never-seen").ok(200), 2)
+		require.Len(t, c.do("GET", "/account", "", accountHeader+"never-seen").ok(200), 2)
 		require.NotContains(t, c.do("GET", "/accounts?limit=100", "").body, "never-seen", "reading makes no account")
 	})
 }
 
-// testDeletedAccounts is about an account that is deleted with all that it has.
+// testDeletedAccounts is about deleting an account with all that belongs to it.
 func testDeletedAccounts(t *testing.T, c *client) {
-	const of = "X-VideoCloud-Account: "
 	c = c.as(keyAny)
 	listed := func() string { return c.do("GET", "/accounts?limit=100", "").body }
-	c.do("POST", "/events", `{"event":"video.uploaded","data":{}}`, of+"publishes").ok(202)
+	c.do("POST", "/events", newEvent, accountHeader+"publishes").ok(202)
 	key := c.do("POST", "/api-keys", `{"role":"all","account":"has.keys"}`).ok(201)["key"].(string)
 	for _, name := range []string{"publishes", "has.keys"} {
-		require.Contains(t, listed(), name, "it has stored something")
+		require.Contains(t, listed(), name, "it is listed once it has stored something")
 	}
-	webhook := c.as(key).do("POST", "/webhooks", newWebhook).ok(201)["id"].(string)
-	event := c.as(key).do("POST", "/events", `{"event":"video.uploaded","data":{}}`).ok(202)["id"].(string)
+	webhook := c.as(key).do("POST", "/webhooks", newWebhook).id(201)
+	event := c.as(key).do("POST", "/events", newEvent).id(202)
 
 	require.Equal(t, map[string]any{"account": "has.keys"}, c.do("DELETE", "/accounts/has.keys", "").ok(200))
 	c.as(key).do("GET", "/webhooks", "").failure(401)
 	for _, path := range []string{"/webhooks/" + webhook, "/events/" + event} {
-		c.do("GET", path, "", of+"has.keys").failure(404)
+		c.do("GET", path, "", accountHeader+"has.keys").failure(404)
 	}
 	for _, list := range []string{"/webhooks", "/events", "/deliveries", "/replays", "/api-keys"} {
-		require.Empty(t, c.do("GET", list, "", of+"has.keys").items(), list)
+		require.Empty(t, c.do("GET", list, "", accountHeader+"has.keys").items(), list)
 	}
 	require.NotContains(t, listed(), "has.keys")
 	require.Contains(t, listed(), "publishes")
 	for _, name := range []string{"has.keys", "never-there", "*", "a:b", "no~name"} {
 		c.do("DELETE", "/accounts/"+name, "").fails(404, "not_found")
 	}
-	c.do("POST", "/webhooks", newWebhook, of+"has.keys").ok(201)
-	require.Len(t, c.do("GET", "/webhooks", "", of+"has.keys").items(), 1, "its name is used afresh")
+	c.do("POST", "/webhooks", newWebhook, accountHeader+"has.keys").ok(201)
+	require.Len(t, c.do("GET", "/webhooks", "", accountHeader+"has.keys").items(), 1, "its name is used afresh")
 }
 
-// testExpunged is about an event that was deleted.
+// testExpunged is about deleting an event.
 func testExpunged(t *testing.T, c *client) {
-	c.webhook()
+	c.register()
 	const event = `{"event":"video.uploaded","data":{"n":1},"id":"order-1"}`
 	c.do("POST", "/events", event).ok(202)
 	require.Equal(t, map[string]any{"id": "order-1"}, c.do("DELETE", "/events/order-1", "").ok(200))

@@ -9,17 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// refusal is a request that must be refused with nothing done.
-type refusal struct {
-	body   string
-	status int
-	code   string
-	field  string
-}
+// refusedID is the ID in events that must be refused, so that a test can look for one that was stored all the same.
+const refusedID = "evt_never_stored"
 
-const eventID = "evt_never_stored"
-
-// nested is an object that nests as deeply.
+// nested makes an object that is so many levels deep.
 func nested(depth int) string {
 	return `{"a":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}`
 }
@@ -31,8 +24,8 @@ func testBadRequests(t *testing.T, c *client) {
 		"/webhooks/%77hk_1", "/webhooks/whk%2F1", "/webhooks/../webhooks", "/webhooks/a.b", "/webhooks/a:b", "/webhooks/" + strings.Repeat("a", 129),
 		"/openapi.json/", "/v1/webhooks", "/events/batch/x", "/webhooks/whk_1/deliveries/x",
 	} {
-		t.Run("path "+path, func(t *testing.T) {
-			c.in(t).do("GET", path, "").fails(http.StatusNotFound, "not_found")
+		c.run("path "+path, func(t *testing.T, c *client) {
+			c.do("GET", path, "").fails(http.StatusNotFound, "not_found")
 		})
 	}
 	for request, allow := range map[string]string{
@@ -46,32 +39,32 @@ func testBadRequests(t *testing.T, c *client) {
 		"POST /openapi.json":     "GET, HEAD",
 		"post /webhooks":         "POST, GET, HEAD",
 	} {
-		t.Run("method "+request, func(t *testing.T) {
+		c.run("method "+request, func(t *testing.T, c *client) {
 			method, path, _ := strings.Cut(request, " ")
-			res := c.in(t).do(method, path, "")
+			res := c.do(method, path, "")
 			res.fails(http.StatusMethodNotAllowed, "method_not_allowed")
 			require.Equal(t, allow, res.header.Get("Allow"))
 		})
 	}
-	for query, want := range map[string]refusal{
-		"limit=0":                {code: "invalid_field", field: "limit"},
-		"limit=101":              {code: "invalid_field", field: "limit"},
-		"limit=-1":               {code: "invalid_field", field: "limit"},
-		"limit=x":                {code: "invalid_field", field: "limit"},
-		"limit=1.5":              {code: "invalid_field", field: "limit"},
-		"limit=10&limit=10":      {code: "invalid_field", field: "limit"},
-		"cursor=not-a-cursor":    {code: "invalid_field", field: "cursor"},
-		"cursor=%00%ff":          {code: "invalid_field", field: "cursor"},
-		"Limit=10":               {code: "unknown_field", field: "Limit"},
-		"page=2":                 {code: "unknown_field", field: "page"},
-		"state=failed":           {code: "unknown_field", field: "state"}, // of webhooks
-		"limit=10;cursor=x":      {code: "invalid_field", field: "query"},
-		"limit=%zz":              {code: "invalid_field", field: "query"},
-		"cursor=" + long("x"):    {code: "invalid_field", field: "cursor"},
-		long("unknown") + "=yes": {code: "unknown_field", field: long("unknown")[:64] + "…"},
+	for query, want := range map[string]struct{ code, field string }{
+		"limit=0":                {"invalid_field", "limit"},
+		"limit=101":              {"invalid_field", "limit"},
+		"limit=-1":               {"invalid_field", "limit"},
+		"limit=x":                {"invalid_field", "limit"},
+		"limit=1.5":              {"invalid_field", "limit"},
+		"limit=10&limit=10":      {"invalid_field", "limit"},
+		"cursor=not-a-cursor":    {"invalid_field", "cursor"},
+		"cursor=%00%ff":          {"invalid_field", "cursor"},
+		"Limit=10":               {"unknown_field", "Limit"},
+		"page=2":                 {"unknown_field", "page"},
+		"state=failed":           {"unknown_field", "state"}, // which a list of deliveries takes
+		"limit=10;cursor=x":      {"invalid_field", "query"},
+		"limit=%zz":              {"invalid_field", "query"},
+		"cursor=" + long("x"):    {"invalid_field", "cursor"},
+		long("unknown") + "=yes": {"unknown_field", long("unknown")[:64] + "…"},
 	} {
-		t.Run("query "+query[:min(30, len(query))], func(t *testing.T) {
-			c.in(t).do("GET", "/webhooks?"+query, "").failsAt(422, want.code, want.field)
+		c.run("query "+query[:min(30, len(query))], func(t *testing.T, c *client) {
+			c.do("GET", "/webhooks?"+query, "").failsAt(422, want.code, want.field)
 		})
 	}
 	testMediaTypes(t, c)
@@ -79,8 +72,10 @@ func testBadRequests(t *testing.T, c *client) {
 	require.Empty(t, c.do("GET", "/webhooks", "").items(), "something was stored")
 }
 
+// long repeats a text until it has about 2,000 characters.
 func long(s string) string { return strings.Repeat(s, 2000/len(s)) }
 
+// testMediaTypes is about the media types that a request may name for its body.
 func testMediaTypes(t *testing.T, c *client) {
 	for name, headers := range map[string][]string{
 		"none":       {"Content-Type: "},
@@ -93,14 +88,11 @@ func testMediaTypes(t *testing.T, c *client) {
 		"two":        {"Content-Type: application/json", "Content-Type: application/json"},
 		"compressed": {"Content-Encoding: gzip"},
 	} {
-		t.Run("media type "+name, func(t *testing.T) {
+		c.run("media type "+name, func(t *testing.T, c *client) {
 			for _, o := range operations {
-				if method, path, _ := strings.Cut(o.name, " "); o.body != "" {
-					c := c.in(t)
-					if o.roles != nil && len(o.roles) == 0 {
-						c = c.as(keyAny)
-					}
-					c.do(method, strings.NewReplacer("{webhook}", "whk_1", "{key}", "key_1").Replace(path), o.body, headers...).fails(415, "unsupported_media_type")
+				if o.body != "" {
+					method, path := o.unknownPath()
+					c.withRightsFor(o).do(method, path, o.body, headers...).fails(415, "unsupported_media_type")
 				}
 			}
 		})
@@ -108,49 +100,49 @@ func testMediaTypes(t *testing.T, c *client) {
 	for _, mediaType := range []string{
 		"application/json", "Application/JSON", "application/json;charset=utf-8", `application/json; charset="UTF-8"`, "application/json;",
 	} {
-		t.Run("media type "+mediaType, func(t *testing.T) {
-			c.in(t).do("POST", "/events", `{"event":"video.uploaded","data":{}}`, "Content-Type: "+mediaType).ok(202)
+		c.run("media type "+mediaType, func(t *testing.T, c *client) {
+			c.do("POST", "/events", newEvent, "Content-Type: "+mediaType).ok(202)
 		})
 	}
 }
 
-// chunked hides the length of a body.
+// chunked hides the length of a body, so that it is sent in chunks.
 type chunked struct{ io.Reader }
 
+// testSizes is about the largest bodies that are accepted, with and without a length in the request.
 func testSizes(t *testing.T, c *client) {
-	of := func(size int) string {
-		return `{"event":"video.uploaded","id":"` + eventID + `","data":{"a":"` + strings.Repeat("a", size) + `"}}`
+	event := func(id string, size int) string {
+		return `{"event":"video.uploaded","id":"` + id + `","data":{"a":"` + strings.Repeat("a", size) + `"}}`
 	}
 	for name, request := range map[string]struct{ path, body string }{
-		"event":   {"/events", of(300 << 10)},
+		"event":   {"/events", event(refusedID, 300<<10)},
 		"webhook": {"/webhooks", strings.Replace(newWebhook, "{", `{"description":"`+strings.Repeat("a", 300<<10)+`",`, 1)},
-		"batch":   {"/events/batch", `{"events":[` + strings.TrimSuffix(strings.Repeat(of(200<<10)+",", 42), ",") + `]}`},
-		"just":    {"/events", of(256 << 10)},
+		"batch":   {"/events/batch", `{"events":[` + strings.TrimSuffix(strings.Repeat(event(refusedID, 200<<10)+",", 42), ",") + `]}`},
+		"just":    {"/events", event(refusedID, 256<<10)},
 	} {
-		t.Run("too large: "+name, func(t *testing.T) {
-			c := c.in(t)
+		c.run("too large: "+name, func(t *testing.T, c *client) {
 			c.do("POST", request.path, request.body).fails(413, "payload_too_large")
 			c.send("POST", request.path, chunked{strings.NewReader(request.body)}).fails(413, "payload_too_large")
-			c.do("GET", "/events/"+eventID, "").failure(404)
+			c.do("GET", "/events/"+refusedID, "").failure(404)
 		})
 	}
-	t.Run("large enough", func(t *testing.T) {
-		c.in(t).do("POST", "/events", strings.Replace(of(255<<10), eventID, "evt_255_KiB", 1)).ok(202)
-		c.in(t).send("POST", "/events", chunked{strings.NewReader(strings.Replace(of(255<<10), eventID, "evt_chunked", 1))}).ok(202)
+	c.run("large enough", func(t *testing.T, c *client) {
+		c.do("POST", "/events", event("evt_255_KiB", 255<<10)).ok(202)
+		c.send("POST", "/events", chunked{strings.NewReader(event("evt_chunked", 255<<10))}).ok(202)
 	})
-	t.Run("too large for one, in a batch", func(t *testing.T) {
-		data := c.in(t).do("POST", "/events/batch", `{"events":[`+of(300<<10)+`,{"event":"video.uploaded","data":{}}]}`).ok(202)
+	c.run("too large for one, in a batch", func(t *testing.T, c *client) {
+		data := c.do("POST", "/events/batch", `{"events":[`+event(refusedID, 300<<10)+`,`+newEvent+`]}`).ok(202)
 		items := data["items"].([]any)
 		require.Equal(t, "payload_too_large", items[0].(map[string]any)["error"].(map[string]any)["code"])
 		require.NotEmpty(t, items[1].(map[string]any)["id"])
 	})
 }
 
+// testBadWebhooks sends registrations that must be refused.
 func testBadWebhooks(t *testing.T, c *client) {
 	with := func(members string) string {
 		return `{"url":"https://your-server.com/webhooks","events":["video.uploaded"],` + members + `}`
 	}
-	to := func(url string) string { return `{"url":"` + url + `","events":["video.uploaded"]}` }
 	rows := map[string]refusal{
 		"no url":                {`{"events":["*"]}`, 422, "invalid_field", "url"},
 		"no events":             {`{"url":"https://your-server.com/"}`, 422, "invalid_field", "events"},
@@ -190,11 +182,11 @@ func testBadWebhooks(t *testing.T, c *client) {
 		"user info":       "https://user:password@your-server.com/webhooks",
 		"decimal address": "https://2130706433/webhooks",
 	} {
-		rows["url: "+name] = refusal{to(url), 422, "unsafe_url", "url"}
+		rows["url: "+name] = refusal{`{"url":"` + url + `","events":["video.uploaded"]}`, 422, "unsafe_url", "url"}
 	}
 	for name, row := range rows {
-		t.Run(name, func(t *testing.T) {
-			res := c.in(t).do("POST", "/webhooks", row.body)
+		c.run(name, func(t *testing.T, c *client) {
+			res := c.do("POST", "/webhooks", row.body)
 			code, field := res.failure(row.status)
 			if code == "invalid_field" && strings.HasPrefix(name, "url: ") {
 				code = "unsafe_url" // the contract allows either
@@ -207,9 +199,10 @@ func testBadWebhooks(t *testing.T, c *client) {
 	require.Empty(t, c.do("GET", "/webhooks", "").items(), "something was stored")
 }
 
+// testBadEvents sends events that must be refused.
 func testBadEvents(t *testing.T, c *client) {
 	with := func(members string) string {
-		return `{"id":"` + eventID + `","event":"video.uploaded",` + members + `}`
+		return `{"id":"` + refusedID + `","event":"video.uploaded",` + members + `}`
 	}
 	for name, row := range map[string]refusal{
 		"empty":                    {" ", 400, "invalid_json", ""},
@@ -261,10 +254,9 @@ func testBadEvents(t *testing.T, c *client) {
 		"timestamp of year 1":      {with(`"data":{},"timestamp":"0001-01-01T00:00:00Z"`), 422, "invalid_field", "timestamp"},
 		"timestamp beyond 9999":    {with(`"data":{},"timestamp":"9999-12-31T23:59:59-01:00"`), 422, "invalid_field", "timestamp"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			c := c.in(t)
+		c.run(name, func(t *testing.T, c *client) {
 			c.do("POST", "/events", row.body).failsAt(row.status, row.code, row.field)
-			c.do("GET", "/events/"+eventID, "").failure(404)
+			c.do("GET", "/events/"+refusedID, "").failure(404)
 		})
 	}
 	for name, headers := range map[string][]string{
@@ -272,8 +264,8 @@ func testBadEvents(t *testing.T, c *client) {
 		"two":   {"Idempotency-Key: evt_1", "Idempotency-Key: evt_2"},
 		"slash": {"Idempotency-Key: a/b"},
 	} {
-		t.Run("idempotency key: "+name, func(t *testing.T) {
-			c.in(t).do("POST", "/events", `{"event":"video.uploaded","data":{}}`, headers...).failsAt(422, "invalid_field", "Idempotency-Key")
+		c.run("idempotency key: "+name, func(t *testing.T, c *client) {
+			c.do("POST", "/events", newEvent, headers...).failsAt(422, "invalid_field", "Idempotency-Key")
 		})
 	}
 }

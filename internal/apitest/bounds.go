@@ -11,21 +11,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// RunBounds runs the tests of the bounds, which need a Service that has them.
+// RunBounds runs the tests that send values beyond their bounds. They need a Service that refuses those.
 func RunBounds(t *testing.T, open Open) {
-	t.Run("Webhooks", func(t *testing.T) { t.Parallel(); testBounds(t, newClient(t, open)) })
-	t.Run("BadToEveryRoute", func(t *testing.T) { t.Parallel(); testBadToEveryRoute(t, newClient(t, open)) })
+	runTests(t, open, []test{{"Webhooks", testBounds}, {"BadToEveryRoute", testBadToEveryRoute}})
 }
 
-// testBounds compares the bounds of the OpenAPI document with those of the API: of each member of a webhook, what is
-// just within its bounds is taken, and what is just beyond is refused with the member's name.
+// testBounds compares the bounds in the OpenAPI document with those of the API. For each bound of a member of a webhook, the API accepts
+// the value at the bound, and refuses the next one beyond with the name of the member.
 func testBounds(t *testing.T, c *client) {
 	d := c.document()
-	schema := d.resolve(schemaIn(d.operation("POST", "/webhooks")["requestBody"].(map[string]any)))
+	schema := d.resolve(schemaIn(d.operation("POST", "/webhooks")["requestBody"]))
 	bounded := 0
 	for _, name := range slices.Sorted(maps.Keys(schema["properties"].(map[string]any))) {
-		property := d.resolve(schema["properties"].(map[string]any)[name])
-		for keyword, bound := range property {
+		for keyword, bound := range d.resolve(schema["properties"].(map[string]any)[name]) {
 			number, isNumber := bound.(json.Number)
 			if !isNumber {
 				continue
@@ -37,10 +35,9 @@ func testBounds(t *testing.T, c *client) {
 			if strings.HasPrefix(keyword, "min") {
 				beyond = int(n) - 1
 			}
-			t.Run(fmt.Sprintf("%s %s %d", name, keyword, n), func(t *testing.T) {
-				c := c.in(t)
+			c.run(fmt.Sprintf("%s %s %d", name, keyword, n), func(t *testing.T, c *client) {
 				c.do("POST", "/webhooks", webhookWith(t, name, valueOf(name, keyword, beyond))).failsAt(422, "", name)
-				if name != "events" { // there are not as many event types as a list may hold
+				if name != "events" { // the list may hold more than there are event types
 					c.do("POST", "/webhooks", webhookWith(t, name, valueOf(name, keyword, int(n)))).ok(201)
 				}
 			})
@@ -49,7 +46,7 @@ func testBounds(t *testing.T, c *client) {
 	require.GreaterOrEqual(t, bounded, 13)
 }
 
-// valueOf makes a value of a member as long, many or large as n.
+// valueOf makes a value of a member for which the keyword counts n: its characters, its items, its members, or the number itself.
 func valueOf(name, keyword string, n int) any {
 	switch {
 	case strings.HasSuffix(keyword, "Length") && name == "url":
@@ -75,8 +72,5 @@ func valueOf(name, keyword string, n int) any {
 }
 
 func webhookWith(t *testing.T, name string, value any) string {
-	object := map[string]any{"url": "https://your-server.com/webhooks", "events": []string{"*"}, name: value}
-	body, err := json.Marshal(object)
-	require.NoError(t, err)
-	return string(body)
+	return jsonOf(t, map[string]any{"url": "https://your-server.com/webhooks", "events": []string{"*"}, name: value})
 }

@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,26 +14,25 @@ import (
 	"github.com/videocloud/webhooks/sender/api"
 )
 
-// Keys of the suite: three roles in two accounts, and one of every account.
-var keys = []api.Key{
-	{Value: "key-of-account-a-for-publish", Account: "account-a", Role: api.RolePublish},
-	{Value: "key-of-account-a-for-manage", Account: "account-a", Role: api.RoleManage},
-	{Value: "key-of-account-a-for-all", Account: "account-a", Role: api.RoleAll},
-	{Value: "key-of-account-b-for-publish", Account: "account-b", Role: api.RolePublish},
-	{Value: "key-of-account-b-for-manage", Account: "account-b", Role: api.RoleManage},
-	{Value: "key-of-account-b-for-all", Account: "account-b", Role: api.RoleAll},
-	{Value: "key-of-account-a-for-read", Account: "account-a", Role: api.RoleRead},
-	{Value: "key-of-account-b-for-read", Account: "account-b", Role: api.RoleRead},
-	{Value: "key-of-every-account", Account: api.AnyAccount, Role: api.RoleAll},
-}
-
 const (
 	keyA   = "key-of-account-a-for-all"
 	keyB   = "key-of-account-b-for-all"
 	keyAny = "key-of-every-account"
+
+	accountHeader = "X-VideoCloud-Account: " // names the account in a request with keyAny
 )
 
-// client talks to a handler by real HTTP, every answer checked against the OpenAPI document.
+// accountKeys are the configured keys of two accounts, one for each role.
+func accountKeys() (keys []api.Key) {
+	for _, account := range []string{"account-a", "account-b"} {
+		for _, role := range []api.Role{api.RolePublish, api.RoleManage, api.RoleAll, api.RoleRead} {
+			keys = append(keys, api.Key{Value: fmt.Sprintf("key-of-%s-for-%s", account, role), Account: account, Role: role})
+		}
+	}
+	return keys
+}
+
+// client sends real HTTP requests to a handler, with a key. Every answer is checked against the OpenAPI document.
 type client struct {
 	t   *testing.T
 	url string
@@ -41,27 +41,29 @@ type client struct {
 
 func newClient(t *testing.T, open Open) *client {
 	t.Helper()
-	h := open(t, api.Options{Keys: keys})
+	h := open(t, api.Options{Keys: append(accountKeys(), api.Key{Value: keyAny, Account: api.AnyAccount, Role: api.RoleAll})})
 	server := httptest.NewServer(Checked(t, h, ""))
 	t.Cleanup(server.Close)
 	return &client{t: t, url: server.URL, key: keyA}
 }
 
-// as is the client with another key; "" is none.
+// as returns the client with another key; "" sends none.
 func (c *client) as(key string) *client {
 	other := *c
 	other.key = key
 	return &other
 }
 
-// in is the client of a subtest.
-func (c *client) in(t *testing.T) *client {
-	other := *c
-	other.t = t
-	return &other
+// run runs a subtest, with a client that reports failures to it.
+func (c *client) run(name string, subtest func(t *testing.T, c *client)) {
+	c.t.Run(name, func(t *testing.T) {
+		other := *c
+		other.t = t
+		subtest(t, &other)
+	})
 }
 
-// response is an answer, read.
+// response is an answer whose body has been read.
 type response struct {
 	t      *testing.T
 	status int
@@ -69,7 +71,8 @@ type response struct {
 	body   string
 }
 
-// do sends a request; headers are "Name: value", and take the place of the client's own.
+// do sends a request, without a body where that is "". Headers are "Name: value": they replace those that the client sets,
+// and an empty value only removes them.
 func (c *client) do(method, path, body string, headers ...string) *response {
 	c.t.Helper()
 	var content io.Reader
@@ -108,20 +111,35 @@ func (c *client) send(method, path string, body io.Reader, headers ...string) *r
 	return &response{t: c.t, status: res.StatusCode, header: res.Header, body: string(text)}
 }
 
-// ok makes sure of the status and returns the answer's data.
-func (r *response) ok(status int) map[string]any {
-	r.t.Helper()
-	require.Equal(r.t, status, r.status, r.body)
-	var answer struct {
-		Success bool
-		Data    map[string]any
-	}
-	require.NoError(r.t, json.Unmarshal([]byte(r.body), &answer))
-	require.True(r.t, answer.Success)
-	return answer.Data
+// answer is the envelope of every answer.
+type answer struct {
+	Success bool
+	Data    map[string]any
+	Error   struct{ Code, Message, Field string }
 }
 
-// items makes sure of 200 and returns data.items.
+// answer requires the status and the value of success, and returns the envelope.
+func (r *response) answer(status int, success bool) (a answer) {
+	r.t.Helper()
+	require.Equal(r.t, status, r.status, r.body)
+	require.NoError(r.t, json.Unmarshal([]byte(r.body), &a))
+	require.Equal(r.t, success, a.Success)
+	return a
+}
+
+// ok requires a success with the status, and returns its data.
+func (r *response) ok(status int) map[string]any {
+	r.t.Helper()
+	return r.answer(status, true).Data
+}
+
+// id requires a success with the status, and returns the ID in its data.
+func (r *response) id(status int) string {
+	r.t.Helper()
+	return r.ok(status)["id"].(string)
+}
+
+// items requires a success with status 200, and returns data.items.
 func (r *response) items() []any {
 	r.t.Helper()
 	items, ok := r.ok(http.StatusOK)["items"].([]any)
@@ -129,28 +147,22 @@ func (r *response) items() []any {
 	return items
 }
 
-// failure makes sure of the status and returns the error's code and field.
+// failure requires an error with the status, and returns its code and field.
 func (r *response) failure(status int) (code, field string) {
 	r.t.Helper()
-	require.Equal(r.t, status, r.status, r.body)
-	var answer struct {
-		Success bool
-		Error   struct{ Code, Message, Field string }
-	}
-	require.NoError(r.t, json.Unmarshal([]byte(r.body), &answer))
-	require.False(r.t, answer.Success)
-	require.NotEmpty(r.t, answer.Error.Message)
-	return answer.Error.Code, answer.Error.Field
+	a := r.answer(status, false)
+	require.NotEmpty(r.t, a.Error.Message)
+	return a.Error.Code, a.Error.Field
 }
 
-// fails makes sure of the status and the code of an error.
+// fails requires an error with the status and the code.
 func (r *response) fails(status int, code string) {
 	r.t.Helper()
 	got, _ := r.failure(status)
 	require.Equal(r.t, code, got, r.body)
 }
 
-// failsAt makes sure of the status, the code and the field of an error; an empty code stands for any.
+// failsAt requires an error with the status, the code ("" for any) and the field.
 func (r *response) failsAt(status int, code, field string) {
 	r.t.Helper()
 	gotCode, gotField := r.failure(status)
@@ -158,6 +170,22 @@ func (r *response) failsAt(status int, code, field string) {
 		require.Equal(r.t, code, gotCode, r.body)
 	}
 	require.Equal(r.t, field, gotField, r.body)
+}
+
+// refusal is a request body that the API must refuse, and the error that it must answer.
+type refusal struct {
+	body   string
+	status int
+	code   string // "" for any
+	field  string
+}
+
+// requireRefusals sends each of the bodies.
+func (c *client) requireRefusals(method, path string, rows []refusal) {
+	c.t.Helper()
+	for _, row := range rows {
+		c.do(method, path, row.body).failsAt(row.status, row.code, row.field)
+	}
 }
 
 // document returns the OpenAPI document that the handler serves.
@@ -170,8 +198,8 @@ func (c *client) document() *document {
 	return d
 }
 
-// walk reads all pages of a list, from a path with a query, and returns a member of each item and the number of pages.
-func (c *client) walk(path, member string) (values []string, pages int) {
+// allPages reads a list to its end. The path has a query. It returns the named member of each item, and the number of pages.
+func (c *client) allPages(path, member string) (values []string, pages int) {
 	c.t.Helper()
 	for cursor := ""; ; {
 		page := c.do("GET", path+"&cursor="+cursor, "").ok(http.StatusOK)
@@ -187,19 +215,30 @@ func (c *client) walk(path, member string) (values []string, pages int) {
 	}
 }
 
-const newWebhook = `{"url":"https://your-server.com/webhooks","events":["video.uploaded"],"secret":"your_webhook_secret"}`
+const (
+	newWebhook = `{"url":"https://your-server.com/webhooks","events":["video.uploaded"],"secret":"your_webhook_secret"}`
+	newEvent   = `{"event":"video.uploaded","data":{}}`
+)
 
-// webhook registers a webhook and returns its ID.
-func (c *client) webhook() string {
+// register registers a webhook for video.uploaded, and returns its ID.
+func (c *client) register() string {
 	c.t.Helper()
-	return c.do("POST", "/webhooks", newWebhook).ok(http.StatusCreated)["id"].(string)
+	return c.do("POST", "/webhooks", newWebhook).id(http.StatusCreated)
 }
 
-// event publishes one event and returns its ID and that of its first delivery.
-func (c *client) event() (id, delivery string) {
+// publish publishes a video.uploaded event, and returns its ID and that of its first delivery.
+func (c *client) publish() (event, delivery string) {
 	c.t.Helper()
 	data := c.do("POST", "/events", `{"event":"video.uploaded","data":{"videoId":"vid_123456"}}`).ok(http.StatusAccepted)
 	deliveries := data["deliveries"].([]any)
 	require.NotEmpty(c.t, deliveries)
 	return data["id"].(string), deliveries[0].(map[string]any)["id"].(string)
+}
+
+// jsonOf encodes a value that JSON can represent.
+func jsonOf(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	return string(text)
 }

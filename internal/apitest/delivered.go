@@ -3,6 +3,7 @@ package apitest
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"testing"
@@ -10,58 +11,54 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// RequireDelivered checks a delivery against an entry of the webhooks section of the OpenAPI document at url: its body fits the
-// schema and has the members of the example in their order, and its headers are those that stand there. With data, the example's
-// data are byte for byte those delivered.
-func RequireDelivered(t *testing.T, url, name string, header http.Header, body []byte, data bool) {
+// RequireDelivered requires that a delivery is as the OpenAPI document of the handler at url describes it, under the name in its section
+// webhooks: the body fits the schema, its data has the members of the example in their order, and the headers are those of the document.
+// With sameData, the data must be that of the example byte for byte.
+func RequireDelivered(t *testing.T, url, name string, header http.Header, body []byte, sameData bool) {
 	t.Helper()
 	res, err := http.Get(url + "/openapi.json")
 	require.NoError(t, err)
 	defer res.Body.Close()
-	var raw bytes.Buffer
-	_, err = raw.ReadFrom(res.Body)
+	raw, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	d, err := parseDocument(raw.Bytes())
+	d, err := parseDocument(raw)
 	require.NoError(t, err)
 	post, ok := d.at("webhooks", name, "post").(map[string]any)
 	require.True(t, ok, "the document has no delivery %s", name)
-	value, err := parse(body)
+	value, err := parseJSON(body)
 	require.NoError(t, err)
-	requestBody := post["requestBody"].(map[string]any)
-	require.NoError(t, d.validate(schemaIn(requestBody), value, name))
+	require.NoError(t, d.validate(schemaIn(post["requestBody"]), value, name))
 
-	var document struct {
-		Webhooks map[string]struct {
-			Post struct {
-				RequestBody struct {
-					Content map[string]struct {
-						Example struct{ Data json.RawMessage }
-					}
-				}
-			}
-		}
+	example := memberAt(t, raw, "webhooks", name, "post", "requestBody", "content", "application/json", "example", "data")
+	data := memberAt(t, body, "data")
+	if sameData {
+		require.Equal(t, string(example), string(data))
 	}
-	require.NoError(t, json.Unmarshal(raw.Bytes(), &document))
-	example := document.Webhooks[name].Post.RequestBody.Content["application/json"].Example.Data
-	var sent struct{ Data json.RawMessage }
-	require.NoError(t, json.Unmarshal(body, &sent))
-	if data {
-		require.Equal(t, string(example), string(sent.Data))
-	}
-	require.Equal(t, memberNames(t, example), memberNames(t, sent.Data), "the members of %s, in order", name)
+	require.Equal(t, memberNames(t, example), memberNames(t, data), "the members of %s, in order", name)
 
-	known := []string{"Content-Type", "Content-Length", "Accept-Encoding"} // of HTTP itself
+	documented := []string{"Content-Type", "Content-Length", "Accept-Encoding"} // HTTP's own, which the document leaves out
 	for _, ref := range post["parameters"].([]any) {
 		parameter := d.resolve(ref)
-		known = append(known, http.CanonicalHeaderKey(parameter["name"].(string)))
+		documented = append(documented, http.CanonicalHeaderKey(parameter["name"].(string)))
 		require.True(t, header.Get(parameter["name"].(string)) != "" || parameter["required"] == false, "%s is not sent", parameter["name"])
 	}
 	for sent := range header {
-		require.True(t, slices.Contains(known, sent), "the document does not name the header %s of a delivery", sent)
+		require.True(t, slices.Contains(documented, sent), "the document does not name the header %s of a delivery", sent)
 	}
 }
 
-// memberNames are those of an object's members, in their order.
+// memberAt returns the text, unchanged, of the value that a path of member names leads to.
+func memberAt(t *testing.T, text json.RawMessage, names ...string) json.RawMessage {
+	t.Helper()
+	for _, name := range names {
+		var object map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(text, &object))
+		text = object[name]
+	}
+	return text
+}
+
+// memberNames returns the names of an object's members, in their order.
 func memberNames(t *testing.T, object []byte) (list []string) {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(object))

@@ -1,7 +1,6 @@
 package apitest
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// testExamples holds the examples of the OpenAPI document: there is one of every request, answer and error, each fits its schema, and
-// each request is accepted.
+// testExamples checks the examples in the OpenAPI document: every request, answer and error has one, each example fits its schema, and
+// the API accepts those of requests.
 func testExamples(t *testing.T, c *client) {
 	d := c.document()
 	for _, operation := range d.operations() {
@@ -20,27 +19,27 @@ func testExamples(t *testing.T, c *client) {
 		if described["operationId"] == "getOpenAPI" {
 			continue
 		}
-		t.Run(described["operationId"].(string), func(t *testing.T) {
+		c.run(described["operationId"].(string), func(t *testing.T, c *client) {
 			t.Parallel()
 			d.requireExamples(t, described)
-			sendExample(t, c.in(t), described, method, path)
+			sendExample(t, c, described, method, path)
 		})
 	}
 	for name, described := range d.at("webhooks").(map[string]any) {
-		post := described.(map[string]any)["post"].(map[string]any)
-		d.requireExample(t, post["requestBody"], name)
+		d.requireExample(t, described.(map[string]any)["post"].(map[string]any)["requestBody"], name)
 	}
 	for _, code := range d.at("components", "schemas", "Error", "properties", "code", "enum").([]any) {
 		if code == "method_not_allowed" {
-			continue // no operation answers it
+			continue // every path answers it, so that no operation lists it
 		}
 		require.NotNil(t, d.at("components", "examples", code.(string), "value"), "sender/api/examples.json has no error %s", code)
 	}
 }
 
+// requireExamples requires that the request and each answer of an operation have examples that fit.
 func (d *document) requireExamples(t *testing.T, operation map[string]any) {
 	t.Helper()
-	if body, takes := operation["requestBody"]; takes {
+	if body, hasBody := operation["requestBody"]; hasBody {
 		d.requireExample(t, body, "the request")
 	}
 	for status, response := range operation["responses"].(map[string]any) {
@@ -48,46 +47,41 @@ func (d *document) requireExamples(t *testing.T, operation map[string]any) {
 			d.requireExample(t, response, "the answer")
 			continue
 		}
-		described := response.(map[string]any)
-		examples := described["content"].(map[string]any)["application/json"].(map[string]any)["examples"].(map[string]any)
+		examples := contentOf(response)["examples"].(map[string]any)
 		require.NotEmpty(t, examples)
 		for code, ref := range examples {
-			require.NoError(t, d.validate(schemaIn(described), d.resolve(ref)["value"], code))
-			require.Contains(t, described["description"], "`"+code+"`")
+			require.NoError(t, d.validate(schemaIn(response), d.resolve(ref)["value"], code))
+			require.Contains(t, response.(map[string]any)["description"], "`"+code+"`")
 		}
 	}
 }
 
-func (d *document) requireExample(t *testing.T, v any, of string) {
+// requireExample requires one example that fits, of a request or an answer that messages call name.
+func (d *document) requireExample(t *testing.T, message any, name string) {
 	t.Helper()
-	body := v.(map[string]any)
-	example, given := body["content"].(map[string]any)["application/json"].(map[string]any)["example"]
-	require.True(t, given, "sender/api/examples.json has no example of %s", of)
-	require.NoError(t, d.validate(schemaIn(body), example, of))
+	example, given := contentOf(message)["example"]
+	require.True(t, given, "sender/api/examples.json has no example of %s", name)
+	require.NoError(t, d.validate(schemaIn(message), example, name))
 }
 
-// sendExample sends the example of a request to things of its own.
+// sendExample sends the example of an operation's request. Where the path has an ID, it is that of a webhook of its own.
 func sendExample(t *testing.T, c *client, operation map[string]any, method, path string) {
-	const account = "X-VideoCloud-Account: account-a"
-	v, takes := operation["requestBody"].(map[string]any)
-	if !takes {
-		return // such a request is its path
+	const account = accountHeader + "account-a"
+	requestBody, hasBody := operation["requestBody"]
+	if !hasBody {
+		return // such a request has no example
 	}
-	text, err := json.Marshal(v["content"].(map[string]any)["application/json"].(map[string]any)["example"])
-	require.NoError(t, err)
-	body := string(text)
-	every := c.as(keyAny)
+	body := jsonOf(t, contentOf(requestBody)["example"])
+	c = c.as(keyAny)
 	if strings.Contains(path, "{id}") {
-		hook := every.do("POST", "/webhooks", `{"url":"https://your-server.com/webhooks","events":["*"]}`, account).ok(http.StatusCreated)
-		id := hook["id"].(string)
-		require.Contains(t, path, "/webhooks/", "make here what else the ID of such a path may name")
+		require.Contains(t, path, "/webhooks/", "for another kind of ID, make here what it names")
+		id := c.do("POST", "/webhooks", `{"url":"https://your-server.com/webhooks","events":["*"]}`, account).id(http.StatusCreated)
 		path = strings.Replace(path, "{id}", id, 1)
 	}
 	path = strings.Replace(path, "{name}", "order.paid", 1)
-	res := every.do(method, path, body, account)
+	res := c.do(method, path, body, account)
 	if operation["operationId"] == "confirmEmail" {
-		code, _ := res.failure(http.StatusNotFound) // whose token only a mail holds
-		require.Equal(t, "not_found", code)
+		res.fails(http.StatusNotFound, "not_found") // only a mail holds the right token
 		return
 	}
 	require.True(t, slices.Contains([]int{200, 201, 202}, res.status), res.body)

@@ -9,10 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// testMadeKeys is about keys that are made at run time, and portal links.
+// testMadeKeys is about keys that are made by requests, and about portal links.
 func testMadeKeys(t *testing.T, c *client) {
-	t.Run("made, used, listed, ended", func(t *testing.T) {
-		c := c.in(t)
+	c.run("made, used, listed, ended", func(t *testing.T, c *client) {
 		made := c.do("POST", "/api-keys", `{"role":"manage","description":"of the shop","expiresIn":"2d"}`)
 		k := made.ok(201)
 		id, value := k["id"].(string), k["key"].(string)
@@ -23,25 +22,24 @@ func testMadeKeys(t *testing.T, c *client) {
 		require.NoError(t, err)
 		require.WithinRange(t, expires, time.Now().Add(47*time.Hour), time.Now().Add(49*time.Hour))
 		c.as(value).do("POST", "/webhooks", newWebhook).ok(201)
-		c.as(value).do("POST", "/events", `{"event":"video.uploaded","data":{}}`).failure(403)
+		c.as(value).do("POST", "/events", newEvent).failure(403)
 		list := c.do("GET", "/api-keys", "")
 		require.NotContains(t, list.body, value)
 		require.Contains(t, list.body, `"lastUsedAt"`)
 		require.Contains(t, list.body, id)
 		require.NotContains(t, c.as(keyB).do("GET", "/api-keys", "").body, id)
-		require.Contains(t, c.as(keyAny).do("GET", "/api-keys", "").body, id, "all, where no account is named")
+		require.Contains(t, c.as(keyAny).do("GET", "/api-keys", "").body, id, "without the account header all keys are listed")
 		c.as(keyB).do("DELETE", "/api-keys/"+id, "").failure(404)
 		c.do("DELETE", "/api-keys/"+id, "").ok(200)
 		c.as(value).do("GET", "/webhooks", "").failure(401)
 		c.do("DELETE", "/api-keys/"+id, "").failure(404)
 	})
-	t.Run("a key ends with the one that made it", func(t *testing.T) {
-		c := c.in(t)
+	c.run("a key ends with the one that made it", func(t *testing.T, c *client) {
 		parent := c.do("POST", "/api-keys", `{"role":"all","expiresIn":"1h"}`).ok(201)
 		child := c.as(parent["key"].(string)).do("POST", "/api-keys", `{"role":"all"}`).ok(201)
 		grandchild := c.as(child["key"].(string)).do("POST", "/api-keys", `{"role":"publish","expiresIn":"30d"}`).ok(201)
-		token := c.as(child["key"].(string)).portal(child["key"].(string), "")
-		require.Equal(t, parent["expiresAt"], child["expiresAt"], "it can't work for longer")
+		token := c.as(child["key"].(string)).portalToken(child["key"].(string), "")
+		require.Equal(t, parent["expiresAt"], child["expiresAt"], "a key ends with the key that made it")
 		require.Equal(t, parent["expiresAt"], grandchild["expiresAt"])
 		c.do("DELETE", "/api-keys/"+parent["id"].(string), "").ok(200)
 		for _, key := range []string{parent["key"].(string), child["key"].(string), grandchild["key"].(string), token} {
@@ -52,8 +50,7 @@ func testMadeKeys(t *testing.T, c *client) {
 			require.NotContains(t, list, k["id"])
 		}
 	})
-	t.Run("no key makes one that may more", func(t *testing.T) {
-		c := c.in(t)
+	c.run("no key makes one that may more", func(t *testing.T, c *client) {
 		for name, row := range map[string]struct {
 			key, body, field string
 			status           int
@@ -71,8 +68,8 @@ func testMadeKeys(t *testing.T, c *client) {
 			"a field that it has not":    {keyA, `{"role":"read","key":"vck_mine"}`, "key", 422},
 			"by one that only publishes": {"key-of-account-a-for-publish", `{"role":"publish"}`, "", 403},
 		} {
-			t.Run(name, func(t *testing.T) {
-				c.in(t).as(row.key).do("POST", "/api-keys", row.body).failsAt(row.status, "", row.field)
+			c.run(name, func(t *testing.T, c *client) {
+				c.as(row.key).do("POST", "/api-keys", row.body).failsAt(row.status, "", row.field)
 			})
 		}
 		every := c.as(keyAny).do("POST", "/api-keys", `{"role":"all","account":"*"}`).ok(201)
@@ -80,33 +77,26 @@ func testMadeKeys(t *testing.T, c *client) {
 		require.Equal(t, "account-c", other["account"])
 		require.Empty(t, c.as(other["key"].(string)).do("GET", "/webhooks", "").items())
 	})
-	t.Run("portal links", func(t *testing.T) {
-		c := c.in(t)
-		id := c.webhook()
+	c.run("portal links", func(t *testing.T, c *client) {
+		id := c.register()
 		link := c.do("POST", "/portal-links", `{"webhookId":"`+id+`","expiresIn":"1h"}`).ok(201)
 		require.Equal(t, c.url+"/console/portal/#token="+link["token"].(string), link["url"])
 		require.Len(t, c.as(link["token"].(string)).do("GET", "/webhooks", "").items(), 1)
 		c.as(link["token"].(string)).do("POST", "/portal-links", `{}`).failure(403)
 		c.do("DELETE", "/api-keys/"+link["id"].(string), "").ok(200)
 		c.as(link["token"].(string)).do("GET", "/webhooks", "").failure(401)
-		for body, want := range map[string]struct {
-			status int
-			field  string
-		}{
-			`{"webhookId":"whk_none"}`:  {422, "webhookId"},
-			`{"webhookId":"../x"}`:      {422, "webhookId"},
-			`{"expiresIn":"8d"}`:        {422, "expiresIn"},
-			`{"account":"account-b"}`:   {403, "account"},
-			`{"account":"*"}`:           {422, "account"},
-			`{"role":"all"}`:            {422, "role"},
-			`{"expiresIn":-1}`:          {422, "expiresIn"},
-			`{"account":"a","account"}`: {400, ""},
-		} {
-			c.do("POST", "/portal-links", body).failsAt(want.status, "", want.field)
-		}
+		c.requireRefusals("POST", "/portal-links", []refusal{
+			{`{"webhookId":"whk_none"}`, 422, "", "webhookId"},
+			{`{"webhookId":"../x"}`, 422, "", "webhookId"},
+			{`{"expiresIn":"8d"}`, 422, "", "expiresIn"},
+			{`{"account":"account-b"}`, 403, "", "account"},
+			{`{"account":"*"}`, 422, "", "account"},
+			{`{"role":"all"}`, 422, "", "role"},
+			{`{"expiresIn":-1}`, 422, "", "expiresIn"},
+			{`{"account":"a","account"}`, 400, "", ""},
+		})
 	})
-	t.Run("what is no key", func(t *testing.T) {
-		c := c.in(t)
+	c.run("what is no key", func(t *testing.T, c *client) {
 		for _, value := range []string{"vck_", "vck_" + strings.Repeat("A", 43), "key_x", strings.Repeat("x", 4000)} {
 			c.as(value).do("GET", "/webhooks", "").fails(http.StatusUnauthorized, "unauthorized")
 		}

@@ -13,13 +13,13 @@ import (
 	"unicode/utf8"
 )
 
-// document is an OpenAPI document, as it was served.
+// document is an OpenAPI document. Its numbers are of type json.Number.
 type document struct {
 	root map[string]any
 }
 
 func parseDocument(b []byte) (*document, error) {
-	v, err := parse(b)
+	v, err := parseJSON(b)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,8 @@ func parseDocument(b []byte) (*document, error) {
 	return &document{root: root}, nil
 }
 
-func parse(b []byte) (v any, err error) {
+// parseJSON reads the first JSON value of a text, with numbers of type json.Number.
+func parseJSON(b []byte) (v any, err error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	if err := d.Decode(&v); err != nil {
@@ -39,7 +40,7 @@ func parse(b []byte) (v any, err error) {
 	return v, nil
 }
 
-// at follows a path of names from the document's root; nil if there is nothing.
+// at returns the value that a path of member names leads to from the root, nil where there is none.
 func (d *document) at(names ...string) any {
 	var v any = d.root
 	for _, name := range names {
@@ -49,6 +50,7 @@ func (d *document) at(names ...string) any {
 	return v
 }
 
+// resolve returns an object of the document, or the one that it refers to.
 func (d *document) resolve(v any) map[string]any {
 	object, _ := v.(map[string]any)
 	if ref, ok := object["$ref"].(string); ok {
@@ -57,24 +59,24 @@ func (d *document) resolve(v any) map[string]any {
 	return object
 }
 
-// validate checks a value against a schema. It knows the keywords that the document uses and fails on any
-// other, so that none can go unchecked. An object that says nothing of additional members may have none:
-// the document must name everything that is answered.
+// validate checks a value against a schema. It fails on a keyword that it does not support, so that none goes
+// unchecked. An object whose schema names its properties may have no others: the document must name everything
+// that the API answers. Errors call the value by its path, at.
 func (d *document) validate(schema, value any, at string) error {
 	s := d.resolve(schema)
 	if s == nil {
 		return fmt.Errorf("%s: no schema: %v", at, schema)
 	}
 	for keyword, v := range s {
-		if err := d.keyword(s, keyword, v, value, at); err != nil {
+		if err := d.validateKeyword(s, keyword, v, value, at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *document) keyword(s map[string]any, keyword string, v, value any, at string) error {
-	wrong := fmt.Errorf("%s: %v does not satisfy %s %v", at, value, keyword, v)
+// validateKeyword checks a value against one keyword of the schema s, whose own value is v.
+func (d *document) validateKeyword(s map[string]any, keyword string, v, value any, at string) error {
 	ok := true
 	switch keyword {
 	case "description", "examples", "default", "readOnly":
@@ -97,7 +99,7 @@ func (d *document) keyword(s map[string]any, keyword string, v, value any, at st
 			}
 		}
 	case "properties":
-		return d.properties(s, value, at)
+		return d.validateProperties(v.(map[string]any), value, at)
 	case "type":
 		ok = hasType(v, value)
 	case "const":
@@ -120,8 +122,8 @@ func (d *document) keyword(s map[string]any, keyword string, v, value any, at st
 		}
 	case "oneOf":
 		matches := 0
-		for _, one := range v.([]any) {
-			if d.validate(one, value, at) == nil {
+		for _, schema := range v.([]any) {
+			if d.validate(schema, value, at) == nil {
 				matches++
 			}
 		}
@@ -135,23 +137,20 @@ func (d *document) keyword(s map[string]any, keyword string, v, value any, at st
 	case "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "minProperties", "maxProperties":
 		ok = inBound(keyword, v.(json.Number), value)
 	default:
-		return fmt.Errorf("%s: the schema has a keyword that this test does not know: %s", at, keyword)
+		return fmt.Errorf("%s: the schema has a keyword that this test does not support: %s", at, keyword)
 	}
 	if !ok {
-		return wrong
+		return fmt.Errorf("%s: %v does not satisfy %s %v", at, value, keyword, v)
 	}
 	return nil
 }
 
-func (d *document) properties(s map[string]any, value any, at string) error {
-	object, isObject := value.(map[string]any)
-	if !isObject {
-		return nil
-	}
-	properties := s["properties"].(map[string]any)
+// validateProperties checks the members of an object against the schemas of the properties with their names.
+func (d *document) validateProperties(properties map[string]any, value any, at string) error {
+	object, _ := value.(map[string]any)
 	for name, member := range object {
-		schema, known := properties[name]
-		if !known {
+		schema, documented := properties[name]
+		if !documented {
 			return fmt.Errorf("%s: %s is not documented", at, name)
 		}
 		if err := d.validate(schema, member, at+"."+name); err != nil {
@@ -161,6 +160,7 @@ func (d *document) properties(s map[string]any, value any, at string) error {
 	return nil
 }
 
+// hasType reports whether a value has a type of JSON Schema, or one of a list of types.
 func hasType(types, value any) bool {
 	if list, ok := types.([]any); ok {
 		return slices.ContainsFunc(list, func(t any) bool { return hasType(t, value) })
@@ -183,6 +183,7 @@ func hasType(types, value any) bool {
 	return false
 }
 
+// hasFormat reports whether a text has a format of JSON Schema. No text has a format that the document does not use.
 func hasFormat(format, text string) bool {
 	switch format {
 	case "date-time":
@@ -198,29 +199,23 @@ func hasFormat(format, text string) bool {
 	return false
 }
 
+// inBound reports whether a value keeps a bound. A bound on another type of values than this one's does not concern it.
 func inBound(keyword string, bound json.Number, value any) bool {
 	limit, _ := bound.Float64()
 	var n float64
+	counted := "imum"
 	switch v := value.(type) {
 	case string:
-		n = float64(utf8.RuneCountInString(v))
+		n, counted = float64(utf8.RuneCountInString(v)), "Length"
 	case []any:
-		if !strings.HasSuffix(keyword, "Items") {
-			return true
-		}
-		n = float64(len(v))
+		n, counted = float64(len(v)), "Items"
 	case map[string]any:
-		if !strings.HasSuffix(keyword, "Properties") {
-			return true
-		}
-		n = float64(len(v))
+		n, counted = float64(len(v)), "Properties"
 	case json.Number:
 		n, _ = v.Float64()
 	default:
 		return true
 	}
-	if strings.HasPrefix(keyword, "min") {
-		return n >= limit
-	}
-	return n <= limit
+	minOrMax, concerns := strings.CutSuffix(keyword, counted)
+	return !concerns || minOrMax == "min" && n >= limit || minOrMax == "max" && n <= limit
 }
