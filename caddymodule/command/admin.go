@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,12 +23,16 @@ import (
 type adminFlags struct {
 	address, configFile, adapter string
 	json                         bool
-	patient                      bool // not a flag: an answer may take longer than requestTime
+
+	patient bool         // an answer may take longer than requestTime
+	client  *http.Client // set by connect, as is origin
+	origin  string       // of the admin API
 }
 
-func (f *adminFlags) add(cmd *cobra.Command) {
+// add defines the flags of cmd, which it returns.
+func (f *adminFlags) add(cmd *cobra.Command) *cobra.Command {
 	f.addAddress(cmd)
-	addJSON(cmd, &f.json)
+	return addJSON(cmd, &f.json)
 }
 
 func (f *adminFlags) addAddress(cmd *cobra.Command) {
@@ -42,23 +45,10 @@ func (f *adminFlags) addAddress(cmd *cobra.Command) {
 // given reports whether somebody said which Caddy is to be asked.
 func (f *adminFlags) given() bool { return f.address != "" || f.configFile != "" || f.adapter != "" }
 
-// page selects a page of a list.
-type page struct {
-	limit  int
-	cursor string
-}
-
-func (p *page) add(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.IntVar(&p.limit, "limit", 0, "at most so many, 1 to 100; default: 50")
-	flags.StringVar(&p.cursor, "cursor", "", "go on where a page ended")
-}
-
-func (p *page) into(cmd *cobra.Command, query map[string]string) {
-	query["cursor"] = p.cursor
-	if cmd.Flags().Changed("limit") {
-		query["limit"] = strconv.Itoa(p.limit)
-	}
+// addPage defines the flags --limit and --cursor, which select a page of a list.
+func addPage(cmd *cobra.Command) {
+	cmd.Flags().Int("limit", 0, "at most so many, 1 to 100; default: 50")
+	cmd.Flags().String("cursor", "", "go on where a page ended")
 }
 
 // times are the flags --since and --until.
@@ -102,47 +92,40 @@ func written(t time.Time) string {
 	return t.Format(time.RFC3339Nano)
 }
 
-// admin is the admin API of a running Caddy.
-type admin struct {
-	origin  string
-	client  *http.Client
-	patient bool
-}
-
 // requestTime bounds one question, but not a stream, nor one that is asked patiently.
 const requestTime = 30 * time.Second
 
-func (f *adminFlags) connect() (*admin, error) {
+// connect finds the address of the admin API. It is not called there yet.
+func (f *adminFlags) connect() error {
 	text, err := caddycmd.DetermineAdminAPIAddress(f.address, nil, f.configFile, f.adapter)
 	if err != nil {
-		return nil, usage(err)
+		return usage(err)
 	}
 	address, err := caddy.ParseNetworkAddressWithDefaults(text, "tcp", 2019)
 	if err != nil || address.PortRangeSize() > 1 {
-		return nil, usagef("address: %q is not the address of one admin API", text)
+		return usagef("address: %q is not the address of one admin API", text)
 	}
-	a := &admin{origin: "http://" + address.JoinHostPort(0), patient: f.patient}
 	place := address.JoinHostPort(0)
+	f.origin = "http://" + place
 	if address.IsUnixNetwork() {
 		place, _, _ = strings.Cut(address.Host, "|") // behind it are the permissions of the socket
-		a.origin = "http://127.0.0.1"
+		f.origin = "http://127.0.0.1"
 	}
-	a.client = &http.Client{Transport: &http.Transport{
+	f.client = &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, address.Network, place)
 		},
 	}}
-	return a, nil
+	return nil
 }
 
-// unreachable is a Caddy that can't be asked, or whose store can't: exit status 3.
-type unreachable struct{ err error }
-
-func (e *unreachable) Error() string { return e.err.Error() }
-func (e *unreachable) Unwrap() error { return e.err }
-
 // open asks and returns the answer, whose status is below 400.
-func (a *admin) open(ctx context.Context, method, path string, body any) (*http.Response, error) {
+func (f *adminFlags) open(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	if f.client == nil {
+		if err := f.connect(); err != nil {
+			return nil, err
+		}
+	}
 	reader, upload := body.(io.Reader) // otherwise it is a question
 	if body != nil && !upload {
 		text, err := json.Marshal(body)
@@ -151,19 +134,19 @@ func (a *admin) open(ctx context.Context, method, path string, body any) (*http.
 		}
 		reader = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, a.origin+path, reader)
+	req, err := http.NewRequestWithContext(ctx, method, f.origin+path, reader)
 	if err != nil {
 		return nil, usage(err)
 	}
-	req.Header.Set("Origin", a.origin) // the admin API may ask for it
+	req.Header.Set("Origin", f.origin) // the admin API may ask for it
 	if upload {
 		req.Header.Set("Content-Type", "application/octet-stream")
 	} else if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := a.client.Do(req)
+	resp, err := f.client.Do(req)
 	if err != nil {
-		return nil, &unreachable{fmt.Errorf("asking Caddy: %w; is it running, and is --address right?", err)}
+		return nil, unreachablef("asking Caddy: %w; is it running, and is --address right?", err)
 	}
 	if resp.StatusCode < http.StatusBadRequest {
 		return resp, nil
@@ -183,28 +166,39 @@ func refused(resp *http.Response) error {
 	case http.StatusBadRequest:
 		return usage(err)
 	case http.StatusServiceUnavailable:
-		return &unreachable{err}
+		return &statusError{err, statusUnreachable}
 	}
 	return err
 }
 
 // ask asks and reads the answer.
-func (a *admin) ask(ctx context.Context, method, path string, body any) ([]byte, error) {
-	if !a.patient {
+func (f *adminFlags) ask(ctx context.Context, method, path string, body any) ([]byte, error) {
+	if !f.patient {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, requestTime)
 		defer cancel()
 	}
-	resp, err := a.open(ctx, method, path, body)
+	resp, err := f.open(ctx, method, path, body)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, &unreachable{fmt.Errorf("reading Caddy's answer: %w", err)}
+		return nil, unreachablef("reading Caddy's answer: %w", err)
 	}
 	return text, nil
+}
+
+// given returns those of these flags that were given, by name, as the query of a path.
+func given(cmd *cobra.Command, names ...string) map[string]string {
+	query := map[string]string{}
+	for _, name := range names {
+		if f := cmd.Flags().Lookup(name); f.Changed {
+			query[name] = f.Value.String()
+		}
+	}
+	return query
 }
 
 // pathOf writes a path with a query, of which empty values are left out.
@@ -224,38 +218,46 @@ func pathOf(path string, query map[string]string) string {
 // decode reads an answer.
 func decode[T any](text []byte) (v T, err error) {
 	if err := json.Unmarshal(text, &v); err != nil {
-		return v, &unreachable{fmt.Errorf("reading Caddy's answer: %w; is this program of the same version?", err)}
+		return v, unreachablef("reading Caddy's answer: %w; is this program of the same version?", err)
 	}
 	return v, nil
 }
 
-// view asks for what is at path, and shows it.
-func view[T any](cmd *cobra.Command, f *adminFlags, path string, table func(w io.Writer, v *T)) (T, error) {
-	return askAndShow(cmd, f, http.MethodGet, path, nil, table)
+// answer is what Caddy answered: as it wrote it, and decoded.
+type answer[T any] struct {
+	text  []byte
+	value T
 }
 
-// askAndShow asks the Caddy that the flags name, and shows its answer.
-func askAndShow[T any](cmd *cobra.Command, f *adminFlags, method, path string, body any, table func(w io.Writer, v *T)) (v T, err error) {
-	a, err := f.connect()
-	if err != nil {
-		return v, err
+// fetch asks the Caddy that the flags name, and decodes its answer.
+func fetch[T any](ctx context.Context, f *adminFlags, method, path string, body any) (a answer[T], err error) {
+	if a.text, err = f.ask(ctx, method, path, body); err == nil {
+		a.value, err = decode[T](a.text)
 	}
-	text, err := a.ask(cmd.Context(), method, path, body)
-	if err != nil {
-		return v, err
-	}
-	return show(cmd, f, text, table)
+	return a, err
 }
 
-// show prints an answer: as it is for programs, by f for people.
-func show[T any](cmd *cobra.Command, f *adminFlags, text []byte, table func(w io.Writer, v *T)) (v T, err error) {
-	if v, err = decode[T](text); err != nil {
-		return v, err
-	}
+// print prints an answer: as it is for programs, by table for people.
+func (a *answer[T]) print(cmd *cobra.Command, f *adminFlags, table func(w io.Writer, v *T)) (err error) {
 	if f.json {
-		_, err = cmd.OutOrStdout().Write(text)
-		return v, err
+		_, err = cmd.OutOrStdout().Write(a.text)
+		return err
 	}
-	table(cmd.OutOrStdout(), &v)
-	return v, nil
+	table(cmd.OutOrStdout(), &a.value)
+	return nil
+}
+
+// askAndPrint asks the Caddy that the flags name, and prints its answer.
+func askAndPrint[T any](cmd *cobra.Command, f *adminFlags, method, path string, body any, table func(w io.Writer, v *T)) (T, error) {
+	a, err := fetch[T](cmd.Context(), f, method, path, body)
+	if err == nil {
+		err = a.print(cmd, f, table)
+	}
+	return a.value, err
+}
+
+// view prints what is at path.
+func view[T any](cmd *cobra.Command, f *adminFlags, path string, table func(w io.Writer, v *T)) error {
+	_, err := askAndPrint(cmd, f, http.MethodGet, path, nil, table)
+	return err
 }

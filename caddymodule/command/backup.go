@@ -15,7 +15,7 @@ import (
 
 func newBackup() *cobra.Command {
 	var f adminFlags
-	cmd := &cobra.Command{
+	return f.add(&cobra.Command{
 		Use:   "backup <file>",
 		Short: "Saves all that the store holds",
 		Long: `
@@ -28,10 +28,8 @@ Caddyfile and certificates.
 The file is whole or not there: it takes its name once its end was read back.
 It can be read by its owner only, as it holds payloads.`,
 		Example: `  $ caddy webhook backup webhooks-$(date +%F).backup`,
-		RunE:    oneArgument("a file", func(cmd *cobra.Command, path string) error { return saveBackup(cmd, &f, path) }),
-	}
-	f.add(cmd)
-	return cmd
+		RunE:    arguments(1, "a file", func(cmd *cobra.Command, args []string) error { return saveBackup(cmd, &f, args[0]) }),
+	})
 }
 
 // backupResult is what a backup did, as programs read it.
@@ -41,11 +39,7 @@ type backupResult struct {
 }
 
 func saveBackup(cmd *cobra.Command, f *adminFlags, path string) error {
-	a, err := f.connect()
-	if err != nil {
-		return err
-	}
-	resp, err := a.open(cmd.Context(), http.MethodGet, "/webhooks/backup", nil)
+	resp, err := f.open(cmd.Context(), http.MethodGet, "/webhooks/backup", nil)
 	if err != nil {
 		return err
 	}
@@ -54,11 +48,9 @@ func saveBackup(cmd *cobra.Command, f *adminFlags, path string) error {
 	if err != nil {
 		return err
 	}
-	if f.json {
-		return printJSON(cmd.OutOrStdout(), done)
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: %d keys, %d bytes\n", path, done.Keys, done.Bytes)
-	return nil
+	return printAnswer(cmd, f.json, done, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: %d keys, %d bytes\n", path, done.Keys, done.Bytes)
+	})
 }
 
 // writeWhole writes a backup into a file of another name, makes sure that it is whole and on the disk, and gives it its name.
@@ -71,14 +63,14 @@ func writeWhole(from io.Reader, path string) (*backupResult, error) {
 	defer tmp.Close()
 	var done backupResult
 	if done.Bytes, err = io.Copy(tmp, from); err != nil {
-		return nil, &unreachable{fmt.Errorf("reading Caddy's answer: %w", err)}
+		return nil, unreachablef("reading Caddy's answer: %w", err)
 	}
 	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
 	done.Keys, err = backup.Read(tmp, func(backup.Head) error { return nil }, func(backup.Entry) error { return nil })
 	if err != nil {
-		return nil, &unreachable{fmt.Errorf("what Caddy answered: %w; its log says why", err)}
+		return nil, unreachablef("what Caddy answered: %w; its log says why", err)
 	}
 	return &done, errors.Join(tmp.Sync(), os.Rename(tmp.Name(), path))
 }

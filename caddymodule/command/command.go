@@ -33,6 +33,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -85,10 +86,11 @@ func build(root *cobra.Command) {
 		if len(args) == 0 || args[0] == "help" {
 			return cmd.Help()
 		}
-		return finish(cmd, usagef("there is no command %q; see caddy webhook --help", args[0]))
+		return usagef("there is no command %q; see caddy webhook --help", args[0])
 	}
 	root.AddCommand(newKeygen(), newSign(), newVerify(), newSend(), newListen(),
 		newStats(), newWebhooks(), newEvents(), newKeys(), newTail(), newExplain(), newShow(), newRetry(), newReplay(), newDead(), newForget(), newReencrypt(), newNotifyTest(), newBackup(), newRestore(), newVersion(), newSchemes())
+	finishAll(root)
 	complete(root)
 	// Caddy's own help ends in where its own documentation is.
 	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
@@ -118,9 +120,19 @@ func withDashes(cmd *cobra.Command, err error) error {
 func noArguments(run func(cmd *cobra.Command) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return finish(cmd, usagef("unexpected argument %q; see --help", args[0]))
+			return usagef("unexpected argument %q; see --help", args[0])
 		}
-		return finish(cmd, run(cmd))
+		return run(cmd)
+	}
+}
+
+// arguments makes a function that takes n arguments into what cobra runs. words say what they name; none of them may be empty.
+func arguments(n int, words string, run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n || slices.Contains(args, "") {
+			return usagef("name %s; see --help", words)
+		}
+		return run(cmd, args)
 	}
 }
 
@@ -136,7 +148,7 @@ func untilInterrupt(run func(ctx context.Context, cmd *cobra.Command) error) fun
 // group makes a command that only holds others, whose names are its words.
 func group(cmd *cobra.Command, words string, commands ...*cobra.Command) *cobra.Command {
 	cmd.Args = cobra.ArbitraryArgs // answered here, with exit status 2
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return finish(cmd, usagef("say %s; see --help", words)) }
+	cmd.RunE = func(*cobra.Command, []string) error { return usagef("say %s; see --help", words) }
 	cmd.AddCommand(commands...)
 	return cmd
 }
@@ -144,15 +156,36 @@ func group(cmd *cobra.Command, words string, commands ...*cobra.Command) *cobra.
 // errNo is the answer no: exit status 1. It was printed already.
 var errNo = errors.New("no")
 
-// usageError is a command line that can't be carried out: exit status 2.
-type usageError struct{ err error }
+// The exit statuses of errors; that of all others is 1.
+const (
+	statusUsage       = 2 // a command line that can't be carried out
+	statusUnreachable = 3 // a Caddy that can't be asked, or whose store can't
+)
 
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
+// statusError is an error with an exit status of its own.
+type statusError struct {
+	error
+	status int
+}
 
-func usage(err error) error { return &usageError{err} }
+func (e *statusError) Unwrap() error { return e.error }
+
+func usage(err error) error { return &statusError{err, statusUsage} }
 
 func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }
+
+func unreachablef(format string, args ...any) error {
+	return &statusError{fmt.Errorf(format, args...), statusUnreachable}
+}
+
+// finishAll has every command of the tree end by finish.
+func finishAll(cmd *cobra.Command) {
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return finish(cmd, run(cmd, args)) }
+	for _, sub := range cmd.Commands() {
+		finishAll(sub)
+	}
+}
 
 // finish prints an error and turns it into Caddy's way of saying an exit status.
 func finish(cmd *cobra.Command, err error) error {
@@ -171,17 +204,10 @@ func finish(cmd *cobra.Command, err error) error {
 	return errors.Join(err, caddycmd.WrapCommandFuncForCobra(status)(cmd, nil))
 }
 
+// exitStatus is that of an error.
 func exitStatus(err error) int {
-	var u *usageError
-	var gone *unreachable
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &u):
-		return 2
-	case errors.As(err, &gone):
-		return 3
-	default:
-		return 1
+	if e, ok := errors.AsType[*statusError](err); ok {
+		return e.status
 	}
+	return 1
 }

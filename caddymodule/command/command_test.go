@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -42,11 +41,10 @@ func callIO(ctx context.Context, in io.Reader, out, errs io.Writer, args ...stri
 	root.SetErr(errs)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	var u *usageError
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &u):
+	case exitStatus(err) == statusUsage:
 		return 2
 	default:
 		return 1

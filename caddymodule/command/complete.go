@@ -7,19 +7,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/videocloud/webhooks/config"
-	"github.com/videocloud/webhooks/internal/signature"
 )
 
 // words complete a flag for the shell. What a command doesn't have, it needs no words for.
 var words = map[string]func() []string{
-	"scheme": func() []string {
-		names := []string{schemeAuto}
-		for _, s := range signature.Schemes() {
-			names = append(names, s.Name)
-		}
-		slices.Sort(names)
-		return names
-	},
+	"scheme": func() []string { return append(schemeNames(), schemeAuto) },
 	"event": func() []string {
 		var names []string
 		for _, t := range config.DefaultEventTypes() {

@@ -6,7 +6,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,30 +50,22 @@ func (c *chosenEvents) add(cmd *cobra.Command, states string) {
 
 // resolve returns the queue that they are in, that of the receiver or of one of its delivers, and the times between which they came.
 func (c *chosenEvents) resolve(receiver string) (queue string, since, until time.Time, err error) {
-	if queue, err = c.queueOf(receiver); err == nil {
-		since, until, err = c.read()
-	}
-	return queue, since, until, err
-}
-
-// queueOf is the name of the receiver's queue that deliver chooses.
-func (c *chosenEvents) queueOf(name string) (string, error) {
-	switch {
+	switch queue = receiver; {
 	case c.deliver == "":
-		return name, nil
-	case name == "":
-		return "", usagef("deliver: name the receiver too, as in caddy webhook dead list shop --deliver %s", c.deliver)
-	case strings.Contains(name, "/"):
-		return "", usagef("deliver: %s names one already", name)
+	case queue == "":
+		return "", since, until, usagef("deliver: name the receiver too, as in caddy webhook dead list shop --deliver %s", c.deliver)
+	case strings.Contains(queue, "/"):
+		return "", since, until, usagef("deliver: %s names one already", queue)
+	default:
+		queue += "/" + c.deliver
 	}
-	return name + "/" + c.deliver, nil
+	since, until, err = c.read()
+	return queue, since, until, err
 }
 
 type deadListFlags struct {
 	adminFlags
 	chosenEvents
-	limit   int
-	cursor  string
 	headers bool
 }
 
@@ -84,12 +76,12 @@ func newDeadList() *cobra.Command {
 		Short: "Lists them, the oldest first",
 		Example: `  $ caddy webhook dead list shop
   $ caddy webhook dead list shop/billing --state waiting --headers`,
-		RunE: func(cmd *cobra.Command, args []string) error { return finish(cmd, f.run(cmd, args)) },
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	f.adminFlags.add(cmd)
 	f.chosenEvents.add(cmd, "dead, waiting or in_flight")
-	cmd.Flags().IntVar(&f.limit, "limit", 100, "how many to list, 1,000 at most")
-	cmd.Flags().StringVar(&f.cursor, "cursor", "", "where the list before ended")
+	cmd.Flags().Int("limit", 100, "how many to list, 1,000 at most")
+	cmd.Flags().String("cursor", "", "where the list before ended")
 	cmd.Flags().BoolVar(&f.headers, "headers", false, "with their headers; values that may be secrets are hidden")
 	return cmd
 }
@@ -106,11 +98,9 @@ func (f *deadListFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = view(cmd, &f.adminFlags, pathOf(deadPath, map[string]string{
-		"name": name, "state": f.state, "event": f.event, "since": written(since), "until": written(until),
-		"limit": strconv.Itoa(f.limit), "cursor": f.cursor,
-	}), f.print)
-	return err
+	query := given(cmd, "state", "event", "limit", "cursor")
+	query["name"], query["since"], query["until"] = name, written(since), written(until)
+	return view(cmd, &f.adminFlags, pathOf(deadPath, query), f.print)
 }
 
 // nameAndJobs tells the receiver's name, which may be left out, from the jobs behind it.
@@ -137,10 +127,7 @@ func (f *deadListFlags) print(w io.Writer, list *adminapi.Page[receiver.Queued])
 }
 
 func (f *deadListFlags) printItems(w io.Writer, items []receiver.Queued) {
-	named := false
-	for _, q := range items {
-		named = named || q.Deliver != ""
-	}
+	named := slices.ContainsFunc(items, func(q receiver.Queued) bool { return q.Deliver != "" })
 	columns := []any{"JOB", "EVENT", "ID", "WHEN", "ATTEMPTS", "BYTES", "ERROR"}
 	if named {
 		columns = append([]any{"DELIVER"}, columns...)
@@ -188,7 +175,7 @@ func newDeadChange(action, short, done string) *cobra.Command {
 		Example: "  $ caddy webhook dead " + action + " shop 06h0hy8cdhr556vrb0pjm50w44\n" +
 			"  $ caddy webhook dead " + action + " shop --all\n" +
 			"  $ caddy webhook dead " + action + " shop/billing --event video.uploaded --since 2h",
-		RunE: func(cmd *cobra.Command, args []string) error { return finish(cmd, f.run(cmd, args)) },
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	f.adminFlags.add(cmd)
 	f.chosenEvents.add(cmd, "dead or waiting")
@@ -213,7 +200,7 @@ func (f *deadChange) run(cmd *cobra.Command, args []string) error {
 
 func newDeadMove() *cobra.Command {
 	var f adminFlags
-	cmd := &cobra.Command{
+	return f.add(&cobra.Command{
 		Use:   "move <receiver>/<deliver> <deliver>",
 		Short: "Moves all that waits or is dead to the queue of another deliver",
 		Long: `
@@ -221,15 +208,10 @@ Moves all that waits or is dead for one deliver to the queue of another one of
 the same receiver, with its time and its attempts: for a deliver that was
 renamed. That of the only app without a name is <receiver>/ with nothing behind.`,
 		Example: `  $ caddy webhook dead move shop/old new`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 2 || args[0] == "" || args[1] == "" {
-				return finish(cmd, usagef("name the deliver whose events are moved, and the one that gets them; see --help"))
-			}
-			return finish(cmd, changeAndCount(cmd, &f, deadPath, adminapi.DeadChange{Name: args[0], Action: "move", To: args[1]}, "moved"))
-		},
-	}
-	f.add(cmd)
-	return cmd
+		RunE: arguments(2, "the deliver whose events are moved, and the one that gets them", func(cmd *cobra.Command, args []string) error {
+			return changeAndCount(cmd, &f, deadPath, adminapi.DeadChange{Name: args[0], Action: "move", To: args[1]}, "moved")
+		}),
+	})
 }
 
 // deadPath is where the admin API has the queues of receivers.
@@ -237,7 +219,7 @@ const deadPath = "/webhooks/dead"
 
 // changeAndCount asks for a change of events, and prints what became of how many. Of none it exits with status 1.
 func changeAndCount(cmd *cobra.Command, f *adminFlags, path string, q any, done string) error {
-	n, err := askAndShow(cmd, f, http.MethodPost, path, q, func(w io.Writer, n *adminapi.Count) {
+	n, err := askAndPrint(cmd, f, http.MethodPost, path, q, func(w io.Writer, n *adminapi.Count) {
 		fmt.Fprintln(w, counted(n.Count, "event is", "events are"), done)
 	})
 	if err == nil && n.Count == 0 {

@@ -11,9 +11,7 @@ import (
 
 func newEvents() *cobra.Command {
 	var f adminFlags
-	var account, event string
 	var between times
-	var p page
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "Lists an account's events",
@@ -28,18 +26,16 @@ in which state. They are listed for as long as their IDs are known, which is
 			if err != nil {
 				return err
 			}
-			query := map[string]string{"account": account, "event": event, "since": written(since), "until": written(until)}
-			p.into(cmd, query)
-			_, err = view(cmd, &f, pathOf("/webhooks/events", query), printEvents)
-			return err
+			query := given(cmd, "account", "event", "limit", "cursor")
+			query["since"], query["until"] = written(since), written(until)
+			return view(cmd, &f, pathOf("/webhooks/events", query), printEvents)
 		}),
 	}
 	f.add(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&account, "account", "", "whose events; default: the account named default")
-	flags.StringVar(&event, "event", "", "only those of this type")
+	cmd.Flags().String("account", "", "whose events; default: the account named default")
+	cmd.Flags().String("event", "", "only those of this type")
 	between.add(cmd, "published from this time on", "published until this time")
-	p.add(cmd)
+	addPage(cmd)
 	return cmd
 }
 

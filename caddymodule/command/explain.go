@@ -25,9 +25,8 @@ found by its ID, its key or its job: what its claims know, and how it stands in
 the queue of each app.`,
 		Example: `  $ caddy webhook explain evt_0190...
   $ caddy webhook explain dlv_... --json`,
-		RunE: oneArgument("an event or a delivery", func(cmd *cobra.Command, id string) error {
-			_, err := view(cmd, &f, pathOf("/webhooks/explain", map[string]string{"id": id, "account": account}), printExplanation)
-			return err
+		RunE: arguments(1, "an event or a delivery", func(cmd *cobra.Command, args []string) error {
+			return view(cmd, &f, pathOf("/webhooks/explain", map[string]string{"id": args[0], "account": account}), printExplanation)
 		}),
 	}
 	f.add(cmd)
@@ -37,16 +36,6 @@ the queue of each app.`,
 
 func addAccount(cmd *cobra.Command, account *string) {
 	cmd.Flags().StringVar(account, "account", "", "account that it belongs to (default: it is found)")
-}
-
-// oneArgument makes a function that takes one argument into what cobra runs.
-func oneArgument(what string, run func(cmd *cobra.Command, argument string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 || args[0] == "" {
-			return finish(cmd, usagef("name %s; see --help", what))
-		}
-		return finish(cmd, run(cmd, args[0]))
-	}
 }
 
 func printExplanation(w io.Writer, x *adminapi.Explanation) {

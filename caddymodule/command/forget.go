@@ -22,7 +22,7 @@ An event that is in work right now is not forgotten. The exit status is 1 where
 there was nothing to forget.`,
 		Example: `  $ caddy webhook forget shop evt_0190...
   $ caddy webhook forget shop --since 2h`,
-		RunE: func(cmd *cobra.Command, args []string) error { return finish(cmd, forget(cmd, &f, since, args)) },
+		RunE: func(cmd *cobra.Command, args []string) error { return forget(cmd, &f, since, args) },
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&since, "since", "", "forget what was taken since: RFC 3339, or so long ago, such as 2h")

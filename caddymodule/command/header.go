@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -76,12 +77,7 @@ func headersJSON(headers http.Header) map[string]string {
 
 // printHeaders writes headers by name, one a line.
 func printHeaders(w io.Writer, indent string, headers http.Header) {
-	names := make([]string, 0, len(headers))
-	for name := range headers {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		for _, value := range headers[name] {
 			fmt.Fprintf(w, "%s%s: %s\n", indent, name, strings.Map(printable, value))
 		}

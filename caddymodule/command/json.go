@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// addJSON defines --json, with one dash too.
-func addJSON(cmd *cobra.Command, asked *bool) {
+// addJSON defines --json, with one dash too, of cmd, which it returns.
+func addJSON(cmd *cobra.Command, asked *bool) *cobra.Command {
 	flags := cmd.Flags()
 	flags.BoolVar(asked, "json", false, "print JSON, for programs")
 	flags.VarP((*dashJSON)(asked), "one-dash-json", "j", "")
 	_ = flags.MarkHidden("one-dash-json") // it is defined right above
+	return cmd
 }
 
 // dashJSON makes -json mean --json: it is the value of the flag -j, and takes nothing but son.
@@ -28,6 +29,16 @@ func (d *dashJSON) Set(value string) error {
 		return errors.New("did you mean --json?")
 	}
 	*d = true
+	return nil
+}
+
+// printAnswer prints an answer: as JSON for programs, by text for people.
+func printAnswer(cmd *cobra.Command, asJSON bool, v any, text func(w io.Writer)) error {
+	w := cmd.OutOrStdout()
+	if asJSON {
+		return printJSON(w, v)
+	}
+	text(w)
 	return nil
 }
 

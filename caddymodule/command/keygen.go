@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 )
@@ -28,15 +29,12 @@ Makes a secret and prints it. The kinds are:
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), keys)
-			}
-			for _, key := range []string{keys.Secret, keys.Public} {
-				if key != "" {
-					fmt.Fprintln(cmd.OutOrStdout(), key)
+			return printAnswer(cmd, asJSON, keys, func(w io.Writer) {
+				fmt.Fprintln(w, keys.Secret)
+				if keys.Public != "" {
+					fmt.Fprintln(w, keys.Public)
 				}
-			}
-			return nil
+			})
 		}),
 	}
 	cmd.Flags().StringVar(&kind, "type", "secret", "what to make: secret, encryption or ed25519")

@@ -41,7 +41,7 @@ func newKeysCreate() *cobra.Command {
 			if life > 0 {
 				q.ExpiresIn = life.String()
 			}
-			_, err := askAndShow(cmd, &f, http.MethodPost, "/webhooks/keys", q, func(w io.Writer, k *adminapi.Key) { fmt.Fprintln(w, k.Key) })
+			_, err := askAndPrint(cmd, &f, http.MethodPost, "/webhooks/keys", q, func(w io.Writer, k *adminapi.Key) { fmt.Fprintln(w, k.Key) })
 			if err == nil && !f.json {
 				fmt.Fprintln(cmd.ErrOrStderr(), "keep it: it is not shown again")
 			}
@@ -59,24 +59,18 @@ func newKeysCreate() *cobra.Command {
 
 func newKeysList() *cobra.Command {
 	var f adminFlags
-	var account string
-	var p page
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Lists the API keys that were made, oldest first",
 		Example: `  $ caddy webhook keys list
   $ caddy webhook keys list --account shop --json`,
 		RunE: noArguments(func(cmd *cobra.Command) error {
-			query := map[string]string{"account": account}
-			p.into(cmd, query)
-			_, err := view(cmd, &f, pathOf("/webhooks/keys", query), printKeys)
-			return err
+			return view(cmd, &f, pathOf("/webhooks/keys", given(cmd, "account", "limit", "cursor")), printKeys)
 		}),
 	}
 	f.add(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&account, "account", "", "only those of this account; default: all")
-	p.add(cmd)
+	cmd.Flags().String("account", "", "only those of this account; default: all")
+	addPage(cmd)
 	return cmd
 }
 
@@ -93,16 +87,14 @@ func printKeys(w io.Writer, list *adminapi.Page[adminapi.Key]) {
 
 func newKeysDelete() *cobra.Command {
 	var f adminFlags
-	cmd := &cobra.Command{
+	return f.add(&cobra.Command{
 		Use:     "delete <key>",
 		Short:   "Ends an API key, and all that it made",
 		Example: `  $ caddy webhook keys delete key_06h0hy8cdhr556vrb0pjm50w44`,
-		RunE: oneArgument("a key, by its ID: key_…", func(cmd *cobra.Command, id string) error {
-			path := pathOf("/webhooks/keys", map[string]string{"id": id})
-			_, err := askAndShow(cmd, &f, http.MethodDelete, path, nil, func(w io.Writer, k *adminapi.Key) { fmt.Fprintln(w, k.ID, "is ended") })
+		RunE: arguments(1, "a key, by its ID: key_…", func(cmd *cobra.Command, args []string) error {
+			path := pathOf("/webhooks/keys", map[string]string{"id": args[0]})
+			_, err := askAndPrint(cmd, &f, http.MethodDelete, path, nil, func(w io.Writer, k *adminapi.Key) { fmt.Fprintln(w, k.ID, "is ended") })
 			return err
 		}),
-	}
-	f.add(cmd)
-	return cmd
+	})
 }

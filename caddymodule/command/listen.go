@@ -108,14 +108,13 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if l.verify != nil {
 		a.verdict = new(verdict)
 		scheme, result, err := l.verify(&signature.Request{Method: r.Method, URL: r.RequestURI, Header: r.Header, Body: body}, a.At)
-		var refused *signature.Error
-		switch {
-		case err == nil:
+		if err == nil {
 			*a.verdict = verdictOf(scheme, &result)
-		case errors.As(err, &refused):
-			*a.verdict, a.Status = verdict{Error: refused.Reason, Message: refused.Message}, http.StatusUnauthorized
-		default:
+		} else {
 			*a.verdict, a.Status = verdict{Error: signature.ReasonMismatch, Message: err.Error()}, http.StatusUnauthorized
+			if refused, ok := errors.AsType[*signature.Error](err); ok {
+				a.Error, a.Message = refused.Reason, refused.Message
+			}
 		}
 	}
 	l.mu.Lock()

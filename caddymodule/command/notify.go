@@ -14,7 +14,7 @@ import (
 
 func newNotifyTest() *cobra.Command {
 	f := adminFlags{patient: true} // a mail server takes its time
-	cmd := &cobra.Command{
+	return f.add(&cobra.Command{
 		Use:   "notify-test",
 		Short: "Tries whether notices about failed webhooks arrive",
 		Long: `
@@ -23,14 +23,12 @@ notify_slack and to notify_url, and says what their servers answered. The exit
 status is 1 where one did not take it, and where none of the three is set.`,
 		Example: `  $ caddy webhook notify-test`,
 		RunE:    noArguments(func(cmd *cobra.Command) error { return notifyTest(cmd, &f) }),
-	}
-	f.add(cmd)
-	return cmd
+	})
 }
 
 func notifyTest(cmd *cobra.Command, f *adminFlags) error {
 	failed := false
-	_, err := askAndShow(cmd, f, http.MethodPost, "/webhooks/notify-test", struct{}{}, func(w io.Writer, n *adminapi.Page[sender.NotifyTest]) {
+	_, err := askAndPrint(cmd, f, http.MethodPost, "/webhooks/notify-test", struct{}{}, func(w io.Writer, n *adminapi.Page[sender.NotifyTest]) {
 		for _, t := range n.Items {
 			word := "taken"
 			if !t.OK {

@@ -12,7 +12,7 @@ import (
 
 func newReencrypt() *cobra.Command {
 	f := adminFlags{patient: true} // there may be many webhooks
-	cmd := &cobra.Command{
+	return f.add(&cobra.Command{
 		Use:   "reencrypt",
 		Short: "Encrypts all stored secrets with the first encryption key",
 		Long: `
@@ -26,12 +26,10 @@ secret could not be opened, as its key is not among those of encryption_key, and
 where encryption_key is not set.`,
 		Example: `  $ caddy webhook reencrypt`,
 		RunE: noArguments(func(cmd *cobra.Command) error {
-			_, err := askAndShow(cmd, &f, http.MethodPost, "/webhooks/reencrypt", struct{}{}, func(w io.Writer, n *adminapi.Count) {
+			_, err := askAndPrint(cmd, &f, http.MethodPost, "/webhooks/reencrypt", struct{}{}, func(w io.Writer, n *adminapi.Count) {
 				fmt.Fprintln(w, counted(n.Count, "webhook is", "webhooks are"), "encrypted anew")
 			})
 			return err
 		}),
-	}
-	f.add(cmd)
-	return cmd
+	})
 }

@@ -29,7 +29,7 @@ as unavailable. Behind one's own gateway see also "caddy webhook forget".`,
 		Example: `  $ caddy webhook replay whk_0123456789ab --since 2h --dry-run
   $ caddy webhook replay whk_0123456789ab --since 2024-03-31T12:00:00Z
   $ caddy webhook replay --id rpl_...`,
-		RunE: func(cmd *cobra.Command, args []string) error { return finish(cmd, f.run(cmd, args)) },
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	f.adminFlags.add(cmd)
 	addAccount(cmd, &f.account)
@@ -65,59 +65,46 @@ func (f *replayFlags) question(args []string) (q adminapi.Replay, err error) {
 	return q, err
 }
 
+// run shows on standard error how far the replay is, and at its end what came of it.
 func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
-	a, err := f.connect()
-	if err != nil {
-		return err
-	}
-	var text []byte
-	if f.id != "" {
-		if len(args) > 0 || f.since != "" {
-			return usagef("id: it goes alone, without a webhook and --since")
-		}
-		text, err = a.ask(cmd.Context(), http.MethodGet, f.path(f.id), nil)
-	} else {
-		q, err2 := f.question(args)
-		if err2 != nil {
-			return err2
-		}
-		text, err = a.ask(cmd.Context(), http.MethodPost, "/webhooks/replays", q)
-	}
-	if err != nil {
-		return err
-	}
-	return f.follow(cmd, a, text)
-}
-
-func (f *replayFlags) path(id string) string {
-	return pathOf("/webhooks/replays", map[string]string{"id": id, "account": f.account})
-}
-
-// follow shows on standard error how far the replay is, and at its end what came of it.
-func (f *replayFlags) follow(cmd *cobra.Command, a *admin, text []byte) error {
-	shown := -1
-	for {
-		r, err := decode[sender.Replay](text)
-		if err != nil {
-			return err
-		}
-		if r.State != "running" || f.detach {
-			if _, err = show(cmd, &f.adminFlags, text, printReplay); err == nil && r.State == "cancelled" {
+	r, err := f.begin(cmd, args)
+	for shown := -1; err == nil; r, err = f.read(cmd, r.value.ID) {
+		v := &r.value
+		if v.State != "running" || f.detach {
+			if err = r.print(cmd, &f.adminFlags, printReplay); err == nil && v.State == "cancelled" {
 				return errNo
 			}
 			return err
 		}
-		if r.Sent != shown {
-			shown = r.Sent
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d of %d\n", r.ID, r.Sent, r.Matched-r.Unavailable)
+		if v.Sent != shown {
+			shown = v.Sent
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d of %d\n", v.ID, v.Sent, v.Matched-v.Unavailable)
 		}
 		if !pause(cmd.Context()) {
 			return nil
 		}
-		if text, err = a.ask(cmd.Context(), http.MethodGet, f.path(r.ID), nil); err != nil {
-			return err
-		}
 	}
+	return err
+}
+
+// begin starts the replay that the flags describe, or reads the one that --id names.
+func (f *replayFlags) begin(cmd *cobra.Command, args []string) (r answer[sender.Replay], err error) {
+	if f.id != "" {
+		if len(args) > 0 || f.since != "" {
+			return r, usagef("id: it goes alone, without a webhook and --since")
+		}
+		return f.read(cmd, f.id)
+	}
+	q, err := f.question(args)
+	if err != nil {
+		return r, err
+	}
+	return fetch[sender.Replay](cmd.Context(), &f.adminFlags, http.MethodPost, "/webhooks/replays", q)
+}
+
+func (f *replayFlags) read(cmd *cobra.Command, id string) (answer[sender.Replay], error) {
+	path := pathOf("/webhooks/replays", map[string]string{"id": id, "account": f.account})
+	return fetch[sender.Replay](cmd.Context(), &f.adminFlags, http.MethodGet, path, nil)
 }
 
 func printReplay(w io.Writer, r *sender.Replay) {

@@ -28,6 +28,14 @@ func (f *requestFlags) add(cmd *cobra.Command, url string) {
 	flags.StringVar(&f.now, "now", "", "time to take for now, in unix seconds (default: the clock's)")
 }
 
+// timeAndHeaders returns what --now and --header say.
+func (f *requestFlags) timeAndHeaders(in *input) (now time.Time, headers http.Header, err error) {
+	if now, err = f.time(); err == nil {
+		headers, err = in.headers(f.headers)
+	}
+	return now, headers, err
+}
+
 // time returns what --now says.
 func (f *requestFlags) time() (time.Time, error) {
 	if f.now == "" {

@@ -27,7 +27,7 @@ backup was made with, and a server that is not older.
 
 A restore that is cut off leaves the store closed; run it again with --replace.`,
 		Example: `  $ caddy webhook restore webhooks-2026-11-28.backup`,
-		RunE:    oneArgument("a file", func(cmd *cobra.Command, path string) error { return restoreBackup(cmd, &f, path, replace) }),
+		RunE:    arguments(1, "a file", func(cmd *cobra.Command, args []string) error { return restoreBackup(cmd, &f, args[0], replace) }),
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&replace, "replace", false, "drop what the store holds")
@@ -52,7 +52,7 @@ func restoreBackup(cmd *cobra.Command, f *adminFlags, path string, replace bool)
 	if replace {
 		query["replace"] = "true"
 	}
-	_, err = askAndShow(cmd, f, http.MethodPost, pathOf("/webhooks/restore", query), io.NopCloser(file), func(w io.Writer, v *adminapi.Restored) {
+	_, err = askAndPrint(cmd, f, http.MethodPost, pathOf("/webhooks/restore", query), io.NopCloser(file), func(w io.Writer, v *adminapi.Restored) {
 		fmt.Fprintf(w, "%d keys restored\n", v.Restored)
 	})
 	return err

@@ -22,7 +22,7 @@ func newRetry() *cobra.Command {
 Makes a delivery due now, with a fresh retry table, whatever became of it. With
 --wait it waits for the attempt, and exits with status 1 where that fails.`,
 		Example: `  $ caddy webhook retry dlv_... --wait 30s`,
-		RunE:    oneArgument("a delivery", func(cmd *cobra.Command, id string) error { return f.run(cmd, id) }),
+		RunE:    arguments(1, "a delivery", func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) }),
 	}
 	f.add(cmd)
 	addAccount(cmd, &f.account)
@@ -37,44 +37,33 @@ type retryFlags struct {
 }
 
 func (f *retryFlags) run(cmd *cobra.Command, id string) error {
-	a, err := f.connect()
-	if err != nil {
-		return err
-	}
-	text, err := a.ask(cmd.Context(), http.MethodPost, "/webhooks/retry", adminapi.Retry{ID: id, Account: f.account})
+	due, err := fetch[sender.Delivery](cmd.Context(), &f.adminFlags, http.MethodPost, "/webhooks/retry", adminapi.Retry{ID: id, Account: f.account})
 	if err != nil {
 		return err
 	}
 	if f.wait <= 0 {
-		_, err = show(cmd, &f.adminFlags, text, func(w io.Writer, d *sender.Delivery) {
-			fmt.Fprintf(w, "%s is due now\n", d.ID)
-		})
-		return err
+		return due.print(cmd, &f.adminFlags, func(w io.Writer, d *sender.Delivery) { fmt.Fprintf(w, "%s is due now\n", d.ID) })
 	}
-	return f.follow(cmd, a, id)
+	return f.follow(cmd, id)
 }
 
 // follow waits for the attempt.
-func (f *retryFlags) follow(cmd *cobra.Command, a *admin, id string) error {
+func (f *retryFlags) follow(cmd *cobra.Command, id string) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.wait)
 	defer cancel()
 	path := pathOf("/webhooks/explain", map[string]string{"id": id, "account": f.account})
 	for {
-		text, err := a.ask(ctx, http.MethodGet, path, nil)
-		if err != nil {
-			return err
-		}
-		x, err := decode[adminapi.Explanation](text)
+		x, err := fetch[adminapi.Explanation](ctx, &f.adminFlags, http.MethodGet, path, nil)
 		if err != nil {
 			return err
 		}
 		var state sender.State
-		if x.Explanation != nil && len(x.Deliveries) == 1 {
-			state = x.Deliveries[0].State
+		if x.value.Explanation != nil && len(x.value.Deliveries) == 1 {
+			state = x.value.Deliveries[0].State
 		}
 		over := state != "" && state != sender.StatePending
 		if over || !pause(ctx) {
-			_, err = show(cmd, &f.adminFlags, text, printExplanation)
+			err = x.print(cmd, &f.adminFlags, printExplanation)
 			if err == nil && state != sender.StateSucceeded {
 				err = errNo
 			}

@@ -10,9 +10,6 @@ import (
 	"github.com/videocloud/webhooks/internal/adminapi"
 )
 
-// sample returns data for an event type: the documented one, or that of its group.
-func sample(event string) string { return config.Example(event) }
-
 // exampleTime is how long a running Caddy that nobody named is waited for. It may be anything that listens there.
 const exampleTime = time.Second
 
@@ -24,25 +21,13 @@ func exampleOf(ctx context.Context, f *adminFlags, event string) (data string, m
 		ctx, cancel = context.WithTimeout(ctx, exampleTime)
 		defer cancel()
 	}
-	found, err := askExample(ctx, f, event)
+	found, err := fetch[adminapi.Example](ctx, f, http.MethodGet, pathOf("/webhooks/example", map[string]string{"event": event}), nil)
 	switch {
 	case err == nil:
-		return cmp.Or(found.Example, sample(event)), found.Made, nil
+		return cmp.Or(found.value.Example, config.Example(event)), found.value.Made, nil
 	case f.given():
 		return "", false, err
 	default:
-		return sample(event), false, nil
+		return config.Example(event), false, nil
 	}
-}
-
-func askExample(ctx context.Context, f *adminFlags, event string) (adminapi.Example, error) {
-	a, err := f.connect()
-	if err != nil {
-		return adminapi.Example{}, err
-	}
-	text, err := a.ask(ctx, http.MethodGet, pathOf("/webhooks/example", map[string]string{"event": event}), nil)
-	if err != nil {
-		return adminapi.Example{}, err
-	}
-	return decode[adminapi.Example](text)
 }

@@ -95,13 +95,18 @@ func newVerifierOf(c signature.Config) (*signature.Verifier, error) {
 	if err == nil {
 		return v, nil
 	}
-	all := signature.Schemes()
-	names := make([]string, len(all))
-	for i, s := range all {
-		if names[i] = s.Name; s.Name == c.Scheme || slices.Contains(s.Aliases, c.Scheme) {
-			return nil, usage(err)
-		}
+	if slices.ContainsFunc(signature.Schemes(), func(s signature.Info) bool { return s.Name == c.Scheme || slices.Contains(s.Aliases, c.Scheme) }) {
+		return nil, usage(err)
+	}
+	return nil, usagef("%w; there are %s", err, strings.Join(schemeNames(), ", "))
+}
+
+// schemeNames are the names of all schemes, in their order.
+func schemeNames() []string {
+	var names []string
+	for _, s := range signature.Schemes() {
+		names = append(names, s.Name)
 	}
 	slices.Sort(names)
-	return nil, usagef("%w; there are %s", err, strings.Join(names, ", "))
+	return names
 }

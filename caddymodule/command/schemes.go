@@ -13,7 +13,7 @@ import (
 
 func newSchemes() *cobra.Command {
 	var asJSON bool
-	cmd := &cobra.Command{
+	return addJSON(&cobra.Command{
 		Use:   "schemes",
 		Short: "Lists the signature schemes, with what each signs",
 		Long: `
@@ -23,15 +23,9 @@ with what each signs, and where it has its time, the event's ID and its type.`,
   $ caddy webhook schemes --json | jq '.[] | select(.timestamp == "")'`,
 		RunE: noArguments(func(cmd *cobra.Command) error {
 			list := schemes()
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), list)
-			}
-			printSchemes(cmd.OutOrStdout(), list)
-			return nil
+			return printAnswer(cmd, asJSON, list, func(w io.Writer) { printSchemes(w, list) })
 		}),
-	}
-	addJSON(cmd, &asJSON)
-	return cmd
+	}, &asJSON)
 }
 
 // schemeRow is a scheme in words.

@@ -77,17 +77,12 @@ func (f *sendFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	out := cmd.OutOrStdout()
 	f.warn(cmd.ErrOrStderr(), a)
 	if !f.json {
-		fmt.Fprintln(out, a.describe(req.Method))
+		fmt.Fprintln(cmd.OutOrStdout(), a.describe(req.Method))
 	}
 	a.exchange(req)
-	if f.json {
-		err = printJSON(out, a)
-	} else {
-		a.print(out)
-	}
+	err = printAnswer(cmd, f.json, a, a.print)
 	if err == nil && (a.StatusCode/100 != 2 || a.Error != "") {
 		err = errNo
 	}
@@ -207,11 +202,7 @@ func (f *sendFlags) request(cmd *cobra.Command) (*http.Request, *testDelivery, e
 	if err != nil {
 		return nil, nil, err
 	}
-	now, err := f.time()
-	if err != nil {
-		return nil, nil, err
-	}
-	header, err := in.headers(f.headers)
+	now, header, err := f.timeAndHeaders(in)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/signature"
 	"github.com/videocloud/webhooks/internal/version"
 )
@@ -130,7 +131,7 @@ func TestSendTakesTheExampleOfATypeMadeAtRunTime(t *testing.T) {
 		case r.URL.RequestURI() == "/webhooks/example?event=order.paid":
 			_ = json.NewEncoder(w).Encode(map[string]any{"example": example, "made": true})
 		default:
-			_ = json.NewEncoder(w).Encode(map[string]any{"example": sample("video.uploaded"), "made": false})
+			_ = json.NewEncoder(w).Encode(map[string]any{"example": config.Example("video.uploaded"), "made": false})
 		}
 	}))
 	t.Cleanup(admin.Close)
@@ -167,7 +168,7 @@ func TestEverySampleIsJSON(t *testing.T) {
 	t.Parallel()
 	for _, event := range []string{"video.uploaded", "video.processed", "user.registered", "comment.created",
 		"video.deleted", "user.created", "engagement.like", "system.error", "order.paid"} {
-		require.True(t, json.Valid([]byte(sample(event))), event)
+		require.True(t, json.Valid([]byte(config.Example(event))), event)
 	}
 }
 

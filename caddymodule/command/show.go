@@ -14,7 +14,7 @@ import (
 
 func newShow() *cobra.Command {
 	var f adminFlags
-	cmd := &cobra.Command{
+	return f.add(&cobra.Command{
 		Use:   "show <receiver> <event>",
 		Short: "Shows an event that waits or is dead in a receiver's queue",
 		Long: `
@@ -23,19 +23,13 @@ each app, its headers, of which values that may be secrets are hidden, and its
 payload. The event is named by its ID, or by its job where it has none.`,
 		Example: `  $ caddy webhook show shop evt_0190...
   $ caddy webhook show shop/billing 06h0hy8cdhr556vrb0pjm50w44 --json`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 2 || args[0] == "" || args[1] == "" {
-				return finish(cmd, usagef("name a receiver and an event; see --help"))
-			}
-			_, err := view(cmd, &f, pathOf("/webhooks/show", map[string]string{"name": args[0], "event": args[1]}), printShown)
-			return finish(cmd, err)
-		},
-	}
-	f.add(cmd)
-	return cmd
+		RunE: arguments(2, "a receiver and an event", func(cmd *cobra.Command, args []string) error {
+			return view(cmd, &f, pathOf("/webhooks/show", map[string]string{"name": args[0], "event": args[1]}), printQueuedEvent)
+		}),
+	})
 }
 
-func printShown(w io.Writer, e *adminapi.QueuedEvent) {
+func printQueuedEvent(w io.Writer, e *adminapi.QueuedEvent) {
 	t := newTable(w, "event", cmp.Or(e.ID, "-"))
 	t.row("type", cmp.Or(e.Event, "-"))
 	t.row("receiver", fmt.Sprintf("%s (%s)", e.Receiver, e.Scheme))

@@ -2,6 +2,7 @@ package command
 
 import (
 	"cmp"
+	"io"
 	"net/http"
 	"time"
 
@@ -45,11 +46,7 @@ func (f *signFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	now, err := f.time()
-	if err != nil {
-		return err
-	}
-	given, err := in.headers(f.headers)
+	now, given, err := f.timeAndHeaders(in)
 	if err != nil {
 		return err
 	}
@@ -63,11 +60,7 @@ func (f *signFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	headers = withDocumentedNames(v, headers)
-	if f.json {
-		return printJSON(cmd.OutOrStdout(), headersJSON(headers))
-	}
-	printHeaders(cmd.OutOrStdout(), "", headers)
-	return nil
+	return printAnswer(cmd, f.json, headersJSON(headers), func(w io.Writer) { printHeaders(w, "", headers) })
 }
 
 // providerHeaders returns the headers that a provider would add to the request: those that sign it, and those that name the event

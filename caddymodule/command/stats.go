@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 
 func newStats() *cobra.Command {
 	var f adminFlags
-	cmd := &cobra.Command{
+	return f.add(&cobra.Command{
 		Use:   "stats",
 		Short: "Shows how a running Caddy's webhooks do",
 		Long: `
@@ -27,15 +28,13 @@ The exit status is 1 where something is wrong.`,
 		Example: `  $ caddy webhook stats
   $ caddy webhook stats --json | jq .queues`,
 		RunE: noArguments(func(cmd *cobra.Command) error {
-			s, err := view(cmd, &f, "/webhooks/stats", printStats)
+			s, err := askAndPrint(cmd, &f, http.MethodGet, "/webhooks/stats", nil, printStats)
 			if err == nil && s.Health.Status != "ok" {
 				return errNo
 			}
 			return err
 		}),
-	}
-	f.add(cmd)
-	return cmd
+	})
 }
 
 func printStats(w io.Writer, s *adminapi.Stats) {

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,45 +36,32 @@ faster than it can be shown is left out, and how much that was is said.`,
 	}
 	f.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.webhook, "webhook", "", "only attempts to this webhook")
-	flags.StringVar(&f.account, "account", "", "only attempts of this account")
-	flags.StringVar(&f.name, "name", "", "only requests to the receiver of this name, and deliveries of its queue; shop/billing: of that deliver")
-	flags.StringVar(&f.event, "event", "", "only events of this type, or with this ID")
-	flags.BoolVar(&f.failed, "failed", false, "only what failed or was refused")
+	flags.String("webhook", "", "only attempts to this webhook")
+	flags.String("account", "", "only attempts of this account")
+	flags.String("name", "", "only requests to the receiver of this name, and deliveries of its queue; shop/billing: of that deliver")
+	flags.String("event", "", "only events of this type, or with this ID")
+	flags.Bool("failed", false, "only what failed or was refused")
 	flags.IntVarP(&f.count, "count", "n", 0, "stop after so many lines (default: never)")
 	return cmd
 }
 
 type tailFlags struct {
 	adminFlags
-	webhook, account, name, event string
-	failed                        bool
-	count                         int
+	count int
 }
 
 func (f *tailFlags) run(ctx context.Context, cmd *cobra.Command) error {
 	if f.count < 0 {
 		return usagef("count: it is a number above zero")
 	}
-	a, err := f.connect()
-	if err != nil {
-		return err
-	}
-	failed := ""
-	if f.failed {
-		failed = "true"
-	}
-	path := pathOf("/webhooks/tail", map[string]string{
-		"webhook": f.webhook, "account": f.account, "name": f.name, "event": f.event, "failed": failed,
-	})
+	path := pathOf("/webhooks/tail", given(cmd, "webhook", "account", "name", "event", "failed"))
 	shown, away := 0, false
 	for first := true; ; first = false {
-		resp, err := a.open(ctx, http.MethodGet, path, nil)
-		var gone *unreachable
+		resp, err := f.open(ctx, http.MethodGet, path, nil)
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.As(err, &gone) && !first:
+		case exitStatus(err) == statusUnreachable && !first:
 			if !away {
 				fmt.Fprintln(cmd.ErrOrStderr(), "Caddy is gone; waiting for it to be back, press Ctrl-C to stop")
 				away = true
@@ -116,9 +101,9 @@ func (f *tailFlags) follow(cmd *cobra.Command, stream io.Reader, shown *int) (en
 			text = append(text, '\n')
 			_, err = cmd.OutOrStdout().Write(text)
 		} else {
-			var l tailLine
-			if err := json.Unmarshal(text, &l); err != nil {
-				return false, &unreachable{fmt.Errorf("reading Caddy's answer: %w; is this program of the same version?", err)}
+			l, err2 := decode[tailLine](text)
+			if err2 != nil {
+				return false, err2
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), oneLine(l.String()))
 		}

@@ -1,8 +1,10 @@
 package command
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -38,11 +40,7 @@ func verify(cmd *cobra.Command, f *requestFlags) error {
 	if err != nil {
 		return err
 	}
-	headers, err := in.headers(f.headers)
-	if err != nil {
-		return err
-	}
-	now, err := f.time()
+	now, headers, err := f.timeAndHeaders(in)
 	if err != nil {
 		return err
 	}
@@ -56,29 +54,20 @@ func verify(cmd *cobra.Command, f *requestFlags) error {
 		return err
 	}
 	scheme, result, err := verify(&signature.Request{Method: f.method, URL: f.url, Header: headers, Body: body}, now)
+	if refused, ok := errors.AsType[*signature.Error](err); ok {
+		err = printAnswer(cmd, f.json, verdict{Error: refused.Reason, Message: refused.Message}, func(w io.Writer) { fmt.Fprintln(w, refused) })
+		return cmp.Or(err, errNo)
+	}
 	if err != nil {
-		var refused *signature.Error
-		if !errors.As(err, &refused) {
-			return err
+		return err
+	}
+	return printAnswer(cmd, f.json, verdictOf(scheme, &result), func(w io.Writer) {
+		if result.Secret < 0 {
+			fmt.Fprintf(w, "verified (%s)\n", scheme)
+		} else {
+			fmt.Fprintf(w, "verified: secret %d of %d matched (%s)\n", result.Secret+1, len(f.secrets), scheme)
 		}
-		if f.json {
-			if err := printJSON(cmd.OutOrStdout(), verdict{Error: refused.Reason, Message: refused.Message}); err != nil {
-				return err
-			}
-			return errNo
-		}
-		fmt.Fprintln(cmd.OutOrStdout(), refused)
-		return errNo
-	}
-	if f.json {
-		return printJSON(cmd.OutOrStdout(), verdictOf(scheme, &result))
-	}
-	if result.Secret < 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "verified (%s)\n", scheme)
-		return nil
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "verified: secret %d of %d matched (%s)\n", result.Secret+1, len(f.secrets), scheme)
-	return nil
+	})
 }
 
 // verdict is the answer for programs.

@@ -15,7 +15,7 @@ import (
 
 func newVersion() *cobra.Command {
 	var asJSON bool
-	cmd := &cobra.Command{
+	return addJSON(&cobra.Command{
 		Use:   "version",
 		Short: "Prints the version of these modules",
 		Long: `
@@ -23,10 +23,8 @@ Prints the version of these modules; that of Caddy is what "caddy version" print
 With --json it says what else this program was built from.`,
 		Example: `  $ caddy webhook version
   $ caddy webhook version --json`,
-		RunE: noArguments(func(cmd *cobra.Command) error { return printVersion(cmd.OutOrStdout(), asJSON) }),
-	}
-	addJSON(cmd, &asJSON)
-	return cmd
+		RunE: noArguments(func(cmd *cobra.Command) error { return printVersion(cmd, asJSON) }),
+	}, &asJSON)
 }
 
 // buildInfo is what a program was built from.
@@ -39,11 +37,7 @@ type buildInfo struct {
 	Revision string `json:"revision,omitempty"` // of the sources, where Go knows it
 }
 
-func printVersion(w io.Writer, asJSON bool) error {
-	if !asJSON {
-		_, err := fmt.Fprintln(w, version.Number)
-		return err
-	}
+func printVersion(cmd *cobra.Command, asJSON bool) error {
 	b := buildInfo{Version: version.Number, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	b.Caddy, _ = caddy.Version()
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -53,5 +47,5 @@ func printVersion(w io.Writer, asJSON bool) error {
 			}
 		}
 	}
-	return printJSON(w, b)
+	return printAnswer(cmd, asJSON, b, func(w io.Writer) { fmt.Fprintln(w, b.Version) })
 }

@@ -12,7 +12,7 @@ import (
 
 func newWebhooks() *cobra.Command {
 	var f adminFlags
-	var account, status string
+	var status string
 	cmd := &cobra.Command{
 		Use:   "webhooks",
 		Short: "Lists all webhooks with their backlog",
@@ -27,12 +27,11 @@ wait, are in flight and have failed, and how the last attempt went.`,
 			default:
 				return usagef("status: it is active, failed, paused or disabled")
 			}
-			_, err := view(cmd, &f, pathOf("/webhooks/webhooks", map[string]string{"account": account, "status": status}), printWebhooks)
-			return err
+			return view(cmd, &f, pathOf("/webhooks/webhooks", given(cmd, "account", "status")), printWebhooks)
 		}),
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&account, "account", "", "only those of this account")
+	cmd.Flags().String("account", "", "only those of this account")
 	cmd.Flags().StringVar(&status, "status", "", "only those that are active, failed, paused or disabled")
 	return cmd
 }
