@@ -47,36 +47,32 @@ type Accounts struct{ c *Client }
 
 // Get returns the client's own account.
 func (a *Accounts) Get(ctx context.Context) (Account, error) {
-	return call[Account](ctx, a.c, request{method: "GET", path: "/account", repeat: true})
+	return get[Account](ctx, a.c, nil, "account")
 }
 
 // Update changes the client's own account. It is not retried where the API may make a secret, which only one answer contains.
 func (a *Accounts) Update(ctx context.Context, u AccountUpdate) (Account, error) {
 	repeat := u.NotifyURL == nil || *u.NotifyURL == "" || u.NotifySecret != nil
-	return send[Account](ctx, a.c, request{method: "PUT", path: "/account", repeat: repeat}, u)
+	return call[Account](ctx, a.c, request{method: "PUT", path: []string{"account"}, in: u, repeat: repeat})
 }
 
 // Confirm does what the link in a mail does. token is the end of that link: that of the first mail to an address confirms the address,
 // and that of a later mail removes it. The answer says which of the two it was.
 func (a *Accounts) Confirm(ctx context.Context, token string) (NotifyEmail, error) {
-	return create[NotifyEmail](ctx, a.c, "/account/confirm", struct {
-		Token string `json:"token"`
-	}{token})
+	return post[NotifyEmail](ctx, a.c, map[string]string{"token": token}, "account", "confirm")
 }
 
 // List returns one page of all accounts, by name.
 func (a *Accounts) List(ctx context.Context, o ListOptions) (Page[Account], error) {
-	return list[Account](ctx, a.c, "/accounts", o.query())
+	return get[Page[Account]](ctx, a.c, o.query(), "accounts")
 }
 
 // Delete deletes an account with all its webhooks, events and keys. Its name can be used again. It needs a key of every account.
 func (a *Accounts) Delete(ctx context.Context, account string) error {
-	return remove(ctx, a.c, "/accounts", account)
+	return remove(ctx, a.c, "accounts", account)
 }
 
 // All yields every account, by name.
 func (a *Accounts) All(ctx context.Context) iter.Seq2[Account, error] {
-	return all(func(cursor string) (Page[Account], error) {
-		return a.List(ctx, ListOptions{Limit: 100, Cursor: cursor})
-	}, "")
+	return allPages(ctx, a.List)
 }

@@ -67,21 +67,17 @@ type Deliveries struct{ c *Client }
 
 // Get returns one delivery, with its attempts.
 func (d *Deliveries) Get(ctx context.Context, id string) (Delivery, error) {
-	return get[Delivery](ctx, d.c, "/deliveries", id)
+	return get[Delivery](ctx, d.c, nil, "deliveries", id)
 }
 
 // Retry sends a delivery again, now and with a new retry table. The request itself is not retried.
 func (d *Deliveries) Retry(ctx context.Context, id string) (Delivery, error) {
-	return post[Delivery](ctx, d.c, "/deliveries", id, "/retry")
+	return post[Delivery](ctx, d.c, nil, "deliveries", id, "retry")
 }
 
 // List returns one page of a webhook's deliveries, newest first.
 func (d *Deliveries) List(ctx context.Context, webhookID string, o DeliveryListOptions) (Page[Delivery], error) {
-	path, err := pathWith("/webhooks", webhookID, "/deliveries")
-	if err != nil {
-		return Page[Delivery]{}, err
-	}
-	return list[Delivery](ctx, d.c, path, o.query())
+	return get[Page[Delivery]](ctx, d.c, o.query(), "webhooks", webhookID, "deliveries")
 }
 
 func (o DeliveryListOptions) query() url.Values {
@@ -95,7 +91,7 @@ func (o DeliveryListOptions) query() url.Values {
 func (d *Deliveries) Search(ctx context.Context, o DeliverySearch) (Page[Delivery], error) {
 	q := o.query()
 	setWords(q, map[string]string{"eventId": o.EventID, "webhookId": o.WebhookID})
-	return list[Delivery](ctx, d.c, "/deliveries", q)
+	return get[Page[Delivery]](ctx, d.c, q, "deliveries")
 }
 
 // All yields every delivery of a webhook that o selects, newest first.

@@ -83,7 +83,7 @@ func (e *Events) Publish(ctx context.Context, in Event) (Published, error) {
 	if err != nil {
 		return Published{}, err
 	}
-	return call[Published](ctx, e.c, request{method: "POST", path: "/events", body: body, repeat: true})
+	return call[Published](ctx, e.c, request{method: "POST", path: []string{"events"}, body: body, repeat: true})
 }
 
 // PublishBatch publishes up to 1,000 events at once. The answers are in the events' order.
@@ -102,7 +102,7 @@ func (e *Events) PublishBatch(ctx context.Context, in []Event) ([]PublishResult,
 	body = append(body, "]}"...)
 	var out Page[PublishResult]
 	var id string
-	if _, err := e.c.do(ctx, request{method: "POST", path: "/events/batch", body: body, repeat: true, requestID: &id}, &out); err != nil {
+	if _, err := e.c.do(ctx, request{method: "POST", path: []string{"events", "batch"}, body: body, repeat: true, requestID: &id}, &out); err != nil {
 		return nil, err
 	}
 	for _, result := range out.Items {
@@ -118,12 +118,12 @@ func (e *Events) PublishBatch(ctx context.Context, in []Event) ([]PublishResult,
 
 // Delete deletes an event with its data and all kept answers to it, and cancels its waiting deliveries.
 func (e *Events) Delete(ctx context.Context, id string) error {
-	return remove(ctx, e.c, "/events", id)
+	return remove(ctx, e.c, "events", id)
 }
 
 // Get returns a published event, with its deliveries.
 func (e *Events) Get(ctx context.Context, id string) (EventRecord, error) {
-	return get[EventRecord](ctx, e.c, "/events", id)
+	return get[EventRecord](ctx, e.c, nil, "events", id)
 }
 
 // EventListOptions select events.
@@ -157,7 +157,7 @@ func (e *Events) List(ctx context.Context, o EventListOptions) (Page[EventSummar
 	q := o.query()
 	setWords(q, map[string]string{"event": o.Type})
 	setTimes(q, o.Since, o.Until)
-	return list[EventSummary](ctx, e.c, "/events", q)
+	return get[Page[EventSummary]](ctx, e.c, q, "events")
 }
 
 // All yields the events of all pages of [Events.List].
@@ -201,10 +201,8 @@ func (e Event) encode() ([]byte, error) {
 // newEventID returns an ID in the API's own form: evt_ and a UUIDv7 without dashes.
 func newEventID(now time.Time) string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
-	copy(b[:6], ms[2:])
+	binary.BigEndian.PutUint64(b[:], uint64(now.UnixMilli())<<16)
+	_, _ = rand.Read(b[6:]) // never fails
 	b[6] = b[6]&0x0f | 0x70
 	b[8] = b[8]&0x3f | 0x80
 	return "evt_" + hex.EncodeToString(b[:])

@@ -88,24 +88,22 @@ type APIKeys struct{ c *Client }
 
 // Create makes a key. It is not retried: a second try could make another.
 func (k *APIKeys) Create(ctx context.Context, in NewAPIKey) (APIKey, error) {
-	return create[APIKey](ctx, k.c, "/api-keys", in)
+	return post[APIKey](ctx, k.c, in, "api-keys")
 }
 
 // List returns one page of the keys that were made, oldest first.
 func (k *APIKeys) List(ctx context.Context, o ListOptions) (Page[APIKey], error) {
-	return list[APIKey](ctx, k.c, "/api-keys", o.query())
+	return get[Page[APIKey]](ctx, k.c, o.query(), "api-keys")
 }
 
 // All yields every key that was made, oldest first.
 func (k *APIKeys) All(ctx context.Context) iter.Seq2[APIKey, error] {
-	return all(func(cursor string) (Page[APIKey], error) {
-		return k.List(ctx, ListOptions{Limit: 100, Cursor: cursor})
-	}, "")
+	return allPages(ctx, k.List)
 }
 
 // Delete deletes a key and all keys that were made with it. Within a second every process refuses them.
 func (k *APIKeys) Delete(ctx context.Context, id string) error {
-	return remove(ctx, k.c, "/api-keys", id)
+	return remove(ctx, k.c, "api-keys", id)
 }
 
 // PortalLinks makes links to the portal. Get it from [Client.PortalLinks].
@@ -113,5 +111,5 @@ type PortalLinks struct{ c *Client }
 
 // Create makes a link. It is not retried: a second try could make another.
 func (p *PortalLinks) Create(ctx context.Context, in NewPortalLink) (PortalLink, error) {
-	return create[PortalLink](ctx, p.c, "/portal-links", in)
+	return post[PortalLink](ctx, p.c, in, "portal-links")
 }

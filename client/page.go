@@ -49,9 +49,9 @@ func setTimes(q url.Values, since, until time.Time) {
 	}
 }
 
-// list reads one page of a list.
-func list[T any](ctx context.Context, c *Client, path string, query url.Values) (Page[T], error) {
-	return call[Page[T]](ctx, c, request{method: "GET", path: path, query: query, repeat: true})
+// allPages yields the items of all pages of a list that has no options of its own.
+func allPages[T any](ctx context.Context, list func(context.Context, ListOptions) (Page[T], error)) iter.Seq2[T, error] {
+	return all(func(cursor string) (Page[T], error) { return list(ctx, ListOptions{Limit: 100, Cursor: cursor}) }, "")
 }
 
 // all yields the items of all pages from the cursor on. An error is the last thing that it yields.

@@ -80,7 +80,7 @@ type WebhookEvent struct {
 // Payload decodes the data into a pointer to the type of this package that documents it, or into a *map[string]any
 // for an event type whose payload is not documented.
 func (e WebhookEvent) Payload() (any, error) {
-	var v any
+	var v any = new(map[string]any)
 	switch e.Type {
 	case "video.uploaded":
 		v = new(VideoUploaded)
@@ -96,11 +96,7 @@ func (e WebhookEvent) Payload() (any, error) {
 		switch kind.Kind {
 		case "webhook_failed", "webhook_disabled", "webhook_recovered":
 			v = new(WebhookNotice)
-		default:
-			v = new(map[string]any)
 		}
-	default:
-		v = new(map[string]any)
 	}
 	if err := json.Unmarshal(e.Data, v); err != nil {
 		return nil, fmt.Errorf("decoding the data of %s: %w", e.Type, err)

@@ -33,7 +33,7 @@ type Replays struct{ c *Client }
 
 // Get returns a replay's progress.
 func (r *Replays) Get(ctx context.Context, id string) (Replay, error) {
-	return get[Replay](ctx, r.c, "/replays", id)
+	return get[Replay](ctx, r.c, nil, "replays", id)
 }
 
 // RetryRequest selects failed deliveries of a webhook to send again.
@@ -46,19 +46,17 @@ type RetryRequest struct {
 
 // List returns one page of the replays, newest first.
 func (r *Replays) List(ctx context.Context, o ListOptions) (Page[Replay], error) {
-	return list[Replay](ctx, r.c, "/replays", o.query())
+	return get[Page[Replay]](ctx, r.c, o.query(), "replays")
 }
 
 // Cancel ends a replay. Deliveries that it has not sent again yet stay as they are.
 func (r *Replays) Cancel(ctx context.Context, id string) (Replay, error) {
-	return at[Replay](ctx, r.c, request{method: "DELETE", path: "/replays", repeat: true}, id, "")
+	return call[Replay](ctx, r.c, request{method: "DELETE", path: []string{"replays", id}, repeat: true})
 }
 
 // All yields every replay, newest first.
 func (r *Replays) All(ctx context.Context) iter.Seq2[Replay, error] {
-	return all(func(cursor string) (Page[Replay], error) {
-		return r.List(ctx, ListOptions{Limit: 100, Cursor: cursor})
-	}, "")
+	return allPages(ctx, r.List)
 }
 
 // EventType is one entry of the event catalogue.
@@ -84,16 +82,16 @@ type EventTypes struct{ c *Client }
 
 // List returns the event types that can be subscribed to.
 func (e *EventTypes) List(ctx context.Context) ([]EventType, error) {
-	p, err := list[EventType](ctx, e.c, "/event-types", nil)
+	p, err := get[Page[EventType]](ctx, e.c, nil, "event-types")
 	return p.Items, err
 }
 
 // Put adds an event type, or changes fields of one. It needs a key of every account.
 func (e *EventTypes) Put(ctx context.Context, name string, u EventTypeUpdate) (EventType, error) {
-	return sendAt[EventType](ctx, e.c, request{method: "PUT", path: "/event-types", repeat: true}, name, "", u)
+	return call[EventType](ctx, e.c, request{method: "PUT", path: []string{"event-types", name}, in: u, repeat: true})
 }
 
 // Delete deletes an event type that was made by [EventTypes.Put].
 func (e *EventTypes) Delete(ctx context.Context, name string) error {
-	return remove(ctx, e.c, "/event-types", name)
+	return remove(ctx, e.c, "event-types", name)
 }

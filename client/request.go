@@ -28,8 +28,9 @@ const (
 // request is one call of the API.
 type request struct {
 	method string
-	path   string
+	path   []string // its segments, of which any may be an ID
 	query  url.Values
+	in     any    // is encoded for the body; nil where there is none, or body has it
 	body   []byte // nil for none
 	repeat bool   // whether it may be retried, because sending it twice does the same as once
 
@@ -54,9 +55,18 @@ type errorBody struct {
 // do sends r, with retries, and decodes the answer's data into out unless that is nil. It returns the
 // number of tries.
 func (c *Client) do(ctx context.Context, r request, out any) (tries int, err error) {
+	path, err := joinPath(r.path)
+	if err != nil {
+		return 0, err
+	}
+	if r.in != nil {
+		if r.body, err = encode(r.in); err != nil {
+			return 0, err
+		}
+	}
 	for {
 		tries++
-		err = c.once(ctx, r, out)
+		err = c.once(ctx, r, path, out)
 		if err == nil || !r.repeat || tries > c.retries || ctx.Err() != nil {
 			break
 		}
@@ -74,19 +84,19 @@ func (c *Client) do(ctx context.Context, r request, out any) (tries int, err err
 		break
 	}
 	if err != nil {
-		return tries, fmt.Errorf("sending %s %s: %w", r.method, r.path, err)
+		return tries, fmt.Errorf("sending %s %s: %w", r.method, path, err)
 	}
 	return tries, nil
 }
 
 // once is do without retries.
-func (c *Client) once(ctx context.Context, r request, out any) error {
+func (c *Client) once(ctx context.Context, r request, path string, out any) error {
 	if c.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 	}
-	u := c.baseURL + r.path
+	u := c.baseURL + path
 	if len(r.query) > 0 {
 		u += "?" + r.query.Encode()
 	}
@@ -192,12 +202,15 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return -1
 }
 
-// pathWith puts an ID into a path. It refuses an ID that is empty, "." or "..", which would name another resource.
-func pathWith(prefix, id, suffix string) (string, error) {
-	if id == "" || id == "." || id == ".." {
-		return "", fmt.Errorf("%s: an ID is needed, got %q", prefix, id)
+// joinPath joins the segments of a path. It refuses one that is empty, "." or "..", which would name another resource.
+func joinPath(segments []string) (path string, err error) {
+	for _, s := range segments {
+		if s == "" || s == "." || s == ".." {
+			return "", fmt.Errorf("%s: an ID is needed, got %q", path, s)
+		}
+		path += "/" + url.PathEscape(s)
 	}
-	return prefix + "/" + url.PathEscape(id) + suffix, nil
+	return path, nil
 }
 
 // encode is json.Marshal without escapes for HTML, which receivers would find in the delivered bytes.

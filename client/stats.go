@@ -48,20 +48,17 @@ type StatsAPI struct{ c *Client }
 // Get returns the statistics of the client's account or, with a key of every account and without [WithAccount], of all accounts. An empty
 // window is a day.
 func (s *StatsAPI) Get(ctx context.Context, w Window) (Stats, error) {
-	return stats(ctx, s.c, "/stats", w)
+	return get[Stats](ctx, s.c, w.query(), "stats")
 }
 
 // Stats returns the statistics of one webhook. An empty window is a day.
 func (w *Webhooks) Stats(ctx context.Context, id string, window Window) (Stats, error) {
-	path, err := pathWith("/webhooks", id, "/stats")
-	if err != nil {
-		return Stats{}, err
-	}
-	return stats(ctx, w.c, path, window)
+	return get[Stats](ctx, w.c, window.query(), "webhooks", id, "stats")
 }
 
-func stats(ctx context.Context, c *Client, path string, w Window) (Stats, error) {
-	q := url.Values{}
-	setWords(q, map[string]string{"window": string(w)})
-	return call[Stats](ctx, c, request{method: "GET", path: path, query: q, repeat: true})
+func (w Window) query() url.Values {
+	if w == "" {
+		return nil
+	}
+	return url.Values{"window": {string(w)}}
 }

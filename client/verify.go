@@ -43,13 +43,18 @@ func VerifySignature(body []byte, signature, secret string, others ...string) bo
 		if key == "" { // anyone can sign with it
 			continue
 		}
-		h := hmac.New(sha256.New, []byte(key))
-		h.Write(body)
-		if hmac.Equal(mac, h.Sum(nil)) {
+		if isMAC(mac, []byte(key), body) {
 			return true
 		}
 	}
 	return false
+}
+
+// isMAC reports whether mac is the HMAC-SHA256 of a message. It compares in constant time.
+func isMAC(mac, key, message []byte) bool {
+	h := hmac.New(sha256.New, key)
+	h.Write(message)
+	return hmac.Equal(mac, h.Sum(nil))
 }
 
 // VerifyOptions change what [Verify] accepts. The zero value has the defaults.
@@ -114,11 +119,7 @@ func verifierOf(secret string) (verifier, error) {
 		return verifier{"v1a", ed25519.SignatureSize, func(message, signature []byte) bool { return ed25519.Verify(public, message, signature) }}, nil
 	}
 	key, err := standardKey(secret)
-	return verifier{"v1", sha256.Size, func(message, signature []byte) bool {
-		h := hmac.New(sha256.New, key)
-		h.Write(message)
-		return hmac.Equal(signature, h.Sum(nil))
-	}}, err
+	return verifier{"v1", sha256.Size, func(message, signature []byte) bool { return isMAC(signature, key, message) }}, err
 }
 
 // standardKey returns what follows whsec_, decoded from base64, or the bytes of a secret without that prefix.

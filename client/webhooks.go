@@ -143,52 +143,50 @@ func (w *Webhooks) Register(ctx context.Context, in NewWebhook) (Webhook, error)
 	if in.IdempotencyKey != "" && !idempotencyKey.MatchString(in.IdempotencyKey) {
 		return Webhook{}, errors.New("IdempotencyKey: use 1 to 128 letters, digits, dashes and underscores")
 	}
-	return send[Webhook](ctx, w.c, request{
-		method: "POST", path: "/webhooks", idempotencyKey: in.IdempotencyKey, repeat: in.IdempotencyKey != "" && in.Secret != "",
-	}, in)
+	return call[Webhook](ctx, w.c, request{
+		method: "POST", path: []string{"webhooks"}, in: in, idempotencyKey: in.IdempotencyKey, repeat: in.IdempotencyKey != "" && in.Secret != "",
+	})
 }
 
 var idempotencyKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 // List returns one page of webhooks, oldest first.
 func (w *Webhooks) List(ctx context.Context, o ListOptions) (Page[Webhook], error) {
-	return list[Webhook](ctx, w.c, "/webhooks", o.query())
+	return get[Page[Webhook]](ctx, w.c, o.query(), "webhooks")
 }
 
 // All yields every webhook, oldest first.
 func (w *Webhooks) All(ctx context.Context) iter.Seq2[Webhook, error] {
-	return all(func(cursor string) (Page[Webhook], error) {
-		return w.List(ctx, ListOptions{Limit: 100, Cursor: cursor})
-	}, "")
+	return allPages(ctx, w.List)
 }
 
 // Get returns one webhook.
 func (w *Webhooks) Get(ctx context.Context, id string) (Webhook, error) {
-	return get[Webhook](ctx, w.c, "/webhooks", id)
+	return get[Webhook](ctx, w.c, nil, "webhooks", id)
 }
 
 // Update changes the fields given.
 func (w *Webhooks) Update(ctx context.Context, id string, u WebhookUpdate) (Webhook, error) {
 	// Not with an overlap or a new key: a second rotation would treat the new secret as the old one, or make a further key.
 	repeat := u.SecretOverlap == 0 && !u.RotateKey
-	return sendAt[Webhook](ctx, w.c, request{method: "PUT", path: "/webhooks", repeat: repeat}, id, "", u)
+	return call[Webhook](ctx, w.c, request{method: "PUT", path: []string{"webhooks", id}, in: u, repeat: repeat})
 }
 
 // Delete deletes a webhook; its waiting deliveries are cancelled.
 func (w *Webhooks) Delete(ctx context.Context, id string) error {
-	return remove(ctx, w.c, "/webhooks", id)
+	return remove(ctx, w.c, "webhooks", id)
 }
 
 // Test sends a webhook.test event to this webhook only.
 func (w *Webhooks) Test(ctx context.Context, id string) (Published, error) {
-	return post[Published](ctx, w.c, "/webhooks", id, "/test")
+	return post[Published](ctx, w.c, nil, "webhooks", id, "test")
 }
 
 // TestEvent sends the example of an event type to this webhook only.
 func (w *Webhooks) TestEvent(ctx context.Context, id, event string) (Published, error) {
-	return sendAt[Published](ctx, w.c, request{method: "POST", path: "/webhooks"}, id, "/test", struct {
+	return post[Published](ctx, w.c, struct {
 		Event string `json:"event,omitempty"`
-	}{event})
+	}{event}, "webhooks", id, "test")
 }
 
 // FilterTest says whether an event would be delivered to a webhook with a filter.
@@ -199,17 +197,18 @@ type FilterTest struct {
 
 // TestFilter says whether an event would pass a filter. data is any value that encodes to a JSON object.
 func (w *Webhooks) TestFilter(ctx context.Context, filter, event string, data any) (FilterTest, error) {
-	return send[FilterTest](ctx, w.c, request{method: "POST", path: "/webhooks/filter-test", repeat: true}, struct {
+	in := struct {
 		Filter string `json:"filter"`
 		Event  string `json:"event"`
 		Data   any    `json:"data"`
-	}{filter, event, data})
+	}{filter, event, data}
+	return call[FilterTest](ctx, w.c, request{method: "POST", path: []string{"webhooks", "filter-test"}, in: in, repeat: true})
 }
 
 // RetryFailed sends the failed deliveries of a webhook again; [Replays.Get] returns its progress. The request itself is not retried.
 func (w *Webhooks) RetryFailed(ctx context.Context, id string, r RetryRequest) (Replay, error) {
 	r.State = StateFailed
-	return sendAt[Replay](ctx, w.c, request{method: "POST", path: "/webhooks"}, id, "/retry", r)
+	return post[Replay](ctx, w.c, r, "webhooks", id, "retry")
 }
 
 // Pause holds new events back until [Webhooks.Resume].
@@ -229,5 +228,5 @@ func (w *Webhooks) Deliveries(ctx context.Context, id string, o DeliveryListOpti
 
 // Replay sends past deliveries again; [Replays.Get] returns its progress. Only the request of a dry run is retried.
 func (w *Webhooks) Replay(ctx context.Context, id string, r ReplayRequest) (Replay, error) {
-	return sendAt[Replay](ctx, w.c, request{method: "POST", path: "/webhooks", repeat: r.DryRun}, id, "/replay", r)
+	return call[Replay](ctx, w.c, request{method: "POST", path: []string{"webhooks", id, "replay"}, in: r, repeat: r.DryRun})
 }
