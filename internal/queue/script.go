@@ -2,6 +2,7 @@ package queue
 
 import (
 	"embed"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -21,44 +22,116 @@ func source(name string) string {
 	return string(b)
 }
 
+// Functions that most calls of a script do not call.
+var (
+	claimSeldom  = []string{"take_back", "look_through"} // a lease that ran out, a lane whose waiting jobs are looked at
+	settleSeldom = []string{"settle_one"}                // an outcome that is no plain success
+)
+
 var (
 	pushScript   = Script(source("push"))
-	claimScript  = Script(source("claim"))
-	settleScript = Script(source("figures") + source("settle"))
+	claimScript  = Script(source("claim"), claimSeldom...)
+	settleScript = Script(source("figures")+source("settle"), settleSeldom...)
 	renewScript  = Script(source("renew"))
 	resendScript = Script(source("resend"))
 )
 
 // Script makes a script that works on the queue's keys. The functions of lib.lua that it uses are put in front of it. It is run by
-// [Queue.Run], and its own arguments begin at ARGV[10].
-func Script(lua string) *redisstore.Script {
-	return redisstore.NewScript(withoutUnused(source("lib") + lua))
+// [Queue.Run], and its own arguments begin at ARGV[10]. seldom names functions of it that most calls do not call, see deferSeldom.
+//
+// Redis defines all of a script's functions anew in each call, which takes longer than the commands of a short script. So only those are
+// defined that the call may need, and in a way that costs little.
+func Script(lua string, seldom ...string) *redisstore.Script {
+	parts := withoutUnused(topLevel(source("lib") + lua))
+	return redisstore.NewScript(strings.Join(nested(deferSeldom(parts, seldom)), ""))
 }
 
-// withoutUnused leaves out the functions of a script that nothing in it names. Redis defines all of a script's functions anew in each call,
-// which takes longer for those of lib.lua than the work of a short script.
-//
-// A function begins with "local function" at the start of a line, and ends with that line or with a line that is only "end". Only later
-// parts of the script can name it, so one pass from the last part to the first finds all that are used.
-func withoutUnused(lua string) string {
-	parts := topLevel(lua)
+// withoutUnused leaves out the functions of a script that nothing in it names. Only later parts of the script can name a function, so one pass
+// from the last part to the first finds all that are used.
+func withoutUnused(parts []string) []string {
+	var used []string // from the last to the first
 	named := map[string]bool{}
-	for i, part := range slices.Backward(parts) {
-		words := strings.FieldsFunc(part, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-		if strings.HasPrefix(part, functionBegins) && !named[words[2]] {
-			parts[i] = ""
+	for _, part := range slices.Backward(parts) {
+		if name := functionName(part); name != "" && !named[name] {
 			continue
 		}
-		for _, word := range words {
+		used = append(used, part)
+		for _, word := range wordsOf(part) {
 			named[word] = true
 		}
 	}
-	return strings.Join(parts, "")
+	slices.Reverse(used)
+	return used
+}
+
+// deferSeldom has the functions that seldom names, and all that nothing but these and each other name, defined by the first call of one of
+// them. All are put in the place of the last that seldom names, so what lies between may not call the others.
+func deferSeldom(parts, seldom []string) []string {
+	deferred := map[string]bool{}
+	for _, name := range seldom {
+		deferred[name] = true
+	}
+	named := map[string]bool{} // by what is not deferred
+	for _, part := range slices.Backward(parts) {
+		name := functionName(part)
+		if name != "" && !named[name] {
+			deferred[name] = true
+		}
+		if !deferred[name] {
+			for _, word := range wordsOf(part) {
+				named[word] = true
+			}
+		}
+	}
+	var rest []string
+	definitions := ""
+	for _, part := range parts {
+		name := functionName(part)
+		if !deferred[name] {
+			rest = append(rest, part)
+			continue
+		}
+		definitions += part
+		if len(seldom) > 0 && name == seldom[len(seldom)-1] {
+			rest = append(rest, "local "+functionsTable+"\n"+functionBegins+defines+"()\n"+definitions+functionsTable+" = { "+strings.Join(seldom, ", ")+" }\nend\n")
+			for k, name := range seldom {
+				rest = append(rest, fmt.Sprintf(functionBegins+"%[1]s(...) if not %[2]s then %[3]s() end return %[2]s[%[4]d](...) end\n", name, functionsTable, defines, k+1))
+			}
+		}
+	}
+	return rest
+}
+
+// Names of what deferSeldom adds to a script.
+const functionsTable, defines = "seldom_called", "define_seldom_called"
+
+// nested puts all from the first function on into a function of its own. What functions use of the values before them is then a value of the
+// function around them, and found at once; else Redis looks for each among all that the script's functions use, for each function.
+func nested(parts []string) []string {
+	first := slices.IndexFunc(parts, func(part string) bool { return functionName(part) != "" })
+	if first < 0 {
+		return parts
+	}
+	return slices.Concat(parts[:first], []string{"return (function()\n"}, parts[first:], []string{"\nend)()\n"})
+}
+
+// wordsOf are the names and keywords in a part of a script.
+func wordsOf(part string) []string {
+	return strings.FieldsFunc(part, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
+// functionName is the name of the function that a part of a script defines, "" where it is a single line.
+func functionName(part string) string {
+	if !strings.HasPrefix(part, functionBegins) {
+		return ""
+	}
+	return wordsOf(part)[2]
 }
 
 const functionBegins = "local function "
 
-// topLevel cuts a script into its functions and the single lines between them, and leaves out comment lines.
+// topLevel cuts a script into its functions and the single lines between them, and leaves out comment lines. A function begins with "local
+// function" at the start of a line, and ends with that line or with a line that is only "end".
 func topLevel(lua string) []string {
 	var parts []string
 	inFunction := false

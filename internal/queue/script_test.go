@@ -27,7 +27,7 @@ func TestScriptsHaveTheFunctionsThatTheyName(t *testing.T) {
 			}
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
-			script := withoutUnused(source("lib") + string(text))
+			script := strings.Join(withoutUnused(topLevel(source("lib")+string(text))), "")
 			code := regexp.MustCompile(` -- .*`).ReplaceAllString(script, "")
 			has := slices.Concat(declared.FindAllStringSubmatch(code, -1)...)
 			for _, function := range all {
@@ -68,5 +68,70 @@ end
 if second(1) == 2 then
   return second_to_last
 end
-`, withoutUnused(lua))
+`, strings.Join(withoutUnused(topLevel(lua)), ""))
+}
+
+func TestDeferSeldom(t *testing.T) {
+	t.Parallel()
+	const lua = `local base = KEYS[1]
+local function shared() return base end
+local function inner() return shared() end
+local left = 2
+local function part() return inner() .. left end
+local function seldom(a)
+  return part() .. a
+end
+local function often() return shared() end
+if ARGV[1] then return seldom('x') end
+return often()
+`
+	require.Equal(t, `local base = KEYS[1]
+return (function()
+local function shared() return base end
+local left = 2
+local seldom_called
+local function define_seldom_called()
+local function inner() return shared() end
+local function part() return inner() .. left end
+local function seldom(a)
+  return part() .. a
+end
+seldom_called = { seldom }
+end
+local function seldom(...) if not seldom_called then define_seldom_called() end return seldom_called[1](...) end
+local function often() return shared() end
+if ARGV[1] then return seldom('x') end
+return often()
+
+end)()
+`, strings.Join(nested(deferSeldom(topLevel(lua), []string{"seldom"})), ""))
+	require.Equal(t, topLevel(lua), deferSeldom(topLevel(lua), nil))
+}
+
+// A function that is defined later sees the values between its place and its new one: none of these may have the name of another.
+func TestDeferredFunctionsSeeTheSameValues(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]struct {
+		lua    string
+		seldom []string
+	}{"claim": {source("claim"), claimSeldom}, "settle": {source("figures") + source("settle"), settleSeldom}} {
+		parts := withoutUnused(topLevel(source("lib") + s.lua))
+		declared := map[string]bool{}
+		for _, part := range parts {
+			names, found := strings.CutPrefix(part, "local ")
+			if function := functionName(part); function != "" {
+				names = function
+			} else if names, _, _ = strings.Cut(names, " = "); !found {
+				continue
+			}
+			for _, value := range wordsOf(names) {
+				require.False(t, declared[value], "%s declares %s twice", name, value)
+				declared[value] = true
+			}
+		}
+		for _, function := range s.seldom {
+			require.True(t, declared[function], "%s has no function %s", name, function)
+		}
+		require.Less(t, len(deferSeldom(parts, s.seldom)), len(parts)-15, "%s defines most of what it needs seldom later", name)
+	}
 }

@@ -269,7 +269,8 @@ func TestRoundsOutOfOrder(t *testing.T) {
 			bs[0].claims[0].claimed, bs[1].claims[0].claimed = bs[1].claims[0].claimed, bs[0].claims[0].claimed
 			d.finishRound(bs[firstBack])
 			d.finishRound(bs[1-firstBack])
-			require.LessOrEqual(t, d.pause(), d.o.poll/2, "its time counts")
+			// Half a poll, and what Redis' milliseconds round up; without the retry it would be a whole one.
+			require.Less(t, d.pause(), d.o.poll*3/4, "its time counts")
 			cancel()
 			close(d.work)
 			helpers.Wait()

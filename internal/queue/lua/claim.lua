@@ -30,16 +30,19 @@ local function notice(lane, kind, detail, since, count)
 end
 
 -- What one call does at most beside handing out jobs, see lib.lua. What is left over is due at once.
-local RETURNS = 80 -- jobs whose lease ran out
+local RETURNS = '80' -- jobs whose lease ran out
 local ends_left = 40 -- jobs that waited too long
 local scan_left = 1000 -- entries of histories that are gone through for those
-local LANES, NOTICES = 30, 20 -- lanes whose waiting jobs and history are looked at, and lanes with a notice
+local LANES, NOTICES = '30', '20' -- lanes whose waiting jobs and history are looked at, and lanes with a notice
 local SERVED = 150 -- lanes that jobs are taken from, less what was given back
 
--- Leases that ran out.
-local expired = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, int(RETURNS))
-local freed = {}
-for _, member in ipairs(expired) do
+-- Leases that ran out. What is done for them, and below for lanes whose time has come, most calls don't need: script.go has these functions
+-- defined by the first call of one.
+local expired = call('ZRANGEBYSCORE', leases, '-inf', now_text, 'LIMIT', '0', RETURNS)
+local freed = {} -- lane -> how many of its leases
+
+-- take_back has a job wait again whose lease ran out.
+local function take_back(member)
   local lane, job = string.match(member, '^(.-):([^:]+):[^:]+$')
   local conf = base .. 'conf:' .. lane
   local h = call('HMGET', conf, 'st', 'a')
@@ -59,13 +62,6 @@ for _, member in ipairs(expired) do
     freed[lane] = (freed[lane] or 0) + 1
   end
   call('ZREM', leases, member)
-end
-for lane, count in pairs(freed) do
-  local conf = base .. 'conf:' .. lane
-  local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'hu')
-  local in_flight = math.max((tonumber(h[2]) or 0) - count, 0)
-  call('HSET', conf, 'fl', in_flight)
-  offer(lane, h[1], in_flight, window_of(h[3], h[4]), h[5], now)
 end
 
 -- Jobs that waited too long, and a ready set that lost a lane. The jobs are found along idx, from where the last look
@@ -98,8 +94,8 @@ local function renew_payloads(lane, conf, key, from)
   return true
 end
 
-for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, int(LANES))) do
-  if ends_left == 0 or scan_left == 0 then break end
+-- look_through ends the jobs of a lane that waited too long, trims its history, and notes when to look again.
+local function look_through(lane)
   local conf, key, idx, late = base .. 'conf:' .. lane, base .. 'lane:' .. lane, base .. 'idx:' .. lane, base .. 'late:' .. lane
   local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'xc', 'hu', 'a', 'ord', 'hj', 'ha', 'rt', 'fr')
   local order = ordered_by(h[8])
@@ -161,8 +157,21 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, int(L
   end
 end
 
+for _, member in ipairs(expired) do take_back(member) end
+for lane, count in pairs(freed) do
+  local conf = base .. 'conf:' .. lane
+  local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'hu')
+  local in_flight = math.max((tonumber(h[2]) or 0) - count, 0)
+  call('HSET', conf, 'fl', in_flight)
+  offer(lane, h[1], in_flight, window_of(h[3], h[4]), h[5], now)
+end
+for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now_text, 'LIMIT', '0', LANES)) do
+  if ends_left == 0 or scan_left == 0 then break end
+  look_through(lane)
+end
+
 -- Notices that an hour held back. Where the lane recovered meanwhile, that is told as well: what was told last is how it stands.
-for _, lane in ipairs(call('ZRANGEBYSCORE', base .. 'notices', '-inf', now, 'LIMIT', 0, int(NOTICES))) do
+for _, lane in ipairs(call('ZRANGEBYSCORE', base .. 'notices', '-inf', now_text, 'LIMIT', '0', NOTICES)) do
   local conf = base .. 'conf:' .. lane
   local h = call('HMGET', conf, 'nc', 'nl', 'ns', 'st')
   if (tonumber(h[1]) or 0) > 0 and h[2] and h[4] and h[4] ~= 'deleted' then
@@ -374,14 +383,14 @@ waiting_of(moved_of)
 -- When to come back.
 local wait = -1
 local function sooner(key)
-  local head = call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  local head = call('ZRANGE', key, '0', '0', 'WITHSCORES')
   if head[2] then
     local ms = math.max(tonumber(head[2]) - now, 0)
     if wait < 0 or ms < wait then wait = ms end
   end
 end
 -- Of the ready lanes the first that is not passed over counts: the others wait for an attempt to end, not for a time.
-local heads = call('ZRANGE', ready, 0, skipped, 'WITHSCORES')
+local heads = call('ZRANGE', ready, '0', skipped, 'WITHSCORES')
 for i = 1, #heads, 2 do
   if not skip[heads[i]] then
     wait = math.max(tonumber(heads[i + 1]) - now, 0)
@@ -393,7 +402,7 @@ sooner(ages)
 sooner(base .. 'notices')
 local over = -1
 if taken == 0 then -- else there is a next claim soon, as these jobs end
-  local first = call('XRANGE', spent, '-', '+', 'COUNT', 1)[1]
+  local first = call('XRANGE', spent, '-', '+', 'COUNT', '1')[1]
   if first then over = math.max(time_of(first[1]) + C.kept - now, 0) end
 end
 
