@@ -14,8 +14,8 @@ var (
 	mailForgetScript = script("mail_forget")
 )
 
-// AddMail adds an entry to a mailbox, which is due after the given time to gather more. An entry with the same name is replaced,
-// so that the call can be repeated.
+// AddMail adds an entry to a mailbox, which is due after the given time to gather more. An entry whose name is there already stays as
+// it is, so that the call can be repeated.
 func (r *Registry) AddMail(ctx context.Context, shard int, kind, box, name, content string, gather time.Duration) error {
 	_, err := r.queue.RunDurable(ctx, shard, mailAddScript, kind, box, name, content, gather.Milliseconds())
 	return err

@@ -1,10 +1,11 @@
--- account_write: changes what the owner of an account set, where it is still as it was read.
+-- account_write: stores the settings of an account, if nobody has changed them since the caller read them.
 --
--- KEYS[1] the shard
--- ARGV[10] account, ARGV[11] version read, "" where there was none, ARGV[12] what it is from now on
--- Returns ms of the account's creation, or "changed" where it has another version by now, or "ending" where the account is being deleted.
+-- KEYS[1] the shard's tag
+-- ARGV[10] account, ARGV[11] the version of the settings that the caller read ("" where there were none), ARGV[12] the new settings, encoded
+-- Returns the time at which the account was created (ms), "changed" where the settings have another version by now, or "ending" where the
+--   account is being deleted.
 --
--- Safe to repeat: a second call finds another version, with what it wanted to write.
+-- Safe to repeat: a second call finds another version, and the very settings that it was to store.
 
 local account, version, info = unpack(ARGV, 10, 12)
 local key = base .. 'account:' .. account

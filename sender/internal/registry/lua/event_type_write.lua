@@ -1,22 +1,23 @@
--- event_type_write: keeps, or takes away, what was said at run time of an event type that is still as it was read.
+-- event_type_write: stores or removes the definition of an event type, if nobody has changed it since the caller read it.
 --
--- KEYS[1] the shard
--- ARGV[10] name, ARGV[11] what was read of it, "" for nothing, ARGV[12] what it is from now on, "" for nothing, ARGV[13] most of them
--- Returns "ok", "changed" where it is another by now, or "limit" where there are too many.
+-- KEYS[1] the shard's tag
+-- ARGV[10] name of the type, ARGV[11] the definition that the caller read ("" where there was none), ARGV[12] the new definition ("" removes it),
+--   ARGV[13] how many types may have a definition
+-- Returns "ok", "changed" where the definition is another one by now, or "limit" where as many types as may have one.
 --
--- Safe to repeat: a second call finds what the first wrote.
+-- Safe to repeat: a second call finds the definition that the first one stored, and answers "ok".
 
 local name, before, after, most = unpack(ARGV, 10, 13)
 most = tonumber(most)
 local types = base .. 'eventtypes'
-local there = call('HGET', types, name) or ''
-if there ~= after then
-  if there ~= before then return 'changed' end
+local stored = call('HGET', types, name) or ''
+if stored ~= after then
+  if stored ~= before then return 'changed' end
   if after == '' then
     drain()
     call('HDEL', types, name)
   else
-    if there == '' and call('HLEN', types) >= most then return 'limit' end
+    if stored == '' and call('HLEN', types) >= most then return 'limit' end
     call('HSET', types, name, after)
   end
 end

@@ -1,47 +1,50 @@
--- key_delete: ends API keys, and with each those that it made.
+-- key_delete: deletes API keys, and all keys that were made with them.
 --
--- KEYS[1] the shard
--- ARGV[10] most that are ended by this call, ARGV[11…] their IDs; none: those whose time is over
--- Returns how many are left to end, so that it is called again until there are none.
+-- KEYS[1] the shard's tag
+-- ARGV[10] how many keys this call may handle, ARGV[11…] the IDs of the keys; without any, those are deleted whose time is over
+-- Returns how many are left to delete. The caller calls again, until there are none.
 --
--- Safe to repeat: what is gone is passed over. A key is removed only after those that it made are on the list, so an
--- abort leaves none behind that nobody would find.
+-- Keys: apikeys holds the record of each key by its ID, apikeysums the ID by the hash of the key; apikeysall, apikeysof:<account> and
+-- apikeysby:<key> list all keys, those of an account, and those that were made with a key; apikeysend says when a key ends, and from then on it
+-- is refused; apikeysused says in which hour a key was last used.
+-- Safe to repeat: a key that is deleted already is passed over. A key is removed only after those that were made with it are in apikeysend,
+-- so after an abort a later call still finds all of them.
 
-local most, todo = tonumber(ARGV[10]), {}
+local most_keys, to_delete = tonumber(ARGV[10]), {}
 for i = 11, #ARGV do
-  todo[#todo + 1] = ARGV[i]
-  -- Refused from now on, however long the rest takes.
+  to_delete[#to_delete + 1] = ARGV[i]
+  -- With a time that is over, the key is refused from now on.
   if call('HEXISTS', base .. 'apikeys', ARGV[i]) == 1 then call('ZADD', base .. 'apikeysend', 0, ARGV[i]) end
 end
-if #todo == 0 then todo = call('ZRANGEBYSCORE', base .. 'apikeysend', '-inf', int(now), 'LIMIT', 0, most) end
-local done, at = 0, 1
-while at <= #todo and done < most do
-  local id = todo[at]
+if #to_delete == 0 then to_delete = call('ZRANGEBYSCORE', base .. 'apikeysend', '-inf', int(now), 'LIMIT', 0, most_keys) end
+local handled, position = 0, 1
+while position <= #to_delete and handled < most_keys do
+  local id = to_delete[position]
   local record = call('HGET', base .. 'apikeys', id)
-  local room = most - (#todo - at)
-  if room < 1 then break end
-  local made = call('SRANDMEMBER', base .. 'apikeysby:' .. id, room)
-  if #made > 0 then
-    -- Those first; this one stays on the list behind them.
-    for i = 1, #made do
-      todo[#todo + 1] = made[i]
-      call('SREM', base .. 'apikeysby:' .. id, made[i])
-      call('ZADD', base .. 'apikeysend', 0, made[i]) -- found again, should this be all that was done
+  local most_children = most_keys - (#to_delete - position)
+  if most_children < 1 then break end
+  local children = call('SRANDMEMBER', base .. 'apikeysby:' .. id, most_children)
+  if #children > 0 then
+    -- The keys that were made with this one come first. It comes once more behind them.
+    for i = 1, #children do
+      to_delete[#to_delete + 1] = children[i]
+      call('SREM', base .. 'apikeysby:' .. id, children[i])
+      call('ZADD', base .. 'apikeysend', 0, children[i]) -- a later call finds it, should this one be aborted
     end
-    todo[#todo + 1] = id
+    to_delete[#to_delete + 1] = id
   elseif record then
-    local r = cjson.decode(record)
-    call('HDEL', base .. 'apikeysums', r.sum)
-    call('ZREM', base .. 'apikeysof:' .. r.account, id)
+    local key = cjson.decode(record)
+    call('HDEL', base .. 'apikeysums', key.sum)
+    call('ZREM', base .. 'apikeysof:' .. key.account, id)
     call('ZREM', base .. 'apikeysall', id)
-    call('SREM', base .. 'apikeysby:' .. r.by, id)
+    call('SREM', base .. 'apikeysby:' .. key.by, id)
     call('HDEL', base .. 'apikeysused', id)
     call('ZREM', base .. 'apikeysend', id)
     call('HDEL', base .. 'apikeys', id)
   else
     call('ZREM', base .. 'apikeysend', id)
   end
-  done, at = done + 1, at + 1
+  handled, position = handled + 1, position + 1
 end
 if #ARGV < 11 then return call('ZCOUNT', base .. 'apikeysend', '-inf', int(now)) end
-return #todo - at + 1
+return #to_delete - position + 1

@@ -1,10 +1,10 @@
--- key_find: finds an API key by its hash, and notes that it is used.
+-- key_find: finds an API key by its hash, and notes the hour in which it was used.
 --
--- KEYS[1] the shard
+-- KEYS[1] the shard's tag
 -- ARGV[10] hash of the key
--- Returns the ID and the record, or nothing.
+-- Returns the ID and the record of the key, or an empty list where there is no such key or its time is over.
 --
--- Safe to repeat: the hour of its use is all that it writes.
+-- Safe to repeat: it writes nothing but the hour, once an hour.
 
 local sum = ARGV[10]
 local id = call('HGET', base .. 'apikeysums', sum)

@@ -1,17 +1,16 @@
--- mail_add: puts something into a mailbox, which is what waits to be told to one address in one message.
+-- mail_add: puts an entry into a mailbox. A mailbox holds what the next message to one address will tell.
 --
--- KEYS[1] the shard
--- ARGV[10] kind of mailboxes, ARGV[11] mailbox, ARGV[12] what it goes by there, ARGV[13] what is to be told, ARGV[14] ms to
---   wait for more of it
--- Returns ms until the mailbox is due. Where its account is deleted meanwhile, nothing is put in.
+-- KEYS[1] the shard's tag
+-- ARGV[10] kind of the mailbox, ARGV[11] mailbox, ARGV[12] name of the entry, ARGV[13] content of the entry, ARGV[14] ms to wait for more entries
+-- Returns ms until the mailbox is due; 0 where its account is deleted or being deleted, and then nothing is stored.
 --
--- Safe to repeat: it stands under the same name. A mailbox that is due stays due; one that was emptied a while ago waits for
--- the end of its pause.
+-- Safe to repeat: an entry whose name is in the mailbox already stays as it is. A mailbox that has a time at which it is due keeps it; another
+-- one is due when the entries have been waited for, but not before the pause after the last message is over.
 
 local kind, box, name, content, gather = unpack(ARGV, 10, 14)
 gather = tonumber(gather)
 local due = base .. 'mails:' .. kind
-local account = string.match(box, '^([^~/]+)/') -- nil: the operator's
+local account = string.match(box, '^([^~/]+)/') -- nil where the mailbox is the operator's
 if account then
   local h = call('HMGET', base .. 'account:' .. account, 'c', 'x')
   if not h[1] or h[2] then return 0 end

@@ -1,11 +1,12 @@
--- mail_claim: hands out a mailbox that is due, for a while.
+-- mail_claim: claims the mailbox that is due first, if any is due.
 --
--- KEYS[1] the shard
--- ARGV[10] kind of mailboxes, ARGV[11] ms after which another may have it
--- Returns ms until the next is due (-1 where there is none), then the mailbox and what is in it, where one is due now: all of it, or of a large one
---   some thousands of entries. The rest is handed out once these are told.
+-- KEYS[1] the shard's tag
+-- ARGV[10] kind of the mailboxes, ARGV[11] ms after which another process may claim the mailbox
+-- Returns -1 where there are no mailboxes, ms until the first is due, or, where it is due, 0, the mailbox, and names and contents of its entries.
+--   Of a mailbox with many thousands of entries it returns some thousands: the caller gets the others with a later claim, once it has removed these.
 --
--- Safe to repeat: a mailbox whose holder never says what became of it is due again after that time, and told a second time.
+-- Safe to repeat: a mailbox of which nobody says by mail_done.lua what became of it is due again after that time, and its message is sent a
+-- second time.
 
 local kind, lease = unpack(ARGV, 10, 11)
 lease = tonumber(lease)
@@ -22,7 +23,7 @@ repeat
   local part = call('HSCAN', held, cursor, 'COUNT', SOME)
   cursor, found = part[1], part[2]
 until #found > 0 or cursor == '0'
-if cursor ~= '0' then -- how often it was tried may be in another part
+if cursor ~= '0' then -- the number of tries may be in a part that was not read
   found[#found + 1] = '#tries'
   found[#found + 1] = call('HGET', held, '#tries') or '0'
 end

@@ -1,10 +1,11 @@
--- mail_forget: takes out of the operator's mailboxes what tells of an account.
+-- mail_forget: removes what tells of an account from a mailbox of the operator.
 --
--- KEYS[1] the shard
--- ARGV[10] kind of mailboxes, ARGV[11] mailbox, ARGV[12] number of entries, ARGV[13…] these, then lanes of which mails told
+-- KEYS[1] the shard's tag
+-- ARGV[10] kind of the mailbox, ARGV[11] mailbox, ARGV[12] number of entries to remove, ARGV[13…] their names, then the lanes whose first mails
+--   (thread:<mailbox>) are to be forgotten
 -- Returns 1.
 --
--- Safe to repeat. What is left in the mailbox keeps its time.
+-- Safe to repeat: what is removed already is passed over. Other entries of the mailbox stay, and are due when they were.
 
 local kind, box, entries = unpack(ARGV, 10, 12)
 entries = tonumber(entries)

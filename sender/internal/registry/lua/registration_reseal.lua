@@ -1,10 +1,11 @@
--- registration_reseal: seals anew what an idempotency key was first used to ask for, where it is still as it was read.
+-- registration_reseal: stores, sealed with another key, the request that an Idempotency-Key was first used for, if it is still the one that
+-- the caller read.
 --
--- KEYS[1] the shard
--- ARGV[10] account, ARGV[11] idempotency key, ARGV[12] what was read, ARGV[13] what it is from now on
--- Returns 1 where it was.
+-- KEYS[1] the shard's tag
+-- ARGV[10] account, ARGV[11] Idempotency-Key, ARGV[12] the sealed request that the caller read, ARGV[13] the request sealed anew
+-- Returns 1, or 0 where another one is stored by now.
 --
--- Safe to repeat: a second call finds what the first wrote.
+-- Safe to repeat: a second call finds what the first one stored, and changes nothing.
 
 local account, key, before, after = unpack(ARGV, 10, 13)
 local made = base .. 'made:' .. account .. ':' .. key

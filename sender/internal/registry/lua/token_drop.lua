@@ -1,10 +1,10 @@
--- token_drop: forgets an access token that is not taken any more, unless another has come in its place.
+-- token_drop: removes an access token that the endpoint does not accept any more, if no other one has taken its place.
 --
--- KEYS[1] the shard
--- ARGV[10] lane, ARGV[11] the record
--- Returns 1 where it was there.
+-- KEYS[1] the shard's tag
+-- ARGV[10] lane, ARGV[11] the token's record
+-- Returns 1 where it removed the token, otherwise 0.
 --
--- Safe to repeat: a second call finds it gone.
+-- Safe to repeat: a second call finds no token.
 
 local lane, record = unpack(ARGV, 10, 11)
 local token = base .. 'token:' .. lane

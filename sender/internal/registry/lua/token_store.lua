@@ -1,11 +1,11 @@
--- token_store: says what came of asking for an access token.
+-- token_store: stores an access token that was requested, or ends a request that brought none.
 --
--- KEYS[1] the shard
--- ARGV[10] lane, ARGV[11] who asked, ARGV[12] the record, or "" where none was given, ARGV[13] ms that it is good for,
---   ARGV[14] the account
+-- KEYS[1] the shard's tag
+-- ARGV[10] lane, ARGV[11] the process that requested the token, ARGV[12] the token's record ("" where there is none), ARGV[13] ms for which it is good,
+--   ARGV[14] account
 -- Returns 1.
 --
--- Safe to repeat: the record is the same. Of a webhook that was deleted meanwhile nothing is kept.
+-- Safe to repeat: it stores the same record again. For a webhook that was deleted meanwhile it stores nothing.
 
 local lane, process, record, lifetime, account = unpack(ARGV, 10, 14)
 local token, lock = base .. 'token:' .. lane, base .. 'tokenlock:' .. lane
