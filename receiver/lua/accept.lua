@@ -1,30 +1,31 @@
--- accept: claims events and queues them, in one step: an event that is known from then on is in the queue.
+-- accept: claims the events of requests and queues the requests, in one step: an event that is claimed is in the queue.
 --
--- KEYS[1] the receiver's tag, see lib.lua of internal/queue
--- ARGV[10] lane, ARGV[11] what keys of payloads beside are named after, see push.lua, ARGV[12…] for each request: its payload with the mark of an
---   event with one lane before it ("": it was put beside before this call, into put:<that name>:<place of the request>), ms to remember its
---   events, how many apps it goes to and, after a space, how many of its events are claimed, none where it has no identity; for each app the
---   tag of its queue, in the receiver's slot, and the job; for each claim what its keys are to hold, "d" and the claim's value, and its two keys
--- Returns one character for each request: "0" queued, "1" an event of it is in work elsewhere, "2" all are known, "3" the queues of all its apps are full,
---   "4" its payload, put beside, is not there: nothing was done.
+-- KEYS[1] the tag of one of the receiver's queues, see lib.lua of internal/queue. It begins with the receiver's tag.
+-- ARGV[10] lane, ARGV[11] the name of this call in the keys of large payloads (put:<name>:<place of the request, from 1>, see push.lua), ARGV[12…] for
+--   each request: its payload, after the mark of an event with one lane ("" where it was put under such a key before this call); ms to remember
+--   its events; the number of apps it goes to, a space, and the number of its events to claim (0 where the request has no identity); for each
+--   app the tag of its queue, in the receiver's slot, and the job; and for each claim what its keys are to hold, which is "d" and the claim's
+--   value (see keys.lua), and its two keys
+-- Returns one character for each request: "0" it is queued, "1" somebody else has one of its events in work, "2" all its events were done before,
+--   "3" the queues of all its apps are full, "4" its payload is not under its key, and nothing was done.
 --
--- Where the queues of some apps are full, the request is dead for those, with the reason backlog: one app that is down holds no other.
---
--- Safe to repeat: a claim whose answer was lost finds its own value; its job, where that is there, is not queued again.
+-- Where the queues of some of the apps are full, the request is kept as dead in those, with the reason backlog: an app that is down does not
+-- hold up the others.
+-- Safe to repeat: a claim whose answer was lost finds its own value, and a job whose payload is there is not queued again.
 
-local lane, name = ARGV[10], ARGV[11]
+local lane, call_name = ARGV[10], ARGV[11]
 local queues = {} -- by tag
 local root = string.match(KEYS[1], '^%b{}:')
 
--- queue_of makes a queue the one that the library's functions work on, and says how it stands.
+-- queue_of has the functions of lib.lua work on a queue, by its tag, and returns what is known of the queue.
 local function queue_of(tag)
   base = tag
   local q = queues[tag]
   if q then return q end
   q = { due = {}, payloads = {}, copies = {}, fresh = 0, conf = base .. 'conf:' .. lane, length = call('ZCARD', base .. 'lane:' .. lane) }
   q.room = C.pending - q.length
-  -- A lane that is due already has its place among the ready ones. Where attempts are under way nobody has to be woken for it
-  -- either: whoever ends one looks for more. Now and then they are all the same, for those who missed it.
+  -- A lane that is due already keeps its place in ready. While attempts are under way nobody has to be woken for it either: whoever ends
+  -- one claims again. One call of eight or so, by the microsecond, wakes the dispatchers nevertheless, for those that missed a wake.
   q.ready = is_ready(q.length > 0 and call('ZSCORE', base .. 'ready', lane))
   q.tended = q.ready and call('ZCARD', base .. 'leases') > 0 and tonumber(time[2]) % 8 > 0
   if not q.ready and call('EXISTS', q.conf) == 0 then
@@ -34,31 +35,32 @@ local function queue_of(tag)
   return q
 end
 
--- stored reports whether the call was made before, for this request, to its end: payloads are written last.
+-- stored reports whether an earlier call has queued the request: it writes payloads last.
 local function stored(body) return call('EXISTS', body) == 1 end
 
--- claim takes the keys of the request's n events, whose arguments begin at first. Returns "0" where one is new and none in work, and
--- true where some were ours already.
+-- claim takes the keys of a request's n events, whose arguments begin at first. It returns "0" where at least one event is new and none is in
+-- work elsewhere, "2" where all were done before, or "1" where one is in work, and then the keys are free again; and true where the keys of a
+-- new event were ours already.
 local function claim(first, n, px)
-  local answer, again, taken = n == 0 and '0' or '2', n == 0, {}
+  local answer, ours_already, taken = n == 0 and '0' or '2', n == 0, {}
   for at = first, first + 3 * n - 1, 3 do
     local found, ours = take_keys(ARGV[at + 1], ARGV[at + 2], ARGV[at], px)
     if found == '0' then
-      answer, again, taken[#taken + 1] = '0', again or ours, at
+      answer, ours_already, taken[#taken + 1] = '0', ours_already or ours, at
     elseif found == '1' then
-      for _, mine in ipairs(taken) do
-        for k = mine + 1, mine + 2 do
-          if call('GET', ARGV[k]) == ARGV[mine] then call('DEL', ARGV[k]) end
+      for _, claim_at in ipairs(taken) do
+        for k = claim_at + 1, claim_at + 2 do
+          if call('GET', ARGV[k]) == ARGV[claim_at] then call('DEL', ARGV[k]) end
         end
       end
       return '1', false
     end
   end
-  return answer, again
+  return answer, ours_already
 end
 
--- seen is claim for a full queue, where a copy of known events needs no room: it takes nothing.
-local function seen(first, n)
+-- verdict_when_full is claim for full queues. It takes no keys, and returns "3" where an event is new: a request whose events were all done before needs no room.
+local function verdict_when_full(first, n)
   for at = first, first + 3 * n - 1, 3 do
     local found = verdict_on(ARGV[at + 1], ARGV[at + 2], ARGV[at])
     if found ~= '2' then return found or '3' end
@@ -66,9 +68,9 @@ local function seen(first, n)
   return n > 0 and '2' or '3'
 end
 
-local moved, unused = {}, {} -- payloads beside -> where they go, and those that nobody took
+local moved, unused = {}, {} -- keys of large payloads: those to rename, each with its new key, and those that no queue has taken
 
--- keep stores the payload of a queue's job at the end of the call. One that is beside is copied for all queues but the request's first.
+-- keep has the payload of a queue's job stored at the end of the call. A large one is renamed for the first queue of the request, and copied for the others.
 local function keep(q, body, payload, put, is_first)
   if not put then
     local k = #q.payloads
@@ -88,40 +90,40 @@ end
 
 local answers, due_now = {}, int(now)
 local at = 12
-local place = 0 -- of the request
+local place = 0 -- of the request, from 1
 while at <= #ARGV do
-  local payload, px, shape, first = ARGV[at], ARGV[at + 1], ARGV[at + 2], at + 3
-  local apps, n = 1, 1 -- of nearly all
-  if shape ~= '1 1' then
-    local a, b = string.match(shape, '^(%d+) (%d+)$')
-    apps, n = tonumber(a), tonumber(b)
+  local payload, px, counts, first = ARGV[at], ARGV[at + 1], ARGV[at + 2], at + 3
+  local apps, n = 1, 1 -- as nearly every request has
+  if counts ~= '1 1' then
+    local apps_text, claims_text = string.match(counts, '^(%d+) (%d+)$')
+    apps, n = tonumber(apps_text), tonumber(claims_text)
   end
   local claims = first + 2 * apps
   local room = queue_of(ARGV[first]).room
   for i = first + 2, claims - 1, 2 do room = math.max(room, queue_of(ARGV[i]).room) end
-  local answer, again = '0', true
+  local answer, ours_already = '0', true
   place = place + 1
-  local put = payload == '' and KEYS[1] .. 'put:' .. name .. ':' .. place
+  local put = payload == '' and KEYS[1] .. 'put:' .. call_name .. ':' .. place
   if put then unused[put] = true end
-  local there = ARGV[first] .. 'body:' .. ARGV[first + 1]
-  if put and call('EXISTS', put) == 0 and not stored(there) then
+  local first_body = ARGV[first] .. 'body:' .. ARGV[first + 1]
+  if put and call('EXISTS', put) == 0 and not stored(first_body) then
     answer = '4'
   elseif room <= 0 then
-    if not stored(there) then answer = seen(claims, n) end
+    if not stored(first_body) then answer = verdict_when_full(claims, n) end
   elseif n == 1 then
-    answer, again = take_keys(ARGV[claims + 1], ARGV[claims + 2], ARGV[claims], px)
+    answer, ours_already = take_keys(ARGV[claims + 1], ARGV[claims + 2], ARGV[claims], px)
   else
-    answer, again = claim(claims, n, px)
+    answer, ours_already = claim(claims, n, px)
   end
-  -- A request whose keys were free was not stored before, so only others are looked for.
-  if answer == '0' and not (again and stored(there)) then
+  -- A request whose keys were free was not stored before, so the store is asked only for others.
+  if answer == '0' and not (ours_already and stored(first_body)) then
     for i = first, claims - 1, 2 do
       local q, job = queue_of(ARGV[i]), ARGV[i + 1]
       if q.room > 0 then
         local due, k = q.due, 2 * q.fresh
         due[k + 1], due[k + 2] = due_now, job
         q.fresh, q.room = q.fresh + 1, q.room - 1
-        keep(q, i == first and there or base .. 'body:' .. job, payload, put, i == first)
+        keep(q, i == first and first_body or base .. 'body:' .. job, payload, put, i == first)
       else
         local body = base .. 'body:' .. job
         if put then call('COPY', put, body) else call('SET', body, payload) end
@@ -151,7 +153,7 @@ for tag, q in pairs(queues) do
     if not q.tended then wake() end
   end
 end
-for put, body in pairs(moved) do -- behind all copies of them
+for put, body in pairs(moved) do -- after they have been copied
   call('RENAME', put, body)
   call('PERSIST', body)
 end

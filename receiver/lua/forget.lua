@@ -1,24 +1,25 @@
--- forget.lua: forgets done events, each with its other key.
+-- forget: forgets events that were done, so that the receiver takes them again.
 --
--- KEYS: those of the events: of their IDs, or of the digests of events without one.
--- ARGV[1] the prefix of a digest's key, ARGV[2] the earliest time of the claim as unix seconds in 8 hex digits.
--- Returns how many events were forgotten.
+-- KEYS: for each event the key of its ID, or for one without an ID that of its digest, see keys.lua.
+-- ARGV[1] what the key of a digest begins with, ARGV[2] the earliest time of claims to forget, in unix seconds as 8 hex digits.
+-- Returns how many events it forgot.
 --
--- Events in work stay, and so do those claimed before the time. An event's digest goes if it was noted by the same
--- claim; one that is named itself goes without counting. Repeating it finds nothing.
+-- Events in work stay, and so do those that were claimed before that time. With an ID goes the digest that the same claim noted. A digest that is
+-- itself among KEYS goes too, but is not counted where its event has an ID, as that counts.
+-- Safe to repeat: a second call finds no keys.
 
-local prefix, since, n = ARGV[1], ARGV[2], 0
+local prefix, since, forgotten = ARGV[1], ARGV[2], 0
 for _, key in ipairs(KEYS) do
   local found = redis.call('GET', key)
   if found and string.byte(found) == 100 and string.sub(found, 14, 21) >= since then
     local digest = prefix .. string.sub(found, 22)
     redis.call('DEL', key)
     if key ~= digest or string.sub(found, 2, 2) == 'd' then
-      n = n + 1
+      forgotten = forgotten + 1
     end
     if key ~= digest and digest ~= prefix and redis.call('GET', digest) == found then
       redis.call('DEL', digest)
     end
   end
 end
-return n
+return forgotten

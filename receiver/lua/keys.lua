@@ -1,14 +1,15 @@
--- keys.lua: what claims.lua and accept.lua have in common: taking the keys of one event. It is put in front of both.
+-- keys.lua: takes the keys of one event. It stands in front of claims.lua and accept.lua.
 --
--- A key holds the state of its event, "w" while it is in work and "d" once it is done, and then the value of the claim that
--- took it: a character for its mode, 11 of token, 8 of time, and the digest or nothing. The modes:
---   "s" signed ID, digest noted where it is free; "S" signed ID only; "u" ID and digest, both or neither;
---   "i" ID only; "d" digest only.
--- The key that an event does not have is never touched.
+-- A key holds the state of its event, "w" while it is in work and "d" once it is done, and behind it the value of the claim that took the key:
+-- a character for the mode, 11 of a token, 8 of the time, and the digest or nothing. Which keys an event has is its mode:
+--   "s" a signed ID, and a digest, whose key is taken only where it is free; "S" a signed ID only; "u" an unsigned ID and a digest, of which
+--   both are taken or neither; "i" an unsigned ID only; "d" a digest only.
+-- A key that an event does not have is never touched.
 
 local DONE, SIGNED, SIGNED_ONLY, UNSIGNED, DIGEST = 100, 115, 83, 117, 100 -- "d", "s", "S", "u", "d"
 
--- take sets the key for us, or returns what it holds: nil where that is ours already, and then true.
+-- take writes held to the key where that is free. It returns what another claim has written there, or nil where the key is ours; and true where
+-- it was ours already.
 local function take(key, held, px)
   if redis.call('SET', key, held, 'NX', 'PX', px) then
     return nil
@@ -20,6 +21,7 @@ local function take(key, held, px)
   return found
 end
 
+-- verdict is the answer to a claim whose key another one holds.
 local function verdict(found)
   if string.byte(found) == DONE then
     return '2'
@@ -27,23 +29,23 @@ local function verdict(found)
   return '1'
 end
 
--- outranks tells whether a signed ID takes the key that an unsigned one of another body holds: else whoever holds back one
--- signed request could send it under the ID of another event, and silence that.
+-- outranks reports whether a claim with a signed ID takes a key from one with an unsigned ID and another body. Otherwise somebody who holds back a
+-- signed request could send it with the ID of another event, unsigned, and that event would pass for a duplicate.
 local function outranks(held, found)
   local mode = string.byte(held, 2)
   return (mode == SIGNED or mode == SIGNED_ONLY) and string.byte(found, 2) == UNSIGNED
     and string.sub(found, 22) ~= string.sub(held, 22)
 end
 
--- is_stripped tells whether what a key holds is of a claim without a signed ID, but with the body's digest: for a claim with
--- one and the same digest it is a copy of an event without its signed headers, which came before the real one.
+-- is_stripped reports whether a key is held by a claim with the body's digest and without a signed ID. For a claim with a signed ID and the same
+-- digest, that one is a copy of the same event, without the signed headers, which came first.
 local function is_stripped(found)
   local mode = string.byte(found, 2)
   return mode == UNSIGNED or mode == DIGEST
 end
 
--- bind gives the copy without signed headers, where it is done, to the signed ID that came after it: it is that event. Another event
--- with the same body, under another signed ID, has no part in it.
+-- bind writes to both keys that the copy without signed headers, found under the digest, was the event with the signed ID, if that copy is done.
+-- So another event with the same body and another signed ID is no duplicate of it.
 local function bind(id, digest, found)
   if string.byte(found) == DONE then
     local bound = string.sub(found, 1, 1) .. 's' .. string.sub(found, 3)
@@ -56,25 +58,25 @@ local function bind(id, digest, found)
   return verdict(found)
 end
 
--- verdict_on returns the verdict over an event whose keys are not to be taken, nil where it is new.
+-- verdict_on returns the answer to a claim without taking keys, nil where the event is new.
 local function verdict_on(id, digest, held)
   local mode = string.byte(held, 2)
   local found = mode ~= DIGEST and redis.call('GET', id)
   if found and not outranks(held, found) then
     return verdict(found)
   end
-  local copy = (mode == SIGNED or mode == UNSIGNED or mode == DIGEST) and redis.call('GET', digest)
-  if copy and mode ~= SIGNED then
-    return verdict(copy)
+  local digest_holder = (mode == SIGNED or mode == UNSIGNED or mode == DIGEST) and redis.call('GET', digest)
+  if digest_holder and mode ~= SIGNED then
+    return verdict(digest_holder)
   end
-  if copy and is_stripped(copy) then
-    return bind(id, digest, copy)
+  if digest_holder and is_stripped(digest_holder) then
+    return bind(id, digest, digest_holder)
   end
   return nil
 end
 
--- take_keys takes the keys of an event for px ms, to hold what is in held.
--- Returns "0" taken, "1" in work elsewhere, "2" done before; and true where the key that names the event was ours already.
+-- take_keys claims an event: its keys are to hold held for px ms. It returns "0" where they are ours, "1" where the event is in work elsewhere, or
+-- "2" where it was done before; and true where the key that the event goes by was ours already.
 local function take_keys(id, digest, held, px)
   local mode = string.byte(held, 2)
   if mode == DIGEST then
@@ -91,25 +93,25 @@ local function take_keys(id, digest, held, px)
       return bind(id, digest, found)
     end
     if verdict(found) == '1' and mode == UNSIGNED then
-      -- A body that was finished is a duplicate even where its ID is in work again.
-      local other = redis.call('GET', digest)
-      if other then
-        return verdict(other)
+      -- A body that was done is a duplicate even where its ID is in work again.
+      local digest_holder = redis.call('GET', digest)
+      if digest_holder then
+        return verdict(digest_holder)
       end
     end
     return verdict(found)
   end
   if mode == SIGNED then
-    local copy = take(digest, held, px)
-    if copy and is_stripped(copy) and not again then
+    local digest_holder = take(digest, held, px)
+    if digest_holder and is_stripped(digest_holder) and not again then
       redis.call('DEL', id)
-      return bind(id, digest, copy)
+      return bind(id, digest, digest_holder)
     end
   elseif mode == UNSIGNED then
-    local other = take(digest, held, px)
-    if other then
+    local digest_holder = take(digest, held, px)
+    if digest_holder then
       redis.call('DEL', id)
-      return verdict(other)
+      return verdict(digest_holder)
     end
   end
   return '0', again

@@ -1,26 +1,26 @@
--- move: empties a queue into another one of the same receiver, or drops what is in it: for a deliver that was renamed, or is no more.
+-- move: moves the events of a queue to another queue of the same receiver, or drops them: for a deliver block that was renamed or removed.
 --
 -- KEYS[1] the tag of the queue, see lib.lua of internal/queue
--- ARGV[10] lane, ARGV[11] the receiver's tag, ARGV[12] the tag of the other queue, in the receiver's slot; "" drops, ARGV[13] most jobs,
---   ARGV[14] how many may wait in the other queue
--- Returns how many were moved or dropped, how many are left that can be, how many are being delivered by somebody, and "1" where the other
---   queue is full.
+-- ARGV[10] lane, ARGV[11] the receiver's tag, ARGV[12] the tag of the other queue, in the receiver's slot ("" drops the events), ARGV[13] how many events
+--   this call may take, ARGV[14] how many may wait in the other queue
+-- Returns how many events it moved or dropped, how many are left that a later call can take, how many somebody is delivering, and "1" where the
+--   other queue is full.
 --
--- An event keeps its time and the attempts that were made: one that waited waits there, one that was dead is dead there. What a gateway
--- was delivering that died counts as waiting; nobody else gives that back in a queue without workers.
--- Safe to repeat: an event is written to the other queue first, under the same name, and only then leaves this one.
+-- An event keeps its time and the attempts that were made: one that waited waits in the other queue, and a dead one is dead there. One that a
+-- gateway was delivering which died counts as waiting, as in a queue without workers nobody else hands it back.
+-- Safe to repeat: an event is written to the other queue first, under the same name, and only then removed from this one.
 
 local lane, root, target, most, room = ARGV[10], ARGV[11], ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
 local source = base
 local BYTES = 4 * 1024 * 1024 -- of payloads that one call copies
-local n, size, full, waited, fresh = 0, 0, '', 0, 0
+local taken, size, full, waited, fresh = 0, 0, '', 0, 0
 
 if target == '' then drain() end
 
--- keys_of are the payload and the record of a job in a queue.
+-- keys_of returns the keys of the payload and the record of a job in a queue.
 local function keys_of(tag, job) return tag .. 'body:' .. job, tag .. 'job:' .. lane .. job end
 
--- copied brings payload and record of a job over; what has none any more is nothing that could be delivered.
+-- copied copies the payload and the record of a job to the other queue. It returns false where the payload has expired: such a job can't be delivered.
 local function copied(job)
   local body, record = keys_of(source, job)
   local body_there, record_there = keys_of(target, job)
@@ -29,28 +29,29 @@ local function copied(job)
   return call('COPY', body, body_there, 'REPLACE') == 1
 end
 
+-- leave removes what this queue has of a job beside its place, and counts the job.
 local function leave(job)
   base = source
   local body, record = keys_of(source, job)
   call('ZREM', base .. 'late:' .. lane, job)
   call('DEL', body, record)
-  n = n + 1
+  taken = taken + 1
 end
 
-local there = 0
+local waiting_there = 0
 if target ~= '' then
   base = target
   if call('EXISTS', base .. 'conf:' .. lane) == 0 then make_lane(lane, root) end
-  there = call('ZCARD', base .. 'lane:' .. lane)
+  waiting_there = call('ZCARD', base .. 'lane:' .. lane)
   base = source
 end
 
-local function go_on() return n < most and size < BYTES end
+local function go_on() return taken < most and size < BYTES end
 
--- wait_there has a job wait in the other queue. It returns false where that is full.
+-- wait_there has a job wait in the other queue, where there is one. It returns false where that is full.
 local function wait_there(job, due)
   if target == '' then return true end
-  if there + fresh >= room then
+  if waiting_there + fresh >= room then
     full = '1'
     return false
   end
@@ -108,10 +109,10 @@ local held = call('ZCARD', leases)
 local lost = call('ZCOUNT', leases, '-inf', now)
 local left = call('ZCARD', base .. 'lane:' .. lane) + call('ZCARD', base .. 'dead:' .. lane) + lost
 if left + held == 0 then
-  -- Nothing is in it any more: whoever puts something in makes it anew.
+  -- The queue is empty: whoever queues something in it makes its lane anew.
   call('SREM', root .. 'delivers', source)
   call('DEL', base .. 'conf:' .. lane, base .. 'late:' .. lane, base .. 'stats')
   call('ZREM', base .. 'ready', lane)
   call('ZREM', base .. 'ages', lane)
 end
-return { n, left, held - lost, full }
+return { taken, left, held - lost, full }

@@ -1,12 +1,12 @@
--- purge: drops events for good, dead ones and waiting ones. What is being delivered stays.
+-- purge: drops events for good, dead ones and waiting ones. One that is being delivered stays.
 --
--- KEYS[1] the receiver's tag, see lib.lua of internal/queue
+-- KEYS[1] the tag of the queue, see lib.lua of internal/queue
 -- ARGV[10] lane, ARGV[11…] jobs
--- Returns how many were dropped.
+-- Returns how many events it dropped.
 --
--- Safe to repeat: what is gone is not counted.
+-- Safe to repeat: an event that was dropped before is not counted.
 
-local lane, n, waited = ARGV[10], 0, 0
+local lane, dropped, waited = ARGV[10], 0, 0
 for i = 11, #ARGV do
   local job = ARGV[i]
   local waits = call('ZREM', base .. 'lane:' .. lane, job)
@@ -14,7 +14,7 @@ for i = 11, #ARGV do
   if waits + call('ZREM', base .. 'dead:' .. lane, job) > 0 then
     call('ZREM', base .. 'late:' .. lane, job)
     call('DEL', base .. 'job:' .. lane .. job, base .. 'body:' .. job)
-    n = n + 1
+    dropped = dropped + 1
   end
 end
 if waited > 0 then
@@ -22,4 +22,4 @@ if waited > 0 then
   offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), h[5], 0)
   waiting(-waited)
 end
-return n
+return dropped
