@@ -1,10 +1,10 @@
--- cancel: ends waiting deliveries of a deleted webhook, some at a time.
+-- cancel: ends waiting deliveries of a deleted webhook as cancelled, some at a time.
 --
--- KEYS[1] the shard
--- ARGV[10] lane, ARGV[11] most at once
+-- KEYS[1] the shard's tag
+-- ARGV[10] lane, ARGV[11] how many to end
 -- Returns how many are left, and how many it ended.
 --
--- Safe to repeat: each delivery is taken out in the same step.
+-- Safe to repeat: a delivery leaves the lane in the same step. The chore is removed with the last one.
 
 local lane, most = unpack(ARGV, 10, 11)
 most = tonumber(most)
@@ -15,9 +15,9 @@ for _, job in ipairs(jobs) do
   call('ZREM', key, job)
 end
 waiting(-#jobs)
-local by = {}
-and_waiting(by, call('HGET', base .. 'conf:' .. lane, 'a'), -#jobs)
-waiting_of(by)
+local waiting_by_account = {}
+and_waiting(waiting_by_account, call('HGET', base .. 'conf:' .. lane, 'a'), -#jobs)
+waiting_of(waiting_by_account)
 local left = call('ZCARD', key)
 if left == 0 then
   call('ZREM', base .. 'ages', lane)

@@ -1,28 +1,29 @@
--- event: an event with how it stands in each of its lanes and the attempts made, all at one moment. Changes nothing.
+-- event: returns an event with the state of its delivery in each lane and the attempts made, all at one moment. Changes nothing.
 --
--- KEYS[1] the shard
--- ARGV[10] account, ARGV[11] ID, ARGV[12] the job that an ID of our own form stands for (or ""), ARGV[13] entries of a log to look through at most,
---   ARGV[14] of all logs together
--- Returns job, type, timestamp, created, the payload as stored or "", number of lanes, and for each: lane, "1" where its attempts were left out
---   as there was too much to look through, what standing returns, and a list of its log entries as in inspect.lua.
+-- KEYS[1] the shard's tag
+-- ARGV[10] account, ARGV[11] ID, ARGV[12] the job that the ID stands for where it has the form of our own ("" otherwise), ARGV[13] how many entries of
+--   one log to read at most, ARGV[14] how many of all logs together
+-- Returns job, type, timestamp, creation (ms), the payload as it is stored or "", number of lanes, and for each: lane, "1" where its attempts were left
+--   out because there was too much to read, the state of the job as inspect.lua returns it, and a list of its log entries as there.
 --   False where the account has no such event.
 
-local account, id, own_job, each, left = unpack(ARGV, 10, 14)
-each, left = tonumber(each), tonumber(left)
+local account, id, own_job, each_log, all_logs = unpack(ARGV, 10, 14)
+each_log, all_logs = tonumber(each_log), tonumber(all_logs)
 local job = call('GET', base .. 'id:' .. account .. ':' .. id) or own_job
 if job == '' then return false end
 local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l')
 if e[1] ~= account or (e[2] or id) ~= id or not e[2] and job ~= own_job or not e[3] then return false end
 local created = tonumber(e[5])
 
--- attempts looks through a lane's log from its end back to when the event came: what is older is not of this event.
+-- attempts reads a lane's log from its end back to when the event came, as no older entry is of this event. It returns the entries of the job, and
+-- "1" where it has left them out.
 local PART = 50
 local function attempts(lane)
   local key, found, place = base .. 'log:' .. lane, {}, -1
-  while place >= -each do
-    if left <= 0 then return {}, '1' end
-    local entries = call('LRANGE', key, math.max(place - PART + 1, -each), place)
-    left = left - #entries
+  while place >= -each_log do
+    if all_logs <= 0 then return {}, '1' end
+    local entries = call('LRANGE', key, math.max(place - PART + 1, -each_log), place)
+    all_logs = all_logs - #entries
     for i = #entries, 1, -1 do
       if tonumber(string.sub(entries[i], JOB + 1, JOB + 13)) < created then return found, '' end
       if string.sub(entries[i], 1, JOB) == job then table.insert(found, 1, string.sub(entries[i], JOB + 1)) end

@@ -1,14 +1,13 @@
--- gauges: how much waits, how much is in flight, and for how long the oldest job that could be attempted has been due.
--- Changes nothing. Looks at a bounded number of lanes.
+-- gauges: counts jobs that wait and attempts in flight, and says how long the oldest job that could be attempted has been due. Changes nothing, and
+-- reads a bounded number of lanes.
 --
--- KEYS[1] a shard
--- ARGV[10…] further shards of the same node
--- Returns for each shard: waiting, in flight, ms since the oldest such job became due (0: none is)
+-- KEYS[1] a shard's tag
+-- ARGV[10…] tags of further shards on the same node
+-- Returns for each shard: jobs that wait, attempts in flight, ms since the oldest job became due (0: none is due).
 --
--- With few lanes what waits is counted lane by lane, with more it is the running count, which an aborted script (see
--- lib.lua) may have put wrong by a little. Only lanes in ready count as late: one that is paused, at its cap or at its
--- rate waits for its endpoint or its owner, not for us. ready is in the order of service, so those served longest ago
--- come first.
+-- With few lanes, the jobs of each are counted. With more, it is the running count, which an aborted script (see lib.lua) may have put wrong by a
+-- little. Only lanes in ready count as late: one that is paused, or has as many attempts as its cap or its rate allows, waits for its endpoint or
+-- its owner, not for us. ready is in the order in which lanes were served, so those that were served longest ago come first.
 
 local COUNTED, LOOKED_AT = 64, 64
 

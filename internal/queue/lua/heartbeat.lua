@@ -1,11 +1,11 @@
--- heartbeat: notes that a process delivers, and counts those that do.
+-- heartbeat: notes that a process delivers, and counts the processes that do.
 --
 -- KEYS[1] the tag of the store's own keys
--- ARGV[1] the process ("" only counts), ARGV[2] ms for which its note counts (0 takes it away)
+-- ARGV[1] the process ("" only counts), ARGV[2] ms for which its note counts (0 removes the note)
 -- Returns how many processes have a note that counts.
 --
--- Keys: senders, zset: process -> until when its note counts.
--- Safe to repeat.
+-- Keys: senders is a sorted set of processes by the time until which their notes count (ms).
+-- Safe to repeat: it writes the same note again, with a time that begins anew.
 
 local key = KEYS[1] .. 'senders'
 local time = redis.call('TIME')

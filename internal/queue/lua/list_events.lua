@@ -1,18 +1,18 @@
--- list_events: finds the jobs of an account by its events, see list.lua, so that no lane is looked at without a job on the page. What of an event went
--- to lanes that are deleted is there too.
+-- list_events: finds the jobs of an account by its list of events, see list.lua, so that only lanes with a job on the page are read. It also finds
+-- jobs of lanes that were deleted.
 --
--- A page's end is an event's place in the account's list, and a lane of it ("": all of them are done). Jobs of one event come in the order of its lanes.
--- What is older than events are listed for is in the lanes' histories only, if it failed: older is from when on, where the account is as old as that.
+-- A page ends at an event's place in the list, and at one of its lanes ("": behind all of them). The jobs of an event come in the order of its lanes.
+-- Of events that are not listed any more only the failed jobs are kept, in the histories of lanes: older says from when on, if the account is that old.
 
-local LANES = 50 -- of an event cost as much as another event
-local key, ends = base .. 'events:' .. account, math.max(now - EVENTS_TTL, 0)
-local till = int(math.max(since_ms, ends))
+local LANES = 50 -- so many lanes of an event count as one more event read
+local key, listed_since = base .. 'events:' .. account, math.max(now - EVENTS_TTL, 0)
+local till = int(math.max(since_ms, listed_since))
 local from = after and after.id or until_ms < math.huge and int(until_ms) or '+'
 if after and after.lane == '' then from = '(' .. from end
 local last = after
 
--- take_lanes adds the jobs of an event. It returns false where the page is full and there are more.
-local function take_lanes(id, job, lanes, states)
+-- add_jobs adds the jobs of an event. It returns false where the page is full and the event has more of them.
+local function add_jobs(id, job, lanes, states)
   local at = 0
   local done = after and after.id == id and state_at(lanes, after.lane) or 0
   for lane in string.gmatch(lanes, '%S+') do
@@ -41,7 +41,7 @@ while not next_place and not ended do
     from, seen = '(' .. id, seen + 1
     if kind == '' or entry[2][4] == kind then
       local e = call('HMGET', base .. 'event:' .. job, 'a', 'l', 's', 'c')
-      if e[1] == account and e[2] and e[3] and came_when_wanted(e[4]) and not take_lanes(id, job, e[2], e[3]) then
+      if e[1] == account and e[2] and e[3] and in_period(e[4]) and not add_jobs(id, job, e[2], e[3]) then
         next_place = last
         break
       end
@@ -49,6 +49,6 @@ while not next_place and not ended do
     last = { id = id, lane = '', job = '' }
   end
 end
-if not next_place and since_ms < ends and (tonumber(call('HGET', base .. 'account:' .. account, 'c')) or 0) < ends then
-  older = int(math.min(ends, last and time_of(last.id) or ends, until_ms + 1))
+if not next_place and since_ms < listed_since and (tonumber(call('HGET', base .. 'account:' .. account, 'c')) or 0) < listed_since then
+  older = int(math.min(listed_since, last and time_of(last.id) or listed_since, until_ms + 1))
 end

@@ -1,6 +1,6 @@
--- list_failed: finds failed jobs, of one lane or of all that an account has or had, see list.lua.
+-- list_failed: finds failed jobs of one lane, or of all lanes that an account has or had, see list.lua.
 --
--- A page's end is when the event came (ms), the lane and the job.
+-- A page ends at the time when the event came (ms), the lane and the job.
 
 local lanes = { only }
 if only == '' then
@@ -10,10 +10,11 @@ end
 local PART = part_of(#lanes)
 local newest = after and after.id or until_ms < math.huge and int(until_ms) or '+inf'
 
+-- key_of returns what jobs are ordered by.
 local function key_of(ms, job, lane) return string.format('%015.0f', tonumber(ms)) .. job .. lane end
 local bound = after and key_of(after.id, after.job, after.lane)
 
--- step goes to a reader's next job, past those of its first millisecond that the page before had.
+-- step goes on to a reader's next job. It passes over jobs of the first millisecond that the page before has shown.
 local function step(r)
   repeat
     if r.at == #r.found then

@@ -1,13 +1,13 @@
--- list_history: finds jobs in the histories of lanes, see list.lua: of one lane, or of all that an account has.
+-- list_history: finds jobs in the histories of lanes, see list.lua: in that of one lane, or in those of all lanes that an account has.
 --
--- A page's end is a place in the history, and the lane. Jobs of one place come by lane, backwards.
+-- A page ends at a place in the history, and at a lane. Jobs with the same place come by lane, the last one first.
 
-local QUEUED_WITHIN = 2000 -- ms by which a job may be in its lane's history later than its event came
+local QUEUED_WITHIN = 2000 -- ms after its event came within which a job is in its lane's history
 local lanes = only ~= '' and { only } or call('ZRANGE', base .. 'hooks:' .. account, 0, -1)
 local from = after and after.id or until_ms < math.huge and int(until_ms + QUEUED_WITHIN) or '+'
 local to, PART = since_ms > 0 and int(since_ms) or '-', part_of(#lanes)
 
--- read_on goes back through one lane's history: first through what is in idx, then through what moved to old.
+-- read_on reads the next part of a lane's history, newest first: of idx, and behind that of old.
 local function read_on(r)
   while not r.done do
     local found = call('XREVRANGE', base .. (r.in_old and 'old:' or 'idx:') .. r.lane, r.from, to, 'COUNT', PART)
@@ -24,6 +24,7 @@ local function read_on(r)
   r.found, r.at = {}, 0
 end
 
+-- step goes on to a reader's next job.
 local function step(r)
   if r.at == #r.found then read_on(r) end
   r.at = r.at + 1

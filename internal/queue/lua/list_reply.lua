@@ -1,10 +1,11 @@
--- list_reply: answers with what was found, see list.lua. Of each lane's log only that part is read, once for all of the lane's jobs, which their attempts
--- can be in: from when the first of their events came until the last of them failed for good, if they all did.
+-- list_reply: makes the answer of list.lua. Of each lane's log it reads only the part in which attempts of the lane's jobs on the page can be, once for all
+-- of them: from when the first of their events came until the last of the jobs failed for good, if all did.
 
-local SLACK = 2000 -- ms by which a clock may have gone back between two entries
-local SHORT = 64   -- entries of a log that cost less to read than to search
+local SLACK = 2000 -- ms by which the clock may have gone back between two entries
+local SHORT = 64   -- reading so many entries of a log costs less than searching it
 
--- first_from returns the first place of a log, from one place to before another, whose entry was settled at ms or later. Entries are in that order.
+-- first_from returns the first place in a log, from one place to before another, with an entry that was settled at ms or later. Entries are in the
+-- order in which they were settled.
 local function first_from(log, from, before, ms)
   while from < before do
     local middle = math.floor((from + before) / 2)
@@ -14,8 +15,8 @@ local function first_from(log, from, before, ms)
   return from
 end
 
--- read_log gives each job of a lane its attempts, those between two times, from at most so many entries. It returns from when on all were read, where it
--- could not read them all, and how many it read.
+-- read_log gives each of a lane's jobs on the page its log entries between two times, from the latest most_entries of them. It returns the time from
+-- which on it has read all, or nil where it has read all there are; and how many it read.
 local function read_log(lane, since, till, most_entries)
   local log = base .. 'log:' .. lane
   local before = call('LLEN', log)
@@ -28,13 +29,13 @@ local function read_log(lane, since, till, most_entries)
   if part == before then return part > from and math.huge or nil, 0 end
   local entries = call('LRANGE', log, part, before - 1)
   for _, entry in ipairs(entries) do
-    local of = of_lane[lane][string.sub(entry, 1, JOB)]
-    if of then of.log[#of.log + 1] = string.sub(entry, JOB + 1) end
+    local on_page = of_lane[lane][string.sub(entry, 1, JOB)]
+    if on_page then on_page.log[#on_page.log + 1] = string.sub(entry, JOB + 1) end
   end
   return part > from and tonumber(string.sub(entries[1], JOB + 1, JOB + 13)) or nil, #entries
 end
 
--- Since when and till when (nil: not known) attempts of a lane's jobs can be, and from when on all that were made were read (nil: ever).
+-- For each lane: from when and until when (nil: not known) attempts of its jobs can have been settled, and from when on all were read (nil: all are).
 local spans = {}
 for _, lane in ipairs(confs) do
   local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu', 'ord')
@@ -46,7 +47,7 @@ for _, j in ipairs(jobs) do
   j.created = tonumber(j.standing[11]) or 0
   span.since, span.till = math.min(span.since, j.created), span.till and failed and math.max(span.till, failed)
 end
--- What one log did not need the next ones have.
+-- What reading one log leaves of the entries of all logs is for the next ones.
 for i, lane in ipairs(confs) do
   local span, read = spans[lane], nil
   span.read_from, read = read_log(lane, span.since, span.till, math.min(each_log, math.floor(all_logs / (#confs - i + 1))))

@@ -1,10 +1,10 @@
--- renew: extends leases of attempts that take long.
+-- renew: moves the deadlines of leases whose attempts take long.
 --
--- KEYS[1] the shard
--- ARGV[10] lease in ms, ARGV[11…] members of leases: <lane>:<job>:<token>
--- Returns for each 1, or 0 where the lease was not ours any more.
+-- KEYS[1] the shard's tag
+-- ARGV[10] ms from now to the new deadline, ARGV[11…] members of leases: <lane>:<job>:<token>
+-- Returns for each member 1, or 0 where that lease has ended.
 --
--- Safe to repeat: it only moves the deadline of leases that exist.
+-- Safe to repeat: it moves only deadlines of leases that exist.
 
 local lease = tonumber(ARGV[10])
 drain()

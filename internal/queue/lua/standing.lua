@@ -1,11 +1,11 @@
--- standing.lua: how a job stands, for scripts that tell of it. It is put between lib.lua and each of them.
+-- standing.lua: the state of a job, for scripts that return it. It stands between lib.lua and each of them.
 
--- standing says how a job of a lane stands, as inspect.lua returns it. status is the lane's, and held what held_until says of it. Of a failed job that
--- is kept it returns as well when (ms) it failed.
+-- standing returns what inspect.lua answers for a job, but for its log entries; and, where the job failed and is kept, when that was (ms).
+-- status is the lane's, and held the result of held_until for it.
 local function standing(lane, job, status, held)
   local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l', 's', 'x:' .. lane, 'p')
-  local r = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'r')
-  local state, place, due, next_attempt, reason, failed = '', '', '', '', r[2] or '', nil
+  local record = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'r')
+  local state, place, due, next_attempt, reason, failed = '', '', '', '', record[2] or '', nil
   local at = e[6] and e[7] and state_at(e[6], lane)
   if at then state = string.sub(e[7], at, at) end
   if state == STATE.pending or state == STATE.retrying then
@@ -17,5 +17,5 @@ local function standing(lane, job, status, held)
     failed = tonumber(call('ZSCORE', base .. 'dead:' .. lane, job) or nil)
     if failed then place = 'dead' else reason = e[8] or reason end
   end
-  return { state, place, due, next_attempt, r[1] or '0', reason, e[1] or '', e[2] or '', e[3] or '', e[4] or '', e[5] or '', tostring(call('EXISTS', base .. 'body:' .. job)) }, failed
+  return { state, place, due, next_attempt, record[1] or '0', reason, e[1] or '', e[2] or '', e[3] or '', e[4] or '', e[5] or '', tostring(call('EXISTS', base .. 'body:' .. job)) }, failed
 end
