@@ -19,7 +19,9 @@ var (
 	acceptLua string
 	//go:embed lua/lanes.lua
 	lanesLua     string
-	acceptScript = queue.Script(lanesLua + keysLua + acceptLua)
+	acceptScript = queue.Script(lanesLua+keysLua+acceptLua, acceptSeldom...)
+
+	acceptSeldom = []string{"bury_in", "claim", "seen"} // a full queue, and a request that is no single event
 )
 
 // Bounds of one call of the accept script.

@@ -65,8 +65,15 @@ func withoutUnused(parts []string) []string {
 }
 
 // deferSeldom has the functions that seldom names, and all that nothing but these and each other name, defined by the first call of one of
-// them. All are put in the place of the last that seldom names, so what lies between may not call the others.
+// them. All are put in the place of the last that seldom names, so what lies between may not call the others, and no value may be declared
+// twice: a function would see another in its new place.
 func deferSeldom(parts, seldom []string) []string {
+	if len(seldom) == 0 {
+		return parts
+	}
+	if twice := declaredTwice(parts); twice != "" {
+		panic(twice + " is declared twice in a script")
+	}
 	deferred := map[string]bool{}
 	for _, name := range seldom {
 		deferred[name] = true
@@ -92,7 +99,7 @@ func deferSeldom(parts, seldom []string) []string {
 			continue
 		}
 		definitions += part
-		if len(seldom) > 0 && name == seldom[len(seldom)-1] {
+		if name == seldom[len(seldom)-1] {
 			rest = append(rest, "local "+functionsTable+"\n"+functionBegins+defines+"()\n"+definitions+functionsTable+" = { "+strings.Join(seldom, ", ")+" }\nend\n")
 			for k, name := range seldom {
 				rest = append(rest, fmt.Sprintf(functionBegins+"%[1]s(...) if not %[2]s then %[3]s() end return %[2]s[%[4]d](...) end\n", name, functionsTable, defines, k+1))
@@ -113,6 +120,28 @@ func nested(parts []string) []string {
 		return parts
 	}
 	return slices.Concat(parts[:first], []string{"return (function()\n"}, parts[first:], []string{"\nend)()\n"})
+}
+
+// declaredTwice is a name that a script declares twice outside of its functions, "" where there is none.
+func declaredTwice(parts []string) string {
+	declared := map[string]bool{}
+	for _, part := range parts {
+		names, isLocal := strings.CutPrefix(part, "local ")
+		if !isLocal {
+			continue
+		}
+		if name := functionName(part); name != "" {
+			names = name
+		}
+		names, _, _ = strings.Cut(names, " = ")
+		for _, name := range wordsOf(names) {
+			if declared[name] {
+				return name
+			}
+			declared[name] = true
+		}
+	}
+	return ""
 }
 
 // wordsOf are the names and keywords in a part of a script.
