@@ -86,8 +86,3 @@ func retryTable(option string, table []time.Duration) error {
 }
 
 var errNegative = errors.New("must not be negative")
-
-// tooShort is the error of a duration below [ShortestDuration].
-func tooShort(option string, d time.Duration) error {
-	return fmt.Errorf("%s: at least %s, not %s", option, FormatDuration(ShortestDuration), d)
-}

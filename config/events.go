@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -46,26 +47,21 @@ var eventTypeName = regexp.MustCompile(`^[a-z0-9_-]+(\.[a-z0-9_-]+)+$`)
 // EventTypesFromNames returns a catalogue of the names. A name of the default catalogue keeps its description. The error says which name is
 // malformed or given twice.
 func EventTypesFromNames(names []string) ([]EventType, error) {
-	defaults := map[string]EventType{}
-	for _, t := range DefaultEventTypes() {
-		defaults[t.Name] = t
-	}
-	seen := map[string]bool{}
+	defaults := DefaultEventTypes()
 	types := make([]EventType, 0, len(names))
-	for _, name := range names {
+	for i, name := range names {
 		if !eventTypeName.MatchString(name) || len(name) > 64 {
 			return nil, fmt.Errorf("event_types: %q is not an event type: lower-case words joined by dots, such as order.paid, 64 characters at most", name)
 		}
-		if seen[name] {
+		if slices.Contains(names[:i], name) {
 			return nil, fmt.Errorf("event_types: %q is given twice", name)
 		}
-		seen[name] = true
-		t, ok := defaults[name]
-		if !ok {
-			group, _, _ := strings.Cut(name, ".")
-			t = EventType{Name: name, Group: group}
+		if known := slices.IndexFunc(defaults, func(t EventType) bool { return t.Name == name }); known >= 0 {
+			types = append(types, defaults[known])
+			continue
 		}
-		types = append(types, t)
+		group, _, _ := strings.Cut(name, ".")
+		types = append(types, EventType{Name: name, Group: group})
 	}
 	return types, nil
 }

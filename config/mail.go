@@ -81,10 +81,8 @@ func (s *Sender) validateMail() error {
 			return errors.New("notify_email: write addresses such as ops@example.com")
 		}
 	}
-	if s.NotifySlack != "" {
-		if u, ok := parseURL(s.NotifySlack, "http", "https"); !ok || u.User != nil {
-			return errors.New("notify_slack: write the https:// address of an incoming webhook")
-		}
+	if s.NotifySlack != "" && !isWebURL(s.NotifySlack) {
+		return errors.New("notify_slack: write the https:// address of an incoming webhook")
 	}
 	return nil
 }

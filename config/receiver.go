@@ -98,7 +98,7 @@ const UnfinishedShare = 4
 // SetDefaults fills in what was not given.
 func (r *Receiver) SetDefaults() {
 	setDefault(&r.Scheme, "videocloud")
-	setDefault(&r.ReadTimeout, 30*time.Second)
+	setDefaults(r.durations())
 	setDefault(&r.MaxUnfinished, max(256<<20, UnfinishedShare*min(r.MaxSize, math.MaxInt64/UnfinishedShare)))
 	if r.MaxSize == 0 {
 		r.MaxSize, r.sizeByDefault = min(5<<20, max(1, r.MaxUnfinished)), true
@@ -106,15 +106,12 @@ func (r *Receiver) SetDefaults() {
 	if len(r.Methods) == 0 {
 		r.Methods = []string{"POST"}
 	}
-	setDefault(&r.Dedup.TTL, 72*time.Hour)
 	setDefault(&r.Dedup.Lease, 2*time.Minute)
-	setDefault(&r.Dedup.Timeout, 5*time.Minute)
 	setDefault(&r.Dedup.OnStoreError, OnStoreErrorLocal)
 	if q := r.Queue; q != nil {
 		if len(q.Retry) == 0 {
 			q.Retry = DefaultRetry()
 		}
-		setDefault(&q.Timeout, 30*time.Second)
 		if q.Ordered {
 			setDefault(&q.Concurrency, 1)
 		}
@@ -123,19 +120,20 @@ func (r *Receiver) SetDefaults() {
 	}
 }
 
+func (r *Receiver) durations() []option[time.Duration] {
+	durations := []option[time.Duration]{
+		{"read_timeout", &r.ReadTimeout, 30 * time.Second},
+		{"dedup: ttl", &r.Dedup.TTL, 72 * time.Hour},
+		{"dedup: timeout", &r.Dedup.Timeout, 5 * time.Minute},
+	}
+	if r.Queue != nil {
+		durations = append(durations, option[time.Duration]{"queue: timeout", &r.Queue.Timeout, 30 * time.Second})
+	}
+	return durations
+}
+
 // MaxQueueAge is the longest that an event may wait in a receiver's queue.
 const MaxQueueAge = 720 * time.Hour
-
-// retrySpan is how long the whole retry table takes; negative where that overflows.
-func (q *Queue) retrySpan() time.Duration {
-	var span time.Duration
-	for _, d := range q.Retry {
-		if span += d + q.Timeout; span < 0 {
-			break
-		}
-	}
-	return span
-}
 
 var methodName = regexp.MustCompile(`^[A-Z]{1,32}$`)
 
@@ -176,8 +174,8 @@ func (r *Receiver) Validate() error {
 	if r.MaxSize <= 0 {
 		return errors.New("max_size: must be more than zero")
 	}
-	if r.ReadTimeout < ShortestDuration {
-		return tooShort("read_timeout", r.ReadTimeout)
+	if err := checkDurations(r.durations()); err != nil {
+		return err
 	}
 	if r.MaxUnfinished <= 0 {
 		return errors.New("max_unfinished: must be more than zero")
@@ -198,12 +196,6 @@ func (r *Receiver) Validate() error {
 	if h := r.Dedup.IDHeader; h != "" && !headerName.MatchString(h) {
 		return fmt.Errorf("dedup: id header: %q is not the name of a header", h)
 	}
-	if r.Dedup.TTL < ShortestDuration {
-		return tooShort("dedup: ttl", r.Dedup.TTL)
-	}
-	if r.Dedup.Timeout < ShortestDuration {
-		return tooShort("dedup: timeout", r.Dedup.Timeout)
-	}
 	if r.Dedup.Lease < time.Second {
 		return errors.New("dedup: lease: at least 1s")
 	}
@@ -220,13 +212,10 @@ func (r *Receiver) Validate() error {
 		if q.Ordered && q.Concurrency > 1 {
 			return errors.New("queue: ordered and concurrency: with ordered one event is delivered at a time; leave concurrency out")
 		}
-		if q.Timeout < ShortestDuration {
-			return tooShort("queue: timeout", q.Timeout)
-		}
 		if q.Concurrency <= 0 || q.MaxLength <= 0 {
 			return errors.New("queue: concurrency and max_length must be more than zero")
 		}
-		if span := q.retrySpan(); span > MaxQueueAge || span < 0 {
+		if span := addDurations(RetrySpan(q.Retry, q.Timeout), q.Timeout); span > MaxQueueAge { // with the last attempt
 			return conflict("queue: retry", "age that a waiting event may have", "the table takes more than %s; shorten it", FormatDuration(MaxQueueAge))
 		}
 	}

@@ -77,9 +77,7 @@ type LocalRedis struct {
 
 // SetDefaults fills in what was not given.
 func (l *LocalRedis) SetDefaults() {
-	if l.Fsync == "" {
-		l.Fsync = FsyncAlways
-	}
+	setDefault(&l.Fsync, FsyncAlways)
 }
 
 // InMemory reports whether the in-memory store is selected.
@@ -89,13 +87,14 @@ func (r *Redis) InMemory() bool {
 
 // SetDefaults fills in what was not given.
 func (r *Redis) SetDefaults() {
-	if r.Timeout == 0 {
-		r.Timeout = 3 * time.Second
-	}
+	setDefault(&r.Timeout, 3*time.Second)
 }
 
 // Validate reports the first setting that can't work, naming its option. No error contains a password.
 func (r *Redis) Validate() error {
+	if err := checkDuration("redis: timeout", r.Timeout); err != nil && r.Timeout != 0 {
+		return err
+	}
 	if r.Local != nil {
 		return r.validateLocal()
 	}
@@ -131,9 +130,6 @@ func (r *Redis) Validate() error {
 	if r.Replicas < 0 {
 		return fmt.Errorf("redis: replicas: %w", errNegative)
 	}
-	if r.Timeout != 0 && r.Timeout < ShortestDuration {
-		return tooShort("redis: timeout", r.Timeout)
-	}
 	if t := r.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
 		return errors.New("redis: tls: cert and key go together")
 	}
@@ -143,11 +139,7 @@ func (r *Redis) Validate() error {
 // together returns a [Conflict] of options that are each valid but can't be used together.
 func (r *Redis) together() error {
 	cluster := r.Cluster || len(r.Addresses) > 1 && r.MasterName == ""
-	for _, o := range []struct {
-		bad           bool
-		option, other string
-		problem       string
-	}{
+	return checkRules("redis: ", []rule{
 		{r.InMemory() && r.Replicas > 0, "replicas", Memory, "the in-memory store has no replicas; name a Redis, or remove replicas"},
 		{r.InMemory() && r.beside() != "", r.beside(), Memory, "the in-memory store connects to nothing; name a Redis, or remove it"},
 		{r.MasterName != "" && r.URL != "", "master_name", "the URL", "Sentinels are named by address; give address instead of a URL"},
@@ -160,12 +152,7 @@ func (r *Redis) together() error {
 		{r.Username != "" && r.inURL().username != "", "username", "the URL", "both name a user; give one"},
 		{r.Password != "" && r.inURL().password != "", "password", "the URL", "both hold a password; give one"},
 		{r.TLS != nil && strings.HasPrefix(r.URL, "redis://"), "tls", "the URL", "redis:// is without TLS; write rediss://"},
-	} {
-		if o.bad {
-			return conflict("redis: "+o.option, o.other, "%s", o.problem)
-		}
-	}
-	return nil
+	})
 }
 
 // beside returns the name of an option that is set and says how to connect; empty if none is.
@@ -239,8 +226,6 @@ func (r *Redis) validateLocal() error {
 		return fmt.Errorf("redis: maxmemory: %w", errNegative)
 	case l.MaxMemory > 0 && l.MaxMemory < leastMemory:
 		return errors.New("redis: maxmemory: at least 1MiB: an empty server needs as much, and would refuse every event")
-	case r.Timeout != 0 && r.Timeout < ShortestDuration:
-		return tooShort("redis: timeout", r.Timeout)
 	}
 	if other != "" {
 		return conflict("redis: "+other, "local", "a server of our own is one, and nobody else connects to it; remove one of both")

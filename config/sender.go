@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -82,26 +83,30 @@ func (s *Sender) SetDefaults() {
 	if len(s.Retry) == 0 {
 		s.Retry = DefaultRetry()
 	}
-	setDefault(&s.Timeout, 15*time.Second)
-	setDefault(&s.PerWebhook, 16)
-	setDefault(&s.MaxPending, 100_000)
-	setDefault(&s.MaxPendingAccount, 1_000_000)
-	setDefault(&s.MaxAge, 24*time.Hour)
 	if len(s.EventTypes) == 0 {
 		s.EventTypes = DefaultEventTypes()
 	}
-	setDefault(&s.RetentionSucceeded, time.Hour)
-	setDefault(&s.RetentionFailed, 720*time.Hour)
-	setDefault(&s.HistoryEntries, 1000)
-	setDefault(&s.HistoryAge, 72*time.Hour)
+	setDefaults(s.counts())
+	setDefaults(s.durations())
 	setDefault(&s.Brand, DefaultBrand)
 }
 
-// setDefault sets the field to value where it is zero.
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
+func (s *Sender) counts() []option[int] {
+	return []option[int]{
+		{"per_webhook", &s.PerWebhook, 16},
+		{"max_pending", &s.MaxPending, 100_000},
+		{"max_pending_account", &s.MaxPendingAccount, 1_000_000},
+		{"history", &s.HistoryEntries, 1000},
+	}
+}
+
+func (s *Sender) durations() []option[time.Duration] {
+	return []option[time.Duration]{
+		{"timeout", &s.Timeout, 15 * time.Second},
+		{"max_age", &s.MaxAge, 24 * time.Hour},
+		{"retention_succeeded", &s.RetentionSucceeded, time.Hour},
+		{"retention_failed", &s.RetentionFailed, 720 * time.Hour},
+		{"history", &s.HistoryAge, 72 * time.Hour},
 	}
 }
 
@@ -109,32 +114,11 @@ var brandWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,31}$`)
 
 // Validate reports the first setting that can't work, naming its option. No error contains a secret.
 func (s *Sender) Validate() error {
-	if err := retryTable("retry", s.Retry); err != nil {
+	if err := cmp.Or(retryTable("retry", s.Retry), checkCounts(s.counts()), checkDurations(s.durations())); err != nil {
 		return err
 	}
-	for _, o := range []struct {
-		name  string
-		value int
-	}{
-		{"per_webhook", s.PerWebhook}, {"max_pending", s.MaxPending}, {"max_pending_account", s.MaxPendingAccount}, {"history", s.HistoryEntries},
-	} {
-		if o.value <= 0 {
-			return fmt.Errorf("%s: must be more than zero", o.name)
-		}
-	}
-	for _, o := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"timeout", s.Timeout}, {"max_age", s.MaxAge}, {"retention_succeeded", s.RetentionSucceeded},
-		{"retention_failed", s.RetentionFailed}, {"history", s.HistoryAge},
-	} {
-		if o.value < ShortestDuration {
-			return tooShort(o.name, o.value)
-		}
-	}
-	if s.DisableAfter != 0 && s.DisableAfter < ShortestDuration {
-		return fmt.Errorf("%w; leave it out to disable no webhook", tooShort("disable_after", s.DisableAfter))
+	if err := checkDuration("disable_after", s.DisableAfter); err != nil && s.DisableAfter != 0 {
+		return fmt.Errorf("%w; leave it out to disable no webhook", err)
 	}
 	if s.Concurrency < 0 {
 		return errors.New("concurrency: must be more than zero; leave it out for as many as pay")
@@ -152,7 +136,7 @@ func (s *Sender) Validate() error {
 		return err
 	}
 	if s.NotifyURL != "" {
-		if u, ok := parseURL(s.NotifyURL, "http", "https"); !ok || u.User != nil {
+		if !isWebURL(s.NotifyURL) {
 			return errors.New("notify_url: write https:// and a host, without a user or a password")
 		}
 		if len(s.NotifySecret) < MinSecretSize {
@@ -162,11 +146,8 @@ func (s *Sender) Validate() error {
 	if err := s.validateMail(); err != nil {
 		return err
 	}
-	if s.PortalURL != "" {
-		u, ok := parseURL(s.PortalURL, "http", "https")
-		if !ok || u.User != nil || strings.ContainsAny(s.PortalURL, "#?") {
-			return errors.New("portal_url: write https://, a host and the portal's path, without a user, a query or a fragment, such as https://hooks.example.com/console/portal/")
-		}
+	if s.PortalURL != "" && (!isWebURL(s.PortalURL) || strings.ContainsAny(s.PortalURL, "#?")) {
+		return errors.New("portal_url: write https://, a host and the portal's path, without a user, a query or a fragment, such as https://hooks.example.com/console/portal/")
 	}
 	if !brandWord.MatchString(s.Brand) {
 		return fmt.Errorf("brand: %q can't stand in a header name; use letters, digits and dashes", s.Brand)
@@ -180,16 +161,12 @@ func (s *Sender) together() error {
 		return conflict("retry", "max_age", "the last attempt of this table can be %s away, and a delivery fails as expired after %s; shorten the table or raise max_age",
 			FormatDuration(takes), FormatDuration(s.MaxAge))
 	}
-	if s.NotifySecret != "" && s.NotifyURL == "" {
-		return conflict("notify_secret", "notify_url", "the secret signs notices to a URL, and there is none; give notify_url too")
-	}
-	if len(s.NotifyEmail) > 0 && s.SMTPURL == "" {
-		return conflict("notify_email", "smtp", "mail needs a server that takes it, and there is none; give smtp too")
-	}
-	if s.SMTPFrom != "" && s.SMTPURL == "" {
-		return conflict("smtp_from", "smtp", "mail needs a server that takes it, and there is none; give smtp too")
-	}
-	return nil
+	const noServer = "mail needs a server that takes it, and there is none; give smtp too"
+	return checkRules("", []rule{
+		{s.NotifySecret != "" && s.NotifyURL == "", "notify_secret", "notify_url", "the secret signs notices to a URL, and there is none; give notify_url too"},
+		{len(s.NotifyEmail) > 0 && s.SMTPURL == "", "notify_email", "smtp", noServer},
+		{s.SMTPFrom != "" && s.SMTPURL == "", "smtp_from", "smtp", noServer},
+	})
 }
 
 // RetrySpan returns how far the last attempt can be from the first: all delays of the retry table, and the full timeout of every attempt

@@ -15,6 +15,12 @@ func parseURL(text string, schemes ...string) (*url.URL, bool) {
 	return u, true
 }
 
+// isWebURL reports whether a text is an http or https URL without a user.
+func isWebURL(text string) bool {
+	u, ok := parseURL(text, "http", "https")
+	return ok && u.User == nil
+}
+
 // portFits reports whether the URL's port, where it has one, is from 1 to 65535: url.Parse takes any digits.
 func portFits(u *url.URL) bool {
 	if u.Port() == "" {
