@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -64,12 +63,9 @@ func newNotice(e redis.XMessage) Notice {
 		v, _ := e.Values[name].(string)
 		return v
 	}
-	n := Notice{ID: e.ID, Kind: field("k"), Lane: field("l"), Detail: field("d")}
-	if ms := number(field("s")); ms > 0 {
-		n.Since = time.UnixMilli(ms).UTC()
+	return Notice{
+		ID: e.ID, Kind: field("k"), Lane: field("l"), Detail: field("d"), Since: timeOf(number(field("s"))).UTC(), Count: int(number(field("n"))),
 	}
-	n.Count, _ = strconv.Atoi(field("n"))
-	return n
 }
 
 // NoticeTold removes a notice that was sent from its shard's outbox.

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -128,18 +129,8 @@ type laneLoad struct {
 
 // NewDispatcher returns a dispatcher; [Dispatcher.Run] starts it.
 func NewDispatcher(o Options) *Dispatcher {
-	if o.Lease == 0 {
-		o.Lease = defaultLease
-	}
-	if o.Grace == 0 {
-		o.Grace = defaultGrace
-	}
-	if o.poll == 0 {
-		o.poll = defaultPoll
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Lease, o.Grace, o.poll = cmp.Or(o.Lease, defaultLease), cmp.Or(o.Grace, defaultGrace), cmp.Or(o.poll, defaultPoll)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	d := &Dispatcher{
 		o: o, id: newToken(), wakeup: make(chan struct{}, 1), work: make(chan *Job), answers: make(chan *batch, rounds),
 		lastWoken: map[int]time.Time{},
@@ -159,10 +150,7 @@ func (d *Dispatcher) Slots() int { return int(d.slotCount.Load()) }
 
 // LastRound returns when Redis last answered everything that the dispatcher asked, zero if it has not yet.
 func (d *Dispatcher) LastRound() time.Time {
-	if n := d.lastRound.Load(); n > 0 {
-		return time.UnixMilli(n)
-	}
-	return time.Time{}
+	return timeOf(d.lastRound.Load())
 }
 
 // Run dispatches until ctx ends. Then it claims nothing more, waits up to Grace for the attempts in flight, aborts the rest and hands
@@ -206,25 +194,28 @@ func (d *Dispatcher) countShards(ctx context.Context) (n int, ok bool) {
 // wait returns when a round has something to do: an outcome, a push, a due time, a lease to renew. Until then it
 // processes the answers of rounds under way.
 func (d *Dispatcher) wait(ctx context.Context) {
-	for kicked := false; ; {
+	for woken := false; ctx.Err() == nil; {
 		pause := d.pause()
-		if pause <= 0 || kicked && d.underWay.Load() == 0 {
+		if pause <= 0 || woken && d.underWay.Load() == 0 {
 			return
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-		case <-d.wakeup:
-			kicked = true
-		case b := <-d.answers:
-			d.finishRound(b)
-		case <-timer.C:
-		}
-		timer.Stop()
-		if ctx.Err() != nil {
-			return
-		}
+		woken = d.await(ctx, pause) || woken
 	}
+}
+
+// await waits until a round's answer has come, which it processes, until somebody wakes the loop, or for pause.
+func (d *Dispatcher) await(ctx context.Context, pause time.Duration) (woken bool) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-d.wakeup:
+		return true
+	case b := <-d.answers:
+		d.finishRound(b)
+	case <-timer.C:
+	}
+	return false
 }
 
 // pause is how long the loop may wait for an attempt to end, a push or an answer; 0 or less where the next round is due.
@@ -280,6 +271,7 @@ func (d *Dispatcher) nextCall(shard int) (at time.Time, ok bool) {
 
 // drain ends a run: it waits up to Grace for the attempts in flight, aborts the others, and settles all of them.
 func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.WaitGroup) {
+	settling := context.WithoutCancel(ctx) // the abort must not end it
 	deadline, aborted := time.Now().Add(d.o.Grace), false
 	d.stopping = true
 	for len(d.inFlight) > 0 || d.unsettled > 0 || d.underWay.Load() > 0 {
@@ -302,17 +294,10 @@ func (d *Dispatcher) drain(ctx context.Context, abort func(), helpers *sync.Wait
 			}
 		}
 		if next > 0 {
-			timer := time.NewTimer(next)
-			select {
-			case <-d.wakeup:
-			case b := <-d.answers:
-				d.finishRound(b)
-			case <-timer.C:
-			}
-			timer.Stop()
+			d.await(settling, next)
 		}
 		if d.underWay.Load() < rounds {
-			d.round(context.WithoutCancel(ctx), helpers, false) // the abort must not end the settling
+			d.round(settling, helpers, false)
 		}
 	}
 }

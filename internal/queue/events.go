@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -37,17 +38,11 @@ const eventsScanned = 2000
 // next is the After of the next page, "" where there is none. A page for one type may hold fewer than Limit events, or none, and still have
 // a next one.
 func (q *Queue) Events(ctx context.Context, shard int, account string, f EventsQuery) (events []ListedEvent, next string, err error) {
-	from, since := "+", ""
-	switch {
-	case f.After != "":
+	from := cmp.Or(streamTime(f.Until), "+")
+	if f.After != "" {
 		from = "(" + f.After
-	case !f.Until.IsZero():
-		from = streamTime(f.Until)
 	}
-	if !f.Since.IsZero() {
-		since = streamTime(f.Since)
-	}
-	r := newReply(q.Run(ctx, shard, eventsScript, account, from, since, f.Limit, eventsScanned, f.Type))
+	r := newReply(q.Run(ctx, shard, eventsScript, account, from, streamTime(f.Since), f.Limit, eventsScanned, f.Type))
 	next = r.text()
 	for r.err == nil && len(r.values) > 0 {
 		events = append(events, ListedEvent{

@@ -40,10 +40,7 @@ func (q *Queue) expunge(ctx context.Context, shard int, account, id, idJob, job 
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	r := newReply(v, nil)
+	r := newReply(v, err)
 	e := &Expunged{Job: r.text(), Left: int(r.number())}
 	lanes := r.list()
 	for range len(lanes.values) {

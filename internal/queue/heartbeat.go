@@ -13,11 +13,8 @@ var heartbeatScript = redisstore.NewScript(source("heartbeat"))
 // process "" it only counts.
 func (q *Queue) Heartbeat(ctx context.Context, process string, ttl time.Duration) (int, error) {
 	n, err := q.store.Run(ctx, heartbeatScript, "{"+q.store.Prefix()+"}:", process, ttl.Milliseconds())
-	if err != nil {
-		return 0, err
-	}
 	count, _ := n.(int64)
-	return int(count), nil
+	return int(count), err
 }
 
 // Senders returns how many processes have a heartbeat that has not expired.

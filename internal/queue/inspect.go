@@ -89,15 +89,10 @@ func (q *Queue) InspectLog(ctx context.Context, shard int, lane string, entries 
 
 // standing reads what standing.lua returns, and the list of log entries that follows.
 func (r *reply) standing() Standing {
-	s := Standing{State: State(r.text()), Place: Place(r.text())}
-	for _, t := range []*time.Time{&s.Due, &s.Next} {
-		if ms := r.number(); ms > 0 {
-			*t = time.UnixMilli(ms)
-		}
+	s := Standing{
+		State: State(r.text()), Place: Place(r.text()), Due: timeOf(r.number()), Next: timeOf(r.number()), Attempts: int(r.number()), Reason: r.text(),
+		Account: r.text(), EventID: r.text(), Type: r.text(), Timestamp: r.number(), Created: time.UnixMilli(r.number()), Payload: r.text() == "1",
 	}
-	s.Attempts, s.Reason = int(r.number()), r.text()
-	s.Account, s.EventID, s.Type = r.text(), r.text(), r.text()
-	s.Timestamp, s.Created, s.Payload = r.number(), time.UnixMilli(r.number()), r.text() == "1"
 	for log := r.list(); len(log.values) > 0; {
 		s.Log = append(s.Log, newLogEntry(log.text()))
 	}

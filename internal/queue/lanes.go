@@ -32,9 +32,8 @@ func (q *Queue) Depths(ctx context.Context, shard int, lanes ...string) ([]Depth
 	depths := make([]Depth, len(lanes))
 	for i := range lanes {
 		values := flow[i].Val()
-		depths[i] = Depth{Waiting: int(waiting[i].Val()), Dead: int(dead[i].Val()), InFlight: int(number(values[0]))}
-		if ms := number(values[1]); ms > 0 {
-			depths[i].FailedSince = time.UnixMilli(ms).UTC()
+		depths[i] = Depth{
+			Waiting: int(waiting[i].Val()), Dead: int(dead[i].Val()), InFlight: int(number(values[0])), FailedSince: timeOf(number(values[1])).UTC(),
 		}
 	}
 	return depths, nil
@@ -82,6 +81,14 @@ func (q *Queue) LaneDeleted(ctx context.Context, shard int, lane string) (bool, 
 		return true, nil
 	}
 	return status == StatusDeleted, err
+}
+
+// timeOf is a time that the store has in unix milliseconds; zero for 0.
+func timeOf(milliseconds int64) time.Time {
+	if milliseconds <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(milliseconds)
 }
 
 // number is the value of a field of a hash, 0 where it is missing or no number.

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -65,17 +66,11 @@ func (f *ListFilter) script() *redisstore.Script {
 // List returns jobs, newest first and as of one moment, and the place at which to go on, nil where nothing is left. It may return fewer than
 // Most jobs, or none, with a place to go on at, as it reads no more than Through jobs.
 func (q *Queue) List(ctx context.Context, shard int, f ListFilter) ([]ListedJob, *ListPlace, error) {
-	since, until := "", ""
-	if !f.Since.IsZero() {
-		since = streamTime(f.Since)
-	}
-	if !f.Until.IsZero() {
-		until = streamTime(f.Until)
-	}
+	until := streamTime(f.Until)
 	if f.After.Before > 0 {
 		until = strconv.FormatInt(f.After.Before-1, 10) // set by the script, which took the filter's Until into account
 	}
-	r := newReply(q.Run(ctx, shard, f.script(), f.Account, f.Lane, f.After.ID, f.After.Lane, f.After.Job, since, until, string(f.State), f.Type, f.Most, f.Through, f.Entries, listLogs))
+	r := newReply(q.Run(ctx, shard, f.script(), f.Account, f.Lane, f.After.ID, f.After.Lane, f.After.Job, streamTime(f.Since), until, string(f.State), f.Type, f.Most, f.Through, f.Entries, listLogs))
 	next := ListPlace{ID: r.text(), Lane: r.text(), Job: r.text(), Before: r.number()}
 	n := r.number()
 	if r.err != nil {
@@ -89,14 +84,17 @@ func (q *Queue) List(ctx context.Context, shard int, f ListFilter) ([]ListedJob,
 		j.Standing = r.standing()
 		jobs = append(jobs, j)
 	}
-	switch {
-	case next.Before == 0 && next.ID == "":
+	if next.Before == 0 && next.ID == "" {
 		return jobs, nil, r.err
-	case next.Before == 0:
-		next.Before = f.After.Before
 	}
+	next.Before = cmp.Or(next.Before, f.After.Before)
 	return jobs, &next, r.err
 }
 
-// streamTime is the place of a time in a stream. Streams have no places before 1970.
-func streamTime(t time.Time) string { return strconv.FormatInt(max(t.UnixMilli(), 0), 10) }
+// streamTime is the place of a time in a stream, "" for the zero time. Streams have no places before 1970.
+func streamTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(max(t.UnixMilli(), 0), 10)
+}

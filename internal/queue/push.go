@@ -136,6 +136,11 @@ const (
 func (q *Queue) Push(ctx context.Context, shard int, e *Event) (Pushed, error) {
 	p := &pushed{event: e, done: make(chan struct{})}
 	q.combinerOf(shard).add(p)
+	return p.wait(ctx)
+}
+
+// wait returns the answer, or the error of ctx where that ends before.
+func (p *pushed) wait(ctx context.Context) (Pushed, error) {
 	select {
 	case <-p.done:
 		return p.answer, p.err
@@ -154,12 +159,7 @@ func (q *Queue) PushAll(ctx context.Context, shard int, events []*Event) ([]Push
 	q.combinerOf(shard).add(waiting...)
 	answers, errs := make([]Pushed, len(events)), make([]error, len(events))
 	for i, p := range waiting {
-		select {
-		case <-p.done:
-			answers[i], errs[i] = p.answer, p.err
-		case <-ctx.Done():
-			errs[i] = ctx.Err()
-		}
+		answers[i], errs[i] = p.wait(ctx)
 	}
 	return answers, errs
 }
