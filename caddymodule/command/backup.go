@@ -65,12 +65,19 @@ func writeWhole(from io.Reader, path string) (*backupResult, error) {
 	if done.Bytes, err = io.Copy(tmp, from); err != nil {
 		return nil, unreachablef("reading Caddy's answer: %w", err)
 	}
-	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	done.Keys, err = backup.Read(tmp, func(backup.Head) error { return nil }, func(backup.Entry) error { return nil })
-	if err != nil {
+	if done.Keys, err = countKeys(tmp); err != nil {
 		return nil, unreachablef("what Caddy answered: %w; its log says why", err)
 	}
 	return &done, errors.Join(tmp.Sync(), os.Rename(tmp.Name(), path))
+}
+
+// countKeys reads a whole backup, to see that it is one. It leaves the file at its beginning.
+func countKeys(file io.ReadSeeker) (keys int, err error) {
+	if _, err = file.Seek(0, io.SeekStart); err == nil {
+		keys, err = backup.Read(file, func(backup.Head) error { return nil }, func(backup.Entry) error { return nil })
+	}
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	return keys, err
 }

@@ -23,7 +23,7 @@ func (f *schemeFlags) verifyFunc(c signature.Config, headers http.Header) (verif
 	if f.scheme != schemeAuto {
 		return verifyAs(c)
 	}
-	d := detector{config: c}
+	d := detector{config: c, made: map[string]verifier{}}
 	if err := d.checkHeaders(headers); err != nil {
 		return nil, err
 	}
@@ -68,9 +68,6 @@ func (d *detector) verifierOf(scheme string) (verifyFunc, error) {
 		c := d.config
 		c.Scheme = scheme
 		v.verify, v.err = verifyUsable(c)
-		if d.made == nil {
-			d.made = map[string]verifier{}
-		}
 		d.made[scheme] = v
 	}
 	return v.verify, v.err

@@ -11,7 +11,7 @@ import (
 
 // words complete a flag for the shell. What a command doesn't have, it needs no words for.
 var words = map[string]func() []string{
-	"scheme": func() []string { return append(schemeNames(), schemeAuto) },
+	"scheme": func() []string { return append([]string{schemeAuto}, schemeNames()...) },
 	"event": func() []string {
 		var names []string
 		for _, t := range config.DefaultEventTypes() {
@@ -42,9 +42,7 @@ func complete(cmd *cobra.Command) {
 		})
 	}
 	if cmd.ValidArgsFunction == nil && !cmd.HasSubCommands() {
-		cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
 	for _, sub := range cmd.Commands() {
 		complete(sub)

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/videocloud/webhooks/internal/adminapi"
-	"github.com/videocloud/webhooks/internal/backup"
 )
 
 func newRestore() *cobra.Command {
@@ -40,13 +39,8 @@ func restoreBackup(cmd *cobra.Command, f *adminFlags, path string, replace bool)
 		return usage(err)
 	}
 	defer file.Close()
-	// Before anything is dropped for it.
-	nothing := func(backup.Entry) error { return nil }
-	if _, err := backup.Read(file, func(backup.Head) error { return nil }, nothing); err != nil {
-		return usage(fmt.Errorf("%s: %w", path, err))
-	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return err
+	if _, err := countKeys(file); err != nil { // before anything is dropped for it
+		return usagef("%s: %w", path, err)
 	}
 	query := map[string]string{}
 	if replace {

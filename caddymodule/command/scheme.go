@@ -38,7 +38,7 @@ func (f *schemeFlags) addTolerance(cmd *cobra.Command) {
 
 // config resolves the flags. Its errors are usage errors.
 func (f *schemeFlags) config(in *input) (signature.Config, error) {
-	c := signature.Config{Scheme: f.scheme, URL: f.url}
+	c := signature.Config{Scheme: f.scheme, URL: f.url, Options: map[string]string{}}
 	var err error
 	if len(f.secrets) > 0 || (f.scheme != schemeAuto && !signature.Keyless(f.scheme)) {
 		if c.Secrets, err = in.secrets(f.secrets); err != nil {
@@ -49,9 +49,6 @@ func (f *schemeFlags) config(in *input) (signature.Config, error) {
 		name, value, ok := strings.Cut(option, "=")
 		if !ok || name == "" {
 			return c, usagef("option: %q is not name=value", option)
-		}
-		if c.Options == nil {
-			c.Options = map[string]string{}
 		}
 		if _, twice := c.Options[name]; twice {
 			return c, usagef("option: %s is given twice", name)

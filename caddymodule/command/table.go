@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,12 +93,5 @@ func wholeNumber(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) 
 
 // sortedKeys of a map of counts, without those that are zero.
 func sortedKeys(counts map[string]float64) []string {
-	var keys []string
-	for k, n := range counts {
-		if n != 0 {
-			keys = append(keys, k)
-		}
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(counts)), func(k string) bool { return counts[k] == 0 })
 }

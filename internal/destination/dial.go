@@ -40,7 +40,7 @@ type dialer struct {
 func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	host, port, err := splitAddr(address)
 	if err != nil {
-		return nil, &DialError{Kind: KindConnect, Message: "connecting: the port is not valid", Err: err}
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
@@ -58,17 +58,13 @@ func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) 
 // dialTLS implements http.Transport.DialTLSContext. The certificate is verified against the host of the
 // URL, even where the connection runs through a proxy, which is given only the address.
 func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
-	host, _, err := splitAddr(address)
-	if err != nil {
-		return nil, &DialError{Kind: KindConnect, Message: "connecting: the port is not valid", Err: err}
-	}
 	conn, err := d.dial(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
 	wire := conn.(*wire) // what dial returns
 	config := d.tls.Clone()
-	config.ServerName = host
+	config.ServerName, _, _ = net.SplitHostPort(address) // it can be split: dial did so too
 	wire.handshakeDone.Store(false)
 	kept := sessionCache{ClientSessionCache: config.ClientSessionCache, wire: wire}
 	if i := identityOf(ctx); i != nil {
@@ -81,10 +77,7 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 	secured := tls.Client(conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
-		if ctx.Err() == context.Canceled {
-			return nil, ctx.Err()
-		}
-		return nil, handshakeError(err)
+		return nil, unlessCancelled(ctx, handshakeError(err))
 	}
 	wire.secured = secured
 	wire.handshakeDone.Store(true)
@@ -104,10 +97,7 @@ func (d *dialer) permitted(ctx context.Context, host string, port uint16) ([]net
 	}
 	addrs, err := d.resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		if ctx.Err() == context.Canceled {
-			return nil, ctx.Err()
-		}
-		return nil, lookupError(host, err)
+		return nil, unlessCancelled(ctx, lookupError(host, err))
 	}
 	if len(addrs) == 0 {
 		return nil, lookupError(host, &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true})
@@ -117,8 +107,7 @@ func (d *dialer) permitted(ctx context.Context, host string, port uint16) ([]net
 	for _, addr := range addrs {
 		a := netip.AddrPortFrom(addr.Unmap(), port)
 		if err := d.policy.Allowed(a); err != nil {
-			var b *Blocked
-			if errors.As(err, &b) {
+			if b, ok := errors.AsType[*Blocked](err); ok {
 				b.Host = host
 			}
 			refused = err
@@ -225,15 +214,13 @@ func (d *dialer) direct() func(context.Context, netip.AddrPort) (net.Conn, error
 	}
 	return func(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
 		conn, err := nd.DialContext(ctx, "tcp", a.String())
-		switch {
-		case err == nil:
+		if err == nil {
 			return conn, nil
-		case ctx.Err() == context.Canceled:
-			return nil, ctx.Err()
-		case KindOf(err) == KindBlocked:
-			return nil, err
 		}
-		return nil, connectError(err)
+		if KindOf(err) != KindBlocked {
+			err = connectError(err)
+		}
+		return nil, unlessCancelled(ctx, err)
 	}
 }
 

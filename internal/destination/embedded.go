@@ -1,6 +1,9 @@
 package destination
 
-import "net/netip"
+import (
+	"bytes"
+	"net/netip"
+)
 
 var (
 	compatible   = netip.MustParsePrefix("::/96")
@@ -55,18 +58,9 @@ func nat64Layouts(b [16]byte) []netip.Addr {
 		{[4]int{12, 13, 14, 15}, 16},
 	} {
 		v4 := netip.AddrFrom4([4]byte{b[l.octets[0]], b[l.octets[1]], b[l.octets[2]], b[l.octets[3]]})
-		if allZero(b[l.suffix:]) && !v4.IsUnspecified() {
+		if len(bytes.Trim(b[l.suffix:], "\x00")) == 0 && !v4.IsUnspecified() {
 			found = append(found, v4)
 		}
 	}
 	return found
-}
-
-func allZero(octets []byte) bool {
-	for _, o := range octets {
-		if o != 0 {
-			return false
-		}
-	}
-	return true
 }

@@ -92,12 +92,10 @@ func (e *DialError) Timeout() bool { return timedOut(e.Err) }
 // connect, or as [KindTimeout] where time ran out later. For any other error, cancellation included, it
 // returns "".
 func KindOf(err error) Kind {
-	var b *Blocked
-	if errors.As(err, &b) {
+	if _, ok := errors.AsType[*Blocked](err); ok {
 		return KindBlocked
 	}
-	var d *DialError
-	if errors.As(err, &d) {
+	if d, ok := errors.AsType[*DialError](err); ok {
 		return d.Kind
 	}
 	if timedOut(err) {
@@ -122,12 +120,10 @@ func (e *ExchangeError) Unwrap() error { return e.Err }
 // Describe returns why a request made through the transport of [NewTransport] failed, in words that may be
 // shown to the owner of a webhook. Those of net/http may not: they contain addresses of this host's network.
 func Describe(err error) string {
-	var b *Blocked
-	if errors.As(err, &b) {
+	if _, ok := errors.AsType[*Blocked](err); ok {
 		return NotPublic
 	}
-	var d *DialError
-	if errors.As(err, &d) {
+	if d, ok := errors.AsType[*DialError](err); ok {
 		return d.Message
 	}
 	if timedOut(err) {
@@ -136,8 +132,7 @@ func Describe(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "cancelled"
 	}
-	var n *net.OpError
-	if errors.As(err, &n) && n.Op == "remote error" { // an alert, such as that a client certificate is missing
+	if n, ok := errors.AsType[*net.OpError](err); ok && n.Op == "remote error" { // an alert, such as that a client certificate is missing
 		return "the endpoint ended TLS: " + n.Err.Error()
 	}
 	for _, w := range untypedErrors {
@@ -145,8 +140,8 @@ func Describe(err error) string {
 			return w.says
 		}
 	}
-	var stream http2.StreamError // the error's own type is not exported by net/http, but its As method fills this one
-	if errors.As(err, &stream) {
+	// The error's own type is not exported by net/http, but its As method fills this one.
+	if stream, ok := errors.AsType[http2.StreamError](err); ok {
 		return fmt.Sprintf("the HTTP/2 stream was reset (%s) before the answer was complete", stream.Code)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed) {
@@ -157,8 +152,7 @@ func Describe(err error) string {
 
 // describeBroken distinguishes a connection that ended within an answer from one that ended before it.
 func describeBroken(err error) string {
-	var e *ExchangeError
-	if errors.As(err, &e) && !e.Answered {
+	if e, ok := errors.AsType[*ExchangeError](err); ok && !e.Answered {
 		return "the connection was closed before an answer came"
 	}
 	return "the connection broke before the answer was complete"
@@ -183,8 +177,16 @@ func timedOut(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
-	var n net.Error
-	return errors.As(err, &n) && n.Timeout()
+	n, ok := errors.AsType[net.Error](err)
+	return ok && n.Timeout()
+}
+
+// unlessCancelled returns err, or the error of ctx where that was cancelled: then nobody waits for the connection any more.
+func unlessCancelled(ctx context.Context, err error) error {
+	if ctx.Err() == context.Canceled {
+		return ctx.Err()
+	}
+	return err
 }
 
 // lookupError describes a failed resolution of host.
@@ -194,32 +196,33 @@ func lookupError(host string, err error) error {
 
 // connectError describes a failed connection to a destination.
 func connectError(err error) error {
+	kind, reason := KindConnect, "connection failed"
 	var errno syscall.Errno
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return &DialError{Kind: KindRefused, Message: "connecting: connection refused", Err: err}
+		kind, reason = KindRefused, "connection refused"
 	case timedOut(err):
-		return &DialError{Kind: KindTimeout, Message: "connecting: no answer in time", Err: err}
+		kind, reason = KindTimeout, "no answer in time"
 	case errors.As(err, &errno):
-		return &DialError{Kind: KindConnect, Message: "connecting: " + errno.Error(), Err: err}
+		reason = errno.Error()
 	}
-	return &DialError{Kind: KindConnect, Message: "connecting: connection failed", Err: err}
+	return &DialError{kind, "connecting: " + reason, err}
 }
 
 // handshakeError describes a failed TLS handshake with a destination. What a certificate says is
 // public, so the cause's own words are kept.
 func handshakeError(err error) error {
-	if timedOut(err) {
-		return &DialError{Kind: KindTimeout, Message: "TLS handshake: no answer in time", Err: err}
+	kind, reason := KindTLS, err.Error()
+	n, ok := errors.AsType[*net.OpError](err)
+	switch {
+	case timedOut(err):
+		kind, reason = KindTimeout, "no answer in time"
+	case errors.Is(err, errHandshakeTooLarge):
+		reason = errHandshakeTooLarge.Error()
+	case ok && n.Op != "remote error" && n.Op != "local error":
+		reason = "the connection broke"
 	}
-	if errors.Is(err, errHandshakeTooLarge) {
-		return &DialError{Kind: KindTLS, Message: "TLS handshake: " + errHandshakeTooLarge.Error(), Err: err}
-	}
-	var n *net.OpError
-	if errors.As(err, &n) && n.Op != "remote error" && n.Op != "local error" {
-		return &DialError{Kind: KindTLS, Message: "TLS handshake: the connection broke", Err: err}
-	}
-	return &DialError{Kind: KindTLS, Message: "TLS handshake: " + err.Error(), Err: err}
+	return &DialError{kind, "TLS handshake: " + reason, err}
 }
 
 // proxyError describes a failure of the egress proxy, which is for the operator to mend, not for the destination.

@@ -98,10 +98,7 @@ func (p *pool) get(ctx context.Context, u *url.URL, i *Identity) (*conn, error) 
 		w.conn.http.Release()
 		p.giveBack(w.conn)
 	}
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return nil, ctx.Err()
-	}
-	return nil, &DialError{Kind: KindTimeout, Message: "connecting: no answer in time", Err: ctx.Err()}
+	return nil, unlessCancelled(ctx, connectError(ctx.Err()))
 }
 
 // host returns the origin of a URL, reached with an identity.

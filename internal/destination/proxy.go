@@ -132,11 +132,8 @@ func openTunnel(ctx context.Context, conn net.Conn, a netip.AddrPort, header htt
 // tunnelError describes a failure to get a tunnel. Cancellation is returned as it is, and running out of time is not
 // taken for something that the proxy did.
 func tunnelError(ctx context.Context, reason string, err error) error {
-	switch {
-	case ctx.Err() == context.Canceled:
-		return ctx.Err()
-	case timedOut(err) || ctx.Err() != nil:
-		return proxyError("no tunnel in time", context.DeadlineExceeded)
+	if timedOut(err) || ctx.Err() != nil {
+		reason, err = "no tunnel in time", context.DeadlineExceeded
 	}
-	return proxyError(reason, err)
+	return unlessCancelled(ctx, proxyError(reason, err))
 }

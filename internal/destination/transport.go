@@ -113,7 +113,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	for {
 		c, err := t.pool.get(r.Context(), r.URL, t.identity)
 		if err != nil {
-			closeBody(r)
+			if r.Body != nil {
+				_ = r.Body.Close()
+			}
 			return nil, err
 		}
 		reused := c.served.Swap(true)
@@ -178,12 +180,6 @@ func rewound(r *http.Request) *http.Request {
 	again := *r
 	again.Body = NewBody(b.content)
 	return &again
-}
-
-func closeBody(r *http.Request) {
-	if r.Body != nil {
-		_ = r.Body.Close()
-	}
 }
 
 // answerBody gives the connection back to the pool once the answer has been read or closed.

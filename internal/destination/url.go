@@ -1,13 +1,17 @@
 package destination
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 )
@@ -58,10 +62,8 @@ func parse(raw string) (*url.URL, error) {
 	if len(raw) > MaxURLLength {
 		return nil, invalidURL("shorten the URL to at most %d bytes", MaxURLLength)
 	}
-	for i := range len(raw) {
-		if c := raw[i]; c <= ' ' || c == '\\' || c == 0x7f {
-			return nil, invalidURL("percent-encode spaces, backslashes and control characters in the URL")
-		}
+	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) {
+		return nil, invalidURL("percent-encode spaces, backslashes and control characters in the URL")
 	}
 	if strings.Contains(raw, "#") {
 		return nil, invalidURL("remove the fragment (# and what follows), which is never sent")
@@ -86,12 +88,7 @@ func parse(raw string) (*url.URL, error) {
 }
 
 func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // portOf returns the port of u, which is its scheme's port where u has none.
@@ -175,32 +172,18 @@ func checkName(host string) error {
 	if strings.HasSuffix(host, ".") {
 		return invalidURL("remove the dot at the end of the host")
 	}
-	var label string
-	for rest, more := host, true; more; {
-		label, rest, more = strings.Cut(rest, ".")
-		if !validLabel(label) {
-			return invalidURL("write the host as a DNS name such as example.com, or as an IP address in canonical form")
-		}
+	labels := strings.Split(host, ".")
+	if slices.ContainsFunc(labels, func(label string) bool { return !dnsLabel.MatchString(label) }) {
+		return invalidURL("write the host as a DNS name such as example.com, or as an IP address in canonical form")
 	}
-	if isNumber(label) {
+	if isNumber(labels[len(labels)-1]) {
 		return unsafeURL("write the host as a DNS name, or an IPv4 address as four decimal numbers without leading zeros")
 	}
 	return nil
 }
 
-// validLabel reports whether a label consists of letters, digits, inner hyphens, and underscores, which are in use.
-func validLabel(label string) bool {
-	if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-		return false
-	}
-	for i := range len(label) {
-		c := label[i]
-		if !(c == '-' || c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z') {
-			return false
-		}
-	}
-	return true
-}
+// dnsLabel matches a label of letters, digits, inner hyphens, and underscores, which are in use.
+var dnsLabel = regexp.MustCompile(`^[0-9A-Za-z_]([0-9A-Za-z_-]{0,61}[0-9A-Za-z_])?$`)
 
 // isNumber reports whether a label is decimal, octal, or hexadecimal after 0x.
 func isNumber(label string) bool {
@@ -225,12 +208,9 @@ func isLoopbackName(host string) bool {
 // splitAddr splits an address that http.Transport asks to have dialled.
 func splitAddr(address string) (host string, port uint16, err error) {
 	host, text, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", 0, fmt.Errorf("splitting host and port: %w", err)
-	}
-	n, err := strconv.ParseUint(text, 10, 16)
-	if err != nil {
-		return "", 0, fmt.Errorf("reading the port: %w", err)
+	n, bad := strconv.ParseUint(text, 10, 16)
+	if err = cmp.Or(err, bad); err != nil {
+		return "", 0, &DialError{Kind: KindConnect, Message: "connecting: the port is not valid", Err: err}
 	}
 	return host, uint16(n), nil
 }

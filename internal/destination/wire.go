@@ -35,8 +35,8 @@ func (w *wire) waitForReader() {
 // handshake, such as that a client certificate is missing, is not in err: net/http drops it where no request is on the
 // connection yet, or notices first that it can't write.
 func (w *wire) cause(err error) error {
-	var failed *net.OpError
-	if strings.Contains(err.Error(), notEstablished) || errors.As(err, &failed) && failed.Op == "write" {
+	failed, ok := errors.AsType[*net.OpError](err)
+	if ok && failed.Op == "write" || strings.Contains(err.Error(), notEstablished) {
 		return w.alertOr(err)
 	}
 	return err
@@ -50,8 +50,8 @@ func (w *wire) alertOr(err error) error {
 	}
 	// An alert is there already, or was read: then every further Read returns it again.
 	_ = w.secured.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	var alert *net.OpError
-	if _, end := w.secured.Read(make([]byte, 1)); errors.As(end, &alert) && alert.Op == "remote error" {
+	_, end := w.secured.Read(make([]byte, 1))
+	if alert, ok := errors.AsType[*net.OpError](end); ok && alert.Op == "remote error" {
 		return alert
 	}
 	return err
