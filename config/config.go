@@ -12,8 +12,9 @@
 package config
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -71,18 +72,18 @@ const DefaultAccount = "default"
 
 // retryTable checks a retry table. Errors begin with the option's name.
 func retryTable(option string, table []time.Duration) error {
-	if len(table) == 0 {
-		return fmt.Errorf("%s: give at least one delay, such as 0s", option)
-	}
-	if len(table) > 50 {
-		return fmt.Errorf("%s: at most 50 attempts, got %d", option, len(table))
-	}
-	for _, d := range table {
-		if d < 0 {
-			return fmt.Errorf("%s: a delay can't be negative: %s", option, d)
-		}
+	shortest := slices.Min(append([]time.Duration{0}, table...))
+	return cmp.Or(
+		errorIf(len(table) == 0, "%s: give at least one delay, such as 0s", option),
+		errorIf(len(table) > 50, "%s: at most 50 attempts, got %d", option, len(table)),
+		errorIf(shortest < 0, "%s: a delay can't be negative: %s", option, shortest),
+	)
+}
+
+// errorIf returns an error where bad is true. A list of them in cmp.Or is the error of the first that is.
+func errorIf(bad bool, format string, args ...any) error {
+	if bad {
+		return fmt.Errorf(format, args...)
 	}
 	return nil
 }
-
-var errNegative = errors.New("must not be negative")

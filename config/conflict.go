@@ -15,22 +15,10 @@ func (c *Conflict) Error() string {
 	return fmt.Sprintf("%s: it can't be with this %s: %s", c.Option, c.Other, c.Problem)
 }
 
-// rule is a [Conflict] that is there where bad is true.
-type rule struct {
-	bad                    bool
-	option, other, problem string
-}
-
-// checkRules returns the first conflict that is there. block goes in front of its option.
-func checkRules(block string, rules []rule) error {
-	for _, r := range rules {
-		if r.bad {
-			return &Conflict{block + r.option, r.other, r.problem}
-		}
+// conflictIf is errorIf for a [Conflict].
+func conflictIf(bad bool, option, other, problem string, args ...any) error {
+	if bad {
+		return &Conflict{Option: option, Other: other, Problem: fmt.Sprintf(problem, args...)}
 	}
 	return nil
-}
-
-func conflict(option, other, problem string, args ...any) *Conflict {
-	return &Conflict{Option: option, Other: other, Problem: fmt.Sprintf(problem, args...)}
 }

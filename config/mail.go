@@ -81,8 +81,5 @@ func (s *Sender) validateMail() error {
 			return errors.New("notify_email: write addresses such as ops@example.com")
 		}
 	}
-	if s.NotifySlack != "" && !isWebURL(s.NotifySlack) {
-		return errors.New("notify_slack: write the https:// address of an incoming webhook")
-	}
-	return nil
+	return errorIf(s.NotifySlack != "" && !isWebURL(s.NotifySlack), "notify_slack: write the https:// address of an incoming webhook")
 }

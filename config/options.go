@@ -40,16 +40,14 @@ func checkCounts(options []option[int]) error {
 // checkDurations returns an error that names the first option below [ShortestDuration].
 func checkDurations(options []option[time.Duration]) error {
 	for _, o := range options {
-		if err := checkDuration(o.name, *o.field); err != nil {
-			return err
+		if *o.field < ShortestDuration {
+			return tooShort(o.name, *o.field)
 		}
 	}
 	return nil
 }
 
-func checkDuration(name string, d time.Duration) error {
-	if d < ShortestDuration {
-		return fmt.Errorf("%s: at least %s, not %s", name, FormatDuration(ShortestDuration), d)
-	}
-	return nil
+// tooShort is the error of a duration below [ShortestDuration].
+func tooShort(name string, d time.Duration) error {
+	return fmt.Errorf("%s: at least %s, not %s", name, FormatDuration(ShortestDuration), d)
 }

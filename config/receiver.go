@@ -1,11 +1,13 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -157,67 +159,39 @@ var receiverName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // Validate reports the first setting that can't work, naming its option. No error contains a secret.
 // The scheme's options and the form of secrets are checked by the receiver itself.
 func (r *Receiver) Validate() error {
-	if r.Name != "" && !receiverName.MatchString(r.Name) {
-		return fmt.Errorf("name: %q is not a name; use letters, digits, dots, dashes and underscores, 64 at most", r.Name)
+	d := &r.Dedup
+	emptySecret := slices.IndexFunc(r.Secrets, func(s string) bool { return strings.TrimSpace(s) == "" })
+	return cmp.Or(
+		errorIf(r.Name != "" && !receiverName.MatchString(r.Name), "name: %q is not a name; use letters, digits, dots, dashes and underscores, 64 at most", r.Name),
+		errorIf(emptySecret >= 0, "secret: number %d is empty", emptySecret+1),
+		conflictIf(r.Tolerance != 0 && r.ToleranceOff, "tolerance", "tolerance off", "one judges the age of a timestamp, the other does not; remove one of them"),
+		errorIf(r.Tolerance != 0 && r.Tolerance < ShortestTolerance, "tolerance: at least %s, not %s; write off to accept any age", ShortestTolerance, r.Tolerance),
+		errorIf(r.MaxSize <= 0, "max_size: must be more than zero"),
+		checkDurations(r.durations()),
+		errorIf(r.MaxUnfinished <= 0, "max_unfinished: must be more than zero"),
+		conflictIf(r.MaxSize > r.MaxUnfinished/UnfinishedShare && !r.sizeByDefault, "max_size", "max_unfinished",
+			"a body of %d bytes could never be whole, as one client may hold a quarter of %d; lower max_size or give max_unfinished four times of it", r.MaxSize, r.MaxUnfinished),
+		CheckMethods(r.Methods),
+		conflictIf(d.IDHeader != "" && d.IDPointer != "", "dedup: id header", "id json", "an event has one ID; remove one of them"),
+		errorIf(d.IDPointer != "" && d.IDPointer[0] != '/', "dedup: id json: a pointer starts with a slash, such as /id; got %q", d.IDPointer),
+		errorIf(d.IDHeader != "" && !headerName.MatchString(d.IDHeader), "dedup: id header: %q is not the name of a header", d.IDHeader),
+		errorIf(d.Lease < time.Second, "dedup: lease: at least 1s"),
+		errorIf(d.OnStoreError != OnStoreErrorLocal && d.OnStoreError != OnStoreErrorReject, "dedup: on_store_error: local or reject, not %q", d.OnStoreError),
+		r.validateQueue(),
+	)
+}
+
+func (r *Receiver) validateQueue() error {
+	q := r.Queue
+	if q == nil {
+		return nil
 	}
-	for i, s := range r.Secrets {
-		if strings.TrimSpace(s) == "" {
-			return fmt.Errorf("secret: number %d is empty", i+1)
-		}
-	}
-	if r.Tolerance != 0 && r.ToleranceOff {
-		return conflict("tolerance", "tolerance off", "one judges the age of a timestamp, the other does not; remove one of them")
-	}
-	if r.Tolerance != 0 && r.Tolerance < ShortestTolerance {
-		return fmt.Errorf("tolerance: at least %s, not %s; write off to accept any age", ShortestTolerance, r.Tolerance)
-	}
-	if r.MaxSize <= 0 {
-		return errors.New("max_size: must be more than zero")
-	}
-	if err := checkDurations(r.durations()); err != nil {
-		return err
-	}
-	if r.MaxUnfinished <= 0 {
-		return errors.New("max_unfinished: must be more than zero")
-	}
-	if r.MaxSize > r.MaxUnfinished/UnfinishedShare && !r.sizeByDefault {
-		return conflict("max_size", "max_unfinished", "a body of %d bytes could never be whole, as one client may hold a quarter of %d; lower max_size or give max_unfinished four times of it",
-			r.MaxSize, r.MaxUnfinished)
-	}
-	if err := CheckMethods(r.Methods); err != nil {
-		return err
-	}
-	if r.Dedup.IDHeader != "" && r.Dedup.IDPointer != "" {
-		return conflict("dedup: id header", "id json", "an event has one ID; remove one of them")
-	}
-	if p := r.Dedup.IDPointer; p != "" && p[0] != '/' {
-		return fmt.Errorf("dedup: id json: a pointer starts with a slash, such as /id; got %q", p)
-	}
-	if h := r.Dedup.IDHeader; h != "" && !headerName.MatchString(h) {
-		return fmt.Errorf("dedup: id header: %q is not the name of a header", h)
-	}
-	if r.Dedup.Lease < time.Second {
-		return errors.New("dedup: lease: at least 1s")
-	}
-	if o := r.Dedup.OnStoreError; o != OnStoreErrorLocal && o != OnStoreErrorReject {
-		return fmt.Errorf("dedup: on_store_error: local or reject, not %q", o)
-	}
-	if q := r.Queue; q != nil {
-		if r.Name == "" {
-			return errors.New("name: a receiver with a queue needs a name")
-		}
-		if err := retryTable("queue: retry", q.Retry); err != nil {
-			return err
-		}
-		if q.Ordered && q.Concurrency > 1 {
-			return errors.New("queue: ordered and concurrency: with ordered one event is delivered at a time; leave concurrency out")
-		}
-		if q.Concurrency <= 0 || q.MaxLength <= 0 {
-			return errors.New("queue: concurrency and max_length must be more than zero")
-		}
-		if span := addDurations(RetrySpan(q.Retry, q.Timeout), q.Timeout); span > MaxQueueAge { // with the last attempt
-			return conflict("queue: retry", "age that a waiting event may have", "the table takes more than %s; shorten it", FormatDuration(MaxQueueAge))
-		}
-	}
-	return nil
+	span := addDurations(RetrySpan(q.Retry, q.Timeout), q.Timeout) // with the last attempt
+	return cmp.Or(
+		errorIf(r.Name == "", "name: a receiver with a queue needs a name"),
+		retryTable("queue: retry", q.Retry),
+		errorIf(q.Ordered && q.Concurrency > 1, "queue: ordered and concurrency: with ordered one event is delivered at a time; leave concurrency out"),
+		errorIf(q.Concurrency <= 0 || q.MaxLength <= 0, "queue: concurrency and max_length must be more than zero"),
+		conflictIf(span > MaxQueueAge, "queue: retry", "age that a waiting event may have", "the table takes more than %s; shorten it", FormatDuration(MaxQueueAge)),
+	)
 }

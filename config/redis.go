@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -92,30 +93,42 @@ func (r *Redis) SetDefaults() {
 
 // Validate reports the first setting that can't work, naming its option. No error contains a password.
 func (r *Redis) Validate() error {
-	if err := checkDuration("redis: timeout", r.Timeout); err != nil && r.Timeout != 0 {
-		return err
+	if r.Timeout != 0 && r.Timeout < ShortestDuration {
+		return tooShort("redis: timeout", r.Timeout)
 	}
 	if r.Local != nil {
 		return r.validateLocal()
 	}
-	if r.URL != "" && len(r.Addresses) > 0 {
-		return errors.New("redis: give a URL or addresses, not both")
+	return cmp.Or(
+		errorIf(r.URL != "" && len(r.Addresses) > 0, "redis: give a URL or addresses, not both"),
+		r.validateURL(),
+		r.validateAddresses(),
+		errorIf(r.DB < 0, "redis: db: must not be negative"),
+		errorIf(r.Replicas < 0, "redis: replicas: must not be negative"),
+		errorIf(r.TLS != nil && (r.TLS.Cert == "") != (r.TLS.Key == ""), "redis: tls: cert and key go together"),
+		r.together(),
+	)
+}
+
+func (r *Redis) validateURL() error {
+	if r.URL == "" || r.URL == Memory {
+		return nil
 	}
-	if r.URL != "" && r.URL != Memory {
-		u, err := url.Parse(r.URL)
-		if err != nil {
-			return errors.New("redis: not a valid URL; write redis://host:6379/0 or rediss://…, or memory")
-		}
-		if u.Scheme != "redis" && u.Scheme != "rediss" {
-			return fmt.Errorf("redis: the URL must start with redis:// or rediss://, or be the word memory; got scheme %q", u.Scheme)
-		}
-		if host := u.Hostname(); host == "" || strings.Contains(host, ":") && !strings.HasPrefix(u.Host, "[") || !portFits(u) {
-			return errors.New("redis: the URL names no host, or no port that there is; write redis://host:6379/0")
-		}
-		if !database.MatchString(u.Path) || u.RawQuery != "" || u.Fragment != "" {
-			return errors.New("redis: what follows the host in the URL is the number of a database, and nothing else; write redis://host:6379/0, and settings into a block")
-		}
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return errors.New("redis: not a valid URL; write redis://host:6379/0 or rediss://…, or memory")
 	}
+	host := u.Hostname()
+	return cmp.Or(
+		errorIf(u.Scheme != "redis" && u.Scheme != "rediss", "redis: the URL must start with redis:// or rediss://, or be the word memory; got scheme %q", u.Scheme),
+		errorIf(host == "" || strings.Contains(host, ":") && !strings.HasPrefix(u.Host, "[") || !portFits(u),
+			"redis: the URL names no host, or no port that there is; write redis://host:6379/0"),
+		errorIf(!database.MatchString(u.Path) || u.RawQuery != "" || u.Fragment != "",
+			"redis: what follows the host in the URL is the number of a database, and nothing else; write redis://host:6379/0, and settings into a block"),
+	)
+}
+
+func (r *Redis) validateAddresses() error {
 	for i, a := range r.Addresses {
 		if err := checkAddress(a); err != nil {
 			return err
@@ -124,22 +137,16 @@ func (r *Redis) Validate() error {
 			return fmt.Errorf("redis: address %q is given twice", a)
 		}
 	}
-	if r.DB < 0 {
-		return fmt.Errorf("redis: db: %w", errNegative)
-	}
-	if r.Replicas < 0 {
-		return fmt.Errorf("redis: replicas: %w", errNegative)
-	}
-	if t := r.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
-		return errors.New("redis: tls: cert and key go together")
-	}
-	return r.together()
+	return nil
 }
 
 // together returns a [Conflict] of options that are each valid but can't be used together.
 func (r *Redis) together() error {
 	cluster := r.Cluster || len(r.Addresses) > 1 && r.MasterName == ""
-	return checkRules("redis: ", []rule{
+	for _, o := range []struct {
+		bad                    bool
+		option, other, problem string
+	}{
 		{r.InMemory() && r.Replicas > 0, "replicas", Memory, "the in-memory store has no replicas; name a Redis, or remove replicas"},
 		{r.InMemory() && r.beside() != "", r.beside(), Memory, "the in-memory store connects to nothing; name a Redis, or remove it"},
 		{r.MasterName != "" && r.URL != "", "master_name", "the URL", "Sentinels are named by address; give address instead of a URL"},
@@ -152,7 +159,12 @@ func (r *Redis) together() error {
 		{r.Username != "" && r.inURL().username != "", "username", "the URL", "both name a user; give one"},
 		{r.Password != "" && r.inURL().password != "", "password", "the URL", "both hold a password; give one"},
 		{r.TLS != nil && strings.HasPrefix(r.URL, "redis://"), "tls", "the URL", "redis:// is without TLS; write rediss://"},
-	})
+	} {
+		if o.bad {
+			return &Conflict{"redis: " + o.option, o.other, o.problem}
+		}
+	}
+	return nil
 }
 
 // beside returns the name of an option that is set and says how to connect; empty if none is.
@@ -208,27 +220,21 @@ func checkAddress(address string) error {
 
 // validateLocal is Validate for a server that this program runs itself, which listens only on a socket in its folder.
 func (r *Redis) validateLocal() error {
-	other := ""
-	switch l := r.Local; {
+	other := r.beside()
+	switch {
 	case r.URL != "":
 		other = "the URL"
 	case len(r.Addresses) > 0:
 		other = "address"
 	case r.Replicas != 0:
 		other = "replicas"
-	case r.beside() != "":
-		other = r.beside()
-	case l.Dir == "":
-		return errors.New("redis: local: it needs a folder")
-	case l.Fsync != "" && l.Fsync != FsyncAlways && l.Fsync != FsyncEverySec:
-		return fmt.Errorf("redis: fsync: it is always or everysec, not %q", l.Fsync)
-	case l.MaxMemory < 0:
-		return fmt.Errorf("redis: maxmemory: %w", errNegative)
-	case l.MaxMemory > 0 && l.MaxMemory < leastMemory:
-		return errors.New("redis: maxmemory: at least 1MiB: an empty server needs as much, and would refuse every event")
 	}
-	if other != "" {
-		return conflict("redis: "+other, "local", "a server of our own is one, and nobody else connects to it; remove one of both")
-	}
-	return nil
+	l := r.Local
+	return cmp.Or(
+		conflictIf(other != "", "redis: "+other, "local", "a server of our own is one, and nobody else connects to it; remove one of both"),
+		errorIf(l.Dir == "", "redis: local: it needs a folder"),
+		errorIf(l.Fsync != "" && l.Fsync != FsyncAlways && l.Fsync != FsyncEverySec, "redis: fsync: it is always or everysec, not %q", l.Fsync),
+		errorIf(l.MaxMemory < 0, "redis: maxmemory: must not be negative"),
+		errorIf(l.MaxMemory > 0 && l.MaxMemory < leastMemory, "redis: maxmemory: at least 1MiB: an empty server needs as much, and would refuse every event"),
+	)
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -114,59 +113,48 @@ var brandWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,31}$`)
 
 // Validate reports the first setting that can't work, naming its option. No error contains a secret.
 func (s *Sender) Validate() error {
-	if err := cmp.Or(retryTable("retry", s.Retry), checkCounts(s.counts()), checkDurations(s.durations())); err != nil {
-		return err
+	_, _, badNetworks := s.Networks()
+	_, badKeys := s.Keys()
+	return cmp.Or(
+		retryTable("retry", s.Retry),
+		checkCounts(s.counts()),
+		checkDurations(s.durations()),
+		errorIf(s.DisableAfter != 0 && s.DisableAfter < ShortestDuration,
+			"%w; leave it out to disable no webhook", tooShort("disable_after", s.DisableAfter)),
+		errorIf(s.Concurrency < 0, "concurrency: must be more than zero; leave it out for as many as pay"),
+		badNetworks,
+		s.validateProxy(),
+		badKeys,
+		errorIf(s.NotifyURL != "" && !isWebURL(s.NotifyURL), "notify_url: write https:// and a host, without a user or a password"),
+		errorIf(s.NotifyURL != "" && len(s.NotifySecret) < MinSecretSize, "notify_url: its secret needs at least %d bytes", MinSecretSize),
+		s.validateMail(),
+		errorIf(s.PortalURL != "" && (!isWebURL(s.PortalURL) || strings.ContainsAny(s.PortalURL, "#?")),
+			"portal_url: write https://, a host and the portal's path, without a user, a query or a fragment, such as https://hooks.example.com/console/portal/"),
+		errorIf(!brandWord.MatchString(s.Brand), "brand: %q can't stand in a header name; use letters, digits and dashes", s.Brand),
+		s.together(),
+	)
+}
+
+func (s *Sender) validateProxy() error {
+	if s.Proxy == "" {
+		return nil
 	}
-	if err := checkDuration("disable_after", s.DisableAfter); err != nil && s.DisableAfter != 0 {
-		return fmt.Errorf("%w; leave it out to disable no webhook", err)
-	}
-	if s.Concurrency < 0 {
-		return errors.New("concurrency: must be more than zero; leave it out for as many as pay")
-	}
-	if _, _, err := s.Networks(); err != nil {
-		return err
-	}
-	if s.Proxy != "" {
-		u, ok := parseURL(s.Proxy, "http", "https", "socks5")
-		if !ok || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-			return errors.New("proxy: write http://, https:// or socks5:// and a host, with its port where it is another, and no path")
-		}
-	}
-	if _, err := s.Keys(); err != nil {
-		return err
-	}
-	if s.NotifyURL != "" {
-		if !isWebURL(s.NotifyURL) {
-			return errors.New("notify_url: write https:// and a host, without a user or a password")
-		}
-		if len(s.NotifySecret) < MinSecretSize {
-			return fmt.Errorf("notify_url: its secret needs at least %d bytes", MinSecretSize)
-		}
-	}
-	if err := s.validateMail(); err != nil {
-		return err
-	}
-	if s.PortalURL != "" && (!isWebURL(s.PortalURL) || strings.ContainsAny(s.PortalURL, "#?")) {
-		return errors.New("portal_url: write https://, a host and the portal's path, without a user, a query or a fragment, such as https://hooks.example.com/console/portal/")
-	}
-	if !brandWord.MatchString(s.Brand) {
-		return fmt.Errorf("brand: %q can't stand in a header name; use letters, digits and dashes", s.Brand)
-	}
-	return s.together()
+	u, ok := parseURL(s.Proxy, "http", "https", "socks5")
+	return errorIf(!ok || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "",
+		"proxy: write http://, https:// or socks5:// and a host, with its port where it is another, and no path")
 }
 
 // together returns a [Conflict] of options that are each valid but can't be used together.
 func (s *Sender) together() error {
-	if takes := s.RetrySpan(); takes > s.MaxAge {
-		return conflict("retry", "max_age", "the last attempt of this table can be %s away, and a delivery fails as expired after %s; shorten the table or raise max_age",
-			FormatDuration(takes), FormatDuration(s.MaxAge))
-	}
 	const noServer = "mail needs a server that takes it, and there is none; give smtp too"
-	return checkRules("", []rule{
-		{s.NotifySecret != "" && s.NotifyURL == "", "notify_secret", "notify_url", "the secret signs notices to a URL, and there is none; give notify_url too"},
-		{len(s.NotifyEmail) > 0 && s.SMTPURL == "", "notify_email", "smtp", noServer},
-		{s.SMTPFrom != "" && s.SMTPURL == "", "smtp_from", "smtp", noServer},
-	})
+	takes := s.RetrySpan()
+	return cmp.Or(
+		conflictIf(takes > s.MaxAge, "retry", "max_age", "the last attempt of this table can be %s away, and a delivery fails as expired after %s; shorten the table or raise max_age",
+			FormatDuration(takes), FormatDuration(s.MaxAge)),
+		conflictIf(s.NotifySecret != "" && s.NotifyURL == "", "notify_secret", "notify_url", "the secret signs notices to a URL, and there is none; give notify_url too"),
+		conflictIf(len(s.NotifyEmail) > 0 && s.SMTPURL == "", "notify_email", "smtp", noServer),
+		conflictIf(s.SMTPFrom != "" && s.SMTPURL == "", "smtp_from", "smtp", noServer),
+	)
 }
 
 // RetrySpan returns how far the last attempt can be from the first: all delays of the retry table, and the full timeout of every attempt
