@@ -17,7 +17,7 @@ import (
 	"github.com/videocloud/webhooks/sender"
 )
 
-// TestMain lets the test's own executable play the roles.
+// TestMain runs a role where a benchmark has started the test's executable for that.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "-role" {
 		main()
@@ -33,7 +33,7 @@ func needRedis(t *testing.T) {
 	}
 }
 
-// Each benchmark, at a small size, gives every figure that is promised, and leaves nothing behind.
+// Each benchmark, at a small size, gives every figure that the documentation names, and leaves no folder.
 func TestFigures(t *testing.T) {
 	needRedis(t)
 	for name, c := range map[string]struct {
@@ -76,12 +76,12 @@ func TestFigures(t *testing.T) {
 			}
 			left, err := os.ReadDir(temp)
 			require.NoError(t, err)
-			require.Empty(t, left, "temporary folders stay")
+			require.Empty(t, left, "temporary folders are removed")
 		})
 	}
 }
 
-// An end in the middle, as Ctrl-C makes it, leaves no folder and, as each process is waited for, none of those.
+// A benchmark that is interrupted, as by Ctrl-C, leaves no folder and, as each process is waited for, no process.
 func TestInterrupted(t *testing.T) {
 	needRedis(t)
 	for _, name := range []string{"sender", "receiver", "isolation"} {
@@ -98,22 +98,22 @@ func TestInterrupted(t *testing.T) {
 			require.Eventually(t, func() bool {
 				entries, _ := os.ReadDir(temp)
 				return len(entries) > 0
-			}, 2*time.Minute, 5*time.Millisecond, "it starts something")
+			}, 2*time.Minute, 5*time.Millisecond, "it has started a process")
 			cancel()
 			require.Error(t, <-result)
 			left, err := os.ReadDir(temp)
 			require.NoError(t, err)
-			require.Empty(t, left, "temporary folders stay")
+			require.Empty(t, left, "temporary folders are removed")
 		})
 	}
 }
 
-// What comes out of turn, without credentials, or past a filter, is counted, once, and a plain run has none of it.
+// What comes out of turn, without credentials, or past a filter is counted once, and a plain run has no such counts.
 func TestMixCounts(t *testing.T) {
 	t.Parallel()
-	var none *mix
-	require.True(t, none.admits(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/0", nil)))
-	require.Zero(t, none.kept())
+	var noMix *mix
+	require.True(t, noMix.admit(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/0", nil)))
+	require.Zero(t, noMix.filteredOut())
 	m, stop, err := newMix()
 	require.NoError(t, err)
 	defer stop()
@@ -126,26 +126,53 @@ func TestMixCounts(t *testing.T) {
 		r.Header.Set("webhook-id", chaosID(ordered+round*chaosAccounts))
 		r.Header.Set("Authorization", credentials)
 		w := httptest.NewRecorder()
-		m.admits(w, r)
+		m.admit(w, r)
 		return w.Code
 	}
-	good := "Bearer " + mixWord
+	good := "Bearer " + mixPassword
 	require.Equal(t, 200, send(2, good))
 	require.Equal(t, 200, send(3, good))
-	require.Equal(t, 200, send(2, good), "again is not out of turn")
+	require.Equal(t, 200, send(2, good), "a second attempt is not out of turn")
 	require.Zero(t, m.inversions)
 	require.Equal(t, 401, send(1, "Bearer other"))
 	require.Equal(t, 1, m.inversions)
 	require.Equal(t, 1, m.strangers)
-	var kept int
-	for !mixKeeps(kept) {
-		kept++
+	var keptOut int
+	for !mixKeepsOut(keptOut) {
+		keptOut++
 	}
-	m.told(kept, 0)
+	m.countPublished(keptOut, 0)
 	require.Zero(t, m.misled)
-	require.Equal(t, 1, m.kept())
-	m.told(kept, 1)
+	require.Equal(t, 1, m.filteredOut())
+	m.countPublished(keptOut, 1)
 	require.Equal(t, 1, m.misled)
+}
+
+// A token is taken from its own webhook only, and until it expires or is revoked.
+func TestMixTokens(t *testing.T) {
+	t.Parallel()
+	m, stop, err := newMix()
+	require.NoError(t, err)
+	defer stop()
+	webhook := 0
+	for mixAuth(webhook) != sender.AuthOAuth2 {
+		webhook++
+	}
+	request := httptest.NewRequest(http.MethodPost, "/token", nil)
+	request.SetBasicAuth(strconv.Itoa(webhook), mixPassword)
+	answer := httptest.NewRecorder()
+	m.serveToken(answer, request)
+	var granted struct {
+		Token string `json:"access_token"`
+	}
+	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &granted))
+	require.True(t, m.checkCredentials(webhook, "Bearer "+granted.Token))
+	require.Zero(t, m.strangers+m.expired)
+	require.False(t, m.checkCredentials(webhook+8, "Bearer "+granted.Token))
+	require.Equal(t, 1, m.strangers)
+	m.revokeTokens()
+	require.False(t, m.checkCredentials(webhook, "Bearer "+granted.Token))
+	require.Equal(t, 1, m.expired)
 }
 
 func TestMedianAndPercentile(t *testing.T) {
@@ -158,6 +185,23 @@ func TestMedianAndPercentile(t *testing.T) {
 	require.InDelta(t, 50, percentile(values, 50), 0)
 	require.InDelta(t, 99, percentile(values, 99), 0)
 	require.InDelta(t, 7, percentile([]float64{7}, 99), 0)
+}
+
+// A figure is the median of its rounds; what people see after a round is the sample of that round.
+func TestFiguresOfRounds(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	values := []float64{3.00049, 1, 2}
+	f := options{rounds: 3}.eachRound(func(f *figures, round int) {
+		f.sample("ratio", values[round])
+		f.sampleInt("per_s", values[round]*10)
+		f.sum("lost", round)
+		seen = append(seen, f.latest())
+	})
+	require.Equal(t, []string{"ratio 3, per_s 30, lost 0", "ratio 1, per_s 10, lost 1", "ratio 2, per_s 20, lost 3"}, seen)
+	text, err := json.Marshal(f)
+	require.NoError(t, err)
+	require.Equal(t, `{"ratio":2,"per_s":20,"lost":3}`, string(text))
 }
 
 func TestFiguresKeepTheirOrder(t *testing.T) {

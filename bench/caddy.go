@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -20,15 +21,15 @@ func init() { role("caddy", runCaddy) }
 // caddySettings of a Caddy that runs as a process of its own.
 type caddySettings struct {
 	Name     string // of its profile
-	Webhooks string // the global option's block
+	Webhooks string // the global option and its block; "" for none
 	Site     string // the directives of its one site
 	Port     int
-	Dir      string
-	Profile  string
+	Dir      string // for what Caddy stores
+	Profile  string // folder for its CPU profile; "" for none
 }
 
-// caddyfile is the whole configuration. There is no access log, and Caddy's own shows only what is wrong: the receiver
-// thins out its lines on accepted requests, so that they would count for nothing.
+// caddyfile is the whole configuration. There is no access log, and Caddy's own log has only errors: of its lines on accepted
+// requests a busy receiver writes so few that their time does not count.
 const caddyfile = `{
 	admin off
 	persist_config off
@@ -46,8 +47,19 @@ http://:%d {
 }
 `
 
-// runCaddy serves one site. The first thing that it is told starts the clock of what it spends.
-func runCaddy(_ context.Context, o caddySettings, t *talk) error {
+// benchKey is the key of apiBlock, a site that is the API.
+const (
+	benchKey = "bench-key"
+	apiBlock = "webhook_api {\n api_key " + benchKey + "\n }"
+)
+
+// senderBlock is the global option of a Caddy with a sender that may deliver to loopback, and has further options.
+func senderBlock(redis, options string) string {
+	return "webhooks {\n redis " + redis + "\n sender {\n allow_http\n allow_networks 127.0.0.0/8\n " + options + "\n }\n }"
+}
+
+// runCaddy serves one site. Its clock runs from the parent's first question on.
+func runCaddy(_ context.Context, o caddySettings, parent *pipe) error {
 	text := fmt.Sprintf(caddyfile, o.Dir, o.Webhooks, o.Port, o.Site)
 	conf, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
 	if err != nil {
@@ -62,34 +74,36 @@ func runCaddy(_ context.Context, o caddySettings, t *talk) error {
 		return err
 	}
 	defer func() { _ = caddy.Stop() }()
-	t.say("ready")
-	var question string
-	if !t.hear(&question) {
+	if !parent.waitForGo() {
 		return nil
 	}
-	stop := profileTo(o.Profile, "caddy-"+o.Name)
+	stopProfile := sync.OnceFunc(profileTo(o.Profile, "caddy-"+o.Name))
+	defer stopProfile()
 	clock := startClock()
-	t.say("started")
-	if t.hear(&question) {
-		stop()
-		t.say(clock.spent())
-	}
-	t.hear(&question)
-	return nil
+	_ = parent.send("started")
+	return parent.answerEach(func(string) (any, error) {
+		stopProfile()
+		return clock.usage(), nil
+	})
 }
 
-// startCaddy runs a Caddy and returns the address that it serves.
-func startCaddy(ctx context.Context, o caddySettings) (c *child, addr string, err error) {
+// caddyProcess is a running Caddy, seen from the parent.
+type caddyProcess struct {
+	*child
+	addr string // of its site
+}
+
+func startCaddy(ctx context.Context, o caddySettings) (c caddyProcess, err error) {
 	if o.Port, err = freeport.Find(); err != nil {
-		return nil, "", err
+		return c, err
 	}
 	if o.Dir, err = os.MkdirTemp("", "bench-caddy"); err != nil {
-		return nil, "", err
+		return c, err
 	}
-	if c, err = start(ctx, "caddy", o, nil); err != nil {
+	if c.child, err = start(ctx, "caddy", o, nil); err != nil {
 		_ = os.RemoveAll(o.Dir)
-		return nil, "", err
+		return c, err
 	}
-	c.dir = o.Dir
-	return c, "127.0.0.1:" + strconv.Itoa(o.Port), nil
+	c.dir, c.addr = o.Dir, "127.0.0.1:"+strconv.Itoa(o.Port)
+	return c, nil
 }

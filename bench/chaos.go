@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"math"
-	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -25,246 +22,204 @@ func init() {
 }
 
 const (
-	chaosSeconds = 60 // of faults; the draining comes on top
+	chaosSeconds = 60 // of faults, before the time in which what is left arrives
 	chaosDrain   = 2 * time.Minute
 	chaosRate    = 400 // events a second
 	chaosSenders = 2
 	// chaosAnswer is how long the app takes, so that a sender always dies with attempts in flight.
 	chaosAnswer = 5 * time.Millisecond
-	// chaosWorkers bounds what one kill can double.
-	chaosWorkers = 16
+	// chaosConcurrency bounds how many deliveries one killed sender can double.
+	chaosConcurrency = 16
 	// chaosAccounts live on every node of a cluster. Each has one webhook, so that events and deliveries are as many.
 	chaosAccounts = 48
+	chaosPrefix   = "chaos-" // of the events' IDs
 )
 
-// chaosRetry makes a refused attempt, such as one whose event a gateway still has in work, not last for minutes.
+// chaosRetry is shorter than the sender's default, as an attempt whose event a gateway still has in work is refused, and would
+// else wait for minutes.
 var chaosRetry = []time.Duration{0, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second}
+
+func chaosID(n int) string { return chaosPrefix + strconv.Itoa(n) }
+
+func chaosAccount(i int) string { return "account-" + strconv.Itoa(i%chaosAccounts) }
 
 // chaosRun is what every run of chaos counts.
 type chaosRun struct {
-	o      options
-	wire   *arrivals // at the endpoint: deliveries that the sender was told are done
-	faults faults
+	options
+	delivered *arrivals // answered with success at the endpoint, so that the sender takes the deliveries for done
+	faults    faults
 
 	published, refused atomic.Int64
 }
 
-func newChaosRun(o options) chaosRun { return chaosRun{o: o, wire: newArrivals()} }
+func newChaosRun(o options) chaosRun { return chaosRun{options: o, delivered: newArrivals()} }
 
 // chaos is one run on servers that are killed, frozen and cut off.
 type chaos struct {
 	chaosRun
 	servers *topology.Servers
 	redis   config.Redis
-	app     *arrivals // behind the gateway
+	handled *arrivals // by the app behind the gateway
 	mix     *mix      // nil: all webhooks are plain
-	kills   int       // of senders
-	restart int       // of servers
-
 	senders []*child
 
-	unanswered atomic.Int64
+	senderKills, serverRestarts int
+	storeErrors                 atomic.Int64 // of the gateway
 }
 
-// due is how many deliveries there have to be.
-func (c *chaos) due() int { return int(c.published.Load()) - c.mix.kept() }
+// expected is how many deliveries there have to be.
+func (c *chaos) expected() int { return int(c.published.Load()) - c.mix.filteredOut() }
 
-func benchChaos(ctx context.Context, o options) (*figures, error) {
-	if o.seconds == 0 {
-		o.seconds = chaosSeconds
-	}
+func benchChaos(ctx context.Context, o options) *figures {
+	o.seconds = cmp.Or(o.seconds, chaosSeconds)
 	if o.topology == topologyLocal {
 		if o.mix {
-			return nil, errors.New("-mix goes with the topologies single, sentinel and cluster")
+			check(errors.New("-mix goes with the topologies single, sentinel and cluster"))
 		}
 		return benchChaosLocal(ctx, o)
 	}
-	durable, err := appendOnly(o.aof)
-	if err != nil {
-		return nil, err
-	}
-	servers, err := topology.Start(ctx, topology.Kind(o.topology), durable...)
-	if err != nil {
-		return nil, err
-	}
+	durable := must(appendOnly(o.aof))
+	servers := must(topology.Start(ctx, topology.Kind(o.topology), durable...))
 	defer servers.Close()
-	c := &chaos{chaosRun: newChaosRun(o), servers: servers, redis: servers.Redis(), app: newArrivals()}
+	c := &chaos{chaosRun: newChaosRun(o), servers: servers, redis: servers.Redis(), handled: newArrivals()}
 	if servers.Kind != topology.Single {
 		c.redis.Replicas = 1 // what a fail-over may not lose
 	}
 	if o.mix {
-		var closeTokens func()
-		if c.mix, closeTokens, err = newMix(); err != nil {
-			return nil, err
-		}
-		defer closeTokens()
+		mix, stopTokens, err := newMix()
+		check(err)
+		defer stopTokens()
+		c.mix = mix
 	}
-	addr, closeGateway, err := c.gateway(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer closeGateway()
+	addr, stopGateway, err := c.serveGateway()
+	check(err)
+	defer stopGateway()
 	publisher, store, err := openSender(c.redis, c.limits())
-	if err != nil {
-		return nil, err
-	}
+	check(err)
 	defer store.Close()
 	for i := range chaosAccounts {
 		w := sender.NewWebhook{Settings: sender.Settings{URL: "http://" + addr + "/" + strconv.Itoa(i), Events: []string{"*"}}, Secret: benchSecret}
-		c.mix.into(&w, i)
-		if _, _, err := publisher.CreateWebhook(ctx, chaosAccount(i), w); err != nil {
-			return nil, fmt.Errorf("registering: %w", err)
-		}
-	}
-	for range chaosSenders {
-		s, err := c.startSender(ctx)
-		if err != nil {
-			return nil, err
-		}
-		c.senders = append(c.senders, s)
+		c.mix.configure(&w, i)
+		_, _, err := publisher.CreateWebhook(ctx, chaosAccount(i), w)
+		check(err, "registering")
 	}
 	defer func() {
 		for _, s := range c.senders {
 			s.stop()
 		}
 	}()
-
-	drained, err := c.through(ctx, c.rage, func(publishing context.Context, i int) error {
-		c.publish(publishing, publisher, i)
-		return nil
-	}, c.due)
-	if err != nil {
-		return nil, err
+	for range chaosSenders {
+		c.senders = append(c.senders, must(c.startSender(ctx)))
 	}
-	c.settle(ctx, store) // what comes twice comes after its lease
 
-	f := c.figures(c.due())
-	f.add("sender_kills", c.kills)
-	f.add("redis_restarts", c.restart)
-	f.add("app_duplicates", len(c.app.copies))
-	f.add("app_duplicates_by_cause", c.app.byCause(&c.faults))
-	f.add("gateway_store_errors", c.unanswered.Load())
+	publish := func(ctx context.Context, i int) error { return c.publish(ctx, publisher, i) }
+	drained := must(c.publishDuringFaults(ctx, c.injectFaults, publish, c.expected))
+	check(c.waitForLeases(ctx, store)) // what comes twice comes after its lease
+	f := c.figures(c.expected())
+	f.add("sender_kills", c.senderKills)
+	f.add("redis_restarts", c.serverRestarts)
+	f.add("app_duplicates", len(c.handled.copies))
+	f.add("app_duplicates_by_cause", c.handled.byCause(&c.faults))
+	f.add("gateway_store_errors", c.storeErrors.Load())
 	for _, cause := range []string{causePause, causeFreeze, causeSenderFreeze, causeFlush, causeCut} {
 		f.add(cause, c.faults.count(cause))
 	}
-	c.mix.figures(f)
-	f.add("drain_s", round3(drained.Seconds()))
-	return f, nil
+	c.mix.addFigures(f)
+	f.add("drain_s", threeDecimals(drained.Seconds()))
+	return f
 }
 
-// through publishes by as many publishers as -c says while there are faults, then waits until what is due has come, and returns how
-// long that took.
-func (c *chaosRun) through(ctx context.Context, rage func(context.Context) error, publish func(ctx context.Context, publisher int) error, due func() int) (time.Duration, error) {
+// publishDuringFaults has as many publishers as -c says publish while there are faults, then waits until the expected deliveries
+// have arrived, and returns how long that took.
+func (c *chaosRun) publishDuringFaults(ctx context.Context, injectFaults func(context.Context) error,
+	publish func(ctx context.Context, publisher int) error, expected func() int,
+) (time.Duration, error) {
 	publishing, stop := context.WithCancel(ctx)
 	defer stop()
 	var publishers sync.WaitGroup
-	var failed errorOnce
-	for i := range c.o.c {
+	var failed firstError
+	for i := range c.c {
 		publishers.Go(func() { failed.set(publish(publishing, i)) })
 	}
-	err := rage(ctx)
+	err := injectFaults(ctx)
 	stop()
 	publishers.Wait()
 	if err = cmp.Or(err, failed.get()); err != nil {
 		return 0, err
 	}
 	began := time.Now()
-	for end := began.Add(chaosDrain); time.Now().Before(end) && c.wire.count() < due() && ctx.Err() == nil; {
-		time.Sleep(20 * time.Millisecond)
-	}
-	return time.Since(began), nil
+	err = waitUntil(ctx, chaosDrain, 20*time.Millisecond, func() (bool, error) { return c.delivered.count() >= expected(), nil })
+	return time.Since(began), err
 }
 
-// eachTick calls do with one publisher's numbers of events, at its share of the rate, until the context ends.
-func (c *chaosRun) eachTick(ctx context.Context, publisher int, do func(n int) error) error {
-	tick := time.NewTicker(time.Second * time.Duration(c.o.c) / chaosRate)
-	defer tick.Stop()
-	for n := publisher; ; n += c.o.c {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if err := do(n); err != nil {
-			return err
-		}
-	}
-}
-
-// eachSecond calls do for as long as there are faults.
-func (c *chaosRun) eachSecond(ctx context.Context, do func(second int) error) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for second := range c.o.seconds {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-		if second%10 == 0 {
-			progress("second %d: %d published, %d delivered", second, c.published.Load(), c.wire.count())
-		}
-		if err := do(second); err != nil {
+// eachEvent calls do with the numbers of one publisher's events, at its share of the rate, until the context ends.
+func (c *chaosRun) eachEvent(ctx context.Context, publisher int, do func(n int) error) error {
+	for i := range ticks(ctx, time.Second*time.Duration(c.c)/chaosRate) {
+		if err := do(publisher + i*c.c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// eachSecond calls do for as long as there are faults.
+func (c *chaosRun) eachSecond(ctx context.Context, do func(second int) error) error {
+	for second := range ticks(ctx, time.Second) {
+		if second%10 == 0 {
+			progress("second %d: %d published, %d delivered", second, c.published.Load(), c.delivered.count())
+		}
+		if err := do(second); err != nil {
+			return err
+		}
+		if second == c.seconds-1 {
+			break
+		}
+	}
+	return ctx.Err()
+}
+
 // figures are those of every run.
-func (c *chaosRun) figures(due int) *figures {
+func (c *chaosRun) figures(expected int) *figures {
 	f := &figures{}
-	published, delivered := int(c.published.Load()), c.wire.count()
+	published, delivered, duplicates := int(c.published.Load()), c.delivered.count(), len(c.delivered.copies)
 	f.add("published", published)
 	f.add("delivered", delivered)
-	f.add("lost", due-delivered)
-	f.add("duplicates", len(c.wire.copies))
-	f.add("duplicates_percent", round3(float64(len(c.wire.copies))*100/math.Max(1, float64(published))))
-	f.add("duplicates_by_cause", c.wire.byCause(&c.faults))
+	f.add("lost", expected-delivered)
+	f.add("duplicates", duplicates)
+	f.add("duplicates_percent", threeDecimals(float64(duplicates)*100/float64(max(1, published))))
+	f.add("duplicates_by_cause", c.delivered.byCause(&c.faults))
 	f.add("publish_refused", c.refused.Load())
-	f.add("topology", c.o.topology)
-	f.add("seconds", c.o.seconds)
+	f.add("topology", c.topology)
+	f.add("seconds", c.seconds)
 	return f
 }
 
-// settle waits until nothing is leased any more.
-func (c *chaos) settle(ctx context.Context, store *redisstore.Store) {
+// waitForLeases waits until no job is leased any more, for 20 seconds at most.
+func (c *chaos) waitForLeases(ctx context.Context, store *redisstore.Store) error {
 	tag := queue.ShardTags(store.Prefix())
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && ctx.Err() == nil; {
-		left := int64(0)
+	return waitUntil(ctx, 20*time.Second, 100*time.Millisecond, func() (bool, error) {
 		for shard := range config.DefaultShards {
-			n, err := store.Client().ZCard(ctx, queue.InTag(tag(shard), queue.KeyLeases)).Result()
-			if err != nil {
-				n = 1
+			if n, err := store.Client().ZCard(ctx, queue.InTag(tag(shard), queue.KeyLeases)).Result(); err != nil || n > 0 {
+				return false, nil // a store that does not answer may hold some
 			}
-			left += n
 		}
-		if left == 0 {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+		return true, nil
+	})
 }
 
-const chaosPrefix = "chaos-" // of the events' IDs
-
-func chaosID(n int) string { return chaosPrefix + strconv.Itoa(n) }
-
-func chaosAccount(i int) string { return "account-" + strconv.Itoa(i%chaosAccounts) }
-
 func (c *chaos) limits() config.Sender {
-	limits := senderConfig(chaosWorkers)
+	limits := senderConfig(chaosConcurrency)
 	limits.Retry = chaosRetry
 	return limits
 }
 
 func (c *chaos) startSender(ctx context.Context) (*child, error) {
-	return startDelivering(ctx, senderSettings{Redis: c.redis, Limits: c.limits()})
+	return startAndGo(ctx, "sender", senderSettings{Redis: c.redis, Limits: c.limits()})
 }
 
-// gateway serves all webhooks through a receiver, whose claims are in the same Redis.
-func (c *chaos) gateway(ctx context.Context) (addr string, stop func(), err error) {
-	g, err := openGateway(c.redis, "chaos", &c.unanswered)
+// serveGateway serves all webhooks through a receiver, whose claims are in the same Redis.
+func (c *chaos) serveGateway() (addr string, stop func(), err error) {
+	g, err := openGateway(c.redis, "chaos", &c.storeErrors)
 	if err != nil {
 		return "", nil, err
 	}
@@ -273,42 +228,40 @@ func (c *chaos) gateway(ctx context.Context) (addr string, stop func(), err erro
 		if g.claims.Down() {
 			cause = causeOutage
 		}
-		c.app.add(arrivalKey(r), time.Now(), cause)
+		c.handled.add(arrivalKey(r), cause)
 		time.Sleep(chaosAnswer)
 	}))
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !c.mix.admits(w, r) {
+	addr, stopServer, err := serveHTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !c.mix.admit(w, r) {
 			return
 		}
 		key := arrivalKey(r)
 		s := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		handler.ServeHTTP(s, r)
 		if s.status < 300 {
-			c.wire.add(key, time.Now(), "")
+			c.delivered.add(key, "")
 		}
-	})}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	}))
 	if err != nil {
 		g.close()
 		return "", nil, err
 	}
-	go func() { _ = server.Serve(l) }()
-	return l.Addr().String(), func() {
-		_ = server.Close()
+	return addr, func() {
+		stopServer()
 		g.close()
 	}, nil
 }
 
 // publish publishes at its share of the rate. What is refused is published again, with the same ID, until it is taken:
 // also after the faults, for it may be stored all the same.
-func (c *chaos) publish(ctx context.Context, s *sender.Sender, publisher int) {
-	data := dataOf(c.o.size, 0)
-	_ = c.eachTick(ctx, publisher, func(n int) error {
+func (c *chaos) publish(ctx context.Context, s *sender.Sender, publisher int) error {
+	data := eventData(c.size, 0)
+	return c.eachEvent(ctx, publisher, func(n int) error {
 		event := sender.Event{Type: typeName(0), ID: chaosID(n), Data: c.mix.data(data, n)}
 		for {
 			p, err := s.Publish(context.WithoutCancel(ctx), chaosAccount(n), event)
 			if err == nil {
-				c.mix.told(n, len(p.Deliveries))
+				c.mix.countPublished(n, len(p.Deliveries))
 				c.published.Add(1)
 				return nil
 			}

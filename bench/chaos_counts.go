@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
 	"sync"
 	"time"
@@ -14,40 +15,40 @@ type fault struct {
 
 // faults are what was done so far.
 type faults struct {
-	mu  sync.Mutex
-	all []fault
+	mu   sync.Mutex
+	list []fault
 }
 
-// during runs a fault and remembers it.
-func (f *faults) during(cause string, do func()) {
+// record notes a fault, which lasts as long as do.
+func (f *faults) record(cause string, do func()) {
 	from := time.Now()
 	do()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.all = append(f.all, fault{cause, from, time.Now()})
+	f.list = append(f.list, fault{cause, from, time.Now()})
 }
 
 func (f *faults) count(cause string) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, one := range f.all {
-		if one.cause == cause {
+	for _, fault := range f.list {
+		if fault.cause == cause {
 			n++
 		}
 	}
 	return n
 }
 
-// near names the fault that was nearest to a time, of several the shortest: what most likely kept an answer of then from
-// being recorded.
-func (f *faults) near(t time.Time) string {
+// nearestCause is the cause of the fault that was nearest to a time, at most 5 seconds away, and of several the shortest: what
+// most likely kept an answer of then from being recorded.
+func (f *faults) nearestCause(t time.Time) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	best, length, cause := 5*time.Second, time.Hour, "unexplained"
-	for _, one := range f.all {
-		away, lasted := max(one.from.Sub(t), t.Sub(one.to), 0), one.to.Sub(one.from)
-		if away < best || away == best && lasted < length {
-			best, length, cause = away, lasted, one.cause
+	nearest, shortest, cause := 5*time.Second, time.Hour, "unexplained"
+	for _, fault := range f.list {
+		away, lasted := max(fault.from.Sub(t), t.Sub(fault.to), 0), fault.to.Sub(fault.from)
+		if away < nearest || away == nearest && lasted < shortest {
+			nearest, shortest, cause = away, lasted, fault.cause
 		}
 	}
 	return cause
@@ -57,22 +58,22 @@ func (f *faults) near(t time.Time) string {
 type arrivals struct {
 	mu     sync.Mutex
 	first  map[string]time.Time
-	copies []arrival // one for each copy too many
+	copies []arrivalCopy // every arrival of an event but its first
 }
+
+// arrivalCopy is a duplicate. Its cause is "" where it is to be found by the time of the first arrival.
+type arrivalCopy struct{ key, cause string }
 
 func newArrivals() *arrivals { return &arrivals{first: map[string]time.Time{}} }
 
-// arrival is a copy too many, with its cause where that is known.
-type arrival struct{ key, cause string }
-
-func (a *arrivals) add(key string, now time.Time, cause string) {
+func (a *arrivals) add(key, cause string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, again := a.first[key]; again {
-		a.copies = append(a.copies, arrival{key, cause})
+	if _, exists := a.first[key]; exists {
+		a.copies = append(a.copies, arrivalCopy{key, cause})
 		return
 	}
-	a.first[key] = now
+	a.first[key] = time.Now()
 }
 
 func (a *arrivals) count() int {
@@ -81,24 +82,21 @@ func (a *arrivals) count() int {
 	return len(a.first)
 }
 
-// byCause sorts the copies by the fault that was nearest to the first delivery.
+// byCause counts the copies by their cause.
 func (a *arrivals) byCause(f *faults) map[string]int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	causes := map[string]int{}
-	for _, copied := range a.copies {
-		cause := copied.cause
-		if cause == "" {
-			cause = f.near(a.first[copied.key])
-		}
-		causes[cause]++
+	for _, c := range a.copies {
+		causes[cmp.Or(c.cause, f.nearestCause(a.first[c.key]))]++
 	}
 	return causes
 }
 
+// arrivalKey names the delivery of a request by webhook and event.
 func arrivalKey(r *http.Request) string { return r.URL.Path + " " + r.Header.Get("webhook-id") }
 
-// statusWriter sees the status of an answer.
+// statusWriter keeps the status of an answer.
 type statusWriter struct {
 	http.ResponseWriter
 	status int

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,86 +20,66 @@ const topologyLocal = "local"
 var localKills = []string{causeKill, causeRestart, causeBoth}
 
 const (
-	causeBoth     = "both_kills"
-	localKillTime = 5 // seconds between two kills: of a minute, twelve
-	localKey      = "chaos-local-key"
+	causeBoth      = "both_kills"
+	localKillEvery = 5 // seconds
 )
 
 // chaosLocal is one run on redis local.
 type chaosLocal struct {
 	chaosRun
-	dir   string // of the store
-	caddy caddySettings
-	child *child
+	dir      string // of the store
+	settings caddySettings
+	caddy    *child
 }
 
 // benchChaosLocal publishes by the API of a Caddy with redis local while it, its server, or both are killed with kill -9.
-func benchChaosLocal(ctx context.Context, o options) (*figures, error) {
-	folder, err := os.MkdirTemp("", "bench-chaos")
-	if err != nil {
-		return nil, err
-	}
+func benchChaosLocal(ctx context.Context, o options) *figures {
+	folder := must(os.MkdirTemp("", "bench-chaos"))
 	defer os.RemoveAll(folder)
 	c := &chaosLocal{chaosRun: newChaosRun(o), dir: filepath.Join(folder, "r")}
-	sink, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	addr, stopEndpoint, err := serveHTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(chaosAnswer)
-		c.wire.add(arrivalKey(r), time.Now(), "")
+		c.delivered.add(arrivalKey(r), "")
 		w.WriteHeader(http.StatusNoContent)
-	})}
-	go func() { _ = server.Serve(sink) }()
-	defer server.Close()
+	}))
+	check(err)
+	defer stopEndpoint()
 
-	if c.caddy.Port, err = freeport.Find(); err != nil {
-		return nil, err
+	port := must(freeport.Find())
+	fsync := o.aof
+	if fsync == "off" {
+		fsync = "everysec" // the local server always has an append-only file
 	}
-	c.caddy.Dir = folder
-	c.caddy.Webhooks = fmt.Sprintf("webhooks {\n redis local %s {\n fsync %s\n }\n sender {\n concurrency %d\n retry 0s 1s 2s 5s 10s\n allow_http\n allow_networks 127.0.0.0/8\n event_types bench.e0\n }\n }",
-		c.dir, fsync(o.aof), chaosWorkers)
-	c.caddy.Site = "webhook_api {\n api_key " + localKey + "\n }"
-	if err := c.startCaddy(ctx); err != nil {
-		return nil, err
+	c.settings = caddySettings{
+		Port: port, Dir: folder, Site: apiBlock,
+		Webhooks: senderBlock(fmt.Sprintf("local %s {\n fsync %s\n }", c.dir, fsync), fmt.Sprintf("concurrency %d\n retry 0s 1s 2s 5s 10s\n event_types bench.e0", chaosConcurrency)),
 	}
-	defer func() { c.child.stop() }()
-	if err := c.until(ctx, "/webhooks", fmt.Sprintf(`{"url":"http://%s/0","events":["*"],"secret":%q}`, sink.Addr(), benchSecret)); err != nil {
-		return nil, err
-	}
-	due := func() int { return int(c.published.Load()) }
-	drained, err := c.through(ctx, c.rage, c.publish, due)
-	if err != nil {
-		return nil, err
-	}
-	f := c.figures(due())
-	f.add("sender_kills", c.faults.count(causeKill)+c.faults.count(causeBoth))
-	f.add("redis_restarts", c.faults.count(causeRestart)+c.faults.count(causeBoth))
-	f.add("both_at_once", c.faults.count(causeBoth))
-	f.add("drain_s", round3(drained.Seconds()))
-	return f, nil
+	check(c.startCaddy(ctx))
+	defer func() { c.caddy.stop() }()
+	check(c.postUntilTaken(ctx, "/webhooks", fmt.Sprintf(`{"url":"http://%s/0","events":["*"],"secret":%q}`, addr, benchSecret)))
+	expected := func() int { return int(c.published.Load()) }
+	drained := must(c.publishDuringFaults(ctx, c.injectFaults, c.publish, expected))
+	f := c.figures(expected())
+	both := c.faults.count(causeBoth)
+	f.add("sender_kills", c.faults.count(causeKill)+both)
+	f.add("redis_restarts", c.faults.count(causeRestart)+both)
+	f.add("both_at_once", both)
+	f.add("drain_s", threeDecimals(drained.Seconds()))
+	return f
 }
 
-// fsync is the local server's word for the option -aof: it always has an append-only file.
-func fsync(aof string) string {
-	if aof == "off" {
-		return "everysec"
-	}
-	return aof
-}
-
-// startCaddy starts it on the same port and folder as before. It is there when it says so; its store may need a moment more.
+// startCaddy starts Caddy, each time on the same port and folder. Then Caddy serves, while its store may need a moment more.
 func (c *chaosLocal) startCaddy(ctx context.Context) (err error) {
-	c.child, err = start(ctx, "caddy", c.caddy, nil)
+	c.caddy, err = start(ctx, "caddy", c.settings, nil)
 	return err
 }
 
-// rage kills something every few seconds.
-func (c *chaosLocal) rage(ctx context.Context) error {
+// injectFaults kills something every few seconds.
+func (c *chaosLocal) injectFaults(ctx context.Context) error {
 	return c.eachSecond(ctx, func(second int) (err error) {
-		if second%localKillTime == 2 {
-			cause := localKills[second/localKillTime%len(localKills)]
-			c.faults.during(cause, func() { err = c.kill(ctx, cause) })
+		if second%localKillEvery == 2 {
+			cause := localKills[second/localKillEvery%len(localKills)]
+			c.faults.record(cause, func() { err = c.kill(ctx, cause) })
 		}
 		return err
 	})
@@ -123,16 +102,16 @@ func (c *chaosLocal) kill(ctx context.Context, cause string) error {
 	if cause == causeRestart {
 		return nil
 	}
-	c.child.kill()
+	c.caddy.kill()
 	return c.startCaddy(ctx)
 }
 
 // publish publishes at its share of the rate. What is not answered 202 is published again, with the same ID, until it is.
 func (c *chaosLocal) publish(ctx context.Context, publisher int) error {
-	data := dataOf(c.o.size, 0)
-	return c.eachTick(ctx, publisher, func(n int) error {
+	data := eventData(c.size, 0)
+	return c.eachEvent(ctx, publisher, func(n int) error {
 		body := fmt.Sprintf(`{"event":"bench.e0","id":%q,"data":%s}`, chaosID(n), data)
-		if err := c.until(context.WithoutCancel(ctx), "/events", body); err != nil {
+		if err := c.postUntilTaken(context.WithoutCancel(ctx), "/events", body); err != nil {
 			return err
 		}
 		c.published.Add(1)
@@ -140,28 +119,26 @@ func (c *chaosLocal) publish(ctx context.Context, publisher int) error {
 	})
 }
 
-// until asks until it is answered with success, for a minute at most.
-func (c *chaosLocal) until(ctx context.Context, path, body string) error {
+// postUntilTaken posts until it is answered with success, for a minute at most.
+func (c *chaosLocal) postUntilTaken(ctx context.Context, path, body string) error {
 	client := http.Client{Timeout: 10 * time.Second}
 	last := ""
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d%s", c.caddy.Port, path), strings.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d%s", c.settings.Port, path), strings.NewReader(body))
 		if err != nil {
 			return err
 		}
-		req.Header.Set("Authorization", "Bearer "+localKey)
+		req.Header.Set("Authorization", "Bearer "+benchKey)
 		req.Header.Set("Content-Type", "application/json")
 		resp, err := client.Do(req)
 		if err != nil {
 			last = err.Error()
-			c.refused.Add(1)
-			continue
+		} else {
+			_ = resp.Body.Close()
+			if last = resp.Status; resp.StatusCode < 300 {
+				return nil
+			}
 		}
-		_ = resp.Body.Close()
-		if resp.StatusCode < 300 {
-			return nil
-		}
-		last = resp.Status
 		c.refused.Add(1)
 	}
 	return fmt.Errorf("nothing is taken any more: %s", last)

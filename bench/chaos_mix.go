@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -16,15 +15,15 @@ import (
 )
 
 const (
-	// mixFails is how many events of an account lie between two whose first attempt fails, where the webhook has retries of its own.
-	mixFails = 16
-	mixUser  = "mix"
-	mixWord  = "mix-password"
-	// mixToken is how long an access token is good: some end in every run.
-	mixToken = 20 * time.Second
+	// One in mixFailEvery events of an account is refused at its first attempt, where the webhook has retries of its own.
+	mixFailEvery = 16
+	mixUser      = "mix"
+	mixPassword  = "mix-password"
+	// mixTokenLifetime is so short that tokens expire in every run.
+	mixTokenLifetime = 20 * time.Second
 )
 
-// mixFilter keeps out every fourth event of an account, see mixKeeps.
+// mixFilter keeps out every fourth event of an account, see mixKeepsOut.
 var mixFilter = fmt.Sprintf("data.n / %d %% 4 != 0", chaosAccounts)
 
 // mixRetry is the table of those webhooks that have one of their own.
@@ -33,30 +32,25 @@ var mixRetry = []config.Duration{
 	config.Duration(5 * time.Second), config.Duration(10 * time.Second), config.Duration(10 * time.Second),
 }
 
-// mix has the webhooks of chaos use what endpoints may ask for, in all combinations, and is the endpoints' part of it: it looks who calls,
-// has attempts fail, and counts what comes out of turn. The methods of a nil mix do nothing, so that plain webhooks need no other code.
+// mix gives the webhooks of chaos settings of their own, in all combinations, and does the endpoints' part: it checks credentials, has
+// attempts fail, and counts what comes out of turn. The methods of a nil mix do nothing, so that plain webhooks need no other code.
 type mix struct {
 	tokenURL string
 
 	mu         sync.Mutex
-	tokens     map[string]mixGrant
-	asked      int             // for tokens
-	keptOut    int             // events
-	misled     int             // publishes whose answer does not name the webhooks that it went to
-	came       map[string]bool // by webhook and event
-	last       map[string]int  // event by webhook: the last that came for the first time
-	inversions int
-	strangers  int // attempts without the credentials that the endpoint asks for, of those that never had other credentials
-	revoked    int // attempts with a token that is not good any more
-	leaked     int // events that a filter keeps out, and that came all the same
+	tokens     map[string]time.Time // when each expires
+	issued     int                  // tokens
+	keptOut    int                  // events, by a filter
+	misled     int                  // publishes that were told of another number of deliveries than there have to be
+	arrived    map[string]bool      // by webhook and event
+	last       map[string]int       // by webhook: the highest event that has arrived
+	inversions int                  // first attempts at an ordered webhook behind one of a later event
+	strangers  int                  // attempts with credentials that the endpoint never had
+	expired    int                  // attempts with a token that has expired or was revoked
+	leaked     int                  // events that arrived although a filter keeps them out
 }
 
-type mixGrant struct {
-	webhook int
-	ends    time.Time
-}
-
-// The webhooks by number: what each has.
+// What each webhook has, by its number.
 func mixOrdered(i int) bool  { return i%3 == 0 }
 func mixFiltered(i int) bool { return i/3%3 == 0 }
 func mixRetries(i int) bool  { return i/9%2 == 0 }
@@ -64,48 +58,43 @@ func mixAuth(i int) sender.AuthType {
 	return []sender.AuthType{"", sender.AuthBasic, sender.AuthBearer, sender.AuthOAuth2}[i/2%4]
 }
 
-// mixKeeps reports whether the filter of a webhook keeps an event out.
-func mixKeeps(n int) bool { return mixFiltered(n%chaosAccounts) && n/chaosAccounts%4 == 0 }
+// mixKeepsOut reports whether the filter of its webhook keeps an event out.
+func mixKeepsOut(n int) bool { return mixFiltered(n%chaosAccounts) && n/chaosAccounts%4 == 0 }
 
-// newMix makes one, with its authorization server.
-func newMix() (*mix, func(), error) {
-	m := &mix{tokens: map[string]mixGrant{}, came: map[string]bool{}, last: map[string]int{}}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
-	}
-	m.tokenURL = "http://" + l.Addr().String() + "/token"
-	server := &http.Server{Handler: http.HandlerFunc(m.grant)}
-	go func() { _ = server.Serve(l) }()
-	return m, func() { _ = server.Close() }, nil
+// newMix makes a mix with an authorization server, which serves until stop is called.
+func newMix() (m *mix, stop func(), err error) {
+	m = &mix{tokens: map[string]time.Time{}, arrived: map[string]bool{}, last: map[string]int{}}
+	addr, stop, err := serveHTTP(http.HandlerFunc(m.serveToken))
+	m.tokenURL = "http://" + addr + "/token"
+	return m, stop, err
 }
 
-// grant answers a request for a token.
-func (m *mix) grant(w http.ResponseWriter, r *http.Request) {
+// serveToken answers a request for a token.
+func (m *mix) serveToken(w http.ResponseWriter, r *http.Request) {
 	client, secret, _ := r.BasicAuth()
 	webhook, err := strconv.Atoi(client)
-	if err != nil || secret != mixWord {
+	if err != nil || secret != mixPassword {
 		http.Error(w, `{"error":"invalid_client"}`, http.StatusUnauthorized)
 		return
 	}
 	m.mu.Lock()
-	m.asked++
-	token := fmt.Sprintf("token-%d-%d", webhook, m.asked)
-	m.tokens[token] = mixGrant{webhook, time.Now().Add(mixToken)}
+	m.issued++
+	token := fmt.Sprintf("token-%d-%d", webhook, m.issued)
+	m.tokens[token] = time.Now().Add(mixTokenLifetime)
 	m.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":%d}`, token, int(mixToken/time.Second))
+	fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":%d}`, token, int(mixTokenLifetime/time.Second))
 }
 
-// revoke has no token be good any more.
-func (m *mix) revoke() {
+// revokeTokens ends all tokens.
+func (m *mix) revokeTokens() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	clear(m.tokens)
 }
 
-// into gives a webhook what it has.
-func (m *mix) into(w *sender.NewWebhook, i int) {
+// configure gives a webhook what one of its number has.
+func (m *mix) configure(w *sender.NewWebhook, i int) {
 	if m == nil {
 		return
 	}
@@ -118,15 +107,15 @@ func (m *mix) into(w *sender.NewWebhook, i int) {
 	}
 	switch kind := mixAuth(i); kind {
 	case sender.AuthBasic:
-		w.Auth = &sender.Auth{Type: kind, Username: mixUser, Password: mixWord}
+		w.Auth = &sender.Auth{Type: kind, Username: mixUser, Password: mixPassword}
 	case sender.AuthBearer:
-		w.Auth = &sender.Auth{Type: kind, Token: mixWord}
+		w.Auth = &sender.Auth{Type: kind, Token: mixPassword}
 	case sender.AuthOAuth2:
-		w.Auth = &sender.Auth{Type: kind, TokenURL: m.tokenURL, ClientID: strconv.Itoa(i), ClientSecret: mixWord}
+		w.Auth = &sender.Auth{Type: kind, TokenURL: m.tokenURL, ClientID: strconv.Itoa(i), ClientSecret: mixPassword}
 	}
 }
 
-// data has the data of an event say which one it is.
+// data adds the number of an event to its data, for mixFilter.
 func (m *mix) data(data []byte, n int) []byte {
 	if m == nil {
 		return data
@@ -134,15 +123,15 @@ func (m *mix) data(data []byte, n int) []byte {
 	return bytes.Replace(data, []byte("{"), fmt.Appendf(nil, `{"n":%d,`, n), 1)
 }
 
-// told notes to how many webhooks an event goes, as its publisher was told.
-func (m *mix) told(n, deliveries int) {
+// countPublished counts an event whose publisher was told of so many deliveries.
+func (m *mix) countPublished(n, deliveries int) {
 	if m == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	want := 1
-	if mixKeeps(n) {
+	if mixKeepsOut(n) {
 		m.keptOut++
 		want = 0
 	}
@@ -151,7 +140,8 @@ func (m *mix) told(n, deliveries int) {
 	}
 }
 
-func (m *mix) kept() int {
+// filteredOut is how many of the published events a filter keeps out.
+func (m *mix) filteredOut() int {
 	if m == nil {
 		return 0
 	}
@@ -160,8 +150,8 @@ func (m *mix) kept() int {
 	return m.keptOut
 }
 
-// admits reports whether an attempt gets past what stands in front of the gateway. Otherwise it has answered.
-func (m *mix) admits(w http.ResponseWriter, r *http.Request) bool {
+// admit counts an attempt and reports whether it may go on to the gateway. Otherwise admit has answered it.
+func (m *mix) admit(w http.ResponseWriter, r *http.Request) bool {
 	if m == nil {
 		return true
 	}
@@ -170,23 +160,23 @@ func (m *mix) admits(w http.ResponseWriter, r *http.Request) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	key := arrivalKey(r)
-	first := !m.came[key]
+	first := !m.arrived[key]
 	if first {
-		m.came[key] = true
+		m.arrived[key] = true
 		if mixOrdered(webhook) {
 			if n < m.last[r.URL.Path] {
 				m.inversions++
 			}
 			m.last[r.URL.Path] = max(n, m.last[r.URL.Path])
 		}
-		if mixKeeps(n) {
+		if mixKeepsOut(n) {
 			m.leaked++
 		}
 	}
 	switch {
-	case !m.knows(webhook, r.Header.Get("Authorization")):
+	case !m.checkCredentials(webhook, r.Header.Get("Authorization")):
 		w.WriteHeader(http.StatusUnauthorized)
-	case first && mixRetries(webhook) && n/chaosAccounts%mixFails == 5:
+	case first && mixRetries(webhook) && n/chaosAccounts%mixFailEvery == 5:
 		w.WriteHeader(http.StatusServiceUnavailable)
 	default:
 		return true
@@ -194,25 +184,24 @@ func (m *mix) admits(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// knows looks at the credentials of an attempt.
-func (m *mix) knows(webhook int, given string) bool {
+// checkCredentials reports whether an attempt has the credentials that its webhook has, and counts it otherwise.
+func (m *mix) checkCredentials(webhook int, given string) bool {
 	want := ""
 	switch mixAuth(webhook) {
 	case sender.AuthBasic:
-		want = "Basic " + base64.StdEncoding.EncodeToString([]byte(mixUser+":"+mixWord))
+		want = "Basic " + base64.StdEncoding.EncodeToString([]byte(mixUser+":"+mixPassword))
 	case sender.AuthBearer:
-		want = "Bearer " + mixWord
+		want = "Bearer " + mixPassword
 	case sender.AuthOAuth2:
-		token, is := strings.CutPrefix(given, fmt.Sprintf("Bearer token-%d-", webhook))
-		grant := m.tokens[fmt.Sprintf("token-%d-%s", webhook, token)]
-		switch {
-		case !is:
+		if !strings.HasPrefix(given, fmt.Sprintf("Bearer token-%d-", webhook)) {
 			m.strangers++
-		case grant.webhook != webhook || time.Now().After(grant.ends):
-			m.revoked++
 			return false
 		}
-		return is
+		if !time.Now().Before(m.tokens[strings.TrimPrefix(given, "Bearer ")]) {
+			m.expired++
+			return false
+		}
+		return true
 	}
 	if given != want {
 		m.strangers++
@@ -220,8 +209,7 @@ func (m *mix) knows(webhook int, given string) bool {
 	return given == want
 }
 
-// figures adds what the mix counted.
-func (m *mix) figures(f *figures) {
+func (m *mix) addFigures(f *figures) {
 	if m == nil {
 		return
 	}
@@ -232,6 +220,6 @@ func (m *mix) figures(f *figures) {
 	f.add("leaked", m.leaked)
 	f.add("misled", m.misled)
 	f.add("strangers", m.strangers)
-	f.add("tokens_asked_for", m.asked)
-	f.add("tokens_refused", m.revoked)
+	f.add("tokens_asked_for", m.issued)
+	f.add("tokens_refused", m.expired)
 }

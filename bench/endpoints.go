@@ -24,104 +24,106 @@ import (
 
 func init() { role("endpoints", runEndpoints) }
 
-// endpointSettings of many https hosts in one process: by HTTP/1.1 and HTTP/2 in turn, see [hangs] for those that hang.
+// endpointSettings of many https hosts in one process, half of them with HTTP/2. Those that hang are told by [hangs]; the others
+// answer after the delay.
 type endpointSettings struct{ Hosts, DelayMS int }
 
-// worldCounts is what the endpoints tell.
-type worldCounts struct {
+// endpointCounts is what the endpoints answer.
+type endpointCounts struct {
 	Events, Duplicates int
-	Handshakes         int     // in all
-	Resumed            int     // of them with a session of before
-	Late               int     // since it was asked for
-	PerHost            float64 // connections, of hosts that answer
-	Least              float64 // as many as their requests at once needed
-	Lost               int
+	Handshakes         int
+	Resumed            int     // handshakes that resumed an earlier session
+	OnceWarm           int     // handshakes since the question "warm"
+	PerHost            float64 // connections that each host that answers had, on the average
+	LeastPerHost       float64 // connections that the most requests at once needed, on the same average
 }
 
 // streamsOfGo is how many requests a Go server takes at once on one connection of HTTP/2.
 const streamsOfGo = 250
 
-// worldHost is one endpoint.
-type worldHost struct {
-	two                bool
-	conns, now, atOnce int
+// endpointHost is one of the hosts.
+type endpointHost struct {
+	http2          bool
+	conns          int
+	inFlight, most int // requests
 }
 
-type endpointsRole struct {
-	delay time.Duration
-	mu    sync.Mutex
-	hosts map[string]*worldHost // by address
-	seen  map[string]bool
-	c     worldCounts
-	late  int // handshakes when it was asked for
+type endpoints struct {
+	delay    time.Duration
+	mu       sync.Mutex
+	hosts    map[string]*endpointHost // by address
+	seen     map[string]bool          // by host and event ID
+	counted  endpointCounts
+	warmedUp int // handshakes at the question "warm"
 }
 
 // hostAddress is the address of one host.
 func hostAddress(i int) string { return fmt.Sprintf("127.1.%d.%d", i/250, i%250+1) }
 
-// place is where the endpoints are.
-type place struct {
-	Port int
-	CA   []byte
-	file string
+// endpointAddress is what the endpoints tell when they serve.
+type endpointAddress struct {
+	Port int    // of all hosts
+	CA   []byte // the certificate of their authority, as PEM
 }
 
-func (p *place) url(i int) string {
+// endpointsProcess are running endpoints, seen from the parent.
+type endpointsProcess struct {
+	*child
+	endpointAddress
+}
+
+func (p *endpointsProcess) caFile() string { return filepath.Join(p.dir, "ca.pem") }
+
+func (p *endpointsProcess) url(i int) string {
 	return "https://" + net.JoinHostPort(hostAddress(i), strconv.Itoa(p.Port)) + "/hook"
 }
 
 // trust is the environment in which Go trusts the endpoints' certificates, and no others.
-func (p *place) trust() []string {
-	return []string{"SSL_CERT_FILE=" + p.file, "SSL_CERT_DIR=" + filepath.Dir(p.file)}
+func (p *endpointsProcess) trust() []string {
+	return []string{"SSL_CERT_FILE=" + p.caFile(), "SSL_CERT_DIR=" + p.dir}
 }
 
-func startEndpoints(ctx context.Context, o endpointSettings) (*child, *place, error) {
-	p := &place{}
-	c, err := start(ctx, "endpoints", o, p)
-	if err != nil {
-		return nil, nil, err
+func startEndpoints(ctx context.Context, o endpointSettings) (p *endpointsProcess, err error) {
+	p = &endpointsProcess{}
+	if p.child, err = start(ctx, "endpoints", o, &p.endpointAddress); err != nil {
+		return nil, err
 	}
-	if c.dir, err = os.MkdirTemp("", "bench-ca"); err == nil {
-		p.file = filepath.Join(c.dir, "ca.pem")
-		err = os.WriteFile(p.file, p.CA, 0o600)
+	if p.dir, err = os.MkdirTemp("", "bench-ca"); err == nil {
+		err = os.WriteFile(p.caFile(), p.CA, 0o600)
 	}
 	if err != nil {
-		c.stop()
-		return nil, nil, err
+		p.stop()
+		return nil, err
 	}
-	return c, p, nil
+	return p, nil
 }
 
-func runEndpoints(_ context.Context, o endpointSettings, t *talk) error {
-	role := &endpointsRole{delay: time.Duration(o.DelayMS) * time.Millisecond, hosts: map[string]*worldHost{}, seen: map[string]bool{}}
+func runEndpoints(_ context.Context, o endpointSettings, parent *pipe) error {
+	e := &endpoints{delay: time.Duration(o.DelayMS) * time.Millisecond, hosts: map[string]*endpointHost{}, seen: map[string]bool{}}
 	authority, err := newAuthority()
 	if err != nil {
 		return err
 	}
-	p := place{CA: authority.pem}
+	told := endpointAddress{CA: authority.pem}
 	for i := range o.Hosts {
-		l, err := net.Listen("tcp", net.JoinHostPort(hostAddress(i), strconv.Itoa(p.Port)))
+		l, err := net.Listen("tcp", net.JoinHostPort(hostAddress(i), strconv.Itoa(told.Port)))
 		if err != nil {
 			return err
 		}
-		p.Port = l.Addr().(*net.TCPAddr).Port // the first one's is everybody's
-		host := &worldHost{two: i/2%2 == 1}   // not by i alone, so that some of those that hang are of each kind
-		role.hosts[hostAddress(i)] = host
+		told.Port = l.Addr().(*net.TCPAddr).Port // the first host's is a free one, and all others take the same
+		host := &endpointHost{http2: i/2%2 == 1} // not every other one, as then all that hang would be of the same kind
+		e.hosts[hostAddress(i)] = host
 		certificate, err := authority.issue(hostAddress(i))
 		if err != nil {
 			return err
 		}
-		role.serve(l, host, certificate, hangs(i))
+		e.serve(l, host, certificate, hangs(i))
 	}
-	t.say(p)
-	var question string
-	for t.hear(&question) {
-		t.say(role.counts(question == "late"))
-	}
-	return nil
+	_ = parent.send(told)
+	return parent.answerEach(func(question string) (any, error) { return e.counts(question == "warm"), nil })
 }
 
-func (e *endpointsRole) serve(l net.Listener, host *worldHost, certificate tls.Certificate, hang bool) {
+func (e *endpoints) serve(l net.Listener, host *endpointHost, certificate tls.Certificate, hang bool) {
 	s := &http.Server{
 		ErrorLog: log.New(io.Discard, "", 0),
 		Handler:  e.handler(host, hang),
@@ -131,30 +133,30 @@ func (e *endpointsRole) serve(l net.Listener, host *worldHost, certificate tls.C
 				e.mu.Lock()
 				defer e.mu.Unlock()
 				host.conns++
-				e.c.Handshakes++
+				e.counted.Handshakes++
 				if c.DidResume {
-					e.c.Resumed++
+					e.counted.Resumed++
 				}
 				return nil
 			},
 		},
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
 	}
-	if host.two {
+	if host.http2 {
 		s.TLSConfig.NextProtos, s.TLSNextProto = []string{"h2", "http/1.1"}, nil
 	}
 	go func() { _ = s.ServeTLS(l, "", "") }()
 }
 
-func (e *endpointsRole) handler(host *worldHost, hang bool) http.HandlerFunc {
+func (e *endpoints) handler(host *endpointHost, hang bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		e.mu.Lock()
-		host.now++
-		host.atOnce = max(host.atOnce, host.now)
+		host.inFlight++
+		host.most = max(host.most, host.inFlight)
 		e.mu.Unlock()
 		defer func() {
 			e.mu.Lock()
-			host.now--
+			host.inFlight--
 			e.mu.Unlock()
 		}()
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
@@ -169,34 +171,35 @@ func (e *endpointsRole) handler(host *worldHost, hang bool) http.HandlerFunc {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if e.seen[id] {
-			e.c.Duplicates++
+			e.counted.Duplicates++
 		}
 		e.seen[id] = true
 	}
 }
 
-func (e *endpointsRole) counts(late bool) worldCounts {
+// counts sums up. With warm it counts handshakes anew for [endpointCounts.OnceWarm].
+func (e *endpoints) counts(warm bool) endpointCounts {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if late {
-		e.late = e.c.Handshakes
+	if warm {
+		e.warmedUp = e.counted.Handshakes
 	}
-	c, hosts := e.c, 0
-	c.Events, c.Late = len(e.seen), c.Handshakes-e.late
+	c, answering := e.counted, 0.0
+	c.Events, c.OnceWarm = len(e.seen), c.Handshakes-e.warmedUp
 	for i := range len(e.hosts) {
-		h := e.hosts[hostAddress(i)]
 		if hangs(i) {
 			continue
 		}
-		hosts++
+		answering++
+		h := e.hosts[hostAddress(i)]
 		c.PerHost += float64(h.conns)
-		if h.two {
-			c.Least += float64((h.atOnce + streamsOfGo - 1) / streamsOfGo)
+		if h.http2 {
+			c.LeastPerHost += float64((h.most + streamsOfGo - 1) / streamsOfGo)
 		} else {
-			c.Least += float64(h.atOnce)
+			c.LeastPerHost += float64(h.most)
 		}
 	}
-	c.PerHost, c.Least = c.PerHost/float64(max(hosts, 1)), c.Least/float64(max(hosts, 1))
+	c.PerHost, c.LeastPerHost = c.PerHost/max(answering, 1), c.LeastPerHost/max(answering, 1)
 	return c
 }
 

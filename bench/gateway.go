@@ -16,7 +16,7 @@ type gateway struct {
 	receiver *receiver.Receiver
 }
 
-// openGateway makes one, which counts the calls of its store that fail.
+// openGateway makes a gateway that counts in storeErrors the calls of its store that fail.
 func openGateway(redis config.Redis, name string, storeErrors *atomic.Int64) (*gateway, error) {
 	s, err := store.Open(redis, store.Options{})
 	if err != nil {

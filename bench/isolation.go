@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/videocloud/webhooks/config"
@@ -17,75 +20,49 @@ const (
 	hangingHooks  = 20
 	hangingEvents = 1_000 // waiting for each webhook that hangs
 	isolationRate = 400   // events a second, of all healthy webhooks together
-	// The sender's timeout is shorter than its default, so that a round sees it pass: what hangs fails, and the next takes
-	// its place.
+	// isolationTimeout is shorter than the sender's default, so that in a round attempts that hang time out and others take
+	// their place.
 	isolationTimeout = 2 * time.Second
 )
 
-func benchIsolation(ctx context.Context, o options) (*figures, error) {
-	k, addr, err := startSink(ctx, sinkSettings{HangMS: int(2 * isolationTimeout.Milliseconds())})
-	if err != nil {
-		return nil, err
-	}
+func benchIsolation(ctx context.Context, o options) *figures {
+	o.rate = cmp.Or(o.rate, isolationRate)
+	k := must(startSink(ctx, sinkSettings{HangMS: int(2 * isolationTimeout.Milliseconds())}))
 	defer k.stop()
-	if o.rate == 0 {
-		o.rate = isolationRate
-	}
-	return aloneAndBeside(o, "p99_with_hanging_ms", func(hanging bool) ([]float64, error) { return roundIsolation(ctx, o, k, addr, hanging) })
+	return aloneAndBeside(o, "p99_with_hanging_ms", func(hanging bool) []float64 { return roundIsolation(ctx, o, k, hanging) })
 }
 
 // aloneAndBeside measures how long something takes at the 99th percentile without others and beside them.
-func aloneAndBeside(o options, beside string, run func(others bool) (ms []float64, err error)) (*figures, error) {
-	f := &figures{}
-	for round := range o.rounds {
-		var p99 [2]float64
-		for i, others := range []bool{false, true} {
-			ms, err := run(others)
-			if err != nil {
-				return nil, err
-			}
-			p99[i] = percentile(ms, 99)
-		}
-		f.sample("p99_alone_ms", p99[0])
-		f.sample(beside, p99[1])
-		f.sample("ratio", p99[1]/p99[0])
-		progress("round %d of %d: p99 alone %.2f ms, beside the others %.2f ms", round+1, o.rounds, p99[0], p99[1])
-	}
-	return f, nil
+func aloneAndBeside(o options, beside string, run func(others bool) (ms []float64)) *figures {
+	return o.eachRound(func(f *figures, _ int) {
+		alone, withOthers := percentile(run(false), 99), percentile(run(true), 99)
+		f.sample("p99_alone_ms", alone)
+		f.sample(beside, withOthers)
+		f.sample("ratio", withOthers/alone)
+	})
 }
 
-func roundIsolation(ctx context.Context, o options, k *child, addr string, hanging bool) ([]float64, error) {
-	healthy, hang := make([]string, healthyHooks), make([]string, hangingHooks)
+func roundIsolation(ctx context.Context, o options, k sinkProcess, hanging bool) (ms []float64) {
+	// The types bench.ok<i> go to webhooks that answer, and bench.hang<i> to those that hang: the sink knows them by their paths.
+	numbered := func(name string, n int) []string {
+		names := make([]string, n)
+		for i := range names {
+			names[i] = "bench." + name + strconv.Itoa(i)
+		}
+		return names
+	}
+	healthyTypes, hangingTypes := numbered("ok", healthyHooks), numbered("hang", hangingHooks)
 	conf := senderConfig(o.c)
-	conf.Timeout, conf.EventTypes = isolationTimeout, nil
-	for _, group := range []struct {
-		names []string
-		path  string
-	}{{healthy, "ok"}, {hang, "hang"}} {
-		for i := range group.names {
-			group.names[i] = "bench." + group.path + strconv.Itoa(i)
-			conf.EventTypes = append(conf.EventTypes, config.EventType{Name: group.names[i], Group: "bench"})
-		}
-	}
-	s, err := newStage(ctx, o.aof, conf)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
+	conf.Timeout, conf.EventTypes = isolationTimeout, eventTypes(slices.Concat(healthyTypes, hangingTypes))
+	x := newFixture(ctx, o.aof, conf)
+	defer x.close()
 	for _, t := range conf.EventTypes {
-		if _, err := createWebhook(ctx, s.sender, config.DefaultAccount, "http://"+addr+"/"+t.Name[len("bench."):], t.Name); err != nil {
-			return nil, err
-		}
+		createWebhook(ctx, x.sender, config.DefaultAccount, k.url(strings.TrimPrefix(t.Name, "bench.")), t.Name)
 	}
 	if hanging {
-		if err := backlog(ctx, s.sender, hang, hangingEvents*hangingHooks, o.size); err != nil {
-			return nil, err
-		}
+		publishBacklog(ctx, x.sender, hangingTypes, hangingEvents*hangingHooks, o.size)
 	}
-	c, err := startDelivering(ctx, s.senders(o))
-	if err != nil {
-		return nil, err
-	}
+	c := must(x.startDelivering(ctx, o))
 	defer c.stop()
-	return steady(ctx, s.sender, k, healthy, o.n, o.rate, o.size)
+	return latencies(ctx, o, x.sender, k, healthyTypes)
 }

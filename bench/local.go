@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -14,90 +15,54 @@ func init() {
 	benchmarks["local"] = benchmark{"deliveries a second with redis local, beside redis memory and a Redis of one's own; how long a killed server is away", 6_000, 128, benchLocal}
 }
 
-// benchLocal measures redis local with its own default, fsync always, which is what memory lacks. ratio is to memory;
-// redis_per_s is a Redis beside with the append-only file that -aof says. restart_ms is from kill -9 of the server to its
-// first answer.
-func benchLocal(ctx context.Context, o options) (*figures, error) {
-	k, addr, err := startSink(ctx, sinkSettings{})
-	if err != nil {
-		return nil, err
-	}
-	defer k.stop()
-	f := &figures{}
-	for round := range o.rounds {
-		memory, _, err := roundStore(ctx, o, k, addr, config.Redis{URL: config.Memory})
-		if err != nil {
-			return nil, err
-		}
-		server, err := startRedis(ctx, o.aof)
-		if err != nil {
-			return nil, err
-		}
-		beside, _, err := roundStore(ctx, o, k, addr, server.Redis())
-		server.Close()
-		if err != nil {
-			return nil, err
-		}
-		dir, err := os.MkdirTemp("", "bench-local")
-		if err != nil {
-			return nil, err
-		}
-		local, away, err := roundStore(ctx, o, k, addr, config.Redis{Local: &config.LocalRedis{Dir: filepath.Join(dir, "r")}})
-		_ = os.RemoveAll(dir)
-		if err != nil {
-			return nil, err
-		}
-		restart := float64(away.Microseconds()) / 1000
-		f.whole("delivered_per_s", local)
-		f.whole("memory_per_s", memory)
+// benchLocal measures redis local with its default, fsync always. ratio is to redis memory, which keeps nothing on disk.
+// redis_per_s is a Redis that the benchmark starts, with the append-only file that -aof says, and redis_ratio is to that.
+// restart_ms is from kill -9 of the server to its first answer.
+func benchLocal(ctx context.Context, o options) *figures {
+	return o.eachRoundWithSink(ctx, func(k sinkProcess, f *figures) {
+		memory, _ := roundStore(ctx, o, k, config.Redis{URL: config.Memory})
+		redis := roundRedis(ctx, o, k)
+		dir := must(os.MkdirTemp("", "bench-local"))
+		defer os.RemoveAll(dir)
+		local, restart := roundStore(ctx, o, k, config.Redis{Local: &config.LocalRedis{Dir: filepath.Join(dir, "r")}})
+		f.sampleInt("delivered_per_s", local)
+		f.sampleInt("memory_per_s", memory)
 		f.sample("ratio", local/memory)
-		f.sample("restart_ms", restart)
-		f.whole("redis_per_s", beside)
-		f.sample("redis_ratio", local/beside)
-		progress("round %d of %d: %.0f a second, memory %.0f, a Redis beside %.0f, back after %.1f ms", round+1, o.rounds, local, memory, beside, restart)
-	}
-	return f, nil
+		f.sample("restart_ms", milliseconds(restart))
+		f.sampleInt("redis_per_s", redis)
+		f.sample("redis_ratio", local/redis)
+	})
 }
 
-// roundStore delivers n events that wait in a store, by a sender in this process, as a store in memory has no other. Of a
-// server of our own it also measures how long it is away when it is killed.
-func roundStore(ctx context.Context, o options, k *child, addr string, r config.Redis) (perSecond float64, away time.Duration, err error) {
+func roundRedis(ctx context.Context, o options, k sinkProcess) (perSecond float64) {
+	server := must(startRedis(ctx, o.aof))
+	defer server.Close()
+	perSecond, _ = roundStore(ctx, o, k, server.Redis())
+	return perSecond
+}
+
+// roundStore delivers n events that wait in a store, by a sender in this process, as no other process sees a store in memory. A
+// server that the store started itself is then killed; restart is how long it was away.
+func roundStore(ctx context.Context, o options, k sinkProcess, r config.Redis) (perSecond float64, restart time.Duration) {
 	s, store, err := openSender(r, senderConfig(o.c))
-	if err != nil {
-		return 0, 0, err
-	}
+	check(err)
 	defer store.Close()
-	if err := register(ctx, s, addr); err != nil {
-		return 0, 0, err
-	}
-	if err := preload(ctx, s, o.n, o.size); err != nil {
-		return 0, 0, err
-	}
+	register(ctx, s, k.url)
+	publishBacklog(ctx, s, typeNames(webhookCount), o.n, o.size)
 	began := time.Now()
-	if err := s.Start(ctx); err != nil {
-		return 0, 0, err
-	}
-	_, err = waitFor(ctx, k, o.n)
+	check(s.Start(ctx))
+	_, err = k.waitFor(ctx, o.n)
 	took := time.Since(began)
-	if stopped := s.Stop(ctx); err == nil {
-		err = stopped
-	}
-	if err != nil {
-		return 0, 0, err
-	}
-	if err := k.ask("reset", nil); err != nil {
-		return 0, 0, err
-	}
+	check(cmp.Or(err, s.Stop(ctx)))
+	must(k.reset())
 	if _, ours := store.Local(); ours {
-		if away, err = killed(ctx, store); err != nil {
-			return 0, 0, err
-		}
+		restart = must(killAndTimeRestart(ctx, store))
 	}
-	return float64(o.n) / took.Seconds(), away, nil
+	return float64(o.n) / took.Seconds(), restart
 }
 
-// killed kills a store's own server and returns after how long it answers again.
-func killed(ctx context.Context, store *redisstore.Store) (time.Duration, error) {
+// killAndTimeRestart kills a store's own server and returns after how long it answers again.
+func killAndTimeRestart(ctx context.Context, store *redisstore.Store) (time.Duration, error) {
 	before, _ := store.Local()
 	began := time.Now()
 	if err := killProcess(before.PID); err != nil {

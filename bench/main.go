@@ -8,7 +8,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -17,7 +16,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -40,82 +38,19 @@ type options struct {
 	observed bool // with metrics and tracing, see overhead.go
 }
 
-// figures are the results of a benchmark, in the order in which people read them.
-type figures struct {
-	names  []string
-	values map[string]any
-}
-
-func (f *figures) add(name string, value any) {
-	if f.values == nil {
-		f.values = map[string]any{}
-	}
-	if _, known := f.values[name]; !known {
-		f.names = append(f.names, name)
-	}
-	f.values[name] = value
-}
-
-// count adds to a figure that is the sum over all rounds.
-func (f *figures) count(name string, n int) {
-	sum, _ := f.values[name].(int)
-	f.add(name, sum+n)
-}
-
-// samples are the values of a figure, one a round. The figure is their median.
-type samples struct {
-	values []float64
-	whole  bool // without digits behind the point
-}
-
-// sample adds the value of a round, whole that of one without digits behind the point.
-func (f *figures) sample(name string, value float64) { f.addSample(name, value, false) }
-func (f *figures) whole(name string, value float64)  { f.addSample(name, value, true) }
-
-func (f *figures) addSample(name string, value float64, whole bool) {
-	s, _ := f.values[name].(samples)
-	f.add(name, samples{append(s.values, value), whole})
-}
-
-// value is a figure as people read it.
-func (f *figures) value(name string) any {
-	s, sampled := f.values[name].(samples)
-	switch {
-	case !sampled:
-		return f.values[name]
-	case s.whole:
-		return int(median(s.values))
-	default:
-		return round3(median(s.values))
-	}
-}
-
-// MarshalJSON keeps the order.
-func (f *figures) MarshalJSON() ([]byte, error) {
-	var b strings.Builder
-	b.WriteByte('{')
-	for i, name := range f.names {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		v, err := json.Marshal(f.value(name))
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(&b, "%q:%s", name, v)
-	}
-	b.WriteByte('}')
-	return []byte(b.String()), nil
-}
-
-// benchmark is one of those that the command line names.
+// benchmark is what the command line can ask for by a name.
 type benchmark struct {
-	about string
-	n, c  int // defaults
-	run   func(ctx context.Context, o options) (*figures, error)
+	about   string
+	n, c    int // defaults
+	measure func(ctx context.Context, o options) *figures
 }
 
-// benchmarks by name; each file registers its own.
+func (b benchmark) run(ctx context.Context, o options) (f *figures, err error) {
+	err = errorOf(func() { f = b.measure(ctx, o) })
+	return f, err
+}
+
+// benchmarks by name. Each file registers its own.
 var benchmarks = map[string]benchmark{}
 
 func main() {
@@ -128,15 +63,15 @@ func main() {
 		}
 		return
 	}
-	name := ""
+	var b benchmark
 	if len(os.Args) > 1 {
-		name = os.Args[1]
+		b = benchmarks[os.Args[1]]
 	}
-	b, ok := benchmarks[name]
-	if !ok {
-		usage()
+	if b.measure == nil {
+		printUsage()
 		os.Exit(2)
 	}
+	name := os.Args[1]
 	var o options
 	aof := "everysec"
 	if name == "chaos" {
@@ -173,21 +108,12 @@ func main() {
 	}
 }
 
-func usage() {
+func printUsage() {
 	fmt.Fprintln(os.Stderr, "usage: go run ./bench <name> [-json] [-n N] [-c N] [-size BYTES] [-aof always|everysec|off]")
 	for _, name := range slices.Sorted(maps.Keys(benchmarks)) {
 		fmt.Fprintf(os.Stderr, "  %-10s %s\n", name, benchmarks[name].about)
 	}
 }
 
-// progress tells people how far it is; standard output is for the figures.
+// progress tells people how far the benchmark is, on standard error, as standard output is for the figures.
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
-
-func median[T cmp.Ordered](values []T) T {
-	values = slices.Clone(values)
-	slices.Sort(values)
-	return values[len(values)/2]
-}
-
-// round3 keeps three digits behind the point.
-func round3(v float64) float64 { return float64(int64(v*1000+0.5)) / 1000 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"time"
 
@@ -17,15 +16,15 @@ func init() {
 	benchmarks["overhead"] = benchmark{"CPU time with metrics and tracing on (1 % sampled) beside none", 20_000, 32, benchOverhead}
 }
 
-// sampled is what makes every process that is observed trace one event in a hundred.
-var sampled = map[string]string{
+// tracingVariables have every process that is observed trace one event in a hundred.
+var tracingVariables = map[string]string{
 	"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01", "OTEL_TRACES_EXPORTER": "otlp",
 	"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_SERVICE_NAME": "bench",
 }
 
-// observing gives a sender the metrics and the tracer that it has in Caddy.
-func observing(ctx context.Context, on bool) (change func(*sender.Options), end func(), err error) {
-	if !on {
+// newObserver gives a sender the metrics and the tracer that it has in Caddy, if it is to be observed. stop sends the last spans.
+func newObserver(ctx context.Context, observed bool) (change func(*sender.Options), stop func(), err error) {
+	if !observed {
 		return func(*sender.Options) {}, func() {}, nil
 	}
 	exporter, err := autoexport.NewSpanExporter(ctx)
@@ -33,100 +32,72 @@ func observing(ctx context.Context, on bool) (change func(*sender.Options), end 
 		return nil, nil, err
 	}
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter)) // the sampler is in the environment
-	counts := &counts{
+	observer := &metricsObserver{
 		attempts:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "attempts"}, []string{"outcome"}),
-		took:       prometheus.NewHistogram(prometheus.HistogramOpts{Name: "took"}),
+		durations:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "durations"}),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "deliveries"}, []string{"state"}),
 	}
-	end = func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	stop = func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		_ = tracer.Shutdown(last)
+		_ = tracer.Shutdown(ctx)
 	}
-	return func(o *sender.Options) { o.Observer, o.TracerProvider = counts, tracer }, end, nil
+	return func(o *sender.Options) { o.Observer, o.TracerProvider = observer, tracer }, stop, nil
 }
 
-// counts counts as Caddy's module does.
-type counts struct {
+// metricsObserver counts as Caddy's module does.
+type metricsObserver struct {
 	attempts, deliveries *prometheus.CounterVec
-	took                 prometheus.Histogram
+	durations            prometheus.Histogram
 }
 
-func (c *counts) Attempt(outcome string, took time.Duration) {
-	c.attempts.WithLabelValues(outcome).Inc()
-	c.took.Observe(took.Seconds())
+func (m *metricsObserver) Attempt(outcome string, took time.Duration) {
+	m.attempts.WithLabelValues(outcome).Inc()
+	m.durations.Observe(took.Seconds())
 }
-func (c *counts) Delivery(state sender.State) { c.deliveries.WithLabelValues(string(state)).Inc() }
-func (*counts) StoreError(string)             {}
+func (m *metricsObserver) Delivery(state sender.State) {
+	m.deliveries.WithLabelValues(string(state)).Inc()
+}
+func (*metricsObserver) StoreError(string) {}
 
-// observable are a gateway and, as Caddy's own share, a plain proxy, each without anything and with everything.
-var observable = []phase{
-	{name: "proxy", site: "reverse_proxy $app", app: all},
-	{name: "proxy_observed", webhooks: "metrics", site: "tracing\nreverse_proxy $app", app: all},
-	{name: "receiver", webhooks: inMemory, site: fmt.Sprintf(benchReceiverBlock, "") + "reverse_proxy $app", app: all},
-	{name: "receiver_observed", webhooks: "metrics\n" + inMemory, site: "tracing\n" + fmt.Sprintf(benchReceiverBlock, "") + "reverse_proxy $app", app: all},
+// overheadPhases are a gateway and, as Caddy's own share, a plain proxy, each without anything and with metrics and tracing.
+var overheadPhases = []phase{
+	{name: "proxy", site: toApp},
+	{name: "proxy_observed", webhooks: "metrics", site: "tracing\n" + toApp},
+	{name: "receiver", webhooks: inMemory, site: receiverBlock("") + toApp},
+	{name: "receiver_observed", webhooks: "metrics\n" + inMemory, site: "tracing\n" + receiverBlock("") + toApp},
 }
 
-func benchOverhead(ctx context.Context, o options) (*figures, error) {
-	collector, addr, err := startSink(ctx, sinkSettings{})
-	if err != nil {
-		return nil, err
-	}
+func benchOverhead(ctx context.Context, o options) *figures {
+	collector := must(startSink(ctx, sinkSettings{}))
 	defer collector.stop()
-	for name, value := range sampled {
+	for name, value := range tracingVariables {
 		_ = os.Setenv(name, value) // for the processes started below
 	}
-	_ = os.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+addr)
+	_ = os.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+collector.addr)
 
-	b, err := openReceiverBench(ctx, o)
-	if err != nil {
-		return nil, err
-	}
+	b := openReceiverBench(ctx, o)
 	defer b.close()
-
-	cpus := map[string][]float64{}
-	for round := range o.rounds {
-		for i := range observable {
-			p := &observable[(i+round)%len(observable)]
-			_, us, _, err := b.run(ctx, p)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", p.name, err)
-			}
-			cpus[p.name] = append(cpus[p.name], us)
+	return o.eachRound(func(f *figures, round int) {
+		us := map[string]float64{} // of CPU time
+		for name, r := range b.runEach(ctx, overheadPhases, round) {
+			us[name] = r.caddyUS
 		}
 		for i := range 2 {
-			name, oo := "sender", o
-			if oo.observed = (i+round)%2 == 1; oo.observed {
+			name, o := "sender", o
+			if o.observed = (i+round)%2 == 1; o.observed {
 				name = "sender_observed"
 			}
-			used, _, _, err := roundSender(ctx, oo, b.app, b.addr)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			cpus[name] = append(cpus[name], used.CPUMS*1000/float64(o.n))
+			check(errorOf(func() { us[name] = roundSender(ctx, o, b.app).cpuUS(o.n) }), name)
 		}
-		progress("round %d of %d, µs of CPU time: sender %.1f, observed %.1f; receiver %.1f, observed %.1f; proxy %.1f, observed %.1f", round+1, o.rounds,
-			cpus["sender"][round], cpus["sender_observed"][round], cpus["receiver"][round], cpus["receiver_observed"][round], cpus["proxy"][round], cpus["proxy_observed"][round])
-	}
-	// more is what observing costs, of pairs of one round.
-	more := func(name string, less string) float64 {
-		var parts []float64
-		for i, plain := range cpus[name] {
-			extra := cpus[name+"_observed"][i] - plain
-			if less != "" {
-				extra -= cpus[less+"_observed"][i] - cpus[less][i]
-			}
-			parts = append(parts, extra/plain)
+		extra := map[string]float64{} // what observing costs
+		for _, name := range []string{"sender", "receiver", "proxy"} {
+			extra[name] = us[name+"_observed"] - us[name]
+			f.sample(name+"_cpu_us", us[name])
+			f.sample(name+"_observed_cpu_us", us[name+"_observed"])
 		}
-		return round3(median(parts))
-	}
-	f := &figures{}
-	for _, name := range []string{"sender", "receiver", "proxy"} {
-		f.add(name+"_cpu_us", round3(median(cpus[name])))
-		f.add(name+"_observed_cpu_us", round3(median(cpus[name+"_observed"])))
-	}
-	f.add("sender_overhead", more("sender", ""))
-	f.add("receiver_overhead", more("receiver", ""))
-	f.add("receiver_overhead_own", more("receiver", "proxy")) // without what Caddy's own metrics and tracing cost
-	return f, nil
+		f.sample("sender_overhead", extra["sender"]/us["sender"])
+		f.sample("receiver_overhead", extra["receiver"]/us["receiver"])
+		f.sample("receiver_overhead_own", (extra["receiver"]-extra["proxy"])/us["receiver"]) // without what Caddy's own metrics and tracing cost
+	})
 }

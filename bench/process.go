@@ -15,17 +15,17 @@ import (
 )
 
 // A role is a part of a benchmark that runs in a process of its own, so that its CPU time can be told apart and so that
-// it can be killed. It reads its settings from its first argument and talks in JSON lines.
-var roles = map[string]func(ctx context.Context, arg string, talk *talk) error{}
+// it can be killed. It gets its settings as JSON in its first argument.
+var roles = map[string]func(ctx context.Context, arg string, parent *pipe) error{}
 
 // role registers one by its name.
-func role[Settings any](name string, run func(ctx context.Context, o Settings, t *talk) error) {
-	roles[name] = func(ctx context.Context, arg string, t *talk) error {
+func role[Settings any](name string, run func(ctx context.Context, o Settings, parent *pipe) error) {
+	roles[name] = func(ctx context.Context, arg string, parent *pipe) error {
 		var o Settings
 		if err := json.Unmarshal([]byte(arg), &o); err != nil {
 			return err
 		}
-		return run(ctx, o, t)
+		return run(ctx, o, parent)
 	}
 }
 
@@ -34,40 +34,92 @@ func runRole(ctx context.Context, name string, args []string) error {
 	if role == nil || len(args) != 1 {
 		return errors.New("unknown role")
 	}
-	return role(ctx, args[0], &talk{in: bufio.NewScanner(os.Stdin), out: os.Stdout})
+	return errorOf(func() { check(role(ctx, args[0], &pipe{in: bufio.NewScanner(os.Stdin), out: os.Stdout})) })
 }
 
-// talk is the conversation of a role with its parent: one JSON value a line, each way.
-type talk struct {
+// pipe carries one JSON value a line, each way, between a role and the process that started it.
+type pipe struct {
 	in  *bufio.Scanner
 	out io.Writer
 }
 
-func (t *talk) say(v any) {
-	b, _ := json.Marshal(v)
-	_, _ = t.out.Write(append(b, '\n'))
+func (p *pipe) send(v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = p.out.Write(append(b, '\n'))
+	return err
 }
 
-// hear reads one line; false at the end.
-func (t *talk) hear(v any) bool {
-	return t.in.Scan() && json.Unmarshal(t.in.Bytes(), v) == nil
+// receive reads one line into v; nil takes any line.
+func (p *pipe) receive(v any) error {
+	if !p.in.Scan() {
+		return fmt.Errorf("a process of the benchmark ended early: %w", errors.Join(p.in.Err(), io.EOF))
+	}
+	if v == nil {
+		return nil
+	}
+	return json.Unmarshal(p.in.Bytes(), v)
+}
+
+// ask sends a question and receives its answer.
+func (p *pipe) ask(question, answer any) error {
+	if err := p.send(question); err != nil {
+		return err
+	}
+	return p.receive(answer)
+}
+
+// waitForGo tells the parent that the role is ready and waits for a line; false means that the parent has closed the pipe, and the
+// role has to end.
+func (p *pipe) waitForGo() bool { return p.ask("ready", nil) == nil }
+
+// answerEach answers the parent's questions until its last.
+func (p *pipe) answerEach(answer func(question string) (any, error)) error {
+	for {
+		var question string
+		if p.receive(&question) != nil {
+			return nil
+		}
+		v, err := answer(question)
+		if err == nil {
+			err = p.send(v)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // child is a running role, seen from the parent.
 type child struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Scanner
-	dir string // a folder of its own, which goes with it; "" for none
+	pipe
+	cmd   *exec.Cmd
+	stdin io.Closer
+	dir   string // a folder that is removed when the child ends; "" for none
 }
 
-// start runs a role of this program with settings, and with more in its environment, until it has said its first line.
+// start runs a role of this program with settings and further variables of the environment, and receives its first line.
 func start(ctx context.Context, role string, settings, first any, environment ...string) (*child, error) {
 	c, err := launch(ctx, role, settings, environment)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.hear(first); err != nil {
+	if err := c.receive(first); err != nil {
+		c.stop()
+		return nil, err
+	}
+	return c, nil
+}
+
+// startAndGo starts a role that waits for a line, and sends it.
+func startAndGo(ctx context.Context, role string, settings any, environment ...string) (*child, error) {
+	c, err := start(ctx, role, settings, nil, environment...)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.send("go"); err != nil {
 		c.stop()
 		return nil, err
 	}
@@ -83,55 +135,27 @@ func launch(ctx context.Context, role string, settings any, environment []string
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.CommandContext(ctx, self, "-role", role, string(arg))}
-	c.cmd.Stderr = os.Stderr
-	c.cmd.Env = append(os.Environ(), environment...)
-	if c.in, err = c.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := c.cmd.StdoutPipe()
+	cmd := exec.CommandContext(ctx, self, "-role", role, string(arg))
+	cmd.Stderr, cmd.Env = os.Stderr, append(os.Environ(), environment...)
+	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	c.out = bufio.NewScanner(out)
-	c.out.Buffer(nil, 16<<20)
-	return c, c.cmd.Start()
-}
-
-func (c *child) say(v any) error {
-	b, err := json.Marshal(v)
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = c.in.Write(append(b, '\n'))
-	return err
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, 16<<20)
+	return &child{pipe: pipe{lines, stdin}, cmd: cmd, stdin: stdin}, cmd.Start()
 }
 
-// hear reads one line into v; nil takes any line.
-func (c *child) hear(v any) error {
-	if !c.out.Scan() {
-		return fmt.Errorf("a process of the benchmark ended early: %w", errors.Join(c.out.Err(), io.EOF))
-	}
-	if v == nil {
-		return nil
-	}
-	return json.Unmarshal(c.out.Bytes(), v)
-}
-
-// ask says and hears.
-func (c *child) ask(question, answer any) error {
-	if err := c.say(question); err != nil {
-		return err
-	}
-	return c.hear(answer)
-}
-
-// stop ends a role by the end of its input, or by force after a while.
+// stop closes the input of a role, which ends it, and kills the role if it still runs 20 seconds later.
 func (c *child) stop() {
 	if c == nil {
 		return
 	}
-	_ = c.in.Close()
+	_ = c.stdin.Close()
 	kill := time.AfterFunc(20*time.Second, func() { _ = c.cmd.Process.Kill() })
 	defer kill.Stop()
 	c.wait()
@@ -159,7 +183,8 @@ func killProcess(pid int) error {
 	return p.Kill()
 }
 
-// profileTo writes a CPU profile until the returned function is called. An empty folder writes none.
+// profileTo writes a CPU profile until the returned function is called, which also writes a profile of allocations. An empty
+// folder writes none.
 func profileTo(folder, name string) func() {
 	if folder == "" {
 		return func() {}

@@ -16,32 +16,32 @@ import (
 
 func init() { role("raw", runRaw) }
 
-// rawSettings of the yardstick: N requests, C at once, round the URLs.
+// rawSettings of the yardstick, which sends the deliveries' requests without a queue.
 type rawSettings struct {
-	URLs       []string
-	N, C, Size int
-	Profile    string
+	URLs       []string // in turn
+	N, C, Size int      // requests, how many at once, and bytes of an event's body
+	Profile    string   // folder for its CPU profile; "" for none
 }
 
-// runRaw makes the sender's requests - headers, both signatures, body - by plain net/http, without a queue. It begins when it is
-// told to, and answers the question "end" when all are made; every other one at once.
-func runRaw(_ context.Context, o rawSettings, t *talk) error {
+// runRaw makes the sender's requests (headers, both signatures, body) by plain net/http. It answers the question "end" when all
+// of them are made, and any other at once.
+func runRaw(_ context.Context, o rawSettings, parent *pipe) error {
 	post, err := o.poster()
 	if err != nil {
 		return err
 	}
 	defer profileTo(o.Profile, "raw")()
-	empty := live()
-	t.say("ready")
-	var question string
-	t.hear(&question)
+	empty := liveBytes()
+	if !parent.waitForGo() {
+		return nil
+	}
 	clock := startClock()
 	var inFlight atomic.Int64
-	var failed errorOnce
+	var failed firstError
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = parallel(o.N, o.C, func(i int) error {
+		_ = parallel(o.N, o.C, func(_, i int) error {
 			inFlight.Add(1)
 			defer inFlight.Add(-1)
 			if err := post(i + 1); err != nil {
@@ -51,24 +51,23 @@ func runRaw(_ context.Context, o rawSettings, t *talk) error {
 			return nil
 		})
 	}()
-	for t.hear(&question) {
+	return parent.answerEach(func(question string) (any, error) {
 		if question == "end" {
 			<-ended
 			if err := failed.get(); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		answer := clock.spent()
-		answer.InFlight = int(inFlight.Load())
-		if question == "weigh" {
-			answer.KiB = kibEach(empty, answer.InFlight)
-		}
-		t.say(answer)
-	}
-	return nil
+		return clock.usageInFlight(question, int(inFlight.Load()), empty), nil
+	})
 }
 
-// signers make both signatures of a request, with the benches' secret.
+// startRaw runs the yardstick and lets it begin.
+func startRaw(ctx context.Context, o options, urls []string, n int, environment ...string) (*child, error) {
+	return startAndGo(ctx, "raw", rawSettings{URLs: urls, N: n, C: o.c, Size: o.size, Profile: o.profile}, environment...)
+}
+
+// signers make the two signatures of a request, by benchSecret.
 func signers() (video *signature.VideoCloudSigner, standard *signature.StandardSigner, err error) {
 	if video, err = signature.NewVideoCloudSigner(benchSecret); err != nil {
 		return nil, nil, err
@@ -77,9 +76,9 @@ func signers() (video *signature.VideoCloudSigner, standard *signature.StandardS
 	return video, standard, err
 }
 
-// poster returns what makes one request.
+// poster returns a function that makes one request, to one of the URLs by its number.
 func (o *rawSettings) poster() (post func(n int) error, err error) {
-	body := []byte(`{"event":"bench.e0","timestamp":"2024-03-31T12:00:00Z","data":` + string(dataOf(o.Size, 0)) + `}`)
+	body := []byte(`{"event":"bench.e0","timestamp":"2024-03-31T12:00:00Z","data":` + string(eventData(o.Size, 0)) + `}`)
 	transport := &http.Transport{
 		MaxIdleConnsPerHost: o.C, DisableCompression: true, ForceAttemptHTTP2: true, DialContext: (&net.Dialer{}).DialContext,
 	}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,7 +13,6 @@ import (
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/queue"
 	"github.com/videocloud/webhooks/internal/redisstore"
-	"github.com/videocloud/webhooks/sender"
 )
 
 func init() {
@@ -23,114 +22,78 @@ func init() {
 const (
 	// scaleClaim is how many jobs a measured claim takes, each from another webhook: so a claim is the same work
 	// whatever there is beside it.
-	scaleClaim = 10
-	// scaleClaims is how many are measured in a round.
-	scaleClaims = 100
-	// scaleLanes share a backlog.
-	scaleLanes = 100
+	scaleClaim  = 10
+	scaleClaims = 100 // measured in a round
+	scaleLanes  = 100 // that share a backlog
 )
 
-func benchScale(ctx context.Context, o options) (*figures, error) {
-	senders := &figures{}
-	for _, n := range []int{1, 2, 4} {
-		var rates []float64
-		for range min(o.rounds, 3) {
-			rate, err := scaleSenders(ctx, o, n)
-			if err != nil {
-				return nil, err
-			}
-			rates = append(rates, rate)
-		}
-		senders.add(strconv.Itoa(n), int(median(rates)))
-		progress("%d senders: %.0f/s", n, median(rates))
-	}
-	webhooks := &figures{}
-	for _, n := range []int{10, 1000, 100_000} {
-		us, err := scaleClaimCost(ctx, o, n, max(n, 2*scaleClaim*scaleClaims*o.rounds))
-		if err != nil {
-			return nil, err
-		}
-		webhooks.add(strconv.Itoa(n), round3(us))
-		progress("%d webhooks: %.1f us a claim", n, us)
-	}
-	backlog := &figures{}
-	for _, n := range []int{10_000, 1_000_000} {
-		us, err := scaleClaimCost(ctx, o, scaleLanes, n)
-		if err != nil {
-			return nil, err
-		}
-		backlog.add(strconv.Itoa(n), round3(us))
-		progress("backlog of %d: %.1f us a claim", n, us)
-	}
+func benchScale(ctx context.Context, o options) *figures {
 	f := &figures{}
-	f.add("senders", senders)
-	f.add("claim_us", webhooks)
-	f.add("backlog_us", backlog)
-	return f, nil
+	for _, series := range []struct {
+		name, counted, unit string
+		counts              []int
+		measure             func(n int) float64
+	}{
+		{"senders", "senders", "deliveries a second", []int{1, 2, 4}, func(n int) float64 { return scaleSenders(ctx, o, n) }},
+		{"claim_us", "webhooks", "µs a claim", []int{10, 1000, 100_000}, func(n int) float64 {
+			return scaleClaimCost(ctx, o, n, max(n, 2*scaleClaim*scaleClaims*o.rounds))
+		}},
+		{"backlog_us", "events waiting", "µs a claim", []int{10_000, 1_000_000}, func(n int) float64 { return scaleClaimCost(ctx, o, scaleLanes, n) }},
+	} {
+		values := &figures{}
+		for _, n := range series.counts {
+			value := series.measure(n)
+			values.add(strconv.Itoa(n), threeDecimals(value))
+			progress("%d %s: %.0f %s", n, series.counted, value, series.unit)
+		}
+		f.add(series.name, values)
+	}
+	return f
 }
 
-// scaleSenders measures how fast so many processes deliver a backlog of all accounts.
-func scaleSenders(ctx context.Context, o options, n int) (rate float64, err error) {
-	k, addr, err := startSink(ctx, sinkSettings{})
-	if err != nil {
-		return 0, err
+// scaleSenders measures how many deliveries a second n processes make of a backlog of all accounts, without decimals.
+func scaleSenders(ctx context.Context, o options, n int) float64 {
+	var rates []float64
+	for range min(o.rounds, 3) {
+		rate := roundScaleSenders(ctx, o, n)
+		rates = append(rates, rate)
 	}
+	return math.Trunc(median(rates))
+}
+
+func roundScaleSenders(ctx context.Context, o options, n int) (rate float64) {
+	k := must(startSink(ctx, sinkSettings{}))
 	defer k.stop()
-	s, err := newStage(ctx, o.aof, senderConfig(o.c))
-	if err != nil {
-		return 0, err
-	}
-	defer s.close()
-	batch := make([]sender.Event, o.n/chaosAccounts)
-	for i := range batch {
-		batch[i] = sender.Event{Type: typeName(0), Data: dataOf(o.size, 0)}
-	}
+	x := newFixture(ctx, o.aof, senderConfig(o.c))
+	defer x.close()
+	batch := eventBatch(typeNames(1), 0, o.n/chaosAccounts, eventData(o.size, 0))
 	for i := range chaosAccounts {
 		account := chaosAccount(i)
-		if _, err := createWebhook(ctx, s.sender, account, "http://"+addr+"/"+strconv.Itoa(i), "*"); err != nil {
-			return 0, err
-		}
-		if err := publishBatch(ctx, s.sender, account, batch); err != nil {
-			return 0, err
-		}
+		createWebhook(ctx, x.sender, account, k.url(i), "*")
+		publishBatch(ctx, x.sender, account, batch)
 	}
-	var all []*child
-	for range n {
-		c, err := startSender(ctx, s.senders(o))
-		if err != nil {
-			return 0, err
-		}
-		defer c.stop()
-		all = append(all, c)
+	senders := make([]*child, n)
+	for i := range senders {
+		senders[i] = must(start(ctx, "sender", x.senderSettings(o), nil))
+		defer senders[i].stop()
 	}
 	began := time.Now()
-	for _, c := range all {
-		if err := c.say("go"); err != nil {
-			return 0, err
-		}
+	for _, c := range senders {
+		check(c.send("go"))
 	}
-	total := o.n / chaosAccounts * chaosAccounts
-	counts, err := waitFor(ctx, k, total)
-	if err != nil {
-		return 0, err
-	}
+	total := len(batch) * chaosAccounts
+	counts := must(k.waitFor(ctx, total))
 	if counts.Events < total {
-		return 0, fmt.Errorf("only %d of %d arrived", counts.Events, total)
+		check(fmt.Errorf("only %d of %d arrived", counts.Events, total))
 	}
-	return float64(total) / time.Since(began).Seconds(), nil
+	return float64(total) / time.Since(began).Seconds()
 }
 
-// scaleClaimCost measures what a claim costs Redis, in microseconds, where so many webhooks of one shard share a backlog.
-func scaleClaimCost(ctx context.Context, o options, webhooks, backlog int) (float64, error) {
-	server, err := startRedis(ctx, "off")
-	if err != nil {
-		return 0, err
-	}
+// scaleClaimCost measures how many microseconds a claim costs Redis, where so many webhooks of one shard share a backlog.
+func scaleClaimCost(ctx context.Context, o options, webhooks, backlog int) float64 {
+	server := must(startRedis(ctx, "off"))
 	defer server.Close()
-	store, err := redisstore.Open(config.Redis{URL: server.Redis().URL, Timeout: time.Minute}, "", nil)
-	if err != nil {
-		return 0, err
-	}
+	store := must(redisstore.Open(config.Redis{URL: server.Redis().URL, Timeout: time.Minute}, "", nil))
 	defer store.Close()
 	c := config.Sender{}
 	c.SetDefaults()
@@ -138,28 +101,23 @@ func scaleClaimCost(ctx context.Context, o options, webhooks, backlog int) (floa
 		Kept: c.RetentionSucceeded, KeptDead: c.RetentionFailed, IDLifetime: config.EventIDLifetime, LogLength: c.HistoryEntries, LogAge: c.HistoryAge,
 		InFlight: c.PerWebhook, Pending: 2_000_000, MaxAge: c.MaxAge, RetrySpan: time.Hour,
 	}, queue.ShardTags(store.Prefix()))
-	if err := scaleFill(ctx, store, q, webhooks, backlog); err != nil {
-		return 0, err
-	}
+	scaleFill(ctx, store, q, webhooks, backlog)
 	var costs []float64
 	for range o.rounds * scaleClaims {
-		n, err := q.Measure(ctx, 0, scaleClaim, func(claim func()) {
+		n := must(q.Measure(ctx, 0, scaleClaim, func(claim func()) {
 			server.c.ConfigResetStat(ctx)
 			claim()
-			costs = append(costs, server.spentOn(ctx, "evalsha")+server.spentOn(ctx, "eval"))
-		})
-		if err != nil {
-			return 0, err
-		}
+			costs = append(costs, server.commandUS(ctx, "evalsha")+server.commandUS(ctx, "eval"))
+		}))
 		if n != scaleClaim {
-			return 0, fmt.Errorf("a claim got %d jobs, not %d", n, scaleClaim)
+			check(fmt.Errorf("a claim got %d jobs, not %d", n, scaleClaim))
 		}
 	}
-	return median(costs), nil // not the mean: a claim in the middle of which the machine did something else says nothing
+	return median(costs) // not the mean, which a few claims that the machine interrupted would raise
 }
 
 // scaleFill spreads a backlog over webhooks of one shard. Jobs of one event share its payload, as in a fan-out.
-func scaleFill(ctx context.Context, store *redisstore.Store, q *queue.Queue, webhooks, backlog int) error {
+func scaleFill(ctx context.Context, store *redisstore.Store, q *queue.Queue, webhooks, backlog int) {
 	const group = 10 // webhooks that get the same events
 	pipe := store.Client().Pipeline()
 	lane := func(i int) string { return fmt.Sprintf("%026d", i) }
@@ -167,12 +125,10 @@ func scaleFill(ctx context.Context, store *redisstore.Store, q *queue.Queue, web
 		pipe.HSet(ctx, q.Key(0, queue.KeyConf, lane(i)), queue.FieldStatus, "active", queue.FieldMeta, "settings of a webhook, about as long as they are in truth")
 		pipe.SAdd(ctx, q.Key(0, queue.KeyTopic, "group-"+strconv.Itoa(i/group)), lane(i))
 		if pipe.Len() >= 2000 || i == webhooks-1 {
-			if _, err := pipe.Exec(ctx); err != nil {
-				return err
-			}
+			must(pipe.Exec(ctx))
 		}
 	}
-	payload := string(dataOf(256, 0))
+	payload := string(eventData(256, 0))
 	for done := 0; done < backlog; {
 		var events []*queue.Event
 		for len(events) < 1000 && done < backlog {
@@ -184,32 +140,14 @@ func scaleFill(ctx context.Context, store *redisstore.Store, q *queue.Queue, web
 			done += group
 		}
 		_, errs := q.PushAll(ctx, 0, events)
-		if err := errors.Join(errs...); err != nil {
-			return fmt.Errorf("filling: %w", err)
-		}
+		check(errors.Join(errs...), "filling")
 	}
-	return nil
 }
 
-// spentOn is how many microseconds a command has cost Redis.
-func (s *redisServer) spentOn(ctx context.Context, command string) float64 {
-	text, _ := s.c.Info(ctx, "commandstats").Result()
-	return statField(text, "cmdstat_"+command+":", "usec=")
-}
-
-// statField reads one number of one line of INFO commandstats.
-func statField(text, line, field string) float64 {
-	for l := range strings.Lines(text) {
-		rest, ok := strings.CutPrefix(l, line)
-		if !ok {
-			continue
-		}
-		for part := range strings.SplitSeq(strings.TrimSpace(rest), ",") {
-			if v, ok := strings.CutPrefix(part, field); ok {
-				n, _ := strconv.ParseFloat(v, 64)
-				return n
-			}
-		}
-	}
-	return 0
+// commandUS is how many microseconds a command has cost Redis since its statistics were reset.
+func (s *redisServer) commandUS(ctx context.Context, command string) float64 {
+	var calls int
+	var us float64 // 0 where the command was not called
+	_, _ = fmt.Sscanf(s.c.InfoMap(ctx, "commandstats").Item("Commandstats", "cmdstat_"+command), "calls=%d,usec=%f", &calls, &us)
+	return us
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// cpu is the CPU time that this process has used.
-func cpu() time.Duration {
+// cpuTime is the CPU time that this process has used.
+func cpuTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())

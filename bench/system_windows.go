@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// cpu is the CPU time that this process has used.
-func cpu() time.Duration {
+// cpuTime is the CPU time that this process has used.
+func cpuTime() time.Duration {
 	var created, exited, kernel, user syscall.Filetime
 	self, err := syscall.GetCurrentProcess()
 	if err != nil || syscall.GetProcessTimes(self, &created, &exited, &kernel, &user) != nil {

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/videocloud/webhooks/internal/signature"
 	"github.com/videocloud/webhooks/sender"
 )
 
@@ -30,101 +31,68 @@ const (
 	loudPause   = 500 * time.Millisecond // between them
 )
 
-// tenantCounts are what a round counts over both tenants.
+// tenantCounts are summed up over all rounds.
 type tenantCounts struct{ refused, storeErrors atomic.Int64 }
 
 // benchTenants measures how long the quiet tenant waits for the answer to a publish.
-func benchTenants(ctx context.Context, o options) (*figures, error) {
-	if o.rate == 0 {
-		o.rate = tenantRate
-	}
+func benchTenants(ctx context.Context, o options) *figures {
+	o.rate = cmp.Or(o.rate, tenantRate)
 	var counts tenantCounts
 	longest := 0.0
-	f, err := aloneAndBeside(o, "p99_beside_ms", func(loud bool) ([]float64, error) {
-		times, script, err := roundTenants(ctx, o, loud, &counts)
+	f := aloneAndBeside(o, "p99_beside_ms", func(loud bool) []float64 {
+		ms, script := roundTenants(ctx, o, loud, &counts)
 		longest = max(longest, script)
-		return times, err
+		return ms
 	})
-	if err != nil {
-		return nil, err
-	}
-	f.add("longest_script_ms", round3(longest))
+	f.add("longest_script_ms", threeDecimals(longest))
 	f.add("refused", counts.refused.Load())
 	f.add("gateway_store_errors", counts.storeErrors.Load())
-	return f, nil
+	return f
 }
 
-func roundTenants(ctx context.Context, o options, loud bool, counts *tenantCounts) (times []float64, script float64, err error) {
-	s, err := newStage(ctx, o.aof, senderConfig(o.c))
-	if err != nil {
-		return nil, 0, err
-	}
-	defer s.close()
-	hooksOf := map[string]int{quietTenant: 1}
+// roundTenants returns how many milliseconds each publish of the quiet tenant took, and the longest script.
+func roundTenants(ctx context.Context, o options, loud bool, counts *tenantCounts) (ms []float64, longestScript float64) {
+	x := newFixture(ctx, o.aof, senderConfig(o.c))
+	defer x.close()
+	createPausedWebhooks(ctx, x.sender, quietTenant, 1)
 	if loud {
-		hooksOf[loudTenant] = loudHooks
+		createPausedWebhooks(ctx, x.sender, loudTenant, loudHooks)
 	}
-	for account, n := range hooksOf {
-		if err := pausedHooks(ctx, s.sender, account, n); err != nil {
-			return nil, 0, err
-		}
-	}
-	gateway, err := openGateway(s.Redis(), "tenants", &counts.storeErrors)
-	if err != nil {
-		return nil, 0, err
-	}
+	gateway := must(openGateway(x.Redis(), "tenants", &counts.storeErrors))
 	defer gateway.close()
 	app := gateway.handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
-	if err := s.c.ConfigSet(ctx, "slowlog-log-slower-than", "100").Err(); err != nil {
-		return nil, 0, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var others sync.WaitGroup
-	defer others.Wait()
-	defer cancel()
+	check(x.c.ConfigSet(ctx, "slowlog-log-slower-than", "100").Err())
+	publishing, stop := context.WithCancel(ctx)
+	var loudPublisher sync.WaitGroup
+	defer loudPublisher.Wait()
+	defer stop()
 	if loud {
-		others.Go(func() { publishBatches(ctx, s.sender, o.size, counts) })
+		loudPublisher.Go(func() { publishLoudly(publishing, x.sender, o.size, counts) })
 	}
-	times, err = publishQuietly(ctx, s.sender, app, o, counts)
-	if err != nil {
-		return nil, 0, err
-	}
-	cancel()
-	others.Wait()
-	entries, err := s.c.SlowLogGet(context.WithoutCancel(ctx), -1).Result()
-	if err != nil {
-		return nil, 0, err
-	}
+	ms = must(publishQuietly(ctx, x.sender, app, o, counts))
+	stop()
+	loudPublisher.Wait()
+	entries := must(x.c.SlowLogGet(ctx, -1).Result())
 	for _, e := range entries {
 		if len(e.Args) > 0 && strings.HasPrefix(strings.ToLower(e.Args[0]), "eval") {
-			script = max(script, float64(e.Duration.Microseconds())/1000)
+			longestScript = max(longestScript, milliseconds(e.Duration))
 		}
 	}
-	return times, script, nil
+	return ms, longestScript
 }
 
-// pausedHooks registers webhooks of an account for bench.e0 that take what they are sent and let it wait.
-func pausedHooks(ctx context.Context, s *sender.Sender, account string, n int) error {
+// createPausedWebhooks registers webhooks of an account for bench.e0. As they are paused, what they are sent waits.
+func createPausedWebhooks(ctx context.Context, s *sender.Sender, account string, n int) {
 	paused := sender.StatusPaused
 	for range n {
-		id, err := createWebhook(ctx, s, account, "http://"+nowhere+"/", typeName(0))
-		if err == nil {
-			_, err = s.UpdateWebhook(ctx, account, id, sender.WebhookUpdate{Status: &paused})
-		}
-		if err != nil {
-			return err
-		}
+		must(s.UpdateWebhook(ctx, account, createWebhook(ctx, s, account, closedURL(""), typeName(0)), sender.WebhookUpdate{Status: &paused}))
 	}
-	return nil
 }
 
-func publishBatches(ctx context.Context, s *sender.Sender, size int, counts *tenantCounts) {
+// publishLoudly publishes the batches of the loud tenant, with pauses, until the context ends.
+func publishLoudly(ctx context.Context, s *sender.Sender, size int, counts *tenantCounts) {
 	for range loudBatches {
-		batch := make([]sender.Event, loudBatch)
-		for i := range batch {
-			batch[i] = sender.Event{Type: "bench.e0", Data: dataOf(size, 0)}
-		}
-		for _, r := range s.PublishBatch(ctx, loudTenant, batch) {
+		for _, r := range s.PublishBatch(ctx, loudTenant, eventBatch(typeNames(1), 0, loudBatch, eventData(size, 0))) {
 			if r.Err != nil && ctx.Err() == nil {
 				counts.refused.Add(1)
 			}
@@ -137,33 +105,36 @@ func publishBatches(ctx context.Context, s *sender.Sender, size int, counts *ten
 	}
 }
 
-// publishQuietly publishes events at a rate, each beside a request to the gateway, and returns how long each publish took.
+// publishQuietly publishes events at a rate, each beside a request to the gateway, and returns how many milliseconds each publish
+// took.
 func publishQuietly(ctx context.Context, s *sender.Sender, gateway http.Handler, o options, counts *tenantCounts) ([]float64, error) {
+	video, _, err := signers()
+	if err != nil {
+		return nil, err
+	}
 	var mu sync.Mutex
-	var times []float64
-	err := atRate(ctx, o.n, o.rate, func(i int) {
+	var ms []float64
+	err = atRate(ctx, o.n, o.rate, func(i int) {
 		var request sync.WaitGroup
-		request.Go(func() { gateway.ServeHTTP(httptest.NewRecorder(), signedRequest(i)) })
+		request.Go(func() { gateway.ServeHTTP(httptest.NewRecorder(), signedRequest(video, i)) })
 		defer request.Wait()
 		at := time.Now()
-		_, err := s.Publish(ctx, quietTenant, sender.Event{Type: typeName(0), Data: dataOf(o.size, 0)})
-		took := float64(time.Since(at).Microseconds()) / 1000
+		_, err := s.Publish(ctx, quietTenant, sender.Event{Type: typeName(0), Data: eventData(o.size, 0)})
+		took := time.Since(at)
 		mu.Lock()
 		defer mu.Unlock()
-		times = append(times, took)
+		ms = append(ms, milliseconds(took))
 		if err != nil {
 			counts.refused.Add(1)
 		}
 	})
-	return times, err
+	return ms, err
 }
 
-func signedRequest(n int) *http.Request {
-	body := `{"event":"video.uploaded","timestamp":"2024-03-31T12:00:00Z","data":{"n":` + strconv.Itoa(n) + `}}`
-	mac := hmac.New(sha256.New, []byte(benchSecret))
-	mac.Write([]byte(body))
-	r := httptest.NewRequest(http.MethodPost, "/webhooks", strings.NewReader(body))
-	r.Header.Set("X-VideoCloud-Signature", hex.EncodeToString(mac.Sum(nil)))
+func signedRequest(video *signature.VideoCloudSigner, n int) *http.Request {
+	body := fmt.Appendf(nil, `{"event":"video.uploaded","timestamp":"2024-03-31T12:00:00Z","data":{"n":%d}}`, n)
+	r := httptest.NewRequest(http.MethodPost, "/webhooks", bytes.NewReader(body))
+	r.Header.Set("X-VideoCloud-Signature", string(video.Append(nil, body)))
 	r.Header.Set("X-VideoCloud-Event", "video.uploaded")
 	r.Header.Set("X-VideoCloud-Event-Id", "evt_"+strconv.Itoa(n))
 	return r

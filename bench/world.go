@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -15,197 +16,147 @@ const (
 	worldHosts   = 1_000
 	worldDelay   = 200 * time.Millisecond
 	worldHanging = 50 // one host in so many hangs
-	// worldWarm is the part of a round's deliveries before those that count: connections, certificates, and how many
-	// attempts in flight pay.
-	worldWarm = 1.0
 )
 
-// hangs says which hosts never answer.
+// hangs reports whether a host never answers.
 func hangs(host int) bool { return host%worldHanging == worldHanging-1 }
 
-// world is one side of a comparison, over the part of the round that counts.
-type world struct {
-	perSecond, cpu, redis float64
-	inFlight              int
-	counts                worldCounts
-	resident              uint64
-	kib                   float64
+// worldResult is one side of the comparison, over the part of the round that counts.
+type worldResult struct {
+	perSecond      float64
+	cpuUS, redisUS float64 // CPU time of a delivery
+	inFlight       int     // median
+	counts         endpointCounts
+	lost           int
+	resident       uint64 // bytes of memory
+	kib            float64
 }
 
-func benchWorld(ctx context.Context, o options) (*figures, error) {
-	if o.hosts == 0 {
-		o.hosts = worldHosts
-	}
-	if o.delay == 0 {
-		o.delay = worldDelay
-	}
-	f := &figures{}
-	for round := range o.rounds {
-		p, err := worldProduct(ctx, o)
-		if err != nil {
-			return nil, err
-		}
-		plain := o
-		if plain.c == 0 {
-			plain.c = max(p.inFlight, 1)
-		}
-		r, err := worldRaw(ctx, plain)
-		if err != nil {
-			return nil, err
-		}
-		ratio := p.perSecond / r.perSecond
-		f.whole("delivered_per_s", p.perSecond)
-		f.whole("raw_per_s", r.perSecond)
-		f.sample("ratio", ratio)
-		f.sample("sender_cpu_us", p.cpu)
-		f.sample("raw_cpu_us", r.cpu)
-		f.sample("redis_cpu_us", p.redis)
-		f.whole("in_flight_p50", float64(p.inFlight))
-		f.sample("connections_per_host", p.counts.PerHost)
-		f.sample("raw_connections_per_host", r.counts.PerHost)
-		f.sample("connections_per_host_least", p.counts.Least)
-		f.whole("handshakes", float64(p.counts.Handshakes))
-		f.whole("handshakes_resumed", float64(p.counts.Resumed))
-		f.whole("handshakes_once_warm", float64(p.counts.Late))
-		f.sample("rss_mib", float64(p.resident)/mib)
-		f.sample("kib_per_attempt_in_flight", p.kib)
-		f.sample("raw_kib_per_attempt_in_flight", r.kib)
-		f.count("lost", p.counts.Lost)
-		f.count("duplicates", p.counts.Duplicates)
-		progress("round %d of %d: raw %.0f/s with %d in flight, delivered %.0f/s with %d, ratio %.2f; CPU %.0f and %.0f µs", round+1, o.rounds,
-			r.perSecond, plain.c, p.perSecond, p.inFlight, ratio, p.cpu, r.cpu)
-	}
-	return f, nil
+// worldRound is what both sides of a round share.
+type worldRound struct {
+	options
+	endpoints *endpointsProcess
+	// warm and rest are the deliveries before and after those that count. In the first, connections are opened and the sender
+	// finds out how many attempts in flight pay; in the last, fewer and fewer are in flight.
+	warm, rest int
 }
 
-// worldProduct delivers a backlog. What counts begins once the sender is warm, and ends before its backlog does.
-func worldProduct(ctx context.Context, o options) (w world, err error) {
-	k, place, err := startEndpoints(ctx, endpointSettings{Hosts: o.hosts, DelayMS: int(o.delay.Milliseconds())})
-	if err != nil {
-		return w, err
+func (w *worldRound) all() int { return w.warm + w.n + w.rest }
+
+// worldSide runs one side of the comparison, with endpoints of its own.
+func worldSide(ctx context.Context, o options, run func(context.Context, *worldRound) worldResult) worldResult {
+	w := &worldRound{
+		options: o, warm: o.n, rest: o.n / 4,
+		endpoints: must(startEndpoints(ctx, endpointSettings{Hosts: o.hosts, DelayMS: int(o.delay.Milliseconds())})),
 	}
-	defer k.stop()
-	conf := senderConfig(o.c)
-	conf.EventTypes = typesOf(o.hosts)
-	s, err := newStage(ctx, o.aof, conf)
-	if err != nil {
-		return w, err
-	}
-	defer s.close()
-	for i, t := range conf.EventTypes {
-		if _, err := createWebhook(ctx, s.sender, config.DefaultAccount, place.url(i), t.Name); err != nil {
-			return w, err
-		}
-	}
-	warm, rest := int(float64(o.n)*worldWarm), o.n/4
-	answering, hanging := worldTypes(conf.EventTypes)
-	if err := backlog(ctx, s.sender, answering, warm+o.n+rest, o.size); err != nil {
-		return w, err
-	}
-	if err := backlog(ctx, s.sender, hanging, (warm+o.n+rest)/worldHanging, o.size); len(hanging) > 0 && err != nil {
-		return w, err
-	}
-	c, err := startDelivering(ctx, s.senders(o), place.trust()...)
-	if err != nil {
-		return w, err
-	}
-	defer func() {
-		if o.profile == "" {
-			c.kill() // a stop would give those that hang their grace
-		} else {
-			c.stop()
-		}
-	}()
-	s.rest(ctx)
-	return w, w.over(ctx, k, c, o, warm, func() time.Duration { return s.cpu(ctx) }, warm+o.n+rest)
+	defer w.endpoints.stop()
+	return run(ctx, w)
 }
 
-// over measures from the moment when warm deliveries have come until n more have, then waits for the rest.
-func (w *world) over(ctx context.Context, k, c *child, o options, warm int, redis func() time.Duration, all int) error {
-	var counts worldCounts
-	var before, after, sample spent
-	if err := waitWorld(ctx, k, warm, &counts); err != nil {
-		return err
-	}
-	if err := c.ask("weigh", &before); err != nil {
-		return err
-	}
-	if err := k.ask("late", &counts); err != nil {
-		return err
-	}
-	first, began, used := counts.Events, time.Now(), redis()
-	if err := c.ask("spent", &before); err != nil {
-		return err
-	}
-	inFlight := []int{before.InFlight}
-	for counts.Events < min(first+o.n, all) && ctx.Err() == nil && time.Since(began) < 2*time.Minute {
-		time.Sleep(50 * time.Millisecond)
-		if err := c.ask("spent", &sample); err != nil {
-			return err
-		}
-		inFlight = append(inFlight, sample.InFlight)
-		if err := k.ask("count", &counts); err != nil {
-			return err
-		}
-	}
-	took, done := time.Since(began), float64(max(counts.Events-first, 1))
-	if err := c.ask("weigh", &after); err != nil {
-		return err
-	}
-	w.perSecond = done / took.Seconds()
-	w.cpu = (sample.CPUMS - before.CPUMS) * 1000 / done
-	w.redis = float64((redis() - used).Microseconds()) / done
-	w.inFlight, w.resident = median(inFlight), after.Resident
-	w.kib = after.KiB
-	err := waitWorld(ctx, k, all, &counts)
-	counts.Lost = all - counts.Events
-	w.counts = counts
-	return err
+func benchWorld(ctx context.Context, o options) *figures {
+	o.hosts, o.delay = cmp.Or(o.hosts, worldHosts), cmp.Or(o.delay, worldDelay)
+	return o.eachRound(func(f *figures, _ int) {
+		product := worldSide(ctx, o, deliverToWorld)
+		rawOptions := o
+		rawOptions.c = cmp.Or(o.c, max(product.inFlight, 1))
+		raw := worldSide(ctx, rawOptions, sendRawToWorld)
+		f.sampleInt("delivered_per_s", product.perSecond)
+		f.sampleInt("raw_per_s", raw.perSecond)
+		f.sample("ratio", product.perSecond/raw.perSecond)
+		f.sample("sender_cpu_us", product.cpuUS)
+		f.sample("raw_cpu_us", raw.cpuUS)
+		f.sample("redis_cpu_us", product.redisUS)
+		f.sampleInt("in_flight_p50", float64(product.inFlight))
+		f.sample("connections_per_host", product.counts.PerHost)
+		f.sample("raw_connections_per_host", raw.counts.PerHost)
+		f.sample("connections_per_host_least", product.counts.LeastPerHost)
+		f.sampleInt("handshakes", float64(product.counts.Handshakes))
+		f.sampleInt("handshakes_resumed", float64(product.counts.Resumed))
+		f.sampleInt("handshakes_once_warm", float64(product.counts.OnceWarm))
+		f.sample("rss_mib", float64(product.resident)/mib)
+		f.sample("kib_per_attempt_in_flight", product.kib)
+		f.sample("raw_kib_per_attempt_in_flight", raw.kib)
+		f.sum("lost", product.lost)
+		f.sum("duplicates", product.counts.Duplicates)
+	})
 }
 
-// waitWorld waits until the endpoints have n events.
-func waitWorld(ctx context.Context, k *child, n int, counts *worldCounts) error {
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
-		if err := k.ask("count", counts); err != nil || counts.Events >= n {
-			return err
-		}
-	}
-	return ctx.Err()
-}
-
-// worldTypes are the events of hosts that answer, and of those that hang.
-func worldTypes(types []config.EventType) (answering, hanging []string) {
-	for i, t := range types {
+// deliverToWorld delivers a backlog by a sender. What counts begins once the sender is warm, and ends before its backlog does.
+func deliverToWorld(ctx context.Context, w *worldRound) worldResult {
+	var answering, hanging []string
+	types := typeNames(w.hosts)
+	for i, name := range types {
 		if hangs(i) {
-			hanging = append(hanging, t.Name)
+			hanging = append(hanging, name)
 		} else {
-			answering = append(answering, t.Name)
+			answering = append(answering, name)
 		}
 	}
-	return answering, hanging
+	conf := senderConfig(w.c)
+	conf.EventTypes = eventTypes(types)
+	x := newFixture(ctx, w.aof, conf)
+	defer x.close()
+	for i, name := range types {
+		createWebhook(ctx, x.sender, config.DefaultAccount, w.endpoints.url(i), name)
+	}
+	publishBacklog(ctx, x.sender, answering, w.all(), w.size)
+	if len(hanging) > 0 {
+		publishBacklog(ctx, x.sender, hanging, w.all()/worldHanging, w.size)
+	}
+	c := must(x.startDelivering(ctx, w.options, w.endpoints.trust()...))
+	end := c.kill // stop would wait for the attempts that hang
+	if w.profile != "" {
+		end = c.stop // writes the profile
+	}
+	defer end()
+	x.rewriteAppendOnly(ctx)
+	return w.measure(ctx, c, x.redisServer)
 }
 
-// worldRaw makes the same requests to the hosts that answer, by plain net/http.
-func worldRaw(ctx context.Context, o options) (w world, err error) {
-	k, place, err := startEndpoints(ctx, endpointSettings{Hosts: o.hosts, DelayMS: int(o.delay.Milliseconds())})
-	if err != nil {
-		return w, err
-	}
-	defer k.stop()
-	warm, rest := int(float64(o.n)*worldWarm), o.n/4
+// sendRawToWorld makes the same requests to the hosts that answer, by plain net/http.
+func sendRawToWorld(ctx context.Context, w *worldRound) worldResult {
 	var urls []string
-	for i := range o.hosts {
+	for i := range w.hosts {
 		if !hangs(i) {
-			urls = append(urls, place.url(i))
+			urls = append(urls, w.endpoints.url(i))
 		}
 	}
-	c, err := start(ctx, "raw", rawSettings{URLs: urls, N: warm + o.n + rest, C: o.c, Size: o.size, Profile: o.profile}, nil, place.trust()...)
-	if err != nil {
-		return w, err
-	}
+	c := must(startRaw(ctx, w.options, urls, w.all(), w.endpoints.trust()...))
 	defer c.stop()
-	if err := c.say("go"); err != nil {
-		return w, err
+	return w.measure(ctx, c, nil)
+}
+
+// measure measures a process, and its Redis if it has one, from the moment when the warm deliveries have come until n more have.
+// Then it waits for the rest.
+func (w *worldRound) measure(ctx context.Context, c *child, server *redisServer) (r worldResult) {
+	var before, now usage
+	counts := &r.counts
+	check(w.waitFor(ctx, w.warm, counts))
+	check(c.ask("weigh", nil)) // collects the garbage of before what counts
+	check(w.endpoints.ask("warm", counts))
+	first, redisUS, began := counts.Events, server.startCPU(ctx), time.Now()
+	check(c.ask("usage", &before))
+	inFlight := []int{before.InFlight}
+	for counts.Events < min(first+w.n, w.all()) && ctx.Err() == nil && time.Since(began) < 2*time.Minute {
+		time.Sleep(50 * time.Millisecond)
+		check(c.ask("usage", &now))
+		inFlight = append(inFlight, now.InFlight)
+		check(w.endpoints.ask("count", counts))
 	}
-	return w, w.over(ctx, k, c, o, warm, func() time.Duration { return 0 }, warm+o.n+rest)
+	took, delivered := time.Since(began), max(counts.Events-first, 1)
+	r.perSecond = float64(delivered) / took.Seconds()
+	r.cpuUS = (now.CPUMS - before.CPUMS) * 1000 / float64(delivered)
+	check(c.ask("weigh", &now))
+	r.redisUS, r.inFlight, r.resident, r.kib = redisUS(delivered), median(inFlight), now.Resident, now.KiB
+	check(w.waitFor(ctx, w.all(), counts))
+	r.lost = w.all() - counts.Events
+	return r
+}
+
+// waitFor waits until the endpoints have n events, for two minutes at most.
+func (w *worldRound) waitFor(ctx context.Context, n int, counts *endpointCounts) error {
+	return waitUntil(ctx, 2*time.Minute, 20*time.Millisecond, func() (bool, error) {
+		err := w.endpoints.ask("count", counts)
+		return counts.Events >= n, err
+	})
 }

@@ -5,7 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,11 +19,13 @@ type entry struct {
 	mode int64
 	uid  int
 	data []byte
-	link string // to where it points
+	link string // target of a symbolic link; "" for none
 }
 
-// entriesOf reads name=path pairs.
-func entriesOf(pairs []string) (list []entry, err error) {
+func compareNames(a, b entry) int { return strings.Compare(a.name, b.name) }
+
+// readEntries reads the files of name=path pairs.
+func readEntries(pairs []string) (list []entry, err error) {
 	for _, pair := range pairs {
 		name, path, ok := strings.Cut(pair, "=")
 		if !ok {
@@ -46,52 +48,55 @@ func entriesOf(pairs []string) (list []entry, err error) {
 	return list, nil
 }
 
+// archive writes an archive of the files of name=path pairs.
 func archive(file string, pairs []string) error {
-	list, err := entriesOf(pairs)
+	list, err := readEntries(pairs)
 	if err != nil {
 		return err
 	}
-	var data []byte
-	if strings.HasSuffix(file, ".zip") {
-		data, err = zipped(list)
-	} else {
-		data, err = tarred(list, true)
-	}
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, data, 0o644)
+	return writeArchive(file, list)
 }
 
-// folder archives a folder, under a name or at the top.
-func folder(file, of, name string) error {
+// archiveFolder archives a folder, at the top of the archive or under a name.
+func archiveFolder(file, folder string, under ...string) error {
 	var pairs []string
-	err := filepath.WalkDir(of, func(path string, d os.DirEntry, err error) error {
+	err := filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		inside, err := filepath.Rel(of, path)
-		pairs = append(pairs, filepath.ToSlash(filepath.Join(name, inside))+"="+path)
+		inside, err := filepath.Rel(folder, path)
+		pairs = append(pairs, filepath.ToSlash(filepath.Join(append(slices.Clone(under), inside)...))+"="+path)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	list, err := entriesOf(pairs)
-	if err != nil {
-		return err
+	return archive(file, pairs)
+}
+
+// writeArchive writes the kind of archive that a file's name ends with: .zip or .whl, .tar, and else a tar archive compressed by gzip.
+func writeArchive(file string, list []entry) (err error) {
+	var data []byte
+	switch filepath.Ext(file) {
+	case ".zip", ".whl":
+		data, err = zipped(list)
+	case ".tar":
+		data, err = tarred(list)
+	default:
+		if data, err = tarred(list); err == nil {
+			data, err = gzipped(data)
+		}
 	}
-	data, err := tarred(list, strings.HasSuffix(file, "gz"))
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(file, data, 0o644)
 }
 
-func tarred(list []entry, compress bool) ([]byte, error) {
-	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-	var inner bytes.Buffer
-	w := tar.NewWriter(&inner)
+func tarred(list []entry) ([]byte, error) {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	slices.SortFunc(list, compareNames)
 	for _, e := range list {
 		h := &tar.Header{Name: e.name, Mode: e.mode, Size: int64(len(e.data)), ModTime: epoch(), Uid: e.uid, Gid: e.uid, Format: tar.FormatPAX, Typeflag: tar.TypeReg}
 		if strings.HasSuffix(e.name, "/") {
@@ -107,34 +112,25 @@ func tarred(list []entry, compress bool) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	if !compress {
-		return inner.Bytes(), nil
-	}
-	return gzipped(inner.Bytes())
+	err := w.Close()
+	return buf.Bytes(), err
 }
 
 func gzipped(data []byte) ([]byte, error) {
 	var buf bytes.Buffer
-	z, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
+	w, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := z.Write(data); err != nil {
-		return nil, err
-	}
-	if err := z.Close(); err != nil {
-		return nil, err
-	}
-	return buf.Bytes(), nil
+	_, err = w.Write(data)
+	err = errors.Join(err, w.Close())
+	return buf.Bytes(), err
 }
 
 func zipped(list []entry) ([]byte, error) {
-	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	var buf bytes.Buffer
 	w := zip.NewWriter(&buf)
+	slices.SortFunc(list, compareNames)
 	for _, e := range list {
 		h := &zip.FileHeader{Name: e.name, Method: zip.Deflate, Modified: epoch()}
 		h.SetMode(os.FileMode(e.mode))
@@ -146,10 +142,8 @@ func zipped(list []entry) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return buf.Bytes(), nil
+	err := w.Close()
+	return buf.Bytes(), err
 }
 
 // checksums writes SHA256SUMS of the files of a folder, as `sha256sum -c` reads it.
@@ -171,7 +165,7 @@ func checksums(folder string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(data), filepath.Base(file))
+		fmt.Fprintf(&sums, "%s  %s\n", sha256Hex(data), filepath.Base(file))
 	}
 	return os.WriteFile(filepath.Join(folder, "SHA256SUMS"), []byte(sums.String()), 0o644)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,19 +18,18 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// redisPrograms are what the second tag has beside Caddy: the server of `redis local`, and what docs/operations.md uses on its
-// folder. In Debian redis-server is a link to redis-check-rdb.
+// redisPrograms are what the second tag has beside Caddy: the server of `redis local`, and what docs/operations.md uses on the
+// server's folder. In Debian redis-server is a link to redis-check-rdb.
 var redisPrograms = []string{"usr/bin/redis-server", "usr/bin/redis-cli", "usr/bin/redis-check-aof"}
 
 // debianLayer is what an image takes of the packages of a list: the programs, the libraries that they are linked with, the
-// licences, and by which name scanners know it all (distroless images have the same files).
+// licences, and the files by which scanners find out which packages these are (distroless images have the same files).
 func debianLayer(list, folder, arch string) ([]entry, error) {
 	_, pins, err := readPins(list)
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]entry{}
-	kept := map[string]entry{}
+	all, kept := map[string]entry{}, map[string]entry{}
 	for _, p := range pins {
 		if p.arch != arch {
 			continue
@@ -38,60 +38,58 @@ func debianLayer(list, folder, arch string) ([]entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		about, err := member(deb, "control.tar.xz", func(name string) bool { return name == "control" })
+		control, err := packageFiles(deb, "control.tar.xz")
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.file(), err)
 		}
 		name := "var/lib/dpkg/status.d/" + p.name
-		kept[name] = entry{name: name, mode: 0o644, data: about["control"].data}
-		files, err := member(deb, "data.tar.xz", func(string) bool { return true })
+		kept[name] = entry{name: name, mode: 0o644, data: control["control"].data}
+		files, err := packageFiles(deb, "data.tar.xz")
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.file(), err)
 		}
 		for name, e := range files {
 			all[name] = e
-			if documents(name, e.link != "") {
+			if isDocument(e) {
 				kept[name] = e
 			}
 		}
 	}
 	for _, program := range redisPrograms {
-		if err := link(kept, all, program); err != nil {
+		if err := keepLinked(kept, all, program); err != nil {
 			return nil, err
 		}
 	}
-	var layer []entry
-	for name, e := range kept {
-		layer = append(layer, e)
+	for _, name := range slices.Collect(maps.Keys(kept)) {
 		for d := path.Dir(name); d != "."; d = path.Dir(d) {
-			layer = append(layer, entry{name: d + "/", mode: 0o755})
+			kept[d+"/"] = entry{name: d + "/", mode: 0o755}
 		}
 	}
-	slices.SortFunc(layer, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-	return slices.CompactFunc(layer, func(a, b entry) bool { return a.name == b.name }), nil
+	return slices.SortedFunc(maps.Values(kept), compareNames), nil
 }
 
-// documents reports whether a file is kept for what it says: licences, and which Debian this is.
-func documents(name string, link bool) bool {
-	switch dir := path.Dir(name); dir {
+// isDocument reports whether a file is kept because people or scanners read it: licences, and which Debian this is.
+func isDocument(e entry) bool {
+	switch dir := path.Dir(e.name); dir {
 	case "usr/share/common-licenses":
 		return true
 	case "usr/share/doc": // of a package that has its licence with another
-		return link
+		return e.link != ""
 	default:
-		return path.Dir(dir) == "usr/share/doc" && path.Base(name) == "copyright" ||
-			name == "etc/os-release" || name == "usr/lib/os-release" || name == "etc/debian_version"
+		return path.Dir(dir) == "usr/share/doc" && path.Base(e.name) == "copyright" ||
+			e.name == "etc/os-release" || e.name == "usr/lib/os-release" || e.name == "etc/debian_version"
 	}
 }
 
-// link keeps a program or a library with all that it is linked with; what is missing is an error here, not in a container.
-func link(kept, all map[string]entry, name string) error {
+// keepLinked keeps a program or a library with all that it is linked with. What is missing is an error here, so that it is not
+// found out only in a container.
+func keepLinked(kept, all map[string]entry, name string) error {
 	for {
 		e, ok := all[name]
 		if !ok {
 			return fmt.Errorf("no package has %s", name)
 		}
-		if _, done := kept[name]; done {
+		if _, exists := kept[name]; exists {
 			return nil
 		}
 		kept[name] = e
@@ -112,30 +110,31 @@ func link(kept, all map[string]entry, name string) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			if err := link(kept, all, strings.Trim(string(loader), "/\x00")); err != nil {
+			if err := keepLinked(kept, all, strings.Trim(string(loader), "/\x00")); err != nil {
 				return err
 			}
 		}
 	}
-	needed, err := file.ImportedLibraries()
+	libraries, err := file.ImportedLibraries()
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	triplet := map[elf.Machine]string{elf.EM_X86_64: "x86_64-linux-gnu", elf.EM_AARCH64: "aarch64-linux-gnu"}[file.Machine]
-	for _, library := range needed {
-		at := slices.IndexFunc([]string{"", "usr/"}, func(top string) bool { _, ok := all[top+"lib/"+triplet+"/"+library]; return ok })
+	for _, library := range libraries {
+		paths := []string{"lib/" + triplet + "/" + library, "usr/lib/" + triplet + "/" + library}
+		at := slices.IndexFunc(paths, func(path string) bool { _, ok := all[path]; return ok })
 		if at < 0 {
 			return fmt.Errorf("%s needs %s, which no package has; name one in the list", name, library)
 		}
-		if err := link(kept, all, []string{"", "usr/"}[at]+"lib/"+triplet+"/"+library); err != nil {
+		if err := keepLinked(kept, all, paths[at]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// member reads the files of one of the two archives in a package. Names are without ./ at the start.
-func member(deb []byte, archive string, want func(string) bool) (map[string]entry, error) {
+// packageFiles reads the files of one of the two archives in a package. Names are without ./ at the start.
+func packageFiles(deb []byte, archive string) (map[string]entry, error) {
 	data, err := arMember(deb, archive)
 	if err != nil {
 		return nil, err
@@ -153,11 +152,7 @@ func member(deb []byte, archive string, want func(string) bool) (map[string]entr
 		if err != nil {
 			return nil, err
 		}
-		name := strings.TrimPrefix(h.Name, "./")
-		if !want(name) {
-			continue
-		}
-		e := entry{name: name, mode: h.Mode & 0o755}
+		e := entry{name: strings.TrimPrefix(h.Name, "./"), mode: h.Mode & 0o755}
 		switch h.Typeflag {
 		case tar.TypeReg:
 			if e.data, err = io.ReadAll(r); err != nil {
@@ -170,7 +165,7 @@ func member(deb []byte, archive string, want func(string) bool) (map[string]entr
 		default:
 			continue
 		}
-		files[name] = e
+		files[e.name] = e
 	}
 }
 

@@ -1,9 +1,8 @@
 package main
 
 import (
-	"crypto/sha256"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +11,7 @@ import (
 // nonroot is the user of the image, as in distroless images.
 const nonroot = 65532
 
-// descriptor points to a blob of the layout.
+// descriptor names a blob of the layout.
 type descriptor struct {
 	MediaType   string            `json:"mediaType"`
 	Digest      string            `json:"digest"`
@@ -25,7 +24,7 @@ type descriptor struct {
 type layout struct{ folder string }
 
 func (l layout) put(mediaType string, data []byte) (descriptor, error) {
-	sum := fmt.Sprintf("%x", sha256.Sum256(data))
+	sum := sha256Hex(data)
 	return descriptor{MediaType: mediaType, Digest: "sha256:" + sum, Size: len(data)},
 		os.WriteFile(filepath.Join(l.folder, "blobs", "sha256", sum), data, 0o644)
 }
@@ -39,78 +38,80 @@ func (l layout) putJSON(mediaType string, v any) (descriptor, error) {
 }
 
 // image writes a layout with one image for each architecture. There is nothing in it but the binary, which is static and holds
-// roots of trust and time zones itself, and the files that are named.
+// certificate authorities and time zones itself, and the files that are named.
 func image(folder, version string, pairs []string) error {
-	return imageOf(folder, version, version, pairs, nil)
+	return writeLayout(folder, version, version, pairs, nil)
 }
 
-// redisImage writes the second tag: the layer of the first, and one above it with a Redis from Debian's packages, and the
+// redisImage writes the second tag: the layer of the first, and above it one with a Redis from Debian's packages and the
 // Caddyfile that uses it.
 func redisImage(folder, version, list, packages, caddyfile string, pairs []string) error {
-	return imageOf(folder, version, version+"-redis", pairs, func(arch string) ([]entry, error) {
+	return writeLayout(folder, version, version+"-redis", pairs, func(arch string) ([]entry, error) {
 		layer, err := debianLayer(list, packages, arch)
 		if err != nil {
 			return nil, err
 		}
-		file, err := entriesOf([]string{"etc/caddy/Caddyfile=" + caddyfile})
+		file, err := readEntries([]string{"etc/caddy/Caddyfile=" + caddyfile})
 		return append(layer, file...), err
 	})
 }
 
-func imageOf(folder, version, tag string, pairs []string, above func(arch string) ([]entry, error)) error {
+// writeLayout writes the images of one tag. A pair whose name has no slash is arch=binary, any other a file of all images. upperLayer,
+// where there is one, makes a second layer.
+func writeLayout(folder, version, tag string, pairs []string, upperLayer func(arch string) ([]entry, error)) error {
 	if err := os.MkdirAll(filepath.Join(folder, "blobs", "sha256"), 0o755); err != nil {
 		return err
 	}
 	l := layout{folder}
-	binaries, files := map[string]string{}, []string{}
-	var order []string
+	var binaries, files []string
 	for _, pair := range pairs {
-		if name, path, _ := strings.Cut(pair, "="); strings.Contains(name, "/") {
+		if name, _, _ := strings.Cut(pair, "="); strings.Contains(name, "/") {
 			files = append(files, pair)
 		} else {
-			binaries[name] = path
-			order = append(order, name)
+			binaries = append(binaries, pair)
 		}
 	}
-	var manifests []descriptor
-	for _, arch := range order {
-		base, err := baseLayer(binaries[arch], files)
+	var images []descriptor
+	for _, pair := range binaries {
+		arch, binary, _ := strings.Cut(pair, "=")
+		base, err := baseLayer(binary, files)
 		if err != nil {
 			return err
 		}
 		layers := [][]entry{base}
-		if above != nil {
-			layer, err := above(arch)
+		if upperLayer != nil {
+			upper, err := upperLayer(arch)
 			if err != nil {
 				return err
 			}
-			layers = append(layers, layer)
+			layers = append(layers, upper)
 		}
-		d, err := l.platform(arch, version, layers)
+		d, err := l.putImage(arch, version, layers)
 		if err != nil {
 			return err
 		}
-		manifests = append(manifests, d)
+		images = append(images, d)
 	}
 	const indexType = "application/vnd.oci.image.index.v1+json"
-	both, err := l.putJSON(indexType, map[string]any{"schemaVersion": 2, "mediaType": indexType, "manifests": manifests})
+	index := func(manifests ...descriptor) map[string]any {
+		return map[string]any{"schemaVersion": 2, "mediaType": indexType, "manifests": manifests}
+	}
+	tagged, err := l.putJSON(indexType, index(images...))
 	if err != nil {
 		return err
 	}
-	both.Annotations = map[string]string{"org.opencontainers.image.ref.name": tag}
-	top, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": indexType, "manifests": []descriptor{both}})
+	tagged.Annotations = map[string]string{"org.opencontainers.image.ref.name": tag}
+	top, err := json.Marshal(index(tagged))
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "index.json"), top, 0o644); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(folder, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
+	return errors.Join(os.WriteFile(filepath.Join(folder, "index.json"), top, 0o644),
+		os.WriteFile(filepath.Join(folder, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644))
 }
 
 // baseLayer is what both tags have.
 func baseLayer(binary string, files []string) ([]entry, error) {
-	list, err := entriesOf(append([]string{"usr/bin/caddy=" + binary}, files...))
+	list, err := readEntries(append([]string{"usr/bin/caddy=" + binary}, files...))
 	if err != nil {
 		return nil, err
 	}
@@ -126,21 +127,22 @@ func baseLayer(binary string, files []string) ([]entry, error) {
 	), nil
 }
 
-// putLayer writes a layer, and says the digest of what it is unpacked.
+// putLayer writes a layer. diffID is the digest of the archive before it is compressed.
 func (l layout) putLayer(list []entry) (d descriptor, diffID string, err error) {
-	inner, err := tarred(list, false)
+	plain, err := tarred(list)
 	if err != nil {
 		return d, "", err
 	}
-	compressed, err := gzipped(inner)
+	compressed, err := gzipped(plain)
 	if err != nil {
 		return d, "", err
 	}
 	d, err = l.put("application/vnd.oci.image.layer.v1.tar+gzip", compressed)
-	return d, fmt.Sprintf("sha256:%x", sha256.Sum256(inner)), err
+	return d, "sha256:" + sha256Hex(plain), err
 }
 
-func (l layout) platform(arch, version string, lists [][]entry) (d descriptor, err error) {
+// putImage writes the image of one architecture.
+func (l layout) putImage(arch, version string, lists [][]entry) (d descriptor, err error) {
 	var layers []descriptor
 	var diffIDs []string
 	var history []any
@@ -150,17 +152,17 @@ func (l layout) platform(arch, version string, lists [][]entry) (d descriptor, e
 			return d, err
 		}
 		layers, diffIDs = append(layers, layer), append(diffIDs, diffID)
-		history = append(history, map[string]any{"created": epoch().Format("2006-01-02T15:04:05Z"), "created_by": "release.sh"})
+		history = append(history, map[string]any{"created": timestamp(), "created_by": "release.sh"})
 	}
 	labels := map[string]string{
 		"org.opencontainers.image.title": "caddy-webhooks", "org.opencontainers.image.version": version,
-		"org.opencontainers.image.source": "https://github.com/videocloud/webhooks", "org.opencontainers.image.created": epoch().Format("2006-01-02T15:04:05Z"),
+		"org.opencontainers.image.source": "https://github.com/videocloud/webhooks", "org.opencontainers.image.created": timestamp(),
 	}
-	if len(lists) == 1 { // Debian's packages have licences of their own
+	if len(lists) == 1 { // in a second layer, Debian's packages have licences of their own
 		labels["org.opencontainers.image.licenses"] = "Apache-2.0"
 	}
 	config, err := l.putJSON("application/vnd.oci.image.config.v1+json", map[string]any{
-		"created": epoch().Format("2006-01-02T15:04:05Z"), "architecture": arch, "os": "linux",
+		"created": timestamp(), "architecture": arch, "os": "linux",
 		"config": map[string]any{
 			"User": "65532:65532", "WorkingDir": "/data", "Labels": labels,
 			"Env":          []string{"PATH=/usr/bin", "XDG_CONFIG_HOME=/config", "XDG_DATA_HOME=/data"},

@@ -1,6 +1,6 @@
 // Command release makes what release.sh publishes out of what it built: archives, the Python packages, an OCI image layout, bills
-// of materials, licences and checksums. It is plain Go and writes the same bytes each time: entries are sorted, owned by
-// root, and as old as SOURCE_DATE_EPOCH says.
+// of materials, licences and checksums. It needs no other program for that, and writes the same bytes each time: entries are
+// sorted, owned by root, and have the time SOURCE_DATE_EPOCH.
 //
 //	release licences <folder of the module> <package> <file>       the licences of every module that the package links
 //	release sbom <binary> <file>                                   CycloneDX, from what Go noted in the binary
@@ -16,6 +16,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"log"
 	"os"
@@ -31,45 +32,39 @@ func main() {
 	}
 }
 
+// commands by name, with the number of arguments that each needs at least.
+var commands = map[string]struct {
+	needs int
+	run   func(args []string) error
+}{
+	"licences":    {3, func(a []string) error { return licences(a[0], a[1], a[2]) }},
+	"sbom":        {2, func(a []string) error { return sbom(a[0], a[1]) }},
+	"archive":     {2, func(a []string) error { return archive(a[0], a[1:]) }},
+	"image":       {3, func(a []string) error { return image(a[0], a[1], a[2:]) }},
+	"packages":    {3, func(a []string) error { return fetchPackages(a[0], a[1], a[2:], fromApt, fromSnapshots(snapshots)) }},
+	"pin":         {1, func(a []string) error { return renewPins(a[0]) }},
+	"redis-image": {6, func(a []string) error { return redisImage(a[0], a[1], a[2], a[3], a[4], a[5:]) }},
+	"python":      {2, func(a []string) error { return python(a[0], a[1]) }},
+	"folder":      {2, func(a []string) error { return archiveFolder(a[0], a[1], a[2:]...) }},
+	"checksums":   {1, func(a []string) error { return checksums(a[0]) }},
+}
+
 func run(args []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("say what to make; see the package's comment")
 	}
-	what, args := args[0], args[1:]
-	wanted := map[string]int{"licences": 3, "sbom": 2, "archive": 2, "image": 3, "packages": 3, "pin": 1, "redis-image": 6, "python": 2, "folder": 2, "checksums": 1}[what]
-	if len(args) < wanted {
-		return fmt.Errorf("%s needs %d arguments", what, wanted)
+	name, args := args[0], args[1:]
+	command, ok := commands[name]
+	switch {
+	case !ok:
+		return fmt.Errorf("there is no %q", name)
+	case len(args) < command.needs:
+		return fmt.Errorf("%s needs %d arguments", name, command.needs)
 	}
-	switch what {
-	case "licences":
-		return licences(args[0], args[1], args[2])
-	case "sbom":
-		return sbom(args[0], args[1])
-	case "archive":
-		return archive(args[0], args[1:])
-	case "image":
-		return image(args[0], args[1], args[2:])
-	case "packages":
-		return fetchPackages(args[0], args[1], args[2:], fromApt, fromSnapshots(snapshots))
-	case "pin":
-		return renewPins(args[0])
-	case "redis-image":
-		return redisImage(args[0], args[1], args[2], args[3], args[4], args[5:])
-	case "python":
-		return python(args[0], args[1])
-	case "folder":
-		name := ""
-		if len(args) > 2 {
-			name = args[2]
-		}
-		return folder(args[0], args[1], name)
-	case "checksums":
-		return checksums(args[0])
-	}
-	return fmt.Errorf("there is no %q", what)
+	return command.run(args)
 }
 
-// epoch is how old everything is.
+// epoch is the time that everything in an artefact has.
 func epoch() time.Time {
 	seconds, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64)
 	if err != nil {
@@ -77,3 +72,9 @@ func epoch() time.Time {
 	}
 	return time.Unix(seconds, 0).UTC()
 }
+
+// timestamp is epoch as documents have it.
+func timestamp() string { return epoch().Format(time.RFC3339) }
+
+// sha256Hex is the checksum of data in lower-case hex.
+func sha256Hex(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"crypto/sha1"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +20,7 @@ import (
 // matter: its checksum does.
 type pin struct{ arch, name, version, sha256, sha1 string }
 
-// file is how apt calls it.
+// file is the name that apt gives to the package's file.
 func (p pin) file() string {
 	return p.name + "_" + strings.ReplaceAll(p.version, ":", "%3a") + "_" + p.arch + ".deb"
 }
@@ -33,26 +31,24 @@ func readPins(list string) (comment string, pins []pin, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for lines.Scan() {
-		line := lines.Text()
+	for line := range strings.Lines(string(text)) {
 		if strings.HasPrefix(line, "#") {
-			comment += line + "\n"
+			comment += line
 			continue
 		}
 		part := strings.Fields(line)
 		if len(part) != 5 {
-			return "", nil, fmt.Errorf("%s: %q is not: architecture, package, version, SHA-256, SHA-1", list, line)
+			return "", nil, fmt.Errorf("%s: %q is not: architecture, package, version, SHA-256, SHA-1", list, strings.TrimSuffix(line, "\n"))
 		}
 		pins = append(pins, pin{part[0], part[1], part[2], part[3], part[4]})
 	}
-	return comment, pins, lines.Err()
+	return comment, pins, nil
 }
 
 var (
-	// errNotAllPackages means that what was looked for is in none of the places.
+	// errNotAllPackages means that no source has some of the packages.
 	errNotAllPackages = errors.New("Debian packages are missing")
-	// errChecksum means that a package came, or was there, and is not the one of the list.
+	// errChecksum means that a package was fetched, or was in the folder, and is not the one of the list.
 	errChecksum = errors.New("a wrong checksum")
 )
 
@@ -70,48 +66,45 @@ func fetchPackages(list, folder string, archs []string, sources ...source) error
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	missing := func() (some []pin) {
+	missing := func() (missing []pin) {
 		for _, p := range pins {
 			data, err := os.ReadFile(filepath.Join(folder, p.file()))
-			if err != nil || fmt.Sprintf("%x", sha256.Sum256(data)) != p.sha256 {
-				some = append(some, p)
+			if err != nil || sha256Hex(data) != p.sha256 {
+				missing = append(missing, p)
 			}
 		}
-		return some
+		return missing
 	}
-	var why []error
+	var problems []error
 	for _, p := range missing() {
 		if _, err := os.Stat(filepath.Join(folder, p.file())); err == nil {
-			why = append(why, fmt.Errorf("%w: %s in %s is not the one of the list", errChecksum, p.file(), folder))
+			problems = append(problems, fmt.Errorf("%w: %s in %s is not the one of the list", errChecksum, p.file(), folder))
 		}
 	}
-	for _, from := range sources {
-		if some := missing(); len(some) > 0 {
-			why = append(why, from(folder, some))
+	for _, fetch := range sources {
+		if wanted := missing(); len(wanted) > 0 {
+			problems = append(problems, fetch(folder, wanted))
 		}
 	}
-	if some := missing(); len(some) > 0 {
-		names := ""
-		for _, p := range some {
-			names += "\n  " + p.file()
-		}
-		return fmt.Errorf("%w: %w\nPut these into a folder, and name it in RELEASE_PACKAGES:%s", errNotAllPackages, errors.Join(why...), names)
+	names := ""
+	for _, p := range missing() {
+		names += "\n  " + p.file()
+	}
+	if names != "" {
+		return fmt.Errorf("%w: %w\nPut these into a folder, and name it in RELEASE_PACKAGES:%s", errNotAllPackages, errors.Join(problems...), names)
 	}
 	return nil
 }
 
-// fromApt asks the apt of a machine with Debian, in a state of its own: the machine needs no second architecture, and we not
-// be root.
+// fromApt asks apt on a Debian for the versions of the list.
 func fromApt(folder string, pins []pin) error {
-	var wanted []string
-	for _, p := range pins {
-		wanted = append(wanted, p.name+":"+p.arch+"="+p.version)
-	}
-	return apt(folder, pins, wanted)
+	return apt(folder, pins, func(p pin) string { return p.name + ":" + p.arch + "=" + p.version })
 }
 
-func apt(folder string, pins []pin, wanted []string) error {
-	if about, _ := os.ReadFile("/etc/os-release"); !slices.Contains(strings.Split(string(about), "\n"), "ID=debian") {
+// apt downloads packages on a Debian, by the names that apt is to be told. It keeps its state in a folder of its own, so that the
+// machine needs no second architecture and we need not be root.
+func apt(folder string, pins []pin, name func(pin) string) error {
+	if release, _ := os.ReadFile("/etc/os-release"); !slices.Contains(strings.Split(string(release), "\n"), "ID=debian") {
 		return errors.New("apt-get: this is not Debian")
 	}
 	state, err := os.MkdirTemp("", "apt")
@@ -128,52 +121,49 @@ func apt(folder string, pins []pin, wanted []string) error {
 		"-qq", "-o", "Dir::State=" + state, "-o", "Dir::State::lists=" + state + "/lists", "-o", "Dir::State::status=/dev/null", "-o", "Dir::Cache=" + state + "/cache",
 		"-o", "Acquire::Languages=none", "-o", "Acquire::Retries=2", "-o", "APT::Sandbox::User=", "-o", "APT::Architecture=" + pins[0].arch,
 	}
+	download := []string{"download"}
 	for _, p := range pins {
 		if option := "APT::Architectures::=" + p.arch; !slices.Contains(options, option) {
 			options = append(options, "-o", option)
 		}
+		download = append(download, name(p))
 	}
-	for _, command := range [][]string{{"update"}, append([]string{"download"}, wanted...)} {
+	for _, command := range [][]string{{"update"}, download} {
 		run := exec.Command("apt-get", append(options, command...)...)
 		run.Dir = folder
 		if out, err := run.CombinedOutput(); err != nil {
-			return fmt.Errorf("apt-get %s: %w: %s", command[0], err, lastLine(out))
+			out = bytes.TrimSpace(out)
+			return fmt.Errorf("apt-get %s: %w: %s", command[0], err, out[bytes.LastIndexByte(out, '\n')+1:])
 		}
 	}
 	return nil
-}
-
-func lastLine(out []byte) []byte {
-	out = bytes.TrimSpace(out)
-	return out[bytes.LastIndexByte(out, '\n')+1:]
 }
 
 // snapshots is where Debian keeps every version of every package, by its SHA-1.
 const snapshots = "https://snapshot.debian.org/file/"
 
-func fromSnapshots(at string) source {
-	return func(folder string, pins []pin) error { return bySHA1(at, folder, pins) }
-}
-
-func bySHA1(at, folder string, pins []pin) error {
-	client := &http.Client{Timeout: 2 * time.Minute}
-	for _, p := range pins {
-		data, err := get(client, at+p.sha1)
-		if err != nil {
-			return err
+// fromSnapshots asks a server like that of snapshots.
+func fromSnapshots(url string) source {
+	return func(folder string, pins []pin) error {
+		client := &http.Client{Timeout: 2 * time.Minute}
+		for _, p := range pins {
+			data, err := get(client, url+p.sha1)
+			if err != nil {
+				return err
+			}
+			if sha256Hex(data) != p.sha256 {
+				return fmt.Errorf("%w: %s%s is not the %s that was asked for", errChecksum, url, p.sha1, p.file())
+			}
+			if err := os.WriteFile(filepath.Join(folder, p.file()), data, 0o644); err != nil {
+				return err
+			}
 		}
-		if fmt.Sprintf("%x", sha256.Sum256(data)) != p.sha256 {
-			return fmt.Errorf("%w: %s%s is not the %s that was asked for", errChecksum, at, p.sha1, p.file())
-		}
-		if err := os.WriteFile(filepath.Join(folder, p.file()), data, 0o644); err != nil {
-			return err
-		}
+		return nil
 	}
-	return nil
 }
 
-// mostPackage is far more than any package has.
-const mostPackage = 64 << 20
+// maxPackage is far more bytes than any package has.
+const maxPackage = 64 << 20
 
 func get(client *http.Client, url string) ([]byte, error) {
 	answer, err := client.Get(url)
@@ -184,7 +174,7 @@ func get(client *http.Client, url string) ([]byte, error) {
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s: %s", url, answer.Status)
 	}
-	return io.ReadAll(io.LimitReader(answer.Body, mostPackage))
+	return io.ReadAll(io.LimitReader(answer.Body, maxPackage))
 }
 
 // renewPins writes a list anew with the versions that Debian has now.
@@ -198,11 +188,7 @@ func renewPins(list string) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	var wanted []string
-	for _, p := range pins {
-		wanted = append(wanted, p.name+":"+p.arch)
-	}
-	if err := apt(folder, pins, wanted); err != nil {
+	if err := apt(folder, pins, func(p pin) string { return p.name + ":" + p.arch }); err != nil {
 		return err
 	}
 	for i, p := range pins {
@@ -215,7 +201,7 @@ func renewPins(list string) error {
 			return err
 		}
 		version := strings.Split(filepath.Base(files[0]), "_")[1]
-		pins[i] = pin{p.arch, p.name, strings.ReplaceAll(version, "%3a", ":"), fmt.Sprintf("%x", sha256.Sum256(data)), fmt.Sprintf("%x", sha1.Sum(data))}
+		pins[i] = pin{p.arch, p.name, strings.ReplaceAll(version, "%3a", ":"), sha256Hex(data), fmt.Sprintf("%x", sha1.Sum(data))}
 	}
 	slices.SortFunc(pins, func(a, b pin) int { return cmp.Or(cmp.Compare(a.arch, b.arch), cmp.Compare(a.name, b.name)) })
 	for _, p := range pins {

@@ -108,18 +108,18 @@ func TestFilesOfAPackage(t *testing.T) {
 			deb = append(deb, '\n')
 		}
 	}
-	files, err := member(deb, "data.tar.xz", func(string) bool { return true })
+	files, err := packageFiles(deb, "data.tar.xz")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(files) != 3 || string(files["usr/bin/one"].data) != "yes" || files["usr/bin/two"].link != "one" || string(files["usr/bin/three"].data) != "yes" {
 		t.Fatal(files)
 	}
-	if files["usr/bin/one"].mode != 0o755 { // no program in an image gives rights
+	if files["usr/bin/one"].mode != 0o755 { // a program of an image must not be set-user-ID
 		t.Fatalf("%o", files["usr/bin/one"].mode)
 	}
 	for _, cut := range []int{0, 8, 60, 70, len(deb) / 2} {
-		if _, err := member(deb[:cut], "data.tar.xz", func(string) bool { return true }); err == nil {
+		if _, err := packageFiles(deb[:cut], "data.tar.xz"); err == nil {
 			t.Fatal(cut)
 		}
 	}

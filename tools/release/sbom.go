@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// component is one of CycloneDX.
+// component is part of a bill of materials, as CycloneDX has it.
 type component struct {
 	Type       string     `json:"type"`
 	Ref        string     `json:"bom-ref"`
@@ -28,7 +28,7 @@ type property struct {
 	Value string `json:"value"`
 }
 
-// sbom writes what a binary was built from, as Go noted it there.
+// sbom writes the bill of materials of a binary: what Go recorded in it when it was built.
 func sbom(binary, file string) error {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
@@ -42,7 +42,7 @@ func sbom(binary, file string) error {
 		}
 	}
 	components := []component{{Type: "platform", Ref: "go", Name: "Go", Version: info.GoVersion}}
-	depends := []string{"go"}
+	dependsOn := []string{"go"}
 	for _, m := range info.Deps {
 		if m.Replace != nil {
 			m = m.Replace
@@ -51,17 +51,17 @@ func sbom(binary, file string) error {
 		components = append(components, component{
 			Type: "library", Ref: purl, Name: m.Path, Version: m.Version, PURL: purl, Properties: []property{{"go:sum", m.Sum}},
 		})
-		depends = append(depends, purl)
+		dependsOn = append(dependsOn, purl)
 	}
 	var buf bytes.Buffer
-	to := json.NewEncoder(&buf)
-	to.SetIndent("", "  ")
-	to.SetEscapeHTML(false)
-	if err := to.Encode(map[string]any{
+	encoder := json.NewEncoder(&buf)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(map[string]any{
 		"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
-		"metadata":     map[string]any{"timestamp": epoch().Format("2006-01-02T15:04:05Z"), "component": main},
+		"metadata":     map[string]any{"timestamp": timestamp(), "component": main},
 		"components":   components,
-		"dependencies": []any{map[string]any{"ref": main.Ref, "dependsOn": depends}},
+		"dependencies": []any{map[string]any{"ref": main.Ref, "dependsOn": dependsOn}},
 	}); err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func sbom(binary, file string) error {
 
 var licenceName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)([.-].*)?$`)
 
-// licences gathers the licences of every module that a package links. A module without one is an error: it may not be passed on.
+// licences gathers the licences of every module that a package links. A module without one is an error, as nobody may pass it on.
 func licences(folder, pkg, file string) error {
 	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Version}}\t{{.Dir}}{{end}}{{end}}", pkg)
 	list.Dir, list.Stderr = folder, os.Stderr
@@ -83,12 +83,13 @@ func licences(folder, pkg, file string) error {
 	fmt.Fprintf(&all, "Licences of the modules that %s is built from.\n", pkg)
 	for _, line := range modules {
 		part := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(part) != 3 {
+		if len(part) != 3 { // the empty line of a package of our own, or of the standard library
 			continue
 		}
+		path, version, dir := part[0], part[1], part[2]
 		found := false
 		// A module that is part of a repository may have its licence at the repository's top, which its zip then holds too.
-		files, err := os.ReadDir(part[2])
+		files, err := os.ReadDir(dir)
 		if err != nil {
 			return err
 		}
@@ -96,15 +97,15 @@ func licences(folder, pkg, file string) error {
 			if f.IsDir() || !licenceName.MatchString(f.Name()) {
 				continue
 			}
-			text, err := os.ReadFile(filepath.Join(part[2], f.Name()))
+			text, err := os.ReadFile(filepath.Join(dir, f.Name()))
 			if err != nil {
 				return err
 			}
 			found = true
-			fmt.Fprintf(&all, "\n%s\n%s %s: %s\n%s\n\n%s", strings.Repeat("=", 80), part[0], part[1], f.Name(), strings.Repeat("=", 80), text)
+			fmt.Fprintf(&all, "\n%s\n%s %s: %s\n%s\n\n%s", strings.Repeat("=", 80), path, version, f.Name(), strings.Repeat("=", 80), text)
 		}
 		if !found {
-			return fmt.Errorf("%s %s has no licence file", part[0], part[1])
+			return fmt.Errorf("%s %s has no licence file", path, version)
 		}
 	}
 	return os.WriteFile(file, []byte(all.String()), 0o644)
