@@ -46,22 +46,22 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "/webhooks/health", Handler: adminHandler{http.MethodGet: answering(with(health, "max_due"))}},
 		{Pattern: "/webhooks/stats", Handler: adminHandler{http.MethodGet: answering(statsRead)}},
-		{Pattern: "/webhooks/webhooks", Handler: adminHandler{http.MethodGet: answering(with(ofSender(http.StatusOK, listWebhooks), "account", "status"))}},
-		{Pattern: "/webhooks/events", Handler: adminHandler{http.MethodGet: answering(with(ofSender(http.StatusOK, listEvents), "account", "event", "since", "until", "limit", "cursor"))}},
-		{Pattern: "/webhooks/keys", Handler: adminHandler{http.MethodGet: answering(with(ofSender(http.StatusOK, listKeys), "account", "limit", "cursor")),
-			http.MethodPost: answering(ofSender(http.StatusCreated, createKey)), http.MethodDelete: answering(with(ofSender(http.StatusOK, deleteKey), "id"))}},
-		{Pattern: "/webhooks/example", Handler: adminHandler{http.MethodGet: answering(with(ofSender(http.StatusOK, typeExample), "event"))}},
+		{Pattern: "/webhooks/webhooks", Handler: adminHandler{http.MethodGet: answering(with(ofSender(listWebhooks), "account", "status"))}},
+		{Pattern: "/webhooks/events", Handler: adminHandler{http.MethodGet: answering(with(ofSender(listEvents), "account", "event", "since", "until", "limit", "cursor"))}},
+		{Pattern: "/webhooks/keys", Handler: adminHandler{http.MethodGet: answering(with(ofSender(listKeys), "account", "limit", "cursor")),
+			http.MethodPost: answering(ofSender(asking(createKey))), http.MethodDelete: answering(with(ofSender(deleteKey), "id!"))}},
+		{Pattern: "/webhooks/example", Handler: adminHandler{http.MethodGet: answering(with(ofSender(typeExample), "event!"))}},
 		{Pattern: "/webhooks/tail", Handler: adminHandler{http.MethodGet: tail}},
-		{Pattern: "/webhooks/explain", Handler: adminHandler{http.MethodGet: answering(with(explain, "id", "account"))}},
-		{Pattern: "/webhooks/retry", Handler: adminHandler{http.MethodPost: answering(ofSender(http.StatusAccepted, retryDelivery))}},
-		{Pattern: "/webhooks/replays", Handler: adminHandler{http.MethodPost: answering(ofSender(http.StatusAccepted, startReplay)), http.MethodGet: answering(with(ofSender(http.StatusOK, showReplay), "id", "account"))}},
-		{Pattern: "/webhooks/dead", Handler: adminHandler{http.MethodGet: answering(deadRead), http.MethodPost: answering(changeDead)}},
+		{Pattern: "/webhooks/explain", Handler: adminHandler{http.MethodGet: answering(with(explain, "id!", "account"))}},
+		{Pattern: "/webhooks/retry", Handler: adminHandler{http.MethodPost: answering(ofSender(asking(retryDelivery)))}},
+		{Pattern: "/webhooks/replays", Handler: adminHandler{http.MethodPost: answering(ofSender(asking(startReplay))), http.MethodGet: answering(with(ofSender(showReplay), "id!", "account"))}},
+		{Pattern: "/webhooks/dead", Handler: adminHandler{http.MethodGet: answering(deadRead), http.MethodPost: answering(asking(changeDead))}},
 		{Pattern: "/webhooks/show", Handler: adminHandler{http.MethodGet: answering(showRead)}},
-		{Pattern: "/webhooks/forget", Handler: adminHandler{http.MethodPost: answering(forget)}},
+		{Pattern: "/webhooks/forget", Handler: adminHandler{http.MethodPost: answering(asking(forget))}},
 		{Pattern: "/webhooks/backup", Handler: adminHandler{http.MethodGet: backup}},
 		{Pattern: "/webhooks/restore", Handler: adminHandler{http.MethodPost: answering(with(restore, "replace"))}},
-		{Pattern: "/webhooks/notify-test", Handler: adminHandler{http.MethodPost: answering(ofSender(http.StatusOK, notifyTest))}},
-		{Pattern: "/webhooks/reencrypt", Handler: adminHandler{http.MethodPost: answering(ofSender(http.StatusOK, reencrypt))}},
+		{Pattern: "/webhooks/notify-test", Handler: adminHandler{http.MethodPost: answering(ofSender(notifyTest))}},
+		{Pattern: "/webhooks/reencrypt", Handler: adminHandler{http.MethodPost: answering(ofSender(reencrypt))}},
 	}
 }
 
@@ -104,9 +104,10 @@ func answering(f adminFunc) adminHandle { return answeringBy(answer, f) }
 // answeringBy does that with another way to write what was returned.
 func answeringBy(write func(w http.ResponseWriter, status int, v any), f adminFunc) adminHandle {
 	return func(w http.ResponseWriter, r *http.Request, a *App) error {
-		status, v, err := f(&adminRequest{Request: r, app: a})
+		q := &adminRequest{Request: r, app: a, status: http.StatusOK}
+		v, err := f(q)
 		if err == nil {
-			write(w, status, v)
+			write(w, q.status, v)
 		}
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/videocloud/webhooks/sender"
@@ -14,86 +15,93 @@ import (
 // adminRequest is a request to the admin API, or to the console's own, with the parameters that it may have.
 type adminRequest struct {
 	*http.Request
-	app   *App
-	query url.Values
+	app    *App
+	status int            // of the answer: 200, unless the function that answers says otherwise
+	sender *sender.Sender // for functions behind ofSender
+
+	query        url.Values
+	since, until time.Time // zero where they are not given
+	limit        int       // of a page; 0 where it is not given
 }
 
 // adminFunc answers a request with JSON.
-type adminFunc func(q *adminRequest) (status int, answer any, err error)
+type adminFunc func(q *adminRequest) (answer any, err error)
 
-// with says which parameters a function takes: a request with any other is refused.
+// with says which parameters a function takes, and by an exclamation mark which of them have to be there. A request with any other is
+// refused.
 func with(f adminFunc, names ...string) adminFunc {
-	return func(q *adminRequest) (_ int, _ any, err error) {
-		if q.query, err = parameters(q.Request, names...); err != nil {
-			return 0, nil, err
+	return func(q *adminRequest) (any, error) {
+		if err := q.readQuery(names); err != nil {
+			return nil, err
 		}
 		return f(q)
 	}
 }
 
-// ofSender makes a function that asks the sender into one of the admin API, whose answer has that status.
-func ofSender(status int, f func(q *adminRequest, s *sender.Sender) (any, error)) adminFunc {
-	return func(q *adminRequest) (int, any, error) {
-		s, err := q.app.senderHere()
-		if err != nil {
-			return 0, nil, err
+// ofSender makes a function that asks the sender into one that is refused where there is none.
+func ofSender(f adminFunc) adminFunc {
+	return func(q *adminRequest) (any, error) {
+		if q.sender = q.app.running; q.sender == nil {
+			return nil, errNoSender
 		}
-		answer, err := f(q, s)
-		return status, answer, err
+		return f(q)
 	}
 }
 
-// senderHere returns the sender of the running configuration.
-func (a *App) senderHere() (*sender.Sender, error) {
-	if a.running == nil {
-		return nil, errNoSender
+// maxAdminBody bounds what is asked.
+const maxAdminBody = 1 << 20
+
+// asking makes a function that is asked by the body of a POST into one that reads it.
+func asking[Q any](f func(q *adminRequest, asked *Q) (any, error)) adminFunc {
+	return func(q *adminRequest) (any, error) {
+		d := json.NewDecoder(http.MaxBytesReader(nil, q.Body, maxAdminBody))
+		d.DisallowUnknownFields()
+		asked := new(Q)
+		if err := d.Decode(asked); err != nil {
+			return nil, &badRequest{"reading the question: " + err.Error()}
+		}
+		return f(q, asked)
 	}
-	return a.running, nil
 }
 
-// parameters returns the parameters of a query, none of which is unknown or given twice.
+// parameters returns the parameters of a query, none of which is unknown or given twice, and none missing whose name ends in an
+// exclamation mark.
 func parameters(r *http.Request, names ...string) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, &badRequest{"the query can't be read"}
 	}
 	for name, values := range query {
-		if !slices.Contains(names, name) || len(values) > 1 {
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.TrimSuffix(n, "!") == name }) || len(values) > 1 {
 			return nil, &badRequest{"unknown or repeated parameter: " + name}
+		}
+	}
+	for _, name := range names {
+		if name, required := strings.CutSuffix(name, "!"); required && query.Get(name) == "" {
+			return nil, &badRequest{name + " is missing"}
 		}
 	}
 	return query, nil
 }
 
-// needed returns a parameter that has to be there.
-func (q *adminRequest) needed(name string) (string, error) {
-	value := q.query.Get(name)
-	if value == "" {
-		return "", &badRequest{name + " is missing"}
+// readQuery reads the parameters, and of those that mean the same everywhere what they say.
+func (q *adminRequest) readQuery(names []string) (err error) {
+	if q.query, err = parameters(q.Request, names...); err != nil {
+		return err
 	}
-	return value, nil
-}
-
-// limit returns how many a page may have, 0 where it is not said.
-func (q *adminRequest) limit() (n int, err error) {
-	if text := q.query.Get("limit"); text != "" {
-		if n, err = strconv.Atoi(text); err != nil {
-			return 0, &badRequest{"limit is not a number"}
-		}
-	}
-	return n, nil
-}
-
-// between returns the parameters since and until, zero where they are not given.
-func (q *adminRequest) between() (since, until time.Time, err error) {
-	for name, at := range map[string]*time.Time{"since": &since, "until": &until} {
+	for name, at := range map[string]*time.Time{"since": &q.since, "until": &q.until} {
 		if text := q.query.Get(name); text != "" {
 			if *at, err = time.Parse(time.RFC3339, text); err != nil {
-				return since, until, &badRequest{name + " is not a time such as 2024-03-31T12:00:00Z"}
+				return &badRequest{name + " is not a time such as 2024-03-31T12:00:00Z"}
 			}
 		}
 	}
-	return since, until, nil
+	if text := q.query.Get("limit"); text != "" {
+		if q.limit, err = strconv.Atoi(text); err != nil {
+			return &badRequest{"limit is not a number"}
+		}
+	}
+	return nil
 }
 
 // unlessZero is a time of an answer, which is left out where it is not known.
@@ -102,17 +110,4 @@ func unlessZero(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
-}
-
-// maxAdminBody bounds what is asked.
-const maxAdminBody = 1 << 20
-
-// question reads the body of a POST.
-func question[Q any](q *adminRequest) (v Q, err error) {
-	d := json.NewDecoder(http.MaxBytesReader(nil, q.Body, maxAdminBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&v); err != nil {
-		return v, &badRequest{"reading the question: " + err.Error()}
-	}
-	return v, nil
 }

@@ -42,19 +42,19 @@ func (l *lateAnswer) Write(p []byte) (int, error) {
 }
 
 // restore answers POST /webhooks/restore, whose body is a backup.
-func restore(q *adminRequest) (int, any, error) {
+func restore(q *adminRequest) (any, error) {
 	replace := q.query.Get("replace")
 	if replace != "" && replace != "true" {
-		return 0, nil, &badRequest{"replace is true, or left out"}
+		return nil, &badRequest{"replace is true, or left out"}
 	}
 	keys, err := q.app.store.Restore(q.Context(), q.Body, replace != "")
 	switch {
 	case errors.Is(err, store.ErrNotEmpty), errors.Is(err, store.ErrNoBackup), errors.Is(err, store.ErrUnreachable),
 		errors.Is(err, store.ErrUnsafe):
-		return 0, nil, err
+		return nil, err
 	case err != nil:
-		return 0, nil, &badRequest{err.Error()}
+		return nil, &badRequest{err.Error()}
 	}
 	q.app.logger.Info("a backup was restored")
-	return http.StatusOK, adminapi.Restored{Restored: keys}, nil
+	return adminapi.Restored{Restored: keys}, nil
 }

@@ -3,16 +3,12 @@ package caddymodule
 import (
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/adminapi"
-	"github.com/videocloud/webhooks/sender"
 )
 
 // typeExample answers GET /webhooks/example.
-func typeExample(q *adminRequest, s *sender.Sender) (any, error) {
-	event, err := q.needed("event")
-	if err != nil {
-		return nil, err
-	}
-	types, err := s.EventTypes(q.Context())
+func typeExample(q *adminRequest) (any, error) {
+	event := q.query.Get("event")
+	types, err := q.sender.EventTypes(q.Context())
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -15,39 +14,36 @@ import (
 )
 
 // explain answers GET /webhooks/explain.
-func explain(q *adminRequest) (int, any, error) {
-	id, err := q.needed("id")
+func explain(q *adminRequest) (any, error) {
+	id := q.query.Get("id")
+	gateways, err := q.app.atGateways(q.Context(), id)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	x := adminapi.Explanation{EventID: id}
-	if x.Gateways, err = q.app.atGateways(q.Context(), id); err != nil {
-		return 0, nil, err
-	}
+	x := adminapi.Explanation{EventID: id, Gateways: gateways}
 	sent, err := explainSent(q, id)
 	switch {
 	case err == nil:
 		x.Explanation, x.EventID = sent, sent.EventID
-	case len(x.Gateways) == 0:
-		return 0, nil, err
+	case len(gateways) == 0:
+		return nil, err
 	}
-	return http.StatusOK, x, nil
+	return x, nil
 }
 
 // explainSent asks the sender.
 func explainSent(q *adminRequest, id string) (*sender.Explanation, error) {
-	s, err := q.app.senderHere()
+	switch q.sender = q.app.running; {
+	case q.sender == nil && len(q.app.receivers) > 0:
+		return nil, notQueued("the receivers of this Caddy")
+	case q.sender == nil:
+		return nil, errNoSender
+	}
+	account, err := q.accountOf(q.query.Get("account"), id)
 	if err != nil {
-		if len(q.app.receivers) > 0 {
-			err = notQueued("the receivers of this Caddy")
-		}
 		return nil, err
 	}
-	account, err := accountOf(q, s, q.query.Get("account"), id)
-	if err != nil {
-		return nil, err
-	}
-	sent, err := s.Explain(q.Context(), account, id)
+	sent, err := q.sender.Explain(q.Context(), account, id)
 	return &sent, err
 }
 

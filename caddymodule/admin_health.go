@@ -22,19 +22,19 @@ func storeHealth(i store.Info) adminapi.Store {
 
 // health answers GET /webhooks/health. With ?max_due=10m a delivery that has been due for longer is a problem too: a
 // probe that takes a process out of service should not ask for that, as a backlog is no fault of one process.
-func health(q *adminRequest) (int, any, error) {
+func health(q *adminRequest) (any, error) {
 	var maxDue time.Duration
 	if text := q.query.Get("max_due"); text != "" {
 		var err error
 		if maxDue, err = time.ParseDuration(text); err != nil || maxDue <= 0 {
-			return 0, nil, &badRequest{"max_due is a duration above zero, such as 10m"}
+			return nil, &badRequest{"max_due is a duration above zero, such as 10m"}
 		}
 	}
 	h := q.app.health(q.Context(), maxDue)
 	if len(h.Problems) > 0 {
-		return http.StatusServiceUnavailable, h, nil
+		q.status = http.StatusServiceUnavailable
 	}
-	return http.StatusOK, h, nil
+	return h, nil
 }
 
 func (a *App) health(ctx context.Context, maxDue time.Duration) *adminapi.Health {

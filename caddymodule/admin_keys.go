@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -22,12 +23,8 @@ func keyAnswer(k sender.Key, value string) adminapi.Key {
 }
 
 // listKeys answers GET /webhooks/keys: those of every account where none is named.
-func listKeys(q *adminRequest, s *sender.Sender) (any, error) {
-	limit, err := q.limit()
-	if err != nil {
-		return nil, err
-	}
-	keys, next, err := s.ListKeys(q.Context(), cmp.Or(q.query.Get("account"), api.AnyAccount), q.query.Get("cursor"), limit)
+func listKeys(q *adminRequest) (any, error) {
+	keys, next, err := q.sender.ListKeys(q.Context(), cmp.Or(q.query.Get("account"), api.AnyAccount), q.query.Get("cursor"), q.limit)
 	list := adminapi.Page[adminapi.Key]{Items: make([]adminapi.Key, len(keys)), NextCursor: next}
 	for i, k := range keys {
 		list.Items[i] = keyAnswer(k, "")
@@ -36,11 +33,7 @@ func listKeys(q *adminRequest, s *sender.Sender) (any, error) {
 }
 
 // createKey answers POST /webhooks/keys. The key is the operator's own, and ends with no other.
-func createKey(q *adminRequest, s *sender.Sender) (any, error) {
-	asked, err := question[adminapi.NewKey](q)
-	if err != nil {
-		return nil, err
-	}
+func createKey(q *adminRequest, asked *adminapi.NewKey) (any, error) {
 	in := sender.NewKey{
 		Account: cmp.Or(asked.Account, config.DefaultAccount), Role: asked.Role, Description: asked.Description, By: sender.RootOperator, Root: sender.RootOperator,
 	}
@@ -57,15 +50,13 @@ func createKey(q *adminRequest, s *sender.Sender) (any, error) {
 		}
 		in.ExpiresAt = time.Now().Add(life)
 	}
-	k, value, err := s.CreateKey(q.Context(), in)
+	q.status = http.StatusCreated
+	k, value, err := q.sender.CreateKey(q.Context(), in)
 	return keyAnswer(k, value), err
 }
 
 // deleteKey answers DELETE /webhooks/keys.
-func deleteKey(q *adminRequest, s *sender.Sender) (any, error) {
-	id, err := q.needed("id")
-	if err != nil {
-		return nil, err
-	}
-	return map[string]string{"id": id}, s.DeleteKey(q.Context(), api.AnyAccount, id)
+func deleteKey(q *adminRequest) (any, error) {
+	id := q.query.Get("id")
+	return map[string]string{"id": id}, q.sender.DeleteKey(q.Context(), api.AnyAccount, id)
 }

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"cmp"
+	"net/http"
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/adminapi"
@@ -9,20 +10,20 @@ import (
 )
 
 // accountOf returns the account that was named, or the one that id belongs to.
-func accountOf(q *adminRequest, s *sender.Sender, account, id string) (string, error) {
+func (q *adminRequest) accountOf(account, id string) (string, error) {
 	switch {
 	case id == "":
 		return "", &badRequest{"id is missing"}
 	case account != "":
 		return account, nil
 	}
-	return s.AccountOf(q.Context(), id)
+	return q.sender.AccountOf(q.Context(), id)
 }
 
 // listWebhooks answers GET /webhooks/webhooks.
-func listWebhooks(q *adminRequest, s *sender.Sender) (any, error) {
+func listWebhooks(q *adminRequest) (any, error) {
 	list := adminapi.Page[sender.WebhookInfo]{Items: []sender.WebhookInfo{}}
-	err := s.EachWebhook(q.Context(), q.query.Get("account"), func(w sender.WebhookInfo) error {
+	err := q.sender.EachWebhook(q.Context(), q.query.Get("account"), func(w sender.WebhookInfo) error {
 		if matches(q.query.Get("status"), string(w.Status)) {
 			list.Items = append(list.Items, w)
 		}
@@ -32,65 +33,53 @@ func listWebhooks(q *adminRequest, s *sender.Sender) (any, error) {
 }
 
 // listEvents answers GET /webhooks/events, as the API's GET /events does.
-func listEvents(q *adminRequest, s *sender.Sender) (any, error) {
-	f := sender.EventFilter{Type: q.query.Get("event"), Cursor: q.query.Get("cursor")}
-	var err error
-	if f.Since, f.Until, err = q.between(); err != nil {
-		return nil, err
-	}
-	if f.Limit, err = q.limit(); err != nil {
-		return nil, err
-	}
-	items, next, err := s.Events(q.Context(), cmp.Or(q.query.Get("account"), config.DefaultAccount), f)
+func listEvents(q *adminRequest) (any, error) {
+	items, next, err := q.sender.Events(q.Context(), cmp.Or(q.query.Get("account"), config.DefaultAccount), sender.EventFilter{
+		Type: q.query.Get("event"), Since: q.since, Until: q.until, Limit: q.limit, Cursor: q.query.Get("cursor"),
+	})
 	return adminapi.Page[sender.EventSummary]{Items: items, NextCursor: next}, err
 }
 
 // retryDelivery answers POST /webhooks/retry.
-func retryDelivery(q *adminRequest, s *sender.Sender) (any, error) {
-	asked, err := question[adminapi.Retry](q)
+func retryDelivery(q *adminRequest, asked *adminapi.Retry) (any, error) {
+	account, err := q.accountOf(asked.Account, asked.ID)
 	if err != nil {
 		return nil, err
 	}
-	account, err := accountOf(q, s, asked.Account, asked.ID)
-	if err != nil {
-		return nil, err
-	}
-	return s.RetryDelivery(q.Context(), account, asked.ID)
+	q.status = http.StatusAccepted
+	return q.sender.RetryDelivery(q.Context(), account, asked.ID)
 }
 
 // reencrypt answers POST /webhooks/reencrypt.
-func reencrypt(q *adminRequest, s *sender.Sender) (any, error) {
-	n, err := s.Reencrypt(q.Context())
+func reencrypt(q *adminRequest) (any, error) {
+	n, err := q.sender.Reencrypt(q.Context())
 	return adminapi.Count{Count: n}, err
 }
 
 // notifyTest answers POST /webhooks/notify-test.
-func notifyTest(q *adminRequest, s *sender.Sender) (any, error) {
-	list, err := s.TestNotices(q.Context())
+func notifyTest(q *adminRequest) (any, error) {
+	list, err := q.sender.TestNotices(q.Context())
 	return adminapi.Page[sender.NotifyTest]{Items: list}, err
 }
 
 // startReplay answers POST /webhooks/replays.
-func startReplay(q *adminRequest, s *sender.Sender) (any, error) {
-	asked, err := question[adminapi.Replay](q)
+func startReplay(q *adminRequest, asked *adminapi.Replay) (any, error) {
+	account, err := q.accountOf(asked.Account, asked.WebhookID)
 	if err != nil {
 		return nil, err
 	}
-	account, err := accountOf(q, s, asked.Account, asked.WebhookID)
-	if err != nil {
-		return nil, err
-	}
-	return s.StartReplay(q.Context(), account, asked.WebhookID, sender.ReplayRequest{
+	q.status = http.StatusAccepted
+	return q.sender.StartReplay(q.Context(), account, asked.WebhookID, sender.ReplayRequest{
 		Since: asked.Since, Until: asked.Until, Events: asked.Events, State: asked.State, DryRun: asked.DryRun,
 	})
 }
 
 // showReplay answers GET /webhooks/replays.
-func showReplay(q *adminRequest, s *sender.Sender) (any, error) {
+func showReplay(q *adminRequest) (any, error) {
 	id := q.query.Get("id")
-	account, err := accountOf(q, s, q.query.Get("account"), id)
+	account, err := q.accountOf(q.query.Get("account"), id)
 	if err != nil {
 		return nil, err
 	}
-	return s.Replay(q.Context(), account, id)
+	return q.sender.Replay(q.Context(), account, id)
 }

@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,12 +31,7 @@ func (a *App) queuesOf(ctx context.Context, name string) ([]namedQueue, error) {
 			return nil, &badRequest{"name one of the receivers with a queue: " + strings.Join(names, ", ")}
 		}
 	}
-	owner, one := name, false
-	if _, ok := a.shared[name]; !ok {
-		if at := strings.LastIndexByte(name, '/'); at > 0 {
-			owner, one = name[:at], true
-		}
-	}
+	owner, _, one := strings.Cut(name, "/")
 	shared, ok := a.shared[owner]
 	if !ok {
 		if _, err := a.receiver(owner); err != nil {
@@ -51,7 +44,7 @@ func (a *App) queuesOf(ctx context.Context, name string) ([]namedQueue, error) {
 		return all, err
 	}
 	for _, q := range all {
-		if q.name == name || q.forgotten && q.name == owner && name == owner+"/" {
+		if q.name == name {
 			return []namedQueue{q}, nil
 		}
 	}
@@ -71,7 +64,7 @@ func namesOf(queues []namedQueue) string {
 func (a *App) queuesBehind(ctx context.Context, name string, d *receiver.Deliveries) ([]namedQueue, error) {
 	var all []namedQueue
 	for _, q := range a.queues {
-		if q.owner == name && !slices.ContainsFunc(all, func(other namedQueue) bool { return other.name == q.name }) {
+		if q.owner == name {
 			all = append(all, q)
 		}
 	}
@@ -123,31 +116,26 @@ func readQueueCursor(text string) (c queueCursor, err error) {
 var deadRead = with(listDead, "name", "state", "event", "since", "until", "limit", "cursor")
 
 // listDead answers GET /webhooks/dead: what is dead, or waits, in the queues of a name.
-func listDead(q *adminRequest) (int, any, error) {
-	since, until, err := q.between()
+func listDead(q *adminRequest) (any, error) {
+	chosen, err := selection(q.query.Get("state"), q.query.Get("event"), q.since, q.until)
 	if err != nil {
-		return 0, nil, err
-	}
-	chosen, err := selection(q.query.Get("state"), q.query.Get("event"), since, until)
-	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	limit := 100
-	if text := q.query.Get("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxDeadPage {
-			return 0, nil, &badRequest{"limit is a number between 1 and 1000"}
+	if q.query.Get("limit") != "" {
+		if limit = q.limit; limit < 1 || limit > maxDeadPage {
+			return nil, &badRequest{"limit is a number between 1 and 1000"}
 		}
 	}
 	cursor, err := readQueueCursor(q.query.Get("cursor"))
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	queues, err := q.app.queuesOf(q.Context(), q.query.Get("name"))
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	list, err := contents(q.Context(), queues, chosen, cursor, limit)
-	return http.StatusOK, list, err
+	return contents(q.Context(), queues, chosen, cursor, limit)
 }
 
 // contents is a page over several queues, one after the other.
@@ -183,36 +171,32 @@ func contents(ctx context.Context, queues []namedQueue, s receiver.Selection, fr
 }
 
 // changeDead answers POST /webhooks/dead: retry, purge or move.
-func changeDead(q *adminRequest) (int, any, error) {
-	asked, err := question[adminapi.DeadChange](q)
-	if err != nil {
-		return 0, nil, err
-	}
+func changeDead(q *adminRequest, asked *adminapi.DeadChange) (any, error) {
 	queues, err := q.app.queuesOf(q.Context(), asked.Name)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if asked.Action == "move" {
-		return q.app.moveQueue(q.Context(), queues, &asked)
+		return q.app.moveQueue(q.Context(), queues, asked)
 	}
 	chosen, err := selection(asked.State, asked.Event, asked.Since, asked.Until)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if asked.Ambiguous() {
-		return 0, nil, &badRequest{"name jobs, or choose by event, since and until, or say all"}
+		return nil, &badRequest{"name jobs, or choose by event, since and until, or say all"}
 	}
 	if chosen.State == receiver.PlaceInFlight {
-		return 0, nil, &badRequest{"what is being delivered right now can't be changed: state is dead or waiting"}
+		return nil, &badRequest{"what is being delivered right now can't be changed: state is dead or waiting"}
 	}
 	total := 0
 	for _, queue := range queues {
-		n, err := changeQueue(q.Context(), queue, &asked, len(queues) == 1, chosen)
+		n, err := changeQueue(q.Context(), queue, asked, len(queues) == 1, chosen)
 		if total += n; err != nil {
-			return 0, nil, err
+			return nil, err
 		}
 	}
-	return http.StatusOK, adminapi.Count{Count: total}, nil
+	return adminapi.Count{Count: total}, nil
 }
 
 // changeQueue does to one queue what was asked for. only says that it was named itself.
@@ -241,12 +225,12 @@ func changeQueue(ctx context.Context, q namedQueue, d *adminapi.DeadChange, only
 }
 
 // moveQueue moves what is in one queue to that of another app of the same receiver.
-func (a *App) moveQueue(ctx context.Context, from []namedQueue, q *adminapi.DeadChange) (int, any, error) {
+func (a *App) moveQueue(ctx context.Context, from []namedQueue, q *adminapi.DeadChange) (any, error) {
 	if len(from) > 1 {
-		return 0, nil, &badRequest{"name the deliver whose events are moved: " + namesOf(from)}
+		return nil, &badRequest{"name the deliver whose events are moved: " + namesOf(from)}
 	}
 	if len(q.Jobs) > 0 || q.All || q.State != "" || q.Filtered() {
-		return 0, nil, &badRequest{"move takes all of a queue; it goes with name and to alone"}
+		return nil, &badRequest{"move takes all of a queue; it goes with name and to alone"}
 	}
 	owner := from[0].owner
 	to := owner + "/" + strings.TrimPrefix(q.To, owner+"/")
@@ -260,9 +244,9 @@ func (a *App) moveQueue(ctx context.Context, from []namedQueue, q *adminapi.Dead
 			if err != nil && n > 0 {
 				err = fmt.Errorf("%d were moved: %w", n, err)
 			}
-			return http.StatusOK, adminapi.Count{Count: n}, err
+			return adminapi.Count{Count: n}, err
 		}
 		others = append(others, other.name)
 	}
-	return 0, nil, &badRequest{"to: name another deliver of the configuration: " + strings.Join(distinct(others), ", ")}
+	return nil, &badRequest{"to: name another deliver of the configuration: " + strings.Join(distinct(others), ", ")}
 }

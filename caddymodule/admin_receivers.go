@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 
@@ -34,17 +33,13 @@ func distinct(names []string) []string {
 }
 
 // forget answers POST /webhooks/forget: one event, or all that were taken since a time.
-func forget(q *adminRequest) (int, any, error) {
-	asked, err := question[adminapi.Forget](q)
-	if err != nil {
-		return 0, nil, err
-	}
+func forget(q *adminRequest, asked *adminapi.Forget) (any, error) {
 	if (asked.Event == "") == asked.Since.IsZero() {
-		return 0, nil, &badRequest{"give an event or a time, not both"}
+		return nil, &badRequest{"give an event or a time, not both"}
 	}
 	gateway, err := q.app.receiver(asked.Name)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	var n int
 	if asked.Event != "" {
@@ -52,5 +47,5 @@ func forget(q *adminRequest) (int, any, error) {
 	} else {
 		n, err = gateway.ForgetSince(q.Context(), asked.Since)
 	}
-	return http.StatusOK, adminapi.Count{Count: n}, err
+	return adminapi.Count{Count: n}, err
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,36 +19,32 @@ func notQueued(at string) error {
 		": it was delivered, purged, or never taken; `caddy webhook explain` tells what is known of it"}
 }
 
-var showRead = with(showEvent, "name", "event")
+var showRead = with(showEvent, "name", "event!")
 
 // showEvent answers GET /webhooks/show: an event by its ID or its job.
-func showEvent(q *adminRequest) (int, any, error) {
-	event, err := q.needed("event")
-	if err != nil {
-		return 0, nil, err
-	}
+func showEvent(q *adminRequest) (any, error) {
 	queues, err := q.app.queuesOf(q.Context(), q.query.Get("name"))
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	found, err := findQueued(q.Context(), queues, event)
+	found, err := findQueued(q.Context(), queues, q.query.Get("event"))
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	if len(found) == 0 {
-		return 0, nil, notQueued(queues[0].owner)
+		return nil, notQueued(queues[0].owner)
 	}
 	shown := newShown(found)
 	// A delivery may end while it is looked at; another one of the event has the same payload.
 	for _, f := range found {
 		if job, err := f.queue.Stored(q.Context(), f.Job); err == nil && job != nil {
 			addRequest(shown, job)
-			return http.StatusOK, shown, nil
+			return shown, nil
 		} else if err != nil && !errors.Is(err, receiver.ErrJob) {
-			return 0, nil, err
+			return nil, err
 		}
 	}
-	return 0, nil, notQueued(queues[0].owner)
+	return nil, notQueued(queues[0].owner)
 }
 
 // queuedIn is an event with the queue that it is in.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"net/http"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,7 +15,7 @@ import (
 var statsRead = with(stats)
 
 // stats answers GET /webhooks/stats.
-func stats(q *adminRequest) (int, any, error) {
+func stats(q *adminRequest) (any, error) {
 	answer := adminapi.Stats{
 		Health:      *q.app.health(q.Context(), 0),
 		Receivers:   receiversCounted(),
@@ -26,7 +25,7 @@ func stats(q *adminRequest) (int, any, error) {
 	ctx, cancel := context.WithTimeout(q.Context(), depthTimeout)
 	defer cancel()
 	answer.Queues = q.app.allQueues(ctx)
-	return http.StatusOK, answer, nil
+	return answer, nil
 }
 
 // allQueues are the queues as far as they can be asked, those that the configuration has forgotten at the end.

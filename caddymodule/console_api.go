@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,7 +16,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/adminapi"
 	"github.com/videocloud/webhooks/internal/version"
 	"github.com/videocloud/webhooks/sender"
@@ -84,29 +84,25 @@ type consoleConfig struct {
 
 func (c *consoleAPI) config() consoleConfig {
 	brand := c.app.sender.Brand
-	if brand == "" {
-		brand = config.DefaultBrand
-	}
 	return consoleConfig{
 		API: c.api + "/", ActAs: c.actAs != "", AccountHeader: "X-" + brand + "-Account", Brand: brand, Version: version.Number,
 	}
 }
 
-// consoleRoute is one thing that the handler itself answers.
+// consoleRoute is one thing that the handler itself answers, to keys of * with role all or read.
 type consoleRoute struct {
-	operator bool // of every account: for keys of * with role all or read
-	changes  bool // only with role all
-	handle   adminHandle
+	changes bool // only with role all
+	handle  adminHandle
 }
 
 var consoleRoutes = map[string]consoleRoute{
-	"GET /stats":    {operator: true, handle: enveloped(shared(statsRead))},
-	"GET /gateways": {operator: true, handle: enveloped(shared(with(gateways, "window")))},
-	"GET /dead":     {operator: true, handle: enveloped(deadRead)},
-	"POST /dead":    {operator: true, changes: true, handle: enveloped(changeDead)},
-	"GET /show":     {operator: true, handle: enveloped(showRead)},
-	"POST /forget":  {operator: true, changes: true, handle: enveloped(forget)},
-	"GET /live":     {operator: true, handle: live},
+	"GET /stats":    {handle: enveloped(shared(statsRead))},
+	"GET /gateways": {handle: enveloped(shared(with(gateways, "window")))},
+	"GET /dead":     {handle: enveloped(deadRead)},
+	"POST /dead":    {changes: true, handle: enveloped(asking(changeDead))},
+	"GET /show":     {handle: enveloped(showRead)},
+	"POST /forget":  {changes: true, handle: enveloped(asking(forget))},
+	"GET /live":     {handle: live},
 }
 
 func (c *consoleAPI) serve(w http.ResponseWriter, r *http.Request) error {
@@ -127,7 +123,7 @@ func (c *consoleAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case !ok:
 		return &sender.Error{Code: sender.CodeNotFound, Message: "the console's handler has nothing at this path"}
-	case route.operator && !operator:
+	case !operator:
 		return &sender.Error{Code: sender.CodeForbidden, Message: "this concerns every account: it takes a key of * with role all or read"}
 	case route.changes && who.Role != api.RoleAll:
 		return &sender.Error{Code: sender.CodeForbidden, Message: "a key for " + string(who.Role) + " may not change anything; use one with role all"}
@@ -217,47 +213,41 @@ func writeEnvelope(w http.ResponseWriter, status int, data any) {
 
 // writeRefusal answers with an error: one of the API's own as the API would, one of the admin API by its status.
 func writeRefusal(w http.ResponseWriter, err error) {
+	status, message := adminStatus(err), err.Error()
+	code := cmp.Or(consoleCodes[status], sender.CodeUnavailable)
 	var refused *sender.Error
-	status, code, message := 0, "", err.Error()
 	if errors.As(err, &refused) {
-		code, message = string(refused.Code), refused.Message
-		status = consoleStatus[refused.Code]
-	}
-	if status == 0 {
-		status = adminStatus(err)
-	}
-	if refused == nil {
-		code = map[int]string{http.StatusBadRequest: "invalid_field", http.StatusNotFound: "not_found", http.StatusConflict: "conflict"}[status]
-		if code == "" {
-			code = string(sender.CodeUnavailable)
-		}
+		status, code, message = cmp.Or(consoleStatus[refused.Code], status), refused.Code, refused.Message
 	}
 	if status == http.StatusUnauthorized {
 		// Not a challenge of the browser's own: the pages ask for the key.
 		w.Header().Set("WWW-Authenticate", `Bearer realm="webhooks"`)
 	}
-	answer(w, status, map[string]any{"success": false, "error": map[string]string{"code": code, "message": message}})
+	answer(w, status, map[string]any{"success": false, "error": map[string]string{"code": string(code), "message": message}})
 }
 
+// consoleCodes are the codes of the admin API's errors, which have none, by their status.
+var consoleCodes = map[int]sender.Code{
+	http.StatusBadRequest: sender.CodeInvalidField, http.StatusNotFound: sender.CodeNotFound, http.StatusConflict: sender.CodeConflict,
+}
+
+// consoleStatus are the statuses of the sender's errors, where the admin API has another.
 var consoleStatus = map[sender.Code]int{
 	sender.CodeUnauthorized: http.StatusUnauthorized,
 	sender.CodeForbidden:    http.StatusForbidden,
-	sender.CodeNotFound:     http.StatusNotFound,
 	sender.CodeLimitReached: http.StatusTooManyRequests,
 }
 
 // shared lets tabs that ask the same have one answer. That one of them hangs up does not spoil it for the others.
 func shared(f adminFunc) adminFunc {
-	return func(q *adminRequest) (int, any, error) {
+	return func(q *adminRequest) (any, error) {
 		ask := q.app.polls.Now
 		if q.Header.Get(fromConsole) == api.Again {
 			ask = q.app.polls.Poll
 		}
-		answer, err := ask(q.Context(), q.URL.Path+"?"+q.URL.Query().Encode(), func() (any, error) {
-			_, answer, err := f(&adminRequest{Request: q.WithContext(context.WithoutCancel(q.Context())), app: q.app})
-			return answer, err
+		return ask(q.Context(), q.URL.Path+"?"+q.URL.Query().Encode(), func() (any, error) {
+			return f(&adminRequest{Request: q.WithContext(context.WithoutCancel(q.Context())), app: q.app})
 		})
-		return http.StatusOK, answer, err
 	}
 }
 
@@ -271,11 +261,11 @@ type gatewaysAnswer struct {
 }
 
 // gateways answers GET <mount>/api/gateways. A receiver that nobody asked yet is there too, with nothing counted.
-func gateways(q *adminRequest) (int, any, error) {
+func gateways(q *adminRequest) (any, error) {
 	a := q.app
 	window, err := receivedWindowOf(q.query.Get("window"))
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	answer := gatewaysAnswer{Receivers: receiversCounted(), Window: window.name, BucketSeconds: window.seconds}
 	for _, there := range a.receivers {
@@ -289,5 +279,5 @@ func gateways(q *adminRequest) (int, any, error) {
 		a.logger.Debug("reading what receivers counted", zap.Error(err))
 	}
 	answer.Queues = a.allQueues(ctx)
-	return http.StatusOK, answer, nil
+	return answer, nil
 }
