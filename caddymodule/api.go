@@ -131,7 +131,7 @@ func parseAPI(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	a := new(API)
 	directive, given, err := readDirective(h, block{
 		"api_key":   a.readKey,
-		"anonymous": func(o option) error { return o.flag(&a.Anonymous) },
+		"anonymous": flag(&a.Anonymous),
 	}, "api_key")
 	switch {
 	case err != nil:
@@ -146,7 +146,7 @@ func parseAPI(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 
 func (a *API) readKey(o option) error {
 	var k APIKey
-	if err := o.word(&k.Key); err != nil {
+	if err := word(&k.Key)(o); err != nil {
 		return err
 	}
 	if o.NextArg() {
@@ -159,7 +159,7 @@ func (a *API) readKey(o option) error {
 		for _, r := range api.Roles() {
 			roles = append(roles, string(r))
 		}
-		if err := o.choice(&k.Role, roles...); err != nil {
+		if err := choice(&k.Role, roles...)(o); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,9 +130,7 @@ func (a *App) resolve() error {
 	if a.redis.InMemory() {
 		a.redis.URL = config.Memory
 	}
-	if a.KeyPrefix == "" {
-		a.KeyPrefix = config.DefaultKeyPrefix
-	}
+	a.KeyPrefix = cmp.Or(a.KeyPrefix, config.DefaultKeyPrefix)
 	if err := checkKeyPrefix(a.KeyPrefix); err != nil {
 		return err
 	}
@@ -292,23 +291,19 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.CountRemainingArgs() > 0 {
 		return d.Err("webhooks takes a block and no argument")
 	}
-	return parseBlock(d, block{
+	_, err := parseBlock(d, block{
 		"redis": func(o option) error {
 			a.Redis = new(Redis)
 			return a.Redis.unmarshalCaddyfile(o)
 		},
-		"key_prefix": func(o option) error {
-			if err := o.word(&a.KeyPrefix); err != nil {
-				return err
-			}
-			return o.wrap(checkKeyPrefix(a.KeyPrefix))
-		},
-		"tracing": func(o option) error { return o.flag(&a.Tracing) },
+		"key_prefix": word(&a.KeyPrefix).then(func() error { return checkKeyPrefix(a.KeyPrefix) }),
+		"tracing":    flag(&a.Tracing),
 		"sender": func(o option) error {
 			a.Sender = new(Sender)
 			return a.Sender.unmarshalCaddyfile(o)
 		},
 	}.read)
+	return err
 }
 
 // started are the apps that were started and not stopped, the newest last: during a reload there are two.

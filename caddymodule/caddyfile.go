@@ -46,30 +46,34 @@ func (o option) wrap(err error) error {
 	return o.again().WrapErr(err)
 }
 
-// parseBlock walks the options of the block that opens on the current line and lets read take each. An option
+// reader reads what stands behind an option's name: its arguments, or its block.
+type reader func(o option) error
+
+// parseBlock walks the options of the block that opens on the current line, lets read take each, and returns where each stands. An option
 // given twice is an error unless it is repeatable; so are arguments or a block that read left over.
-func parseBlock(d *caddyfile.Dispenser, read func(o option) error, repeatable ...string) error {
-	lines := map[string]int{}
+func parseBlock(d *caddyfile.Dispenser, read reader, repeatable ...string) (given written, err error) {
+	given = written{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		o := newOption(d.NextSegment())
-		if line, twice := lines[o.name]; twice && !slices.Contains(repeatable, o.name) {
-			return o.Errf("%s is given twice, first on line %d", o.name, line)
+		if first, twice := given[o.name]; !twice {
+			given[o.name] = o
+		} else if !slices.Contains(repeatable, o.name) {
+			return given, o.Errf("%s is given twice, first on line %d", o.name, first.again().Line())
 		}
-		lines[o.name] = o.Line()
 		for _, token := range o.tokens {
 			notePlaces([]string{token.Text}, token.File, token.Line)
 		}
 		if err := read(o); err != nil {
-			return err
+			return given, err
 		}
 		if o.Next() {
 			if o.Val() == "{" {
-				return o.Errf("%s takes no block", o.name)
+				return given, o.Errf("%s takes no block", o.name)
 			}
-			return o.argErr()
+			return given, o.argErr()
 		}
 	}
-	return nil
+	return given, nil
 }
 
 // argErr reports a wrong number of arguments. Unlike the dispenser's own, it repeats no argument: one may be a secret.
@@ -92,7 +96,7 @@ func (o option) unknown(known ...string) error {
 }
 
 // block is what can stand in a block: each option's name, and what reads it.
-type block map[string]func(o option) error
+type block map[string]reader
 
 // read reads an option by its name.
 func (b block) read(o option) error {
@@ -119,25 +123,16 @@ func readAlone[S any](o option, settings *S, options func(*S) block, check func(
 // readDirective reads a directive of a site that takes no arguments but its block.
 func readDirective(h httpcaddyfile.Helper, b block, repeatable ...string) (directive option, given written, err error) {
 	h.Next()
-	directive, given = newOption(caddyfile.Segment{h.Token()}), written{}
+	directive = newOption(caddyfile.Segment{h.Token()})
 	if h.CountRemainingArgs() > 0 {
-		return directive, given, h.Errf("%s takes a block, and no argument but a matcher", directive.name)
+		return directive, nil, h.Errf("%s takes a block, and no argument but a matcher", directive.name)
 	}
-	return directive, given, parseBlock(h.Dispenser, given.note(b.read), repeatable...)
+	given, err = parseBlock(h.Dispenser, b.read, repeatable...)
+	return directive, given, err
 }
 
-// written are the options of a block that were read, by name: where each stands.
+// written are the options of a block that were read, by name: where each stands first.
 type written map[string]option
-
-// note wraps what reads an option so that the option is remembered.
-func (w written) note(read func(o option) error) func(o option) error {
-	return func(o option) error {
-		if _, again := w[o.name]; !again {
-			w[o.name] = o
-		}
-		return read(o)
-	}
-}
 
 // wrap adds the place of a block to an error about it, if there is one, and to one about two options the place of each that is written.
 func (w written) wrap(block option, err error) error {
@@ -154,38 +149,47 @@ func (w written) wrap(block option, err error) error {
 	return block.wrap(err)
 }
 
+// then makes a reader that also checks what it read, and tells the option's place with what is wrong.
+func (read reader) then(check func() error) reader {
+	return func(o option) error {
+		if err := read(o); err != nil {
+			return err
+		}
+		return o.wrap(check())
+	}
+}
+
+// inTurn reads arguments by several readers, one after the other.
+func inTurn(readers ...reader) reader {
+	return func(o option) error {
+		for _, read := range readers {
+			if err := read(o); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // flag reads an option without arguments.
-func (o option) flag(field *bool) error {
-	*field = true
-	return nil
+func flag(field *bool) reader {
+	return func(option) error {
+		*field = true
+		return nil
+	}
 }
 
-// text reads one argument, which may be empty.
-func (o option) text(fields ...*string) error {
-	if !o.Args(fields...) {
-		return o.argErr()
+// word reads an argument for each field that says something: an empty one would pass for an option that was left out.
+func word(fields ...*string) reader {
+	return func(o option) error {
+		switch {
+		case !o.Args(fields...):
+			return o.argErr()
+		case slices.ContainsFunc(fields, func(f *string) bool { return *f == "" }):
+			return o.empty()
+		}
+		return nil
 	}
-	return nil
-}
-
-// word reads one argument that says something: an empty one would pass for an option that was left out.
-func (o option) word(fields ...*string) error {
-	if err := o.text(fields...); err != nil {
-		return err
-	}
-	if slices.ContainsFunc(fields, func(f *string) bool { return *f == "" }) {
-		return o.empty()
-	}
-	return nil
-}
-
-// file reads the name of a file that is read when the configuration is loaded, which may fail then: see [placed].
-func (o option) file(field *string) error {
-	if err := o.word(field); err != nil {
-		return err
-	}
-	notePlace(o.name+" "+*field, o.File(), o.Line())
-	return nil
 }
 
 func (o option) empty() error {
@@ -193,105 +197,119 @@ func (o option) empty() error {
 }
 
 // words adds one argument or more.
-func (o option) words(field *[]string) error {
-	args := o.RemainingArgs()
-	if len(args) == 0 {
-		return o.argErr()
+func words(field *[]string) reader {
+	return func(o option) error {
+		args := o.RemainingArgs()
+		switch {
+		case len(args) == 0:
+			return o.argErr()
+		case slices.Contains(args, ""):
+			return o.empty()
+		}
+		*field = append(*field, args...)
+		return nil
 	}
-	if slices.Contains(args, "") {
-		return o.empty()
+}
+
+// parsed reads one argument that is more than text.
+func parsed[T any](field *T, parse func(o option, text string) (T, error)) reader {
+	return func(o option) error {
+		var text string
+		err := word(&text)(o)
+		if err == nil {
+			*field, err = parse(o, text)
+		}
+		return err
 	}
-	*field = append(*field, args...)
-	return nil
+}
+
+// file reads the name of a file that is read when the configuration is loaded, which may fail then: see [placed].
+func file(field *string) reader {
+	return parsed(field, func(o option, name string) (string, error) {
+		notePlace(o.name+" "+name, o.File(), o.Line())
+		return name, nil
+	})
 }
 
 // choice reads one argument out of a few.
-func (o option) choice(field *string, choices ...string) error {
-	if err := o.word(field); err != nil {
-		return err
-	}
-	if !slices.Contains(choices, *field) {
+func choice(field *string, choices ...string) reader {
+	return parsed(field, func(o option, text string) (string, error) {
+		if slices.Contains(choices, text) {
+			return text, nil
+		}
 		last := len(choices) - 1
 		list := choices[last]
 		if last > 0 {
 			list = strings.Join(choices[:last], ", ") + " or " + list
 		}
-		return o.Errf("%s takes %s, not %q", o.name, list, *field)
-	}
-	return nil
+		return "", o.Errf("%s takes %s, not %q", o.name, list, text)
+	})
 }
 
 // switchedBy reads the one word that sets a field.
-func (o option) switchedBy(field *bool, word string) error {
-	*field = true
-	return o.choice(new(string), word)
+func switchedBy(field *bool, word string) reader {
+	return inTurn(choice(new(string), word), flag(field))
 }
 
 // number reads a whole number.
-func (o option) number(field *int, least int) error {
-	var text string
-	if err := o.word(&text); err != nil {
-		return err
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return o.Errf("%s: %q is not a whole number", o.name, text)
-	}
-	if n < least {
-		return o.Errf("%s: at least %d, not %d", o.name, least, n)
-	}
-	*field = n
-	return nil
+func number(field *int, least int) reader {
+	return parsed(field, func(o option, text string) (int, error) {
+		n, err := strconv.Atoi(text)
+		switch {
+		case err != nil:
+			return 0, o.Errf("%s: %q is not a whole number", o.name, text)
+		case n < least:
+			return 0, o.Errf("%s: at least %d, not %d", o.name, least, n)
+		}
+		return n, nil
+	})
 }
 
 // size reads a number of bytes, such as 5MiB.
-func (o option) size(field *int64) error {
-	var text string
-	if err := o.word(&text); err != nil {
-		return err
-	}
-	n, err := humanize.ParseBytes(text)
-	if err != nil || n == 0 || int64(n) < 0 {
-		return o.Errf("%s: %q is not a size such as 5MiB", o.name, text)
-	}
-	*field = int64(n)
-	return nil
+func size(field *int64) reader {
+	return parsed(field, func(o option, text string) (int64, error) {
+		n, err := humanize.ParseBytes(text)
+		if err != nil || n == 0 || int64(n) < 0 {
+			return 0, o.Errf("%s: %q is not a size such as 5MiB", o.name, text)
+		}
+		return int64(n), nil
+	})
 }
 
 // duration reads a duration of a millisecond or more.
-func (o option) duration(field *caddy.Duration) error {
-	var text string
-	if err := o.word(&text); err != nil {
-		return err
-	}
-	return o.parseDuration(text, config.ShortestDuration, field)
+func duration(field *caddy.Duration) reader {
+	return parsed(field, func(o option, text string) (caddy.Duration, error) {
+		return o.parseDuration(text, config.ShortestDuration)
+	})
 }
 
 // durations reads a list of durations, zero among them.
-func (o option) durations(field *[]caddy.Duration) error {
-	var texts []string
-	if err := o.words(&texts); err != nil {
-		return err
-	}
-	*field = make([]caddy.Duration, len(texts))
-	for i, text := range texts {
-		if err := o.parseDuration(text, 0, &(*field)[i]); err != nil {
+func durations(field *[]caddy.Duration) reader {
+	return func(o option) error {
+		var texts []string
+		if err := words(&texts)(o); err != nil {
 			return err
 		}
+		for _, text := range texts {
+			d, err := o.parseDuration(text, 0)
+			if err != nil {
+				return err
+			}
+			*field = append(*field, d)
+		}
+		return nil
 	}
-	return nil
 }
 
-func (o option) parseDuration(text string, least time.Duration, field *caddy.Duration) error {
+func (o option) parseDuration(text string, least time.Duration) (caddy.Duration, error) {
 	d, err := caddy.ParseDuration(text)
-	if err != nil {
-		return o.Errf("%s: %q is not a duration such as 15s or 5m", o.name, text)
+	switch {
+	case err != nil:
+		return 0, o.Errf("%s: %q is not a duration such as 15s or 5m", o.name, text)
+	case d < least:
+		return 0, o.Errf("%s: %q is too short: at least %s", o.name, text, config.FormatDuration(least))
 	}
-	if d < least {
-		return o.Errf("%s: %q is too short: at least %s", o.name, text, config.FormatDuration(least))
-	}
-	*field = caddy.Duration(d)
-	return nil
+	return caddy.Duration(d), nil
 }
 
 // durationsOf turns Caddy's durations into plain ones.

@@ -125,11 +125,11 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 func parseConsole(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	c := new(Console)
 	directive, _, err := readDirective(h, block{
-		"mount":        func(o option) error { return o.word(&c.Mount) },
-		"theme":        func(o option) error { return o.word(&c.Theme) },
-		"api":          func(o option) error { return o.word(&c.API) },
-		"act_as":       func(o option) error { return o.word(&c.ActAs) },
-		"embed_portal": func(o option) error { return o.words(&c.EmbedPortal) },
+		"mount":        word(&c.Mount),
+		"theme":        word(&c.Theme),
+		"api":          word(&c.API),
+		"act_as":       word(&c.ActAs),
+		"embed_portal": words(&c.EmbedPortal),
 	})
 	if err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func parseReceiverRoute(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 //	}
 func parseReceiver(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
-	p := receiverParser{Helper: h, receiver: new(Receiver), given: written{}}
+	p := receiverParser{Helper: h, receiver: new(Receiver)}
 	directive := newOption(caddyfile.Segment{h.Token()})
 	if h.NextArg() {
 		if p.scheme = h.Val(); p.scheme == "" {
@@ -70,8 +70,12 @@ func parseReceiver(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) 
 		p.receiver.Secrets = h.RemainingArgs()
 		notePlaces(p.receiver.Secrets, h.File(), directive.Line())
 	}
-	if err := parseBlock(h.Dispenser, p.given.note(p.options().read), "allow", "secret"); err != nil {
+	var err error
+	if p.given, err = parseBlock(h.Dispenser, p.options().read, "allow", "secret"); err != nil {
 		return nil, err
+	}
+	if at, ok := p.inDedup["on_store_error"]; ok {
+		p.given[at.name] = at
 	}
 	if err := p.check(); err != nil {
 		if at := p.culprit; at != nil {
@@ -89,6 +93,7 @@ type receiverParser struct {
 	schemeOptions map[string]string
 	lines         []option // of the scheme's options
 	given         written
+	inDedup       written
 	culprit       *option // the option that an error of check is about, where that is known
 }
 
@@ -96,43 +101,37 @@ type receiverParser struct {
 func (p *receiverParser) options() block {
 	r := p.receiver
 	return block{
-		"name":              p.readName,
+		"name":              word(&r.Name).then(p.checkName),
 		"scheme":            p.readScheme,
-		"secret":            func(o option) error { return o.words(&r.Secrets) },
-		"tolerance":         p.readTolerance,
-		"require_timestamp": func(o option) error { return o.flag(&r.RequireTimestamp) },
-		"url":               func(o option) error { return o.word(&r.URL) },
+		"secret":            words(&r.Secrets),
+		"tolerance":         parsed(&r.Tolerance, p.tolerance),
+		"require_timestamp": flag(&r.RequireTimestamp),
+		"url":               word(&r.URL),
 		"allow":             p.readAllow,
-		"max_size":          func(o option) error { return o.size(&r.MaxSize) },
-		"read_timeout":      func(o option) error { return o.duration(&r.ReadTimeout) },
-		"max_unfinished":    func(o option) error { return o.size(&r.MaxUnfinished) },
-		"methods":           p.readMethods,
-		"challenge":         func(o option) error { return o.word(&r.Challenge) },
+		"max_size":          size(&r.MaxSize),
+		"read_timeout":      duration(&r.ReadTimeout),
+		"max_unfinished":    size(&r.MaxUnfinished),
+		"methods":           words(&r.Methods).then(func() error { return config.CheckMethods(r.Methods) }),
+		"challenge":         word(&r.Challenge),
 		"dedup":             p.readDedup,
 		"queue":             p.readQueue,
-		"dry_run":           func(o option) error { return o.flag(&r.DryRun) },
+		"dry_run":           flag(&r.DryRun),
 	}
 }
 
-func (p *receiverParser) readTolerance(o option) error {
-	var text string
-	if err := o.word(&text); err != nil {
-		return err
-	}
+func (p *receiverParser) tolerance(o option, text string) (caddy.Duration, error) {
 	if text == "off" {
-		return o.flag(&p.receiver.ToleranceOff)
+		p.receiver.ToleranceOff = true
+		return 0, nil
 	}
-	return o.parseDuration(text, config.ShortestTolerance, &p.receiver.Tolerance)
+	return o.parseDuration(text, config.ShortestTolerance)
 }
 
-func (p *receiverParser) readName(o option) error {
-	if err := o.word(&p.receiver.Name); err != nil {
-		return err
-	}
+func (p *receiverParser) checkName() error {
 	if hasPlaceholder(p.receiver.Name) {
 		return nil
 	}
-	return o.wrap(checkAlone(config.Receiver{Name: p.receiver.Name}))
+	return checkAlone(config.Receiver{Name: p.receiver.Name})
 }
 
 // checkAlone checks settings that are all that is known of a receiver so far.
@@ -146,25 +145,26 @@ func (p *receiverParser) readScheme(o option) error {
 	if p.scheme != "" {
 		return o.Err("scheme is given twice, first on the line of the directive")
 	}
-	if err := o.word(&p.scheme); err != nil {
+	if err := word(&p.scheme)(o); err != nil {
 		return err
 	}
 	p.schemeOptions = map[string]string{}
-	return parseBlock(o.Dispenser, func(o option) error {
-		var value string
-		if err := o.text(&value); err != nil {
-			return err
+	_, err := parseBlock(o.Dispenser, func(o option) error {
+		var value string // which may be empty
+		if !o.Args(&value) {
+			return o.argErr()
 		}
 		p.schemeOptions[o.name] = schemeTemplate.Replace(value)
 		p.lines = append(p.lines, o)
 		return nil
 	})
+	return err
 }
 
 // readAllow reads addresses, or an http.ip_sources module: whatever is no address must be one.
 func (p *receiverParser) readAllow(o option) error {
 	var first string
-	if err := o.word(&first); err != nil {
+	if err := word(&first)(o); err != nil {
 		return err
 	}
 	if _, err := parseNetworks("allow", []string{first}); err == nil || hasPlaceholder(first) || strings.ContainsAny(first, ":/") {
@@ -189,52 +189,40 @@ func (p *receiverParser) readAllow(o option) error {
 	return nil
 }
 
-func (p *receiverParser) readMethods(o option) error {
-	if err := o.words(&p.receiver.Methods); err != nil {
-		return err
-	}
-	return o.wrap(config.CheckMethods(p.receiver.Methods))
-}
-
 func (p *receiverParser) readDedup(o option) error {
 	d := new(Dedup)
 	p.receiver.Dedup = d
 	if o.CountRemainingArgs() > 0 {
-		return o.switchedBy(&d.Off, "off")
+		return switchedBy(&d.Off, "off")(o)
 	}
-	given := written{}
-	err := parseBlock(o.Dispenser, given.note(func(o option) error {
+	var err error
+	p.inDedup, err = parseBlock(o.Dispenser, func(o option) error {
 		return readAlone(o, d, (*Dedup).options, func(alone *Dedup) error { return checkAlone(config.Receiver{Dedup: alone.convert()}) })
-	}))
+	})
 	if err != nil {
 		return err
 	}
-	if at, ok := given["on_store_error"]; ok {
-		p.given[at.name] = at
-	}
-	return given.wrap(o, d.check())
+	return p.inDedup.wrap(o, d.check())
 }
 
 func (d *Dedup) options() block {
 	return block{
-		"off": func(o option) error { return o.flag(&d.Off) },
+		"off": flag(&d.Off),
 		"id": func(o option) error {
 			var place string
-			if err := o.choice(&place, "header", "json"); err != nil {
+			if err := choice(&place, "header", "json")(o); err != nil {
 				return err
 			}
 			if place == "header" {
-				return o.word(&d.IDHeader)
+				return word(&d.IDHeader)(o)
 			}
-			return o.word(&d.IDPointer)
+			return word(&d.IDPointer)(o)
 		},
-		"digest":  func(o option) error { return o.switchedBy(&d.DigestOff, "off") },
-		"ttl":     func(o option) error { return o.duration(&d.TTL) },
-		"lease":   func(o option) error { return o.duration(&d.Lease) },
-		"timeout": func(o option) error { return o.duration(&d.Timeout) },
-		"on_store_error": func(o option) error {
-			return o.choice(&d.OnStoreError, config.OnStoreErrorLocal, config.OnStoreErrorReject)
-		},
+		"digest":         switchedBy(&d.DigestOff, "off"),
+		"ttl":            duration(&d.TTL),
+		"lease":          duration(&d.Lease),
+		"timeout":        duration(&d.Timeout),
+		"on_store_error": choice(&d.OnStoreError, config.OnStoreErrorLocal, config.OnStoreErrorReject),
 	}
 }
 
@@ -244,15 +232,14 @@ func (p *receiverParser) readQueue(o option) error {
 	if err := o.noArgs(); err != nil {
 		return err
 	}
-	given := written{}
-	err := parseBlock(o.Dispenser, given.note(block{
-		"retry":       func(o option) error { return o.durations(&q.Retry) },
-		"timeout":     func(o option) error { return o.duration(&q.Timeout) },
-		"concurrency": func(o option) error { return o.number(&q.Concurrency, 1) },
-		"max_length":  func(o option) error { return o.number(&q.MaxLength, 1) },
-		"ordered":     func(o option) error { return o.flag(&q.Ordered) },
+	given, err := parseBlock(o.Dispenser, block{
+		"retry":       durations(&q.Retry),
+		"timeout":     duration(&q.Timeout),
+		"concurrency": number(&q.Concurrency, 1),
+		"max_length":  number(&q.MaxLength, 1),
+		"ordered":     flag(&q.Ordered),
 		"deliver":     p.readDeliver,
-	}.read), "deliver")
+	}.read, "deliver")
 	if err != nil {
 		return err
 	}

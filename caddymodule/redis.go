@@ -135,10 +135,11 @@ func (r *Redis) convert(values *resolver) config.Redis {
 
 // unmarshalCaddyfile reads the option redis: a URL, a block, or local with its folder and its block.
 func (r *Redis) unmarshalCaddyfile(o option) error {
-	given, err := written{}, error(nil)
+	var given written
+	var err error
 	switch {
 	case !o.NextArg():
-		err = parseBlock(o.Dispenser, given.note(r.options().read))
+		given, err = parseBlock(o.Dispenser, r.options().read)
 	case o.Val() == config.Local:
 		r.Local = new(LocalRedis)
 		if o.NextArg() {
@@ -146,7 +147,7 @@ func (r *Redis) unmarshalCaddyfile(o option) error {
 				return o.Err("redis: local: the folder is empty; name one, or leave it out for one in Caddy's data folder")
 			}
 		}
-		err = parseBlock(o.Dispenser, given.note(r.localOptions().read))
+		given, err = parseBlock(o.Dispenser, r.localOptions().read)
 	default:
 		r.URL = o.Val()
 	}
@@ -166,21 +167,22 @@ func (r *Redis) unmarshalCaddyfile(o option) error {
 // options are what the block may hold.
 func (r *Redis) options() block {
 	return block{
-		"address":           func(o option) error { return o.words(&r.Addresses) },
-		"cluster":           func(o option) error { return o.flag(&r.Cluster) },
-		"master_name":       func(o option) error { return o.word(&r.MasterName) },
-		"sentinel_password": func(o option) error { return o.word(&r.SentinelPassword) },
-		"username":          func(o option) error { return o.word(&r.Username) },
-		"password":          func(o option) error { return o.word(&r.Password) },
-		"db":                func(o option) error { return o.number(&r.DB, 0) },
-		"timeout":           func(o option) error { return o.duration(&r.Timeout) },
-		"replicas":          func(o option) error { return o.number(&r.Replicas, 0) },
+		"address":           words(&r.Addresses),
+		"cluster":           flag(&r.Cluster),
+		"master_name":       word(&r.MasterName),
+		"sentinel_password": word(&r.SentinelPassword),
+		"username":          word(&r.Username),
+		"password":          word(&r.Password),
+		"db":                number(&r.DB, 0),
+		"timeout":           duration(&r.Timeout),
+		"replicas":          number(&r.Replicas, 0),
 		"tls": func(o option) error {
 			r.TLS = new(RedisTLS)
 			if err := o.noArgs(); err != nil {
 				return err
 			}
-			return parseBlock(o.Dispenser, r.TLS.options().read)
+			_, err := parseBlock(o.Dispenser, r.TLS.options().read)
+			return err
 		},
 	}
 }
@@ -189,9 +191,9 @@ func (r *Redis) options() block {
 // which don't go together with it.
 func (r *Redis) localOptions() block {
 	all := block{
-		"server":    func(o option) error { return o.word(&r.Local.Server) },
-		"fsync":     func(o option) error { return o.choice(&r.Local.Fsync, config.FsyncAlways, config.FsyncEverySec) },
-		"maxmemory": func(o option) error { return o.size(&r.Local.MaxMemory) },
+		"server":    word(&r.Local.Server),
+		"fsync":     choice(&r.Local.Fsync, config.FsyncAlways, config.FsyncEverySec),
+		"maxmemory": size(&r.Local.MaxMemory),
 	}
 	maps.Copy(all, r.options())
 	return all
@@ -214,9 +216,9 @@ func (t *RedisTLS) check(resolved *config.RedisTLS) error {
 // options are what the block may hold.
 func (t *RedisTLS) options() block {
 	return block{
-		"ca":          func(o option) error { return o.file(&t.CA) },
-		"cert":        func(o option) error { return o.file(&t.Cert) },
-		"key":         func(o option) error { return o.word(&t.Key) },
-		"server_name": func(o option) error { return o.word(&t.ServerName) },
+		"ca":          file(&t.CA),
+		"cert":        file(&t.Cert),
+		"key":         word(&t.Key),
+		"server_name": word(&t.ServerName),
 	}
 }

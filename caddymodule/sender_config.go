@@ -152,8 +152,7 @@ func (s *Sender) unmarshalCaddyfile(o option) error {
 	if err := o.noArgs(); err != nil {
 		return err
 	}
-	given := written{}
-	err := parseBlock(o.Dispenser, given.note(func(o option) error {
+	given, err := parseBlock(o.Dispenser, func(o option) error {
 		return readAlone(o, s, (*Sender).options, func(alone *Sender) error {
 			var both *config.Conflict
 			if _, err := alone.settings(new(resolver)); !errors.As(err, &both) {
@@ -161,7 +160,7 @@ func (s *Sender) unmarshalCaddyfile(o option) error {
 			}
 			return nil
 		})
-	}))
+	})
 	if err != nil {
 		return err
 	}
@@ -172,35 +171,30 @@ func (s *Sender) unmarshalCaddyfile(o option) error {
 // options are what the block may hold.
 func (s *Sender) options() block {
 	return block{
-		"retry":               func(o option) error { return o.durations(&s.Retry) },
-		"timeout":             func(o option) error { return o.duration(&s.Timeout) },
-		"concurrency":         func(o option) error { return o.number(&s.Concurrency, 1) },
-		"per_webhook":         func(o option) error { return o.number(&s.PerWebhook, 1) },
-		"max_pending":         func(o option) error { return o.number(&s.MaxPending, 1) },
-		"max_pending_account": func(o option) error { return o.number(&s.MaxPendingAccount, 1) },
-		"max_age":             func(o option) error { return o.duration(&s.MaxAge) },
-		"deliver":             func(o option) error { return o.switchedBy(&s.DeliverOff, "off") },
-		"allow_http":          func(o option) error { return o.flag(&s.AllowHTTP) },
-		"allow_networks":      func(o option) error { return o.words(&s.AllowNetworks) },
-		"proxy":               func(o option) error { return o.word(&s.Proxy) },
-		"encryption_key":      func(o option) error { return o.words(&s.EncryptionKeys) },
-		"event_types":         func(o option) error { return o.words(&s.EventTypes) },
-		"retention_succeeded": func(o option) error { return o.duration(&s.RetentionSucceeded) },
-		"retention_failed":    func(o option) error { return o.duration(&s.RetentionFailed) },
-		"history": func(o option) error {
-			if err := o.number(&s.HistoryEntries, 1); err != nil {
-				return err
-			}
-			return o.duration(&s.HistoryAge)
-		},
-		"notify_url":      func(o option) error { return o.word(&s.NotifyURL, &s.NotifySecret) },
-		"notify_slack":    func(o option) error { return o.word(&s.NotifySlack) },
-		"notify_email":    func(o option) error { return o.words(&s.NotifyEmail) },
-		"smtp":            func(o option) error { return o.word(&s.SMTPURL, &s.SMTPFrom) },
-		"portal_url":      func(o option) error { return o.word(&s.PortalURL) },
-		"disable_after":   func(o option) error { return o.duration(&s.DisableAfter) },
-		"gone":            func(o option) error { return o.switchedBy(&s.GoneDisable, "disable") },
-		"propagate_trace": func(o option) error { return o.flag(&s.PropagateTrace) },
-		"brand":           func(o option) error { return o.word(&s.Brand) },
+		"retry":               durations(&s.Retry),
+		"timeout":             duration(&s.Timeout),
+		"concurrency":         number(&s.Concurrency, 1),
+		"per_webhook":         number(&s.PerWebhook, 1),
+		"max_pending":         number(&s.MaxPending, 1),
+		"max_pending_account": number(&s.MaxPendingAccount, 1),
+		"max_age":             duration(&s.MaxAge),
+		"deliver":             switchedBy(&s.DeliverOff, "off"),
+		"allow_http":          flag(&s.AllowHTTP),
+		"allow_networks":      words(&s.AllowNetworks),
+		"proxy":               word(&s.Proxy),
+		"encryption_key":      words(&s.EncryptionKeys),
+		"event_types":         words(&s.EventTypes),
+		"retention_succeeded": duration(&s.RetentionSucceeded),
+		"retention_failed":    duration(&s.RetentionFailed),
+		"history":             inTurn(number(&s.HistoryEntries, 1), duration(&s.HistoryAge)),
+		"notify_url":          word(&s.NotifyURL, &s.NotifySecret),
+		"notify_slack":        word(&s.NotifySlack),
+		"notify_email":        words(&s.NotifyEmail),
+		"smtp":                word(&s.SMTPURL, &s.SMTPFrom),
+		"portal_url":          word(&s.PortalURL),
+		"disable_after":       duration(&s.DisableAfter),
+		"gone":                switchedBy(&s.GoneDisable, "disable"),
+		"propagate_trace":     flag(&s.PropagateTrace),
+		"brand":               word(&s.Brand),
 	}
 }
