@@ -3,7 +3,9 @@ package caddymodule
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -75,10 +77,8 @@ type adminHandler map[string]adminHandle
 func (h adminHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	handle := h[r.Method]
 	if handle == nil {
-		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
-			if h[method] != nil {
-				w.Header().Add("Allow", method)
-			}
+		for _, method := range slices.Sorted(maps.Keys(h)) {
+			w.Header().Add("Allow", method)
 		}
 		answer(w, http.StatusMethodNotAllowed, adminError{"method not allowed"})
 		return nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -89,28 +88,21 @@ func selection(state, event string, since, until time.Time) (receiver.Selection,
 const maxDeadPage = 1000
 
 // queueCursor is where a list over several queues goes on.
-type queueCursor struct {
-	Queue  string `json:"q"`
-	Behind string `json:"b"`
-}
+type queueCursor struct{ queue, behind string }
 
 func (c queueCursor) String() string {
-	text, _ := json.Marshal(c)
-	return base64.RawURLEncoding.EncodeToString(text)
+	return base64.RawURLEncoding.EncodeToString([]byte(c.queue + ":" + c.behind)) // no name of a queue has a colon
 }
 
+var errCursor = &badRequest{"cursor: take the nextCursor of the answer before"}
+
 func readQueueCursor(text string) (c queueCursor, err error) {
-	if text == "" {
-		return c, nil
-	}
 	decoded, err := base64.RawURLEncoding.DecodeString(text)
-	if err == nil {
-		err = json.Unmarshal(decoded, &c)
+	queue, behind, ok := strings.Cut(string(decoded), ":")
+	if text != "" && (err != nil || !ok) {
+		return c, errCursor
 	}
-	if err != nil {
-		return c, &badRequest{"cursor: take the nextCursor of the answer before"}
-	}
-	return c, nil
+	return queueCursor{queue, behind}, nil
 }
 
 var deadRead = with(listDead, "name", "state", "event", "since", "until", "limit", "cursor")
@@ -141,17 +133,17 @@ func listDead(q *adminRequest) (any, error) {
 // contents is a page over several queues, one after the other.
 func contents(ctx context.Context, queues []namedQueue, s receiver.Selection, from queueCursor, limit int) (*adminapi.Page[receiver.Queued], error) {
 	list := &adminapi.Page[receiver.Queued]{Items: []receiver.Queued{}}
-	if from.Queue != "" {
-		at := slices.IndexFunc(queues, func(q namedQueue) bool { return q.name == from.Queue })
+	if from.queue != "" {
+		at := slices.IndexFunc(queues, func(q namedQueue) bool { return q.name == from.queue })
 		if at < 0 {
 			return nil, &badRequest{"cursor: the queue that it stands in is gone; begin again"}
 		}
 		queues = queues[at:]
 	}
 	for i, q := range queues {
-		items, next, err := q.List(ctx, s, from.Behind, limit-len(list.Items))
+		items, next, err := q.List(ctx, s, from.behind, limit-len(list.Items))
 		if errors.Is(err, receiver.ErrCursor) {
-			err = &badRequest{"cursor: take the nextCursor of the answer before"}
+			err = errCursor
 		}
 		if err != nil {
 			return nil, err
@@ -165,7 +157,7 @@ func contents(ctx context.Context, queues []namedQueue, s receiver.Selection, fr
 			list.NextCursor = queueCursor{queues[i+1].name, ""}.String()
 			return list, nil
 		}
-		from.Behind = ""
+		from.behind = ""
 	}
 	return list, nil
 }

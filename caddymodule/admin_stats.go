@@ -45,18 +45,18 @@ func (a *App) allQueues(ctx context.Context) []adminapi.QueueStats {
 
 // receiversCounted is what each receiver counted, by name and scheme.
 func receiversCounted() []adminapi.ReceiverStats {
-	counted := []adminapi.ReceiverStats{}
-	of := map[[2]string]int{}
+	of := map[[2]string]map[string]float64{}
 	each(receiverRequests, func(labels map[string]string, count float64) {
 		key := [2]string{labels["name"], labels["scheme"]}
-		i, ok := of[key]
-		if !ok {
-			i = len(counted)
-			of[key] = i
-			counted = append(counted, adminapi.ReceiverStats{Name: key[0], Scheme: key[1], Requests: map[string]float64{}})
+		if of[key] == nil {
+			of[key] = map[string]float64{}
 		}
-		counted[i].Requests[labels["outcome"]] = count
+		of[key][labels["outcome"]] = count
 	})
+	counted := []adminapi.ReceiverStats{}
+	for key, requests := range of {
+		counted = append(counted, adminapi.ReceiverStats{Name: key[0], Scheme: key[1], Requests: requests})
+	}
 	slices.SortFunc(counted, func(a, b adminapi.ReceiverStats) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Scheme, b.Scheme))
 	})

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -81,6 +82,7 @@ var keyPrefix = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 // `caddy validate`, and a Redis that is down must not keep Caddy from starting.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.logger = ctx, ctx.Logger()
+	a.nameless, a.shared = map[string]int{}, map[string]sharedQueue{}
 	if err := a.resolve(); err != nil {
 		return err
 	}
@@ -181,11 +183,15 @@ func (a *App) Start() error {
 		// Ready logs its own failure: an unreachable Redis is said at once, not at the first event.
 		_ = a.store.Ready(ctx)
 	})
-	if err := a.startSender(ctx); err != nil {
-		cancel() // an app that fails to start is not stopped
-		return err
+	if a.running != nil {
+		if err := a.running.Start(ctx); err != nil {
+			cancel() // an app that fails to start is not stopped
+			return err
+		}
 	}
-	a.startQueues(ctx)
+	for _, q := range a.queues {
+		q.Start(ctx)
+	}
 	if a.relay != nil {
 		a.relay.start()
 	}
@@ -212,6 +218,9 @@ func (a *App) withoutEffect() (list []string) {
 	return list
 }
 
+// stopGrace is how long a sender or a queue that stops may take: the attempts in flight get 10 s of it.
+const stopGrace = 12 * time.Second
+
 // Stop ends what Start began.
 func (a *App) Stop() error {
 	if a.cancel == nil {
@@ -219,8 +228,21 @@ func (a *App) Stop() error {
 	}
 	started.remove(a)
 	a.cancel()
-	a.work.Go(a.stopQueues) // both have attempts to wait for
-	a.stopSender()
+	// The configuration's own context may be over already, and the attempts in flight should still end well, those of all queues at once.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), stopGrace)
+	defer cancel()
+	for _, q := range a.queues {
+		a.work.Go(func() {
+			if err := q.Stop(ctx); err != nil {
+				a.logger.Warn("a queue was cut off; what it was delivering will be delivered again", zap.String("webhook_name", q.name), zap.Error(err))
+			}
+		})
+	}
+	if a.running != nil {
+		if err := a.running.Stop(ctx); err != nil {
+			a.logger.Warn("the sender was cut off; what it was delivering will be delivered again", zap.Error(err))
+		}
+	}
 	a.work.Wait()
 	if a.relay != nil {
 		a.relay.end()

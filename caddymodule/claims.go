@@ -9,22 +9,6 @@ import (
 	"github.com/videocloud/webhooks/receiver"
 )
 
-// claimsInMemory is a memory of events that outlives a configuration.
-type claimsInMemory struct{ *receiver.Memory }
-
-// Destruct implements caddy.Destructor.
-func (claimsInMemory) Destruct() error { return nil }
-
-// claimsInRedis is the guarded store of the receivers of one name. It outlives a configuration, because it
-// knows what happened while Redis was down, and it keeps the connection that it works on.
-type claimsInRedis struct {
-	*receiver.Redis
-	connection leases
-}
-
-// Destruct writes back what is left, then lets the connection go.
-func (c *claimsInRedis) Destruct() error { return errors.Join(c.Close(), c.connection.release()) }
-
 // claims takes the store that a receiver remembers its events in; nil without dedup.
 //
 // Without a name, which only the in-memory store permits, a receiver has a memory of its own: two apps must not
@@ -36,49 +20,44 @@ func (a *App) claims(l *leases, c *config.Receiver, identity []byte) (receiver.S
 	case !a.redis.InMemory() || c.Queue != nil: // a queue claims where it keeps its events
 		return a.claimsInRedis(l, c.Name)
 	case c.Name != "":
-		return claimsOf(l, "claims", "")
+		return claimsInMemory(l, "claims", "")
 	default:
-		return claimsOf(l, "claims of number "+strconv.Itoa(a.count(identity)), string(identity))
+		return claimsInMemory(l, "claims of number "+strconv.Itoa(a.count(identity)), string(identity))
 	}
 }
 
-func claimsOf(l *leases, kind, identity string) (receiver.Store, error) {
-	m, err := take(l, kind, identity, func() (claimsInMemory, error) {
-		return claimsInMemory{receiver.NewMemory(receiver.MemoryOptions{})}, nil
+// claimsInMemory takes a memory of events that outlives a configuration.
+func claimsInMemory(l *leases, kind, identity string) (receiver.Store, error) {
+	return take(l, kind, identity, func() (receiver.Store, func() error, error) {
+		return receiver.NewMemory(receiver.MemoryOptions{}), nil, nil
 	})
-	return m.Memory, err
 }
 
+// claimsInRedis takes the guarded store of the receivers of one name. It outlives a configuration, because it knows what happened while
+// Redis was down, and it keeps the connection that it works on: at its end it writes back what is left, then lets the connection go.
 func (a *App) claimsInRedis(l *leases, name string) (receiver.Store, error) {
 	settings := struct {
 		Place place
 		Name  string
 	}{a.place(), name}
-	c, err := take(l, "claims in redis", settings, func() (*claimsInRedis, error) {
-		claims := new(claimsInRedis)
-		connection, err := claims.connection.store(settings.Place)
+	return take(l, "claims in redis", settings, func() (receiver.Store, func() error, error) {
+		var connection leases
+		on, err := connection.store(settings.Place)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		claims.Redis = receiver.NewRedis(connection, name, receiver.RedisOptions{
+		claims := receiver.NewRedis(on, name, receiver.RedisOptions{
 			Guard: receiver.GuardOptions{
 				Logger:  slog.New(liveLog{name: "webhooks.claims"}),
 				OnError: func(operation string, _ error) { storeErrors.WithLabelValues(operation).Inc() },
 			},
 		})
-		return claims, nil
+		return claims, func() error { return errors.Join(claims.Close(), connection.release()) }, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return c.Redis, nil
 }
 
 // count numbers the receivers of this configuration that have no name and the same settings.
 func (a *App) count(identity []byte) int {
-	if a.nameless == nil {
-		a.nameless = map[string]int{}
-	}
 	a.nameless[string(identity)]++
 	return a.nameless[string(identity)]
 }

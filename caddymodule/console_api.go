@@ -275,7 +275,7 @@ func gateways(q *adminRequest) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(q.Context(), depthTimeout)
 	defer cancel()
-	if answer.Counted, err = a.received.recent(ctx, window); err != nil {
+	if answer.Counted, err = a.received.read(ctx, window); err != nil {
 		a.logger.Debug("reading what receivers counted", zap.Error(err))
 	}
 	answer.Queues = a.allQueues(ctx)

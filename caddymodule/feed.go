@@ -25,26 +25,22 @@ type watched struct {
 func (w watched) MarshalJSON() ([]byte, error) {
 	switch {
 	case w.attempt != nil:
-		return json.Marshal(struct {
-			Kind string `json:"kind"`
-			*sender.AttemptInfo
-		}{kindAttempt, w.attempt})
+		return marshalKind(kindAttempt, w.attempt)
 	case w.received != nil:
-		return json.Marshal(struct {
-			Kind string `json:"kind"`
-			*receivedInfo
-		}{kindReceived, w.received})
+		return marshalKind(kindReceived, w.received)
 	case w.delivered != nil:
-		return json.Marshal(struct {
-			Kind string `json:"kind"`
-			*deliveredInfo
-		}{kindDelivery, w.delivered})
-	default:
-		return json.Marshal(struct {
-			Kind    string `json:"kind"`
-			LeftOut int64  `json:"leftOut"`
-		}{kindLeftOut, w.leftOut})
+		return marshalKind(kindDelivery, w.delivered)
 	}
+	return marshalKind(kindLeftOut, map[string]int64{"leftOut": w.leftOut})
+}
+
+// marshalKind writes an object, which has a field, with its kind in front.
+func marshalKind(kind string, info any) ([]byte, error) {
+	text, err := json.Marshal(info)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(`{"kind":"`+kind+`",`), text[1:]...), nil
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
@@ -128,12 +124,9 @@ func (b *broadcast) viewed() <-chan struct{} {
 
 // isViewed reports whether somebody views in this process.
 func (b *broadcast) isViewed() bool {
-	select {
-	case <-b.viewed():
-		return true
-	default:
-		return false
-	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.viewers > 0
 }
 
 // send never blocks: a watcher that is too slow misses lines, and is told how many.

@@ -24,18 +24,35 @@ var pool = caddy.NewUsagePool()
 // Provision failed half-way is cleaned up too.
 type leases struct{ keys []string }
 
+// pooled is a value in the pool, with what ends it after its last user: nil where nothing has to.
+type pooled[V any] struct {
+	value V
+	end   func() error
+}
+
+// Destruct implements caddy.Destructor.
+func (p pooled[V]) Destruct() error {
+	if p.end == nil {
+		return nil
+	}
+	return p.end()
+}
+
 // take gets a value from the pool, making it if need be.
-func take[V caddy.Destructor](l *leases, kind string, settings any, make func() (V, error)) (value V, err error) {
+func take[V any](l *leases, kind string, settings any, make func() (value V, end func() error, err error)) (value V, err error) {
 	key, err := poolKey(kind, settings)
 	if err != nil {
 		return value, err
 	}
-	pooled, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) { return make() })
+	found, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) {
+		value, end, err := make()
+		return pooled[V]{value, end}, err
+	})
 	if err != nil {
 		return value, err
 	}
 	l.keys = append(l.keys, key)
-	return pooled.(V), nil
+	return found.(pooled[V]).value, nil
 }
 
 // poolKey is a digest, because settings hold passwords and a pool prints its keys when it is misused.
@@ -59,11 +76,6 @@ func (l *leases) release() error {
 	return errors.Join(errs...)
 }
 
-// pooledStore closes the store with its last user.
-type pooledStore struct{ *store.Store }
-
-func (s pooledStore) Destruct() error { return s.Close() }
-
 // place is where a configuration keeps what it stores.
 type place struct {
 	Redis  config.Redis
@@ -71,17 +83,16 @@ type place struct {
 }
 
 func (l *leases) store(at place) (*store.Store, error) {
-	s, err := take(l, "store", at, func() (pooledStore, error) {
+	return take(l, "store", at, func() (*store.Store, func() error, error) {
 		s, err := store.Open(at.Redis, store.Options{Prefix: at.Prefix, Logger: slog.New(liveLog{name: "webhooks.store"})})
-		return pooledStore{s}, err
+		return s, s.Close, err
 	})
-	return s.Store, err
 }
 
-// relay is one for a store and process, which also lasts through reloads.
+// relay is one for a store and process, which also lasts through reloads. Whoever started it has stopped it.
 func (l *leases) relay(at place, on *store.Store) (*relay, error) {
-	return take(l, "relay", at, func() (*relay, error) {
-		return newRelay(redisstore.Unwrap(on), feed, rand.Text()), nil
+	return take(l, "relay", at, func() (*relay, func() error, error) {
+		return newRelay(redisstore.Unwrap(on), feed, rand.Text()), nil, nil
 	})
 }
 

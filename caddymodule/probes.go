@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -51,16 +50,11 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 		w.Header().Set("Allow", "GET, HEAD")
 		return caddyhttp.Error(http.StatusMethodNotAllowed, nil)
 	}
-	status, text := http.StatusOK, "{\"status\":\"ok\"}\n"
+	status, text := http.StatusOK, "ok"
 	if ready && !h.isReady(r.Context()) {
-		status, text = http.StatusServiceUnavailable, "{\"status\":\"unavailable\"}\n"
+		status, text = http.StatusServiceUnavailable, "unavailable"
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	if r.Method == http.MethodGet {
-		_, _ = io.WriteString(w, text) // who hung up needs no answer
-	}
+	answer(w, status, map[string]string{"status": text})
 	return nil
 }
 

@@ -1,12 +1,8 @@
 package caddymodule
 
 import (
-	"context"
 	"errors"
 	"net/http"
-	"sync"
-
-	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -61,9 +57,6 @@ func (a *App) enqueuer(ctx caddy.Context, r *Receiver, c *config.Receiver, shape
 	if err != nil {
 		return nil, err
 	}
-	if a.shared == nil {
-		a.shared = map[string]sharedQueue{}
-	}
 	a.shared[c.Name] = sharedQueue{shape, enqueuer}
 	return enqueuer, nil
 }
@@ -101,25 +94,4 @@ func queuedOutcome(c *config.Receiver, h http.Header) *receiver.Outcome {
 		o.Key = receiver.EventKey(c.Name, c.Scheme, o.ID).String()
 	}
 	return o
-}
-
-func (a *App) startQueues(ctx context.Context) {
-	for _, q := range a.queues {
-		q.Start(ctx)
-	}
-}
-
-// stopQueues lets the attempts in flight end, in all queues at once.
-func (a *App) stopQueues() {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), stopGrace)
-	defer cancel()
-	var stopping sync.WaitGroup
-	for _, q := range a.queues {
-		stopping.Go(func() {
-			if err := q.Stop(ctx); err != nil {
-				a.logger.Warn("a queue was cut off; what it was delivering will be delivered again", zap.String("webhook_name", q.name), zap.Error(err))
-			}
-		})
-	}
-	stopping.Wait()
 }

@@ -72,12 +72,7 @@ func (a *App) eachQueue(ctx context.Context, f func(adminapi.QueueStats)) {
 			f(adminapi.QueueStats{Queue: senderQueue, Depth: map[string]int{depthWaiting: q.Waiting, depthInFlight: q.InFlight}, OldestDueSeconds: q.OldestDue.Seconds()})
 		}
 	}
-	seen := map[string]bool{}
 	for _, q := range a.queues {
-		if seen[q.name] {
-			continue // two receivers of one name share a queue
-		}
-		seen[q.name] = true
 		depth, err := q.Depth(ctx)
 		if err != nil {
 			storeErrors.WithLabelValues(operationDepth).Inc()

@@ -41,21 +41,16 @@ const (
 // Failure policy: what a process counted and could not write before it ended is missing. While the store is down nothing
 // is: it is written once the store is back, with the time at which it was counted.
 type receivedCounts struct {
-	store      *redisstore.Store
-	connection leases
-	process    string
-	news       chan struct{}
-	stop       context.CancelFunc
-	stopped    sync.WaitGroup
+	store   *redisstore.Store
+	process string
+	news    chan struct{}
+	stop    context.CancelFunc
+	stopped sync.WaitGroup
 
 	mu      sync.Mutex
 	pending map[receivedCount]int64
-
-	number  int   // of the batch that is under way; only the writer's, as is
+	number  int   // of the batch that is under way
 	sending []any // that batch, until the store said that it has it
-
-	reading sync.Mutex
-	kept    map[string]receivedAnswer // the last answers, by window
 }
 
 // receivedCount is what is counted apart from others.
@@ -66,36 +61,36 @@ type receivedCount struct {
 
 // received are the counts of a store, one for all configurations of this process.
 func (l *leases) received(at place) (*receivedCounts, error) {
-	return take(l, "received", at, func() (*receivedCounts, error) {
+	return take(l, "received", at, func() (*receivedCounts, func() error, error) {
 		var connection leases
 		on, err := connection.store(at)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return newReceivedCounts(redisstore.Unwrap(on), connection), nil
+		c := newReceivedCounts(redisstore.Unwrap(on))
+		return c, func() error {
+			c.close()
+			return connection.release()
+		}, nil
 	})
 }
 
-func newReceivedCounts(store *redisstore.Store, connection leases) *receivedCounts {
-	c := &receivedCounts{
-		store: store, connection: connection, process: rand.Text(), news: make(chan struct{}, 1),
-		pending: map[receivedCount]int64{}, kept: map[string]receivedAnswer{},
-	}
-	ctx, cancel := context.WithCancel(context.Background()) // until Destruct: no configuration's
+func newReceivedCounts(store *redisstore.Store) *receivedCounts {
+	c := &receivedCounts{store: store, process: rand.Text(), news: make(chan struct{}, 1), pending: map[receivedCount]int64{}}
+	ctx, cancel := context.WithCancel(context.Background()) // until close: no configuration's
 	c.stop = cancel
 	c.stopped.Go(func() { c.run(ctx) })
 	return c
 }
 
-// Destruct writes what is left, once, and lets the connection go.
-func (c *receivedCounts) Destruct() error {
+// close writes what is left, once.
+func (c *receivedCounts) close() {
 	c.stop()
 	c.stopped.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), c.store.Timeout()) // the process ends: no one's context is left
 	defer cancel()
 	for c.waiting() && c.write(ctx) == nil {
 	}
-	return c.connection.release()
 }
 
 // add counts. It asks nobody.
@@ -107,30 +102,15 @@ func (c *receivedCounts) add(receiver, outcome string, n int) {
 	}
 	c.pending[k] += int64(n)
 	c.mu.Unlock()
-	c.wake()
-}
-
-func (c *receivedCounts) wake() {
-	select {
-	case c.news <- struct{}{}:
-	default:
-	}
+	wake(c.news)
 }
 
 // run writes while there is something to write, and lets it gather in between.
 func (c *receivedCounts) run(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-c.news:
-		}
-		if !redisstore.Sleep(ctx, receivedEvery) {
-			return
-		}
+	for awaited(ctx, c.news) && redisstore.Sleep(ctx, receivedEvery) {
 		_ = c.write(ctx) // whether the store can be reached is told by what can't do without it
 		if c.waiting() {
-			c.wake()
+			wake(c.news)
 		}
 	}
 }
@@ -143,38 +123,36 @@ func (c *receivedCounts) waiting() bool {
 
 // write adds one batch to the store. One of which nobody knows whether it arrived is sent again as it is.
 func (c *receivedCounts) write(ctx context.Context) error {
-	if c.sending == nil {
-		batch := c.batch()
-		if batch == nil {
-			return nil
-		}
-		c.number++
-		c.setSending(append([]any{c.process, c.number}, batch...))
+	batch := c.batch()
+	if batch == nil {
+		return nil
 	}
-	if _, err := c.store.Run(ctx, receivedScript, c.tag(), c.sending...); err != nil {
-		return err
+	_, err := c.store.Run(ctx, receivedScript, c.tag(), batch...)
+	if err == nil {
+		c.mu.Lock()
+		c.sending = nil
+		c.mu.Unlock()
 	}
-	c.setSending(nil)
-	return nil
+	return err
 }
 
-func (c *receivedCounts) setSending(batch []any) {
-	c.mu.Lock()
-	c.sending = batch
-	c.mu.Unlock()
-}
-
-func (c *receivedCounts) batch() (batch []any) {
+// batch returns the batch that is under way, or the next one; nil where nothing is to be written.
+func (c *receivedCounts) batch() []any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.sending != nil || len(c.pending) == 0 {
+		return c.sending
+	}
+	c.number++
+	c.sending = []any{c.process, c.number}
 	for k, n := range c.pending {
-		if len(batch) == receivedBatch*4 {
+		if len(c.sending) == 2+receivedBatch*4 {
 			break
 		}
-		batch = append(batch, k.receiver, k.outcome, k.minute, n)
+		c.sending = append(c.sending, k.receiver, k.outcome, k.minute, n)
 		delete(c.pending, k)
 	}
-	return batch
+	return c.sending
 }
 
 func (c *receivedCounts) tag() string { return "{" + c.store.Prefix() + "}:" }
@@ -228,28 +206,8 @@ func receivedWindowOf(name string) (receivedWindow, error) {
 	return receivedWindow{}, &badRequest{"window must be 1h, 24h or 7d"}
 }
 
-// receivedAnswer is what the store said, and when.
-type receivedAnswer struct {
-	at  time.Time
-	all []receivedTotals
-}
-
-// recent is read, but asks the store no more than once a second however many look on.
-func (c *receivedCounts) recent(ctx context.Context, w receivedWindow) ([]receivedTotals, error) {
-	c.reading.Lock()
-	defer c.reading.Unlock()
-	if last, ok := c.kept[w.name]; ok && time.Since(last.at) < receivedEvery {
-		return last.all, nil
-	}
-	all, err := c.read(ctx, w, time.Now())
-	if err == nil {
-		c.kept[w.name] = receivedAnswer{time.Now(), all}
-	}
-	return all, err
-}
-
 // read returns what all receivers on the store counted, by name.
-func (c *receivedCounts) read(ctx context.Context, w receivedWindow, now time.Time) ([]receivedTotals, error) {
+func (c *receivedCounts) read(ctx context.Context, w receivedWindow) ([]receivedTotals, error) {
 	answer, err := c.store.Run(ctx, receivedReadScript, c.tag(), w.seconds)
 	if err != nil {
 		return nil, err
@@ -259,9 +217,9 @@ func (c *receivedCounts) read(ctx context.Context, w receivedWindow, now time.Ti
 		return nil, fmt.Errorf("reading what receivers counted: an answer of %T", answer)
 	}
 	all := []receivedTotals{}
+	last := time.Now().Unix() / w.seconds * w.seconds
 	for f := range slices.Chunk(fields, 3) {
 		t := receivedTotals{Name: fmt.Sprint(f[0]), Counts: integers(f[1]), Buckets: make([]receivedPart, w.len)}
-		last := now.Unix() / w.seconds * w.seconds
 		for i := range t.Buckets {
 			t.Buckets[i] = receivedPart{time.Unix(last-(w.len-1-int64(i))*w.seconds, 0).UTC(), map[string]int64{}}
 		}

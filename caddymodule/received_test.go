@@ -19,7 +19,7 @@ import (
 func countedBy(t *testing.T, c *receivedCounts, window string) *receivedTotals {
 	w, err := receivedWindowOf(window)
 	require.NoError(t, err)
-	all, err := c.read(t.Context(), w, time.Now())
+	all, err := c.read(t.Context(), w)
 	if err != nil || len(all) == 0 {
 		return nil
 	}
@@ -40,7 +40,7 @@ func TestReceivedOfAllProcesses(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	process := func() *receivedCounts {
-		return newReceivedCounts(redistest.Open(t, config.Redis{URL: redis.URL()}), leases{})
+		return newReceivedCounts(redistest.Open(t, config.Redis{URL: redis.URL()}))
 	}
 	a, b := process(), process()
 	request := a.observed("shop", func(receiver.Outcome) {})
@@ -62,11 +62,11 @@ func TestReceivedOfAllProcesses(t *testing.T) {
 	}, time.Minute, time.Millisecond)
 	redis.Up()
 	require.Eventually(t, func() bool { return !b.waiting() }, time.Minute, time.Millisecond)
-	require.NoError(t, a.Destruct())
-	require.NoError(t, b.Destruct())
+	a.close()
+	b.close()
 
 	later := process()
-	defer func() { require.NoError(t, later.Destruct()) }()
+	defer later.close()
 	for window, parts := range map[string]int{"1h": 60, "24h": 48, "7d": 56, "": 48} {
 		all := countedBy(t, later, window)
 		require.NotNil(t, all)
@@ -81,8 +81,8 @@ func TestReceivedOfAllProcesses(t *testing.T) {
 func TestReceivedIsSafeToRepeat(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, s *redisstore.Store) {
-		c := newReceivedCounts(s, leases{})
-		defer func() { require.NoError(t, c.Destruct()) }()
+		c := newReceivedCounts(s)
+		defer c.close()
 		minute := time.Now().Unix() / 60
 		for range 3 {
 			_, err := s.Run(t.Context(), receivedScript, c.tag(), "p", 1, "shop", "accepted", minute-30, 5, "shop", "accepted", minute-3*60, 2, "shop", "in_flight", 0, 1)

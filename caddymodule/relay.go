@@ -49,9 +49,6 @@ func newRelay(store *redisstore.Store, feed *broadcast, name string) *relay {
 	return &relay{store: store, feed: feed, name: name, asked: make(chan struct{}, 1)}
 }
 
-// Destruct implements caddy.Destructor. Whoever started it has stopped it.
-func (*relay) Destruct() error { return nil }
-
 // start counts a configuration in; the first one begins the work.
 func (r *relay) start() {
 	r.mu.Lock()
@@ -95,10 +92,7 @@ func (r *relay) receive(ctx context.Context, text []byte) {
 		r.mu.Lock()
 		r.until = time.Now().Add(relayListen)
 		r.mu.Unlock()
-		select {
-		case r.asked <- struct{}{}:
-		default:
-		}
+		wake(r.asked)
 	}
 	for _, line := range m.Lines {
 		line.elsewhere = true
@@ -108,27 +102,15 @@ func (r *relay) receive(ctx context.Context, text []byte) {
 
 // announce says while somebody watches here that somebody does.
 func (r *relay) announce(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.feed.viewed():
-		}
+	for awaited(ctx, r.feed.viewed()) {
 		r.publish(ctx, relayMessage{Watching: true})
-		if !redisstore.Sleep(ctx, relayAsk) {
-			return
-		}
+		redisstore.Sleep(ctx, relayAsk)
 	}
 }
 
 // forward sends what happens here while somebody watches elsewhere.
 func (r *relay) forward(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.asked:
-		}
+	for awaited(ctx, r.asked) {
 		if !r.wanted() {
 			continue
 		}
@@ -139,6 +121,23 @@ func (r *relay) forward(ctx context.Context) {
 		}
 		r.feed.remove(lines)
 	}
+}
+
+// wake tells whoever waits on a channel with room for one, if nobody did yet.
+func wake(news chan<- struct{}) {
+	select {
+	case news <- struct{}{}:
+	default:
+	}
+}
+
+// awaited waits for news, and returns false once ctx has ended.
+func awaited(ctx context.Context, news <-chan struct{}) bool {
+	select {
+	case <-ctx.Done():
+	case <-news:
+	}
+	return ctx.Err() == nil
 }
 
 func (r *relay) wanted() bool {

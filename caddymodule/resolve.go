@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -26,7 +27,7 @@ func (r *resolver) value(option, value string) string {
 
 // secret is one for a value that must not be shown.
 func (r *resolver) secret(option, value string) string {
-	if value != "" && !hasPlaceholder(value) {
+	if value != "" && !hasPlaceholder(value) && !slices.Contains(r.literal, option) {
 		r.literal = append(r.literal, option)
 	}
 	return r.value(option, value)
@@ -55,25 +56,21 @@ func (r *resolver) replace(option, value string, placeholders, strict bool) stri
 
 // all resolves a list.
 func (r *resolver) all(option string, values []string) []string {
-	var resolved []string
-	for _, value := range values {
-		if r.repl == nil && hasPlaceholder(value) {
-			continue
-		}
-		resolved = append(resolved, r.value(option, value))
-	}
-	return resolved
+	return r.each(option, values, r.value)
 }
 
 // secrets is all for values that must not be shown.
 func (r *resolver) secrets(option string, values []string) []string {
+	return r.each(option, values, r.secret)
+}
+
+func (r *resolver) each(option string, values []string, resolve func(option, value string) string) (resolved []string) {
 	for _, value := range values {
-		if value != "" && !hasPlaceholder(value) {
-			r.literal = append(r.literal, option)
-			break
+		if r.repl != nil || !hasPlaceholder(value) {
+			resolved = append(resolved, resolve(option, value))
 		}
 	}
-	return r.all(option, values)
+	return resolved
 }
 
 func hasPlaceholder(value string) bool { return strings.Contains(value, "{") }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/receiver"
 )
 
@@ -46,15 +47,8 @@ func fromFile(value string) bool { return strings.Contains(value, "{file.") }
 
 // runSecrets looks at the files until ctx ends.
 func (a *App) runSecrets(ctx context.Context) {
-	ticker := time.NewTicker(secretsAge)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			a.reloadSecrets()
-		}
+	for redisstore.Sleep(ctx, secretsAge) {
+		a.reloadSecrets()
 	}
 }
 

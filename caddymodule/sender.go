@@ -4,16 +4,11 @@ import (
 	"context"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/videocloud/webhooks/internal/version"
 	"github.com/videocloud/webhooks/sender"
 )
-
-// stopGrace is how long a sender that stops may take: the attempts in flight get 10 s of it.
-const stopGrace = 12 * time.Second
 
 // service returns the sender of this configuration, making it at the first call. Provision only.
 func (a *App) service() (*sender.Sender, error) {
@@ -42,27 +37,6 @@ func (a *App) service() (*sender.Sender, error) {
 	a.running = s
 	showSenderMetrics()
 	return s, nil
-}
-
-// startSender begins to deliver, where deliveries are configured.
-func (a *App) startSender(ctx context.Context) error {
-	if a.running == nil {
-		return nil
-	}
-	return a.running.Start(ctx)
-}
-
-// stopSender lets the attempts in flight end.
-func (a *App) stopSender() {
-	if a.running == nil {
-		return
-	}
-	// The configuration's own context may be over already, and the attempts should still end well.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), stopGrace)
-	defer cancel()
-	if err := a.running.Stop(ctx); err != nil {
-		a.logger.Warn("the sender was cut off; what it was delivering will be delivered again", zap.Error(err))
-	}
 }
 
 // senderMetrics counts what a sender does.

@@ -33,14 +33,15 @@ type tracer struct {
 func tracingDisabled() bool { return strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") }
 
 func (l *leases) tracer() (*tracer, error) {
-	return take(l, "tracer", nil, func() (*tracer, error) {
+	return take(l, "tracer", nil, func() (*tracer, func() error, error) {
 		version, _ := caddy.Version()
 		about, err := resource.Merge(resource.Default(), resource.NewSchemaless(
 			semconv.WebEngineName("Caddy"), semconv.WebEngineVersion(version)))
 		if err != nil {
-			return nil, fmt.Errorf("tracing: describing this process: %w", err)
+			return nil, nil, fmt.Errorf("tracing: describing this process: %w", err)
 		}
-		return &tracer{sdk: sdktrace.NewTracerProvider(sdktrace.WithResource(about)), propagator: autoprop.NewTextMapPropagator()}, nil
+		t := &tracer{sdk: sdktrace.NewTracerProvider(sdktrace.WithResource(about)), propagator: autoprop.NewTextMapPropagator()}
+		return t, t.close, nil
 	})
 }
 
@@ -77,8 +78,8 @@ func (t *tracer) export(ctx context.Context) error {
 	return t.err
 }
 
-// Destruct sends what is left.
-func (t *tracer) Destruct() error {
+// close sends what is left.
+func (t *tracer) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second) // the process may be exiting: no other context is left
 	defer cancel()
 	return t.sdk.Shutdown(ctx)
