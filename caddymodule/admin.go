@@ -121,29 +121,30 @@ func answer(w http.ResponseWriter, status int, v any) {
 }
 
 var (
-	errNotRunning = &notFound{"webhooks are not configured here"}
-	errNoSender   = &notFound{"there is no sender here: neither the block sender nor webhook_api is configured"}
+	errNotRunning = notFound("webhooks are not configured here")
+	errNoSender   = notFound("there is no sender here: neither the block sender nor webhook_api is configured")
 )
 
-// badRequest is a request that can't be answered, and what is wrong with it: status 400.
-type badRequest struct{ message string }
+// adminFault is what is wrong with a request, and the status that says so.
+type adminFault struct {
+	status  int
+	message string
+}
 
-func (e *badRequest) Error() string { return e.message }
+func (e *adminFault) Error() string { return e.message }
 
-// notFound is a request for something that this configuration, or its store, does not have: status 404.
-type notFound struct{ message string }
+// badRequest is about a request that can't be answered.
+func badRequest(message string) error { return &adminFault{http.StatusBadRequest, message} }
 
-func (e *notFound) Error() string { return e.message }
+// notFound is about a request for something that this configuration, or its store, does not have.
+func notFound(message string) error { return &adminFault{http.StatusNotFound, message} }
 
 func adminStatus(err error) int {
 	var refused *sender.Error
-	var bad *badRequest
-	var nothing *notFound
+	var fault *adminFault
 	switch {
-	case errors.As(err, &bad):
-		return http.StatusBadRequest
-	case errors.As(err, &nothing):
-		return http.StatusNotFound
+	case errors.As(err, &fault):
+		return fault.status
 	case errors.Is(err, sender.ErrNoKey), errors.Is(err, sender.ErrUnopened), errors.Is(err, store.ErrNotEmpty), errors.Is(err, store.ErrNoBackup),
 		errors.Is(err, receiver.ErrUnderWay), errors.Is(err, receiver.ErrQueueFull):
 		return http.StatusConflict

@@ -58,7 +58,7 @@ func asking[Q any](f func(q *adminRequest, asked *Q) (any, error)) adminFunc {
 		d.DisallowUnknownFields()
 		asked := new(Q)
 		if err := d.Decode(asked); err != nil {
-			return nil, &badRequest{"reading the question: " + err.Error()}
+			return nil, badRequest("reading the question: " + err.Error())
 		}
 		return f(q, asked)
 	}
@@ -69,16 +69,16 @@ func asking[Q any](f func(q *adminRequest, asked *Q) (any, error)) adminFunc {
 func parameters(r *http.Request, names ...string) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, &badRequest{"the query can't be read"}
+		return nil, badRequest("the query can't be read")
 	}
 	for name, values := range query {
 		if !slices.ContainsFunc(names, func(n string) bool { return strings.TrimSuffix(n, "!") == name }) || len(values) > 1 {
-			return nil, &badRequest{"unknown or repeated parameter: " + name}
+			return nil, badRequest("unknown or repeated parameter: " + name)
 		}
 	}
 	for _, name := range names {
 		if name, required := strings.CutSuffix(name, "!"); required && query.Get(name) == "" {
-			return nil, &badRequest{name + " is missing"}
+			return nil, badRequest(name + " is missing")
 		}
 	}
 	return query, nil
@@ -92,13 +92,13 @@ func (q *adminRequest) readQuery(names []string) (err error) {
 	for name, at := range map[string]*time.Time{"since": &q.since, "until": &q.until} {
 		if text := q.query.Get(name); text != "" {
 			if *at, err = time.Parse(time.RFC3339, text); err != nil {
-				return &badRequest{name + " is not a time such as 2024-03-31T12:00:00Z"}
+				return badRequest(name + " is not a time such as 2024-03-31T12:00:00Z")
 			}
 		}
 	}
 	if text := q.query.Get("limit"); text != "" {
 		if q.limit, err = strconv.Atoi(text); err != nil {
-			return &badRequest{"limit is not a number"}
+			return badRequest("limit is not a number")
 		}
 	}
 	return nil

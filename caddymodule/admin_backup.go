@@ -45,7 +45,7 @@ func (l *lateAnswer) Write(p []byte) (int, error) {
 func restore(q *adminRequest) (any, error) {
 	replace := q.query.Get("replace")
 	if replace != "" && replace != "true" {
-		return nil, &badRequest{"replace is true, or left out"}
+		return nil, badRequest("replace is true, or left out")
 	}
 	keys, err := q.app.store.Restore(q.Context(), q.Body, replace != "")
 	switch {
@@ -53,7 +53,7 @@ func restore(q *adminRequest) (any, error) {
 		errors.Is(err, store.ErrUnsafe):
 		return nil, err
 	case err != nil:
-		return nil, &badRequest{err.Error()}
+		return nil, badRequest(err.Error())
 	}
 	q.app.logger.Info("a backup was restored")
 	return adminapi.Restored{Restored: keys}, nil

@@ -27,7 +27,7 @@ func health(q *adminRequest) (any, error) {
 	if text := q.query.Get("max_due"); text != "" {
 		var err error
 		if maxDue, err = time.ParseDuration(text); err != nil || maxDue <= 0 {
-			return nil, &badRequest{"max_due is a duration above zero, such as 10m"}
+			return nil, badRequest("max_due is a duration above zero, such as 10m")
 		}
 	}
 	h := q.app.health(q.Context(), maxDue)

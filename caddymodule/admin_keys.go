@@ -38,15 +38,15 @@ func createKey(q *adminRequest, asked *adminapi.NewKey) (any, error) {
 		Account: cmp.Or(asked.Account, config.DefaultAccount), Role: asked.Role, Description: asked.Description, By: sender.RootOperator, Root: sender.RootOperator,
 	}
 	if !slices.Contains(api.Roles(), api.Role(asked.Role)) {
-		return nil, &badRequest{fmt.Sprintf("role is one of %v", api.Roles())}
+		return nil, badRequest(fmt.Sprintf("role is one of %v", api.Roles()))
 	}
 	if len(asked.Description) > api.MaxKeyDescription {
-		return nil, &badRequest{fmt.Sprintf("description has at most %d bytes", api.MaxKeyDescription)}
+		return nil, badRequest(fmt.Sprintf("description has at most %d bytes", api.MaxKeyDescription))
 	}
 	if asked.ExpiresIn != "" {
 		life, err := caddy.ParseDuration(asked.ExpiresIn)
 		if err != nil || life < time.Second {
-			return nil, &badRequest{"expiresIn is a duration of at least 1s, such as 2h or 30d"}
+			return nil, badRequest("expiresIn is a duration of at least 1s, such as 2h or 30d")
 		}
 		in.ExpiresAt = time.Now().Add(life)
 	}

@@ -13,7 +13,7 @@ import (
 func (q *adminRequest) accountOf(account, id string) (string, error) {
 	switch {
 	case id == "":
-		return "", &badRequest{"id is missing"}
+		return "", badRequest("id is missing")
 	case account != "":
 		return account, nil
 	}

@@ -23,11 +23,11 @@ func (a *App) queuesOf(ctx context.Context, name string) ([]namedQueue, error) {
 		names := slices.Sorted(maps.Keys(a.shared))
 		switch len(names) {
 		case 0:
-			return nil, &badRequest{"no receiver here has a queue"}
+			return nil, badRequest("no receiver here has a queue")
 		case 1:
 			name = names[0]
 		default:
-			return nil, &badRequest{"name one of the receivers with a queue: " + strings.Join(names, ", ")}
+			return nil, badRequest("name one of the receivers with a queue: " + strings.Join(names, ", "))
 		}
 	}
 	owner, _, one := strings.Cut(name, "/")
@@ -36,7 +36,7 @@ func (a *App) queuesOf(ctx context.Context, name string) ([]namedQueue, error) {
 		if _, err := a.receiver(owner); err != nil {
 			return nil, err
 		}
-		return nil, &badRequest{"the receiver " + owner + " has no queue"}
+		return nil, badRequest("the receiver " + owner + " has no queue")
 	}
 	all, err := a.queuesBehind(ctx, owner, shared.enqueuer)
 	if err != nil || !one {
@@ -47,7 +47,7 @@ func (a *App) queuesOf(ctx context.Context, name string) ([]namedQueue, error) {
 			return []namedQueue{q}, nil
 		}
 	}
-	return nil, &badRequest{"there is no such deliver; there is " + namesOf(all)}
+	return nil, badRequest("there is no such deliver; there is " + namesOf(all))
 }
 
 // namesOf lists the names of queues, for who has to choose one.
@@ -81,7 +81,7 @@ func selection(state, event string, since, until time.Time) (receiver.Selection,
 	case receiver.PlaceDead, receiver.PlaceWaiting, receiver.PlaceInFlight:
 		return s, nil
 	}
-	return s, &badRequest{"state is dead, waiting or in_flight"}
+	return s, badRequest("state is dead, waiting or in_flight")
 }
 
 // maxDeadPage bounds one answer.
@@ -94,7 +94,7 @@ func (c queueCursor) String() string {
 	return base64.RawURLEncoding.EncodeToString([]byte(c.queue + ":" + c.behind)) // no name of a queue has a colon
 }
 
-var errCursor = &badRequest{"cursor: take the nextCursor of the answer before"}
+var errCursor = badRequest("cursor: take the nextCursor of the answer before")
 
 func readQueueCursor(text string) (c queueCursor, err error) {
 	decoded, err := base64.RawURLEncoding.DecodeString(text)
@@ -116,7 +116,7 @@ func listDead(q *adminRequest) (any, error) {
 	limit := 100
 	if q.query.Get("limit") != "" {
 		if limit = q.limit; limit < 1 || limit > maxDeadPage {
-			return nil, &badRequest{"limit is a number between 1 and 1000"}
+			return nil, badRequest("limit is a number between 1 and 1000")
 		}
 	}
 	cursor, err := readQueueCursor(q.query.Get("cursor"))
@@ -136,7 +136,7 @@ func contents(ctx context.Context, queues []namedQueue, s receiver.Selection, fr
 	if from.queue != "" {
 		at := slices.IndexFunc(queues, func(q namedQueue) bool { return q.name == from.queue })
 		if at < 0 {
-			return nil, &badRequest{"cursor: the queue that it stands in is gone; begin again"}
+			return nil, badRequest("cursor: the queue that it stands in is gone; begin again")
 		}
 		queues = queues[at:]
 	}
@@ -176,10 +176,10 @@ func changeDead(q *adminRequest, asked *adminapi.DeadChange) (any, error) {
 		return nil, err
 	}
 	if asked.Ambiguous() {
-		return nil, &badRequest{"name jobs, or choose by event, since and until, or say all"}
+		return nil, badRequest("name jobs, or choose by event, since and until, or say all")
 	}
 	if chosen.State == receiver.PlaceInFlight {
-		return nil, &badRequest{"what is being delivered right now can't be changed: state is dead or waiting"}
+		return nil, badRequest("what is being delivered right now can't be changed: state is dead or waiting")
 	}
 	total := 0
 	for _, queue := range queues {
@@ -195,7 +195,7 @@ func changeDead(q *adminRequest, asked *adminapi.DeadChange) (any, error) {
 func changeQueue(ctx context.Context, q namedQueue, d *adminapi.DeadChange, only bool, s receiver.Selection) (int, error) {
 	switch {
 	case d.Action == "retry" && q.forgotten && only:
-		return 0, &badRequest{"nobody delivers for " + q.name + ": it is no deliver of the configuration; move its events to one that is"}
+		return 0, badRequest("nobody delivers for " + q.name + ": it is no deliver of the configuration; move its events to one that is")
 	case d.Action == "retry" && q.forgotten:
 		return 0, nil
 	case d.Action == "retry" && len(d.Jobs) > 0:
@@ -203,7 +203,7 @@ func changeQueue(ctx context.Context, q namedQueue, d *adminapi.DeadChange, only
 	case d.Action == "retry":
 		return q.RetryAll(ctx, s)
 	case d.Action != "purge":
-		return 0, &badRequest{"action is retry, purge or move"}
+		return 0, badRequest("action is retry, purge or move")
 	case len(d.Jobs) > 0:
 		return q.Purge(ctx, d.Jobs...)
 	case q.forgotten && only && !d.Filtered() && d.State == "":
@@ -219,10 +219,10 @@ func changeQueue(ctx context.Context, q namedQueue, d *adminapi.DeadChange, only
 // moveQueue moves what is in one queue to that of another app of the same receiver.
 func (a *App) moveQueue(ctx context.Context, from []namedQueue, q *adminapi.DeadChange) (any, error) {
 	if len(from) > 1 {
-		return nil, &badRequest{"name the deliver whose events are moved: " + namesOf(from)}
+		return nil, badRequest("name the deliver whose events are moved: " + namesOf(from))
 	}
 	if len(q.Jobs) > 0 || q.All || q.State != "" || q.Filtered() {
-		return nil, &badRequest{"move takes all of a queue; it goes with name and to alone"}
+		return nil, badRequest("move takes all of a queue; it goes with name and to alone")
 	}
 	owner := from[0].owner
 	to := owner + "/" + strings.TrimPrefix(q.To, owner+"/")
@@ -240,5 +240,5 @@ func (a *App) moveQueue(ctx context.Context, from []namedQueue, q *adminapi.Dead
 		}
 		others = append(others, other.name)
 	}
-	return nil, &badRequest{"to: name another deliver of the configuration: " + strings.Join(distinct(others), ", ")}
+	return nil, badRequest("to: name another deliver of the configuration: " + strings.Join(distinct(others), ", "))
 }

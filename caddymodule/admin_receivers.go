@@ -22,9 +22,9 @@ func (a *App) receiver(name string) (*receiver.Receiver, error) {
 		}
 	}
 	if len(there) == 0 {
-		return nil, &notFound{"there is no receiver with a name here"}
+		return nil, notFound("there is no receiver with a name here")
 	}
-	return nil, &notFound{"there is no such receiver here; there is " + strings.Join(distinct(there), ", ")}
+	return nil, notFound("there is no such receiver here; there is " + strings.Join(distinct(there), ", "))
 }
 
 func distinct(names []string) []string {
@@ -35,7 +35,7 @@ func distinct(names []string) []string {
 // forget answers POST /webhooks/forget: one event, or all that were taken since a time.
 func forget(q *adminRequest, asked *adminapi.Forget) (any, error) {
 	if (asked.Event == "") == asked.Since.IsZero() {
-		return nil, &badRequest{"give an event or a time, not both"}
+		return nil, badRequest("give an event or a time, not both")
 	}
 	gateway, err := q.app.receiver(asked.Name)
 	if err != nil {

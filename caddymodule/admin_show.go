@@ -15,8 +15,8 @@ import (
 
 // notQueued is about an event that is in no queue of these.
 func notQueued(at string) error {
-	return &notFound{"no such event waits or is dead at " + at +
-		": it was delivered, purged, or never taken; `caddy webhook explain` tells what is known of it"}
+	return notFound("no such event waits or is dead at " + at +
+		": it was delivered, purged, or never taken; `caddy webhook explain` tells what is known of it")
 }
 
 var showRead = with(showEvent, "name", "event!")
@@ -73,7 +73,7 @@ func findQueued(ctx context.Context, queues []namedQueue, id string) ([]queuedIn
 		for _, f := range found {
 			jobs = append(jobs, fmt.Sprintf("%s (%s, received %s)", f.Job, f.queue.name, f.Received.Format(time.RFC3339)))
 		}
-		return nil, &badRequest{"several events have this ID; name one by its job: " + strings.Join(jobs, ", ")}
+		return nil, badRequest("several events have this ID; name one by its job: " + strings.Join(jobs, ", "))
 	}
 	return found, nil
 }

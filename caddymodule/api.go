@@ -49,6 +49,11 @@ type APIKey struct {
 	Role string `json:"role,omitempty"`
 }
 
+// convert resolves k.
+func (k *APIKey) convert(values *resolver, option string) api.Key {
+	return api.Key{Value: values.secret(option, k.Key), Account: values.value("api_key: account", k.Account), Role: api.Role(k.Role)}
+}
+
 // CaddyModule returns the Caddy module information.
 func (*API) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.webhook_api", New: func() caddy.Module { return new(API) }}
@@ -79,11 +84,7 @@ func (a *API) Provision(ctx caddy.Context) error {
 		Logger:    slogger(ctx),
 	}
 	for i, k := range a.Keys {
-		options.Keys = append(options.Keys, api.Key{
-			Value:   values.secret(fmt.Sprintf("api_key: number %d", i+1), k.Key),
-			Account: values.value("api_key: account", k.Account),
-			Role:    api.Role(k.Role),
-		})
+		options.Keys = append(options.Keys, k.convert(values, fmt.Sprintf("api_key: number %d", i+1)))
 	}
 	if values.err != nil {
 		return values.err
@@ -164,7 +165,7 @@ func (a *API) readKey(o option) error {
 		}
 	}
 	values := new(resolver)
-	key := api.Key{Value: values.value("", k.Key), Account: values.value("", k.Account), Role: api.Role(k.Role)}
+	key := k.convert(values, "")
 	if err := key.Validate(); err != nil && !values.deferred {
 		return o.wrap(err)
 	}

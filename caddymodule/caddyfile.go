@@ -311,15 +311,3 @@ func (o option) parseDuration(text string, least time.Duration) (caddy.Duration,
 	}
 	return caddy.Duration(d), nil
 }
-
-// durationsOf turns Caddy's durations into plain ones.
-func durationsOf(list []caddy.Duration) []time.Duration {
-	if list == nil {
-		return nil
-	}
-	plain := make([]time.Duration, len(list))
-	for i, d := range list {
-		plain[i] = time.Duration(d)
-	}
-	return plain
-}

@@ -48,21 +48,6 @@ const fromConsole = api.ConsoleHeader
 // ServeHTTP implements http.Handler.
 func (c *consoleAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	if r.URL.Path == "/config" && r.Method == http.MethodGet {
-		writeEnvelope(w, http.StatusOK, c.config())
-		return
-	}
-	if r.Header.Get(fromConsole) == "" || crossSite(r) {
-		writeRefusal(w, &sender.Error{Code: sender.CodeForbidden, Message: "this answers the console's own pages only; they send the header " + fromConsole})
-		return
-	}
-	if c.actAs != "" {
-		r = withKey(r, c.actAs)
-	}
-	if below, ok := strings.CutPrefix(r.URL.Path, "/rest/"); ok {
-		c.rest(w, r, "/"+below)
-		return
-	}
 	if err := c.serve(w, r); err != nil {
 		writeRefusal(w, err)
 	}
@@ -106,7 +91,20 @@ var consoleRoutes = map[string]consoleRoute{
 }
 
 func (c *consoleAPI) serve(w http.ResponseWriter, r *http.Request) error {
-	who, _, err := c.app.identify(r)
+	if r.URL.Path == "/config" && r.Method == http.MethodGet {
+		writeEnvelope(w, http.StatusOK, c.config())
+		return nil
+	}
+	if r.Header.Get(fromConsole) == "" || crossSite(r) {
+		return &sender.Error{Code: sender.CodeForbidden, Message: "this answers the console's own pages only; they send the header " + fromConsole}
+	}
+	if c.actAs != "" {
+		r = withKey(r, c.actAs)
+	}
+	who, by, err := c.app.identify(r)
+	if below, ok := strings.CutPrefix(r.URL.Path, "/rest/"); ok {
+		return c.rest(w, r, "/"+below, by)
+	}
 	if err != nil {
 		return err
 	}
@@ -140,7 +138,7 @@ const auditedBody = 1 << 10
 func (c *consoleAPI) change(w http.ResponseWriter, r *http.Request, route consoleRoute, who api.Identity) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAdminBody))
 	if err != nil {
-		return &badRequest{"reading the question: " + err.Error()}
+		return badRequest("reading the question: " + err.Error())
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	err = route.handle(w, r, c.app)
@@ -155,20 +153,17 @@ func (c *consoleAPI) change(w http.ResponseWriter, r *http.Request, route consol
 }
 
 // rest passes a request on to the REST API. Every webhook_api of a configuration serves the same store; the first one
-// that knows the key answers.
-func (c *consoleAPI) rest(w http.ResponseWriter, r *http.Request, path string) {
-	if c.actAs == "" {
-		writeRefusal(w, &sender.Error{Code: sender.CodeNotFound, Message: "requests go through the console's handler only with act_as"})
-		return
-	}
-	_, by, err := c.app.identify(r)
-	if err != nil {
-		writeRefusal(w, &sender.Error{Code: sender.CodeUnauthorized, Message: "no webhook_api here knows the key of act_as"})
-		return
+// that knows the key answers, by; nil where none does.
+func (c *consoleAPI) rest(w http.ResponseWriter, r *http.Request, path string, by *API) error {
+	switch {
+	case c.actAs == "":
+		return &sender.Error{Code: sender.CodeNotFound, Message: "requests go through the console's handler only with act_as"}
+	case by == nil:
+		return &sender.Error{Code: sender.CodeUnauthorized, Message: "no webhook_api here knows the key of act_as"}
 	}
 	inner := r.Clone(r.Context())
 	inner.URL.Path, inner.URL.RawPath = path, ""
-	_ = by.ServeHTTP(w, inner, nil) // it answers everything itself
+	return by.ServeHTTP(w, inner, nil) // it answers everything itself
 }
 
 // unsubscribe has the REST API do what a link in a mail is for. Every webhook_api of a configuration serves the same store.

@@ -150,13 +150,7 @@ func live(w http.ResponseWriter, r *http.Request, a *App) error {
 		at = next
 		// A writer without deadlines is a test's; the server's own has them.
 		_ = stream.SetWriteDeadline(time.Now().Add(liveWrite))
-		if err := writeLive(w, lines, gone); err != nil {
-			return nil
-		}
-		if err := stream.Flush(); err != nil {
-			return nil
-		}
-		if !waitLive(r, a, news) {
+		if _, err := w.Write(liveText(lines, gone)); err != nil || stream.Flush() != nil || !waitLive(r, a, news) {
 			return nil
 		}
 	}
@@ -180,24 +174,18 @@ func waitLive(r *http.Request, a *App, news <-chan struct{}) bool {
 	return true
 }
 
-func writeLive(w http.ResponseWriter, lines []liveLine, gone int64) error {
-	if gone > 0 {
-		text, err := json.Marshal(watched{leftOut: gone})
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(w, "data: %s\n\n", text); err != nil {
-			return err
-		}
-	}
+// liveText is what a stream says of lines, and of how many in front of them are gone.
+func liveText(lines []liveLine, gone int64) []byte {
 	if len(lines) == 0 {
-		_, err := fmt.Fprint(w, ": still here\n\n")
-		return err
+		return []byte(": still here\n\n")
+	}
+	var text []byte
+	if gone > 0 {
+		line, _ := json.Marshal(watched{leftOut: gone}) // a number
+		text = fmt.Appendf(text, "data: %s\n\n", line)
 	}
 	for _, line := range lines {
-		if _, err := fmt.Fprintf(w, "id: %s\ndata: %s\n\n", line.id, line.text); err != nil {
-			return err
-		}
+		text = fmt.Appendf(text, "id: %s\ndata: %s\n\n", line.id, line.text)
 	}
-	return nil
+	return text
 }

@@ -62,16 +62,14 @@ func (q *Queue) checkDeliveries() error {
 }
 
 func (d *Delivery) provision(ctx caddy.Context) error {
-	if len(d.MatcherSetsRaw) > 0 {
-		sets, err := ctx.LoadModule(d, "MatcherSetsRaw")
-		if err != nil {
-			return fmt.Errorf("queue: deliver %s: %w", d.Name, err)
-		}
-		if err := d.matchers.FromInterface(sets); err != nil {
-			return fmt.Errorf("queue: deliver %s: %w", d.Name, err)
+	err := d.Routes.Provision(ctx)
+	if err == nil && len(d.MatcherSetsRaw) > 0 {
+		var sets any
+		if sets, err = ctx.LoadModule(d, "MatcherSetsRaw"); err == nil {
+			err = d.matchers.FromInterface(sets)
 		}
 	}
-	if err := d.Routes.Provision(ctx); err != nil {
+	if err != nil {
 		return fmt.Errorf("queue: deliver %s: %w", d.Name, err)
 	}
 	return nil
@@ -109,21 +107,16 @@ func (p *receiverParser) readDeliver(o option) error {
 	q, d := p.receiver.Queue, new(Delivery)
 	h := p.WithDispenser(o.unread())
 	h.Next()
-	args := 0
+	args := h.CountRemainingArgs()
 	matcher, found, err := h.MatcherToken()
 	if err != nil {
 		return err
 	}
 	if found {
 		d.MatcherSetsRaw = caddyhttp.RawMatcherSets{matcher}
-		args++
-		if h.NextArg() {
-			d.Name = h.Val()
-			args++
-		}
-	} else if h.Val() != "deliver" {
+	}
+	if found && h.NextArg() || !found && args > 0 { // what is no matcher was read all the same
 		d.Name = h.Val()
-		args++
 	}
 	if h.NextArg() {
 		return o.argErr()

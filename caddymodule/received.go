@@ -203,7 +203,7 @@ func receivedWindowOf(name string) (receivedWindow, error) {
 			return w, nil
 		}
 	}
-	return receivedWindow{}, &badRequest{"window must be 1h, 24h or 7d"}
+	return receivedWindow{}, badRequest("window must be 1h, 24h or 7d")
 }
 
 // read returns what all receivers on the store counted, by name.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -71,20 +70,14 @@ type Queue struct {
 func (r *Receiver) convert(values *resolver, scheme Scheme) (config.Receiver, error) {
 	name, options := scheme.SignatureScheme()
 	c := config.Receiver{
-		Name:             values.value("name", r.Name),
-		Scheme:           name,
-		Secrets:          values.secrets("secret", r.Secrets),
-		Tolerance:        time.Duration(r.Tolerance),
-		ToleranceOff:     r.ToleranceOff,
-		RequireTimestamp: r.RequireTimestamp,
-		URL:              values.value("url", r.URL),
-		MaxSize:          r.MaxSize,
-		ReadTimeout:      time.Duration(r.ReadTimeout),
-		MaxUnfinished:    r.MaxUnfinished,
-		Methods:          r.Methods,
-		Challenge:        values.secret("challenge", r.Challenge),
-		DryRun:           r.DryRun,
+		Name:      values.value("name", r.Name),
+		Scheme:    name,
+		Secrets:   values.secrets("secret", r.Secrets),
+		URL:       values.value("url", r.URL),
+		Methods:   r.Methods,
+		Challenge: values.secret("challenge", r.Challenge),
 	}
+	copyPlain(&c, r)
 	if len(options) > 0 {
 		c.SchemeOptions = make(map[string]string, len(options))
 		for option, value := range options {
@@ -134,26 +127,15 @@ func (d *Dedup) check() error {
 }
 
 func (q *Queue) convert() *config.Queue {
-	return &config.Queue{
-		Retry:       durationsOf(q.Retry),
-		Timeout:     time.Duration(q.Timeout),
-		Concurrency: q.Concurrency,
-		MaxLength:   q.MaxLength,
-		Ordered:     q.Ordered,
-	}
+	c := new(config.Queue)
+	copyPlain(c, q)
+	return c
 }
 
 func (d *Dedup) convert() config.Dedup {
-	return config.Dedup{
-		Off:          d.Off,
-		IDHeader:     d.IDHeader,
-		IDPointer:    d.IDPointer,
-		DigestOff:    d.DigestOff,
-		TTL:          time.Duration(d.TTL),
-		Lease:        time.Duration(d.Lease),
-		Timeout:      time.Duration(d.Timeout),
-		OnStoreError: d.OnStoreError,
-	}
+	c := config.Dedup{IDHeader: d.IDHeader, IDPointer: d.IDPointer, OnStoreError: d.OnStoreError}
+	copyPlain(&c, d)
+	return c
 }
 
 var errDeliverMissing = errors.New("queue: write deliver with the directives that bring an event to the app")

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -110,15 +109,12 @@ func (r *Redis) convert(values *resolver) config.Redis {
 	s := config.Redis{
 		URL:              values.value("redis", r.URL),
 		Addresses:        values.all("redis: address", r.Addresses),
-		Cluster:          r.Cluster,
 		MasterName:       values.value("redis: master_name", r.MasterName),
 		SentinelPassword: values.secret("redis: sentinel_password", r.SentinelPassword),
 		Username:         values.value("redis: username", r.Username),
 		Password:         values.secret("redis: password", r.Password),
-		DB:               r.DB,
-		Timeout:          time.Duration(r.Timeout),
-		Replicas:         r.Replicas,
 	}
+	copyPlain(&s, r)
 	if t := r.TLS; t != nil {
 		s.TLS = &config.RedisTLS{
 			CA:         values.value("redis: tls: ca", t.CA),

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -71,6 +72,23 @@ func (r *resolver) each(option string, values []string, resolve func(option, val
 		}
 	}
 	return resolved
+}
+
+// copyPlain copies settings that are taken as they are written, numbers, switches and durations, to the fields of the same names of their
+// config type. Texts are left to the resolver, as they may have placeholders.
+func copyPlain(config, settings any) {
+	to, from := reflect.ValueOf(config).Elem(), reflect.ValueOf(settings).Elem()
+	for i := range from.NumField() {
+		target := to.FieldByName(from.Type().Field(i).Name)
+		switch value := from.Field(i); {
+		case value.CanInt(), value.Kind() == reflect.Bool:
+			target.Set(value.Convert(target.Type()))
+		case value.Type() == reflect.TypeFor[[]caddy.Duration]():
+			for _, d := range value.Seq2() {
+				target.Set(reflect.Append(target, d.Convert(target.Type().Elem())))
+			}
+		}
+	}
 }
 
 func hasPlaceholder(value string) bool { return strings.Contains(value, "{") }

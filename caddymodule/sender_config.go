@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"errors"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -106,34 +105,19 @@ type Sender struct {
 // settings resolves s, fills in the defaults and checks the result.
 func (s *Sender) settings(values *resolver) (config.Sender, error) {
 	c := config.Sender{
-		Retry:              durationsOf(s.Retry),
-		Timeout:            time.Duration(s.Timeout),
-		Concurrency:        s.Concurrency,
-		PerWebhook:         s.PerWebhook,
-		MaxPending:         s.MaxPending,
-		MaxPendingAccount:  s.MaxPendingAccount,
-		MaxAge:             time.Duration(s.MaxAge),
-		DeliverOff:         s.DeliverOff,
-		AllowHTTP:          s.AllowHTTP,
-		AllowNetworks:      values.all("allow_networks", s.AllowNetworks),
-		Proxy:              values.value("proxy", s.Proxy),
-		EncryptionKeys:     values.secrets("encryption_key", s.EncryptionKeys),
-		RetentionSucceeded: time.Duration(s.RetentionSucceeded),
-		RetentionFailed:    time.Duration(s.RetentionFailed),
-		HistoryEntries:     s.HistoryEntries,
-		HistoryAge:         time.Duration(s.HistoryAge),
-		NotifyURL:          values.value("notify_url", s.NotifyURL),
-		NotifySecret:       values.secret("notify_url", s.NotifySecret),
-		NotifySlack:        values.value("notify_slack", s.NotifySlack),
-		NotifyEmail:        values.all("notify_email", s.NotifyEmail),
-		SMTPURL:            values.value("smtp", s.SMTPURL),
-		SMTPFrom:           values.value("smtp", s.SMTPFrom),
-		PortalURL:          values.value("portal_url", s.PortalURL),
-		DisableAfter:       time.Duration(s.DisableAfter),
-		GoneDisable:        s.GoneDisable,
-		PropagateTrace:     s.PropagateTrace,
-		Brand:              s.Brand,
+		AllowNetworks:  values.all("allow_networks", s.AllowNetworks),
+		Proxy:          values.value("proxy", s.Proxy),
+		EncryptionKeys: values.secrets("encryption_key", s.EncryptionKeys),
+		NotifyURL:      values.value("notify_url", s.NotifyURL),
+		NotifySecret:   values.secret("notify_url", s.NotifySecret),
+		NotifySlack:    values.value("notify_slack", s.NotifySlack),
+		NotifyEmail:    values.all("notify_email", s.NotifyEmail),
+		SMTPURL:        values.value("smtp", s.SMTPURL),
+		SMTPFrom:       values.value("smtp", s.SMTPFrom),
+		PortalURL:      values.value("portal_url", s.PortalURL),
+		Brand:          s.Brand,
 	}
+	copyPlain(&c, s)
 	if values.err != nil || values.deferred {
 		return c, values.err
 	}
