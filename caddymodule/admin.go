@@ -121,7 +121,7 @@ func answer(w http.ResponseWriter, status int, v any) {
 }
 
 var (
-	errNotRunning = notFound("webhooks are not configured here")
+	errNotRunning = notFound("webhooks are not configured here: write the global option webhooks, or a directive such as webhook_receiver")
 	errNoSender   = notFound("there is no sender here: neither the block sender nor webhook_api is configured")
 )
 

@@ -69,7 +69,7 @@ func asking[Q any](f func(q *adminRequest, asked *Q) (any, error)) adminFunc {
 func parameters(r *http.Request, names ...string) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, badRequest("the query can't be read")
+		return nil, badRequest("the query can't be read: encode what stands in it")
 	}
 	for name, values := range query {
 		if !slices.ContainsFunc(names, func(n string) bool { return strings.TrimSuffix(n, "!") == name }) || len(values) > 1 {

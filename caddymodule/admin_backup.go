@@ -16,14 +16,11 @@ func backup(w http.ResponseWriter, r *http.Request, a *App) error {
 	}
 	out := &lateAnswer{ResponseWriter: w}
 	_, err := a.store.Backup(r.Context(), out)
-	if err != nil && !out.began {
-		return err
-	}
-	if err != nil {
+	if err != nil && out.began {
 		a.logger.Error("a backup was cut off: " + err.Error())
 		panic(http.ErrAbortHandler)
 	}
-	return nil
+	return err
 }
 
 // lateAnswer begins its answer with the first byte: until then it may become an error.

@@ -1,8 +1,11 @@
 package caddymodule
 
 import (
+	"slices"
+
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/adminapi"
+	"github.com/videocloud/webhooks/sender"
 )
 
 // typeExample answers GET /webhooks/example.
@@ -12,10 +15,9 @@ func typeExample(q *adminRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range types {
-		if types[i].Name == event && len(types[i].Example) > 0 {
-			return adminapi.Example{Example: string(types[i].Example), Made: true}, nil
-		}
+	at := slices.IndexFunc(types, func(t sender.EventType) bool { return t.Name == event && len(t.Example) > 0 })
+	if at < 0 {
+		return adminapi.Example{Example: config.Example(event)}, nil
 	}
-	return adminapi.Example{Example: config.Example(event)}, nil
+	return adminapi.Example{Example: string(types[at].Example), Made: true}, nil
 }

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/videocloud/webhooks/internal/adminapi"
@@ -51,25 +49,23 @@ func explainSent(q *adminRequest, id string) (*sender.Explanation, error) {
 func (a *App) atGateways(ctx context.Context, id string) ([]adminapi.Gateway, error) {
 	var all []adminapi.Gateway
 	asked := map[[2]string]bool{}
-	queued := map[string][]queuedIn{}
-	for _, name := range slices.Sorted(maps.Keys(a.shared)) {
-		queues, err := a.queuesBehind(ctx, name, a.shared[name].enqueuer)
-		if err != nil {
-			return nil, err
-		}
-		if queued[name], err = findQueued(ctx, queues, id); err != nil {
-			return nil, err
-		}
-	}
 	for _, there := range a.receivers {
 		key := [2]string{there.Name(), there.Scheme()}
 		if asked[key] {
 			continue
 		}
 		asked[key] = true
+		queues, err := a.queuesBehind(ctx, there.Name())
+		if err != nil {
+			return nil, err
+		}
+		queued, err := findQueued(ctx, queues, id)
+		if err != nil {
+			return nil, err
+		}
 		record := adminapi.Gateway{Receiver: there.Name(), Scheme: there.Scheme()}
 		claimed := id
-		for _, q := range queued[there.Name()] {
+		for _, q := range queued {
 			if q.Scheme == "" || q.Scheme == there.Scheme() {
 				record.Event, claimed = q.Event, cmp.Or(q.ID, id) // it may have been named by its job
 				record.Deliveries = append(record.Deliveries, q.standing())
@@ -82,8 +78,7 @@ func (a *App) atGateways(ctx context.Context, id string) ([]adminapi.Gateway, er
 		if claim.State == receiver.EventUnknown && len(record.Deliveries) == 0 {
 			continue
 		}
-		_, queue := a.shared[there.Name()]
-		describeClaim(&record, claim, queue)
+		describeClaim(&record, claim, len(queues) > 0)
 		all = append(all, record)
 	}
 	return all, nil

@@ -31,16 +31,17 @@ func (a *App) queuesOf(ctx context.Context, name string) ([]namedQueue, error) {
 		}
 	}
 	owner, _, one := strings.Cut(name, "/")
-	shared, ok := a.shared[owner]
-	if !ok {
-		if _, err := a.receiver(owner); err != nil {
-			return nil, err
-		}
-		return nil, badRequest("the receiver " + owner + " has no queue")
+	if _, err := a.receiver(owner); err != nil {
+		return nil, err
 	}
-	all, err := a.queuesBehind(ctx, owner, shared.enqueuer)
-	if err != nil || !one {
-		return all, err
+	all, err := a.queuesBehind(ctx, owner)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) == 0:
+		return nil, badRequest("the receiver " + owner + " has no queue: write queue into its block")
+	case !one:
+		return all, nil
 	}
 	for _, q := range all {
 		if q.name == name {
@@ -59,15 +60,19 @@ func namesOf(queues []namedQueue) string {
 	return strings.Join(names, ", ")
 }
 
-// queuesBehind are the queues of the receivers of one name, then those that the configuration has forgotten.
-func (a *App) queuesBehind(ctx context.Context, name string, d *receiver.Deliveries) ([]namedQueue, error) {
+// queuesBehind are the queues of the receivers of one name, then those that the configuration has forgotten: none where it has no queue.
+func (a *App) queuesBehind(ctx context.Context, name string) ([]namedQueue, error) {
+	shared, ok := a.shared[name]
+	if !ok {
+		return nil, nil
+	}
 	var all []namedQueue
 	for _, q := range a.queues {
 		if q.owner == name {
 			all = append(all, q)
 		}
 	}
-	forgotten, err := d.OrphanedQueues(ctx)
+	forgotten, err := shared.enqueuer.OrphanedQueues(ctx)
 	for _, f := range forgotten {
 		all = append(all, namedQueue{name: name + "/" + f.Delivery, owner: name, forgotten: true, Queue: f.Queue})
 	}

@@ -10,19 +10,18 @@ import (
 
 // receiver returns a receiver of that name. Several of one name share what they know.
 func (a *App) receiver(name string) (*receiver.Receiver, error) {
-	for _, r := range a.receivers {
-		if r.Name() == name && name != "" {
-			return r, nil
-		}
-	}
 	var there []string
 	for _, r := range a.receivers {
-		if r.Name() != "" {
+		switch r.Name() {
+		case "":
+		case name:
+			return r, nil
+		default:
 			there = append(there, r.Name())
 		}
 	}
 	if len(there) == 0 {
-		return nil, notFound("there is no receiver with a name here")
+		return nil, notFound("there is no receiver with a name here; give one a name in its block")
 	}
 	return nil, notFound("there is no such receiver here; there is " + strings.Join(distinct(there), ", "))
 }

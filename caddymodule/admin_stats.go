@@ -30,8 +30,7 @@ func stats(q *adminRequest) (any, error) {
 
 // allQueues are the queues as far as they can be asked, those that the configuration has forgotten at the end.
 func (a *App) allQueues(ctx context.Context) []adminapi.QueueStats {
-	all := []adminapi.QueueStats{}
-	a.eachQueue(ctx, func(q adminapi.QueueStats) { all = append(all, q) })
+	all := a.queueStats(ctx)
 	for _, name := range slices.Sorted(maps.Keys(a.shared)) {
 		forgotten, _ := a.shared[name].enqueuer.OrphanedQueues(ctx)
 		for _, f := range forgotten {

@@ -70,31 +70,24 @@ func tail(w http.ResponseWriter, r *http.Request, a *App) error {
 		case <-a.ends:
 			return nil
 		case line := <-watcher.lines:
-			if err := f.write(lines, watcher, line); err != nil {
-				return nil // the client is gone
-			}
+			f.write(lines, watcher, line)
 		}
 	}
 }
 
-// write writes a line and what has gathered behind it, with an end to it.
-func (f *tailFilter) write(to *json.Encoder, from *feedWatcher, line watched) error {
+// write writes a line and what has gathered behind it, with an end to it. Whether the client is still there says the flush that follows.
+func (f *tailFilter) write(to *json.Encoder, from *feedWatcher, line watched) {
 	for range feedSize {
 		if n := from.leftOut.Swap(0); n > 0 {
-			if err := to.Encode(watched{leftOut: n}); err != nil {
-				return err
-			}
+			_ = to.Encode(watched{leftOut: n})
 		}
 		if f.matches(&line) {
-			if err := to.Encode(line); err != nil {
-				return err
-			}
+			_ = to.Encode(line)
 		}
 		select {
 		case line = <-from.lines:
 		default:
-			return nil
+			return
 		}
 	}
-	return nil
 }

@@ -21,7 +21,7 @@ func adminPorts(ctx caddy.Context) func() []netip.AddrPort {
 }
 
 func adminListeners(ctx caddy.Context) []string {
-	admin := field(field(reflect.ValueOf(ctx), "cfg"), "Admin")
+	admin := field(reflect.ValueOf(ctx), "cfg", "Admin")
 	if !admin.IsValid() {
 		return []string{caddy.DefaultAdminListen}
 	}
@@ -42,15 +42,13 @@ func listenOr(admin reflect.Value, fallback string) string {
 	return fallback
 }
 
-// field returns a field of a struct or of what a pointer points to; the zero value if there is none.
-func field(v reflect.Value, name string) reflect.Value {
-	if v.IsValid() && v.Kind() == reflect.Struct {
-		v = v.FieldByName(name)
-	} else {
-		return reflect.Value{}
-	}
-	if v.IsValid() && v.Kind() == reflect.Pointer {
-		v = v.Elem()
+// field follows a path of fields through structs and pointers; the zero value if there is no such field.
+func field(v reflect.Value, path ...string) reflect.Value {
+	for _, name := range path {
+		if v.Kind() != reflect.Struct {
+			return reflect.Value{}
+		}
+		v = reflect.Indirect(v.FieldByName(name))
 	}
 	return v
 }

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -169,10 +170,8 @@ func (a *API) readKey(o option) error {
 	if err := key.Validate(); err != nil && !values.deferred {
 		return o.wrap(err)
 	}
-	for i, other := range a.Keys {
-		if other.Key == k.Key {
-			return o.wrap(fmt.Errorf("api_key: it is the same as number %d; a key has one account and one role", i+1))
-		}
+	if i := slices.IndexFunc(a.Keys, func(other APIKey) bool { return other.Key == k.Key }); i >= 0 {
+		return o.wrap(fmt.Errorf("api_key: it is the same as number %d; a key has one account and one role", i+1))
 	}
 	a.Keys = append(a.Keys, k)
 	return nil

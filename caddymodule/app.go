@@ -19,6 +19,7 @@ import (
 
 	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/polls"
+	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/receiver"
 	"github.com/videocloud/webhooks/sender"
 	"github.com/videocloud/webhooks/store"
@@ -64,7 +65,7 @@ type App struct {
 	shared      map[string]sharedQueue // by receiver
 	fileSecrets []*fileSecrets
 	needsStore  bool           // a receiver answers 503 while the store is down
-	nameless    map[string]int // receivers without a name, by their settings
+	nameless    map[string]int // how many receivers without a name have the same settings, by these
 
 	cancel context.CancelFunc
 	ends   <-chan struct{} // closed when it stops
@@ -124,10 +125,8 @@ func (a *App) resolve() error {
 	if err := a.redis.Validate(); err != nil {
 		return err
 	}
-	if a.Redis != nil {
-		if err := a.Redis.TLS.check(a.redis.TLS); err != nil {
-			return err
-		}
+	if err := a.Redis.checkTLS(a.redis.TLS); err != nil {
+		return err
 	}
 	if a.redis.InMemory() {
 		a.redis.URL = config.Memory
@@ -196,7 +195,11 @@ func (a *App) Start() error {
 		a.relay.start()
 	}
 	if len(a.fileSecrets) > 0 {
-		a.work.Go(func() { a.runSecrets(ctx) })
+		a.work.Go(func() {
+			for redisstore.Sleep(ctx, secretsAge) {
+				a.reloadSecrets()
+			}
+		})
 	}
 	started.add(a)
 	return nil
@@ -314,16 +317,10 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.Err("webhooks takes a block and no argument")
 	}
 	_, err := parseBlock(d, block{
-		"redis": func(o option) error {
-			a.Redis = new(Redis)
-			return a.Redis.unmarshalCaddyfile(o)
-		},
+		"redis":      made(&a.Redis, (*Redis).unmarshalCaddyfile),
 		"key_prefix": word(&a.KeyPrefix).then(func() error { return checkKeyPrefix(a.KeyPrefix) }),
 		"tracing":    flag(&a.Tracing),
-		"sender": func(o option) error {
-			a.Sender = new(Sender)
-			return a.Sender.unmarshalCaddyfile(o)
-		},
+		"sender":     made(&a.Sender, (*Sender).unmarshalCaddyfile),
 	}.read)
 	return err
 }

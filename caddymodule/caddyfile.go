@@ -79,22 +79,6 @@ func parseBlock(d *caddyfile.Dispenser, read reader, repeatable ...string) (give
 // argErr reports a wrong number of arguments. Unlike the dispenser's own, it repeats no argument: one may be a secret.
 func (o option) argErr() error { return o.Errf("wrong argument count for %s", o.name) }
 
-// noArgs reports arguments before a block.
-func (o option) noArgs() error {
-	if o.CountRemainingArgs() > 0 {
-		return o.argErr()
-	}
-	return nil
-}
-
-// unknown reports an option that isn't one of those that are known.
-func (o option) unknown(known ...string) error {
-	if len(known) == 0 {
-		return o.Errf("unknown option %q", o.name)
-	}
-	return o.Errf("unknown option %q; there are %s", o.name, strings.Join(known, ", "))
-}
-
 // block is what can stand in a block: each option's name, and what reads it.
 type block map[string]reader
 
@@ -102,7 +86,7 @@ type block map[string]reader
 func (b block) read(o option) error {
 	read, ok := b[o.name]
 	if !ok {
-		return o.unknown(slices.Sorted(maps.Keys(b))...)
+		return o.Errf("unknown option %q; there are %s", o.name, strings.Join(slices.Sorted(maps.Keys(b)), ", "))
 	}
 	return read(o)
 }
@@ -117,7 +101,12 @@ func readAlone[S any](o option, settings *S, options func(*S) block, check func(
 	if err := options(alone).read(o.again()); err != nil {
 		return err
 	}
-	return o.wrap(check(alone))
+	err := check(alone)
+	var both *config.Conflict
+	if errors.As(err, &both) {
+		return nil // with an option that may follow
+	}
+	return o.wrap(err)
 }
 
 // readDirective reads a directive of a site that takes no arguments but its block.
@@ -168,6 +157,14 @@ func inTurn(readers ...reader) reader {
 			}
 		}
 		return nil
+	}
+}
+
+// made makes the settings that an option is about, and reads the option into them.
+func made[S any](field **S, read func(*S, option) error) reader {
+	return func(o option) error {
+		*field = new(S)
+		return read(*field, o)
 	}
 }
 

@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"errors"
-	"log/slog"
 	"strconv"
 
 	"github.com/videocloud/webhooks/config"
@@ -22,7 +21,8 @@ func (a *App) claims(l *leases, c *config.Receiver, identity []byte) (receiver.S
 	case c.Name != "":
 		return claimsInMemory(l, "claims", "")
 	default:
-		return claimsInMemory(l, "claims of number "+strconv.Itoa(a.count(identity)), string(identity))
+		a.nameless[string(identity)]++
+		return claimsInMemory(l, "claims of number "+strconv.Itoa(a.nameless[string(identity)]), string(identity))
 	}
 }
 
@@ -48,16 +48,10 @@ func (a *App) claimsInRedis(l *leases, name string) (receiver.Store, error) {
 		}
 		claims := receiver.NewRedis(on, name, receiver.RedisOptions{
 			Guard: receiver.GuardOptions{
-				Logger:  slog.New(liveLog{name: "webhooks.claims"}),
+				Logger:  liveLogger("webhooks.claims"),
 				OnError: func(operation string, _ error) { storeErrors.WithLabelValues(operation).Inc() },
 			},
 		})
 		return claims, func() error { return errors.Join(claims.Close(), connection.release()) }, nil
 	})
-}
-
-// count numbers the receivers of this configuration that have no name and the same settings.
-func (a *App) count(identity []byte) int {
-	a.nameless[string(identity)]++
-	return a.nameless[string(identity)]
 }

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -65,13 +66,10 @@ func (c *Console) Provision(ctx caddy.Context) error {
 	}
 	c.app = app
 	values := &resolver{repl: caddy.NewReplacer()}
-	mount, theme, place := values.value("mount", c.Mount), values.value("theme", c.Theme), values.value("api", c.API)
+	mount, theme, place := values.value("mount", cmp.Or(c.Mount, console.DefaultMount)), values.value("theme", c.Theme), values.value("api", c.API)
 	c.actAs = values.secret("act_as", c.ActAs)
 	if values.err != nil {
 		return values.err
-	}
-	if mount == "" {
-		mount = console.DefaultMount
 	}
 	if !apiPath.MatchString(place) || strings.Contains(place+"/", "/../") || strings.Contains(place+"/", "/./") {
 		return fmt.Errorf("api: %q is not a path; write it like /api", place)

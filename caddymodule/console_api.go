@@ -58,19 +58,12 @@ func crossSite(r *http.Request) bool {
 	return site != "" && site != "same-origin" && site != "none"
 }
 
-// consoleConfig is what the pages know before anybody logs in.
-type consoleConfig struct {
-	API           string `json:"api"` // the path of webhook_api, with a slash at the end
-	ActAs         bool   `json:"actAs"`
-	AccountHeader string `json:"accountHeader"`
-	Brand         string `json:"brand"`
-	Version       string `json:"version"`
-}
-
-func (c *consoleAPI) config() consoleConfig {
+// config is what the pages know before anybody logs in.
+func (c *consoleAPI) config() any {
 	brand := c.app.sender.Brand
-	return consoleConfig{
-		API: c.api + "/", ActAs: c.actAs != "", AccountHeader: "X-" + brand + "-Account", Brand: brand, Version: version.Number,
+	return map[string]any{
+		"api":   c.api + "/", // the path of webhook_api, with a slash at the end
+		"actAs": c.actAs != "", "accountHeader": "X-" + brand + "-Account", "brand": brand, "version": version.Number,
 	}
 }
 

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -36,9 +37,7 @@ func outcomeOf(req *http.Request) *requestOutcome {
 }
 
 func (s *requestOutcome) set(o *receiver.Outcome) {
-	if o != nil {
-		s.outcome = o
-	}
+	s.outcome = cmp.Or(o, s.outcome)
 }
 
 func (s *requestOutcome) placeholder(key string) (any, bool) {
@@ -47,13 +46,10 @@ func (s *requestOutcome) placeholder(key string) (any, bool) {
 		return nil, false
 	}
 	value, known := outcomePlaceholders[field]
-	switch {
-	case !known:
+	if !known {
 		return nil, false
-	case s.outcome == nil: // no receiver has seen the request
-		return value(new(receiver.Outcome)), true
 	}
-	return value(s.outcome), true
+	return value(cmp.Or(s.outcome, new(receiver.Outcome))), true // empty where no receiver has seen the request
 }
 
 // outcomePlaceholders are the fields of an outcome that requests show.

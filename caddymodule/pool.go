@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/caddyserver/caddy/v2"
@@ -40,10 +40,12 @@ func (p pooled[V]) Destruct() error {
 
 // take gets a value from the pool, making it if need be.
 func take[V any](l *leases, kind string, settings any, make func() (value V, end func() error, err error)) (value V, err error) {
-	key, err := poolKey(kind, settings)
+	text, err := json.Marshal(settings)
 	if err != nil {
 		return value, err
 	}
+	// A digest, because settings hold passwords and a pool prints its keys when it is misused.
+	key := fmt.Sprintf("%s:%x", kind, sha256.Sum256(text))
 	found, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) {
 		value, end, err := make()
 		return pooled[V]{value, end}, err
@@ -53,16 +55,6 @@ func take[V any](l *leases, kind string, settings any, make func() (value V, end
 	}
 	l.keys = append(l.keys, key)
 	return found.(pooled[V]).value, nil
-}
-
-// poolKey is a digest, because settings hold passwords and a pool prints its keys when it is misused.
-func poolKey(kind string, settings any) (string, error) {
-	text, err := json.Marshal(settings)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(text)
-	return kind + ":" + hex.EncodeToString(sum[:]), nil
 }
 
 // release gives everything back.
@@ -84,7 +76,7 @@ type place struct {
 
 func (l *leases) store(at place) (*store.Store, error) {
 	return take(l, "store", at, func() (*store.Store, func() error, error) {
-		s, err := store.Open(at.Redis, store.Options{Prefix: at.Prefix, Logger: slog.New(liveLog{name: "webhooks.store"})})
+		s, err := store.Open(at.Redis, store.Options{Prefix: at.Prefix, Logger: liveLogger("webhooks.store")})
 		return s, s.Close, err
 	})
 }
@@ -96,38 +88,23 @@ func (l *leases) relay(at place, on *store.Store) (*relay, error) {
 	})
 }
 
-// liveLog logs to whatever Caddy's default logger is at that moment: what lives in the pool outlives the
-// loggers of the configuration that made it.
-type liveLog struct {
-	name string
-	with []func(slog.Handler) slog.Handler
+// liveLogger logs to whatever Caddy's default logger is at that moment: what lives in the pool outlives the loggers of the configuration that
+// made it.
+func liveLogger(name string) *slog.Logger {
+	return slog.New(liveLog(func() slog.Handler { return logHandler(caddy.Log(), name) }))
 }
 
-func (l liveLog) handler() slog.Handler {
-	h := logHandler(caddy.Log(), l.name)
-	for _, with := range l.with {
-		h = with(h)
-	}
-	return h
-}
+// liveLog is a handler that is made anew for every line.
+type liveLog func() slog.Handler
 
-func (l liveLog) Enabled(ctx context.Context, level slog.Level) bool {
-	return l.handler().Enabled(ctx, level)
-}
+func (l liveLog) Enabled(ctx context.Context, level slog.Level) bool { return l().Enabled(ctx, level) }
 
-func (l liveLog) Handle(ctx context.Context, r slog.Record) error { return l.handler().Handle(ctx, r) }
+func (l liveLog) Handle(ctx context.Context, r slog.Record) error { return l().Handle(ctx, r) }
 
 func (l liveLog) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return l.add(func(h slog.Handler) slog.Handler { return h.WithAttrs(attrs) })
+	return liveLog(func() slog.Handler { return l().WithAttrs(attrs) })
 }
 
 func (l liveLog) WithGroup(name string) slog.Handler {
-	return l.add(func(h slog.Handler) slog.Handler { return h.WithGroup(name) })
+	return liveLog(func() slog.Handler { return l().WithGroup(name) })
 }
-
-func (l liveLog) add(with func(slog.Handler) slog.Handler) slog.Handler {
-	return liveLog{l.name, append(l.with[:len(l.with):len(l.with)], with)}
-}
-
-// Interface guard
-var _ slog.Handler = liveLog{}

@@ -14,10 +14,7 @@ import (
 // (SO_REUSEPORT), so that a new process can take over from an old one; a second one that nobody meant starts without a
 // word, and each then gets some of the requests.
 func (a *App) warnOfOthers() {
-	found, err := a.ctx.AppIfConfigured("http")
-	if err != nil {
-		return
-	}
+	found, _ := a.ctx.AppIfConfigured("http") // an error means that there is none
 	servers, ok := found.(*caddyhttp.App)
 	if !ok {
 		return

@@ -4,12 +4,13 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/videocloud/webhooks/internal/polls"
 )
 
 func init() {
@@ -22,11 +23,8 @@ func init() {
 // long as the process runs, whatever the store does, and one that ends in /ready with 503 while this process can't take
 // events. It says no more than that, as anybody may ask; the admin endpoint says why.
 type Health struct {
-	app *App
-
-	mu    sync.Mutex
-	asked time.Time
-	ready bool
+	app   *App
+	store polls.Answers // whether the store can be reached
 }
 
 // CaddyModule returns the Caddy module information.
@@ -58,27 +56,21 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 	return nil
 }
 
-// Bounds of asking the store: anybody may send probes, and none of them may wait for long.
-const (
-	readyFor     = time.Second
-	readyTimeout = 2 * time.Second
-)
+// readyTimeout bounds how long a probe waits for the store.
+const readyTimeout = 2 * time.Second
 
-// isReady reports whether events can be taken. A gateway that goes on from its own memory while the store is down can.
+// isReady reports whether events can be taken. A gateway that goes on from its own memory while the store is down can. Anybody may send
+// probes, so those of half a second share an answer.
 func (h *Health) isReady(ctx context.Context) bool {
 	if h.app.running == nil && !h.app.needsStore {
 		return true
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if time.Since(h.asked) < readyFor {
-		return h.ready
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout) // the answer is everybody's, not this client's
-	defer cancel()
-	h.ready = h.app.store.Check(ctx) == nil
-	h.asked = time.Now()
-	return h.ready
+	ready, err := h.store.Now(ctx, "", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout) // the answer is everybody's, not this client's
+		defer cancel()
+		return h.app.store.Check(ctx) == nil, nil
+	})
+	return err == nil && ready == true
 }
 
 func parseHealth(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {

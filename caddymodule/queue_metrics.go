@@ -56,20 +56,21 @@ func (m queueMetrics) Collect(metrics chan<- prometheus.Metric) {
 			metrics <- prometheus.MustNewConstMetric(senderCount, prometheus.GaugeValue, float64(q.Senders))
 		}
 	}
-	m.app.eachQueue(ctx, func(q adminapi.QueueStats) {
+	for _, q := range m.app.queueStats(ctx) {
 		for state, n := range q.Depth {
 			metrics <- prometheus.MustNewConstMetric(queueDepth, prometheus.GaugeValue, float64(n), q.Queue, state)
 		}
 		metrics <- prometheus.MustNewConstMetric(queueOldest, prometheus.GaugeValue, q.OldestDueSeconds, q.Queue)
-	})
+	}
 }
 
-// eachQueue calls f for the sender's queue and those of the receivers, as far as they can be asked.
-func (a *App) eachQueue(ctx context.Context, f func(adminapi.QueueStats)) {
+// queueStats are the sender's queue and those of the receivers, as far as they can be asked.
+func (a *App) queueStats(ctx context.Context) []adminapi.QueueStats {
+	all := []adminapi.QueueStats{}
 	if a.running != nil {
 		// It counts its own errors.
 		if q, err := a.running.QueueStats(ctx); err == nil {
-			f(adminapi.QueueStats{Queue: senderQueue, Depth: map[string]int{depthWaiting: q.Waiting, depthInFlight: q.InFlight}, OldestDueSeconds: q.OldestDue.Seconds()})
+			all = append(all, adminapi.QueueStats{Queue: senderQueue, Depth: map[string]int{depthWaiting: q.Waiting, depthInFlight: q.InFlight}, OldestDueSeconds: q.OldestDue.Seconds()})
 		}
 	}
 	for _, q := range a.queues {
@@ -82,8 +83,9 @@ func (a *App) eachQueue(ctx context.Context, f func(adminapi.QueueStats)) {
 		if name == senderQueue {
 			name = "receiver:" + name
 		}
-		f(statsOf(name, depth))
+		all = append(all, statsOf(name, depth))
 	}
+	return all
 }
 
 func statsOf(name string, depth receiver.Depth) adminapi.QueueStats {

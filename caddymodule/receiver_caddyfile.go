@@ -77,11 +77,9 @@ func parseReceiver(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) 
 	if at, ok := p.inDedup["on_store_error"]; ok {
 		p.given[at.name] = at
 	}
+	p.culprit = directive
 	if err := p.check(); err != nil {
-		if at := p.culprit; at != nil {
-			return nil, at.wrap(err)
-		}
-		return nil, p.given.wrap(directive, err)
+		return nil, p.given.wrap(p.culprit, err)
 	}
 	return p.receiver, nil
 }
@@ -94,7 +92,7 @@ type receiverParser struct {
 	lines         []option // of the scheme's options
 	given         written
 	inDedup       written
-	culprit       *option // the option that an error of check is about, where that is known
+	culprit       option // what an error of check is about: the directive, where no option is known
 }
 
 // options are what the directive's block may hold.
@@ -229,8 +227,8 @@ func (d *Dedup) options() block {
 func (p *receiverParser) readQueue(o option) error {
 	q := new(Queue)
 	p.receiver.Queue = q
-	if err := o.noArgs(); err != nil {
-		return err
+	if o.CountRemainingArgs() > 0 {
+		return o.argErr()
 	}
 	given, err := parseBlock(o.Dispenser, block{
 		"retry":       durations(&q.Retry),

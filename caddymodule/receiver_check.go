@@ -92,12 +92,12 @@ func (p *receiverParser) checkScheme(c config.Receiver, secretsKnown bool) error
 	if err == nil {
 		return nil
 	}
-	for i, o := range p.lines {
+	for _, o := range p.lines {
 		without := c
 		without.SchemeOptions = maps.Clone(c.SchemeOptions)
 		delete(without.SchemeOptions, o.name)
 		if other := checkScheme(without, secretsKnown); other == nil || other.Error() != err.Error() {
-			p.culprit = &p.lines[i]
+			p.culprit = o
 			break
 		}
 	}

@@ -172,14 +172,7 @@ func (r *Redis) options() block {
 		"db":                number(&r.DB, 0),
 		"timeout":           duration(&r.Timeout),
 		"replicas":          number(&r.Replicas, 0),
-		"tls": func(o option) error {
-			r.TLS = new(RedisTLS)
-			if err := o.noArgs(); err != nil {
-				return err
-			}
-			_, err := parseBlock(o.Dispenser, r.TLS.options().read)
-			return err
-		},
+		"tls":               made(&r.TLS, (*RedisTLS).unmarshalCaddyfile),
 	}
 }
 
@@ -195,18 +188,24 @@ func (r *Redis) localOptions() block {
 	return all
 }
 
-// check reads the files, those of one option at a time, so that a bad one is told with its place.
-func (t *RedisTLS) check(resolved *config.RedisTLS) error {
-	if t == nil {
+// checkTLS reads the files, those of one option at a time, so that a bad one is told with its place.
+func (r *Redis) checkTLS(resolved *config.RedisTLS) error {
+	if resolved == nil {
 		return nil
 	}
 	if err := redisstore.CheckTLS(config.RedisTLS{CA: resolved.CA}); err != nil {
-		return placed("ca "+t.CA, err)
+		return placed("ca "+r.TLS.CA, err)
 	}
 	if err := redisstore.CheckTLS(config.RedisTLS{Cert: resolved.Cert, Key: resolved.Key}); err != nil {
-		return placed("cert "+t.Cert, err)
+		return placed("cert "+r.TLS.Cert, err)
 	}
 	return nil
+}
+
+// unmarshalCaddyfile reads the block of the option tls.
+func (t *RedisTLS) unmarshalCaddyfile(o option) error {
+	_, err := parseBlock(o.Dispenser, t.options().read)
+	return err
 }
 
 // options are what the block may hold.

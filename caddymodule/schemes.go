@@ -17,9 +17,8 @@ import (
 
 func init() {
 	for _, s := range signature.Schemes() {
-		caddy.RegisterModule(&SchemePreset{name: s.Name})
-		for _, alias := range s.Aliases {
-			caddy.RegisterModule(&SchemePreset{name: alias})
+		for _, name := range append([]string{s.Name}, s.Aliases...) {
+			caddy.RegisterModule(&SchemePreset{name: name})
 		}
 	}
 }

@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/receiver"
 )
 
@@ -45,13 +43,7 @@ func (a *App) watchSecrets(r *Receiver, c []string) {
 
 func fromFile(value string) bool { return strings.Contains(value, "{file.") }
 
-// runSecrets looks at the files until ctx ends.
-func (a *App) runSecrets(ctx context.Context) {
-	for redisstore.Sleep(ctx, secretsAge) {
-		a.reloadSecrets()
-	}
-}
-
+// reloadSecrets looks at the files again.
 func (a *App) reloadSecrets() {
 	for _, w := range a.fileSecrets {
 		w.reload()

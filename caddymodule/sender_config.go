@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"errors"
-
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/videocloud/webhooks/config"
@@ -133,23 +131,17 @@ func (s *Sender) settings(values *resolver) (config.Sender, error) {
 
 // unmarshalCaddyfile reads the block of the option sender.
 func (s *Sender) unmarshalCaddyfile(o option) error {
-	if err := o.noArgs(); err != nil {
-		return err
-	}
-	given, err := parseBlock(o.Dispenser, func(o option) error {
-		return readAlone(o, s, (*Sender).options, func(alone *Sender) error {
-			var both *config.Conflict
-			if _, err := alone.settings(new(resolver)); !errors.As(err, &both) {
-				return err
-			}
-			return nil
-		})
-	})
+	given, err := parseBlock(o.Dispenser, func(o option) error { return readAlone(o, s, (*Sender).options, (*Sender).check) })
 	if err != nil {
 		return err
 	}
-	_, err = s.settings(new(resolver))
-	return given.wrap(o, err)
+	return given.wrap(o, s.check())
+}
+
+// check reports what is wrong with settings some of which may be placeholders.
+func (s *Sender) check() error {
+	_, err := s.settings(new(resolver))
+	return err
 }
 
 // options are what the block may hold.

@@ -123,15 +123,9 @@ func (s *Sealer) Open(text string, associatedData []byte) (plaintext []byte, cur
 		return plaintext, !s.Encrypts(), nil
 	}
 	rest, ok := strings.CutPrefix(text, sealedPrefix)
-	if !ok {
-		return nil, false, fmt.Errorf("opening: %w", ErrFormat)
-	}
-	id, body, ok := strings.Cut(rest, ":")
-	if !ok {
-		return nil, false, fmt.Errorf("opening: %w", ErrFormat)
-	}
+	id, body, _ := strings.Cut(rest, ":")
 	sealed, err := decode(body)
-	if err != nil || len(sealed) < chacha20poly1305.NonceSizeX+chacha20poly1305.Overhead {
+	if !ok || err != nil || len(sealed) < chacha20poly1305.NonceSizeX+chacha20poly1305.Overhead {
 		return nil, false, fmt.Errorf("opening: %w", ErrFormat)
 	}
 	nonce, sealed := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
