@@ -109,10 +109,10 @@ for _, job in ipairs(jobs) do
   cancel(lane, job)
   call('ZREM', base .. 'lane:' .. lane, job)
 end
-waiting(-#jobs)
-local by = {}
-and_waiting(by, call('HGET', base .. 'conf:' .. lane, 'a'), -#jobs)
-waiting_of(by)
+count_waiting(-#jobs)
+local by_account = {}
+add_waiting(by_account, call('HGET', base .. 'conf:' .. lane, 'a'), -#jobs)
+count_waiting_of(by_account)
 return #jobs`)
 
 func (b *bundle) deleteLane(lane string) {

@@ -44,7 +44,7 @@ const (
 	KeyFiguresAll     Key = "figures:all"
 	KeySenders        Key = "senders" // in the first shard only
 	KeyWake           Key = "wake"    // a channel
-	KeyNothing        Key = "nothing" // never exists; scripts delete it, see drain in lib.lua
+	KeyNothing        Key = "nothing" // never exists; scripts delete it, see write_when_full in lib.lua
 )
 
 // Keys of webhooks, accounts, API keys, event types, access tokens, mailboxes and replays: see sender/internal/registry.

@@ -132,7 +132,7 @@ func (b *bundle) backlog(lane string, n int) {
 	_, err := b.Queue.Run(b.Context(), 0, Script(`
 for i = 1, tonumber(ARGV[11]) do call('ZADD', base .. 'lane:' .. ARGV[10], now - 60000, 'job' .. i) end
 call('ZADD', base .. 'ages', now, ARGV[10])
-waiting(tonumber(ARGV[11]))
+count_waiting(tonumber(ARGV[11]))
 offer(ARGV[10], 'active', 0, 2, nil, 0)
 return 1`), lane, n)
 	require.NoError(b, err)

@@ -149,7 +149,7 @@ for tag, q in pairs(queues) do
       local h = call('HMGET', q.conf, 'st', 'fl', 'w', 'cap')
       offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), nil, 0)
     end
-    waiting(q.fresh)
+    count_waiting(q.fresh)
     if not q.tended then wake() end
   end
 end

@@ -15,7 +15,7 @@ local source = base
 local BYTES = 4 * 1024 * 1024 -- of payloads that one call copies
 local taken, size, full, waited, fresh = 0, 0, '', 0, 0
 
-if target == '' then drain() end
+if target == '' then write_when_full() end
 
 -- keys_of returns the keys of the payload and the record of a job in a queue.
 local function keys_of(tag, job) return tag .. 'body:' .. job, tag .. 'job:' .. lane .. job end
@@ -94,13 +94,13 @@ for i = 1, #dead, 2 do
   call('ZREM', base .. 'dead:' .. lane, job)
   leave(job)
 end
-waiting(-waited)
+count_waiting(-waited)
 
 if fresh > 0 then
   base = target
   local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu')
   offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), h[5], 0)
-  waiting(fresh)
+  count_waiting(fresh)
   wake()
   base = source
 end

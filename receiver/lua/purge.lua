@@ -20,6 +20,6 @@ end
 if waited > 0 then
   local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu')
   offer(lane, h[1], tonumber(h[2]) or 0, window_of(h[3], h[4]), h[5], 0)
-  waiting(-waited)
+  count_waiting(-waited)
 end
 return dropped

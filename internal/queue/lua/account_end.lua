@@ -25,7 +25,7 @@ if not h[2] then
   call('HSET', record, 'x', now_text)
 end
 if call('EXISTS', base .. 'hooks:' .. account) == 1 then return 'hooks' end
-drain() -- it makes room, also where there is none
+write_when_full() -- it makes room, also where there is none
 
 local function is_its(lane) return lane == owners or call('ZSCORE', unhooked, lane) end
 
@@ -90,8 +90,8 @@ local function erase_lane(lane)
   call('ZREM', base .. 'ready', lane)
   left = left - 2
   local waited = erase_members(base .. 'lane:' .. lane, lane)
-  waiting(-waited)
-  waiting_of({ [call('HGET', conf, 'a') or account] = -waited })
+  count_waiting(-waited)
+  count_waiting_of({ [call('HGET', conf, 'a') or account] = -waited })
   for _, kind in ipairs({ 'dead:', 'late:', 'gone:' }) do erase_members(base .. kind .. lane, lane) end
   for _, kind in ipairs({ 'idx:', 'old:' }) do erase_entries(base .. kind .. lane, lane) end
   if left <= 0 then return end
@@ -134,8 +134,8 @@ local function withdraw(entries)
       for _, kind in ipairs({ 'dead:', 'late:', 'gone:' }) do call('ZREM', base .. kind .. operators, job) end
     end
   end
-  waiting(-waited)
-  waiting_of({ [call('HGET', base .. 'conf:' .. operators, 'a') or ''] = -waited })
+  count_waiting(-waited)
+  count_waiting_of({ [call('HGET', base .. 'conf:' .. operators, 'a') or ''] = -waited })
   if not next(taken) then return end
   for _, line in ipairs(call('LRANGE', base .. 'log:' .. operators, 0, -1)) do
     if taken[string.sub(line, 1, JOB)] then call('LREM', base .. 'log:' .. operators, 1, line) end

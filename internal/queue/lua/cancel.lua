@@ -14,10 +14,10 @@ for _, job in ipairs(jobs) do
   cancel(lane, job)
   call('ZREM', key, job)
 end
-waiting(-#jobs)
+count_waiting(-#jobs)
 local waiting_by_account = {}
-and_waiting(waiting_by_account, call('HGET', base .. 'conf:' .. lane, 'a'), -#jobs)
-waiting_of(waiting_by_account)
+add_waiting(waiting_by_account, call('HGET', base .. 'conf:' .. lane, 'a'), -#jobs)
+count_waiting_of(waiting_by_account)
 local left = call('ZCARD', key)
 if left == 0 then
   call('ZREM', base .. 'ages', lane)

@@ -23,7 +23,7 @@ local moved, moved_of = 0, {}
 -- An empty stream would stay, and look like something to do.
 local outbox = base .. 'outbox'
 local outgoing = call('XLEN', outbox)
-if outgoing == 0 then call('DEL', outbox) else drain() end
+if outgoing == 0 then call('DEL', outbox) else write_when_full() end
 local function notice(lane, kind, detail, since, count)
   call('XADD', outbox, 'MAXLEN', '~', 100000, '*', 'k', kind, 'l', lane, 'd', detail, 's', since, 'n', count)
   outgoing = outgoing + 1
@@ -57,7 +57,7 @@ local function take_back(member)
       call('PEXPIRE', base .. 'job:' .. lane .. job, C.open_ttl)
       wait_again(lane, job, now, true, order_of(lane))
       moved = moved + 1
-      and_waiting(moved_of, h[2], 1)
+      add_waiting(moved_of, h[2], 1)
     end
     freed[lane] = (freed[lane] or 0) + 1
   end
@@ -105,12 +105,12 @@ local function look_through(lane)
     bury(lane, job, 'expired', tonumber(call('HGET', base .. 'job:' .. lane .. job, 'n')) or 0, only_lane(job))
     call('ZREM', key, job)
     moved, failed = moved - 1, failed + 1
-    and_waiting(moved_of, h[7], -1)
+    add_waiting(moved_of, h[7], -1)
     return true
   end
   local seen, more, xc = h[5], false, nil
   if call('ZCARD', key) == 0 then
-    xc = since(C.age) -- nobody waits, so the look may skip all of them
+    xc = id_before(C.age) -- nobody waits, so the look may skip all of them
   elseif order then
     -- Only the head grows old: what waits behind it has waited for it. What is under way is the head as well.
     local head = (tonumber(h[2]) or 0) == 0 and call('ZRANGE', key, 0, 0)[1]
@@ -129,7 +129,7 @@ local function look_through(lane)
       ends_left = ends_left - 1
     end
     local part = math.min(200, scan_left)
-    local old = call('XRANGE', idx, seen and '(' .. seen or '-', since(C.age), 'COUNT', int(part))
+    local old = call('XRANGE', idx, seen and '(' .. seen or '-', id_before(C.age), 'COUNT', int(part))
     scan_left = scan_left - #old
     more = #old == part or call('ZCOUNT', late, '-inf', now) > 0
     for _, entry in ipairs(old) do
@@ -185,7 +185,7 @@ end
 -- Payloads that nobody needs any more. One that was sent again meanwhile stays: its next end counts.
 local spent = base .. 'spent'
 local SPENT = 2 + math.floor(most / 256) -- entries at once: a settle adds one, and as many jobs are asked for as were settled
-local ends = call('XRANGE', spent, '-', since(C.kept), 'COUNT', SPENT)
+local ends = call('XRANGE', spent, '-', id_before(C.kept), 'COUNT', SPENT)
 for _, entry in ipairs(ends) do
   local id, text, delivered, bodies = entry[1], entry[2][2], {}, {}
   local ended = time_of(id)
@@ -321,7 +321,7 @@ if most > 0 then
         local fast = h[9] == '1' and now - (tonumber(h[10]) or 0) < FAST
         take = math.min(take, math.max(1, math.floor((most - taken) / (fast and FAST_SHARE or LANE_SHARE))))
       end
-      if not served(h[1]) or (tonumber(h[11]) or 0) > now then take = 0 end
+      if not is_served(h[1]) or (tonumber(h[11]) or 0) > now then take = 0 end
       local order = ordered_by(h[13])
       local recorded = h[8] or order
       if order == '2' and (in_flight > 0 or take > 0 and not put_in_order(lane)) then take = 0 end
@@ -351,7 +351,7 @@ if most > 0 then
         for _, v in ipairs({ 'lp', large and '1' or '0' }) do set[#set + 1] = v end
       end
       taken = taken + count
-      and_waiting(moved_of, h[12], -count)
+      add_waiting(moved_of, h[12], -count)
       takes[#takes + 1] = {
         lane = lane, status = h[1], in_flight = in_flight + count, window = window, count = count, more = more,
         held = h[11], not_before = not_before, set = set, recorded = h[8] and not order,
@@ -377,8 +377,8 @@ for _, t in ipairs(takes) do
 end
 in_parts('ZADD', ready, turns)
 moved = moved - taken
-waiting(moved)
-waiting_of(moved_of)
+count_waiting(moved)
+count_waiting_of(moved_of)
 
 -- When to come back.
 local wait = -1

@@ -22,7 +22,7 @@ if begun ~= '' and not e[5] then -- the event's record has expired, and so has i
   call('SREM', base .. 'chores', 'expunge:' .. job)
   return { job, 0, {} }
 end
-drain() -- it frees memory, so it runs even where Redis is full
+write_when_full() -- it frees memory, so it runs even where Redis is full
 if begun == '' then
   if e[1] ~= account or (e[2] or id) ~= id or not e[2] and job ~= own_job or not e[3] then return false end
   call('SADD', base .. 'chores', 'expunge:' .. job)
@@ -70,8 +70,8 @@ for lane in string.gmatch(e[4] or '', '%S+') do
     end
   end
 end
-waiting(-#cancelled)
-waiting_of({ [account] = -#cancelled })
+count_waiting(-#cancelled)
+count_waiting_of({ [account] = -#cancelled })
 if lanes_left > 0 then
   call('HSET', event, 'z', int(place - lanes_left))
 else

@@ -1,110 +1,116 @@
--- lib.lua: what every script of the queue begins with. It is put in front of each of them.
+-- lib.lua: what every script of the queue begins with. script.go puts it in front of each of them.
 --
--- KEYS[1]  the shard's hash tag and a colon, "{webhooks:3}:". All keys of a shard start with it and so live in
---          one slot; the scripts derive the others from it.
+-- KEYS[1]  the shard's tag: its hash tag and a colon, "{webhooks:3}:". All keys of a shard start with it, so they live in one slot. The scripts
+--          derive the other keys from it.
 -- ARGV[1…9] the limits, see C below. A script's own arguments start at ARGV[10].
 --
+-- Words: a job is one event on its way to one lane; it has the same ID in all lanes of its event. A lane's record of a job, job:<lane><job>,
+-- exists only once the job had trouble. A look at a lane ends the jobs that waited too long, and trims the lane's history.
+--
 -- Keys, under the tag:
---   ready            zset   lane -> when it may be served next (its earliest due time, or the last time it was served)
---   lane:<lane>      zset   job -> due time in ms; a half is added where the job has a record, so that a first attempt costs no
---                           look at one
---   leases           zset   <lane>:<job>:<token> -> deadline. The token is part of the member, so that only the
---                           holder of the right one can end a lease (fencing)
---   job:<lane><job>  hash   what a job has gone through: n attempts, x expired leases in a row, r reason of failure
---   body:<job>       string the payload, once per event however many lanes it goes to, after "1" where there is one lane and "+"
---                           where there are more
---   put:<call>:<n>   string a large payload on its way, with an end soon: see push.lua
---   event:<job>      hash   the event: a account, i ID, y type, t timestamp, g given, h digest, l lanes, c created,
---                           s state of its delivery in each lane, a letter each in the order of l: see STATE,
---                           x:<lane> reason of a failure that is not kept any more, p how far it has come, while it is not in all of
---                           its lanes: <lanes done>:<byte of l at which the next begins>:<ms of the last part>, see push.lua,
---                           v what subscriptions in stats was when many lanes were found,
---                           w the lane that it tells of, where it tells an owner or the operator of one,
---                           z of one that was expunged how many of its lanes are done: nothing but a, i, c and, until all are, l is left beside it,
---                           and where it has several lanes o deliveries not ended, d failed deliveries kept
+--   ready            zset   lane -> its turn: when it may be served next, or, where that is over, when it was served last
+--   lane:<lane>      zset   job -> when it is due (ms), for all jobs that wait in the lane. Where the job has a record, a half is added, so that
+--                           first attempts need not look for one
+--   leases           zset   <lane>:<job>:<token> -> deadline, for each job that is being attempted. The token is part of the member, so that
+--                           only its holder can end the lease (fencing)
+--   job:<lane><job>  hash   the record of a job: n attempts made, x leases in a row that ran out, r reason of its failure, f when it failed,
+--                           u before when it may not be attempted (in an ordered lane)
+--   body:<job>       string the payload, once for an event however many lanes it goes to, after "1" where that is one lane and "+" where there
+--                           are more
+--   put:<call>:<n>   string a large payload that is to become that of an event, with an end soon: see push.lua
+--   event:<job>      hash   the event. a account, i ID if the publisher gave one, y type, t timestamp, h digest, c when it was created (ms),
+--                           l its lanes, s the state of its delivery in each of them (a letter of STATE each, in the order of l),
+--                           x:<lane> reason of a failure that is not kept any more;
+--                           with several lanes: o deliveries that have not ended, d failed deliveries that are kept;
+--                           while it is not queued in all of its lanes: p how far it has come, as <lanes done>:<byte of l at which the next
+--                           lane begins>:<when the last part was queued (ms)>, see push.lua;
+--                           with many lanes: v the value of subscriptions in stats when they were found;
+--                           of a notice: w the lane that it tells of;
+--                           of an event that was expunged: z how many of its lanes are done. It has no fields then but a, i, c and z, and,
+--                           until all lanes are done, l
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
---   conf:<lane>      hash   the lane. register.lua makes it (that of a receiver's queue lanes.lua), update.lua changes it and delete.lua ends it;
---                           its flow and status are written by claim, settle, push and resend. It holds st status, cap, rate, meta (its owner's settings, opaque here), and its flow:
---                           fl in flight, w window, s successes of the round, tat rate limiter, rec where jobs with a record may wait,
---                           fe events on which its filter failed,
---                           q attempts of the minute that is open, see figures.lua,
---                           k the Idempotency-Key that it was registered with,
---                           hu held until (no attempt starts before), hb when the attempt began that asked for it, sb from when an
---                           attempt must have begun to ask for it, bs since when all attempts have failed: see settle.lua; and where its jobs go out one after the other, see below,
---                           ord "1", or "2" while what waited before is put in order, from place oc on, os the place of the last job, hj the job that has
---                           been at the head since ha, rt from which place on payloads are kept for longer next; fr when it was ordered last; lp "1" where
---                           large payloads may wait, see claim.lua
+--   conf:<lane>      hash   the lane. register.lua makes it, update.lua changes it and delete.lua ends it (lanes.lua makes that of a receiver's
+--                           queue); claim, settle, push and resend write how it stands.
+--                           Its settings: a account, st status, cap, rate, meta (what an attempt needs, opaque here), k the Idempotency-Key of
+--                           its registration, ord "1" where it is ordered, "2" until what waited before is put in order, "0" where it is no longer.
+--                           Its flow: fl attempts in flight, w window, s successes of the round, tat of the rate limiter, rec "1" where jobs with a
+--                           record may wait, lp "1" where large payloads may wait (see claim.lua), hu until when it is held: no attempt starts
+--                           before that; hb when the attempt began that asked for the hold, sb when an attempt must have begun to ask for one, bs since
+--                           when all attempts have failed (for these four see settle.lua).
+--                           Of an ordered lane: oc the place from which on jobs are to be put in order, os the last place that was given, hj the job
+--                           that is the head, ha since when, rt the rank from which on payloads are kept for longer next, fr when it ceased to
+--                           be ordered.
+--                           Its counts: q attempts of the open minute (see figures.lua), fe events on which its filter failed
 --   events:<account> stream every event of an account, in order: j its job, y its type
---   idx:<lane>       stream every job of the lane, in order
---   old:<lane>       stream what is left of idx after its time: the failed jobs, under the same IDs
---   late:<lane>      zset   job -> until when it may wait, where idx does not tell: see wait_again
---   log:<lane>       list   every attempt: its job, ms of its settling (13 digits), and what is kept of it
---   spent            stream jobs of events with one lane that were delivered at once; their payloads go when they have been in it
---                           for as long as a payload is kept
---   resent           zset   jobs that were sent again -> when: an older entry in spent is not for them
---   dead:<lane>      zset   failed jobs -> when they failed
---   failed:<lane>    zset   jobs that failed -> when their events came, for lists: these are by that time. Those in dead, and those that went out
---                           of it, for as long as their events are known. Only of accounts' events
---   gone:<lane>      zset   jobs cancelled with their lane
---   ages             zset   lane -> when to look at it next, for jobs that waited too long and for its history. Holds every
---                           lane with jobs, and those with failed jobs until they have moved to old
+--   idx:<lane>       stream the lane's history: every job, in the order in which they were queued
+--   old:<lane>       stream what is kept of idx after its time, under the same IDs: the failed jobs, and in an ordered lane those that wait
+--   late:<lane>      zset   job -> until when it may wait, for jobs whose place in idx does not tell: see wait_again
+--   log:<lane>       list   every attempt: its job, when it was settled (ms, 13 digits), and what is kept of it
+--   spent            stream jobs of events with one lane that succeeded at the first attempt. Their payloads are removed once they have been in it
+--                           for as long as payloads are kept
+--   resent           zset   jobs that were sent again -> when: entries of spent that are older do not concern them
+--   dead:<lane>      zset   failed jobs that are kept -> when they failed
+--   failed:<lane>    zset   jobs that failed -> when their events came, as lists are in that order. Has all jobs of dead, and those that were
+--                           dropped from it for as long as their events are known. Only for events of customers' accounts
+--   gone:<lane>      zset   jobs that were cancelled with their lane -> when
+--   ages             zset   lane -> when the next look at it is due. Has every lane with jobs that wait, and those whose history needs one
 --   notices, outbox  zset, stream: see settle.lua
---   topic:<t>        set    lanes that subscribe to a topic; one with a filter as #<version of the filter>:<lane>
+--   topic:<t>        set    lanes that subscribe to a topic: a member is the lane, or #<version of its filter>:<lane> where it has a filter
 --   hooks:<account>  zset   lanes of an account -> when they were made
---   unhooked:<account> zset lanes that were of an account -> when they were deleted, for as long as anything of them is kept
+--   unhooked:<account> zset lanes of an account that were deleted -> when, for as long as anything of them is kept
 --   again:<account>  zset   jobs of an account that were sent again -> when, for as long as their events are known
 --   boxes:<account>  set    mailboxes that an account has had
---   account:<name>   hash   an account: c created, v version, info what its owner set (opaque here), x from when on it is being deleted,
---                           xp and xc how far that has come: see account_end.lua
+--   account:<name>   hash   an account: c when it was created, v version of its settings, info its settings (opaque here), x since when it is
+--                           being deleted, xp and xc how far that has come: see account_end.lua
 --   mails:<kind>     zset   mailboxes -> when they are due; mailbox:<box> and mailed:<box>: see mail_add.lua
---   token:<lane>     string an access token, sealed; tokenlock:<lane> who asks for one
---   accountlist      zset   all accounts, each with a score of 0, so that they are in the order of their names
---   chores           set    what whoever comes next goes on with; here fanout:<job>, for an event that is not in all of its lanes
---   pending          hash   account -> how many of its jobs wait, in all of its lanes
---   stats            hash   waiting, subscriptions: how often any has changed, with lanes that came or went counted
---   figures          hash   account -> attempts of the minute that is open, '*' those of the shard: see figures.lua
+--   token:<lane>     string an access token, sealed; tokenlock:<lane> the process that requests one
+--   accountlist      zset   all accounts, with a score of 0, so that they are in the order of their names
+--   chores           set    work that any process may go on with; of this library fanout:<job>, for an event that is not in all of its lanes
+--   pending          hash   account -> how many jobs wait in all of its lanes
+--   stats            hash   waiting: how many jobs wait; subscriptions: how often lanes came to topics or left them
+--   figures          hash   account -> attempts of the open minute, '*' those of the shard: see figures.lua
 --   figures:w:<lane>, figures:a:<account>, figures:all   string: attempts over time
 --
--- In an ordered lane the score of a job in lane:<lane> is its place, not when it is due: whatever is not the head is not due. Places grow
--- with each job, also where the clock goes back. Those of jobs that came to the end have an odd number of 1/2048 ms; one that had been
--- the head already comes back in front of all others with a quarter, and may then be attempted from u of its record on.
+-- In an ordered lane the score of a job in lane:<lane> is its place in the line, not a due time, and only the first job, the head, can be due.
+-- Places grow with each job, also where the clock goes back. A job that joins the line at its end has a place with an odd number of 1/2048 ms. One
+-- that had been the head before goes in front of all others with a fraction of HELD, and may be attempted from u of its record on.
 --
--- While a cluster moves a slot, a script may be refused between two writes. So a target is written before the pointer
--- that leads away from it is removed: an abort leaves a job twice rather than nowhere.
+-- While a cluster moves a slot, a script may be aborted between two writes. So a script writes to where a job goes before it removes the job
+-- from where it was: after an abort the job is there twice rather than nowhere.
 
 local base = KEYS[1]
 local call = redis.call
 local time = call('TIME')
-local exact = time[1] * 1000 + time[2] / 1000 -- ms, for what must not come early
+local exact = time[1] * 1000 + time[2] / 1000 -- ms with fractions, for what must not happen early
 local now = math.floor(exact)
 
 local C = {
   kept = tonumber(ARGV[1]),      -- ms a payload is kept after its last delivery ended
   kept_dead = tonumber(ARGV[2]), -- ms a payload is kept where a delivery failed
-  id_ttl = tonumber(ARGV[3]),    -- ms an event ID is remembered; 0 where events have no record: those of a receiver's queue
+  id_ttl = tonumber(ARGV[3]),    -- ms an event ID is remembered; 0 in a receiver's queue, where events have no record event:<job>
   log_len = tonumber(ARGV[4]),   -- attempts kept for a lane
   log_ttl = tonumber(ARGV[5]),   -- ms they are kept
-  cap = tonumber(ARGV[6]),       -- attempts in flight to one lane
+  cap = tonumber(ARGV[6]),       -- attempts of one lane in flight
   pending = tonumber(ARGV[7]),   -- waiting jobs of one lane
   age = tonumber(ARGV[8]),       -- ms a job may wait
-  open_ttl = tonumber(ARGV[9]),  -- ms after which even an open job's payload goes: a safety net against leaks
+  open_ttl = tonumber(ARGV[9]),  -- ms after which a payload expires even if a job still needs it: a bound for what a fault could leave behind
 }
 
 local JOB = 26 -- characters of a job's ID
--- The states of a delivery. Each is written in the step that brings it about, and known for as long as its event is.
+-- The states of a delivery, as they stand in s of its event. Each is written in the step that brings it about.
 local STATE = { pending = 'p', retrying = 'r', succeeded = 's', failed = 'f', cancelled = 'c' }
 local FIRST_WINDOW = 2
-local SWEEP = math.max(math.min(30000, math.floor(C.age / 10)), 100) -- ms between looks for jobs that waited too long
--- No script makes more than 2,000 writes, whatever its arguments and whatever a tenant lets pile up: meanwhile nobody else is served.
--- So each of these is for a whole call, and what is left over is for the next one.
-local dropped_left = 20 -- failed jobs that are dropped, where more are kept than may be: after max_pending was lowered
-local look_left = 200 -- entries of histories that are gone through
+local SWEEP = math.max(math.min(30000, math.floor(C.age / 10)), 100) -- ms between two looks at a lane
+-- No call of a script makes more than 2,000 writes, whatever its arguments and whatever a tenant lets pile up, as Redis serves nobody else
+-- meanwhile. So each of these is for a whole call, and the next call does what is left.
+local drops_left = 20 -- failed jobs that are dropped because more are kept than may be, as after max_pending was lowered
+local history_left = 200 -- entries of histories that are read
 local IDX_TTL = math.max(C.id_ttl, C.age)
--- ms an event is in its account's list: as long as it is known, but for what failed or was sent again.
+-- ms an event is in its account's list: for as long as it is known, unless it failed or was sent again.
 local EVENTS_TTL = math.max(C.id_ttl, C.open_ttl, C.kept > C.id_ttl and C.open_ttl + C.kept or 0)
 
--- int writes a number for Redis. Left to itself, a script writes all the digits that a float could have, which takes longer than
--- most commands; and even like this it takes as long as a short one, so each number is written once in a call.
+-- int writes a whole number as text. A script that hands a number to Redis writes all digits that a float can have, which takes longer than
+-- most commands. This takes as long as a short command, so each number is written only once in a call.
 local written = {}
 local function int(n)
   local text = written[n]
@@ -116,46 +122,47 @@ local function int(n)
 end
 local now_text = int(now)
 
--- The place of a lane that was just served, behind all others that can be served now: to the microsecond, as a millisecond
--- sees many. Due times are whole milliseconds, so what can be served has a place below that of the next one.
+-- turn_text is the turn of a lane that is served now, behind all others that can be served now. It is exact to the microsecond, as many lanes are
+-- served within a millisecond. Due times are whole milliseconds, so a lane can be served if its turn is before the next one: ready_by.
 local turn_text, ready_by = string.format('%.3f', exact), '(' .. int(now + 1)
-local function is_ready(place) return place and tonumber(place) < now + 1 end
+local function is_ready(turn) return turn and tonumber(turn) < now + 1 end
 
--- in_parts runs a command with any number of arguments: unpack takes no more than some thousands.
+-- in_parts runs a command with any number of arguments, in parts, as unpack returns some thousands at most.
 local function in_parts(command, key, args)
   for i = 1, #args, 2000 do call(command, key, unpack(args, i, math.min(i + 1999, #args))) end
 end
 
--- cap_of is how many attempts a lane may have in flight at most; window_of how many it may have now.
+-- cap_of returns how many attempts a lane may ever have in flight, by its cap; window_of how many it may have now.
 local function cap_of(cap) return math.min(tonumber(cap) or C.cap, C.cap) end
 local function window_of(w, cap) return math.min(tonumber(w) or FIRST_WINDOW, cap_of(cap)) end
 
-local function served(status) return status == 'active' or status == 'failed' end
+-- is_served reports whether attempts are made in a lane with this status.
+local function is_served(status) return status == 'active' or status == 'failed' end
 
--- drain lets a script write even where Redis is out of memory: it refuses only a script whose first write could need
--- some. It begins what takes jobs out: else a full Redis could never become less full.
-local function drain() call('DEL', base .. 'nothing') end
+-- write_when_full lets a script write even where Redis is out of memory, as Redis refuses only a script whose first write could need some.
+-- Scripts that take jobs out begin with it: otherwise a full Redis could never become less full.
+local function write_when_full() call('DEL', base .. 'nothing') end
 
--- subscriptions_changed is called by what changes which lanes have a topic, before it does.
+-- subscriptions_changed is called before a script changes which lanes subscribe to a topic.
 local function subscriptions_changed() call('HINCRBY', base .. 'stats', 'subscriptions', 1) end
 
--- STEP is between two places at the end of an ordered lane, see above, HELD the fraction of a place that has a time of its own.
+-- STEP is the distance between two places at the end of an ordered lane, HELD the fraction of the place of a job that had been the head before.
 local STEP, HELD = 1 / 1024, 0.25
 local function place_text(place) return string.format('%.11f', place) end
 
--- next_place is that of a job that goes to the end of an ordered lane, behind the last one.
+-- next_place returns the place of a job that joins an ordered lane at its end, by the last place that was given.
 local function next_place(last) return math.max((tonumber(last) or 0) + STEP, now + STEP / 2) end
 
--- ordered_by reads ord of a lane: "1" or "2", nil where its jobs go out as they are due.
+-- ordered_by returns ord of a lane if the lane is ordered, otherwise nil.
 local function ordered_by(ord) return (ord == '1' or ord == '2') and ord or nil end
 
--- held_by_head is until when the head of an ordered lane keeps it from being served, 0 where it doesn't.
+-- held_by_head returns until when the head of an ordered lane, a job at a place, may not be attempted; 0 where it may.
 local function held_by_head(lane, job, place)
   if place % 1 == HELD then return tonumber(call('HGET', base .. 'job:' .. lane .. job, 'u')) or 0 end
   return place % 1 == 0.5 and math.floor(place) or 0
 end
 
--- held_until is until when nothing of a lane may be attempted, by its hu and ord.
+-- held_until returns until when nothing of a lane may be attempted, by its hu and ord.
 local function held_until(lane, held, ord)
   held = tonumber(held) or 0
   if not ordered_by(ord) then return held end
@@ -163,13 +170,12 @@ local function held_until(lane, held, ord)
   return head[2] and math.max(held, held_by_head(lane, head[1], tonumber(head[2]))) or held
 end
 
--- offer puts a lane into ready where it may be served, and takes it out where it may not. held is its hu.
--- not_before is the earliest time that it wants to be served (rate limit, fairness). With 0 it takes its turn: it keeps
--- its place among the lanes that can be served now, or goes behind them. The due time of its first job is no place: with
--- it the longest backlog would come first, always.
+-- offer puts a lane into ready if it may be served, and takes it out if it may not. held is its hu. not_before is the earliest time at which
+-- it may be served (by its rate, or because it was served just now). With 0 it keeps its turn among the lanes that can be served now, or goes
+-- behind them. The due time of its first job must not be its turn: the lane with the longest backlog would always come first.
 local function offer(lane, status, in_flight, window, held, not_before)
   local ready = base .. 'ready'
-  if served(status) and in_flight < window then
+  if is_served(status) and in_flight < window then
     local head = call('ZRANGE', base .. 'lane:' .. lane, '0', '0', 'WITHSCORES')
     if head[2] then
       local place = tonumber(head[2])
@@ -189,37 +195,37 @@ local function offer(lane, status, in_flight, window, held, not_before)
   call('ZREM', ready, lane)
 end
 
--- time_of is when an entry of a stream was added, in ms.
+-- time_of returns when an entry of a stream was added (ms), by its ID.
 local function time_of(id) return tonumber(string.match(id, '^%d+')) end
 
--- since is the place in a stream of what is as old as ms. There is none before 1970.
-local function since(ms) return int(math.max(now - ms, 0)) end
+-- id_before returns the ID in a stream of what was added so many ms ago. No ID is below 0.
+local function id_before(ms) return int(math.max(now - ms, 0)) end
 
--- next_look is when a lane's waiting jobs are looked at again: at a common tick, so that many lanes cost one visit.
+-- next_look returns when the next look at a lane is due. It is the same tick for all lanes, so that one call looks at many.
 local function next_look() return (math.floor(now / SWEEP) + 1) * SWEEP end
 
--- look_at has a lane looked at with the next tick: for jobs that waited too long, and for its history.
-local function look_at(lane) call('ZADD', base .. 'ages', 'LT', next_look(), lane) end
+-- schedule_look makes a look at a lane due at the next tick.
+local function schedule_look(lane) call('ZADD', base .. 'ages', 'LT', next_look(), lane) end
 
--- wait_in puts a job into its lane's waiting set, recorded where it has a record. The caller sees to ready.
+-- wait_in has a job wait in its lane until it is due. recorded tells that it has a record. The caller puts the lane into ready.
 local function wait_in(lane, job, due, recorded)
-  look_at(lane)
+  schedule_look(lane)
   if recorded then call('HSET', base .. 'conf:' .. lane, 'rec', '1') end
   call('ZADD', base .. 'lane:' .. lane, recorded and due + 0.5 or due, job)
 end
 
--- wait_until notes until when a job may wait.
+-- wait_until notes until when a job may wait at most.
 local function wait_until(lane, job, time)
   local late = base .. 'late:' .. lane
   call('ZADD', late, time, job)
   call('PEXPIRE', late, C.open_ttl)
 end
 
--- order_of says by ord whether a lane's jobs go out one after the other.
+-- order_of returns ord of a lane if the lane is ordered, otherwise nil.
 local function order_of(lane) return ordered_by(call('HGET', base .. 'conf:' .. lane, 'ord')) end
 
--- wait_in_front has a job wait in an ordered lane that was attempted, or nearly, until due: before all others; but while these are put in
--- order, several may be under way, and each comes back to where it was published. Where nothing is said of due, there is nothing to wait for.
+-- wait_in_front has a job that was the head of an ordered lane wait there until due, in front of all others. While the lane is put in order
+-- (order is "2") several jobs may have been under way, and each goes to where it was published. A due time that is over is not noted.
 local function wait_in_front(lane, job, order, due)
   local first = call('ZRANGE', base .. 'lane:' .. lane, 0, 0, 'WITHSCORES')[2]
   local place = math.min(now, first and math.floor(tonumber(first)) or now)
@@ -229,29 +235,29 @@ local function wait_in_front(lane, job, order, due)
   else
     call('HDEL', base .. 'job:' .. lane .. job, 'u')
   end
-  look_at(lane)
+  schedule_look(lane)
   call('ZADD', base .. 'lane:' .. lane, place_text(place - 1 + HELD), job)
 end
 
--- set_ordered has a lane's jobs go out one after the other from now on, or no longer.
+-- set_ordered makes a lane ordered from now on, or no longer.
 local function set_ordered(lane, ordered)
   local conf = base .. 'conf:' .. lane
   if ordered then
-    -- The claim puts in order what waits. What comes from now on comes after all of it.
-    -- What is to be tried again has no place yet: a time that it waits for would be one for what comes from now on, once this is over.
+    -- claim.lua puts in order what waits, and jobs that are queued from now on go behind all of it. The due time of a job that is to be tried
+    -- again is no place, so it must not decide what comes behind it.
     local last = tonumber(call('ZRANGE', base .. 'lane:' .. lane, -1, -1, 'WITHSCORES')[2]) or 0
     if last % 1 == 0.5 then last = now end
     last = math.max(math.floor(last) + 1 + STEP / 2, tonumber(call('HGET', conf, 'os')) or 0)
     call('HSET', conf, 'ord', '2', 'os', place_text(next_place(last)))
     call('HDEL', conf, 'oc', 'hj', 'ha', 'rt', 'fr')
   else
-    -- Places pass for times, and the claim sorts out those with a time of their own: all may have a record.
+    -- From now on claim.lua takes the places for due times. It reads the records of all jobs, as one that was the head may have a time of its own.
     call('HSET', conf, 'ord', '0', 'fr', now_text, 'rec', '1')
     call('HDEL', conf, 'oc', 'hj', 'ha', 'rt')
   end
 end
 
--- wait_again is wait_in for a job that was under way. The look along idx may have gone past it meanwhile.
+-- wait_again has a job wait that was under way. Looks may have passed its place in idx meanwhile, so late notes until when it may wait.
 local function wait_again(lane, job, due, recorded, order)
   if order then return wait_in_front(lane, job, order, due) end
   local created = tonumber(call('HGET', base .. 'event:' .. job, 'c') or now)
@@ -261,31 +267,31 @@ local function wait_again(lane, job, due, recorded, order)
   wait_in(lane, job, due, recorded)
 end
 
--- note adds a job to its lane's history, which is trimmed and gets its own end at the next look.
-local function note(lane, job)
+-- add_to_history adds a job to its lane's history. The next look trims that, and sets when it expires.
+local function add_to_history(lane, job)
   call('XADD', base .. 'idx:' .. lane, '*', 'j', job)
 end
 
--- trim_history drops what is older than an event ID from a lane's history. Failed jobs can be sent again for longer, so
--- they move to old, as many at a time as look_left allows, and so do those of an ordered lane that wait. It returns when there is more to do: now, at a time, or never (nil).
+-- trim_history removes from a lane's history what is older than IDs are known. Failed jobs, which can be sent again for longer, and jobs that
+-- wait in an ordered lane move to old, as many at a time as history_left allows. It returns when the next call is needed (ms), nil for never.
 local function trim_history(lane, order)
   local idx, old = base .. 'idx:' .. lane, base .. 'old:' .. lane
   local failed = call('EXISTS', base .. 'dead:' .. lane) == 1 or order and call('EXISTS', base .. 'lane:' .. lane) == 1
   local kept = failed and math.max(IDX_TTL, C.kept_dead) or IDX_TTL
   call('PEXPIRE', idx, kept + SWEEP)
-  if call('EXISTS', old) == 1 then call('XTRIM', old, 'MINID', '~', since(math.max(IDX_TTL, C.kept_dead))) end
+  if call('EXISTS', old) == 1 then call('XTRIM', old, 'MINID', '~', id_before(math.max(IDX_TTL, C.kept_dead))) end
   if not failed then
-    -- Redis trims some thousands at most: until nothing is left to trim, so that a busy lane's history does not outgrow that.
-    return call('XTRIM', idx, 'MINID', '~', since(IDX_TTL)) > 0 and now + 1 or nil
+    -- Redis trims some thousands of entries in a call, so a busy lane needs one call after the other until nothing is left to trim.
+    return call('XTRIM', idx, 'MINID', '~', id_before(IDX_TTL)) > 0 and now + 1 or nil
   end
-  if look_left == 0 then return now + 1 end
-  local most = look_left
-  local entries = call('XRANGE', idx, '-', since(IDX_TTL), 'COUNT', int(most))
-  look_left = look_left - #entries
+  if history_left == 0 then return now + 1 end
+  local most = history_left
+  local entries = call('XRANGE', idx, '-', id_before(IDX_TTL), 'COUNT', int(most))
+  history_left = history_left - #entries
   for _, entry in ipairs(entries) do
     local job = entry[2][2]
     if call('ZSCORE', base .. 'dead:' .. lane, job) or call('ZSCORE', base .. 'lane:' .. lane, job) then
-      redis.pcall('XADD', old, 'MAXLEN', '~', C.pending, entry[1], 'j', job) -- refused where an abort left it in both
+      redis.pcall('XADD', old, 'MAXLEN', '~', C.pending, entry[1], 'j', job) -- Redis refuses an entry that is there already, as after an abort
     end
   end
   if #entries > 0 then
@@ -298,32 +304,33 @@ local function trim_history(lane, order)
   return first and time_of(first[1]) + IDX_TTL + 1
 end
 
--- only_lane reports whether an event has a single lane. Such an event needs no counting.
+-- only_lane reports whether an event has a single lane, so that its deliveries are not counted.
 local function only_lane(job)
   local lanes = call('HGET', base .. 'event:' .. job, 'l')
   return not lanes or not string.find(lanes, ' ', 1, true)
 end
 
--- state_at is the place of a lane in an event's states, nil where the event didn't go there.
-local function state_at(lanes, lane)
+-- place_of_lane returns the place of a lane among an event's lanes and states, from 1; nil where the event does not go there.
+local function place_of_lane(lanes, lane)
   local from = string.find(' ' .. lanes .. ' ', ' ' .. lane .. ' ', 1, true)
   if not from then return nil end
   local _, before = string.gsub(string.sub(lanes, 1, from - 1), ' ', '')
   return before + 1
 end
 
--- not_reached reports whether an event's jobs have not come to the lane at a place yet. progress is its p.
+-- not_reached reports whether an event is not queued yet in the lane at a place. progress is its p.
 local function not_reached(progress, at) return progress and at and at > tonumber(string.match(progress, '^%d+')) end
 
--- is_expunged reports whether nothing may be kept of a job any more.
+-- is_expunged reports whether a job's event was expunged, so that nothing may be kept of it.
 local function is_expunged(job) return C.id_ttl > 0 and call('HEXISTS', base .. 'event:' .. job, 'z') == 1 end
 
--- write_state notes the state of a delivery, where its event is still known. It returns true where it was expunged.
+-- write_state notes the state of a delivery, if its event is still known. single tells that the event has one lane. It returns true where the
+-- event was expunged.
 local function write_state(lane, job, state, single)
-  if C.id_ttl == 0 then return false end -- there is no record to note it in
+  if C.id_ttl == 0 then return false end -- there are no records of events
   local event = base .. 'event:' .. job
   if single then
-    -- Every event has states: where there were none, it was gone or expunged, and HSET has just made others.
+    -- Every event has states. Where HSET has just added some, there was no record, or that of an event that was expunged.
     if call('HSET', event, 's', state) == 0 then return false end
     if is_expunged(job) then
       call('HDEL', event, 's')
@@ -334,13 +341,13 @@ local function write_state(lane, job, state, single)
   end
   local e = call('HMGET', event, 'l', 's')
   if not e[2] then return is_expunged(job) end
-  local at = e[1] and e[2] and state_at(e[1], lane)
+  local at = e[1] and e[2] and place_of_lane(e[1], lane)
   if at then call('HSET', event, 's', string.sub(e[2], 1, at - 1) .. state .. string.sub(e[2], at + 1)) end
 end
 
--- ended counts one delivery of an event as ended, and starts the clock of its payload with the last of them.
--- The event's own record outlives an ID anyway, and has to be kept longer only for a failed delivery.
-local function ended(job, dead, single)
+-- count_ended counts a delivery of an event as ended. With the last one it sets when the payload expires. The event's record is kept for as long as
+-- IDs are known anyway, and for longer only if the payload is.
+local function count_ended(job, dead, single)
   local event, ttl = base .. 'event:' .. job, dead and C.kept_dead or C.kept
   if not single then
     local open = call('HINCRBY', event, 'o', -1)
@@ -348,23 +355,22 @@ local function ended(job, dead, single)
     if open > 0 then return end
     local e = call('HMGET', event, 'd', 'c')
     if (tonumber(e[1]) or 0) > 0 then ttl = C.kept_dead end
-    if not e[2] then call('DEL', event) end -- it was gone already: HINCRBY made a new one
+    if not e[2] then call('DEL', event) end -- it had expired, and HINCRBY has made a new one
   end
   call('PEXPIRE', base .. 'body:' .. job, ttl)
   if ttl > C.id_ttl then call('PEXPIRE', event, ttl) end
 end
 
--- mark_dropped leaves a note on an event, as long as that is there, that its job in this lane failed: what is neither waiting nor
--- kept would pass for delivered.
+-- mark_dropped notes on an event, if that is still known, the reason for which its job in this lane failed. It is for jobs that are not kept.
 local function mark_dropped(lane, job, reason)
   local event = base .. 'event:' .. job
   if call('EXISTS', event) == 1 then call('HSET', event, 'x:' .. lane, reason or '') end
 end
 
--- is_customers reports whether an account is a customer's, of which there is a record and what belongs to it is listed: not our own, nor a queue's.
+-- is_customers reports whether an account is a customer's. Our own accounts, and the queues of receivers, have no record and no lists.
 local function is_customers(account) return account and account ~= '' and string.sub(account, 1, 1) ~= '~' end
 
--- list_failed notes a job in the list of those that failed.
+-- list_failed adds a job to the list of those that failed.
 local function list_failed(lane, job)
   local e = call('HMGET', base .. 'event:' .. job, 'a', 'c')
   if not is_customers(e[1]) then return end
@@ -373,7 +379,7 @@ local function list_failed(lane, job)
   call('PEXPIRE', failed, math.max(C.kept_dead, C.id_ttl, C.open_ttl))
 end
 
--- unlist takes those of the jobs out of the list of those that failed whose events are not known any more.
+-- unlist removes from the list of failed jobs those of the jobs whose events are not known any more.
 local function unlist(lane, jobs)
   local unknown = {}
   for _, job in ipairs(jobs) do
@@ -382,11 +388,10 @@ local function unlist(lane, jobs)
   if #unknown > 0 then call('ZREM', base .. 'failed:' .. lane, unpack(unknown)) end
 end
 
--- OUTDATED is how many failed jobs leave their lane at once because they were kept for long enough. Each failure takes at most so many out,
--- and is one itself.
+-- OUTDATED is how many failed jobs are removed with each failure because their time is over.
 local OUTDATED = 50
 
--- drop_outdated takes failed jobs out of their lane whose records have ended.
+-- drop_outdated removes failed jobs from their lane whose records have expired.
 local function drop_outdated(lane)
   local dead = base .. 'dead:' .. lane
   local jobs = call('ZRANGEBYSCORE', dead, '-inf', int(now - C.kept_dead), 'LIMIT', 0, OUTDATED)
@@ -395,8 +400,8 @@ local function drop_outdated(lane)
   call('ZREM', dead, unpack(jobs))
 end
 
--- unlist_dropped looks through the oldest of the list for those that went out of dead before their events ended, so that it does not outgrow
--- what is known.
+-- unlist_dropped removes from the list of failed jobs some of the oldest that are not kept any more, if their events are not known either. So the
+-- list does not grow without bound.
 local function unlist_dropped(lane)
   local jobs, dropped = call('ZRANGEBYSCORE', base .. 'failed:' .. lane, '-inf', int(now - C.id_ttl), 'LIMIT', 0, OUTDATED), {}
   if #jobs == 0 then return end
@@ -406,7 +411,7 @@ local function unlist_dropped(lane)
   unlist(lane, dropped)
 end
 
--- forget_dead drops a failed job for good. That it failed is listed for as long as its event is known.
+-- forget_dead drops a failed job for good. It stays in the list of failed jobs for as long as its event is known.
 local function forget_dead(lane, job)
   mark_dropped(lane, job, call('HGET', base .. 'job:' .. lane .. job, 'r'))
   call('DEL', base .. 'job:' .. lane .. job)
@@ -420,22 +425,22 @@ local function forget_dead(lane, job)
   if created then call('PEXPIRE', base .. 'event:' .. job, math.max(C.kept, tonumber(created) + C.id_ttl - now)) end
 end
 
--- bury_in keeps a failed job, resendable. The number kept is capped: the oldest go first. It returns false where that
--- is the job itself.
+-- bury_in keeps a failed job, so that it can be sent again. A lane keeps a limited number, and drops those first that failed first. It returns
+-- false where it has dropped the job itself.
 local function bury_in(lane, job, reason, attempts)
   local record, dead = base .. 'job:' .. lane .. job, base .. 'dead:' .. lane
   call('HSET', record, 'r', reason, 'n', attempts, 'f', now_text)
   call('HDEL', record, 'x')
   call('PEXPIRE', record, C.kept_dead)
   call('ZADD', dead, now, job)
-  look_at(lane)
+  schedule_look(lane)
   call('PEXPIRE', dead, C.kept_dead)
   drop_outdated(lane)
   list_failed(lane, job)
-  local over = math.min(call('ZCARD', dead) - C.pending, 1 + dropped_left)
+  local over = math.min(call('ZCARD', dead) - C.pending, 1 + drops_left)
   if over > 0 or C.id_ttl > C.kept_dead then unlist_dropped(lane) end
   if over > 0 then
-    dropped_left = dropped_left - (over - 1)
+    drops_left = drops_left - (over - 1)
     local old = call('ZPOPMIN', dead, over)
     for i = 1, #old, 2 do
       if old[i] == job then
@@ -449,20 +454,20 @@ local function bury_in(lane, job, reason, attempts)
   return true
 end
 
--- bury ends a job as failed.
+-- bury ends a job as failed, and keeps it.
 local function bury(lane, job, reason, attempts, single)
   write_state(lane, job, STATE.failed, single)
-  ended(job, bury_in(lane, job, reason, attempts), single)
+  count_ended(job, bury_in(lane, job, reason, attempts), single)
 end
 
--- is_ending reports whether an account is being deleted, and so may store nothing.
+-- is_ending reports whether an account is being deleted, so that nothing may be stored for it.
 local opened = {}
 local function is_ending(account)
   if opened[account] or not is_customers(account) then return false end
   return call('HEXISTS', base .. 'account:' .. account, 'x') == 1
 end
 
--- open_account notes an account with the first thing that it stores, and reports whether it may store anything.
+-- open_account makes the record of an account where there is none yet, and reports whether anything may be stored for the account.
 local function open_account(account)
   if opened[account] == nil then
     if not is_customers(account) then
@@ -480,23 +485,23 @@ local function open_account(account)
   return opened[account]
 end
 
--- cancel_in keeps a job whose lane is gone, to be shown for as long as its event may be there.
+-- cancel_in notes a job whose lane was deleted, for as long as its event may be known.
 local function cancel_in(lane, job)
   local gone = base .. 'gone:' .. lane
   call('ZADD', gone, now, job)
   call('PEXPIRE', gone, math.max(C.id_ttl, C.kept_dead))
 end
 
--- cancel ends a job whose lane is gone.
+-- cancel ends a job whose lane was deleted.
 local function cancel(lane, job)
   local single = only_lane(job)
   call('DEL', base .. 'job:' .. lane .. job)
   if write_state(lane, job, STATE.cancelled, single) then return end
   cancel_in(lane, job)
-  ended(job, false, single)
+  count_ended(job, false, single)
 end
 
--- under_way reports whether a job of a lane is being attempted. It reads all leases, once in a call: not for what is called often.
+-- under_way reports whether a job of a lane is being attempted. It reads all leases once in a call, so it is not for scripts that run often.
 local leased
 local function under_way(lane, job)
   if not leased then
@@ -508,25 +513,25 @@ local function under_way(lane, job)
   return leased[lane .. ':' .. job]
 end
 
--- waiting counts jobs in and out of the lanes, for the metrics.
-local function waiting(delta)
+-- count_waiting adds to the number of jobs that wait in the shard.
+local function count_waiting(delta)
   if delta ~= 0 then call('HINCRBY', base .. 'stats', 'waiting', delta) end
 end
 
--- waiting_of counts the same for accounts: by holds how many came, or went, for each. What has nothing waiting has no entry, so that a count
--- which an aborted script put wrong is right again then.
-local function waiting_of(by)
-  for account, delta in pairs(by) do
+-- count_waiting_of adds to the numbers of jobs that wait for accounts. An account without any has no entry, so a number that an aborted script
+-- has put wrong is right again once it is 0.
+local function count_waiting_of(by_account)
+  for account, delta in pairs(by_account) do
     if delta ~= 0 and call('HINCRBY', base .. 'pending', account, delta) <= 0 then call('HDEL', base .. 'pending', account) end
   end
 end
 
--- and_waiting adds to what waiting_of takes. A lane without an account is not counted.
-local function and_waiting(by, account, delta)
-  if account then by[account] = (by[account] or 0) + delta end
+-- add_waiting adds to the table that count_waiting_of takes. The jobs of a lane without an account are not counted.
+local function add_waiting(by_account, account, delta)
+  if account then by_account[account] = (by_account[account] or 0) + delta end
 end
 
--- ROOM is how many jobs may wait in a lane even where too many of its account do.
+-- ROOM is how many jobs may wait in a lane even where more than allowed wait in its account.
 local ROOM = 1000
 
 -- wake tells the dispatchers of all processes that a lane became ready.

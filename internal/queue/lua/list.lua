@@ -60,7 +60,7 @@ local function merge(readers)
     local r = heap[1]
     seen, last = seen + 1, r.place
     local e = call('HMGET', base .. 'event:' .. r.job, 'l', 's', 'y', 'c')
-    local at = e[1] and e[2] and state_at(e[1], r.lane)
+    local at = e[1] and e[2] and place_of_lane(e[1], r.lane)
     if at and in_period(e[4]) and (state == '' or string.sub(e[2], at, at) == state) and (kind == '' or e[3] == kind) then add(r.lane, r.job) end
     if not r.step(r) then
       heap[1] = heap[#heap]

@@ -14,7 +14,7 @@ local last = after
 -- add_jobs adds the jobs of an event. It returns false where the page is full and the event has more of them.
 local function add_jobs(id, job, lanes, states)
   local at = 0
-  local done = after and after.id == id and state_at(lanes, after.lane) or 0
+  local done = after and after.id == id and place_of_lane(lanes, after.lane) or 0
   for lane in string.gmatch(lanes, '%S+') do
     at = at + 1
     if at > done and (state == '' or string.sub(states, at, at) == state) then

@@ -96,7 +96,7 @@ local function stand(lane)
   if not s then
     local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu', 'a', 'ord', 'os', 'lp')
     s = { status = h[1], account = h[6], large = h[9] == '1', place = int(math.max(now, tonumber(h[5]) or 0)), waiting = call('ZCARD', base .. 'lane:' .. lane) }
-    s.ready = served(h[1]) and (tonumber(h[2]) or 0) < window_of(h[3], h[4])
+    s.ready = is_served(h[1]) and (tonumber(h[2]) or 0) < window_of(h[3], h[4])
     -- What waits in an ordered lane waits for the head, which has put the lane into ready if it can be served.
     if ordered_by(h[7]) then s.last, s.ready = h[8] or '0', s.ready and s.waiting == 0 end
     standing[lane] = s
@@ -127,11 +127,11 @@ local function queue(lane, job)
     cancel_in(lane, job)
     return 'gone', false
   end
-  note(lane, job)
+  add_to_history(lane, job)
   local why = refuses(s)
   if why then return why, bury_in(lane, job, why, 0) end
   s.waiting = s.waiting + 1
-  and_waiting(came, s.account, 1)
+  add_waiting(came, s.account, 1)
   local place = now_text
   if s.last then
     s.last = next_place(s.last)
@@ -247,7 +247,7 @@ local function go_on(job, idle)
     return '', false, 'new'
   end
   if tonumber(idle) > 0 and now - tonumber(last) < tonumber(idle) then return '', true, 'busy' end
-  drain() -- what was begun is finished even where Redis is full
+  write_when_full() -- what was begun is finished even where Redis is full
   draining = true
   local states, open, dead, refused, rest = fan_out(job, e[1], tonumber(byte))
   offer_lanes()
@@ -277,7 +277,7 @@ local function list(account, job, kind)
   if listed[account] then
     id = call('XADD', key, '*', 'j', job, 'y', kind)
   else
-    id = call('XADD', key, 'MINID', '~', since(EVENTS_TTL), '*', 'j', job, 'y', kind)
+    id = call('XADD', key, 'MINID', '~', id_before(EVENTS_TTL), '*', 'j', job, 'y', kind)
     call('PEXPIRE', key, int(EVENTS_TTL + SWEEP))
     listed[account] = true
   end
@@ -449,7 +449,7 @@ for i = 1, puts ~= '' and COUNT or 0 do
   local put = not taken[i] and put_of(i)
   if put then call('UNLINK', put) end
 end
-waiting(waited)
-waiting_of(came)
+count_waiting(waited)
+count_waiting_of(came)
 if woken then wake() end
 return reply

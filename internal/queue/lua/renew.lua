@@ -7,7 +7,7 @@
 -- Safe to repeat: it moves only deadlines of leases that exist.
 
 local lease = tonumber(ARGV[10])
-drain()
+write_when_full()
 local leases, reply = base .. 'leases', {}
 for i = 11, #ARGV do
   if call('ZSCORE', leases, ARGV[i]) then

@@ -43,7 +43,7 @@ end
 local function went_here(event, job)
   local e = call('HMGET', event, 'l', 'p')
   if e[1] then
-    local at = state_at(e[1], lane)
+    local at = place_of_lane(e[1], lane)
     return at, not_reached(e[2], at)
   end
   return call('ZSCORE', dead, job) or call('ZSCORE', key, job)
@@ -57,7 +57,7 @@ local mark = last and int(math.max(now, time_of(last[1])))
 -- last_of_all has a job wait at the end of an ordered lane.
 local function last_of_all(job)
   last_place = next_place(last_place)
-  look_at(lane)
+  schedule_look(lane)
   call('HSET', conf, 'os', place_text(last_place))
   call('ZADD', key, place_text(last_place), job)
 end
@@ -67,7 +67,7 @@ end
 local function keeps_its_turn(record) return not h[6] or not call('HGET', record, 'n') end
 
 local queued, again = false, {}
-drain()
+write_when_full()
 for i = 18, #ARGV do
   local job = ARGV[i]
   local event, body, record = base .. 'event:' .. job, base .. 'body:' .. job, base .. 'job:' .. lane .. job
@@ -130,7 +130,7 @@ end
 if #again > 0 and h[6] and string.sub(h[6], 1, 1) ~= '~' then
   -- Their events are known for longer than they are listed.
   local key = base .. 'again:' .. h[6]
-  call('ZREMRANGEBYSCORE', key, '-inf', since(EVENTS_TTL + C.id_ttl))
+  call('ZREMRANGEBYSCORE', key, '-inf', id_before(EVENTS_TTL + C.id_ttl))
   in_parts('ZADD', key, again)
   call('PEXPIRE', key, int(EVENTS_TTL + C.id_ttl))
 end
@@ -140,8 +140,8 @@ if cursor then
   if turn > 0 and h[1] then call('HSET', conf, 'rp', int(turn + pace)) end
   call('HSET', cursor, 'cursor', to, 'owner', owner, 'until', int(now + tonumber(hold)))
 end
-waiting(added)
+count_waiting(added)
 local by = {}
-and_waiting(by, h[6], added)
-waiting_of(by)
+add_waiting(by, h[6], added)
+count_waiting_of(by)
 return reply

@@ -93,7 +93,7 @@ end
 
 -- outlasted reports whether all attempts of a lane have failed for ms, this one included.
 local function outlasted(t, began, ms)
-  if ms <= 0 or began < t.success_began or not served(t.status) then return false end
+  if ms <= 0 or began < t.success_began or not is_served(t.status) then return false end
   if not t.failing_since then t.failing_since, t.set.bs = now, now_text end
   return now - t.failing_since >= ms
 end
@@ -132,7 +132,7 @@ local function flow(t, bad)
   end
 end
 
-drain()
+write_when_full()
 local members, held, ending, spent = {}, {}, {}, {}
 -- A payload that is to be kept for longer than its key may have left gets an end of its own.
 local noted = C.kept <= C.open_ttl - C.age
@@ -173,7 +173,7 @@ local function settle_plain(lane, t, began, from, count, place)
       tally(t, true, string.byte(text, JOB + 1))
       if not write_state(lane, job, STATE.succeeded, true) then
         if #text > JOB + 1 then entries[#entries + 1] = entry(job, string.sub(text, JOB + 2)) end
-        if noted then spent[#spent + 1] = job else ended(job, false, true) end
+        if noted then spent[#spent + 1] = job else count_ended(job, false, true) end
       end
       done = done + 1
       flow(t, false)
@@ -196,7 +196,7 @@ local function settle_one(lane, t, began, at)
   if text ~= '' and not expunged then log(t, lane, { entry(job, text) }) end
   if outcome == 'ok' then
     if reason == 'record' then call('DEL', base .. 'job:' .. lane .. job) end
-    if not expunged then ended(job, false, single) end
+    if not expunged then count_ended(job, false, single) end
     t.set.ls, t.set.lt = '1', now_text
     flow(t, slow == '1')
     if not gone then succeeded(t, lane, began) end
@@ -208,7 +208,7 @@ local function settle_one(lane, t, began, at)
   elseif outcome == 'back' then
     wait_again(lane, job, now, reason == 'record', t.order)
     waited = waited + 1
-    and_waiting(waited_of, t.account, 1)
+    add_waiting(waited_of, t.account, 1)
     handed_back = true
   else
     if reason ~= 'expired' then
@@ -226,7 +226,7 @@ local function settle_one(lane, t, began, at)
       local due = math.ceil(exact + tonumber(delay))
       wait_again(lane, job, due, true, t.order)
       waited = waited + 1
-      and_waiting(waited_of, t.account, 1)
+      add_waiting(waited_of, t.account, 1)
     else
       bury(lane, job, reason, attempts, single)
     end
@@ -293,13 +293,13 @@ for i, lane in ipairs(order) do
       set[#set + 1] = v
     end
     call('HSET', conf, unpack(set))
-    local in_place = is_ready(turns[i]) and served(t.status) and t.in_flight < t.window and t.held <= now and not t.order
+    local in_place = is_ready(turns[i]) and is_served(t.status) and t.in_flight < t.window and t.held <= now and not t.order
     if not in_place then offer(lane, t.status, t.in_flight, t.window, t.held, 0) end
   end
 end
 count_accounts(accounts)
-waiting(waited)
-waiting_of(waited_of)
+count_waiting(waited)
+count_waiting_of(waited_of)
 -- What is handed back is for others to take, and nobody else knows when that is due which a stopping process rescheduled.
 if handed_back or stopping and waited > 0 then wake() end
 

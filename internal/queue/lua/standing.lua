@@ -6,13 +6,13 @@ local function standing(lane, job, status, held)
   local e = call('HMGET', base .. 'event:' .. job, 'a', 'i', 'y', 't', 'c', 'l', 's', 'x:' .. lane, 'p')
   local record = call('HMGET', base .. 'job:' .. lane .. job, 'n', 'r')
   local state, place, due, next_attempt, reason, failed = '', '', '', '', record[2] or '', nil
-  local at = e[6] and e[7] and state_at(e[6], lane)
+  local at = e[6] and e[7] and place_of_lane(e[6], lane)
   if at then state = string.sub(e[7], at, at) end
   if state == STATE.pending or state == STATE.retrying then
     local score = call('ZSCORE', base .. 'lane:' .. lane, job) or not_reached(e[9], at) and now_text
     place = score and 'waiting' or 'leased'
     if score then due = int(math.floor(tonumber(score))) end
-    if score and served(status) then next_attempt = int(math.max(tonumber(due), tonumber(held) or 0, now)) end
+    if score and is_served(status) then next_attempt = int(math.max(tonumber(due), tonumber(held) or 0, now)) end
   elseif state == STATE.failed then
     failed = tonumber(call('ZSCORE', base .. 'dead:' .. lane, job) or nil)
     if failed then place = 'dead' else reason = e[8] or reason end

@@ -9,24 +9,24 @@
 local kind, name = ARGV[10], ARGV[11]
 
 local waiting_jobs, oldest = 0, now
--- add_waiting adds the jobs that wait in a lane.
-local function add_waiting(lane)
+-- add_lane adds the jobs that wait in a lane.
+local function add_lane(lane)
   local key = base .. 'lane:' .. lane
   local head = call('ZRANGE', key, 0, 0, 'WITHSCORES')
   if not head[2] then return end
   waiting_jobs = waiting_jobs + call('ZCARD', key)
   local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'hu', 'ord')
-  if served(h[1]) then oldest = math.min(oldest, math.max(math.floor(tonumber(head[2])), held_until(lane, h[2], h[3]))) end
+  if is_served(h[1]) then oldest = math.min(oldest, math.max(math.floor(tonumber(head[2])), held_until(lane, h[2], h[3]))) end
 end
 
 local open, kept, filter_failures
 if kind == 'lane' then
   local h = call('HMGET', base .. 'conf:' .. name, 'q', 'fe')
   open, filter_failures, kept = h[1], h[2], call('GET', base .. 'figures:w:' .. name)
-  add_waiting(name)
+  add_lane(name)
 elseif kind == 'account' then
   open, kept = call('HGET', base .. 'figures', name), call('GET', base .. 'figures:a:' .. name)
-  for _, lane in ipairs(call('ZRANGE', base .. 'hooks:' .. name, 0, -1)) do add_waiting(lane) end
+  for _, lane in ipairs(call('ZRANGE', base .. 'hooks:' .. name, 0, -1)) do add_lane(lane) end
 else
   open, kept = call('HGET', base .. 'figures', '*'), call('GET', base .. 'figures:all')
 end

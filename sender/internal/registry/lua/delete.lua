@@ -22,7 +22,7 @@ call('HDEL', conf, 'meta', 'pub', 'nl', 'q')
 call('UNLINK', base .. 'idx:' .. lane, base .. 'old:' .. lane, base .. 'figures:w:' .. lane, base .. 'token:' .. lane, base .. 'tokenlock:' .. lane)
 local kept = math.max(C.id_ttl, C.kept_dead, C.log_ttl + 3600000) -- as long as anything else of the webhook is kept
 call('PEXPIRE', conf, kept)
-call('ZREMRANGEBYSCORE', base .. 'unhooked:' .. account, '-inf', since(kept))
+call('ZREMRANGEBYSCORE', base .. 'unhooked:' .. account, '-inf', id_before(kept))
 call('ZADD', base .. 'unhooked:' .. account, now_text, lane)
 call('PEXPIRE', base .. 'unhooked:' .. account, kept)
 call('ZREM', base .. 'ready', lane)

@@ -14,7 +14,7 @@ local stored = call('HGET', types, name) or ''
 if stored ~= after then
   if stored ~= before then return 'changed' end
   if after == '' then
-    drain()
+    write_when_full()
     call('HDEL', types, name)
   else
     if stored == '' and call('HLEN', types) >= most then return 'limit' end

@@ -10,7 +10,7 @@
 local kind, box, entries = unpack(ARGV, 10, 12)
 entries = tonumber(entries)
 local held = base .. 'mailbox:' .. box
-drain()
+write_when_full()
 for i = 13, 12 + entries do call('HDEL', held, ARGV[i]) end
 for i = 13 + entries, #ARGV do call('HDEL', base .. 'thread:' .. box, ARGV[i]) end
 if call('HLEN', held) - call('HEXISTS', held, '#tries') == 0 then

@@ -33,5 +33,5 @@ if url_changes == '1' then -- the endpoint before asked for the hold, and attemp
   call('HDEL', conf, 'bs')
 end
 offer(lane, status, tonumber(h[4]) or 0, window_of(h[5], cap), held, 0)
-if served(status) then wake() end
+if is_served(status) then wake() end
 return 'ok'
