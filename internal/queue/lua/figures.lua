@@ -1,15 +1,15 @@
--- figures.lua: counts attempts over time. It is put between lib.lua and the scripts that count.
+-- figures.lua: counts attempts over time. It stands between lib.lua and the scripts that count.
 --
--- Attempts are counted in the minute that is open, for each lane in its conf (q), for each account and for the shard ('*') in the hash
--- figures: so an ordinary delivery costs no command of its own. Once a minute is over, the next attempt moves it to where it is kept:
---   figures:w:<lane>, figures:a:<account>, figures:all   string: the half hour and the three hours that are open, then the minutes,
---     half hours and three hours that ended, oldest first, each list behind its length in bytes. It ends by itself after a week.
+-- The attempts of the open minute are counted for each lane in its conf (q), and for each account and the shard ('*') in the hash figures, which
+-- scripts write anyway, so an ordinary delivery costs no command of its own. Once a minute is over, the next attempt moves it to where it is kept:
+--   figures:w:<lane>, figures:a:<account>, figures:all   string: the half hour and the three hours that are open, then the minutes, the half hours
+--     and the three hours that are over, oldest first, each list after its length in bytes (3 bytes). It expires after a week.
 --
--- A part is what came in one of these times. Packed, big end first: its number (3 bytes, minutes, half hours or three hours since 2020),
--- succeeded and failed (4 each), how many steps follow (1), and for each step its number (1) and how many attempts took so long (4).
--- A step is a third of a doubling: the first below 1 ms, the last from 41 s on. What ended keeps of them two figures only, within which half and
--- 95 in 100 attempts ended, in ms (2 bytes each); that of the shard keeps its steps, as shards are summed up.
--- figures.go reads all this.
+-- A part holds the attempts of one such period. It is packed, most significant byte first, as its number (3 bytes: minutes, half hours or three hours
+-- since 2020), succeeded and failed (4 each), the number of steps that follow (1), and for each step its number (1) and how many attempts took that long
+-- (4). From step to step the duration grows by a third of a doubling: the first is below 1 ms, the last from 41 s on. A part that is over has, in place
+-- of the steps, the durations within which half and 95 of 100 of its attempts ended, in ms (2 bytes each); that of the shard keeps its steps, as those of
+-- all shards are added up. figures.go reads all this.
 
 local FIRST_MINUTE = 26297280 -- 2020-01-01, a multiple of 180
 local HALF, LONG = 30, 180 -- minutes
@@ -19,13 +19,15 @@ local FIRST_STEP = 48 -- the character that stands for the first step
 
 local byte, char, floor = string.byte, string.char, math.floor
 
--- u2 to u4 pack a number, in one step: each part of a text that is put together is one more string for Redis to keep and drop.
+-- u2, u3 and u4 pack a number into so many bytes. They do so in one step, as Redis keeps and frees every text that is put together.
 local function u2(n) return char(floor(n / 256) % 256, n % 256) end
 local function u3(n) return char(floor(n / 65536) % 256, floor(n / 256) % 256, n % 256) end
 local function u4(n) return char(floor(n / 16777216) % 256, floor(n / 65536) % 256, floor(n / 256) % 256, n % 256) end
 
+-- three and four read a number from so many bytes.
 local function three(a, b, c) return (a * 256 + b) * 256 + c end
 local function four(a, b, c, d) return ((a * 256 + b) * 256 + c) * 256 + d end
+-- number_at reads a number of three bytes at a place of a text, such as the number of a part.
 local function number_at(text, at) return three(byte(text, at, at + 2)) end
 
 local function new_part(number) return { number = number, ok = 0, failed = 0, steps = {} } end
@@ -40,7 +42,7 @@ local function pack_part(p)
   return table.concat(parts)
 end
 
--- part_size is how long a packed part is that begins at a place.
+-- part_size returns the length of a packed part that begins at a place of a text.
 local function part_size(text, at) return 12 + 5 * byte(text, at + 11) end
 
 local function read_part(text, at)
@@ -58,7 +60,7 @@ local function add_part(to, p)
   for step, n in pairs(p.steps) do to.steps[step] = (to.steps[step] or 0) + n end
 end
 
--- within is the time in ms within which a share of a part's attempts ended, evenly spread within a step.
+-- within returns the duration (ms) within which a share of a part's attempts ended. It takes those of one step as evenly spread.
 local function within(p, share)
   local left, from = share * (p.ok + p.failed), 0
   for step = 0, 255 do
@@ -69,19 +71,20 @@ local function within(p, share)
   return 0
 end
 
+-- end_part packs a part that is over, with its steps if whole.
 local function end_part(p, whole)
   if whole then return pack_part(p) end
   return u3(p.number) .. u4(p.ok) .. u4(p.failed) .. u2(math.min(within(p, 0.5), 65535)) .. u2(math.min(within(p, 0.95), 65535))
 end
 
--- only_from drops from a list what is older than a number.
+-- only_from returns a list without the parts that have lower numbers. whole tells that its parts have steps.
 local function only_from(list, number, whole)
   local at = 1
   while at < #list and number_at(list, at) < number do at = at + (whole and part_size(list, at) or 15) end
   return at > 1 and string.sub(list, at) or list
 end
 
--- keep_minute moves a minute that is over to where it is kept.
+-- keep_minute adds a minute that is over to what is kept under key. whole tells that the parts there have steps.
 local function keep_minute(key, p, whole)
   local text = call('GET', key)
   local half, long, minutes, halves, longs = nil, nil, '', '', ''
@@ -117,7 +120,7 @@ local function keep_minute(key, p, whole)
   call('SET', key, text, 'PX', int(FIGURES_TTL))
 end
 
--- counted adds attempts to what is open, and returns what is open then.
+-- counted adds attempts to the open minute, packed, and returns that. A minute that is over is kept under key first.
 local function counted(open, attempts, key, whole)
   local minute = math.floor(now / 60000) - FIRST_MINUTE
   local p = open and read_part(open, 1)
@@ -130,7 +133,7 @@ local function counted(open, attempts, key, whole)
   return pack_part(p)
 end
 
--- count_attempt notes an attempt in counts, which is a part or nil, by the character that says how long it took.
+-- count_attempt adds an attempt to counts, which is a part or nil, and returns that. took is the character that says how long the attempt took.
 local function count_attempt(counts, succeeded, took)
   local step = took - FIRST_STEP
   counts = counts or new_part(0)
@@ -139,7 +142,7 @@ local function count_attempt(counts, succeeded, took)
   return counts
 end
 
--- drop_idle forgets what accounts have open that had no attempt for a week: some at a time, as a shard's minute ends.
+-- drop_idle removes the open minutes of accounts that had no attempt for a week. It reads some at a time, and is called once a minute.
 local function drop_idle()
   local figures = base .. 'figures'
   local scanned = call('HSCAN', figures, call('HGET', figures, '*c') or '0', 'COUNT', '20')
@@ -148,7 +151,7 @@ local function drop_idle()
     local name = scanned[2][i]
     if name ~= '*c' and number_at(scanned[2][i + 1], 1) < minute then idle[#idle + 1] = name end
   end
-  in_parts('HDEL', figures, idle) -- of a small hash, HSCAN returns all
+  in_parts('HDEL', figures, idle) -- any number, as HSCAN returns the whole of a small hash
   call('HSET', figures, '*c', scanned[1])
 end
 

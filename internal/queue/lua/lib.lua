@@ -31,16 +31,21 @@
 --   id:<account>:<i> string the event's job, for IDs that the publisher gave
 --   conf:<lane>      hash   the lane. register.lua makes it, update.lua changes it and delete.lua ends it (lanes.lua makes that of a receiver's
 --                           queue); claim, settle, push and resend write how it stands.
---                           Its settings: a account, st status, cap, rate, meta (what an attempt needs, opaque here), k the Idempotency-Key of
---                           its registration, ord "1" where it is ordered, "2" until what waited before is put in order, "0" where it is no longer.
---                           Its flow: fl attempts in flight, w window, s successes of the round, tat of the rate limiter, rec "1" where jobs with a
+--                           Its settings: a account, c when it was created, v version, st status, cap, rate, pub and meta (what the API shows, and what
+--                           an attempt needs, both opaque here), k the Idempotency-Key of its registration, ord "1" where it is ordered, "2" until
+--                           what waited before is put in order, "0" where it is ordered no longer.
+--                           Its flow: fl attempts in flight, w window, fix "1" where that never changes, s successes of the round, tat of the rate
+--                           limiter, rp the same for replays (see resend.lua), rec "1" where jobs with a
 --                           record may wait, lp "1" where large payloads may wait (see claim.lua), hu until when it is held: no attempt starts
 --                           before that; hb when the attempt began that asked for the hold, sb when an attempt must have begun to ask for one, bs since
 --                           when all attempts have failed (for these four see settle.lua).
---                           Of an ordered lane: oc the place from which on jobs are to be put in order, os the last place that was given, hj the job
+--                           Of an ordered lane: oc the rank from which on jobs are to be put in order, os the last place that was given, hj the job
 --                           that is the head, ha since when, rt the rank from which on payloads are kept for longer next, fr when it ceased to
 --                           be ordered.
---                           Its counts: q attempts of the open minute (see figures.lua), fe events on which its filter failed
+--                           Its state and counts: ls "1" or "0" for the outcome of the latest attempt, lt when that was settled, fs since when it is
+--                           failed, xc how far in idx a look has come, lx until when the log's time to live need not be set, q attempts of the open
+--                           minute (see figures.lua), fe events on which its filter failed; of its notices: nt when the last one went out, nf "1" where
+--                           it told of a failure, nc deliveries that have failed since, nl and ns what the next one tells and since when it failed
 --   events:<account> stream every event of an account, in order: j its job, y its type
 --   idx:<lane>       stream the lane's history: every job, in the order in which they were queued
 --   old:<lane>       stream what is kept of idx after its time, under the same IDs: the failed jobs, and in an ordered lane those that wait
