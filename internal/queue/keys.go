@@ -140,7 +140,7 @@ var Fields = map[Key][]Field{
 		FieldLastOK, FieldLastTime,
 		"cap", "rate", "w", "s", "tat", "rec", "q", "hb", "sb", "ord", "nt", "nc", "nf", "nl", "ns", "fix", "lx", "xc", "rp", "bs", "k", "fr", "ha", "hj", "oc", "os", "rt", "lp",
 	},
-	KeyEvent:   {FieldAccount, "i", "y", "t", "g", "h", "l", "c", "s", "x:", "p", "v", "z", "o", "d"},
+	KeyEvent:   {FieldAccount, "i", "y", "t", "h", "l", "c", "s", "x:", "p", "v", "z", "o", "d", "w"},
 	KeyJob:     {"n", "x", "r", "f", "u"},
 	KeyStats:   {"waiting", "subscriptions"},
 	KeyFigures: {"*", "*c"},

@@ -1,14 +1,15 @@
--- account_end: takes all that an account has out of the store, some at a time. First its webhooks are to be deleted, as this needs their settings.
+-- account_end: removes all that an account has from the store, some of it in each call. Its webhooks are to be deleted first, as only the caller knows how.
 --
--- KEYS[1] the shard
--- ARGV[10] account, ARGV[11] "1" to begin, ARGV[12] lane of notices to its owner, ARGV[13] lane of notices to the operator, ARGV[14] most keys at once
--- Returns "more", "hooks" where webhooks are to be deleted first, "done", or "none" where there is no such account.
+-- KEYS[1] the shard's tag
+-- ARGV[10] account, ARGV[11] "1" to begin, otherwise to go on, ARGV[12] the lane of notices to the account's owner, ARGV[13] the lane of notices to the
+--   operator, ARGV[14] how many keys and entries to remove at most
+-- Returns "more", "hooks" where webhooks are to be deleted first, "done", or "none" where there is no such account, or none that is being deleted.
 --
--- Safe to repeat: x in the account's record says since when it is being deleted, and from then on it takes nothing; xp is the phase that it is
--- in, and xc how far that is. The chore stays until all is done. The leases of its lanes go first, so that an attempt under way can't bring
--- anything back.
+-- Safe to repeat: x in the account's record says since when it is being deleted, and nothing is stored for it from then on; xp is the number of the phase
+-- and xc how far that has come. The chore stays until all is done. The leases of the account's lanes are removed first, so that attempts under way
+-- bring nothing back.
 
-local account, begins, owners, operators, left = unpack(ARGV, 10, 14)
+local account, begins, owner_lane, operator_lane, left = unpack(ARGV, 10, 14)
 left = tonumber(left)
 local record, unhooked, chores = base .. 'account:' .. account, base .. 'unhooked:' .. account, base .. 'chores'
 local h = call('HMGET', record, 'c', 'x', 'xp', 'xc')
@@ -17,7 +18,7 @@ if not h[1] then
   return 'none'
 end
 if not h[2] then
-  if begins ~= '1' then -- it began afresh
+  if begins ~= '1' then -- the account was deleted, and has been made anew
     call('SREM', chores, 'account:' .. account)
     return 'none'
   end
@@ -25,21 +26,22 @@ if not h[2] then
   call('HSET', record, 'x', now_text)
 end
 if call('EXISTS', base .. 'hooks:' .. account) == 1 then return 'hooks' end
-write_when_full() -- it makes room, also where there is none
+write_when_full() -- it frees memory, so it runs even where Redis is full
 
-local function is_its(lane) return lane == owners or call('ZSCORE', unhooked, lane) end
+-- is_of_account reports whether a lane belongs to the account.
+local function is_of_account(lane) return lane == owner_lane or call('ZSCORE', unhooked, lane) end
 
--- in_keys runs a command with any number of keys.
+-- in_keys runs a command on any number of keys, in parts, as unpack returns some thousands at most.
 local function in_keys(command, keys)
   for i = 1, #keys, 1000 do call(command, unpack(keys, i, math.min(i + 999, #keys))) end
 end
 
--- erase takes out what is kept of a job, in all of its lanes, but for its place in these.
+-- erase removes all that is kept of a job in any lane, but not the job from the keys that list it.
 local function erase(job, lane)
   local event = base .. 'event:' .. job
   local e = call('HMGET', event, 'a', 'i', 'l')
   left = left - 1
-  if e[1] and e[1] ~= account and lane ~= owners then return end
+  if e[1] and e[1] ~= account and lane ~= owner_lane then return end
   local keys = { event, base .. 'body:' .. job }
   if lane then keys[3] = base .. 'job:' .. lane .. job end
   if e[2] then keys[#keys + 1] = base .. 'id:' .. e[1] .. ':' .. e[2] end
@@ -50,7 +52,7 @@ local function erase(job, lane)
   left = left - #keys - 2
 end
 
--- erase_members does so with the jobs of a sorted set, and returns how many it took out of it.
+-- erase_members erases the jobs of a sorted set, and removes them from it. It returns how many.
 local function erase_members(key, lane)
   local taken = 0
   while left > 0 do
@@ -68,7 +70,7 @@ local function erase_members(key, lane)
   return taken
 end
 
--- erase_entries does so with the jobs of a stream.
+-- erase_entries erases the jobs of a stream, and removes them from it.
 local function erase_entries(key, lane)
   while left > 0 do
     local entries = call('XRANGE', key, '-', '+', 'COUNT', 100)
@@ -83,7 +85,7 @@ local function erase_entries(key, lane)
   end
 end
 
--- erase_lane takes out a lane that nobody serves any more.
+-- erase_lane removes a lane, with all jobs that it lists.
 local function erase_lane(lane)
   local conf = base .. 'conf:' .. lane
   call('UNLINK', base .. 'log:' .. lane)
@@ -106,9 +108,9 @@ local function erase_lane(lane)
   left = left - #keys - 4
 end
 
--- through calls f with the next entries of a stream, from where the phase has come to. It returns whether there are more.
+-- next_entries calls f with the next entries of a stream, from where the phase has come to. It returns whether there are more.
 local PART = 100
-local function through(key, f)
+local function next_entries(key, f)
   local entries = call('XRANGE', key, h[4] and '(' .. h[4] or '-', '+', 'COUNT', PART)
   f(entries)
   left = left - PART * 10
@@ -117,57 +119,57 @@ local function through(key, f)
   return true
 end
 
--- withdraw takes what tells of the account's lanes out of the operator's, like expunge.lua.
+-- withdraw removes notices that tell of the account's lanes from the operator's lane, as expunge.lua removes an event.
 local function withdraw(entries)
   local taken, waited = {}, 0
   for _, entry in ipairs(entries) do
     local job = entry[2][2]
     local event = base .. 'event:' .. job
-    local of = call('HGET', event, 'w')
-    if of and is_its(of) then
+    local told_lane = call('HGET', event, 'w')
+    if told_lane and is_of_account(told_lane) then
       call('HSET', event, 'z', '1')
       call('HDEL', event, 'y', 't', 'h', 's', 'w', 'l')
-      call('UNLINK', base .. 'body:' .. job, base .. 'job:' .. operators .. job)
+      call('UNLINK', base .. 'body:' .. job, base .. 'job:' .. operator_lane .. job)
       call('PEXPIRE', event, C.id_ttl)
       taken[job] = true
-      waited = waited + call('ZREM', base .. 'lane:' .. operators, job)
-      for _, kind in ipairs({ 'dead:', 'late:', 'gone:' }) do call('ZREM', base .. kind .. operators, job) end
+      waited = waited + call('ZREM', base .. 'lane:' .. operator_lane, job)
+      for _, kind in ipairs({ 'dead:', 'late:', 'gone:' }) do call('ZREM', base .. kind .. operator_lane, job) end
     end
   end
   count_waiting(-waited)
-  count_waiting_of({ [call('HGET', base .. 'conf:' .. operators, 'a') or ''] = -waited })
+  count_waiting_of({ [call('HGET', base .. 'conf:' .. operator_lane, 'a') or ''] = -waited })
   if not next(taken) then return end
-  for _, line in ipairs(call('LRANGE', base .. 'log:' .. operators, 0, -1)) do
-    if taken[string.sub(line, 1, JOB)] then call('LREM', base .. 'log:' .. operators, 1, line) end
+  for _, entry in ipairs(call('LRANGE', base .. 'log:' .. operator_lane, 0, -1)) do
+    if taken[string.sub(entry, 1, JOB)] then call('LREM', base .. 'log:' .. operator_lane, 1, entry) end
   end
 end
 
--- Each phase returns whether there is more of it to do.
+-- Each phase is called until it returns that nothing is left of it.
 local phases = {
-  function() -- leases, after which nothing is claimed any more: the lanes of webhooks are deleted already, that of the owner is from here on
-    if call('EXISTS', base .. 'conf:' .. owners) == 1 then call('HSET', base .. 'conf:' .. owners, 'st', 'deleted') end
-    call('ZREM', base .. 'ready', owners)
+  function() -- leases. Nothing is claimed afterwards: the lanes of webhooks are deleted already, and that of notices to the owner is from here on
+    if call('EXISTS', base .. 'conf:' .. owner_lane) == 1 then call('HSET', base .. 'conf:' .. owner_lane, 'st', 'deleted') end
+    call('ZREM', base .. 'ready', owner_lane)
     local members = {}
     for _, member in ipairs(call('ZRANGE', base .. 'leases', 0, -1)) do
-      if is_its(string.match(member, '^(.-):')) then members[#members + 1] = member end
+      if is_of_account(string.match(member, '^(.-):')) then members[#members + 1] = member end
     end
     in_parts('ZREM', base .. 'leases', members)
   end,
   function() -- notices that are not published yet
-    return through(base .. 'outbox', function(entries)
-      local of_its = {}
+    return next_entries(base .. 'outbox', function(entries)
+      local ids = {}
       for _, entry in ipairs(entries) do
         for i = 1, #entry[2], 2 do
-          if entry[2][i] == 'l' and is_its(entry[2][i + 1]) then of_its[#of_its + 1] = entry[1] end
+          if entry[2][i] == 'l' and is_of_account(entry[2][i + 1]) then ids[#ids + 1] = entry[1] end
         end
       end
-      in_parts('XDEL', base .. 'outbox', of_its)
+      in_parts('XDEL', base .. 'outbox', ids)
     end)
   end,
-  function() return through(base .. 'idx:' .. operators, withdraw) end,
-  function() return through(base .. 'old:' .. operators, withdraw) end,
+  function() return next_entries(base .. 'idx:' .. operator_lane, withdraw) end,
+  function() return next_entries(base .. 'old:' .. operator_lane, withdraw) end,
   function()
-    erase_lane(owners)
+    erase_lane(owner_lane)
     while left > 0 do
       local lane = call('ZRANGE', unhooked, 0, 0)[1]
       if not lane then return false end

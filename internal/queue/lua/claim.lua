@@ -1,47 +1,48 @@
--- claim: hands out due jobs under a lease, after giving back those whose lease ran out and failing those that waited
--- too long. Walks the ready lanes in the order in which they were last served, and takes from each no more than its
--- window and its rate allow, so that a long backlog never stands in front of others.
+-- claim: hands out due jobs, each with a lease. Before that it takes back the jobs whose leases ran out, and fails those that waited too long. It goes
+-- through the lanes in ready in the order in which they were last served, and takes from each no more than its window and its rate allow, so no
+-- lane waits behind the backlog of another.
 --
--- KEYS[1] the shard
--- ARGV[10] most jobs, ARGV[11] most payload bytes, ARGV[12] lease in ms, ARGV[13] token of this claim,
--- ARGV[14] most jobs from one lane, ARGV[15…] lanes to pass over
--- Returns: ms until there is something to do (-1: nothing known), ms until a delivered payload's time is over (-1: none known),
---   notices in the outbox, 1 where due jobs are left, when this was (ms), number of jobs, number of lanes with jobs that waited too long, for
---   each of these: lane, how many there were, then for each lane with jobs: lane, meta, its jobs, of those with a record (place
---   from 0, attempts made, leases expired), and payloads in lists of some, nil where one is gone, and only the length of one that is to be read
---   beside the script
+-- KEYS[1] the shard's tag
+-- ARGV[10] how many jobs to hand out at most, ARGV[11] after how many bytes of payloads to stop, ARGV[12] ms of a lease, ARGV[13] token of this claim,
+-- ARGV[14] how many jobs of one lane to hand out at most, ARGV[15…] lanes to pass over
+-- Returns ms until the next claim has something to do (-1: not known), ms until the payload of a delivered event may be removed (-1: none, or jobs were
+--   handed out), number of notices in the outbox, 1 where jobs are due that were not handed out, the time of this call (ms), number of jobs handed out,
+--   number of lanes with jobs that waited too long, for each of these the lane and how many there were; then for each lane with jobs: lane, meta, list of
+--   its jobs, a list with three numbers for each of these that has a record (its place in the list, from 0, attempts made, leases in a row that ran out),
+--   and lists with the payloads of some jobs each: nil for one that has expired, and only the length of one that the caller is to read by itself.
 --
--- Safe to repeat: jobs of a claim whose answer was lost come back when their leases run out. A crash is not an attempt.
+-- Safe to repeat: the jobs of a claim whose answer was lost are due again when their leases run out. A lease that ran out does not count as an attempt.
 
-local most, bytes, lease, token, quantum = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13], tonumber(ARGV[14])
+local most, bytes, lease, token, most_of_lane = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), ARGV[13], tonumber(ARGV[14])
 local skip, skipped, suffix = {}, 0, ':' .. token
 for i = 15, #ARGV do skip[ARGV[i]] = true; skipped = skipped + 1 end
 
 local ready, leases, ages = base .. 'ready', base .. 'leases', base .. 'ages'
-local moved, moved_of = 0, {}
+local moved, moved_by_account = 0, {}
 
--- An empty stream would stay, and look like something to do.
+-- An empty stream is removed, as it would stay otherwise. As the first write, DEL does what write_when_full does.
 local outbox = base .. 'outbox'
 local outgoing = call('XLEN', outbox)
 if outgoing == 0 then call('DEL', outbox) else write_when_full() end
+-- notice adds a notice to the outbox.
 local function notice(lane, kind, detail, since, count)
   call('XADD', outbox, 'MAXLEN', '~', 100000, '*', 'k', kind, 'l', lane, 'd', detail, 's', since, 'n', count)
   outgoing = outgoing + 1
 end
 
--- What one call does at most beside handing out jobs, see lib.lua. What is left over is due at once.
+-- How much one call does at most beside handing out jobs, see lib.lua. What is left is due at once.
 local RETURNS = '80' -- jobs whose lease ran out
 local ends_left = 40 -- jobs that waited too long
-local scan_left = 1000 -- entries of histories that are gone through for those
-local LANES, NOTICES = '30', '20' -- lanes whose waiting jobs and history are looked at, and lanes with a notice
-local SERVED = 150 -- lanes that jobs are taken from, less what was given back
+local scan_left = 1000 -- entries of histories that are read to find those
+local LANES, NOTICES = '30', '20' -- looks at lanes, and lanes with a notice that was put off
+local SERVED = 150 -- lanes that jobs are taken from, and leases that ran out
 
--- Leases that ran out. What is done for them, and below for lanes whose time has come, most calls don't need: script.go has these functions
--- defined by the first call of one.
+-- Leases that ran out. Most calls find none, and no lane to look at: so script.go has Redis define the functions for that, take_back and
+-- look_through, only when one of them is called.
 local expired = call('ZRANGEBYSCORE', leases, '-inf', now_text, 'LIMIT', '0', RETURNS)
-local freed = {} -- lane -> how many of its leases
+local freed = {} -- lane -> how many of its leases ran out
 
--- take_back has a job wait again whose lease ran out.
+-- take_back ends a lease that ran out, by its member of leases, and has the job wait again.
 local function take_back(member)
   local lane, job = string.match(member, '^(.-):([^:]+):[^:]+$')
   local conf = base .. 'conf:' .. lane
@@ -57,27 +58,27 @@ local function take_back(member)
       call('PEXPIRE', base .. 'job:' .. lane .. job, C.open_ttl)
       wait_again(lane, job, now, true, order_of(lane))
       moved = moved + 1
-      add_waiting(moved_of, h[2], 1)
+      add_waiting(moved_by_account, h[2], 1)
     end
     freed[lane] = (freed[lane] or 0) + 1
   end
   call('ZREM', leases, member)
 end
 
--- Jobs that waited too long, and a ready set that lost a lane. The jobs are found along idx, from where the last look
--- ended (xc): the first to come are the first to be too old.
+-- Jobs that waited too long, and lanes that an abort has left out of ready. The jobs are found by reading idx from where the last look ended (xc), as
+-- those that came first are the first to be too old.
 local overdue = {}
-local renews_left = 60 -- payloads that are kept for longer
+local renews_left = 60 -- jobs in ordered lanes whose payloads are kept for longer
 
--- head_since is when the head of an ordered lane came to be that, by its hj and ha.
+-- head_since returns since when a job has been the head of an ordered lane, by the lane's hj and ha. It writes them where another was the head.
 local function head_since(conf, job, of, since)
   if of == job and since then return tonumber(since) end
   call('HSET', conf, 'hj', job, 'ha', now_text)
   return now
 end
 
--- renew_payloads keeps what waits in an ordered lane for as long as it may have to, some at a time, so that all have their turn within a
--- quarter of the time for which a payload is kept. It returns false where the next call has to go on.
+-- renew_payloads sets anew when the payloads of jobs that wait in an ordered lane expire, as these may wait for any time. It does so for some in a call,
+-- from a rank on, so that each is renewed within a quarter of the time for which a payload is kept. It returns false where the next call has to go on.
 local function renew_payloads(lane, conf, key, from)
   local waits = call('ZCARD', key)
   from = tonumber(from) or 0
@@ -94,25 +95,26 @@ local function renew_payloads(lane, conf, key, from)
   return true
 end
 
--- look_through ends the jobs of a lane that waited too long, trims its history, and notes when to look again.
+-- look_through ends the jobs of a lane that waited too long, trims its history, and notes when the next look at it is due.
 local function look_through(lane)
   local conf, key, idx, late = base .. 'conf:' .. lane, base .. 'lane:' .. lane, base .. 'idx:' .. lane, base .. 'late:' .. lane
   local h = call('HMGET', conf, 'st', 'fl', 'w', 'cap', 'xc', 'hu', 'a', 'ord', 'hj', 'ha', 'rt', 'fr')
   local order = ordered_by(h[8])
   local failed = 0
+  -- expire fails a job, if it waits. It returns true where it did.
   local function expire(job)
     if not call('ZSCORE', key, job) then return end
     bury(lane, job, 'expired', tonumber(call('HGET', base .. 'job:' .. lane .. job, 'n')) or 0, only_lane(job))
     call('ZREM', key, job)
     moved, failed = moved - 1, failed + 1
-    add_waiting(moved_of, h[7], -1)
+    add_waiting(moved_by_account, h[7], -1)
     return true
   end
   local seen, more, xc = h[5], false, nil
   if call('ZCARD', key) == 0 then
-    xc = id_before(C.age) -- nobody waits, so the look may skip all of them
+    xc = id_before(C.age) -- nothing waits, so the next look need not read what is too old by now
   elseif order then
-    -- Only the head grows old: what waits behind it has waited for it. What is under way is the head as well.
+    -- Only the head can wait too long: the time of the others begins when they are the head. A job under way is the head, and does not wait.
     local head = (tonumber(h[2]) or 0) == 0 and call('ZRANGE', key, 0, 0)[1]
     if head and now - head_since(conf, head, h[9], h[10]) >= C.age then
       expire(head)
@@ -121,7 +123,7 @@ local function look_through(lane)
       if head then head_since(conf, head) end
     end
     more = h[1] ~= 'disabled' and not renew_payloads(lane, conf, key, h[11])
-  elseif now >= (tonumber(h[12]) or 0) + C.age then -- else it was ordered a while ago, and what waited behind a head has not waited for too long
+  elseif now >= (tonumber(h[12]) or 0) + C.age then -- before that, jobs may have waited behind a head while the lane was ordered
     local over = call('ZRANGEBYSCORE', late, '-inf', now, 'LIMIT', 0, int(ends_left))
     for _, job in ipairs(over) do
       expire(job)
@@ -170,7 +172,7 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', ages, '-inf', now_text, 'LIMIT', '0'
   look_through(lane)
 end
 
--- Notices that an hour held back. Where the lane recovered meanwhile, that is told as well: what was told last is how it stands.
+-- Notices that were put off for an hour. Where the lane has recovered meanwhile, a notice of that follows, as the last one must say how the lane stands.
 for _, lane in ipairs(call('ZRANGEBYSCORE', base .. 'notices', '-inf', now_text, 'LIMIT', '0', NOTICES)) do
   local conf = base .. 'conf:' .. lane
   local h = call('HMGET', conf, 'nc', 'nl', 'ns', 'st')
@@ -182,9 +184,9 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', base .. 'notices', '-inf', now_text,
   call('ZREM', base .. 'notices', lane)
 end
 
--- Payloads that nobody needs any more. One that was sent again meanwhile stays: its next end counts.
+-- Payloads of delivered jobs whose time is over. That of a job which was sent again meanwhile stays until the job ends again.
 local spent = base .. 'spent'
-local SPENT = 2 + math.floor(most / 256) -- entries at once: a settle adds one, and as many jobs are asked for as were settled
+local SPENT = 2 + math.floor(most / 256) -- entries in one call: a settle adds one, and a process claims about as many jobs as it settles
 local ends = call('XRANGE', spent, '-', id_before(C.kept), 'COUNT', SPENT)
 for _, entry in ipairs(ends) do
   local id, text, delivered, bodies = entry[1], entry[2][2], {}, {}
@@ -198,26 +200,26 @@ for _, entry in ipairs(ends) do
   call('XDEL', spent, id)
   call('ZREMRANGEBYSCORE', base .. 'resent', '-inf', '(' .. int(ended))
 end
--- An empty stream would stay, and look like something to do.
+-- An empty stream is removed, as the outbox is.
 if #ends > 0 and call('XLEN', spent) == 0 then call('DEL', spent) end
 
--- The claim itself. First it is looked what to take, then it is leased, and only then it leaves its lane: see lib.lua.
+-- The claim itself. First the jobs are chosen, then they are leased, and only then are they removed from their lanes: see the end of lib.lua's head.
 local LANE_SHARE, FAST_SHARE = 4, 2
-local FAST = 1000 -- ms since the last success
-local PAYLOADS = 8 -- read at once, where as many as large as the largest so far fit
--- A payload with more bytes than this stays where it is, and whoever claims its job reads it by itself: as a string of a script it costs more than all
--- else, as each byte of it is hashed. To ask for lengths first costs small ones a command each, so it is done where a large one was queued, or found,
--- since a claim found none.
+local FAST = 1000 -- ms since its last success within which a lane is fast
+local PAYLOADS = 8 -- payloads to read at once, if so many of the size of the largest so far fit into what is left
+-- A payload with more bytes than this is not returned, and the caller reads it by itself: as a string of a script it would cost more than all the rest, as
+-- Redis hashes each byte of it. To ask for a length first costs a command for each payload, so it is done only in lanes where lp says that there may
+-- be large ones: one was queued or found since the last claim that found none.
 local LARGE = 2048
 local lanes, takes, held, taken, size, largest = {}, {}, {}, 0, 0, nil
 local deadline, due_by = int(now + lease), string.format('%.1f', now + 0.5)
 
-local MOVES, LOOKS = 60, 2000 -- jobs that are put in order in one call, and those that are looked at for it
+local MOVES, LOOKS = 60, 2000 -- jobs that are moved in one call to put a lane in order, and jobs that are read for it
 local moves_left, looks_left = MOVES, LOOKS
 
--- put_in_order has the jobs that waited in a lane before it was ordered wait in the order in which they were published: those that were to be
--- tried again go to where they came from. What is moved goes to the front, so the places of those behind stay as they are. It returns
--- false where it has to go on with the next call.
+-- put_in_order puts the jobs that waited in a lane before it was ordered in the order in which they were published: it moves those that were to be
+-- tried again to where they came from. They move towards the front, so the ranks of those behind stay as they are. It returns false where the
+-- next call has to go on.
 local function put_in_order(lane)
   local conf, key = base .. 'conf:' .. lane, base .. 'lane:' .. lane
   local from = tonumber(call('HGET', conf, 'oc')) or 0
@@ -242,7 +244,7 @@ local function put_in_order(lane)
   return false
 end
 
--- lengths_of reads payloads, but of a large one only how long it is.
+-- lengths_of reads payloads, but of a large one only its length.
 local function lengths_of(keys)
   local got = {}
   for k, key in ipairs(keys) do
@@ -252,18 +254,18 @@ local function lengths_of(keys)
   return got
 end
 
--- take_from reads up to most_here due jobs of a lane, of an ordered one its head. It returns how many, whether more are due, the first, and
--- whether there are large ones among their payloads, as large says of the last ones.
+-- take_from chooses up to most_here due jobs of a lane, or the head of an ordered one, and reads their payloads. large tells that these may be large. It
+-- returns how many jobs it has chosen, whether more are due, the first of them, and whether a payload is large.
 local function take_from(lane, meta, recorded, most_here, order, large)
   local key = base .. 'lane:' .. lane
-  -- The half of a job with a record must not make it due earlier or later than its time.
+  -- due_by has a half too, so the half in the score of a job with a record makes it due neither earlier nor later.
   local range, width, count = { 'ZRANGEBYSCORE', key, '-inf', due_by, 'LIMIT', '0', int(most_here + 1) }, 1, 0
   if recorded then range[8], width = 'WITHSCORES', 2 end
   if order then range = { 'ZRANGE', key, '0', '0', 'WITHSCORES' } end
   local due = call(unpack(range))
   if order and due[2] and held_by_head(lane, due[1], tonumber(due[2])) > now then return 0, false end
   if recorded and not order then
-    -- Left of when the lane was ordered: there they waited in front, until a time of their own.
+    -- Jobs that were the head while the lane was ordered may have a time of their own, which is their due time from now on.
     local kept = {}
     for i = 1, #due, 2 do
       local place = tonumber(due[i + 1])
@@ -314,10 +316,10 @@ if most > 0 then
     if not skip[lane] then
       local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'rate', 'tat', 'meta', 'rec', 'ls', 'lt', 'hu', 'a', 'ord', 'hj', 'lp')
       local in_flight, window = tonumber(h[2]) or 0, window_of(h[3], h[4])
-      local take = math.min(window - in_flight, most - taken, quantum)
-      -- Each lane leaves the same share of what is left, so that slots are left for the lanes behind it. One that succeeded
-      -- a moment ago may take more, as its slots are free again in a moment: a visit costs as much as several jobs.
-      if quantum < most then
+      local take = math.min(window - in_flight, most - taken, most_of_lane)
+      -- A lane may take only a share of the jobs that are left to hand out, so that some are left for the lanes behind it. A fast lane may take a larger one,
+      -- as its attempts end soon: to serve a lane once more costs as much as several jobs.
+      if most_of_lane < most then
         local fast = h[9] == '1' and now - (tonumber(h[10]) or 0) < FAST
         take = math.min(take, math.max(1, math.floor((most - taken) / (fast and FAST_SHARE or LANE_SHARE))))
       end
@@ -325,13 +327,13 @@ if most > 0 then
       local order = ordered_by(h[13])
       local recorded = h[8] or order
       if order == '2' and (in_flight > 0 or take > 0 and not put_in_order(lane)) then take = 0 end
-      -- Rate limit (GCRA): tat is the time at which the lane would be within its rate again. A few may go at once, as
-      -- many as come in a twentieth of a second, and the others are spread so that no second sees more than the rate.
+      -- Rate limit (GCRA): tat is the time from which on the lane keeps its rate with the next job. As many jobs as the rate allows in a twentieth of a
+      -- second may go at once, and the others are spread so that no second has more jobs than the rate.
       local rate, tat, step, burst, not_before = tonumber(h[5]), nil, nil, nil, now
       if rate and rate > 0 then
-        local few = math.max(1, math.floor(rate / 20))
-        step = 1000 / (rate - few + 1)
-        burst = few * step
+        local at_once = math.max(1, math.floor(rate / 20))
+        step = 1000 / (rate - at_once + 1)
+        burst = at_once * step
         tat = math.max(tonumber(h[6]) or 0, exact)
         take = math.min(take, math.floor((exact + burst - tat) / step + 1e-6))
         if take < 1 then not_before = math.ceil(tat + step - burst) end
@@ -351,7 +353,7 @@ if most > 0 then
         for _, v in ipairs({ 'lp', large and '1' or '0' }) do set[#set + 1] = v end
       end
       taken = taken + count
-      add_waiting(moved_of, h[12], -count)
+      add_waiting(moved_by_account, h[12], -count)
       takes[#takes + 1] = {
         lane = lane, status = h[1], in_flight = in_flight + count, window = window, count = count, more = more,
         held = h[11], not_before = not_before, set = set, recorded = h[8] and not order,
@@ -364,11 +366,11 @@ local turns = {}
 for _, t in ipairs(takes) do
   local key, conf = base .. 'lane:' .. t.lane, base .. 'conf:' .. t.lane
   if t.count > 0 then
-    call('ZREMRANGEBYRANK', key, '0', int(t.count - 1)) -- what is due is the head of its lane
+    call('ZREMRANGEBYRANK', key, '0', int(t.count - 1)) -- the due jobs are the first of their lane
     call('HSET', conf, unpack(t.set))
     if t.recorded and call('EXISTS', key) == 0 then call('HDEL', conf, 'rec') end
   end
-  if t.more and t.in_flight < t.window and t.not_before == now then -- as offer would find
+  if t.more and t.in_flight < t.window and t.not_before == now then -- offer would come to the same, with more commands
     turns[#turns + 1] = turn_text
     turns[#turns + 1] = t.lane
   else
@@ -378,10 +380,11 @@ end
 in_parts('ZADD', ready, turns)
 moved = moved - taken
 count_waiting(moved)
-count_waiting_of(moved_of)
+count_waiting_of(moved_by_account)
 
--- When to come back.
+-- When the next claim has something to do.
 local wait = -1
+-- sooner makes it no later than the first time in a sorted set.
 local function sooner(key)
   local head = call('ZRANGE', key, '0', '0', 'WITHSCORES')
   if head[2] then
@@ -389,7 +392,7 @@ local function sooner(key)
     if wait < 0 or ms < wait then wait = ms end
   end
 end
--- Of the ready lanes the first that is not passed over counts: the others wait for an attempt to end, not for a time.
+-- Of the lanes in ready the first that is not passed over counts. The caller passes over lanes until one of their attempts ends, not until a time.
 local heads = call('ZRANGE', ready, '0', skipped, 'WITHSCORES')
 for i = 1, #heads, 2 do
   if not skip[heads[i]] then
@@ -401,7 +404,7 @@ sooner(leases)
 sooner(ages)
 sooner(base .. 'notices')
 local over = -1
-if taken == 0 then -- else there is a next claim soon, as these jobs end
+if taken == 0 then -- otherwise the next claim comes soon, when these jobs end
   local first = call('XRANGE', spent, '-', '+', 'COUNT', '1')[1]
   if first then over = math.max(time_of(first[1]) + C.kept - now, 0) end
 end

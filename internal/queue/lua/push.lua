@@ -1,40 +1,39 @@
--- push: takes events in: recognises repeated IDs, finds the lanes, and queues a job in each. An event to many lanes takes
--- several calls, so that none holds Redis for long. Its first call writes down which lanes it goes to, and each says where the next
--- goes on, in the step in which it queues the jobs: whoever comes next goes on there, and neither skips a lane nor repeats one.
+-- push: publishes events. It recognises repeated IDs, finds the lanes that an event goes to, and queues a job in each. An event with many lanes takes several
+-- calls, so that none occupies Redis for long: the first writes down which lanes the event goes to, and each says, in the step in which it queues jobs,
+-- where the next one goes on. So anybody can go on with it, and no lane is left out or gets a job twice.
 --
--- KEYS[1] the shard
--- ARGV[10] number of events, ARGV[11] lanes of one call, ARGV[12] most jobs that may wait in an account, ARGV[13] what keys of payloads beside are
---   named after, ARGV[14…] for each event:
---   account, ID, own ("1": the ID was made for this call, so nobody can have used it; "on": the event was begun, its job
---   follows, and the rest of it is to be done), the job that an ID of our own form stands for (or ""), job, type, timestamp, given
---   ("1": the publisher gave the timestamp; with "on": ms for which nobody must have gone on with it), digest,
---   lane ("", the only lane it goes to, "!" and a lane that it tells of and that doesn't get it, or both: the only lane, "!" and the lane that it tells
---   of), topics (joined by spaces), job of another event that has
---   these topics and went to many lanes (or ""), verdicts of the filters of its lanes (a signature and a letter for each, or "*": none
---   keeps it out), payload ("": it was put beside before this call, into put:<that name>:<place
---   of the event, from 1>, after "1", with an end soon)
--- Returns for each event that it came to (all, or as many as the lanes of one call allow, one at least): outcome, job, timestamp, lanes, of these the
---   ones in which it failed at once in this call, as <lane>:<reason> (both joined by spaces), and "1" where the event is not whole yet.
---   outcome "new", "same" (the first answer again), "other" (the ID stands for another event), "taken" (job exists: call again with another),
---   "ending" (the account is being deleted), "gone" (the lane that it tells of is deleted),
---   "busy" (somebody has just gone on with it), "asked" (filters decide whose verdicts did not come: lanes is their signature, and what follows
---   these filters, as #<version>:<lane>, where they were not in this answer before; nothing was done), "unsaved" (its payload, put beside, is not
---   there; nothing was done), "later" (an event of the same account before it was asked, is unsaved or taken: it would overtake it)
+-- KEYS[1] the shard's tag
+-- ARGV[10] number of events, ARGV[11] how many lanes this call may queue jobs in, ARGV[12] how many jobs may wait in an account, ARGV[13] the name of this
+--   call in the keys of large payloads, ARGV[14…] for each event these fourteen arguments:
+--   account, ID, own ("1": the ID was made for this call, so nobody can have used it before; "on": the call is to go on with an event, by its job),
+--   the job that the ID stands for where it has the form of our own (otherwise ""), job, type, timestamp, given ("1": the publisher gave the timestamp;
+--   with "on": ms within which nobody else may have gone on with the event), digest, lane, topics (joined by spaces; used where lane is ""), the job of
+--   another event with these topics that went to many lanes (or ""), verdicts of the filters of its lanes (a signature and a letter for each, or "*": none of
+--   the filters keeps the event out), and payload.
+--   lane is the only lane that the event goes to, or "". A notice has behind that "!" and the lane that it tells of, which does not get it.
+--   A payload of "" was put under put:<name of the call>:<place of the event, from 1>, after "1", before this call; it expires soon.
+-- Returns for each event that it came to (all, or as many as the lanes of one call allow, at least one): outcome, job, timestamp, lanes, those of the lanes in
+--   which it failed at once in this call, as <lane>:<reason> (both lists joined by spaces), and "1" where it is not queued in all of its lanes yet.
+--   The outcome is "new", "same" (the ID was used for the same event, and this is the first answer again), "other" (the ID was used for another event),
+--   "taken" (the job exists: call again with another one), "ending" (the account is being deleted), "gone" (the lane that it tells of was deleted), "busy"
+--   (somebody has just gone on with it), "asked" (other filters decide than those whose verdicts came: lanes is the signature of these, the next member
+--   lists them as #<version>:<lane>, unless this answer has the list already; nothing was done), "unsaved" (the payload is not under its key; nothing was
+--   done), or "later" (an event of the same account before it was asked, unsaved or taken, and must not be overtaken; nothing was done)
 --
--- Safe to repeat: a second call with the same ID finds the first one's event, and how far it has come.
--- A payload beside becomes that of its event in the step that queues it, before the lanes. Its key is of this call alone, so it is that of no other
--- event, nor of another try with the same ID; what is not taken goes in the same call, and ends by itself where the call never comes.
+-- Safe to repeat: a second call with the same ID finds the event of the first one, and how far it has come.
+-- A large payload becomes that of its event in the step that queues the event, before the jobs. Its key belongs to this call alone, so no other event and no
+-- repetition can have it. A payload that no event has taken is removed at the end of the call, and expires where the call is never made.
 
 local PER_EVENT = 14
--- What is over the lanes of one call is for the next one, see lib.lua. One that refuses a job and keeps it as failed counts as several, as
--- that is 14 writes instead of 2; many that are only found count as one.
+-- The next call goes on behind the lanes of this one, see lib.lua. A lane that refuses a job and keeps it as failed counts as REFUSAL lanes, as that is 14
+-- writes instead of 2. FINDS lanes that are only found, without a job, count as one. FEW lanes are sorted, and are not worth remembering for other events.
 local MOST_LANES, REFUSAL, FINDS, FEW = tonumber(ARGV[11]), 7, 50, 64
 local COUNT, MOST_WAITING, puts = tonumber(ARGV[10]), tonumber(ARGV[12]), ARGV[13]
-local open_ttl = ARGV[9] -- as text, see int
+local open_ttl = ARGV[9] -- C.open_ttl as text, see int
 local reply, waited, woken, used, draining = {}, 0, false, 0, false
 
--- known returns the event's record where the ID was used before in this account.
-local function known(account, id, own_job)
+-- find_by_id returns the job for which an ID was used before in this account, and fields of its event; nil where it was not.
+local function find_by_id(account, id, own_job)
   local job = call('GET', base .. 'id:' .. account .. ':' .. id)
   local e
   if job then
@@ -48,13 +47,14 @@ local function known(account, id, own_job)
   return nil
 end
 
--- version tells whether a subscription has changed in the shard since.
-local function version() return call('HGET', base .. 'stats', 'subscriptions') or '0' end
+-- subscriptions_version returns a number that changes with every subscription in the shard.
+local function subscriptions_version() return call('HGET', base .. 'stats', 'subscriptions') or '0' end
 
--- What is found out once in a call: lanes by topics, and how each lane stands.
-local subscribed, standing = {}, {}
+-- What one call reads only once: the lanes of topics, and the state of each lane.
+local subscribed, states_of_lanes = {}, {}
 
--- part_filtered takes those with a filter out of the lanes: filters are their names, in the order of what signature and asks say of them.
+-- part_filtered divides lanes into those without a filter and those with one, which it puts into filters, in the order in which signature and asks are about
+-- them.
 local function part_filtered(to, found)
   local plain, filtered = {}, {}
   for _, member in ipairs(found) do
@@ -68,15 +68,15 @@ local function part_filtered(to, found)
   to.lanes, to.count, to.filters = table.concat(plain, ' '), #plain, filtered
 end
 
--- subscribers are the lanes of any of the topics. To find many takes as long as to queue jobs in some of them, so they are taken
--- from an event like this one where no subscription in the shard has changed since.
+-- subscribers returns the lanes that subscribe to any of the topics. To find many takes as long as to queue jobs in some of them. So it copies those of
+-- another event with the same topics, if no subscription in the shard has changed since.
 local function subscribers(topics, like)
   if subscribed[topics] then return subscribed[topics] end
   local to = { lanes = '', count = 0, signature = '' }
   subscribed[topics] = to
   if like ~= '' then
     local e = call('HMGET', base .. 'event:' .. like, 'l', 's', 'v')
-    if e[1] and e[2] and e[3] == version() then
+    if e[1] and e[2] and e[3] == subscriptions_version() then
       to.lanes, to.count = e[1], #e[2]
       return to
     end
@@ -91,39 +91,40 @@ local function subscribers(topics, like)
   return to
 end
 
-local function stand(lane)
-  local s = standing[lane]
+-- state_of returns what is known of a lane, and reads it at the first call.
+local function state_of(lane)
+  local s = states_of_lanes[lane]
   if not s then
     local h = call('HMGET', base .. 'conf:' .. lane, 'st', 'fl', 'w', 'cap', 'hu', 'a', 'ord', 'os', 'lp')
     s = { status = h[1], account = h[6], large = h[9] == '1', place = int(math.max(now, tonumber(h[5]) or 0)), waiting = call('ZCARD', base .. 'lane:' .. lane) }
     s.ready = is_served(h[1]) and (tonumber(h[2]) or 0) < window_of(h[3], h[4])
-    -- What waits in an ordered lane waits for the head, which has put the lane into ready if it can be served.
+    -- Jobs that wait in an ordered lane wait for the head, which has put the lane into ready if that can be served.
     if ordered_by(h[7]) then s.last, s.ready = h[8] or '0', s.ready and s.waiting == 0 end
-    standing[lane] = s
+    states_of_lanes[lane] = s
   end
   return s
 end
 
-local counted, came = {}, {} -- by account: how many waited before this call, and how many came with it
+local waited_before, came = {}, {} -- by account: how many jobs waited before this call, and how many it has queued
 
--- refuses says why a lane takes no job, nil where it takes one.
+-- refuses returns the reason for which a lane takes no job, nil where it takes one.
 local function refuses(s)
   if s.status == 'disabled' then return 'disabled' end
   if s.waiting >= C.pending then return 'backlog' end
   if s.waiting > ROOM and s.account then
-    counted[s.account] = counted[s.account] or tonumber(call('HGET', base .. 'pending', s.account) or 0)
-    if counted[s.account] + (came[s.account] or 0) >= MOST_WAITING then return 'backlog' end
+    waited_before[s.account] = waited_before[s.account] or tonumber(call('HGET', base .. 'pending', s.account) or 0)
+    if waited_before[s.account] + (came[s.account] or 0) >= MOST_WAITING then return 'backlog' end
   end
 end
 
-local places = {} -- in ready, of lanes that the event gives the first job that can be served
+local places = {} -- turns and lanes to put into ready, as the event's job is the first there that can be served
 
-local large = false -- the event's payload is beside
+local large = false -- whether the event's payload was put under a key of its own
 
--- queue puts one job into one lane. Where that takes none, it returns why, and whether it keeps the job as failed.
+-- queue queues a job in a lane. Where the lane takes none, it returns the reason, and whether the lane keeps the job as failed.
 local function queue(lane, job)
-  local s = stand(lane)
-  if not s.status or s.status == 'deleted' then -- it went while the event was on its way
+  local s = state_of(lane)
+  if not s.status or s.status == 'deleted' then -- it was deleted after the event's lanes were found
     cancel_in(lane, job)
     return 'gone', false
   end
@@ -144,7 +145,7 @@ local function queue(lane, job)
   end
   call('ZADD', base .. 'lane:' .. lane, place, job)
   if s.ready then
-    s.ready = false -- it is, from now on
+    s.ready = false -- it will be in ready, so it is not put there again
     places[#places + 1] = s.place
     places[#places + 1] = lane
   end
@@ -152,11 +153,11 @@ end
 
 local tick = int(next_look())
 
--- look_at_new has those lanes looked at that have had nothing to wait for too long.
+-- look_at_new schedules looks at lanes in which nothing has waited, as no look at them is scheduled yet.
 local function look_at_new(to)
   local looks = {}
   for _, lane in ipairs(to) do
-    local s = stand(lane)
+    local s = state_of(lane)
     if s.waiting == 0 and s.status and s.status ~= 'deleted' then
       looks[#looks + 1] = tick
       looks[#looks + 1] = lane
@@ -165,7 +166,7 @@ local function look_at_new(to)
   for i = 1, #looks, 2000 do call('ZADD', base .. 'ages', 'LT', unpack(looks, i, math.min(i + 1999, #looks))) end
 end
 
--- offer_lanes puts those into ready that were not: at last, see lib.lua, and in few commands.
+-- offer_lanes puts the lanes of places into ready, in few commands. It comes after their jobs are queued: see the end of lib.lua's head.
 local function offer_lanes()
   for i = 1, #places, 2000 do
     local changed = call('ZADD', base .. 'ready', 'LT', 'CH', unpack(places, i, math.min(i + 1999, #places)))
@@ -174,9 +175,9 @@ local function offer_lanes()
   places = {}
 end
 
--- one_lane is fan_out for an event with one lane, as most are: the same without lists.
-local function one_lane(job, lane)
-  local s = stand(lane)
+-- queue_in_single is fan_out for an event with one lane, as most have: it does the same without lists.
+local function queue_in_single(job, lane)
+  local s = state_of(lane)
   if s.waiting == 0 and s.status and s.status ~= 'deleted' then call('ZADD', base .. 'ages', 'LT', tick, lane) end
   used = used + (refuses(s) and REFUSAL or 1)
   local why, kept = queue(lane, job)
@@ -188,14 +189,14 @@ local function one_lane(job, lane)
   return STATE.failed, 0, kept and 1 or 0, lane .. ':' .. why .. ' '
 end
 
--- fan_out queues a job in those of its lanes, from a byte of them on, that this call has room for. It returns the states of the job in
--- these, how many of them take it, how many keep it as failed, those that refused it, and the byte at which the next call goes on: nil for none.
+-- fan_out queues a job in its lanes, from a byte of their list on, for as many as this call may. It returns the states of the job in these, the number of
+-- those that take it, the number of those that keep it as failed, those that refuse it, and the byte at which the next call goes on, nil for none.
 local function fan_out(job, lanes, from)
-  if from == 1 and lanes ~= '' and not string.find(lanes, ' ', 1, true) then return one_lane(job, lanes) end
+  if from == 1 and lanes ~= '' and not string.find(lanes, ' ', 1, true) then return queue_in_single(job, lanes) end
   local part, states, open, dead, refused = {}, {}, 0, 0, ''
   local rest
   for at, lane in string.gmatch(string.sub(lanes, from), '()(%S+)') do
-    local s = stand(lane)
+    local s = state_of(lane)
     local costs = refuses(s) and REFUSAL or 1
     if #part > 0 and used + costs > MOST_LANES then
       rest = from + at - 1
@@ -219,35 +220,35 @@ local function fan_out(job, lanes, from)
   return table.concat(states), open, dead, refused, rest
 end
 
--- go_on_at notes where an event's next part begins.
+-- go_on_at notes how many lanes of an event are done, and the byte of its lanes at which the next call goes on.
 local function go_on_at(job, lane, byte)
   call('HSET', base .. 'event:' .. job, 'p', int(lane) .. ':' .. int(byte) .. ':' .. now_text)
 end
 
--- count_off takes the jobs of a part that are not open off those of the event. It returns how many are, and how many are kept as failed.
+-- count_off subtracts jobs that have ended from the open deliveries of an event. It returns how many are open, and how many are kept as failed.
 local function count_off(job, ended, dead)
   local event = base .. 'event:' .. job
   return call('HINCRBY', event, 'o', -ended), call('HINCRBY', event, 'd', dead)
 end
 
--- end_payload starts the clock of a payload that nobody waits for. It returns how long that is.
+-- end_payload sets when a payload expires that no job waits for. It returns for how long its event is known.
 local function end_payload(job, dead)
   local ttl = dead > 0 and C.kept_dead or C.kept
   call('PEXPIRE', base .. 'body:' .. job, ttl)
   return math.max(C.id_ttl, ttl)
 end
 
--- go_on does the next part of an event that was begun. It returns what refused it, whether there is more, and the outcome.
+-- go_on queues an event that was begun in its next lanes. It returns the lanes that refuse it, whether there are more, and the outcome.
 local function go_on(job, idle)
   local event = base .. 'event:' .. job
   local e = call('HMGET', event, 'l', 's', 'p')
   local before, byte, last = string.match(e[3] or '', '^(%d+):(%d+):(%d+)$')
   if not before then
-    call('SREM', base .. 'chores', 'fanout:' .. job) -- it is whole, or not known any more
+    call('SREM', base .. 'chores', 'fanout:' .. job) -- it is in all of its lanes, or not known any more
     return '', false, 'new'
   end
   if tonumber(idle) > 0 and now - tonumber(last) < tonumber(idle) then return '', true, 'busy' end
-  write_when_full() -- what was begun is finished even where Redis is full
+  write_when_full() -- an event that was begun is finished even where Redis is full
   draining = true
   local states, open, dead, refused, rest = fan_out(job, e[1], tonumber(byte))
   offer_lanes()
@@ -268,8 +269,8 @@ end
 
 local listed = {} -- accounts with a new event
 
--- list adds an event to the list of its account, which ends with its last event. It returns its time there, so that this is when the event
--- came; but where the clock went back, the list's time has not. Our own accounts have no list.
+-- list adds an event to the list of its account, which expires with its last event. It returns the event's time in the list, which is to be when the event
+-- was created; but where the clock went back, the list goes on with later times, and it returns the clock's. Our own accounts have no list.
 local function list(account, job, kind)
   if not is_customers(account) then return now end
   local key = base .. 'events:' .. account
@@ -285,21 +286,21 @@ local function list(account, job, kind)
   return time < now + 1000 and time or now
 end
 
--- begin writes a new event down and does as much of it as this call has room for. It returns what refused it, and whether there is more.
+-- begin stores a new event, and queues it in as many of its lanes as this call may. It returns the lanes that refuse it, and whether there are more.
 local function begin(job, account, id, kind, timestamp, digest, lanes, count, filtered, payload, put, named, tells_of)
   local record, body, ttl = base .. 'event:' .. job, base .. 'body:' .. job, math.max(C.id_ttl, C.open_ttl)
   if count > 0 and not put then call('SET', body, (count == 1 and '1' or '+') .. payload, 'PX', open_ttl) end
   local created = list(account, job, kind)
-  -- Before the lanes: a full one may drop a failed job, and with many of them this one.
+  -- The record is written before the jobs: a lane that keeps too many failed jobs may drop this very one, and notes that on the event.
   local fields = {
     'a', account, 'y', kind, 't', timestamp, 'h', digest, 'l', lanes, 'c', int(created), 's', string.rep(STATE.pending, count),
   }
   if count > 1 then for _, v in ipairs({ 'o', int(count), 'd', '0' }) do fields[#fields + 1] = v end end
-  if count > FEW and not filtered then for _, v in ipairs({ 'v', version() }) do fields[#fields + 1] = v end end
+  if count > FEW and not filtered then for _, v in ipairs({ 'v', subscriptions_version() }) do fields[#fields + 1] = v end end
   if named then fields[#fields + 1] = 'i'; fields[#fields + 1] = id end
   if tells_of then fields[#fields + 1] = 'w'; fields[#fields + 1] = tells_of end
   call('HSET', record, unpack(fields))
-  if count > 0 and put then -- not before: a full Redis must refuse the first write, and would not refuse this one
+  if count > 0 and put then -- not earlier: a full Redis does not refuse a script whose first write is RENAME
     call('RENAME', put, body)
     if count > 1 then call('SETRANGE', body, 0, '+') end
     call('PEXPIRE', body, open_ttl)
@@ -317,29 +318,30 @@ local function begin(job, account, id, kind, timestamp, digest, lanes, count, fi
   end
   if open == 0 and not rest then ttl = end_payload(job, dead) end
   call('PEXPIRE', record, int(ttl))
-  -- After the lanes, see lib.lua: an ID that is known must not stand for an event that was queued nowhere.
+  -- The ID is written after the jobs: after an abort it must not stand for an event that was queued nowhere.
   if named then call('SET', base .. 'id:' .. account .. ':' .. id, job, 'PX', int(ttl)) end
   return refused, rest
 end
 
+-- join joins two lists of lanes by a space, if neither is empty.
 local function join(before, behind) return before .. (before ~= '' and behind ~= '' and ' ' or '') .. behind end
 
 local SIGNATURE, DROP, FAIL = 40, string.byte('0'), string.byte('e') -- characters of a signature, and letters of verdicts
 
--- decided are those of the filtered lanes that an event goes to, and of these the ones whose filter failed on it.
+-- decided returns those of the lanes with a filter that an event goes to, and of these the ones whose filter failed on it.
 local function decided(filters, verdicts)
   local taken, failing = {}, {}
   used = used + math.floor(#filters / FINDS)
   for k, name in ipairs(filters) do
-    local verdict = string.byte(verdicts, SIGNATURE + k) -- none of "*"
+    local verdict = string.byte(verdicts, SIGNATURE + k) -- nil where verdicts is "*"
     if verdict ~= DROP then taken[#taken + 1] = name end
     if verdict == FAIL then failing[#failing + 1] = name end
   end
   return taken, failing
 end
 
--- targets are the lanes that an event goes to, how many they are, and where there are filtered ones, those of them whose filter failed on it.
--- There are none, nil, where other filters decide than those whose verdicts came: the second is then what is known of them.
+-- targets returns the lanes that an event goes to, their number, and, where lanes have filters, those whose filter failed on it. Where other filters
+-- decide than those whose verdicts came, it returns nil and what subscribers has found.
 local function targets(lane, except, topics, like, verdicts)
   if lane ~= '' then return lane, 1 end
   local to = subscribers(topics, like)
@@ -356,30 +358,30 @@ local function targets(lane, except, topics, like, verdicts)
   return join(string.sub(lanes, 1, math.max(from - 2, 0)), string.sub(lanes, till)), count - 1, failing
 end
 
--- count_failing counts the events on which filters failed.
+-- count_failing counts an event on which the filters of lanes failed.
 local function count_failing(failing)
   used = used + math.floor(#failing / REFUSAL)
   for _, lane in ipairs(failing) do
-    if stand(lane).status then call('HINCRBY', base .. 'conf:' .. lane, 'fe', 1) end
+    if state_of(lane).status then call('HINCRBY', base .. 'conf:' .. lane, 'fe', 1) end
   end
 end
 
--- is_told_of reports whether a lane is there that an event tells of. The lane that it is told in, an owner's or the operator's, is made with the
--- first of what is told.
+-- is_told_of reports whether the lane that a notice tells of exists. The lane that the notice goes to, the owner's or the operator's, is made with the
+-- first notice.
 local function is_told_of(lane, told_in, account)
-  local status = stand(lane).status
+  local status = state_of(lane).status
   if not status or status == 'deleted' then return false end
-  if told_in ~= '' and not stand(told_in).status then
+  if told_in ~= '' and not state_of(told_in).status then
     call('HSET', base .. 'conf:' .. told_in, 'st', 'active', 'a', account)
-    standing[told_in] = nil
+    states_of_lanes[told_in] = nil
   end
   return true
 end
 
-local behind = {} -- accounts with an event that is to be pushed again
-local taken = {} -- by place: an event took its payload
+local behind = {} -- accounts with an event that the caller has to push again
+local taken = {} -- by the place of an event: it has taken its large payload
 
--- put_of is the key of an event's payload where that was put beside, by its place in this call.
+-- put_of returns the key of an event's large payload, by the event's place in this call; false where it has none.
 local function put_of(i)
   local at = 14 + (i - 1) * PER_EVENT
   local own, payload = ARGV[at + 2], ARGV[at + 13]
@@ -389,41 +391,41 @@ end
 for i = 1, COUNT do
   local at = 14 + (i - 1) * PER_EVENT
   local account, id, own, own_job, job, kind, timestamp, given, digest, lane, topics, like, verdicts, payload = unpack(ARGV, at, at + PER_EVENT - 1)
-  -- Behind what goes on even in a full Redis nothing begins: it would be let in as well.
+  -- No event begins behind one that goes on even where Redis is full, as Redis would not refuse it either.
   if used >= MOST_LANES or draining and own ~= 'on' then break end
   local outcome, lanes, refused, more = 'new', '', '', false
-  local of = ''
-  if lane ~= '' then lane, of = string.match(lane, '^([^!]*)!?(.*)$') end
-  local seen, e
+  local told_lane = ''
+  if lane ~= '' then lane, told_lane = string.match(lane, '^([^!]*)!?(.*)$') end
+  local used_job, e
   local put = puts ~= '' and put_of(i)
   large = put
-  if own == '' then seen, e = known(account, id, own_job) end
+  if own == '' then used_job, e = find_by_id(account, id, own_job) end
   if own == 'on' then
     refused, more, outcome = go_on(job, given)
-  elseif of ~= '' and is_ending(account) then
+  elseif told_lane ~= '' and is_ending(account) then
     outcome = 'ending'
-  elseif of ~= '' and not is_told_of(of, lane, account) then
-    outcome = 'gone' -- before anything is written: its account may be gone as well
+  elseif told_lane ~= '' and not is_told_of(told_lane, lane, account) then
+    outcome = 'gone' -- nothing is written before this: its account may be deleted as well
   elseif not open_account(account) then
     outcome = 'ending'
-  elseif seen then
-    -- The job of this very call: the client lost the answer and made the call again.
-    outcome, job, lanes, more = seen == job and 'new' or 'same', seen, e[4] or '', e[6]
+  elseif used_job then
+    -- If it is the job of this very call, the client has lost the answer and made the call again.
+    outcome, job, lanes, more = used_job == job and 'new' or 'same', used_job, e[4] or '', e[6]
     if e[2] ~= digest or (given == '1' and e[3] ~= timestamp) then outcome, more = 'other', false end
     timestamp = e[3]
-    -- A write, for WAIT waits for the replicas to have the writes of its own connection only, and answers at once where there
-    -- are none: the first answer may have failed for want of replicas. This one needs no memory, which a full Redis has not.
+    -- This call needs a write: WAIT waits until replicas have the writes of its own connection, and answers at once where there are none, but the first
+    -- call may have failed because too few replicas had its writes. PEXPIRE needs no memory, so a full Redis does not refuse it.
     local left = call('PTTL', base .. 'event:' .. job)
     if left > 0 then call('PEXPIRE', base .. 'event:' .. job, left) end
   else
-    local there = call('HMGET', base .. 'event:' .. job, 'a', 'h', 't', 'l', 'i', 'p')
-    if own == '1' and there[1] == account and there[2] == digest and not there[5] then
-      -- As above. Another job would be a second event.
-      timestamp, lanes, more = there[3], there[4] or '', there[6]
-    elseif there[1] then
+    local stored = call('HMGET', base .. 'event:' .. job, 'a', 'h', 't', 'l', 'i', 'p')
+    if own == '1' and stored[1] == account and stored[2] == digest and not stored[5] then
+      -- The client has made this call again, as above. With another job it would be a second event.
+      timestamp, lanes, more = stored[3], stored[4] or '', stored[6]
+    elseif stored[1] then
       outcome = 'taken'
     else
-      local to, count, failing = targets(lane, of, topics, like, verdicts)
+      local to, count, failing = targets(lane, told_lane, topics, like, verdicts)
       if to and behind[account] then
         outcome = 'later'
       elseif to and put and count > 0 and call('EXISTS', put) == 0 then
@@ -431,20 +433,20 @@ for i = 1, COUNT do
       elseif to then
         lanes, taken[i] = to, count > 0
         if failing then count_failing(failing) end
-        refused, more = begin(job, account, id, kind, timestamp, digest, to, count, failing, payload, put, own ~= '1' and own_job ~= job, lane ~= '' and of ~= '' and of)
+        refused, more = begin(job, account, id, kind, timestamp, digest, to, count, failing, payload, put, own ~= '1' and own_job ~= job, lane ~= '' and told_lane ~= '' and told_lane)
       else
         outcome, lanes, refused = 'asked', count.signature, count.asks or ''
-        if refused ~= '' then used, count.asks = used + math.floor(#count.filters / REFUSAL), '' end -- once in an answer
+        if refused ~= '' then used, count.asks = used + math.floor(#count.filters / REFUSAL), '' end -- an answer lists them once
       end
     end
   end
   if outcome == 'asked' or outcome == 'taken' or outcome == 'unsaved' then behind[account] = true end
-  if more then used = MOST_LANES end -- nothing overtakes it
+  if more then used = MOST_LANES end -- the call ends here, so that no other event overtakes it
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5], reply[n + 6] = outcome, job, timestamp, lanes, refused, more and '1' or ''
 end
 
--- Last, as a full Redis refuses a script only until its first write.
+-- UNLINK comes last, as a full Redis refuses nothing after it.
 for i = 1, puts ~= '' and COUNT or 0 do
   local put = not taken[i] and put_of(i)
   if put then call('UNLINK', put) end
