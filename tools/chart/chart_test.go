@@ -48,9 +48,9 @@ func render(t *testing.T, values map[string]any) map[string][]runtime.Object {
 	return kinds
 }
 
-func TestHelmHasNothingToObject(t *testing.T) {
+func TestLint(t *testing.T) {
 	t.Parallel()
-	require.Empty(t, objections(folder))
+	require.Empty(t, lintErrors(folder))
 }
 
 func TestAnUnknownFieldIsFound(t *testing.T) {
@@ -67,7 +67,7 @@ func TestPlainManifestsAreTheChart(t *testing.T) {
 	require.NoError(t, err)
 	plain, err := os.ReadFile("../../deploy/kubernetes/webhooks.yaml")
 	require.NoError(t, err)
-	require.Equal(t, generated+manifests, string(plain), "make it again, as its first lines say")
+	require.Equal(t, manifestsHeader+manifests, string(plain), "make it again, as its first lines say")
 	_, err = decode(string(plain))
 	require.NoError(t, err)
 }
@@ -118,7 +118,7 @@ func TestValuesThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 }
 
-// What a pod does while its Redis is down, while it stops, and what it may do to its machine.
+// What a pod does while its Redis is down and while it stops, and what it may do to its machine.
 func TestPods(t *testing.T) {
 	t.Parallel()
 	kinds := render(t, nil)
@@ -150,8 +150,8 @@ func TestPods(t *testing.T) {
 		for _, p := range c.Ports {
 			require.NotEqual(t, int32(2019), p.ContainerPort)
 		}
-		// A pod is served no more, its requests end, then its attempts, and all that before it is killed.
-		var needs time.Duration = 10 * time.Second
+		// A pod gets no more requests, then those under way end, then its attempts do (10 s), and all that before it is killed.
+		needs := 10 * time.Second
 		for _, option := range []string{"shutdown_delay", "grace_period"} {
 			m := regexp.MustCompile(`\t` + option + ` (\S+)\n`).FindStringSubmatch(file)
 			require.Len(t, m, 2, option)
@@ -172,7 +172,7 @@ func TestScaling(t *testing.T) {
 	require.Equal(t, map[string]string{"queue": "sender"}, metric.Selector.MatchLabels, "a gateway's queue has the same name")
 	for _, o := range kinds["Deployment"] {
 		if d := o.(*appsv1.Deployment); d.Name == h.Spec.ScaleTargetRef.Name {
-			require.Nil(t, d.Spec.Replicas, "the autoscaler's number is not to be set back by each upgrade")
+			require.Nil(t, d.Spec.Replicas, "an upgrade must not set back the autoscaler's number")
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // Command chart does what `helm lint` and `helm template` do for our chart, with Helm's own code and no cluster.
 //
-//	chart lint <folder of the chart>            finds what Helm objects to
+//	chart lint <folder of the chart>            fails with the errors and warnings of Helm's linter
 //	chart template <folder of the chart> <name> writes the manifests of a release with the values of values.yaml
 //
 // Its tests decode what the chart makes into Kubernetes' own types, strictly: a field that Kubernetes would ignore is an error.
@@ -35,7 +35,7 @@ func main() {
 func run(args []string) error {
 	switch {
 	case len(args) == 2 && args[0] == "lint":
-		if list := objections(args[1]); len(list) > 0 {
+		if list := lintErrors(args[1]); len(list) > 0 {
 			return errors.New(strings.Join(list, "\n"))
 		}
 		return nil
@@ -44,14 +44,14 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Print(generated + manifests)
+		fmt.Print(manifestsHeader + manifests)
 		return nil
 	}
 	return fmt.Errorf("say lint <folder> or template <folder> <name>")
 }
 
-// generated stands above the plain manifests.
-const generated = `# The chart's manifests for those who don't use Helm, made by
+// manifestsHeader is the comment at the top of deploy/kubernetes/webhooks.yaml.
+const manifestsHeader = `# The chart's manifests for those who don't use Helm, made by
 #
 #   go run -C tools/chart . template ../../deploy/helm/caddy-webhooks webhooks > deploy/kubernetes/webhooks.yaml
 #
@@ -64,8 +64,8 @@ const generated = `# The chart's manifests for those who don't use Helm, made by
 #   kubectl apply -f deploy/kubernetes/webhooks.yaml
 `
 
-// objections are what Helm's linter finds that is worse than a remark.
-func objections(folder string) (list []string) {
+// lintErrors are what Helm's linter finds, but for remarks of the severity info.
+func lintErrors(folder string) (list []string) {
 	for _, m := range lint.AllWithKubeVersion(folder, nil, "default", nil).Messages {
 		if m.Severity > support.InfoSev {
 			list = append(list, m.Error())
@@ -80,11 +80,11 @@ func template(folder, release string, values map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	all, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{Name: release, Namespace: "default", IsInstall: true}, nil)
+	renderValues, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{Name: release, Namespace: "default", IsInstall: true}, nil)
 	if err != nil {
 		return "", err
 	}
-	files, err := engine.Render(chart, all)
+	files, err := engine.Render(chart, renderValues)
 	if err != nil {
 		return "", err
 	}

@@ -148,24 +148,21 @@ func zipped(list []entry) ([]byte, error) {
 
 // checksums writes SHA256SUMS of the files of a folder, as `sha256sum -c` reads it.
 func checksums(folder string) error {
-	var sums strings.Builder
-	files, err := filepath.Glob(filepath.Join(folder, "*"))
+	const list = "SHA256SUMS"
+	files, err := os.ReadDir(folder)
 	if err != nil {
 		return err
 	}
+	var sums []byte
 	for _, file := range files {
-		info, err := os.Stat(file)
-		if err != nil {
-			return err
-		}
-		if info.IsDir() || filepath.Base(file) == "SHA256SUMS" {
+		if file.IsDir() || file.Name() == list {
 			continue
 		}
-		data, err := os.ReadFile(file)
+		data, err := os.ReadFile(filepath.Join(folder, file.Name()))
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&sums, "%s  %s\n", sha256Hex(data), filepath.Base(file))
+		sums = fmt.Appendf(sums, "%s  %s\n", sha256Hex(data), file.Name())
 	}
-	return os.WriteFile(filepath.Join(folder, "SHA256SUMS"), []byte(sums.String()), 0o644)
+	return os.WriteFile(filepath.Join(folder, list), sums, 0o644)
 }

@@ -100,37 +100,44 @@ func keepLinked(kept, all map[string]entry, name string) error {
 			name = strings.TrimPrefix(e.link, "/")
 		}
 	}
-	file, err := elf.NewFile(bytes.NewReader(kept[name].data))
+	linked, err := linkedWith(kept[name].data, all)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
+	}
+	for _, file := range linked {
+		if err := keepLinked(kept, all, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// linkedWith finds the files that a program or a library is linked with: the libraries and, of a program, the loader.
+func linkedWith(binary []byte, all map[string]entry) (files []string, err error) {
+	file, err := elf.NewFile(bytes.NewReader(binary))
+	if err != nil {
+		return nil, err
 	}
 	for _, p := range file.Progs {
 		if p.Type == elf.PT_INTERP {
 			loader, err := io.ReadAll(p.Open())
 			if err != nil {
-				return fmt.Errorf("%s: %w", name, err)
+				return nil, err
 			}
-			if err := keepLinked(kept, all, strings.Trim(string(loader), "/\x00")); err != nil {
-				return err
-			}
+			files = append(files, strings.Trim(string(loader), "/\x00"))
 		}
 	}
 	libraries, err := file.ImportedLibraries()
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
 	triplet := map[elf.Machine]string{elf.EM_X86_64: "x86_64-linux-gnu", elf.EM_AARCH64: "aarch64-linux-gnu"}[file.Machine]
 	for _, library := range libraries {
 		paths := []string{"lib/" + triplet + "/" + library, "usr/lib/" + triplet + "/" + library}
 		at := slices.IndexFunc(paths, func(path string) bool { _, ok := all[path]; return ok })
 		if at < 0 {
-			return fmt.Errorf("%s needs %s, which no package has; name one in the list", name, library)
+			return nil, fmt.Errorf("it needs %s, which no package has; name one in the list", library)
 		}
-		if err := keepLinked(kept, all, paths[at]); err != nil {
-			return err
-		}
+		files = append(files, paths[at])
 	}
-	return nil
+	return files, err
 }
 
 // packageFiles reads the files of one of the two archives in a package. Names are without ./ at the start.

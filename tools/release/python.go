@@ -15,15 +15,11 @@ import (
 // python writes the wheel and the source distribution of a package that is pure Python: zip and tar files with metadata, for
 // which no Python is needed. pip and twine read them as they read setuptools' own.
 func python(sdk, folder string) error {
-	texts := map[string][]byte{}
-	for _, name := range []string{"pyproject.toml", "README.md", "LICENSE"} {
-		text, err := os.ReadFile(filepath.Join(sdk, name))
-		if err != nil {
-			return err
-		}
-		texts[name] = text
+	texts, err := readEntries([]string{"pyproject.toml=" + sdk + "/pyproject.toml", "README.md=" + sdk + "/README.md", "LICENSE=" + sdk + "/LICENSE"})
+	if err != nil {
+		return err
 	}
-	name, metadata, err := pythonMetadata(texts["pyproject.toml"], texts["README.md"])
+	name, metadata, err := pythonMetadata(texts[0].data, texts[1].data)
 	if err != nil {
 		return err
 	}
@@ -32,22 +28,21 @@ func python(sdk, folder string) error {
 	if err != nil {
 		return err
 	}
-	var code []entry
+	var pairs []string
 	for _, file := range files {
-		if ext := filepath.Ext(file); ext != ".py" && ext != ".typed" {
-			continue
+		if ext := filepath.Ext(file); ext == ".py" || ext == ".typed" {
+			pairs = append(pairs, name+"/"+filepath.Base(file)+"="+file)
 		}
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		code = append(code, entry{name: name + "/" + filepath.Base(file), mode: 0o644, data: data})
+	}
+	code, err := readEntries(pairs)
+	if err != nil {
+		return err
 	}
 
 	info := fmt.Sprintf("%s-%s.dist-info/", name, version)
 	wheel := append([]entry{
 		{name: info + "METADATA", mode: 0o644, data: metadata},
-		{name: info + "LICENSE", mode: 0o644, data: texts["LICENSE"]},
+		{name: info + "LICENSE", mode: 0o644, data: texts[2].data},
 		{name: info + "top_level.txt", mode: 0o644, data: []byte(name + "\n")},
 		{name: info + "WHEEL", mode: 0o644, data: []byte("Wheel-Version: 1.0\nGenerator: release.sh\nRoot-Is-Purelib: true\nTag: py3-none-any\n")},
 	}, code...)
@@ -59,13 +54,13 @@ func python(sdk, folder string) error {
 	wheel = append(wheel, entry{name: info + "RECORD", mode: 0o644, data: fmt.Appendf(record, "%sRECORD,,\n", info)})
 
 	top := fmt.Sprintf("%s-%s/", name, version)
-	source := []entry{{name: top + "PKG-INFO", mode: 0o644, data: metadata}}
-	for name, text := range texts {
-		source = append(source, entry{name: top + name, mode: 0o644, data: text})
-	}
+	source := append(texts, entry{name: "PKG-INFO", mode: 0o644, data: metadata})
 	for _, e := range code {
-		e.name = top + "src/" + e.name
+		e.name = "src/" + e.name
 		source = append(source, e)
+	}
+	for i := range source {
+		source[i].name = top + source[i].name
 	}
 	return errors.Join(writeArchive(filepath.Join(folder, fmt.Sprintf("%s-%s-py3-none-any.whl", name, version)), wheel),
 		writeArchive(filepath.Join(folder, fmt.Sprintf("%s-%s.tar.gz", name, version)), source))

@@ -1,4 +1,5 @@
-// Command typecheck reads a module's packages, tests included, for other machines than this one, and says what does not compile there:
+// Command typecheck reads a module's packages, tests included, for other machines than this one, and reports what does not compile
+// there:
 //
 //	typecheck <folder of the module> <os/arch>...
 //
@@ -20,28 +21,28 @@ func main() {
 	if len(os.Args) < 3 {
 		log.Fatal("say a folder and at least one os/arch")
 	}
-	wrong := 0
+	count := 0
 	for _, target := range os.Args[2:] {
 		system, arch, _ := strings.Cut(target, "/")
-		found, err := packages.Load(&packages.Config{
+		loaded, err := packages.Load(&packages.Config{
 			Dir: os.Args[1], Tests: true, Env: append(os.Environ(), "GOOS="+system, "GOARCH="+arch, "CGO_ENABLED=0"),
 			Mode: packages.NeedName | packages.NeedFiles | packages.NeedImports | packages.NeedDeps | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesSizes,
 		}, "./...")
 		if err != nil {
 			log.Fatal(err)
 		}
-		if len(found) == 0 {
+		if len(loaded) == 0 {
 			log.Fatalf("no packages in %s", os.Args[1])
 		}
-		// Each package of ours is there, those of its tests too; theirs are only looked at for these.
-		for _, p := range found {
+		// These are the packages of the module and their tests. Other modules' are loaded for their types alone.
+		for _, p := range loaded {
 			for _, e := range p.Errors {
 				fmt.Fprintf(os.Stderr, "%s: %v\n", target, e)
-				wrong++
+				count++
 			}
 		}
 	}
-	if wrong > 0 {
-		log.Fatalf("%d errors", wrong)
+	if count > 0 {
+		log.Fatalf("%d errors", count)
 	}
 }

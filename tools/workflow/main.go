@@ -2,9 +2,9 @@
 //
 //	workflow <file.yml> <job>
 //
-// It is started in the checkout. What an action would do is done here or must already be there; an action or an expression that is
-// not known here is an error, so that a workflow can't come to hold what nobody has tried. Steps that are given a secret publish
-// something: of those only the shell's syntax is checked.
+// It is started in the checkout. What an action would install must already be here. An action or an expression that is not known
+// here is an error, so that a workflow has nothing that was never tried. Steps that are given a secret publish something: of those
+// only the shell's syntax is checked.
 package main
 
 import (
@@ -72,23 +72,21 @@ func run(file, name string) error {
 	defer os.RemoveAll(r.temp)
 	maps.Copy(r.env, job.Env)
 	for i, s := range job.Steps {
-		what := s.Name
-		if what == "" {
-			what = s.Uses + strings.SplitN(s.Run, "\n", 2)[0]
-		}
-		fmt.Printf("\n--- %s: %s\n", name, what)
+		firstLine, _, _ := strings.Cut(s.Run, "\n")
+		title := cmp.Or(s.Name, s.Uses+firstLine)
+		fmt.Printf("\n--- %s: %s\n", name, title)
 		if err := r.step(s); err != nil {
-			return fmt.Errorf("step %d (%s): %w", i+1, what, err)
+			return fmt.Errorf("step %d (%s): %w", i+1, title, err)
 		}
 	}
 	return nil
 }
 
-// runner is what is kept from step to step.
+// runner runs the steps of a job, and has what they leave for those after them.
 type runner struct {
-	temp string
-	env  map[string]string
-	path []string // before PATH
+	temp string            // a folder that is removed after the last step
+	env  map[string]string // variables of all steps
+	path []string          // folders before those of PATH
 }
 
 func newRunner() (*runner, error) {
@@ -96,7 +94,7 @@ func newRunner() (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	here, err := os.Getwd()
+	checkout, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +103,7 @@ func newRunner() (*runner, error) {
 		return nil, err
 	}
 	r := &runner{temp: temp, env: map[string]string{
-		"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": here, "GITHUB_ACTOR": "nobody", "GITHUB_REPOSITORY": "videocloud/webhooks",
+		"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": checkout, "GITHUB_ACTOR": "nobody", "GITHUB_REPOSITORY": "videocloud/webhooks",
 		"GITHUB_REF_NAME": "v" + strings.TrimSpace(string(version)), "RUNNER_TEMP": filepath.Join(temp, "temp"), "RUNNER_OS": "Linux",
 	}}
 	if err := os.Mkdir(r.env["RUNNER_TEMP"], 0o755); err != nil {
@@ -117,7 +115,7 @@ func newRunner() (*runner, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("sudo is missing")
 	}
-	// Who is root already needs none.
+	// For root, a script of that name runs the command as it is.
 	r.path = []string{filepath.Join(temp, "bin")}
 	if err := os.Mkdir(r.path[0], 0o755); err != nil {
 		return nil, err
@@ -125,28 +123,28 @@ func newRunner() (*runner, error) {
 	return r, os.WriteFile(filepath.Join(r.path[0], "sudo"), []byte("#!/bin/sh\nwhile case $1 in -*) ;; *) false ;; esac; do shift; done\nexec \"$@\"\n"), 0o755)
 }
 
-// errSecret means that a step is given something that only GitHub has.
+// errSecret means that a step is given a secret, which only GitHub has.
 var errSecret = errors.New("it needs a secret")
 
 var expression = regexp.MustCompile(`\$\{\{ *(.*?) *\}\}`)
 
 // expand fills in the expressions of a text.
 func (r *runner) expand(text string) (string, error) {
-	var problem error
+	var problems error
 	text = expression.ReplaceAllStringFunc(text, func(e string) string {
 		name := expression.FindStringSubmatch(e)[1]
 		switch {
 		case name == "runner.temp":
 			return r.env["RUNNER_TEMP"]
 		case name == "github.token" || strings.HasPrefix(name, "secrets."):
-			problem = errors.Join(problem, errSecret)
-		case strings.HasPrefix(name, "matrix."): // which version of a language: the one that is here
+			problems = errors.Join(problems, errSecret)
+		case strings.HasPrefix(name, "matrix."): // the version of a language; here it is the one that is installed
 		default:
-			problem = errors.Join(problem, fmt.Errorf("the expression %s is not known here", e))
+			problems = errors.Join(problems, fmt.Errorf("the expression %s is not known here", e))
 		}
 		return ""
 	})
-	return text, problem
+	return text, problems
 }
 
 func (r *runner) expandAll(values map[string]string) (map[string]string, error) {
@@ -191,12 +189,12 @@ func (r *runner) step(s step) error {
 	if err := r.command(append(shell, "-c", script), s.WorkingDirectory, env); err != nil {
 		return err
 	}
-	return r.keep(files)
+	return r.keepOutputs(files)
 }
 
-// keep takes over what a step wrote for the steps after it.
-func (r *runner) keep(files map[string]string) error {
-	for name, take := range map[string]func(string) error{
+// keepOutputs keeps what a step wrote into the files that GitHub reads after it: variables and folders of PATH.
+func (r *runner) keepOutputs(files map[string]string) error {
+	for name, keepLine := range map[string]func(string) error{
 		"GITHUB_ENV": func(line string) error {
 			key, value, ok := strings.Cut(line, "=")
 			if !ok {
@@ -213,7 +211,7 @@ func (r *runner) keep(files map[string]string) error {
 		}
 		defer f.Close()
 		for lines := bufio.NewScanner(f); lines.Scan(); {
-			if err := take(lines.Text()); err != nil {
+			if err := keepLine(lines.Text()); err != nil {
 				return err
 			}
 		}
@@ -232,7 +230,7 @@ func (r *runner) command(args []string, dir string, env map[string]string) error
 	return cmd.Run()
 }
 
-// action makes sure of what an action would bring, or that there is what it would take.
+// action checks that the program which an action would install is here, or that the files which it would publish are.
 func (r *runner) action(s step) error {
 	name, _, ok := strings.Cut(s.Uses, "@")
 	if !ok {
@@ -246,13 +244,13 @@ func (r *runner) action(s step) error {
 		_, err := exec.LookPath(program)
 		return err
 	}
-	takes := map[string]string{"actions/attest-build-provenance": with["subject-path"], "pypa/gh-action-pypi-publish": cmp.Or(with["packages-dir"], "dist") + "/*"}[name]
-	if takes == "" {
+	published := map[string]string{"actions/attest-build-provenance": with["subject-path"], "pypa/gh-action-pypi-publish": cmp.Or(with["packages-dir"], "dist") + "/*"}[name]
+	if published == "" {
 		return fmt.Errorf("the action %s is not known here", name)
 	}
-	files, err := filepath.Glob(takes)
+	files, err := filepath.Glob(published)
 	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("%s is given %s, where nothing is", name, takes)
+		err = fmt.Errorf("%s is given %s, where nothing is", name, published)
 	}
 	return err
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A job with one step of each kind, in a folder that is a checkout as far as this goes. Changes the working directory, and so is not
-// parallel.
+// A job with one step of each kind, in a folder with the files that the command reads of a checkout. It is not parallel, as it
+// changes the working directory.
 func TestStepsAsGitHubRunsThem(t *testing.T) {
 	for name, c := range map[string]struct{ steps, problem, out string }{
 		"what one step says the next knows": {steps: `
