@@ -99,7 +99,7 @@ func (o *Outcome) level() slog.Level {
 func (r *Receiver) report(ctx context.Context, o *Outcome, err error) {
 	o.Cause = err
 	if level := o.level(); r.log.Enabled(ctx, level) {
-		if leftOut, ok := r.lines.of(level).Take(r.now()); ok {
+		if leftOut, ok := r.lines.of(level).Allow(r.now()); ok {
 			r.log.LogAttrs(ctx, level, "webhook.received", o.attrs(ctx, err, leftOut)...)
 		}
 	}

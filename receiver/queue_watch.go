@@ -48,7 +48,7 @@ func (q *Queue) logLine(ctx context.Context, level slog.Level, lines *sample.Lin
 	if !q.log.Enabled(ctx, level) {
 		return
 	}
-	leftOut, ok := lines.Take(time.Now())
+	leftOut, ok := lines.Allow(time.Now())
 	if !ok {
 		return
 	}

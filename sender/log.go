@@ -21,7 +21,7 @@ func (s *Sender) logAttempt(ctx context.Context, j *queue.Job, p *payload, numbe
 	if !s.log.Enabled(ctx, level) {
 		return
 	}
-	leftOut, ok := lines.Take(time.Now())
+	leftOut, ok := lines.Allow(time.Now())
 	if !ok {
 		return
 	}
@@ -45,7 +45,7 @@ func (s *Sender) recordEnd(ctx context.Context, j *queue.Job, p *payload, state 
 	if state != StateFailed {
 		return
 	}
-	leftOut, ok := s.lines.ended.Take(time.Now())
+	leftOut, ok := s.lines.ended.Allow(time.Now())
 	if !ok {
 		return
 	}

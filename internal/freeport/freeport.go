@@ -14,7 +14,7 @@ import (
 const (
 	first = 10_000
 	last  = 20_999
-	// reservedBy is the distance from a port to the one on which its process listens to reserve it.
+	// reservedBy is how far above a port the one is on which its process listens to reserve it.
 	reservedBy = last - first + 1
 )
 

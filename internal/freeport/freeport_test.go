@@ -14,11 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// elsewhereEnv has this program be another one that finds so many ports, says which, and ends with its input.
-const elsewhereEnv = "FREEPORT_ELSEWHERE"
+// otherProcessEnv has this program find so many ports, print them, and end when its input does.
+const otherProcessEnv = "FREEPORT_OTHER_PROCESS"
 
 func TestMain(m *testing.M) {
-	if n, err := strconv.Atoi(os.Getenv(elsewhereEnv)); err == nil {
+	if n, err := strconv.Atoi(os.Getenv(otherProcessEnv)); err == nil {
 		for range n {
 			fmt.Println(Find())
 		}
@@ -29,13 +29,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Two servers of one test once got one port: it was handed out again before the first of them listened.
+// No port is found again before its server listens, even by callers at the same time.
 func TestFindGivesNoPortTwice(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[int]bool{}
-	var all sync.WaitGroup
+	var finders sync.WaitGroup
 	for range 8 {
-		all.Go(func() {
+		finders.Go(func() {
 			for range 100 {
 				port, err := Find()
 				mu.Lock()
@@ -47,22 +47,23 @@ func TestFindGivesNoPortTwice(t *testing.T) {
 			}
 		})
 	}
-	all.Wait()
+	finders.Wait()
 	require.Len(t, seen, 800)
 }
 
-// The tests of several packages run at once, each in a process of its own: none gets a port that another one's server has left for a moment.
+// The tests of several packages run at the same time, each in a process of its own: none gets a port that another one reserved, also
+// while the server of that port is down.
 func TestFindGivesNoPortOfAnotherProcess(t *testing.T) {
-	const theirs, ours = 200, 800 // of 11,000: some would be the same by chance
+	const theirs, ours = 200, 800 // of 11,000: without reservations some would be the same
 	other := exec.Command(os.Args[0])
-	other.Env = append(os.Environ(), elsewhereEnv+"="+strconv.Itoa(theirs))
-	stop, err := other.StdinPipe()
+	other.Env = append(os.Environ(), otherProcessEnv+"="+strconv.Itoa(theirs))
+	stdin, err := other.StdinPipe()
 	require.NoError(t, err)
-	says, err := other.StdoutPipe()
+	stdout, err := other.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, other.Start())
 	taken := map[int]bool{}
-	for lines := bufio.NewScanner(says); lines.Scan() && lines.Text() != ""; {
+	for lines := bufio.NewScanner(stdout); lines.Scan() && lines.Text() != ""; {
 		port, err := strconv.Atoi(strings.TrimSuffix(lines.Text(), " <nil>"))
 		require.NoError(t, err)
 		taken[port] = true
@@ -73,6 +74,6 @@ func TestFindGivesNoPortOfAnotherProcess(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, taken[port])
 	}
-	require.NoError(t, stop.Close())
+	require.NoError(t, stdin.Close())
 	require.NoError(t, other.Wait())
 }

@@ -1,5 +1,5 @@
 // Package gzipped compresses content that is sent often and seldom changes (the console's files and the API's description),
-// and finds out which requests accept it compressed.
+// and tells which requests accept it compressed.
 package gzipped
 
 import (
@@ -12,11 +12,11 @@ import (
 
 // Bytes returns content compressed with gzip, at its best and slowest level.
 func Bytes(content []byte) []byte {
-	var zipped bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-	_, _ = z.Write(content) // writing to a buffer does not fail
+	var compressed bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&compressed, gzip.BestCompression) // the level exists
+	_, _ = z.Write(content)                                        // writing to a buffer does not fail
 	_ = z.Close()
-	return zipped.Bytes()
+	return compressed.Bytes()
 }
 
 // Accepted reports whether the header of a request accepts gzip: Accept-Encoding names it, with a quality above zero.

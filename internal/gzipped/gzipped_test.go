@@ -12,7 +12,7 @@ import (
 	"github.com/videocloud/webhooks/internal/gzipped"
 )
 
-func TestWhoTakesGzip(t *testing.T) {
+func TestAccepted(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		lines []string
@@ -35,7 +35,7 @@ func TestWhoTakesGzip(t *testing.T) {
 	}
 }
 
-func TestWhatIsCompressedComesBack(t *testing.T) {
+func TestBytes(t *testing.T) {
 	t.Parallel()
 	for _, content := range [][]byte{{}, []byte("a"), bytes.Repeat([]byte("abc"), 100_000)} {
 		z, err := gzip.NewReader(bytes.NewReader(gzipped.Bytes(content)))

@@ -1,4 +1,4 @@
-// Package names says which texts can be the name of an account, an ID or the name of a header.
+// Package names tells which texts can be the name of an account, an ID, or the name of a header.
 package names
 
 import (
@@ -7,7 +7,7 @@ import (
 	"github.com/videocloud/webhooks/config"
 )
 
-// MaxAccount is how many characters the name of an account has at most.
+// MaxAccount is how many characters the name of an account may have.
 const MaxAccount = 64
 
 // IsAccount reports whether a text can be the name of an account: 1 to 64 letters, digits, dots, dashes and underscores.

@@ -11,7 +11,7 @@ import (
 
 func TestNames(t *testing.T) {
 	t.Parallel()
-	for text, is := range map[string]struct{ account, id, header bool }{
+	for text, want := range map[string]struct{ account, id, header bool }{
 		"":                       {},
 		"shop-1_eu":              {true, true, true},
 		"shop.eu":                {true, false, true},
@@ -25,8 +25,8 @@ func TestNames(t *testing.T) {
 		strings.Repeat("a", 128): {false, true, true},
 		strings.Repeat("a", 129): {false, false, true},
 	} {
-		require.Equal(t, is.account, names.IsAccount(text), "%q as an account", text)
-		require.Equal(t, is.id, names.IsID(text), "%q as an ID", text)
-		require.Equal(t, is.header, names.IsHeader(text), "%q as a header", text)
+		require.Equal(t, want.account, names.IsAccount(text), "%q as an account", text)
+		require.Equal(t, want.id, names.IsID(text), "%q as an ID", text)
+		require.Equal(t, want.header, names.IsHeader(text), "%q as a header", text)
 	}
 }

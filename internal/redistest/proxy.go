@@ -10,38 +10,38 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy passes connections on to a Redis. It can cut them, and it can lose an answer.
+// Proxy stands between a store and a Redis. It can cut all connections, and it can lose an answer.
 type Proxy struct {
-	listener net.Listener
-	upstream string
-	all      sync.WaitGroup
+	listener   net.Listener
+	upstream   string
+	goroutines sync.WaitGroup
 
-	mu    sync.Mutex
-	isCut bool
-	conns []net.Conn
-	word  []byte // the answer to a request with it is lost; nil: none
-	lost  int    // answers
+	mu          sync.Mutex
+	isCut       bool
+	conns       []net.Conn
+	loseWord    []byte // the answer to the next request that contains it is lost; nil: to none
+	lostAnswers int
 }
 
-// NewProxy passes connections on to a server until the test ends. A store that uses it has to be closed before that.
+// NewProxy starts a proxy in front of a server. It ends with the test; a store that uses it has to be closed before.
 func NewProxy(t testing.TB, to *Server) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	p := &Proxy{listener: listener, upstream: to.Addr()}
-	p.all.Go(func() {
+	p.goroutines.Go(func() {
 		for {
 			c, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			p.all.Go(func() { p.pass(c) })
+			p.goroutines.Go(func() { p.forward(c) })
 		}
 	})
 	t.Cleanup(func() {
 		_ = listener.Close()
 		p.Cut()
-		p.all.Wait()
+		p.goroutines.Wait()
 	})
 	return p
 }
@@ -72,55 +72,56 @@ func (p *Proxy) Mend() {
 func (p *Proxy) LoseAnswer(word string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.word = []byte(word)
+	p.loseWord = []byte(word)
 }
 
 // LostAnswers returns how many answers were lost.
 func (p *Proxy) LostAnswers() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.lost
+	return p.lostAnswers
 }
 
-// join registers two connections for [Proxy.Cut], and reports whether they may be joined.
-func (p *Proxy) join(client, server net.Conn) bool {
+// register registers two connections for [Proxy.Cut], and reports whether the proxy is not cut.
+func (p *Proxy) register(client, server net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns = append(p.conns, client, server)
 	return !p.isCut
 }
 
-// loses reports whether the answer to a request is to be lost.
-func (p *Proxy) loses(request []byte) bool {
+// losesAnswer reports whether the answer to a request is to be lost, and counts it.
+func (p *Proxy) losesAnswer(request []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.word == nil || !bytes.Contains(request, p.word) {
+	if p.loseWord == nil || !bytes.Contains(request, p.loseWord) {
 		return false
 	}
-	p.word = nil
-	p.lost++
+	p.loseWord = nil
+	p.lostAnswers++
 	return true
 }
 
-func (p *Proxy) pass(client net.Conn) {
+// forward passes one connection on, in both directions, until either side ends it.
+func (p *Proxy) forward(client net.Conn) {
 	defer client.Close()
 	server, err := net.Dial("tcp", p.upstream)
 	if err != nil {
 		return
 	}
 	defer server.Close()
-	if !p.join(client, server) {
+	if !p.register(client, server) {
 		return
 	}
-	swallow := make(chan struct{})
-	p.all.Go(func() {
+	losing := make(chan struct{}) // closed when the next answer is to be lost
+	p.goroutines.Go(func() {
 		defer client.Close()
 		answer := make([]byte, 64<<10)
 		for {
 			n, err := server.Read(answer)
 			select {
-			case <-swallow:
-				return // Redis has done what it was asked to, and the client does not learn of it
+			case <-losing:
+				return // Redis has run the request, and the client does not learn of it
 			default:
 			}
 			if _, werr := client.Write(answer[:n]); err != nil || werr != nil {
@@ -131,10 +132,10 @@ func (p *Proxy) pass(client net.Conn) {
 	request := make([]byte, 1<<20)
 	for {
 		n, err := client.Read(request)
-		if p.loses(request[:n]) {
-			close(swallow)
+		if p.losesAnswer(request[:n]) {
+			close(losing)
 			_, _ = server.Write(request[:n])
-			_, _ = io.Copy(io.Discard, client) // until the answer has come, when the connection is closed
+			_, _ = io.Copy(io.Discard, client) // returns when the answer has come, as the connection is then closed
 			return
 		}
 		if _, werr := server.Write(request[:n]); err != nil || werr != nil {

@@ -24,7 +24,7 @@ import (
 // Server is a redis-server that a test started.
 type Server struct {
 	Port int      // on 127.0.0.1
-	Args []string // further arguments, also for the next [Server.Up]
+	Args []string // further arguments; a change holds from the next [Server.Up] on
 	dir  string
 	cmd  *exec.Cmd
 	t    testing.TB
@@ -82,7 +82,7 @@ func (s *Server) answers() bool {
 	fmt.Fprint(c, "PING\r\n")
 	b := make([]byte, 5)
 	n, _ := c.Read(b)
-	return string(b[:n]) == "+PONG" || string(b[:n]) == "-NOAU" // NOAUTH: it runs, and wants a password
+	return string(b[:n]) == "+PONG" || string(b[:n]) == "-NOAU" // NOAUTH: it runs and asks for a password
 }
 
 // Kill ends the server at once, as a crash would.
@@ -110,7 +110,7 @@ func (s *Server) Client() *redis.Client {
 	return c
 }
 
-// Open opens a store that is closed when the test ends. Its timeout is [Patience] unless c sets one.
+// Open opens a store that is closed when the test ends. Its timeout is [Patience] unless c has another.
 func Open(t testing.TB, c config.Redis) *redisstore.Store {
 	t.Helper()
 	if c.Timeout == 0 {
@@ -122,11 +122,11 @@ func Open(t testing.TB, c config.Redis) *redisstore.Store {
 	return s
 }
 
-// Public returns a store as programs see it.
+// Public returns a store as the public package store has it.
 func Public(s *redisstore.Store) *store.Store { return redisstore.Wrap(s).(*store.Store) }
 
-// Patience is the store timeout of tests that are not about timeouts: with the race detector, on a busy machine, a store can
-// take longer to answer, or a test to read the answer, than the three seconds that are the default.
+// Patience is the store timeout of tests that are not about timeouts. With the race detector on a busy machine, a store may answer,
+// or a test may read the answer, only after the three seconds that are the default.
 const Patience = 30 * time.Second
 
 // Each runs a test against both stores: in memory, and on Redis.

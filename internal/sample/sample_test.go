@@ -14,19 +14,19 @@ func TestQuietLinesAreAllWritten(t *testing.T) {
 	var l Lines
 	now := time.Unix(1_700_000_000, 0)
 	for i := range 5 * First {
-		leftOut, ok := l.Take(now.Add(time.Duration(i) * time.Second / First))
+		leftOut, ok := l.Allow(now.Add(time.Duration(i) * time.Second / First))
 		require.True(t, ok)
 		require.Zero(t, leftOut)
 	}
 }
 
-func TestFloodIsThinnedOut(t *testing.T) {
+func TestLinesOfAFloodAreLeftOut(t *testing.T) {
 	t.Parallel()
 	var l Lines
 	now := time.Unix(1_700_000_000, 0)
 	written, accounted := 0, int64(0)
 	for range 10_000 {
-		if leftOut, ok := l.Take(now); ok {
+		if leftOut, ok := l.Allow(now); ok {
 			written++
 			accounted += leftOut + 1
 		}
@@ -34,26 +34,26 @@ func TestFloodIsThinnedOut(t *testing.T) {
 	require.Equal(t, First+(10_000-First)/Every, written)
 	require.EqualValues(t, 10_000, accounted)
 
-	_, ok := l.Take(now.Add(time.Second))
-	require.True(t, ok, "a new second begins anew")
+	_, ok := l.Allow(now.Add(time.Second))
+	require.True(t, ok, "each second is counted by itself")
 }
 
-func TestNothingIsUnaccountedFor(t *testing.T) {
+func TestEveryLineIsWrittenOrCounted(t *testing.T) {
 	t.Parallel()
 	var l Lines
 	var accounted atomic.Int64
-	var work sync.WaitGroup
+	var writers sync.WaitGroup
 	now := time.Unix(1_700_000_000, 0)
 	for range 4 {
-		work.Go(func() {
+		writers.Go(func() {
 			for range 5_000 {
-				if leftOut, ok := l.Take(now); ok {
+				if leftOut, ok := l.Allow(now); ok {
 					accounted.Add(leftOut + 1)
 				}
 			}
 		})
 	}
-	work.Wait()
+	writers.Wait()
 	leftOut := l.dropped.Load()
 	require.EqualValues(t, 20_000, accounted.Load()+leftOut)
 }

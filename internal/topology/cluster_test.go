@@ -19,26 +19,26 @@ import (
 
 func TestClusterSpreadsAccounts(t *testing.T) {
 	r := newRig(t, topology.Cluster)
-	s := r.start("one")
+	s := r.startSender("one")
 	all := accounts()
 	r.register(s, all...)
-	l := r.publish(s, 8, all...)
-	r.more(l, 500)
-	require.Zero(t, r.arrive(l.end()), "nothing failed, so nothing comes twice")
+	l := r.startLoad(s, 8, all...)
+	r.waitForTaken(l, 500)
+	require.Zero(t, r.waitForArrival(l.stop()), "nothing failed, so nothing comes twice")
 	for _, n := range r.servers.Masters(t.Context()) {
 		require.NotZero(t, n.Client().DBSize(t.Context()).Val(), "%s holds nothing", n.Addr())
 	}
 
 	t.Run("wakes other processes", func(t *testing.T) {
-		other := r.open("other")
+		other := r.openSender("other")
 		for _, account := range all[:12] {
 			began := time.Now()
 			taken := map[string]bool{}
 			p, err := other.Publish(t.Context(), account, sender.Event{Type: "video.uploaded", Data: json.RawMessage(`{}`)})
 			require.NoError(t, err)
 			taken["/"+account+" "+p.ID] = true
-			r.arrive(taken)
-			require.Less(t, time.Since(began), beforeAPoll, "the poll, not the push, found it")
+			r.waitForArrival(taken)
+			require.Less(t, time.Since(began), wakeLimit, "the poll, not the push, found it")
 		}
 	})
 	t.Run("all scripts", func(t *testing.T) {
@@ -58,8 +58,8 @@ func TestClusterSpreadsAccounts(t *testing.T) {
 	})
 }
 
-// move begins the move of a slot: from then on until it is done, its keys are on two nodes.
-type move struct {
+// slotMove is the move of a slot to another node. Until it is finished, the keys of the slot are on both nodes.
+type slotMove struct {
 	t        *testing.T
 	slot     int
 	from, to *topology.Node
@@ -68,24 +68,25 @@ type move struct {
 	toID     string
 }
 
-func (r *rig) move(key string) *move {
+// startMove starts the move of the slot of a key.
+func (r *rig) startMove(key string) *slotMove {
 	ctx := r.t.Context()
-	m := &move{t: r.t, from: r.servers.Of(ctx, key), nodes: r.servers.Masters(ctx)}
+	m := &slotMove{t: r.t, from: r.servers.MasterOf(ctx, key), nodes: r.servers.Masters(ctx)}
 	for _, n := range m.nodes {
 		if n != m.from {
 			m.to = n
 		}
 	}
 	m.slot = int(m.from.Client().ClusterKeySlot(ctx, key).Val())
-	id := func(n *topology.Node) string { return n.Client().Do(ctx, "CLUSTER", "MYID").Val().(string) }
-	m.fromID, m.toID = id(m.from), id(m.to)
+	nodeID := func(n *topology.Node) string { return n.Client().Do(ctx, "CLUSTER", "MYID").Val().(string) }
+	m.fromID, m.toID = nodeID(m.from), nodeID(m.to)
 	require.NoError(r.t, m.to.Client().Do(ctx, "CLUSTER", "SETSLOT", m.slot, "IMPORTING", m.fromID).Err())
 	require.NoError(r.t, m.from.Client().Do(ctx, "CLUSTER", "SETSLOT", m.slot, "MIGRATING", m.toID).Err())
 	return m
 }
 
-// some moves up to n keys and returns how many it were.
-func (m *move) some(n int) int {
+// moveKeys moves up to n keys and returns how many it has moved.
+func (m *slotMove) moveKeys(n int) int {
 	ctx := m.t.Context()
 	keys := m.from.Client().ClusterGetKeysInSlot(ctx, m.slot, n).Val()
 	if len(keys) > 0 {
@@ -100,46 +101,48 @@ func (m *move) some(n int) int {
 }
 
 // finish moves what is left and hands the slot over.
-func (m *move) finish() {
-	for m.some(10) > 0 {
+func (m *slotMove) finish() {
+	for m.moveKeys(10) > 0 {
 	}
 	for _, n := range append([]*topology.Node{m.to, m.from}, m.nodes...) {
 		require.NoError(m.t, n.Client().Do(m.t.Context(), "CLUSTER", "SETSLOT", m.slot, "NODE", m.toID).Err())
 	}
 }
 
-// A script that ran on either node while a slot moves would take what is on the other one for empty.
+// While a slot moves, a script that ran on one node would take the keys on the other one for missing.
 func TestClusterSlotHalfMoved(t *testing.T) {
 	r := newRig(t, topology.Cluster)
-	s := r.open("one")
+	s := r.openSender("one")
 	const account = "account-0"
 	r.register(s, account)
-	shard := r.shardOf(account)
-	// within publishes: what the cluster refuses is tried again until the time is over, which is long where it has to be taken.
-	within := func(d time.Duration, id string) error {
+	shard := r.shardPrefix(account)
+	// publish tries again what the cluster refuses until the time is over. Where an event has to be taken, that time is long.
+	publish := func(d time.Duration, id string) error {
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
 		_, err := s.Publish(ctx, account, sender.Event{Type: "video.uploaded", ID: id, Data: large})
 		return err
 	}
 	for i := range 5 {
-		require.NoError(t, within(time.Minute, fmt.Sprint(i)))
+		require.NoError(t, publish(time.Minute, fmt.Sprint(i)))
 	}
-	m := r.move(shard + "lane:x")
-	refused := func(when string) {
+	m := r.startMove(shard + "lane:x")
+	requireRefused := func(when string) {
 		t.Helper()
-		before := m.from.Client().ClusterCountKeysInSlot(t.Context(), m.slot).Val() + m.to.Client().ClusterCountKeysInSlot(t.Context(), m.slot).Val()
-		require.Error(t, within(300*time.Millisecond, "new "+when), "a new event")
-		require.Error(t, within(300*time.Millisecond, "0"), "a known event")
-		after := m.from.Client().ClusterCountKeysInSlot(t.Context(), m.slot).Val() + m.to.Client().ClusterCountKeysInSlot(t.Context(), m.slot).Val()
-		require.Equal(t, before, after, "nothing was written %s", when)
+		keys := func() int64 {
+			return m.from.Client().ClusterCountKeysInSlot(t.Context(), m.slot).Val() + m.to.Client().ClusterCountKeysInSlot(t.Context(), m.slot).Val()
+		}
+		before := keys()
+		require.Error(t, publish(300*time.Millisecond, "new "+when), "a new event")
+		require.Error(t, publish(300*time.Millisecond, "0"), "a known event")
+		require.Equal(t, before, keys(), "nothing was written %s", when)
 	}
-	refused("first")
-	for m.some(3) > 0 {
-		refused("in-between")
+	requireRefused("first")
+	for m.moveKeys(3) > 0 {
+		requireRefused("in-between")
 	}
 	m.finish()
-	require.Eventually(t, func() bool { return within(10*time.Second, "last") == nil }, 2*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return publish(10*time.Second, "last") == nil }, 2*time.Minute, 10*time.Millisecond)
 	p, err := s.Publish(t.Context(), account, sender.Event{Type: "video.uploaded", ID: "0", Data: large})
 	require.NoError(t, err)
 	require.True(t, p.Duplicate)
@@ -149,69 +152,69 @@ func TestClusterSlotHalfMoved(t *testing.T) {
 	for i := range 5 {
 		taken[fmt.Sprintf("/%s %d", account, i)] = true
 	}
-	require.Zero(t, r.arrive(taken))
+	require.Zero(t, r.waitForArrival(taken))
 }
 
 func TestClusterSlotMovesUnderLoad(t *testing.T) {
 	r := newRig(t, topology.Cluster)
-	r.sink.hold.Store(int64(20 * time.Millisecond)) // so that attempts are under way while it moves
-	s := r.start("one")
+	r.sink.delay.Store(int64(20 * time.Millisecond)) // so that attempts are under way while it moves
+	s := r.startSender("one")
 	all := accounts()
 	r.register(s, all...)
-	l := r.publish(s, 16, all...)
-	r.more(l, 300)
-	shard := r.shardOf(all[0])
+	l := r.startLoad(s, 16, all...)
+	r.waitForTaken(l, 300)
+	shard := r.shardPrefix(all[0])
 	for range 3 {
-		m := r.move(shard + "lane:x")
-		r.more(l, 20) // those of other slots at least
-		for m.some(5) > 0 {
+		m := r.startMove(shard + "lane:x")
+		r.waitForTaken(l, 20) // at least those of other slots are taken
+		for m.moveKeys(5) > 0 {
 			time.Sleep(time.Millisecond)
 		}
 		m.finish()
-		r.more(l, 100)
+		r.waitForTaken(l, 100)
 	}
-	require.Zero(t, r.arrive(l.end()), "an attempt that ended during the move is settled after it")
+	require.Zero(t, r.waitForArrival(l.stop()), "an attempt that ended during the move is settled after it")
 }
 
 func TestClusterMasterKilled(t *testing.T) {
 	r := newRig(t, topology.Cluster, "--appendonly", "yes", "--appendfsync", "everysec")
-	r.sink.hold.Store(int64(20 * time.Millisecond))
-	publisher := r.open("publisher", durable)
-	r.start("one", durable)
+	r.sink.delay.Store(int64(20 * time.Millisecond))
+	publisher := r.openSender("publisher", withReplica)
+	r.startSender("one", withReplica)
 	all := accounts()
 	r.register(publisher, all...)
-	l := r.publish(publisher, 16, all...)
-	r.more(l, 300)
-	dead := r.servers.Of(t.Context(), r.shardOf(all[0]))
+	l := r.startLoad(publisher, 16, all...)
+	r.waitForTaken(l, 300)
+	dead := r.servers.MasterOf(t.Context(), r.shardPrefix(all[0]))
 	dead.Kill()
 	require.Eventually(t, func() bool { return len(r.servers.Masters(t.Context())) == 3 }, 2*time.Minute, 50*time.Millisecond, "its replica takes over")
 	// With replicas 1 nothing is promised of that shard until there is a replica again.
 	require.NoError(t, dead.Up(t.Context()))
-	r.more(l, 300)
-	taken := l.end()
-	duplicates := r.arrive(taken)
+	r.waitForTaken(l, 300)
+	taken := l.stop()
+	duplicates := r.waitForArrival(taken)
 	require.Less(t, duplicates, 64, "only what was in flight may come twice")
 
 	require.Eventually(t, func() bool { return r.servers.Whole(t.Context()) }, 2*time.Minute, 50*time.Millisecond)
-	for _, account := range all { // pushes wake the sender again, whichever node its subscription was on
+	for _, account := range all { // pushes wake the sender again, whichever node it was subscribed at
 		began := time.Now()
 		p, err := publisher.Publish(t.Context(), account, sender.Event{Type: "video.uploaded", Data: json.RawMessage(`{}`)})
 		require.NoError(t, err)
-		r.arrive(map[string]bool{"/" + account + " " + p.ID: true})
-		require.Less(t, time.Since(began), beforeAPoll)
+		r.waitForArrival(map[string]bool{"/" + account + " " + p.ID: true})
+		require.Less(t, time.Since(began), wakeLimit)
 	}
 }
 
-// What lives on the other nodes goes on while one is down and nobody took its place.
+// While a master is down and no replica has taken its place, the accounts on other nodes are served.
 func TestClusterPartlyDown(t *testing.T) {
 	r := newRig(t, topology.Cluster)
-	s := r.start("one")
+	s := r.startSender("one")
 	all := accounts()
 	r.register(s, all...)
-	dead := r.servers.Of(t.Context(), "{webhooks}:meta")
+	dead := r.servers.MasterOf(t.Context(), "{webhooks}:meta")
 	var alive []string
 	for _, a := range all {
-		if r.servers.Of(t.Context(), r.shardOf(a)) != dead {
+		if r.servers.MasterOf(t.Context(), r.shardPrefix(a)) != dead {
 			alive = append(alive, a)
 		}
 	}
@@ -220,14 +223,14 @@ func TestClusterPartlyDown(t *testing.T) {
 		n.Kill()
 	}
 	dead.Kill()
-	l := r.publish(s, 8, alive...)
-	r.more(l, 200)
-	r.arrive(l.end())
+	l := r.startLoad(s, 8, alive...)
+	r.waitForTaken(l, 200)
+	r.waitForArrival(l.stop())
 }
 
 func TestClusterReplicasPromise(t *testing.T) {
 	r := newRig(t, topology.Cluster)
-	s := r.open("one", durable)
+	s := r.openSender("one", withReplica)
 	const account = "account-0"
 	r.register(s, account)
 	for _, n := range r.servers.Replicas(t.Context()) {
@@ -235,7 +238,7 @@ func TestClusterReplicasPromise(t *testing.T) {
 		defer n.Thaw()
 	}
 	event := sender.Event{Type: "video.uploaded", ID: "promised", Data: json.RawMessage(`{}`)}
-	for range 2 { // the second finds the first one's event, which no replica has
+	for range 2 { // the second time the event is there, but on no replica
 		_, err := s.Publish(t.Context(), account, event)
 		var refusal *sender.Error
 		require.ErrorAs(t, err, &refusal)
@@ -253,12 +256,12 @@ func TestClusterReplicasPromise(t *testing.T) {
 // The same data moves from one Redis to a cluster: same keys, same values.
 func TestOneRedisToCluster(t *testing.T) {
 	r := newRig(t, topology.Single)
-	s := r.open("before")
+	s := r.openSender("before")
 	all := accounts()
 	r.register(s, all...)
-	l := r.publish(s, 8, all...)
-	r.more(l, 200)
-	taken := l.end()
+	l := r.startLoad(s, 8, all...)
+	r.waitForTaken(l, 200)
+	taken := l.stop()
 
 	ctx := t.Context()
 	cluster := newRig(t, topology.Cluster)
@@ -277,6 +280,6 @@ func TestOneRedisToCluster(t *testing.T) {
 		require.NoError(t, to.Restore(ctx, key, ttl, dump).Err())
 	}
 	cluster.sink = r.sink
-	cluster.start("after")
-	require.Zero(t, r.arrive(taken))
+	cluster.startSender("after")
+	require.Zero(t, r.waitForArrival(taken))
 }

@@ -25,25 +25,26 @@ import (
 
 const gatewaySecret = "your_webhook_secret"
 
-// app counts the events that reach it.
+// app counts the requests that reach it, by event.
 type app struct {
-	mu  sync.Mutex
-	got map[string]int
+	mu       sync.Mutex
+	requests map[string]int
 }
 
 func (a *app) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.got[r.Header.Get(config.HeaderID)]++
+	a.requests[r.Header.Get(config.HeaderID)]++
 }
 
+// counts returns how many events came, and how many requests of one event at most.
 func (a *app) counts() (events, most int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, n := range a.got {
+	for _, n := range a.requests {
 		most = max(most, n)
 	}
-	return len(a.got), most
+	return len(a.requests), most
 }
 
 func post(h http.Handler, id string) int {
@@ -58,8 +59,8 @@ func post(h http.Handler, id string) int {
 	return w.Code
 }
 
-// gateway makes a gateway with its own connections, as another machine would have.
-func (r *rig) gateway(a *app, queued bool) http.Handler {
+// newGateway makes a gateway with its own connections, as another machine would have.
+func (r *rig) newGateway(a *app, queued bool) http.Handler {
 	r.t.Helper()
 	c := r.redis
 	store, err := store.Open(c, store.Options{})
@@ -90,42 +91,42 @@ func (r *rig) gateway(a *app, queued bool) http.Handler {
 
 func TestGateways(t *testing.T) {
 	r := newRig(t, topology.Cluster)
-	// deliver brings each event to both gateways at the same moment, again until one has taken it, as a sender would.
+	// deliver posts each event to all gateways at the same time, and to each of them again until it answers 200, as a sender would.
 	deliver := func(gateways []http.Handler, from, to int) {
-		var all sync.WaitGroup
+		var posts sync.WaitGroup
 		for i := from; i < to; i++ {
 			for _, g := range gateways {
-				all.Go(func() {
+				posts.Go(func() {
 					for post(g, fmt.Sprintf("event-%d", i)) != http.StatusOK {
 						time.Sleep(20 * time.Millisecond)
 					}
 				})
 			}
 			if i%32 == 31 {
-				all.Wait()
+				posts.Wait()
 			}
 		}
-		all.Wait()
+		posts.Wait()
 	}
 	t.Run("dedup", func(t *testing.T) {
-		a := &app{got: map[string]int{}}
-		gateways := []http.Handler{r.gateway(a, false), r.gateway(a, false), r.gateway(a, false)}
+		a := &app{requests: map[string]int{}}
+		gateways := []http.Handler{r.newGateway(a, false), r.newGateway(a, false), r.newGateway(a, false)}
 		deliver(gateways, 0, 200)
 		events, most := a.counts()
 		require.Equal(t, 200, events)
 		require.Equal(t, 1, most)
 	})
 	t.Run("queue while its slot moves", func(t *testing.T) {
-		a := &app{got: map[string]int{}}
-		gateways := []http.Handler{r.gateway(a, true), r.gateway(a, true)}
+		a := &app{requests: map[string]int{}}
+		gateways := []http.Handler{r.newGateway(a, true), r.newGateway(a, true)}
 		deliver(gateways, 1000, 1100)
-		m := r.move(receiver.Tag("webhooks", "app"))
+		m := r.startMove(receiver.Tag("webhooks", "app"))
 		moved := make(chan struct{})
 		go func() {
 			defer close(moved)
 			deliver(gateways, 1100, 1200)
 		}()
-		for m.some(10) > 0 {
+		for m.moveKeys(10) > 0 {
 			time.Sleep(2 * time.Millisecond)
 		}
 		m.finish()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,9 +18,9 @@ import (
 	"github.com/videocloud/webhooks/internal/freeport"
 )
 
-// Node is one server process.
+// Node is one server, whose process can be killed and started again.
 type Node struct {
-	port, bus int
+	port, bus int // bus is the port by which nodes of a cluster talk to each other
 	dir       string
 	args      []string
 	client    *redis.Client
@@ -45,24 +46,24 @@ func newNode(parent string) (*Node, error) {
 	return n, nil
 }
 
-// node adds a server with data, and starts it.
-func (s *Servers) node(ctx context.Context, args ...string) (*Node, error) {
+// startNode adds a server with data, and starts it with the arguments of all servers and some of its own.
+func (s *Servers) startNode(ctx context.Context, all []string, own ...string) (*Node, error) {
 	n, err := newNode(s.dir)
 	if err != nil {
 		return nil, err
 	}
-	n.args = append([]string{"--port", strconv.Itoa(n.port), "--bind", "127.0.0.1", "--dir", n.dir}, args...)
+	n.args = slices.Concat([]string{"--port", strconv.Itoa(n.port), "--bind", "127.0.0.1", "--dir", n.dir}, all, own)
 	s.Nodes = append(s.Nodes, n)
 	return n, n.Up(ctx)
 }
 
-// Addr is host:port.
+// Addr returns the host:port of the server.
 func (n *Node) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.port)) }
 
-// Client is a client of this server alone.
+// Client returns a client of this server alone, which repeats no command that failed.
 func (n *Node) Client() *redis.Client { return n.client }
 
-// Up starts the server, again after Kill, and waits until it answers.
+// Up starts the server, also again after [Node.Kill], and waits until it answers.
 func (n *Node) Up(ctx context.Context) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -76,9 +77,9 @@ func (n *Node) Up(ctx context.Context) error {
 		return err
 	}
 	n.cmd = cmd
-	if err := until(ctx, n.Addr()+" answers", func() bool { return n.client.Ping(ctx).Err() == nil }); err != nil {
+	if err := waitUntil(ctx, n.Addr()+" answers", func() bool { return n.client.Ping(ctx).Err() == nil }); err != nil {
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // what it said is written until then
+		_ = cmd.Wait() // its output is complete only then
 		n.cmd = nil
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(out.String()))
 	}
@@ -107,7 +108,7 @@ func (n *Node) Running() bool {
 // Freeze stops the server without ending its connections.
 func (n *Node) Freeze() { n.signal(stopSignal) }
 
-// Thaw lets it go on.
+// Thaw lets the server go on after [Node.Freeze].
 func (n *Node) Thaw() { n.signal(continueSignal) }
 
 func (n *Node) signal(s os.Signal) {
@@ -118,7 +119,7 @@ func (n *Node) signal(s os.Signal) {
 	}
 }
 
-// Info reads one field of INFO; "" where the server doesn't answer.
+// Info reads one field of INFO; "" where the server doesn't answer within a second.
 func (n *Node) Info(ctx context.Context, field string) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

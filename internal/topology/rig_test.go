@@ -34,7 +34,7 @@ const childEnv = "TOPOLOGY_SENDER"
 
 func TestMain(m *testing.M) {
 	if settings := os.Getenv(childEnv); settings != "" {
-		if err := deliver(settings); err != nil {
+		if err := runSender(settings); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -47,8 +47,8 @@ func senderConfig() config.Sender {
 	return config.Sender{AllowHTTP: true, AllowNetworks: []string{"127.0.0.0/8"}, Concurrency: 64}
 }
 
-// deliver runs a sender until the process is told to stop.
-func deliver(settings string) error {
+// runSender runs a sender until the process is told to stop.
+func runSender(settings string) error {
 	var c config.Redis
 	if err := json.Unmarshal([]byte(settings), &c); err != nil {
 		return err
@@ -67,7 +67,7 @@ func deliver(settings string) error {
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
-	fmt.Println("ready") // from here on a signal ends it in order
+	fmt.Println("ready") // a signal from here on ends it in order
 	<-ctx.Done()
 	return s.Stop(context.Background())
 }
@@ -91,32 +91,32 @@ func newRig(t *testing.T, kind topology.Kind, args ...string) *rig {
 // sink counts what arrives, by path and event.
 type sink struct {
 	*httptest.Server
-	hold atomic.Int64 // how long an answer takes
+	delay atomic.Int64 // how long an answer takes, a time.Duration
 
-	mu   sync.Mutex
-	seen map[string]int // path and event → how often
-	by   map[string]int // sender's version → deliveries
+	mu       sync.Mutex
+	seen     map[string]int // path and event → how often
+	bySender map[string]int // sender's version → deliveries
 }
 
 func newSink(t *testing.T) *sink {
-	s := &sink{seen: map[string]int{}, by: map[string]int{}}
+	s := &sink{seen: map[string]int{}, bySender: map[string]int{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // else nobody notices that the connection ends
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the connection ends
 		select {
-		case <-time.After(time.Duration(s.hold.Load())):
+		case <-time.After(time.Duration(s.delay.Load())):
 		case <-r.Context().Done():
-			return // whoever sent it is gone: it never arrived
+			return // the sender did not wait for the answer, so this does not count
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.seen[r.URL.Path+" "+r.Header.Get("webhook-id")]++
-		s.by[strings.TrimPrefix(r.UserAgent(), "VideoCloud-Webhooks/")]++
+		s.bySender[strings.TrimPrefix(r.UserAgent(), "VideoCloud-Webhooks/")]++
 	}))
 	t.Cleanup(s.Close)
 	return s
 }
 
-// counts says how many of those events came, and how many copies too many.
+// counts returns how many of some events arrived, and how many times more than once.
 func (s *sink) counts(events map[string]bool) (arrived, duplicates int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,8 +129,8 @@ func (s *sink) counts(events map[string]bool) (arrived, duplicates int) {
 	return arrived, duplicates
 }
 
-// open makes a sender of its own store, as another process would. It isn't started.
-func (r *rig) open(version string, tweak ...func(*config.Redis)) *sender.Sender {
+// openSender makes a sender with connections of its own, as another process would. It isn't started.
+func (r *rig) openSender(version string, tweak ...func(*config.Redis)) *sender.Sender {
 	r.t.Helper()
 	c := r.redis
 	for _, f := range tweak {
@@ -148,12 +148,12 @@ func (r *rig) open(version string, tweak ...func(*config.Redis)) *sender.Sender 
 	return s
 }
 
-func durable(c *config.Redis) { c.Replicas = 1 }
+func withReplica(c *config.Redis) { c.Replicas = 1 }
 
-// start starts a sender that stops with the test.
-func (r *rig) start(version string, tweak ...func(*config.Redis)) *sender.Sender {
+// startSender starts a sender that stops with the test.
+func (r *rig) startSender(version string, tweak ...func(*config.Redis)) *sender.Sender {
 	r.t.Helper()
-	s := r.open(version, tweak...)
+	s := r.openSender(version, tweak...)
 	require.NoError(r.t, s.Start(r.t.Context()))
 	r.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -163,8 +163,8 @@ func (r *rig) start(version string, tweak ...func(*config.Redis)) *sender.Sender
 	return s
 }
 
-// child starts a sender in a process of its own.
-func (r *rig) child() *exec.Cmd {
+// startChild starts a sender in a process of its own.
+func (r *rig) startChild() *exec.Cmd {
 	r.t.Helper()
 	settings, err := json.Marshal(r.redis)
 	require.NoError(r.t, err)
@@ -180,13 +180,13 @@ func (r *rig) child() *exec.Cmd {
 			_ = cmd.Wait()
 		}
 	})
-	said, err := bufio.NewReader(out).ReadString('\n')
+	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(r.t, err, "it starts")
-	require.Equal(r.t, "ready\n", said)
+	require.Equal(r.t, "ready\n", line)
 	return cmd
 }
 
-// accounts are enough to live on every node.
+// accounts are so many that some live on each node of a cluster.
 func accounts() []string {
 	names := make([]string, 48)
 	for i := range names {
@@ -204,50 +204,49 @@ func (r *rig) register(s *sender.Sender, accounts ...string) {
 	}
 }
 
-// load publishes without a pause, each event again with the same ID until it is taken, and remembers what was.
+// load publishes without a pause, each event again with the same ID until it is taken, and keeps which were.
 type load struct {
-	stop  context.CancelFunc
-	done  sync.WaitGroup
-	mu    sync.Mutex
-	taken map[string]bool
-	tries int
+	cancel     context.CancelFunc
+	publishers sync.WaitGroup
+	mu         sync.Mutex
+	taken      map[string]bool
 }
 
-// publish starts publishing by so many at once, round the accounts.
-func (r *rig) publish(s *sender.Sender, publishers int, accounts ...string) *load {
-	ctx, stop := context.WithCancel(r.t.Context())
-	l := &load{stop: stop, taken: map[string]bool{}}
+// startLoad starts a load by so many publishers, to the accounts in turn.
+func (r *rig) startLoad(s *sender.Sender, publishers int, accounts ...string) *load {
+	ctx, cancel := context.WithCancel(r.t.Context())
+	l := &load{cancel: cancel, taken: map[string]bool{}}
 	var next atomic.Int64
 	for range publishers {
-		l.done.Go(func() {
+		l.publishers.Go(func() {
 			for ctx.Err() == nil {
 				n := next.Add(1)
-				l.one(ctx, s, accounts[int(n)%len(accounts)], fmt.Sprintf("event-%d", n))
+				l.publishUntilTaken(ctx, s, accounts[int(n)%len(accounts)], fmt.Sprintf("event-%d", n))
 				time.Sleep(2 * time.Millisecond)
 			}
 		})
 	}
-	r.t.Cleanup(func() { l.end() })
+	r.t.Cleanup(func() { l.stop() })
 	return l
 }
 
-// large is data of an event whose payload goes to the store, and back, beside the scripts.
+// large is data of an event whose payload is so large that it goes to the store, and back, beside the scripts.
 var large = json.RawMessage(`{"note":"` + strings.Repeat("lorem ipsum ", 1000) + `"}`)
 
-func (l *load) one(ctx context.Context, s *sender.Sender, account, id string) {
+func (l *load) publishUntilTaken(ctx context.Context, s *sender.Sender, account, id string) {
 	data := json.RawMessage(`{"videoId":"vid_123456"}`)
 	if len(id)%2 == 0 || strings.HasSuffix(id, "5") {
 		data = large
 	}
 	for {
 		_, err := s.Publish(context.WithoutCancel(ctx), account, sender.Event{Type: "video.uploaded", ID: id, Data: data})
-		l.mu.Lock()
-		l.tries++
 		if err == nil {
+			l.mu.Lock()
+			defer l.mu.Unlock()
 			l.taken["/"+account+" "+id] = true
+			return
 		}
-		l.mu.Unlock()
-		if err == nil || ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -261,25 +260,26 @@ func (l *load) count() int {
 	return len(l.taken)
 }
 
-// more waits until so many further events were taken.
-func (r *rig) more(l *load, n int) {
+// waitForTaken waits until so many further events were taken.
+func (r *rig) waitForTaken(l *load, n int) {
 	r.t.Helper()
 	to := l.count() + n
 	require.Eventually(r.t, func() bool { return l.count() >= to }, 2*time.Minute, 10*time.Millisecond, "publishing goes on")
 }
 
-func (l *load) end() map[string]bool {
-	l.stop()
-	l.done.Wait()
+// stop ends a load and returns the events that were taken.
+func (l *load) stop() map[string]bool {
+	l.cancel()
+	l.publishers.Wait()
 	return l.taken
 }
 
-// arrive waits until everything that was taken has arrived, and returns how many copies came too many.
-func (r *rig) arrive(taken map[string]bool) (duplicates int) {
+// waitForArrival waits until all of some events have arrived, and returns how many times more than once.
+func (r *rig) waitForArrival(taken map[string]bool) (duplicates int) {
 	r.t.Helper()
 	require.NotEmpty(r.t, taken)
 	arrived := 0
-	if !assertSoon(2*time.Minute, func() bool {
+	if !eventually(2*time.Minute, func() bool {
 		arrived, duplicates = r.sink.counts(taken)
 		return arrived == len(taken)
 	}) {
@@ -289,10 +289,11 @@ func (r *rig) arrive(taken map[string]bool) (duplicates int) {
 	return duplicates
 }
 
-// beforeAPoll is within what a push that woke a sender arrives, also where the machine is busy: polls come every 15 s.
-const beforeAPoll = 10 * time.Second
+// wakeLimit is within what an event arrives whose push woke a sender, also where the machine is busy. A sender that was not woken
+// finds it by a poll, every 15 s.
+const wakeLimit = 10 * time.Second
 
-func assertSoon(within time.Duration, ok func() bool) bool {
+func eventually(within time.Duration, ok func() bool) bool {
 	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return true
@@ -301,12 +302,12 @@ func assertSoon(within time.Duration, ok func() bool) bool {
 	return false
 }
 
-// shardKey is a key of the shard in which an account lives.
-func (r *rig) shardOf(account string) string {
+// shardPrefix returns how the keys of the shard begin in which an account lives.
+func (r *rig) shardPrefix(account string) string {
 	r.t.Helper()
 	for shard := range config.DefaultShards {
 		tag := fmt.Sprintf("{webhooks:%d}:", shard)
-		n := r.servers.Of(r.t.Context(), tag)
+		n := r.servers.MasterOf(r.t.Context(), tag)
 		require.NotNil(r.t, n)
 		if n.Client().Exists(r.t.Context(), tag+"hooks:"+account).Val() == 1 {
 			return tag

@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,17 +27,17 @@ import (
 	"github.com/videocloud/webhooks/internal/freeport"
 )
 
-// Kind is how the servers stand to each other.
+// Kind is which servers a topology has.
 type Kind string
 
-// Kinds of topologies.
+// The kinds of topologies: one server; a master with two replicas under three Sentinels; three masters with a replica each.
 const (
 	Single   Kind = "single"
 	Sentinel Kind = "sentinel"
 	Cluster  Kind = "cluster"
 )
 
-// MasterName is what the Sentinels call their master.
+// MasterName is the name that the Sentinels give to their master.
 const MasterName = "webhooks"
 
 const (
@@ -44,7 +45,7 @@ const (
 	replicas = 2 // of the master under Sentinels
 )
 
-// downAfter is how long a server may be silent before the others take it for dead.
+// downAfter is after how long without an answer the others take a server for dead.
 const downAfter = time.Second
 
 // Servers are the processes of one topology.
@@ -72,11 +73,11 @@ func Start(ctx context.Context, kind Kind, args ...string) (*Servers, error) {
 	defer cancel()
 	switch kind {
 	case Single:
-		_, err = s.node(ctx, args...)
+		_, err = s.startNode(ctx, args)
 	case Sentinel:
-		err = s.sentinel(ctx, args)
+		err = s.startSentinel(ctx, args)
 	case Cluster:
-		err = s.cluster(ctx, args)
+		err = s.startCluster(ctx, args)
 	default:
 		err = fmt.Errorf("a topology is single, sentinel or cluster, not %q", kind)
 	}
@@ -89,14 +90,15 @@ func Start(ctx context.Context, kind Kind, args ...string) (*Servers, error) {
 
 // Close kills all servers and removes their data.
 func (s *Servers) Close() {
-	for _, n := range append(append([]*Node(nil), s.Nodes...), s.Sentinels...) {
+	for _, n := range slices.Concat(s.Nodes, s.Sentinels) {
 		n.Kill()
 		_ = n.client.Close()
 	}
 	_ = os.RemoveAll(s.dir)
 }
 
-// Redis is how a program is told of the servers. A cluster is given by one of its addresses, as a managed one is.
+// Redis returns the options by which a program finds the servers, with a timeout of 2 s. Of a cluster it names one address, as with
+// a managed one.
 func (s *Servers) Redis() config.Redis {
 	c := config.Redis{Timeout: 2 * time.Second}
 	switch s.Kind {
@@ -113,17 +115,17 @@ func (s *Servers) Redis() config.Redis {
 	return c
 }
 
-// Masters are the running servers that take writes.
-func (s *Servers) Masters(ctx context.Context) (found []*Node) {
+// Masters returns the running servers that take writes.
+func (s *Servers) Masters(ctx context.Context) (list []*Node) {
 	for _, n := range s.Nodes {
 		if n.Running() && n.Info(ctx, "role") == "master" && !s.deposed(ctx, n) {
-			found = append(found, n)
+			list = append(list, n)
 		}
 	}
-	return found
+	return list
 }
 
-// deposed reports whether a server that was started again doesn't know yet that another took its place.
+// deposed reports whether a server was a master, was started again, and does not know yet that another took its place.
 func (s *Servers) deposed(ctx context.Context, n *Node) bool {
 	if s.Kind != Sentinel {
 		return false
@@ -137,14 +139,14 @@ func (s *Servers) deposed(ctx context.Context, n *Node) bool {
 	return false
 }
 
-// Replicas are the running servers that follow a master and have all of its data.
-func (s *Servers) Replicas(ctx context.Context) (found []*Node) {
+// Replicas returns the running servers that are connected to the master they follow.
+func (s *Servers) Replicas(ctx context.Context) (list []*Node) {
 	for _, n := range s.Nodes {
 		if n.Running() && n.Info(ctx, "role") == "slave" && n.Info(ctx, "master_link_status") == "up" {
-			found = append(found, n)
+			list = append(list, n)
 		}
 	}
-	return found
+	return list
 }
 
 // Whole reports whether every server runs and every master has its replicas again.
@@ -158,17 +160,17 @@ func (s *Servers) Whole(ctx context.Context) bool {
 	return s.Nodes[0].Running()
 }
 
-func (s *Servers) sentinel(ctx context.Context, args []string) error {
+func (s *Servers) startSentinel(ctx context.Context, args []string) error {
 	for i := range 1 + replicas {
-		with := args
+		var follow []string
 		if i > 0 {
-			with = append(append([]string(nil), args...), "--replicaof", "127.0.0.1 "+strconv.Itoa(s.Nodes[0].port))
+			follow = []string{"--replicaof", "127.0.0.1 " + strconv.Itoa(s.Nodes[0].port)}
 		}
-		if _, err := s.node(ctx, with...); err != nil {
+		if _, err := s.startNode(ctx, args, follow...); err != nil {
 			return err
 		}
 	}
-	if err := until(ctx, "the replicas follow", func() bool { return len(s.Replicas(ctx)) == replicas }); err != nil {
+	if err := waitUntil(ctx, "the replicas follow", func() bool { return len(s.Replicas(ctx)) == replicas }); err != nil {
 		return err
 	}
 	const sentinels = 3
@@ -179,7 +181,7 @@ func (s *Servers) sentinel(ctx context.Context, args []string) error {
 		}
 		conf := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d 2\nsentinel down-after-milliseconds %s %d\nsentinel failover-timeout %s 3000\n",
 			n.port, n.dir, MasterName, s.Nodes[0].port, MasterName, downAfter.Milliseconds(), MasterName)
-		file := n.dir + "/sentinel.conf"
+		file := filepath.Join(n.dir, "sentinel.conf")
 		if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 			return err
 		}
@@ -189,13 +191,11 @@ func (s *Servers) sentinel(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	return until(ctx, "the Sentinels know each other", func() bool {
+	return waitUntil(ctx, "the Sentinels know each other", func() bool {
 		for _, n := range s.Sentinels {
-			v, _ := n.client.Do(ctx, "SENTINEL", "MASTER", MasterName).StringSlice()
-			fields := map[string]string{}
-			for i := 0; i+1 < len(v); i += 2 {
-				fields[v[i]] = v[i+1]
-			}
+			master := redis.NewMapStringStringCmd(ctx, "SENTINEL", "MASTER", MasterName)
+			_ = n.client.Process(ctx, master) // without an answer it has no fields
+			fields := master.Val()
 			if fields["num-slaves"] != strconv.Itoa(replicas) || fields["num-other-sentinels"] != strconv.Itoa(sentinels-1) {
 				return false
 			}
@@ -204,16 +204,16 @@ func (s *Servers) sentinel(ctx context.Context, args []string) error {
 	})
 }
 
-func (s *Servers) cluster(ctx context.Context, args []string) error {
+func (s *Servers) startCluster(ctx context.Context, args []string) error {
 	ids := make([]string, 0, 2*masters)
 	for range 2 * masters {
 		bus, err := freeport.Find()
 		if err != nil {
 			return err
 		}
-		n, err := s.node(ctx, append(append([]string(nil), args...), "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
+		n, err := s.startNode(ctx, args, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
 			"--cluster-port", strconv.Itoa(bus), "--cluster-node-timeout", strconv.FormatInt(downAfter.Milliseconds(), 10),
-			"--cluster-require-full-coverage", "no", "--cluster-allow-replica-migration", "no")...)
+			"--cluster-require-full-coverage", "no", "--cluster-allow-replica-migration", "no")
 		if err != nil {
 			return err
 		}
@@ -238,7 +238,7 @@ func (s *Servers) cluster(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	if err := until(ctx, "the nodes know each other", func() bool {
+	if err := waitUntil(ctx, "the nodes know each other", func() bool {
 		for _, n := range s.Nodes {
 			if text, _ := n.client.ClusterNodes(ctx).Result(); strings.Count(text, "connected") != len(s.Nodes) || strings.Contains(text, "handshake") {
 				return false
@@ -253,12 +253,12 @@ func (s *Servers) cluster(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	return until(ctx, "the cluster is whole", func() bool {
+	return waitUntil(ctx, "the cluster is whole", func() bool {
 		for _, n := range s.Nodes {
 			if text, _ := n.client.ClusterInfo(ctx).Result(); !strings.Contains(text, "cluster_state:ok") {
 				return false
 			}
-			// Everybody has to know who follows whom: else a master could die before its replica may take its place.
+			// Every node has to know who follows whom: else, when a master dies, its replica may not take its place yet.
 			if text, _ := n.client.ClusterNodes(ctx).Result(); strings.Count(text, "slave") != masters {
 				return false
 			}
@@ -267,21 +267,21 @@ func (s *Servers) cluster(ctx context.Context, args []string) error {
 	})
 }
 
-// Of returns the node that has a key's slot.
-func (s *Servers) Of(ctx context.Context, key string) *Node {
+// MasterOf returns the master that has a key's slot in a cluster; nil where none does.
+func (s *Servers) MasterOf(ctx context.Context, key string) *Node {
 	slot := s.Nodes[0].client.ClusterKeySlot(ctx, key).Val()
 	for _, n := range s.Masters(ctx) {
 		for _, shard := range n.client.ClusterShards(ctx).Val() {
-			if owner := s.masterOf(shard, slot); owner != nil {
-				return owner
+			if master := s.shardMaster(shard, slot); master != nil {
+				return master
 			}
 		}
 	}
 	return nil
 }
 
-// masterOf returns the master of a shard, if the shard has the slot.
-func (s *Servers) masterOf(shard redis.ClusterShard, slot int64) *Node {
+// shardMaster returns the master of a shard if the shard has the slot, and else nil.
+func (s *Servers) shardMaster(shard redis.ClusterShard, slot int64) *Node {
 	if !slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End }) {
 		return nil
 	}
@@ -295,11 +295,12 @@ func (s *Servers) masterOf(shard redis.ClusterShard, slot int64) *Node {
 	return nil
 }
 
-func until(ctx context.Context, what string, ok func() bool) error {
+// waitUntil waits until ok reports true. The error of a context that ends before says what was waited for.
+func waitUntil(ctx context.Context, state string, ok func() bool) error {
 	for !ok() {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting until %s: %w", what, ctx.Err())
+			return fmt.Errorf("waiting until %s: %w", state, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

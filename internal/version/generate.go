@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ const root = "../.."
 // inNames matches the version in the names of a release's files and in their addresses.
 const inNames = `(?:download/v|caddy-webhooks[-_:])(\d+\.\d+\.\d+)`
 
-// places maps each file to a pattern for the version in it, whose group is what gets replaced.
+// places maps each file to a pattern for the version in it. Its group is replaced, wherever the pattern matches.
 var places = map[string]string{
 	"README.md":                             inNames,
 	"docs/install.md":                       inNames,
@@ -45,13 +46,12 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		found := regexp.MustCompile(pattern).FindAllSubmatchIndex(text, -1)
-		if len(found) == 0 {
+		matches := regexp.MustCompile(pattern).FindAllSubmatchIndex(text, -1)
+		if len(matches) == 0 {
 			log.Fatalf("%s has no version", name)
 		}
-		for i := len(found) - 1; i >= 0; i-- {
-			at := found[i]
-			text = append(text[:at[2]:at[2]], append([]byte(version), text[at[3]:]...)...)
+		for _, match := range slices.Backward(matches) { // from the end, so that the places of the others stay
+			text = slices.Replace(text, match[2], match[3], []byte(version)...)
 		}
 		if err := os.WriteFile(file, text, 0o644); err != nil {
 			log.Fatal(err)

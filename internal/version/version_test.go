@@ -12,7 +12,7 @@ import (
 
 const repository = "../.."
 
-// What `go generate` would write is what is there: every place says the version of the file VERSION.
+// Every file has what `go generate` would write into it, so all have the version of the file VERSION.
 func TestEveryPlaceSaysOneVersion(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(repository, "VERSION"))

@@ -157,7 +157,7 @@ func (h *handler) logRefusal(c *call, status int, e apiError, err error) {
 	if !h.Logger.Enabled(ctx, level) {
 		return
 	}
-	leftOut, ok := h.lines.forLevel(level).Take(time.Now())
+	leftOut, ok := h.lines.forLevel(level).Allow(time.Now())
 	if !ok {
 		return
 	}
