@@ -190,8 +190,8 @@ func (f *adminFlags) ask(ctx context.Context, method, path string, body any) ([]
 	return text, nil
 }
 
-// given returns those of these flags that were given, by name, as the query of a path.
-func given(cmd *cobra.Command, names ...string) map[string]string {
+// queryOf returns those of these flags that were given, by name, as the query of a path.
+func queryOf(cmd *cobra.Command, names ...string) map[string]string {
 	query := map[string]string{}
 	for _, name := range names {
 		if f := cmd.Flags().Lookup(name); f.Changed {

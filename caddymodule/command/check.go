@@ -87,7 +87,7 @@ func (d *detector) checkHeaders(headers http.Header) error {
 	return unusable
 }
 
-// names are the schemes that a request looks like. What options describe is no guess: it has the header that they name.
+// names are the schemes that a request looks like. Where an option names a header, a request with that header looks like hmac too.
 func (d *detector) names(headers http.Header, body []byte) []string {
 	names := signature.DetectSchemes(headers, body)
 	if header := d.config.Options["header"]; header != "" && len(headers[textproto.CanonicalMIMEHeaderKey(header)]) > 0 {
@@ -136,8 +136,8 @@ func likely(scheme string, secrets []string) bool {
 	return len(secrets) == 0 || slices.ContainsFunc(secrets, func(secret string) bool { return signature.SecretFits(scheme, secret) })
 }
 
-// verifyUsable is verifyAs with those of the secrets that the scheme can use: of several, some may be other schemes'. None at all is for
-// the scheme to judge.
+// verifyUsable is verifyAs with those of the secrets that the scheme can use: of several, some may be other schemes'. Without any, the
+// scheme decides whether it needs one.
 func verifyUsable(c signature.Config) (verifyFunc, error) {
 	given := c.Secrets
 	var numbers []int

@@ -9,7 +9,7 @@ import (
 	"github.com/videocloud/webhooks/config"
 )
 
-// words complete a flag for the shell. What a command doesn't have, it needs no words for.
+// words are what a shell completes the value of a flag with, by the flag's name.
 var words = map[string]func() []string{
 	"scheme": func() []string { return append([]string{schemeAuto}, schemeNames()...) },
 	"event": func() []string {

@@ -98,7 +98,7 @@ func (f *deadListFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	query := given(cmd, "state", "event", "limit", "cursor")
+	query := queryOf(cmd, "state", "event", "limit", "cursor")
 	query["name"], query["since"], query["until"] = name, written(since), written(until)
 	return view(cmd, &f.adminFlags, pathOf(deadPath, query), f.print)
 }

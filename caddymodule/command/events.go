@@ -26,7 +26,7 @@ in which state. They are listed for as long as their IDs are known, which is
 			if err != nil {
 				return err
 			}
-			query := given(cmd, "account", "event", "limit", "cursor")
+			query := queryOf(cmd, "account", "event", "limit", "cursor")
 			query["since"], query["until"] = written(since), written(until)
 			return view(cmd, &f, pathOf("/webhooks/events", query), printEvents)
 		}),

@@ -48,7 +48,7 @@ var encodedForm = regexp.MustCompile(`^[0-9A-Za-z._*~%+&=-]*=[0-9A-Za-z._*~%+&=-
 
 const formType = "application/x-www-form-urlencoded"
 
-// contentType guesses what a body is that nobody told of.
+// contentType guesses the Content-Type of a body.
 func contentType(v *signature.Verifier, body []byte) string {
 	text := bytes.TrimSpace(body)
 	if !json.Valid(text) && (encodedForm.Match(text) || v.SignsForm() && len(text) == 0) {
@@ -66,7 +66,7 @@ func withDocumentedNames(v *signature.Verifier, headers http.Header) http.Header
 	return renamed
 }
 
-// headersJSON is an object of them: of each name, which none of ours has twice, the value.
+// headersJSON returns headers as they are written in JSON. The values of a repeated name are joined by commas.
 func headersJSON(headers http.Header) map[string]string {
 	object := make(map[string]string, len(headers))
 	for name, values := range headers {

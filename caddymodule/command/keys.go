@@ -65,7 +65,7 @@ func newKeysList() *cobra.Command {
 		Example: `  $ caddy webhook keys list
   $ caddy webhook keys list --account shop --json`,
 		RunE: noArguments(func(cmd *cobra.Command) error {
-			return view(cmd, &f, pathOf("/webhooks/keys", given(cmd, "account", "limit", "cursor")), printKeys)
+			return view(cmd, &f, pathOf("/webhooks/keys", queryOf(cmd, "account", "limit", "cursor")), printKeys)
 		}),
 	}
 	f.add(cmd)

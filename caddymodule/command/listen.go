@@ -120,7 +120,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.json {
-		_ = printJSON(l.out, a) // as with text: who reads no more gets no more
+		_ = printJSON(l.out, a) // an output that is closed does not end the listening, as with text
 	} else {
 		a.print(l.out, r)
 	}

@@ -112,7 +112,7 @@ type testDelivery struct {
 	DurationMS int64  `json:"durationMs"`
 	Duplicate  bool   `json:"duplicate,omitempty"` // a gateway has had the event before
 	Answer     string `json:"answer,omitempty"`    // the start of its body
-	Error      string `json:"error,omitempty"`     // there was no answer, or one of nobody's
+	Error      string `json:"error,omitempty"`     // there was no answer, or nothing shows that an app or a gateway gave it
 
 	status string
 	took   time.Duration
@@ -142,7 +142,7 @@ func (a *testDelivery) exchange(req *http.Request) {
 		a.Error = err.Error()
 	} else {
 		defer resp.Body.Close()
-		answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // for show: what came is shown
+		answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // one that breaks off is shown as far as it came
 		a.StatusCode, a.status, a.Answer = resp.StatusCode, resp.Status, string(answer)
 		a.Duplicate = resp.Header.Get(config.HeaderDuplicate) != ""
 		if resp.StatusCode/100 == 2 && isCaddysEmpty(resp.Header, answer) {
@@ -282,7 +282,7 @@ func (f *sendFlags) body(ctx context.Context, in *input, now time.Time) ([]byte,
 		}
 		data = []byte(text)
 	}
-	// What no publisher could send is no test of one that can.
+	// Data that no publisher could send would test nothing.
 	data = bytes.TrimSpace(data)
 	if err := sender.CheckEvent(sender.Event{ID: f.id, Type: f.event, Timestamp: now, Data: data}); err != nil {
 		return nil, usage(err)

@@ -54,7 +54,7 @@ func (f *tailFlags) run(ctx context.Context, cmd *cobra.Command) error {
 	if f.count < 0 {
 		return usagef("count: it is a number above zero")
 	}
-	path := pathOf("/webhooks/tail", given(cmd, "webhook", "account", "name", "event", "failed"))
+	path := pathOf("/webhooks/tail", queryOf(cmd, "webhook", "account", "name", "event", "failed"))
 	shown, away := 0, false
 	for first := true; ; first = false {
 		resp, err := f.open(ctx, http.MethodGet, path, nil)
@@ -114,7 +114,7 @@ func (f *tailFlags) follow(cmd *cobra.Command, stream io.Reader, shown *int) (en
 			return true, nil
 		}
 	}
-	return false, nil // the end of the stream is not ours to judge
+	return false, nil // why the stream ended does not matter: it is opened again
 }
 
 // tailLine is an attempt, a received request, or a delivery out of a receiver's queue.

@@ -44,7 +44,7 @@ func verify(cmd *cobra.Command, f *requestFlags) error {
 	if err != nil {
 		return err
 	}
-	// Settings are judged before standard input is waited for.
+	// Settings are checked before standard input is waited for.
 	verify, err := f.verifyFunc(c, headers)
 	if err != nil {
 		return err

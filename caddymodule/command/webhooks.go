@@ -27,7 +27,7 @@ wait, are in flight and have failed, and how the last attempt went.`,
 			default:
 				return usagef("status: it is active, failed, paused or disabled")
 			}
-			return view(cmd, &f, pathOf("/webhooks/webhooks", given(cmd, "account", "status")), printWebhooks)
+			return view(cmd, &f, pathOf("/webhooks/webhooks", queryOf(cmd, "account", "status")), printWebhooks)
 		}),
 	}
 	f.add(cmd)

@@ -67,19 +67,15 @@ func (p *Policy) Allowed(a netip.AddrPort) error {
 	if !addr.IsValid() {
 		return &Blocked{Addr: a, Reason: "not an IP address"}
 	}
-	if p.isAdminAddress(netip.AddrPortFrom(addr, a.Port())) {
-		return &Blocked{Addr: a, Reason: "the admin address of this server", Own: true}
-	}
-	if reason := p.refusal(addr); reason != "" {
-		return &Blocked{Addr: a, Reason: reason}
-	}
-	for _, inner := range embedded(addr) {
-		if p.isAdminAddress(netip.AddrPortFrom(inner, a.Port())) {
+	carries := ""
+	for _, each := range append([]netip.Addr{addr}, embedded(addr)...) {
+		if p.isAdminAddress(netip.AddrPortFrom(each, a.Port())) {
 			return &Blocked{Addr: a, Reason: "the admin address of this server", Own: true}
 		}
-		if reason := p.refusal(inner); reason != "" {
-			return &Blocked{Addr: a, Reason: "an address that carries an IPv4 address: " + reason}
+		if reason := p.refusal(each); reason != "" {
+			return &Blocked{Addr: a, Reason: carries + reason}
 		}
+		carries = "an address that carries an IPv4 address: "
 	}
 	return nil
 }

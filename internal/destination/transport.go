@@ -71,13 +71,10 @@ type Transport struct {
 func NewTransport(p *Policy, o TransportOptions) *Transport {
 	d := &dialer{
 		policy:    p,
-		resolver:  o.Resolver,
+		resolver:  cmp.Or[Resolver](o.Resolver, net.DefaultResolver),
 		tls:       clientTLS(o.TLSConfig),
 		timeout:   cmp.Or(o.DialTimeout, 10*time.Second),
 		handshake: cmp.Or(o.TLSHandshakeTimeout, 10*time.Second),
-	}
-	if d.resolver == nil {
-		d.resolver = net.DefaultResolver
 	}
 	if o.Proxy != nil {
 		d.connect = d.throughProxy(o.Proxy)
