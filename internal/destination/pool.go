@@ -204,10 +204,7 @@ func (p *pool) giveBack(c *conn) {
 func (p *pool) offer(c *conn) {
 	h := c.host
 	for len(h.waiting) > 0 && c.reserve() {
-		w := h.waiting[0]
-		h.waiting = slices.Delete(h.waiting, 0, 1)
-		w.conn = c
-		close(w.ready)
+		h.answerFirst(c, nil)
 		if !c.shared {
 			return
 		}
@@ -262,11 +259,12 @@ func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h.dials = slices.Delete(h.dials, slices.Index(h.dials, d), slices.Index(h.dials, d)+1)
+	i := slices.Index(h.dials, d)
+	h.dials = slices.Delete(h.dials, i, i+1)
 	if err != nil {
 		p.open--
-		if ctx.Err() == nil {
-			h.fail(err)
+		if ctx.Err() == nil && len(h.waiting) > 0 {
+			h.answerFirst(nil, err)
 		}
 		h.streams = max(h.streams, 1) // each waiting request gets a dial now, rather than wait for a single one to succeed
 		p.startDials(h)
@@ -285,21 +283,19 @@ func (p *pool) dial(ctx context.Context, h *host, d *dial) {
 	p.offer(c)
 	if waiting > 0 && len(h.waiting) == waiting && made.Err() != nil { // closed before it carried a request: as above
 		p.remove(c)
-		h.fail(closedAtOnceError(w, made.Err()))
+		h.answerFirst(nil, closedAtOnceError(w, made.Err()))
 	}
 	p.startDials(h)
 	p.scheduleSweep()
 	p.removeIfUnused(h)
 }
 
-// fail ends the wait of the first waiting request with err.
-func (h *host) fail(err error) {
-	if len(h.waiting) == 0 {
-		return
-	}
-	h.waiting[0].err = err
-	close(h.waiting[0].ready)
+// answerFirst ends the wait of the first waiting request, with a connection or an error.
+func (h *host) answerFirst(c *conn, err error) {
+	w := h.waiting[0]
 	h.waiting = slices.Delete(h.waiting, 0, 1)
+	w.conn, w.err = c, err
+	close(w.ready)
 }
 
 // cancelSurplusDials cancels the dials that no waiting request needs any more.

@@ -146,12 +146,10 @@ func (p *Policy) checkIPv6(host string, port uint16) error {
 
 // checkLoopback checks a name that can only mean this host: it is permitted where one of the two loopback addresses is.
 func (p *Policy) checkLoopback(port uint16) error {
-	for _, addr := range []netip.Addr{loopback6, netip.AddrFrom4([4]byte{127, 0, 0, 1})} {
-		if p.Allowed(netip.AddrPortFrom(addr, port)) == nil {
-			return nil
-		}
+	if p.checkAddr(netip.AddrPortFrom(loopback6, port)) == nil {
+		return nil
 	}
-	return unsafeURL(NotPublic)
+	return p.checkAddr(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port))
 }
 
 // checkAddr checks an address. Its error is the same for all, so that it does not even reveal that an address is an admin
