@@ -13,23 +13,16 @@ import (
 func addJSON(cmd *cobra.Command, asked *bool) *cobra.Command {
 	flags := cmd.Flags()
 	flags.BoolVar(asked, "json", false, "print JSON, for programs")
-	flags.VarP((*dashJSON)(asked), "one-dash-json", "j", "")
+	// -json is the flag -j with the value son.
+	flags.FuncP("one-dash-json", "j", "", func(value string) error {
+		if value != "son" {
+			return errors.New("did you mean --json?")
+		}
+		*asked = true
+		return nil
+	})
 	_ = flags.MarkHidden("one-dash-json") // it is defined right above
 	return cmd
-}
-
-// dashJSON makes -json mean --json: it is the value of the flag -j, and takes nothing but son.
-type dashJSON bool
-
-func (d *dashJSON) String() string { return "" }
-func (d *dashJSON) Type() string   { return "son" }
-
-func (d *dashJSON) Set(value string) error {
-	if value != "son" {
-		return errors.New("did you mean --json?")
-	}
-	*d = true
-	return nil
 }
 
 // printAnswer prints an answer: as JSON for programs, by text for people.

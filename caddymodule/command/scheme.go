@@ -17,11 +17,8 @@ const defaultScheme = "videocloud"
 
 // schemeFlags say how something is signed.
 type schemeFlags struct {
-	scheme    string
-	secrets   []string
-	options   []string
-	url       string
-	tolerance string
+	scheme, url, tolerance string
+	secrets, options       []string
 }
 
 // add defines the flags that every command with signatures has.

@@ -63,13 +63,10 @@ const defaultEvent = "video.uploaded"
 
 type sendFlags struct {
 	requestFlags
-	publicURL string
-	event     string
-	id        string
-	data      string
-	brand     string
-	admin     adminFlags // which Caddy is asked for the example of a type
-	example   bool       // the data is one that was given to it
+	publicURL, event, id, data, brand string
+
+	admin   adminFlags // which Caddy is asked for the example of a type
+	example bool       // the data is one that was given to it
 }
 
 func (f *sendFlags) run(cmd *cobra.Command) error {

@@ -36,8 +36,7 @@ of the request they look at, such as the Content-Type of a form.`,
 
 type signFlags struct {
 	requestFlags
-	id    string
-	event string
+	id, event string
 }
 
 func (f *signFlags) run(cmd *cobra.Command) error {
