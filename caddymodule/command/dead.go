@@ -98,8 +98,9 @@ func (f *deadListFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	query := queryOf(cmd, "state", "event", "limit", "cursor")
+	query := queryOf(cmd, "state", "event", "cursor")
 	query["name"], query["since"], query["until"] = name, written(since), written(until)
+	query["limit"] = cmd.Flags().Lookup("limit").Value.String() // also where it is the default
 	return view(cmd, &f.adminFlags, pathOf(deadPath, query), f.print)
 }
 
