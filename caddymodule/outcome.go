@@ -40,6 +40,9 @@ func (s *requestOutcome) set(o *receiver.Outcome) {
 	s.outcome = cmp.Or(o, s.outcome)
 }
 
+// noOutcome is that of a request that no receiver has seen.
+var noOutcome = new(receiver.Outcome)
+
 func (s *requestOutcome) placeholder(key string) (any, bool) {
 	field, ours := strings.CutPrefix(key, placeholderPrefix)
 	if !ours {
@@ -49,7 +52,7 @@ func (s *requestOutcome) placeholder(key string) (any, bool) {
 	if !known {
 		return nil, false
 	}
-	return value(cmp.Or(s.outcome, new(receiver.Outcome))), true // empty where no receiver has seen the request
+	return value(cmp.Or(s.outcome, noOutcome)), true
 }
 
 // outcomePlaceholders are the fields of an outcome that requests show.

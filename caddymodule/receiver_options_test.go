@@ -8,8 +8,31 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/videocloud/webhooks/config"
 	"github.com/videocloud/webhooks/internal/signature"
 )
+
+// TestPlainSettingsAreCopied: durations, lists of them, numbers and switches reach the settings of the libraries; texts are left out.
+func TestPlainSettingsAreCopied(t *testing.T) {
+	t.Parallel()
+	queue := new(config.Queue)
+	copyPlain(queue, &Queue{
+		Retry: []caddy.Duration{0, caddy.Duration(time.Minute)}, Timeout: caddy.Duration(time.Second), Concurrency: 2, MaxLength: 3, Ordered: true,
+		Deliveries: []*Delivery{{Name: "shop"}},
+	})
+	require.Equal(t, &config.Queue{Retry: []time.Duration{0, time.Minute}, Timeout: time.Second, Concurrency: 2, MaxLength: 3, Ordered: true}, queue)
+
+	redis := config.Redis{Password: "resolved"}
+	copyPlain(&redis, &Redis{Password: "{env.PASSWORD}", DB: 4, Cluster: true})
+	require.Equal(t, config.Redis{Password: "resolved", DB: 4, Cluster: true}, redis)
+
+	// Every plain setting has its counterpart: copyPlain panics at one that has none.
+	copyPlain(new(config.Sender), new(Sender))
+	copyPlain(new(config.Receiver), new(Receiver))
+	copyPlain(new(config.Dedup), new(Dedup))
+}
 
 // TestReceiverOptions: each option that changes what is let in does so in a running Caddy.
 func TestReceiverOptions(t *testing.T) {
