@@ -21,7 +21,7 @@ var (
 	lanesLua     string
 	acceptScript = queue.Script(lanesLua+keysLua+acceptLua, acceptSeldom...)
 
-	acceptSeldom = []string{"bury_in", "claim", "seen"} // a full queue, and a request that is no single event
+	acceptSeldom = []string{"bury_in", "claim", "verdict_when_full"} // a full queue, and a request that is no single event
 )
 
 // Bounds of one call of the accept script.
