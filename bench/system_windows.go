@@ -13,11 +13,11 @@ func cpuTime() time.Duration {
 	if err != nil || syscall.GetProcessTimes(self, &created, &exited, &kernel, &user) != nil {
 		return 0
 	}
-	return ticks(kernel) + ticks(user)
+	return fileTime(kernel) + fileTime(user)
 }
 
-// ticks reads a duration in units of 100 ns. Filetime.Nanoseconds would take it for a date.
-func ticks(t syscall.Filetime) time.Duration {
+// fileTime converts a duration, which Windows gives in units of 100 ns. Filetime.Nanoseconds would take it for a date.
+func fileTime(t syscall.Filetime) time.Duration {
 	return time.Duration(int64(t.HighDateTime)<<32|int64(t.LowDateTime)) * 100
 }
 
