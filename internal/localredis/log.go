@@ -81,15 +81,11 @@ func (l *logFollower) readLines() {
 	text, _ := io.ReadAll(io.NewSectionReader(l.file, l.offset, maxLogSize))
 	l.offset += int64(len(text))
 	text = append(l.rest, text...)
-	for {
-		line, rest, ok := bytes.Cut(text, []byte("\n"))
-		if !ok {
-			break
-		}
+	end := bytes.LastIndexByte(text, '\n') + 1
+	for line := range bytes.Lines(text[:end]) {
 		l.logLine(string(line))
-		text = rest
 	}
-	l.rest = append([]byte(nil), text...)
+	l.rest = bytes.Clone(text[end:])
 	switch {
 	case l.renamed && l.offset == before:
 		_ = l.file.Close()
@@ -115,7 +111,7 @@ var lineLevels = map[string]slog.Level{".": slog.LevelDebug, "-": slog.LevelDebu
 var routine = regexp.MustCompile(`Redis is starting|^Redis version=|^Configuration loaded|^Server initialized|^User requested shutdown|ready to exit, bye bye`)
 
 func (l *logFollower) logLine(line string) {
-	line = strings.TrimRight(line, "\r ")
+	line = strings.TrimRight(line, "\r\n ")
 	if line == "" {
 		return
 	}

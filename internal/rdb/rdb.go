@@ -99,9 +99,11 @@ func (r *reader) readKeys(version uint16, wanted func(string) bool, each func(En
 			if expires, err = r.expiry(kind); err != nil {
 				return err
 			}
+		case opFunction:
+			return errors.New("functions of a release candidate are not read")
 		default:
-			if skipped, err := r.skipOp(kind); err != nil || skipped {
-				if err != nil {
+			if layout, ok := opcodeLayouts[kind]; ok {
+				if err := r.copyLayout(layout); err != nil {
 					return err
 				}
 				continue
@@ -141,32 +143,6 @@ func (r *reader) expiry(kind byte) (int64, error) {
 		return int64(binary.LittleEndian.Uint32(b)) * 1000, nil
 	}
 	return int64(binary.LittleEndian.Uint64(b)), nil
-}
-
-// skipOp skips what belongs to an opcode that is not needed. skipped is false where kind is the type of a value.
-func (r *reader) skipOp(kind byte) (skipped bool, err error) {
-	switch kind {
-	case opAux:
-		return true, r.copyStrings(2)
-	case opResize:
-		return true, r.copyLengths(2)
-	case opSlot:
-		return true, r.copyLengths(3)
-	case opIdle:
-		return true, r.copyLengths(1)
-	case opFreq:
-		return true, r.copyBytes(1)
-	case opFunction2:
-		return true, r.copyStrings(1)
-	case opModuleAux:
-		if err := r.copyLengths(3); err != nil { // ID of the module, opcode and value of when it is to be loaded
-			return true, err
-		}
-		return true, r.copyModule()
-	case opFunction:
-		return true, errors.New("functions of a release candidate are not read")
-	}
-	return false, nil
 }
 
 // copyBytes copies n bytes.
@@ -220,15 +196,6 @@ func (r *reader) length() (n uint64, encoded bool, err error) {
 	return n, false, nil
 }
 
-func (r *reader) copyLengths(n int) error {
-	for range n {
-		if _, _, err := r.length(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // copyString copies a string in any encoding.
 func (r *reader) copyString() error {
 	n, encoded, err := r.length()
@@ -246,21 +213,12 @@ func (r *reader) copyString() error {
 		if err != nil {
 			return err
 		}
-		if err := r.copyLengths(1); err != nil {
+		if _, _, err := r.length(); err != nil { // of the unpacked string
 			return err
 		}
 		return r.copyBytes(packed)
 	}
 	return fmt.Errorf("a string of encoding %d", n)
-}
-
-func (r *reader) copyStrings(n uint64) error {
-	for range n {
-		if err := r.copyString(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // decodeKey reads a string and decodes it, where others are only copied. It fails on one that is longer than most bytes.

@@ -1,99 +1,108 @@
 package rdb
 
-import "fmt"
-
-// Types of values that consist of several parts, and of the plain string.
-const (
-	typeString       = 0
-	typeList         = 1
-	typeSet          = 2
-	typeSorted       = 3
-	typeHash         = 4
-	typeSorted2      = 5
-	typeModule2      = 7
-	typeQuicklist    = 14
-	typeStream       = 15
-	typeQuicklist2   = 18
-	typeStream2      = 19
-	typeStream3      = 21
-	typeHashExpires  = 24
-	typeHashExpires2 = 25
+import (
+	"fmt"
+	"strings"
 )
 
-// singleStringTypes are the types whose whole value is packed into one string.
-var singleStringTypes = map[byte]bool{9: true, 10: true, 11: true, 12: true, 13: true, 16: true, 17: true, 20: true}
+// valueLayouts describe the value of each type, see copyLayout.
+var valueLayouts = map[byte]string{
+	0:  "s",      // string
+	1:  "(s)",    // list
+	2:  "(s)",    // set
+	3:  "(sf)",   // sorted set, its scores as text
+	4:  "(ss)",   // hash
+	5:  "(s8)",   // sorted set
+	7:  "lm",     // of a module
+	14: "(s)",    // list, in packed parts
+	18: "(ls)",   // list, in parts that may be packed
+	24: "8(lss)", // hash with fields that expire
+	25: "8s",     // the same, packed
 
-// copyValue copies a value of type kind, and fails on a type that it does not know.
-func (r *reader) copyValue(kind byte) error {
-	switch kind {
-	case typeString:
-		return r.copyString()
-	case typeList, typeSet, typeQuicklist:
-		return r.repeat(func() error { return r.copyString() })
-	case typeHash:
-		return r.repeat(func() error { return r.copyStrings(2) })
-	case typeSorted:
-		return r.repeat(func() error {
-			if err := r.copyString(); err != nil {
-				return err
-			}
-			return r.copyScore()
-		})
-	case typeSorted2:
-		return r.repeat(func() error {
-			if err := r.copyString(); err != nil {
-				return err
-			}
-			return r.copyBytes(8)
-		})
-	case typeQuicklist2:
-		return r.repeat(func() error {
-			if err := r.copyLengths(1); err != nil {
-				return err
-			}
-			return r.copyString()
-		})
-	case typeStream, typeStream2, typeStream3:
-		return r.copyStream(kind)
-	case typeHashExpires:
-		if err := r.copyBytes(8); err != nil {
-			return err
-		}
-		return r.repeat(func() error {
-			if err := r.copyLengths(1); err != nil {
-				return err
-			}
-			return r.copyStrings(2)
-		})
-	case typeHashExpires2:
-		if err := r.copyBytes(8); err != nil {
-			return err
-		}
-		return r.copyString()
-	case typeModule2:
-		if err := r.copyLengths(1); err != nil {
-			return err
-		}
-		return r.copyModule()
-	}
-	if singleStringTypes[kind] {
-		return r.copyString()
-	}
-	return fmt.Errorf("a value of type %d, which this program does not know; it is newer than it", kind)
+	// Small lists, sets, sorted sets and hashes, each packed into one string.
+	9: "s", 10: "s", 11: "s", 12: "s", 13: "s", 16: "s", 17: "s", 20: "s",
+
+	// Streams: nodes, counters, and groups, each with counters, with pending entries and with consumers, which have theirs.
+	15: "(ss)lll(sll(888l)(s8(88)))",
+	19: "(ss)llllllll(slll(888l)(s8(88)))",
+	21: "(ss)llllllll(slll(888l)(s88(88)))",
 }
 
-// repeat reads a length and then calls read that many times.
-func (r *reader) repeat(read func() error) error {
-	n, _, err := r.length()
-	if err != nil {
-		return err
+// opcodeLayouts describe what follows the opcodes that are not needed.
+var opcodeLayouts = map[byte]string{
+	opAux:       "ss",
+	opResize:    "ll",
+	opSlot:      "lll",
+	opIdle:      "l",
+	opFreq:      "1",
+	opFunction2: "s",
+	opModuleAux: "lllm", // ID of the module, opcode and value of when it is to be loaded
+}
+
+// moduleLayouts describe what follows the types of a module's values: two kinds of integers, floats, doubles and strings.
+var moduleLayouts = map[uint64]string{1: "l", 2: "l", 3: "4", 4: "8", 5: "s"}
+
+// copyValue copies a value, and fails on a type that it does not know.
+func (r *reader) copyValue(kind byte) error {
+	layout, ok := valueLayouts[kind]
+	if !ok {
+		return fmt.Errorf("a value of type %d, which this program does not know; it is newer than it", kind)
 	}
-	for range n {
-		if err := read(); err != nil {
+	return r.copyLayout(layout)
+}
+
+// copyLayout copies what a layout describes, part by part: s is a string, l a length, a digit so many bytes, f a score as text, and m
+// what a module wrote. Parts in parentheses are there as many times as the length in front of them says.
+func (r *reader) copyLayout(layout string) error {
+	for layout != "" {
+		part := layout[0]
+		layout = layout[1:]
+		var err error
+		switch part {
+		case 's':
+			err = r.copyString()
+		case 'l':
+			_, _, err = r.length()
+		case 'f':
+			err = r.copyScore()
+		case 'm':
+			err = r.copyModule()
+		case '(':
+			var repeated string
+			repeated, layout = cutGroup(layout)
+			err = r.copyRepeated(repeated)
+		default:
+			err = r.copyBytes(uint64(part - '0'))
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// cutGroup cuts a layout behind an opening parenthesis at the one that closes it.
+func cutGroup(layout string) (group, behind string) {
+	depth := 0
+	end := strings.IndexFunc(layout, func(c rune) bool {
+		switch c {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		return depth < 0
+	})
+	return layout[:end], layout[end+1:]
+}
+
+// copyRepeated copies a length, and then what a layout describes that many times.
+func (r *reader) copyRepeated(layout string) error {
+	n, _, err := r.length()
+	for ; err == nil && n > 0; n-- {
+		err = r.copyLayout(layout)
+	}
+	return err
 }
 
 // copyScore copies the score of an old sorted set: a byte with a length and the number as text. The lengths from 253 on have no text: they
@@ -106,75 +115,18 @@ func (r *reader) copyScore() error {
 	return r.copyBytes(uint64(n))
 }
 
-// copyStream copies a stream: its nodes, its counters, and its groups with their pending entries and consumers.
-func (r *reader) copyStream(kind byte) error {
-	if err := r.repeat(func() error { return r.copyStrings(2) }); err != nil {
-		return err
-	}
-	counters := 3 // length, and two of the last ID
-	if kind >= typeStream2 {
-		counters = 8 // also two each of the first ID and of the greatest deleted ID, and how many entries were ever added
-	}
-	if err := r.copyLengths(counters); err != nil {
-		return err
-	}
-	return r.repeat(func() error {
-		if err := r.copyString(); err != nil {
-			return err
-		}
-		counters := 2 // of the last ID that was delivered
-		if kind >= typeStream2 {
-			counters = 3 // also how many entries were read
-		}
-		if err := r.copyLengths(counters); err != nil {
-			return err
-		}
-		pending := func() error {
-			if err := r.copyBytes(16 + 8); err != nil { // ID and time of delivery
-				return err
-			}
-			return r.copyLengths(1)
-		}
-		if err := r.repeat(pending); err != nil {
-			return err
-		}
-		return r.repeat(func() error {
-			if err := r.copyString(); err != nil {
-				return err
-			}
-			times := uint64(8) // when the consumer was last seen
-			if kind >= typeStream3 {
-				times = 16 // also when it was last active
-			}
-			if err := r.copyBytes(times); err != nil {
-				return err
-			}
-			return r.repeat(func() error { return r.copyBytes(16) })
-		})
-	})
-}
-
 // copyModule copies what a module wrote: values, each after its type, up to the type 0.
 func (r *reader) copyModule() error {
 	for {
 		kind, _, err := r.length()
-		switch {
-		case err != nil:
+		if err != nil || kind == 0 {
 			return err
-		case kind == 0:
-			return nil
-		case kind == 1, kind == 2: // signed or unsigned integer
-			err = r.copyLengths(1)
-		case kind == 3: // float
-			err = r.copyBytes(4)
-		case kind == 4: // double
-			err = r.copyBytes(8)
-		case kind == 5:
-			err = r.copyString()
-		default:
+		}
+		layout, ok := moduleLayouts[kind]
+		if !ok {
 			return fmt.Errorf("a module's value of type %d", kind)
 		}
-		if err != nil {
+		if err := r.copyLayout(layout); err != nil {
 			return err
 		}
 	}

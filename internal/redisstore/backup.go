@@ -76,10 +76,10 @@ func (s *Store) onMasters(ctx context.Context, f func(context.Context, *redis.Cl
 	if !ok {
 		return f(ctx, s.client.(*redis.Client))
 	}
-	var one sync.Mutex
+	var mu sync.Mutex // the client calls for all masters at once
 	return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-		one.Lock()
-		defer one.Unlock()
+		mu.Lock()
+		defer mu.Unlock()
 		return f(ctx, node)
 	})
 }
@@ -102,22 +102,25 @@ func (s *snapshot) Read(p []byte) (int, error) {
 }
 
 // openSnapshot asks a server for its snapshot, over a connection of its own: the client can't read a stream.
-func openSnapshot(ctx context.Context, o *redis.Options) (*snapshot, error) {
+func openSnapshot(ctx context.Context, o *redis.Options) (_ *snapshot, err error) {
 	c, err := o.Dialer(ctx, o.Network, o.Addr)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			_ = c.Close()
+		}
+	}()
 	context.AfterFunc(ctx, func() { _ = c.Close() })
 	r := bufio.NewReader(c)
 	if err := requestSync(c, r, o); err != nil {
-		_ = c.Close()
 		return nil, err
 	}
 	for {
 		_ = c.SetReadDeadline(time.Now().Add(snapshotSilence))
 		line, err := r.ReadString('\n')
 		if err != nil {
-			_ = c.Close()
 			return nil, err
 		}
 		switch line = strings.TrimSpace(line); {
@@ -125,12 +128,10 @@ func openSnapshot(ctx context.Context, o *redis.Options) (*snapshot, error) {
 		case strings.HasPrefix(line, "$"):
 			n, err := strconv.ParseInt(line[1:], 10, 64)
 			if err != nil {
-				_ = c.Close()
 				return nil, fmt.Errorf("the server offers its snapshot as %q", line)
 			}
 			return &snapshot{io.LimitReader(r, n), c}, nil
 		default:
-			_ = c.Close()
 			return nil, fmt.Errorf("the server gives no snapshot: %s; its user needs the command sync", strings.TrimPrefix(line, "-"))
 		}
 	}
