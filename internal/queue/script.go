@@ -74,11 +74,6 @@ func deferSeldom(parts, seldom []string) []string {
 	if twice := declaredTwice(parts); twice != "" {
 		panic(twice + " is declared twice in a script")
 	}
-	for _, name := range seldom {
-		if !slices.ContainsFunc(parts, func(part string) bool { return functionName(part) == name }) {
-			panic(name + " is no function of the script")
-		}
-	}
 	deferred := map[string]bool{}
 	for _, name := range seldom {
 		deferred[name] = true

@@ -126,7 +126,7 @@ func TestDeferredFunctionsSeeTheSameValues(t *testing.T) {
 // A name that no function has, as after a renaming, would leave the others of its list undefined.
 func TestDeferredFunctionsAreThere(t *testing.T) {
 	t.Parallel()
-	require.PanicsWithValue(t, "g is no function of the script", func() {
+	require.PanicsWithValue(t, "a script has no function g", func() {
 		deferSeldom(topLevel("local function f() return 1 end\nf()\n"), []string{"f", "g"})
 	})
 }
