@@ -76,6 +76,9 @@ func deferSeldom(parts, seldom []string) []string {
 	}
 	deferred := map[string]bool{}
 	for _, name := range seldom {
+		if !slices.ContainsFunc(parts, func(part string) bool { return functionName(part) == name }) {
+			panic("a script has no function " + name)
+		}
 		deferred[name] = true
 	}
 	named := map[string]bool{} // by what is not deferred
