@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,7 +59,11 @@ func asking[Q any](f func(q *adminRequest, asked *Q) (any, error)) adminFunc {
 		d := json.NewDecoder(http.MaxBytesReader(nil, q.Body, maxAdminBody))
 		d.DisallowUnknownFields()
 		asked := new(Q)
-		if err := d.Decode(asked); err != nil {
+		err := d.Decode(asked)
+		if _, end := d.Token(); err == nil && !errors.Is(end, io.EOF) {
+			err = errors.New("there is more behind the JSON object; send nothing else")
+		}
+		if err != nil {
 			return nil, badRequest("reading the question: " + err.Error())
 		}
 		return f(q, asked)

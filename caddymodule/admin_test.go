@@ -194,6 +194,9 @@ func TestAdminDeadWithoutAName(t *testing.T) {
 	require.Equal(t, 200, status, answer)
 	status, answer = s.adminPost("/webhooks/dead", `{"action":"purge","all":true}`)
 	require.Equal(t, 200, status, answer)
+	status, answer = s.adminPost("/webhooks/dead", `{"action":"purge","all":true} {"action":"purge"}`)
+	require.Equal(t, 400, status)
+	require.Contains(t, answer, "send nothing else")
 
 	s.load("webhooks {\nredis memory\n}", one+"\n"+strings.NewReplacer("/webhooks", "/other", "name queued", "name other").Replace(one))
 	status, answer = s.adminGet("/webhooks/dead")

@@ -79,9 +79,8 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 var keyPrefix = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 
-// Provision resolves the settings and takes the store. It dials nothing and starts nothing, but for the goroutine of receivedCounts, which
-// waits until there is something to count: Provision also runs for `caddy validate`, and a Redis that is down must not keep Caddy from
-// starting.
+// Provision resolves the settings and takes the store. It dials nothing and starts nothing: it also runs for `caddy validate`, and a Redis
+// that is down must not keep Caddy from starting.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.logger = ctx, ctx.Logger()
 	a.nameless, a.shared = map[string]int{}, map[string]sharedQueue{}

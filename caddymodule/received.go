@@ -44,6 +44,7 @@ type receivedCounts struct {
 	store   *redisstore.Store
 	process string
 	news    chan struct{}
+	start   func() // run, once
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 
@@ -79,7 +80,7 @@ func newReceivedCounts(store *redisstore.Store) *receivedCounts {
 	c := &receivedCounts{store: store, process: rand.Text(), news: make(chan struct{}, 1), pending: map[receivedCount]int64{}}
 	ctx, cancel := context.WithCancel(context.Background()) // until close: no configuration's
 	c.stop = cancel
-	c.stopped.Go(func() { c.run(ctx) })
+	c.start = sync.OnceFunc(func() { c.stopped.Go(func() { c.run(ctx) }) })
 	return c
 }
 
@@ -102,6 +103,7 @@ func (c *receivedCounts) add(receiver, outcome string, n int) {
 	}
 	c.pending[k] += int64(n)
 	c.mu.Unlock()
+	c.start()
 	wake(c.news)
 }
 

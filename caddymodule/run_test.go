@@ -74,11 +74,10 @@ http://127.0.0.1:%d, http://[::1]:%[5]d {
 	if err := caddy.Load(config, true); err != nil {
 		return err
 	}
-	for _, host := range []string{"127.0.0.1", "::1"} {
-		// Caddy ends the servers of the configuration before in the background: until then they take connections as well.
-		require.Eventually(s.t, func() bool {
-			return caddy.ListenerUsage("tcp", net.JoinHostPort(host, strconv.Itoa(s.port))) <= 1
-		}, 2*time.Minute, time.Millisecond, "the servers before listen no longer")
+	port, admin := strconv.Itoa(s.port), strconv.Itoa(s.admin)
+	for _, address := range []string{net.JoinHostPort("127.0.0.1", port), net.JoinHostPort("::1", port), net.JoinHostPort("127.0.0.1", admin)} {
+		// Caddy ends the servers of the configuration before in the background, the admin endpoint's too: until then they take connections as well.
+		require.Eventually(s.t, func() bool { return caddy.ListenerUsage("tcp", address) <= 1 }, 2*time.Minute, time.Millisecond, "the servers before listen no longer")
 	}
 	return nil
 }
