@@ -243,8 +243,7 @@ func (a *answer[T]) print(cmd *cobra.Command, f *adminFlags, table func(w io.Wri
 		_, err = cmd.OutOrStdout().Write(a.text)
 		return err
 	}
-	table(cmd.OutOrStdout(), &a.value)
-	return nil
+	return printText(cmd.OutOrStdout(), func(w io.Writer) { table(w, &a.value) })
 }
 
 // askAndPrint asks the Caddy that the flags name, and prints its answer.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,7 +32,17 @@ func printAnswer(cmd *cobra.Command, asJSON bool, v any, text func(w io.Writer))
 	if asJSON {
 		return printJSON(w, v)
 	}
-	text(w)
+	return printText(w, text)
+}
+
+// printText writes what text writes to it, all at once. An output that takes no more, such as a file on a full disk, is an error: else
+// the exit status would be 0 for a key that nobody has seen.
+func printText(w io.Writer, text func(w io.Writer)) error {
+	var all bytes.Buffer
+	text(&all)
+	if _, err := w.Write(all.Bytes()); err != nil {
+		return fmt.Errorf("writing the answer: %w", err)
+	}
 	return nil
 }
 
