@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/videocloud/webhooks/internal/adminapi"
+	"github.com/videocloud/webhooks/internal/redisstore"
 	"github.com/videocloud/webhooks/receiver"
 	"github.com/videocloud/webhooks/sender"
 )
@@ -71,7 +72,7 @@ func (a *App) atGateways(ctx context.Context, id string) ([]adminapi.Gateway, er
 				record.Deliveries = append(record.Deliveries, q.standing())
 			}
 		}
-		claim, err := there.Lookup(ctx, claimed)
+		claim, err := a.lookUpClaim(ctx, there, claimed)
 		if err != nil {
 			return nil, err
 		}
@@ -82,6 +83,14 @@ func (a *App) atGateways(ctx context.Context, id string) ([]adminapi.Gateway, er
 		all = append(all, record)
 	}
 	return all, nil
+}
+
+// lookUpClaim asks a receiver for the claim of an event. A store that hangs fails it after one timeout of the store: the client of Redis
+// would try again, each time for as long.
+func (a *App) lookUpClaim(ctx context.Context, at *receiver.Receiver, event string) (receiver.EventStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, redisstore.Unwrap(a.store).Timeout())
+	defer cancel()
+	return at.Lookup(ctx, event)
 }
 
 // describeClaim puts into words how an event stands at a receiver, which may have a queue.
