@@ -1,7 +1,6 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -68,7 +67,10 @@ func writeWhole(from io.Reader, path string) (*backupResult, error) {
 	if done.Keys, err = countKeys(tmp); err != nil {
 		return nil, unreachablef("what Caddy answered: %w; its log says why", err)
 	}
-	return &done, errors.Join(tmp.Sync(), os.Rename(tmp.Name(), path))
+	if err := tmp.Sync(); err != nil {
+		return nil, err // the file that has the name, an earlier backup, stays
+	}
+	return &done, os.Rename(tmp.Name(), path)
 }
 
 // countKeys reads a whole backup, to see that it is one. It leaves the file at its beginning.
