@@ -23,9 +23,7 @@ import (
 // adminPost asks the admin endpoint to do something.
 func (s *server) adminPost(path, body string) (status int, answer string) {
 	s.t.Helper()
-	resp, err := client.Post(fmt.Sprintf("http://127.0.0.1:%d%s", s.admin, path), "application/json", strings.NewReader(body))
-	require.NoError(s.t, err)
-	return read(s.t, resp)
+	return s.adminDo(http.MethodPost, path, body)
 }
 
 // adminJSON asks the admin endpoint and reads its answer.
