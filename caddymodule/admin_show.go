@@ -34,7 +34,7 @@ func showEvent(q *adminRequest) (any, error) {
 	if len(found) == 0 {
 		return nil, notQueued(queues[0].owner)
 	}
-	shown := newShown(found)
+	shown := newQueuedEvent(found)
 	// A delivery may end while it is looked at; another one of the event has the same payload.
 	for _, f := range found {
 		if job, err := f.queue.Stored(q.Context(), f.Job); err == nil && job != nil {
@@ -78,7 +78,7 @@ func findQueued(ctx context.Context, queues []namedQueue, id string) ([]queuedIn
 	return found, nil
 }
 
-func newShown(found []queuedIn) *adminapi.QueuedEvent {
+func newQueuedEvent(found []queuedIn) *adminapi.QueuedEvent {
 	first := found[0]
 	e := &adminapi.QueuedEvent{Receiver: first.queue.owner, ID: first.ID, Event: first.Event, Scheme: first.Scheme, Received: first.Received,
 		Headers: first.Headers, Size: first.Size}

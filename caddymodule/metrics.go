@@ -69,7 +69,7 @@ const (
 var storeOperations = []string{
 	operationReceive, operationDepth,
 	"claim", "renew", "done", "release", "write_back",
-	"check", "publish", "read", "list", "register", "update", "delete", "retry", "replay", "stats", "chores", "notices", "heartbeat", "key", "keys", "replays", "account", "accounts", "token", "expunge", "mail",
+	"check", "publish", "read", "list", "register", "update", "delete", "retry", "replay", "stats", "tasks", "notices", "heartbeat", "key", "keys", "replays", "account", "accounts", "token", "expunge", "mail",
 }
 
 // registerMetrics adds the process's collectors, and those of the configuration itself, to its registry.

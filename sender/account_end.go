@@ -16,13 +16,13 @@ import (
 //	account:<name> is marked ─► its keys ─► its webhooks ─► the operator's mails of them ─► leases, notices, lanes, events, replays, mailboxes
 //	─► the record
 //
-// From the mark on the account takes nothing. The chore account:<name>, written with it, is there until the record is not.
+// From the mark on the account takes nothing. The task account:<name>, written with it, is there until the record is not.
 
 // accountEndWait is how long DeleteAccount works on the end of an account before it returns. What takes longer goes on as a
-// chore.
+// task.
 const accountEndWait = 20 * time.Second
 
-// accountEndSteps is the number of steps that a chore makes before the next chore has its turn.
+// accountEndSteps is the number of steps that a task makes before the next task has its turn.
 const accountEndSteps = 200
 
 // DeleteAccount removes everything that an account has from the store: webhooks, deliveries, events and their data, keys,
@@ -49,7 +49,7 @@ func (s *Sender) DeleteAccount(ctx context.Context, account string) (ending bool
 	until := time.Now().Add(accountEndWait)
 	done, err := s.endAccount(ctx, shard, account, func() bool { return time.Now().Before(until) })
 	if !done {
-		s.wakeChores(shard)
+		s.wakeTasks(shard)
 	}
 	if err != nil {
 		return false, s.unavailable("account", err)
@@ -90,12 +90,12 @@ func (s *Sender) endAccount(ctx context.Context, shard int, account string, more
 	return false, nil
 }
 
-// runAccountEnd makes some steps of the end of an account, as a chore.
+// runAccountEnd makes some steps of the end of an account, as a task.
 func (s *Sender) runAccountEnd(ctx context.Context, shard int, account string) error {
 	steps := 0
 	done, err := s.endAccount(ctx, shard, account, func() bool { steps++; return steps <= accountEndSteps })
 	if err == nil && !done {
-		s.wakeChores(shard)
+		s.wakeTasks(shard)
 	}
 	return err
 }

@@ -130,14 +130,14 @@ func TestADeletedAccountLeavesNothingBehind(t *testing.T) {
 
 		ending, err := b.DeleteAccount(t.Context(), markOfAccount)
 		require.NoError(t, err)
-		if ending { // on a slow machine: the rest is a chore
+		if ending { // on a slow machine: the rest is a task
 			eventually(t, "the rest is done", func() bool { return !strings.Contains(b.contents(), "account:"+markOfAccount) })
 		}
 		requireNoMarks(t, b)
 		let()
 		require.NoError(t, b.Stop(context.Background())) // with all that was under way settled
 		requireNoMarks(t, b)
-		require.NotContains(t, b.contents(), "chores")
+		require.NotContains(t, b.contents(), "tasks")
 
 		_, err = b.DeleteAccount(t.Context(), markOfAccount)
 		requireError(t, err, CodeNotFound, "")

@@ -88,7 +88,7 @@ func TestAuthOfEachRequest(t *testing.T) {
 		w := b.authed(to.URL, &Auth{Type: AuthBasic, Username: "ünser", Password: "pa:ss-basic"})
 		require.Equal(t, &Auth{Type: AuthBasic, Username: "ünser"}, w.Auth)
 		require.Equal(t, w.Auth, b.hook(w).Auth)
-		in := func() *http.Request { return &http.Request{Header: b.one(to).header} }
+		in := func() *http.Request { return &http.Request{Header: b.deliverTo(to).header} }
 		user, password, ok := in().BasicAuth()
 		require.True(t, ok)
 		require.Equal(t, "ünser", user)

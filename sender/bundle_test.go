@@ -141,7 +141,7 @@ func mustShard(t *testing.T, b *bundle) int {
 func (b *bundle) quick(lease, grace time.Duration) *bundle {
 	b.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: b.queue, Store: b.store, Shards: b.store.Shards, Handler: b.attempt, Lease: lease, Grace: grace,
-		Concurrency: b.c.Concurrency, PerLane: b.c.PerWebhook, OnNotices: b.wakeChores, OnExpired: b.recordExpired, Logger: b.log,
+		Concurrency: b.c.Concurrency, PerLane: b.c.PerWebhook, OnNotices: b.wakeTasks, OnExpired: b.recordExpired, Logger: b.log,
 	})
 	return b
 }

@@ -92,7 +92,7 @@ func (s *Sender) DeleteEvent(ctx context.Context, account, id string) error {
 		return nil
 	}
 	if err := s.continueExpunge(ctx, shard, step.Job); err != nil {
-		s.wakeChores(shard)
+		s.wakeTasks(shard)
 		return s.unavailable("expunge", err)
 	}
 	return nil

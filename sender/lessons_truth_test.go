@@ -162,7 +162,7 @@ func TestLesson56_DisabledDuringReplay(t *testing.T) {
 		w := b.webhook(to.URL)
 		b.reaches(b.publish(guideData), StateFailed)
 		other := newBundle(t, store, nil) // not started: the replay waits
-		b.wakeChores(0)
+		b.wakeTasks(0)
 		shard := mustShard(t, b)
 		_, job, _ := parseDeliveryID(b.publish(guideData).Deliveries[0].ID)
 		eventually(t, "both failed", func() bool { return b.failed(w) == 2 })

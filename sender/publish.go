@@ -295,7 +295,7 @@ const publishIdle = 5 * time.Second
 func (s *Sender) finishPublish(ctx context.Context, shard int, job string) error {
 	whole, refused, err := s.queue.FinishPush(ctx, shard, job, publishIdle)
 	if err == nil && !whole {
-		s.wakeChoresLater(ctx, shard)
+		s.wakeTasksLater(ctx, shard)
 	}
 	for _, r := range refused {
 		s.o.Observer.Delivery(StateFailed)

@@ -105,7 +105,7 @@ func (s *Sender) StartReplay(ctx context.Context, account, webhookID string, r R
 	if err != nil {
 		return Replay{}, s.writeError("replay", err)
 	}
-	s.wakeChores(shard)
+	s.wakeTasks(shard)
 	return out, nil
 }
 

@@ -116,7 +116,7 @@ type Sender struct {
 	withTimeout func(context.Context, time.Duration) (context.Context, context.CancelFunc) // bounds an attempt: context.WithTimeout, but in tests of what happens then
 
 	dispatcher *queue.Dispatcher
-	chores     chan int // shards with notices or chores to look at
+	tasks      chan int // shards with notices or tasks to look at
 	stop       context.CancelFunc
 	running    sync.WaitGroup
 }
@@ -142,7 +142,7 @@ func New(o Options) (*Sender, error) {
 	}
 	s := &Sender{
 		c: c, o: o, log: o.Logger, store: redisstore.Unwrap(o.Store), names: config.HeadersFor(c.Brand),
-		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), chores: make(chan int, 64), scans: newScanQueue(),
+		tracer: o.TracerProvider.Tracer("github.com/videocloud/webhooks/sender"), tasks: make(chan int, 64), scans: newScanQueue(),
 		propagate: propagate, pace: replayPace, withTimeout: context.WithTimeout,
 	}
 	s.userAgent = []string{s.names.UserAgent + "/" + o.Version}
@@ -178,7 +178,7 @@ func New(o Options) (*Sender, error) {
 	s.registry = registry.New(s.store, s.queue)
 	s.dispatcher = queue.NewDispatcher(queue.Options{
 		Queue: s.queue, Store: s.store, Shards: s.store.Shards, Handler: s.attempt,
-		Concurrency: c.Concurrency, PerLane: c.PerWebhook, OnNotices: s.wakeChores, OnExpired: s.recordExpired, Logger: s.log,
+		Concurrency: c.Concurrency, PerLane: c.PerWebhook, OnNotices: s.wakeTasks, OnExpired: s.recordExpired, Logger: s.log,
 	})
 	return s, nil
 }
@@ -215,7 +215,7 @@ func (s *Sender) Start(ctx context.Context) error {
 		s.running.Go(func() { loop.run(ctx) })
 	}
 	s.running.Go(func() {
-		s.runChores(ctx)
+		s.runTasks(ctx)
 		s.replays.wait.Wait()
 	})
 	return nil

@@ -32,8 +32,8 @@ func setSigning(signing string) func(*Webhook) error {
 	return func(w *Webhook) error { w.Signing = signing; return nil }
 }
 
-// one publishes an event and returns what arrived.
-func (b *bundle) one(to *sink) received {
+// deliverTo publishes an event, which goes to a sink, and returns what arrived.
+func (b *bundle) deliverTo(to *sink) received {
 	b.t.Helper()
 	b.reaches(b.publish(guideData), StateSucceeded)
 	all := to.got()
@@ -69,7 +69,7 @@ func TestSigningEd25519(t *testing.T) {
 		to := newSink(t, nil)
 		w := b.signed(to.URL)
 		require.Equal(t, w.PublicKey, b.hook(w).PublicKey)
-		first := b.one(to)
+		first := b.deliverTo(to)
 		require.Equal(t, []string{"v1a"}, versions(first))
 		require.True(t, accepts(t, "standard-v1a", w.PublicKey, first))
 		require.True(t, accepts(t, "standard", w.PublicKey, first))
@@ -79,18 +79,18 @@ func TestSigningEd25519(t *testing.T) {
 
 		second := b.update(w, WebhookUpdate{RotateKey: true, SecretOverlap: time.Hour})
 		require.NotEqual(t, w.PublicKey, second.PublicKey)
-		both := b.one(to)
+		both := b.deliverTo(to)
 		require.Equal(t, []string{"v1a", "v1a"}, versions(both))
 		for _, key := range []string{w.PublicKey, second.PublicKey} {
 			require.True(t, accepts(t, "standard-v1a", key, both))
 		}
 		third := b.update(w, WebhookUpdate{RotateKey: true, SecretOverlap: time.Hour}) // as by a client that lost the answer
-		three := b.one(to)
+		three := b.deliverTo(to)
 		for _, key := range []string{w.PublicKey, second.PublicKey, third.PublicKey} {
 			require.True(t, accepts(t, "standard-v1a", key, three))
 		}
 		fourth := b.update(w, WebhookUpdate{RotateKey: true})
-		last := b.one(to)
+		last := b.deliverTo(to)
 		require.Equal(t, []string{"v1a"}, versions(last), "without an overlap the keys before end at once")
 		require.True(t, accepts(t, "standard-v1a", fourth.PublicKey, last))
 		require.False(t, accepts(t, "standard-v1a", third.PublicKey, last))
@@ -106,24 +106,24 @@ func TestSigningChanges(t *testing.T) {
 	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil).start()
 	to := newSink(t, nil)
 	w := b.webhook(to.URL)
-	require.Equal(t, []string{"v1"}, versions(b.one(to)))
+	require.Equal(t, []string{"v1"}, versions(b.deliverTo(to)))
 	keyed := b.update(w, WebhookUpdate{Change: setSigning(SigningEd25519), SecretOverlap: time.Hour})
-	r := b.one(to)
+	r := b.deliverTo(to)
 	require.Equal(t, []string{"v1a", "v1"}, versions(r))
 	require.True(t, accepts(t, "standard-v1a", keyed.PublicKey, r))
 	require.True(t, accepts(t, "videocloud", "your_webhook_secret", r))
 	require.Equal(t, keyed.PublicKey, b.update(w, WebhookUpdate{Change: setSigning(SigningEd25519)}).PublicKey, "what it has already stays")
 	back := b.update(w, WebhookUpdate{Change: setSigning(""), SecretOverlap: time.Hour})
 	require.Empty(t, back.PublicKey)
-	r = b.one(to)
+	r = b.deliverTo(to)
 	require.Equal(t, []string{"v1", "v1a"}, versions(r))
 	require.True(t, accepts(t, "standard-v1a", keyed.PublicKey, r))
 	again := b.update(w, WebhookUpdate{Change: setSigning(SigningEd25519), Secret: ptr("another_webhook_secret")})
-	r = b.one(to)
+	r = b.deliverTo(to)
 	require.Equal(t, []string{"v1a"}, versions(r))
 	require.NotEqual(t, keyed.PublicKey, again.PublicKey)
 	b.update(w, WebhookUpdate{Change: setSigning("")})
-	require.True(t, accepts(t, "videocloud", "another_webhook_secret", b.one(to)))
+	require.True(t, accepts(t, "videocloud", "another_webhook_secret", b.deliverTo(to)))
 }
 
 func TestSigningContradictions(t *testing.T) {

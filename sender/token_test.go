@@ -169,13 +169,13 @@ func TestTokenOfAnotherAuth(t *testing.T) {
 		by, other, to := newAuthorizer(t, 3600), newAuthorizer(t, 3600), newSink(t, nil)
 		b := newBundle(t, store, nil).start()
 		w := b.authed(to.URL, by.auth())
-		b.one(to)
+		b.deliverTo(to)
 		a := by.auth()
 		a.ClientSecret = "another-secret"
 		b.update(w, WebhookUpdate{Auth: a})
-		require.Equal(t, "Bearer token-2", b.one(to).header.Get("Authorization"))
+		require.Equal(t, "Bearer token-2", b.deliverTo(to).header.Get("Authorization"))
 		b.update(w, WebhookUpdate{Auth: other.auth()})
-		require.Equal(t, "Bearer token-1", b.one(to).header.Get("Authorization"))
+		require.Equal(t, "Bearer token-1", b.deliverTo(to).header.Get("Authorization"))
 		require.Len(t, other.got(), 1)
 	})
 }
@@ -193,7 +193,7 @@ func TestTokenByParameters(t *testing.T) {
 	})
 	b := newBundle(t, redistest.Open(t, config.Redis{URL: config.Memory}), nil).start()
 	b.authed(to.URL, by.auth())
-	require.Equal(t, "Bearer token-1", b.one(to).header.Get("Authorization"))
+	require.Equal(t, "Bearer token-1", b.deliverTo(to).header.Get("Authorization"))
 	require.Contains(t, string(by.got()[1].body), "client_secret=client-secret")
 }
 

@@ -303,7 +303,7 @@ func (s *Sender) DeleteWebhook(ctx context.Context, account, id string) error {
 	if err != nil {
 		return err
 	}
-	// About a thousand are cancelled at once, so that a short backlog is gone when the answer comes; a chore cancels the rest of a
+	// About a thousand are cancelled at once, so that a short backlog is gone when the answer comes; a task cancels the rest of a
 	// long one.
 	if err := s.cancelWaiting(ctx, shard, r.Lane, 7); err != nil {
 		s.log.Warn("cancelling deliveries of a deleted webhook; going on later", "webhook_id", id, "error", err)

@@ -28,7 +28,7 @@ type AccountLanes struct {
 }
 
 // EndAccount does one step of deleting everything that an account has in its shard. begin starts the deletion; without it, an account that
-// is not being deleted stays as it is. From the first step on the account accepts nothing, and the chore account:<name> stays until the last
+// is not being deleted stays as it is. From the first step on the account accepts nothing, and the task account:<name> stays until the last
 // step is done.
 func (q *Queue) EndAccount(ctx context.Context, shard int, account string, lanes AccountLanes, begin bool) (AccountEnd, error) {
 	v, err := q.RunDurable(ctx, shard, accountEndScript, account, flag(begin), lanes.Owner, lanes.Operator, accountEndKeys)

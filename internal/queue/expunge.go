@@ -24,7 +24,7 @@ type Expunged struct {
 
 // Expunge begins to delete an event's content and the logged answers to it. When it returns, the payload is deleted and the event is
 // not found any more. idJob is the job that id stands for where it has the form of our own IDs, "" otherwise. It returns nil
-// where the account has no such event. While Left is not 0, [Queue.ExpungeOn] has to go on; the chore expunge:<job> stays until nothing is
+// where the account has no such event. While Left is not 0, [Queue.ExpungeOn] has to go on; the task expunge:<job> stays until nothing is
 // left.
 func (q *Queue) Expunge(ctx context.Context, shard int, account, id, idJob string) (*Expunged, error) {
 	return q.expunge(ctx, shard, account, id, idJob, "")

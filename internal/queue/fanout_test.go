@@ -36,7 +36,7 @@ func TestLesson64FanOutIsFinished(t *testing.T) {
 			require.Equal(b, tenLanes, p.Lanes)
 		},
 		"by the client's": func(b *bundle, first *Event) { require.Equal(b, PushNew, b.push(first)[0].Outcome) },
-		"by a chore": func(b *bundle, first *Event) {
+		"by a task": func(b *bundle, first *Event) {
 			whole, _, err := b.FinishPush(b.Context(), 0, first.Job, time.Hour)
 			require.NoError(b, err)
 			require.False(b, whole, "somebody has just gone on with it")
@@ -117,7 +117,7 @@ func TestLesson64FanOutIsFinished(t *testing.T) {
 				for _, lane := range tenLanes {
 					require.Equal(t, 1, delivered[lane], lane)
 				}
-				require.Zero(t, s.Client().Exists(t.Context(), b.key("chores")).Val())
+				require.Zero(t, s.Client().Exists(t.Context(), b.key("tasks")).Val())
 				require.False(t, s.Client().HExists(t.Context(), b.key("event:"+first.Job), "p").Val())
 				require.LessOrEqual(t, s.Client().PTTL(t.Context(), b.key("body:"+first.Job)).Val(), testLimits.Kept, "its last delivery has ended")
 				require.Equal(t, PushSame, b.push(event(1))[0].Outcome)

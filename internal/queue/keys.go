@@ -35,7 +35,7 @@ const (
 	KeyAges           Key = "ages"
 	KeyNotices        Key = "notices"
 	KeyOutbox         Key = "outbox"
-	KeyChores         Key = "chores"
+	KeyTasks          Key = "tasks"
 	KeyPending        Key = "pending"
 	KeyStats          Key = "stats"
 	KeyFigures        Key = "figures"

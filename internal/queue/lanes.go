@@ -62,7 +62,7 @@ var cancelScript = Script(source("cancel"))
 const cancelBatch = 150
 
 // Cancel cancels some of the jobs that wait in a deleted lane. It returns how many are left, and how many it cancelled. Once none is left, the
-// chore is done and removed.
+// task is done and removed.
 func (q *Queue) Cancel(ctx context.Context, shard int, lane string) (left, ended int, err error) {
 	r := newReply(q.Run(ctx, shard, cancelScript, lane, cancelBatch))
 	left, ended = int(r.number()), int(r.number())

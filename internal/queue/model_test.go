@@ -188,8 +188,8 @@ func (m *model) beginPush() {
 
 // finishPush goes on with an event that was begun, as whoever comes after a crash does. It returns false where there is none.
 func (m *model) finishPush() bool {
-	for _, chore := range m.redis().SMembers(m.Context(), m.key("chores")).Val() {
-		job, _ := strings.CutPrefix(chore, "fanout:")
+	for _, task := range m.redis().SMembers(m.Context(), m.key("tasks")).Val() {
+		job, _ := strings.CutPrefix(task, "fanout:")
 		whole, _, err := m.FinishPush(m.Context(), 0, job, 0)
 		require.NoError(m, err)
 		require.True(m, whole)

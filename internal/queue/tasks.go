@@ -7,20 +7,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Kinds of chores. A chore is work in several steps, recorded in the step that makes it necessary, so that any process can go on with it.
+// Kinds of tasks. A task is work in several steps, recorded in the step that makes it necessary, so that any process can go on with it.
 const (
-	ChoreCancel  = "cancel"  // cancel the deliveries of a deleted lane
-	ChoreExpunge = "expunge" // delete what is kept of an event
-	ChoreAccount = "account" // delete an account
-	ChoreReplay  = "replay"  // send the deliveries of a replay again
-	ChoreFanout  = "fanout"  // queue an event in the rest of its lanes
+	TaskCancel  = "cancel"  // cancel the deliveries of a deleted lane
+	TaskExpunge = "expunge" // delete what is kept of an event
+	TaskAccount = "account" // delete an account
+	TaskReplay  = "replay"  // send the deliveries of a replay again
+	TaskFanout  = "fanout"  // queue an event in the rest of its lanes
 )
 
-// ChoreCounts returns the number of chores of each shard, in one round trip to each node. With an error, the shards that did not answer have 0.
-func (q *Queue) ChoreCounts(ctx context.Context, shards int) ([]int, error) {
+// TaskCounts returns the number of tasks of each shard, in one round trip to each node. With an error, the shards that did not answer have 0.
+func (q *Queue) TaskCounts(ctx context.Context, shards int) ([]int, error) {
 	pipe, cmds := q.store.Client().Pipeline(), make([]*redis.IntCmd, shards)
 	for shard := range shards {
-		cmds[shard] = pipe.SCard(ctx, q.Key(shard, KeyChores))
+		cmds[shard] = pipe.SCard(ctx, q.Key(shard, KeyTasks))
 	}
 	_, err := pipe.Exec(ctx)
 	counts := make([]int, shards)
@@ -30,9 +30,9 @@ func (q *Queue) ChoreCounts(ctx context.Context, shards int) ([]int, error) {
 	return counts, err
 }
 
-// Chores returns the chores of a shard, each as its kind, a colon and a name: of a lane, a job, an account or a replay.
-func (q *Queue) Chores(ctx context.Context, shard int) ([]string, error) {
-	return q.store.Client().SMembers(ctx, q.Key(shard, KeyChores)).Result()
+// Tasks returns the tasks of a shard, each as its kind, a colon and a name: of a lane, a job, an account or a replay.
+func (q *Queue) Tasks(ctx context.Context, shard int) ([]string, error) {
+	return q.store.Client().SMembers(ctx, q.Key(shard, KeyTasks)).Result()
 }
 
 // Notice is an entry of a shard's outbox: a lane failed, was disabled, or recovered.

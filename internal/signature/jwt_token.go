@@ -166,13 +166,13 @@ func (t *webToken) isText(name string) bool {
 
 // claimStrings returns the strings of a claim: of a list, or the only one.
 func (t *webToken) claimStrings(name string) []string {
-	var one string
-	if json.Unmarshal(t.claims[name], &one) == nil && t.claims[name] != nil {
-		return []string{one}
+	var text string
+	if json.Unmarshal(t.claims[name], &text) == nil && t.claims[name] != nil {
+		return []string{text}
 	}
-	var several []string
-	_ = json.Unmarshal(t.claims[name], &several)
-	return several
+	var list []string
+	_ = json.Unmarshal(t.claims[name], &list)
+	return list
 }
 
 // claimString returns a claim that is a string, empty for any other.

@@ -6,23 +6,23 @@
 -- Returns "more", "hooks" where webhooks are to be deleted first, "done", or "none" where there is no such account, or none that is being deleted.
 --
 -- Safe to repeat: x in the account's record says since when it is being deleted, and nothing is stored for it from then on; xp is the number of the phase
--- and xc how far that has come. The chore stays until all is done. The leases of the account's lanes are removed first, so that attempts under way
+-- and xc how far that has come. The task stays until all is done. The leases of the account's lanes are removed first, so that attempts under way
 -- bring nothing back.
 
 local account, begins, owner_lane, operator_lane, left = unpack(ARGV, 10, 14)
 left = tonumber(left)
-local record, unhooked, chores = base .. 'account:' .. account, base .. 'unhooked:' .. account, base .. 'chores'
+local record, unhooked, tasks = base .. 'account:' .. account, base .. 'unhooked:' .. account, base .. 'tasks'
 local h = call('HMGET', record, 'c', 'x', 'xp', 'xc')
 if not h[1] then
-  call('SREM', chores, 'account:' .. account)
+  call('SREM', tasks, 'account:' .. account)
   return 'none'
 end
 if not h[2] then
   if begins ~= '1' then -- the account was deleted, and has been made anew
-    call('SREM', chores, 'account:' .. account)
+    call('SREM', tasks, 'account:' .. account)
     return 'none'
   end
-  call('SADD', chores, 'account:' .. account)
+  call('SADD', tasks, 'account:' .. account)
   call('HSET', record, 'x', now_text)
 end
 if call('EXISTS', base .. 'hooks:' .. account) == 1 then return 'hooks' end
@@ -47,7 +47,7 @@ local function erase(job, lane)
   if e[2] then keys[#keys + 1] = base .. 'id:' .. e[1] .. ':' .. e[2] end
   for each in string.gmatch(e[3] or '', '%S+') do keys[#keys + 1] = base .. 'job:' .. each .. job end
   in_keys('UNLINK', keys)
-  call('SREM', chores, 'fanout:' .. job, 'expunge:' .. job)
+  call('SREM', tasks, 'fanout:' .. job, 'expunge:' .. job)
   call('ZREM', base .. 'resent', job)
   left = left - #keys - 2
 end
@@ -103,7 +103,7 @@ local function erase_lane(lane)
   for _, kind in ipairs({ 'idx:', 'old:', 'failed:', 'figures:w:', 'token:', 'tokenlock:' }) do keys[#keys + 1] = base .. kind .. lane end
   in_keys('UNLINK', keys)
   for _, where in ipairs({ 'ages', 'notices' }) do call('ZREM', base .. where, lane) end
-  call('SREM', chores, 'cancel:' .. lane)
+  call('SREM', tasks, 'cancel:' .. lane)
   call('ZREM', unhooked, lane)
   left = left - #keys - 4
 end
@@ -187,7 +187,7 @@ local phases = {
     local ids = call('ZRANGE', replays, 0, 99)
     for _, id in ipairs(ids) do
       call('UNLINK', base .. 'replay:' .. id, base .. 'replay:' .. id .. ':left-out')
-      call('SREM', chores, 'replay:' .. id)
+      call('SREM', tasks, 'replay:' .. id)
       call('ZREM', replays, id)
     end
     return #ids > 0
@@ -217,5 +217,5 @@ call('HDEL', base .. 'figures', account)
 in_keys('UNLINK', { base .. 'figures:a:' .. account, base .. 'events:' .. account, base .. 'again:' .. account, unhooked })
 call('ZREM', base .. 'accountlist', account)
 call('DEL', record)
-call('SREM', chores, 'account:' .. account)
+call('SREM', tasks, 'account:' .. account)
 return 'done'

@@ -4,7 +4,7 @@
 -- ARGV[10] lane, ARGV[11] how many to end
 -- Returns how many are left, and how many it ended.
 --
--- Safe to repeat: a delivery leaves the lane in the same step. The chore is removed with the last one.
+-- Safe to repeat: a delivery leaves the lane in the same step. The task is removed with the last one.
 
 local lane, most = unpack(ARGV, 10, 11)
 most = tonumber(most)
@@ -21,6 +21,6 @@ count_waiting_of(waiting_by_account)
 local left = call('ZCARD', key)
 if left == 0 then
   call('ZREM', base .. 'ages', lane)
-  call('SREM', base .. 'chores', 'cancel:' .. lane)
+  call('SREM', base .. 'tasks', 'cancel:' .. lane)
 end
 return { left, #jobs }

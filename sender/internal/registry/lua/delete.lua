@@ -5,8 +5,8 @@
 --   (see topic: in lib.lua), ARGV[14…] its subscriptions
 -- Returns "ok", "gone" where the account has no such webhook, or "changed" where it has another version by now.
 --
--- Safe to repeat: a second call finds the webhook deleted. The chore is written before the webhook is deleted, so after a crash in between
--- whoever does the chores ends the deliveries.
+-- Safe to repeat: a second call finds the webhook deleted. The task is written before the webhook is deleted, so after a crash in between
+-- whoever runs the tasks ends the deliveries.
 
 local lane, account, version, member = unpack(ARGV, 10, 13)
 local conf = base .. 'conf:' .. lane
@@ -14,7 +14,7 @@ local h = call('HMGET', conf, 'a', 'st', 'v')
 if h[1] ~= account then return 'gone' end
 if h[2] == 'deleted' then return 'ok' end
 if h[3] ~= version then return 'changed' end -- its subscriptions may be others by now
-call('SADD', base .. 'chores', 'cancel:' .. lane)
+call('SADD', base .. 'tasks', 'cancel:' .. lane)
 subscriptions_changed()
 for i = 14, #ARGV do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], member) end
 call('HSET', conf, 'st', 'deleted')
