@@ -46,22 +46,31 @@ func Script(lua string, seldom ...string) *redisstore.Script {
 	return redisstore.NewScript(strings.Join(nested(deferSeldom(parts, seldom)), ""))
 }
 
-// withoutUnused leaves out the functions of a script that nothing in it names. Only later parts of the script can name a function, so one pass
-// from the last part to the first finds all that are used.
+// withoutUnused leaves out the functions of a script that nothing in it names.
 func withoutUnused(parts []string) []string {
-	var used []string // from the last to the first
-	named := map[string]bool{}
+	unused := onlyFor(parts, nil)
+	return slices.DeleteFunc(slices.Clone(parts), func(part string) bool { return unused[functionName(part)] })
+}
+
+// onlyFor returns the names of some functions of a script and of all that nothing but these, and each other, names. Only later parts of a
+// script can name a function, so one pass from the last part to the first finds them.
+func onlyFor(parts, functions []string) map[string]bool {
+	only, named := map[string]bool{}, map[string]bool{} // named by what is not only for these
+	for _, name := range functions {
+		only[name] = true
+	}
 	for _, part := range slices.Backward(parts) {
-		if name := functionName(part); name != "" && !named[name] {
-			continue
+		name := functionName(part)
+		if name != "" && !named[name] {
+			only[name] = true
 		}
-		used = append(used, part)
-		for _, word := range wordsOf(part) {
-			named[word] = true
+		if !only[name] {
+			for _, word := range wordsOf(part) {
+				named[word] = true
+			}
 		}
 	}
-	slices.Reverse(used)
-	return used
+	return only
 }
 
 // deferSeldom has the functions that seldom names, and all that nothing but these and each other name, defined by the first call of one of
@@ -74,25 +83,12 @@ func deferSeldom(parts, seldom []string) []string {
 	if twice := declaredTwice(parts); twice != "" {
 		panic(twice + " is declared twice in a script")
 	}
-	deferred := map[string]bool{}
 	for _, name := range seldom {
 		if !slices.ContainsFunc(parts, func(part string) bool { return functionName(part) == name }) {
 			panic("a script has no function " + name)
 		}
-		deferred[name] = true
 	}
-	named := map[string]bool{} // by what is not deferred
-	for _, part := range slices.Backward(parts) {
-		name := functionName(part)
-		if name != "" && !named[name] {
-			deferred[name] = true
-		}
-		if !deferred[name] {
-			for _, word := range wordsOf(part) {
-				named[word] = true
-			}
-		}
-	}
+	deferred := onlyFor(parts, seldom)
 	var rest []string
 	definitions := ""
 	for _, part := range parts {
