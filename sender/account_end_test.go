@@ -137,7 +137,7 @@ func TestADeletedAccountLeavesNothingBehind(t *testing.T) {
 		let()
 		require.NoError(t, b.Stop(context.Background())) // with all that was under way settled
 		requireNoMarks(t, b)
-		require.NotContains(t, b.contents(), "tasks")
+		require.NotContains(t, b.contents(), "chores")
 
 		_, err = b.DeleteAccount(t.Context(), markOfAccount)
 		requireError(t, err, CodeNotFound, "")

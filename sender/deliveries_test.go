@@ -95,7 +95,7 @@ func TestLesson15_Delete(t *testing.T) {
 			n, err := c.HGet(t.Context(), tag+"stats", "waiting").Int()
 			return err == nil && n == 0
 		})
-		for _, key := range []string{"ready", "leases", "tasks", "ages", "hooks:default", "lane:" + laneOf(w.ID)} {
+		for _, key := range []string{"ready", "leases", "chores", "ages", "hooks:default", "lane:" + laneOf(w.ID)} {
 			eventually(t, key+" is empty", func() bool {
 				n, err := c.Exists(t.Context(), tag+key).Result()
 				return err == nil && n == 0

@@ -161,7 +161,7 @@ func TestReplayOfADeletedWebhook(t *testing.T) {
 		b.start()
 		require.Equal(t, replayCancelled, b.replayed(r.ID).State)
 		eventually(t, "no task is left", func() bool {
-			n, err := store.Client().Exists(t.Context(), b.queue.Tag(mustShard(t, b))+"tasks").Result()
+			n, err := store.Client().Exists(t.Context(), b.queue.Tag(mustShard(t, b))+"chores").Result()
 			return err == nil && n == 0
 		})
 	})
@@ -179,7 +179,7 @@ func TestReplayEndsAfterACrash(t *testing.T) {
 		key := b.queue.Key(mustShard(t, b), queue.KeyReplay, r.ID)
 		require.NoError(t, store.Client().HSet(t.Context(), key, "state", replayRunning).Err())
 		require.NoError(t, store.Client().Persist(t.Context(), key).Err())
-		require.NoError(t, store.Client().SAdd(t.Context(), b.queue.Tag(mustShard(t, b))+"tasks", "replay:"+r.ID).Err())
+		require.NoError(t, store.Client().SAdd(t.Context(), b.queue.Tag(mustShard(t, b))+"chores", "replay:"+r.ID).Err())
 		b.start()
 		now := b.replayed(r.ID)
 		require.Equal(t, replayDone, now.State)

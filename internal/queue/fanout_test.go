@@ -117,7 +117,7 @@ func TestLesson64FanOutIsFinished(t *testing.T) {
 				for _, lane := range tenLanes {
 					require.Equal(t, 1, delivered[lane], lane)
 				}
-				require.Zero(t, s.Client().Exists(t.Context(), b.key("tasks")).Val())
+				require.Zero(t, s.Client().Exists(t.Context(), b.key("chores")).Val())
 				require.False(t, s.Client().HExists(t.Context(), b.key("event:"+first.Job), "p").Val())
 				require.LessOrEqual(t, s.Client().PTTL(t.Context(), b.key("body:"+first.Job)).Val(), testLimits.Kept, "its last delivery has ended")
 				require.Equal(t, PushSame, b.push(event(1))[0].Outcome)

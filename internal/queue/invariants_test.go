@@ -20,7 +20,7 @@ func permanent(name string) bool {
 			return true
 		}
 	}
-	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox", "spent", "tasks", "pending", "figures", "accountlist"}, name) // figures drops accounts without attempts by itself
+	return slices.Contains([]string{"ready", "leases", "ages", "stats", "notices", "outbox", "spent", "chores", "pending", "figures", "accountlist"}, name) // figures drops accounts without attempts by itself
 }
 
 // snapshot is all that is in the store, without the tag.

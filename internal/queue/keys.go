@@ -35,7 +35,7 @@ const (
 	KeyAges           Key = "ages"
 	KeyNotices        Key = "notices"
 	KeyOutbox         Key = "outbox"
-	KeyTasks          Key = "tasks"
+	KeyTasks          Key = "chores" // as in the first stores: what they hold is gone on with
 	KeyPending        Key = "pending"
 	KeyStats          Key = "stats"
 	KeyFigures        Key = "figures"

@@ -188,7 +188,7 @@ func (m *model) beginPush() {
 
 // finishPush goes on with an event that was begun, as whoever comes after a crash does. It returns false where there is none.
 func (m *model) finishPush() bool {
-	for _, task := range m.redis().SMembers(m.Context(), m.key("tasks")).Val() {
+	for _, task := range m.redis().SMembers(m.Context(), m.key("chores")).Val() {
 		job, _ := strings.CutPrefix(task, "fanout:")
 		whole, _, err := m.FinishPush(m.Context(), 0, job, 0)
 		require.NoError(m, err)

@@ -131,7 +131,7 @@ func TestLesson64PushIsBounded(t *testing.T) {
 				require.Equal(t, PushNew, p.answer.Outcome)
 				require.Len(t, p.answer.Lanes, tc.lanes)
 			}
-			require.Zero(t, c.redis().Exists(t.Context(), c.key("tasks")).Val())
+			require.Zero(t, c.redis().Exists(t.Context(), c.key("chores")).Val())
 		})
 	}
 }

@@ -11,7 +11,7 @@
 
 local account, begins, owner_lane, operator_lane, left = unpack(ARGV, 10, 14)
 left = tonumber(left)
-local record, unhooked, tasks = base .. 'account:' .. account, base .. 'unhooked:' .. account, base .. 'tasks'
+local record, unhooked, tasks = base .. 'account:' .. account, base .. 'unhooked:' .. account, base .. 'chores'
 local h = call('HMGET', record, 'c', 'x', 'xp', 'xc')
 if not h[1] then
   call('SREM', tasks, 'account:' .. account)

@@ -21,6 +21,6 @@ count_waiting_of(waiting_by_account)
 local left = call('ZCARD', key)
 if left == 0 then
   call('ZREM', base .. 'ages', lane)
-  call('SREM', base .. 'tasks', 'cancel:' .. lane)
+  call('SREM', base .. 'chores', 'cancel:' .. lane)
 end
 return { left, #jobs }

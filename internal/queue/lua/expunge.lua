@@ -19,13 +19,13 @@ end
 local event = base .. 'event:' .. job
 local e = call('HMGET', event, 'a', 'i', 'y', 'l', 'z')
 if begun ~= '' and not e[5] then -- the event's record has expired, and so has its ID
-  call('SREM', base .. 'tasks', 'expunge:' .. job)
+  call('SREM', base .. 'chores', 'expunge:' .. job)
   return { job, 0, {} }
 end
 write_when_full() -- it frees memory, so it runs even where Redis is full
 if begun == '' then
   if e[1] ~= account or (e[2] or id) ~= id or not e[2] and job ~= own_job or not e[3] then return false end
-  call('SADD', base .. 'tasks', 'expunge:' .. job)
+  call('SADD', base .. 'chores', 'expunge:' .. job)
   call('HSET', event, 'z', '0')
   e[5] = '0'
   local kept, fields = { a = true, i = true, l = true, c = true, z = true }, {}
@@ -34,7 +34,7 @@ if begun == '' then
   end
   in_parts('HDEL', event, fields)
   call('UNLINK', base .. 'body:' .. job)
-  call('SREM', base .. 'tasks', 'fanout:' .. job)
+  call('SREM', base .. 'chores', 'fanout:' .. job)
   call('ZREM', base .. 'resent', job)
   call('PEXPIRE', event, C.id_ttl)
   if e[2] then call('PEXPIRE', base .. 'id:' .. account .. ':' .. id, C.id_ttl) end
@@ -76,6 +76,6 @@ if lanes_left > 0 then
   call('HSET', event, 'z', int(place - lanes_left))
 else
   call('HDEL', event, 'l')
-  call('SREM', base .. 'tasks', 'expunge:' .. job)
+  call('SREM', base .. 'chores', 'expunge:' .. job)
 end
 return { job, lanes_left, cancelled }

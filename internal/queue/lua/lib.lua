@@ -70,7 +70,8 @@
 --   mails:<kind>     zset   mailboxes -> when they are due; mailbox:<box> and mailed:<box>: see mail_add.lua
 --   token:<lane>     string an access token, sealed; tokenlock:<lane> the process that requests one
 --   accountlist      zset   all accounts, with a score of 0, so that they are in the order of their names
---   tasks            set    work that any process may go on with; of this library fanout:<job>, for an event that is not in all of its lanes
+--   chores           set    tasks, by the name that they had in the first stores: work that any process may go on with; of this library
+--                           fanout:<job>, for an event that is not in all of its lanes
 --   pending          hash   account -> how many jobs wait in all of its lanes
 --   stats            hash   waiting: how many jobs wait; subscriptions: how often lanes came to topics or left them
 --   figures          hash   account -> attempts of the open minute, '*' those of the shard: see figures.lua

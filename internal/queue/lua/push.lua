@@ -244,7 +244,7 @@ local function go_on(job, idle)
   local e = call('HMGET', event, 'l', 's', 'p')
   local before, byte, last = string.match(e[3] or '', '^(%d+):(%d+):(%d+)$')
   if not before then
-    call('SREM', base .. 'tasks', 'fanout:' .. job) -- it is in all of its lanes, or not known any more
+    call('SREM', base .. 'chores', 'fanout:' .. job) -- it is in all of its lanes, or not known any more
     return '', false, 'new'
   end
   if tonumber(idle) > 0 and now - tonumber(last) < tonumber(idle) then return '', true, 'busy' end
@@ -262,7 +262,7 @@ local function go_on(job, idle)
     go_on_at(job, done, rest)
   else
     call('HDEL', event, 'p')
-    call('SREM', base .. 'tasks', 'fanout:' .. job)
+    call('SREM', base .. 'chores', 'fanout:' .. job)
   end
   return refused, rest, 'new'
 end
@@ -308,7 +308,7 @@ local function begin(job, account, id, kind, timestamp, digest, lanes, count, fi
   local states, open, dead, refused, rest = fan_out(job, lanes, 1)
   local done = #states
   if rest then
-    call('SADD', base .. 'tasks', 'fanout:' .. job)
+    call('SADD', base .. 'chores', 'fanout:' .. job)
     go_on_at(job, done, rest)
   end
   offer_lanes()

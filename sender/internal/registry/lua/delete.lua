@@ -14,7 +14,7 @@ local h = call('HMGET', conf, 'a', 'st', 'v')
 if h[1] ~= account then return 'gone' end
 if h[2] == 'deleted' then return 'ok' end
 if h[3] ~= version then return 'changed' end -- its subscriptions may be others by now
-call('SADD', base .. 'tasks', 'cancel:' .. lane)
+call('SADD', base .. 'chores', 'cancel:' .. lane)
 subscriptions_changed()
 for i = 14, #ARGV do call('SREM', base .. 'topic:' .. account .. ':' .. ARGV[i], member) end
 call('HSET', conf, 'st', 'deleted')

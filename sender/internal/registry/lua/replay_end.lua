@@ -13,5 +13,5 @@ if state ~= 'running' then return state end
 call('HSET', key, 'state', end_state)
 call('PEXPIRE', key, kept)
 call('DEL', key .. ':left-out')
-call('SREM', base .. 'tasks', 'replay:' .. id)
+call('SREM', base .. 'chores', 'replay:' .. id)
 return end_state

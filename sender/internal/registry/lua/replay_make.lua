@@ -14,7 +14,7 @@ if h[1] ~= account or h[2] == 'deleted' then return 'gone' end
 local key, of_account = base .. 'replay:' .. id, base .. 'replays:' .. account
 call('HSET', key, 'account', account, 'created', created, unpack(ARGV, 15))
 call('PERSIST', key .. ':left-out')
-call('SADD', base .. 'tasks', 'replay:' .. id)
+call('SADD', base .. 'chores', 'replay:' .. id)
 call('ZADD', of_account, created, id)
 -- Replays that have ended make room. One that is not listed has no record either.
 local over = call('ZCARD', of_account) - most
